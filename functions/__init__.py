@@ -1,0 +1,1 @@
+"""What runs in Lambda: one package a function, and what they share."""

@@ -1,0 +1,1 @@
+"""Manifests and labels in: metrics, performance by day and alerts out."""

@@ -1,0 +1,1 @@
+"""Decisions and evidence in: the one document that says which model is served."""

@@ -1,0 +1,1 @@
+"""One batch in: scored rows, quarantined rows and one manifest out."""

@@ -1,0 +1,1 @@
+"""What several functions need: the pure domain, the engines, the adapters."""

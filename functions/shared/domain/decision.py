@@ -1,0 +1,69 @@
+"""The gate's decision on a challenger: what went in, what came out, and why."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.policy import GatePolicy
+from functions.shared.domain.profile import Agreement
+
+
+class Verdict(StrEnum):
+    """What happens to the challenger: `promote` starts a canary, `keep` leaves the champion."""
+
+    PROMOTE = "promote"
+    KEEP = "keep"
+
+
+class Reason(Value):
+    """One sentence of a decision, with a stable code (`better`, `no_gain`, `cannot_tell`, `suspect_labels`, …)."""
+
+    code: str
+    message: str
+
+
+class Snapshot(Value):
+    """The exact training set: md5 of the Parquet file in DVC's layout, its size in bytes, rows and event days."""
+
+    md5: str
+    rows: int
+    bytes: int
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+class Decision(Document):
+    """The gate's record, stored once per challenger.
+
+    `difference` is the champion's mean holdout loss minus the challenger's: positive is an improvement. `ci_low` and
+    `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
+    `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
+    """
+
+    model: str
+    champion_version: str | None
+    challenger_version: str
+    decision: Verdict
+    reasons: tuple[Reason, ...]
+    metric: str
+    champion: Mapping[str, float | None] = Field(default_factory=dict)
+    challenger: Mapping[str, float | None] = Field(default_factory=dict)
+    difference: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    minimum_effect: float | None = None
+    alpha: float | None = None
+    rows: int = 0
+    days: int = 0
+    holdout_first_day: date | None = None
+    holdout_last_day: date | None = None
+    snapshot: Snapshot
+    agreement: Agreement | None = None
+    thresholds: GatePolicy = GatePolicy()
+    trigger: str
+    forced_by: str | None = None
+    run_id: str | None = None
+    decided_at: datetime

@@ -1,0 +1,51 @@
+"""How stored documents are written and read: canonical JSON that names its schema version."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from functions.shared.domain.errors import NewerSchemaError
+
+
+class Value(BaseModel):
+    """A frozen part of a document. Unknown fields are ignored, so an older reader accepts a newer minor writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), ser_json_inf_nan="constants")
+
+
+class Written(BaseModel):
+    """A frozen part of a document that a person writes: an unknown field is a mistake and is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Document(Value):
+    """A stored JSON document.
+
+    Raises:
+        NewerSchemaError: on reading, if `schema_version` is later than this code knows.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+    schema_version: int = 1
+
+    @field_validator("schema_version")
+    @classmethod
+    def _known_schema(cls, version: int, _info: ValidationInfo) -> int:
+        if version > cls.SCHEMA_VERSION:
+            message = f"{cls.__name__} has schema {version}, this Everscore reads up to {cls.SCHEMA_VERSION}: update Everscore"
+            raise NewerSchemaError(message)
+        return version
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON, fields in declared order, newline at the end."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Self:
+        """Read what `to_json` of this or an earlier version wrote."""
+        return cls.model_validate_json(text)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain JSON types, as `--json` prints them."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,67 @@
+"""Every error this project raises on purpose, each saying whether a retry can help.
+
+Class names are a public interface: Step Functions, SQS consumers and the command match them.
+"""
+
+
+class EverscoreError(Exception):
+    """Root of the tree. Catch a leaf, not this, unless you are the command's last line."""
+
+
+class InputError(EverscoreError):
+    """What a person or a file asked for cannot be done as asked; a retry cannot help."""
+
+
+class InvalidNameError(InputError):
+    """A model or column name breaks the naming rule; a retry cannot help."""
+
+
+class NewerSchemaError(EverscoreError):
+    """A stored document was written by a later version of Everscore; update this one, then retry."""
+
+
+class NotFoundError(EverscoreError):
+    """A stored object that was named does not exist; a retry helps only if its writer is still at work."""
+
+
+class ConflictError(EverscoreError):
+    """A compare-and-swap lost against another writer; read again and retry."""
+
+
+class BatchRejectedError(InputError):
+    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help.
+
+    Args:
+        code: stable machine-readable reason, e.g. `missing_column`.
+        message: what and where, for a person.
+        remedy: what the person can do.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.remedy = remedy
+
+
+class ConservationError(EverscoreError):
+    """Rows in differ from rows scored + quarantined: our defect. Nothing is committed; report it."""
+
+
+class DigestMismatchError(EverscoreError):
+    """A bundle's file is not the file that was released; refuse it and look who wrote it. A retry cannot help."""
+
+
+class NotCompilableError(EverscoreError):
+    """A fitted pipeline has no exact compiled form; it is served natively. A retry cannot help."""
+
+
+class TrainingError(InputError):
+    """A training set cannot give a model (too few rows, one class, a missing column). A retry cannot help."""
+
+
+class RetrainingBusyError(EverscoreError):
+    """Another retraining of this model holds the lease; retry when it has ended."""
+
+
+class ReleaseRefusedError(InputError):
+    """The release asked for is not safe or not possible, and says why. A retry cannot help."""

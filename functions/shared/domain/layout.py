@@ -1,0 +1,117 @@
+"""Where things lie in the two buckets. Each prefix has one writer (docs/architecture.md lists them)."""
+
+import hashlib
+from datetime import date
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.spec import checked_model_name
+
+BATCHES, TRAINING, LABELS = "batches", "training", "labels"
+
+
+def model_of(key: str) -> str:
+    """The model an inbox key belongs to: `<kind>/<model>/<anything>`.
+
+    Raises:
+        InputError: if the key has no such shape.
+        InvalidNameError: if the second part is no model name.
+
+    >>> model_of("batches/flights/2013/april 1.csv")
+    'flights'
+    """
+    parts = key.split("/", 2)
+    if len(parts) != 3 or not parts[2]:
+        message = f"{key!r}: put files under batches/<model>/, labels/<model>/ or training/<model>/"
+        raise InputError(message)
+    return checked_model_name(parts[1])
+
+
+def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> str:
+    """Name of a batch: 32 hex digits, the same for every delivery of one version of one object for one purpose."""
+    text = "\0".join((bucket, key, version_id, purpose))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def manifest_prefix(model: str) -> str:
+    """All manifests of a model."""
+    return f"manifests/{model}/"
+
+
+def manifest_key(model: str, day: date, batch: str) -> str:
+    """The commit of a batch; `day` is the UTC day its source version was last modified."""
+    return f"manifests/{model}/dt={day.isoformat()}/{batch}.json"
+
+
+def scored_prefix(model: str, batch: str) -> str:
+    """All attempts' outputs of a batch."""
+    return f"scored/{model}/{batch}/"
+
+
+def quarantine_prefix(model: str, batch: str) -> str:
+    """All attempts' quarantined rows of a batch."""
+    return f"quarantine/{model}/{batch}/"
+
+
+def scored_key(model: str, batch: str, attempt: str, part: int) -> str:
+    """One Parquet file of one attempt."""
+    return f"scored/{model}/{batch}/{attempt}/part-{part:05d}.parquet"
+
+
+def quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:
+    """One JSON-lines file of one attempt's quarantined rows."""
+    return f"quarantine/{model}/{batch}/{attempt}/part-{part:05d}.jsonl"
+
+
+def release_prefix(model: str) -> str:
+    """Everything about what a model serves."""
+    return f"releases/{model}/"
+
+
+def release_key(model: str) -> str:
+    """The document scoring reads."""
+    return f"releases/{model}/release.json"
+
+
+def release_history_key(model: str, seq: int) -> str:
+    """A release as it was decided, written once. Zero-padded, so that a listing is in order."""
+    return f"releases/{model}/history/{seq:06d}.json"
+
+
+def version_prefix(model: str, version: str) -> str:
+    """A version's bundle."""
+    return f"releases/{model}/versions/{version}/"
+
+
+def emitted_key(batch: str) -> str:
+    """Claim that a batch's metrics were printed."""
+    return f"emitted/{batch}"
+
+
+def labelled_prefix(model: str, day: date | None = None) -> str:
+    """Rows with their labels, by event day."""
+    return f"labelled/{model}/" + (f"dt={day.isoformat()}/" if day else "")
+
+
+def performance_key(model: str, day: date) -> str:
+    """Metrics of one event day, restated when labels come late."""
+    return f"performance/{model}/{day.isoformat()}.json"
+
+
+def alert_key(model: str, window: str, kind: str) -> str:
+    """One alert, written once."""
+    return f"alerts/{model}/{window}-{kind}.json"
+
+
+def decision_key(model: str, challenger: str) -> str:
+    """The gate's decision on one version."""
+    return f"decisions/{model}/{challenger}.json"
+
+
+def policy_key(model: str, number: int) -> str:
+    """One numbered policy. Zero-padded, so that a listing is in order."""
+    return f"policies/{model}/{number:06d}.json"
+
+
+def snapshot_key(md5: str) -> str:
+    """A training file in DVC's content-addressed remote layout; the remote's URL is `s3://<store>/snapshots`."""
+    return f"snapshots/files/md5/{md5[:2]}/{md5[2:]}"

@@ -1,0 +1,103 @@
+"""The manifest: the commit of a batch, and all that others need to know of it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.policy import Share
+from functions.shared.domain.profile import Agreement, Profile
+from functions.shared.domain.release import Role
+
+
+class Status(StrEnum):
+    """How a batch ended. `suspect`: scored, but more rows were quarantined than the error budget allows."""
+
+    SCORED = "scored"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+
+
+class Source(Value):
+    """One version of one object in the inbox."""
+
+    bucket: str
+    key: str
+    version_id: str
+    etag: str
+    bytes: int
+    last_modified: datetime
+
+
+class StoredFile(Value):
+    """A file that a batch wrote: key in the store, rows in it, size in bytes, sha-256 of its bytes in hex."""
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class BatchError(Value):
+    """Why a batch failed."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class PinnedChallenger(Value):
+    """The challenger that scored along."""
+
+    version: str
+    share: Share
+
+
+class PinnedRelease(Value):
+    """The release a batch was scored by, chosen when it started."""
+
+    seq: int
+    champion: str
+    challenger: PinnedChallenger | None = None
+    challenger_suspended: str | None = None
+
+
+class Timings(Value):
+    """Seconds of wall time by stage. Stages overlap, so their sum may exceed `total_s`."""
+
+    read_s: float = 0.0
+    predict_s: float = 0.0
+    write_s: float = 0.0
+    total_s: float = 0.0
+
+
+class Manifest(Document):
+    """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
+
+    `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them
+    by the role that answered.
+    """
+
+    batch_id: str
+    model: str
+    status: Status
+    error: BatchError | None = None
+    rows_in: int = 0
+    rows_scored: int = 0
+    rows_quarantined: int = 0
+    quarantined_by_reason: Mapping[str, int] = Field(default_factory=dict)
+    release: PinnedRelease | None = None
+    outputs: tuple[StoredFile, ...] = ()
+    quarantine: tuple[StoredFile, ...] = ()
+    source: Source
+    purpose: str = "score"
+    supersedes: str | None = None
+    attempt: str
+    served: Mapping[Role, int] = Field(default_factory=dict)
+    profiles: Mapping[Role, Profile] = Field(default_factory=dict)
+    agreement: Agreement | None = None
+    event_days: Mapping[date, int] = Field(default_factory=dict)
+    timings: Timings = Timings()
+    created_at: datetime

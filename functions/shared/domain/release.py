@@ -1,0 +1,57 @@
+"""What is served: one small document per model, which is all that scoring reads of the control plane."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.policy import RowContract, Share
+
+
+class Role(StrEnum):
+    """Who answered a row."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class ServedModel(Value):
+    """A version's bundle: where it lies in the store and the sha-256 of its `bundle.json`."""
+
+    version: str
+    digest: str
+    prefix: str
+
+
+class ServedChallenger(ServedModel):
+    """A challenger on its way: `share` of entities (0 to 1) it answers, chosen by a salted hash of the id.
+
+    In mode `shadow` it scores every row and answers none.
+    """
+
+    share: Share
+    salt: str
+    mode: Literal["canary", "shadow"] = "canary"
+
+
+class PinnedPolicy(Value):
+    """The part of a policy that scoring obeys, pinned with the release."""
+
+    number: int = 0
+    row_contract: RowContract = RowContract()
+
+
+class Release(Document):
+    """The release document. `seq` rises by one a change; each is kept whole under `history/`."""
+
+    model: str
+    seq: int = Field(ge=1)
+    champion: ServedModel
+    challenger: ServedChallenger | None = None
+    previous: ServedModel | None = None
+    policy: PinnedPolicy = PinnedPolicy()
+    reason: str
+    decided_by: str
+    decided_at: datetime

@@ -1,0 +1,96 @@
+"""What a model is: its task, its columns, and how it was made."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.errors import InvalidNameError
+
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def checked_model_name(name: str) -> str:
+    """Return `name` if it is a model name: 1 to 64 letters, digits, `-` or `_`, not starting with a sign.
+
+    Raises:
+        InvalidNameError: otherwise. The rule keeps names safe inside S3 keys, metric dimensions and MLflow.
+
+    >>> checked_model_name("flights-2013")
+    'flights-2013'
+    """
+    if not _MODEL_NAME.fullmatch(name):
+        message = f"{name!r} is no model name: use 1 to 64 letters, digits, '-' or '_', starting with a letter or digit"
+        raise InvalidNameError(message)
+    return name
+
+
+class Task(StrEnum):
+    """What the model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class FeatureKind(StrEnum):
+    """How a feature's text is read and binned."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    BOOLEAN = "boolean"
+
+
+class Feature(Value):
+    """One input column. `nullable` is false where the training set had no missing value and the person said so."""
+
+    name: str
+    kind: FeatureKind
+    nullable: bool = True
+
+
+class ModelSpec(Document):
+    """Everything about a version that scoring and retraining must agree on.
+
+    `classes` holds the labels as text in the order of the estimator's `classes_`; for a binary task the second is the
+    positive one, whose probability is the score. It is empty for a regression.
+    """
+
+    name: str
+    task: Task
+    target: str
+    id_column: str
+    time_column: str | None = None
+    timezone: str = "UTC"
+    features: tuple[Feature, ...] = Field(min_length=1)
+    classes: tuple[str, ...] = ()
+    metric: str
+    estimator: str
+    parameters: Mapping[str, object] = Field(default_factory=dict)
+    seed: int = 0
+    libraries: Mapping[str, str] = Field(default_factory=dict)
+    image_digest: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_safe(cls, name: str) -> str:
+        return checked_model_name(name)
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, name: str) -> str:
+        ZoneInfo(name)
+        return name
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """Names of the score outputs: one, or one a class for a multiclass task.
+
+        A regression's score is its prediction, a binary task's the probability of the second class.
+        """
+        if self.task is Task.MULTICLASS:
+            return tuple(f"score_{label}" for label in self.classes)
+        return ("score",)

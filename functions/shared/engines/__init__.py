@@ -1,0 +1,1 @@
+"""Fitted pipelines compiled into arrays, and what scores with them."""

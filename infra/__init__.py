@@ -1,0 +1,1 @@
+"""What operates the functions: the command, the embedded AWS, the demo."""

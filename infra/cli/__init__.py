@@ -1,0 +1,1 @@
+"""The `everscore` command: an operator's hand."""

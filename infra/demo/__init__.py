@@ -1,0 +1,1 @@
+"""The flights story: a year of departures played against the embedded AWS."""

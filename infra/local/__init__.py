@@ -1,0 +1,1 @@
+"""The embedded AWS: the project's template on one machine."""
