@@ -26,11 +26,15 @@ class Reason(Value):
 
 
 class Snapshot(Value):
-    """The exact training set: md5 of the Parquet file in DVC's layout, its size in bytes, rows and event days."""
+    """The exact data of a version, fit and holdout: a DVC directory of Parquet files, one an event month.
+
+    `md5` is the directory's hash with its `.dir` suffix; `files` counts its files, `bytes` their sizes.
+    """
 
     md5: str
     rows: int
     bytes: int
+    files: int
     first_day: date | None = None
     last_day: date | None = None
 
@@ -40,6 +44,7 @@ class Decision(Document):
 
     `difference` is the champion's mean holdout loss minus the challenger's: positive is an improvement. `ci_low` and
     `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
+    The version was fitted on `trained_rows` rows of the event days `trained_first_day` to `trained_last_day`.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
     """
 
@@ -61,6 +66,9 @@ class Decision(Document):
     holdout_first_day: date | None = None
     holdout_last_day: date | None = None
     snapshot: Snapshot
+    trained_rows: int = 0
+    trained_first_day: date | None = None
+    trained_last_day: date | None = None
     agreement: Agreement | None = None
     thresholds: GatePolicy = GatePolicy()
     trigger: str

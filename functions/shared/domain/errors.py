@@ -51,6 +51,10 @@ class DigestMismatchError(EverscoreError):
     """A bundle's file is not the file that was released; refuse it and look who wrote it. A retry cannot help."""
 
 
+class InvalidBundleError(EverscoreError):
+    """A bundle's file is the released one but breaks its own rules, or holds a type we do not load. A retry cannot help."""
+
+
 class NotCompilableError(EverscoreError):
     """A fitted pipeline has no exact compiled form; it is served natively. A retry cannot help."""
 
@@ -65,3 +69,15 @@ class RetrainingBusyError(EverscoreError):
 
 class ReleaseRefusedError(InputError):
     """The release asked for is not safe or not possible, and says why. A retry cannot help."""
+
+
+class NoStackError(InputError):
+    """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
+
+
+class PortTakenError(InputError):
+    """The port asked for is in use; choose another or none, then retry."""
+
+
+class EmbeddedAwsError(EverscoreError):
+    """The embedded AWS did not come up or ended by itself; the log files it names say why. A retry seldom helps."""

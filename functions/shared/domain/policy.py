@@ -47,6 +47,38 @@ class DriftPolicy(Written):
     floor: float = Field(default=0.05, ge=0)
 
 
+class PerformancePolicy(Written):
+    """When a champion counts as decayed: its loss over the last days against its out-of-time loss at training.
+
+    `minimum_effect`, relative to that loss, is the smallest excess that counts; `alpha` the chance of a false alarm in one
+    run of `look_back_days`.
+    """
+
+    look_back_days: int = Field(default=28, ge=2)
+    min_days: int = Field(default=7, ge=2)
+    min_labels: int = Field(default=500, ge=1)
+    minimum_effect: Share = 0.02
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+
+
+class EstimatePolicy(Written):
+    """When performance is estimated before labels; short of any of these the estimate refuses.
+
+    The first three are about the rows that the calibration was fitted on: how many, how many of their rarer class, and
+    the upper bound of its calibration error. The others are about the rows estimated: how many, how many of the rarer
+    class are expected, the share of scores beyond the calibration's central 99 %, and the share of calibration rows that
+    remains in effect when they are weighted to look like these.
+    """
+
+    min_calibration_rows: int = Field(default=1000, ge=1)
+    min_calibration_rarer_class: int = Field(default=100, ge=1)
+    max_calibration_error: Share = 0.03
+    min_rows: int = Field(default=300, ge=1)
+    min_rarer_class: int = Field(default=30, ge=1)
+    max_share_outside: Share = 0.05
+    min_effective_share: Share = 0.30
+
+
 class Window(Written):
     """Event days, both inclusive, that a training set may use."""
 
@@ -64,6 +96,19 @@ class RetrainingPolicy(Written):
     max_rows: int = Field(default=5_000_000, ge=100)
 
 
+class VetoPolicy(Written):
+    """Harm that forbids a promotion although the loss improves, where it is *significantly* above these margins.
+
+    `auc` and `ece` are absolute, `brier` and `slices` relative to the champion's Brier score and slice loss.
+    """
+
+    auc: Share = 0.01
+    brier: Share = 0.02
+    ece: Share = 0.02
+    slices: Share = 0.05
+    min_slice_rows: int = Field(default=200, ge=1)
+
+
 class GatePolicy(Written):
     """When a challenger counts as better. `minimum_effect` is relative to the champion's holdout loss."""
 
@@ -75,6 +120,25 @@ class GatePolicy(Written):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     resamples: int = Field(default=2000, ge=200)
     label_probe_margin: float = Field(default=0.10, ge=0)
+    label_probe_margin_r2: float = Field(default=0.15, ge=0)
+    vetoes: VetoPolicy = VetoPolicy()
+
+
+class GuardrailPolicy(Written):
+    """When a rollout ends at once, before any label. Margins are what real days may differ; noise is added to them.
+
+    `rank_correlation` is a fall below the gate's, on Fisher's z scale; `mean_difference` a move away from the gate's, in
+    standard deviations of the two models' difference there; `quarantine` a rise of the quarantined share; `failures` a
+    rise of the share of failed batches; `slowdown` how many times longer a row's prediction may take with two models
+    than before with one. `deviations` is how many standard errors of noise are allowed on top.
+    """
+
+    rank_correlation: float = Field(default=0.5, ge=0)
+    mean_difference: float = Field(default=1.0, ge=0)
+    quarantine: Share = 0.05
+    failures: Share = 0.25
+    slowdown: float = Field(default=10.0, ge=1)
+    deviations: float = Field(default=4.0, ge=0)
 
 
 class CanaryPolicy(Written):
@@ -86,6 +150,7 @@ class CanaryPolicy(Written):
     min_days: int = Field(default=7, ge=1)
     min_labels: int = Field(default=500, ge=1)
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    guardrails: GuardrailPolicy = GuardrailPolicy()
 
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> Self:
@@ -105,6 +170,8 @@ class Policy(Document):
     row_contract: RowContract = RowContract()
     labels: LabelPolicy = LabelPolicy()
     drift: DriftPolicy = DriftPolicy()
+    performance: PerformancePolicy = PerformancePolicy()
+    estimate: EstimatePolicy = EstimatePolicy()
     retraining: RetrainingPolicy = RetrainingPolicy()
     gate: GatePolicy = GatePolicy()
     canary: CanaryPolicy = CanaryPolicy()

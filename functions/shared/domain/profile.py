@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from functions.shared.domain.calibration import Calibration
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.spec import FeatureKind
 
@@ -24,25 +25,30 @@ class Bins(Value):
 
 
 class DayExcess(Value):
-    """By how much real days differ beyond random draws: mean and variance of PSI in excess (docs/monitoring.md)."""
+    """By how much runs of `days` successive days differ beyond random draws: mean and variance of PSI in excess."""
 
-    mean: float = 0.0
-    variance: float = 0.0
+    days: int
+    mean: float
+    variance: float
 
 
 class ColumnBaseline(Value):
-    """One column at training: its bins, the training rows in each, and the excess of real days where they are known."""
+    """One column at training: its bins, the training rows in each, and what real days are known to differ by.
+
+    `excess` holds an entry for each length of run that training had enough days for, in rising order.
+    """
 
     bins: Bins
     counts: tuple[int, ...]
-    excess: DayExcess = DayExcess()
+    excess: tuple[DayExcess, ...] = ()
 
 
 class Baseline(Document):
     """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
 
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
-    (log loss, or squared error for a regression).
+    (log loss, or squared error for a regression) and `prevalence` the share of the second class (binary only).
+    `calibration` serves the estimate of performance before labels.
     """
 
     model: str
@@ -53,6 +59,8 @@ class Baseline(Document):
     scores: tuple[ColumnBaseline, ...]
     out_of_time: Mapping[str, float | None] = Field(default_factory=dict)
     loss: float | None = None
+    prevalence: float | None = None
+    calibration: Calibration | None = None
 
 
 class Profile(Value):
@@ -71,9 +79,11 @@ class Agreement(Value):
     """How two models scored the same rows: joint counts over score bins, champion's bin first.
 
     `counts[i][j]` rows had the champion's score in bin i and the challenger's in bin j of the *champion's* score bins;
-    `difference_sum` is the sum of challenger's score minus champion's. Both add up over batches.
+    `difference_sum` is the sum of challenger's score minus champion's, `difference_squares` that of its squares. All
+    add up over batches.
     """
 
     rows: int = 0
     counts: tuple[tuple[int, ...], ...] = ()
     difference_sum: float = 0.0
+    difference_squares: float = 0.0

@@ -44,13 +44,17 @@ class PinnedPolicy(Value):
 
 
 class Release(Document):
-    """The release document. `seq` rises by one a change; each is kept whole under `history/`."""
+    """The release document. `seq` rises by one a change; each is kept whole under `history/`.
+
+    `newest` is the highest version this model ever served or tried: only later ones are candidates.
+    """
 
     model: str
     seq: int = Field(ge=1)
     champion: ServedModel
     challenger: ServedChallenger | None = None
     previous: ServedModel | None = None
+    newest: str
     policy: PinnedPolicy = PinnedPolicy()
     reason: str
     decided_by: str

@@ -1,0 +1,113 @@
+"""What a batch leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import StoredFile
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.ports import ObjectStore, Upload
+from functions.shared.reading.rows import RejectedRow
+
+
+class _Sink:
+    """The few file methods that Arrow's writer calls, over an upload."""
+
+    closed = False
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+
+    def write(self, data: bytes) -> int:
+        return self._upload.write(data)
+
+    def flush(self) -> None:
+        """Nothing to do: parts are sent when they are full."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AttemptOutputs:
+    """The files of one attempt. Nothing of them is visible before `finish`, and nothing counts before the manifest."""
+
+    def __init__(self, store: ObjectStore, model: str, batch: str, attempt: str) -> None:
+        self._store = store
+        self._scored_key = layout.scored_key(model, batch, attempt, 0)
+        self._quarantine_key = layout.quarantine_key(model, batch, attempt, 0)
+        self._open = ExitStack()
+        self._scored: tuple[Upload, pq.ParquetWriter] | None = None
+        self._quarantined: Upload | None = None
+        self._scored_rows = self._quarantined_rows = 0
+
+    def add_scored(self, table: pa.RecordBatch) -> None:
+        """Append scored rows as one row group."""
+        if table.num_rows == 0:
+            return
+        if self._scored is None:
+            upload = self._open.enter_context(self._store.upload(self._scored_key))
+            self._scored = upload, pq.ParquetWriter(pa.PythonFile(_Sink(upload), mode="w"), table.schema)
+        self._scored[1].write_batch(table)
+        self._scored_rows += table.num_rows
+
+    def add_quarantined(self, rows: Iterable[RejectedRow]) -> None:
+        """Append rejected rows, one JSON object a line."""
+        for row in rows:
+            if self._quarantined is None:
+                self._quarantined = self._open.enter_context(self._store.upload(self._quarantine_key))
+            self._quarantined.write(_line(row))
+            self._quarantined_rows += 1
+
+    def finish(self) -> tuple[tuple[StoredFile, ...], tuple[StoredFile, ...]]:
+        """Make the files visible: scored ones, quarantined ones."""
+        scored: tuple[StoredFile, ...] = ()
+        quarantined: tuple[StoredFile, ...] = ()
+        if self._scored is not None:
+            upload, writer = self._scored
+            writer.close()
+            scored = (upload.finish(rows=self._scored_rows),)
+        if self._quarantined is not None:
+            quarantined = (self._quarantined.finish(rows=self._quarantined_rows),)
+        return scored, quarantined
+
+    def __enter__(self) -> "AttemptOutputs":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Drop what is not finished."""
+        self._open.close()
+
+
+def _line(row: RejectedRow) -> bytes:
+    fields: dict[str, Any] = {
+        "row": row.row,
+        "line": row.line,
+        "byte_offset": row.byte_offset,
+        "code": row.code,
+        "message": row.message,
+        "raw": row.raw,
+    }
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def scored_rows(
+    rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract
+) -> pa.RecordBatch:
+    """The carried input columns in order, then the answers; an input column with an answer's name becomes `input_…`."""
+    columns: dict[str, pa.Array] = {}
+    for name in _carried(rows.schema.names, spec, contract):
+        columns[f"input_{name}" if name in answers else name] = rows.column(name)
+    return pa.RecordBatch.from_pydict({**columns, **answers})
+
+
+def _carried(names: list[str], spec: ModelSpec, contract: RowContract) -> list[str]:
+    if contract.carry == "all":
+        return names
+    wanted = {spec.id_column, spec.time_column} | set(() if contract.carry == "id" else contract.carry)
+    return [name for name in names if name in wanted]

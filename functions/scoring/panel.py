@@ -1,0 +1,133 @@
+"""Who scores: the champion, and during a rollout the challenger beside it on every row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from functions.shared.domain.canary import answered_by_challenger
+from functions.shared.domain.release import Release, Role, ServedChallenger
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.engines.bundle import LoadedModel
+from functions.shared.repositories.bundles import Bundles
+
+_ANSWERERS = pa.array([Role.CHAMPION.value, Role.CHALLENGER.value])
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The challenger's side of a rollout."""
+
+    model: LoadedModel
+    terms: ServedChallenger
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One block's scores. `by_challenger` is True for the rows that the challenger answers, None outside a rollout."""
+
+    champion: NDArray[np.float64]
+    challenger: NDArray[np.float64] | None
+    by_challenger: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The models a batch is scored by, pinned when it starts."""
+
+    champion: LoadedModel
+    champion_version: str
+    challenge: Challenge | None
+
+    def without_challenger(self) -> "Panel":
+        """The same batch, scored by the champion alone."""
+        return Panel(self.champion, self.champion_version, None)
+
+    @property
+    def reading_spec(self) -> ModelSpec:
+        """The champion's spec, widened by features that only the challenger knows, so that one reading serves both."""
+        spec = self.champion.spec
+        if self.challenge is None:
+            return spec
+        known = {feature.name for feature in spec.features}
+        more = tuple(feature for feature in self.challenge.model.spec.features if feature.name not in known)
+        return spec.model_copy(update={"features": spec.features + more}) if more else spec
+
+    def score(self, rows: pa.RecordBatch) -> Answers:
+        """Score every row by every model."""
+        champion = self.champion.engine.score(rows)
+        if self.challenge is None:
+            return Answers(champion, None, None)
+        terms = self.challenge.terms
+        ids = rows.column(self.champion.spec.id_column)
+        share = terms.share if terms.mode == "canary" else 0.0
+        answered = answered_by_challenger(ids, salt=terms.salt, share=share)
+        return Answers(champion, self.challenge.model.engine.score(rows), answered)
+
+
+def assemble_panel(release: Release, bundles: Bundles) -> Panel:
+    """Load what a release serves."""
+    challenger = release.challenger
+    return Panel(
+        champion=bundles.load(release.champion),
+        champion_version=release.champion.version,
+        challenge=Challenge(bundles.load(challenger), challenger) if challenger else None,
+    )
+
+
+def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
+    """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout both models' scores.
+
+    A classifier predicts its most probable class (the first of equals); a regression's prediction is its score.
+    """
+    spec = panel.champion.spec
+    rows = len(answers.champion)
+    if panel.challenge is None or answers.challenger is None or answers.by_challenger is None:
+        return {
+            "prediction": _predictions(spec, answers.champion),
+            **_scores(spec, answers.champion),
+            "model_version": _repeated(panel.champion_version, rows),
+            "role": _repeated(Role.CHAMPION.value, rows),
+        }
+    other, mask = panel.challenge.model.spec, answers.by_challenger
+    champion, challenger = _scores(spec, answers.champion), _scores(other, answers.challenger)
+    versions = pa.array([panel.champion_version, panel.challenge.terms.version])
+    answerer = pa.array(mask.astype(np.int8))
+    return {
+        "prediction": _chosen(mask, _predictions(spec, answers.champion), _predictions(other, answers.challenger)),
+        **{name: _chosen(mask, champion.get(name), challenger.get(name)) for name in champion | challenger},
+        "model_version": pa.DictionaryArray.from_arrays(answerer, versions),
+        "role": pa.DictionaryArray.from_arrays(answerer, _ANSWERERS),
+        **{f"champion_{name}": values for name, values in champion.items()},
+        **{f"challenger_{name}": values for name, values in challenger.items()},
+    }
+
+
+def _scores(spec: ModelSpec, scores: NDArray[np.float64]) -> dict[str, pa.Array]:
+    return {name: pa.array(scores[:, output]) for output, name in enumerate(spec.score_columns)}
+
+
+def _predictions(spec: ModelSpec, scores: NDArray[np.float64]) -> pa.Array:
+    if spec.task is Task.REGRESSION:
+        return pa.array(scores[:, 0])
+    best = scores[:, 0] > 0.5 if spec.task is Task.BINARY else scores.argmax(axis=1)  # noqa: PLR2004 - the even odds
+    return pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), pa.array(spec.classes))
+
+
+def _repeated(text: str, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int8)), pa.array([text]))
+
+
+def _chosen(mask: NDArray[np.bool_], champion: pa.Array | None, challenger: pa.Array | None) -> pa.Array:
+    """Row by row the answerer's value; null where that model has no such output (a class it never saw)."""
+    import pyarrow.compute as pc
+
+    sides = [_plain(side, len(mask)) for side in (champion, challenger)]
+    return pc.if_else(pa.array(mask), sides[1], sides[0])
+
+
+def _plain(values: pa.Array | None, rows: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(rows, pa.float64())
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values

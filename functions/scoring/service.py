@@ -1,0 +1,286 @@
+"""Score one batch: pin the release, stream the rows, commit one manifest."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+
+from functions.scoring.output import AttemptOutputs, scored_rows
+from functions.scoring.overlap import read_ahead
+from functions.scoring.panel import Answers, Panel, answer_columns, assemble_panel
+from functions.shared.domain import layout
+from functions.shared.domain.calendar import count_days
+from functions.shared.domain.errors import BatchRejectedError, ConservationError, InputError
+from functions.shared.domain.manifest import (
+    BatchError,
+    Manifest,
+    PinnedChallenger,
+    PinnedRelease,
+    Source,
+    Status,
+    StoredFile,
+    Timings,
+)
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.profile import (
+    Agreement,
+    Profile,
+    compare_scores,
+    merge_agreements,
+    merge_profiles,
+    profile_batch,
+)
+from functions.shared.domain.release import Release, Role
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
+from functions.shared.reading.rows import Block
+from functions.shared.reading.service import read_blocks
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.releases import Releases
+
+UNNAMED_MODEL = "_unnamed"
+"""Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
+
+
+def score_batch(
+    created: StoredObject,
+    *,
+    inbox: ObjectStore,
+    store: ObjectStore,
+    bundles: Bundles,
+    new_attempt: Callable[[], str],
+    now: Callable[[], datetime],
+) -> Manifest:
+    """Score one version of one uploaded object, exactly once however often it is asked.
+
+    Returns:
+        The manifest that stands for the batch: this attempt's, or the one another attempt committed first.
+
+    Raises:
+        NotFoundError: if the object's version is gone.
+        ConservationError: if rows were lost or made up; nothing is committed.
+    """
+    manifests = Manifests(store)
+    source = _source(inbox, created)
+    model = _model_or_unnamed(created.key)
+    batch = layout.batch_id(source.bucket, source.key, source.version_id)
+    if standing := manifests.find(model, batch, source):
+        return standing
+    attempt = new_attempt()
+    draft = Manifest(
+        batch_id=batch, model=model, status=Status.FAILED, source=source, attempt=attempt, created_at=now()
+    )
+    try:
+        draft = _scored(draft, inbox=inbox, store=store, bundles=bundles)
+    except BatchRejectedError as rejected:
+        error = BatchError(code=rejected.code, message=str(rejected), remedy=rejected.remedy)
+        draft = draft.model_copy(update={"error": error})
+    standing = manifests.commit(draft.model_copy(update={"created_at": now()}))
+    _clear_lost_attempts(store, standing, attempt)
+    return standing
+
+
+def _source(inbox: ObjectStore, created: StoredObject) -> Source:
+    info = inbox.info(created.key, created.version_id)
+    return Source(
+        bucket=inbox.bucket,
+        key=created.key,
+        version_id=created.version_id,
+        etag=info.etag,
+        bytes=info.bytes,
+        last_modified=info.last_modified,
+    )
+
+
+def _model_or_unnamed(key: str) -> str:
+    try:
+        return layout.model_of(key)
+    except InputError:
+        return UNNAMED_MODEL
+
+
+def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
+    """The manifest of a batch whose rows were scored and whose files are written, or raise BatchRejectedError."""
+    release = _pinned_release(store, draft)
+    contract = release.policy.row_contract
+    started = time.perf_counter()
+    panel, blocks, suspended = _opened(draft.source, inbox, assemble_panel(release, bundles), contract)
+    tally = _Tally(panel, draft.source.last_modified.astimezone(UTC).date())
+    with AttemptOutputs(store, draft.model, draft.batch_id, draft.attempt) as outputs:
+        for block in read_ahead(tally.timed_reading(blocks)):
+            tally.add(block, outputs, contract)
+        with tally.writing():
+            scored, quarantined = outputs.finish()
+    pinned = PinnedRelease(
+        seq=release.seq,
+        champion=release.champion.version,
+        challenger=_pinned_challenger(release),
+        challenger_suspended=suspended,
+    )
+    manifest = draft.model_copy(
+        update={
+            **tally.figures(contract),
+            "release": pinned,
+            "outputs": scored,
+            "quarantine": quarantined,
+            "timings": tally.timings(time.perf_counter() - started),
+        }
+    )
+    return _conserved(manifest)
+
+
+def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
+    if draft.model == UNNAMED_MODEL:
+        layout_error = f"the key {draft.source.key!r} names no model"
+        raise BatchRejectedError("no_model", layout_error, "upload to batches/<model>/<file>")
+    release = Releases(store).current(draft.model)
+    if release is None:
+        message = f"model {draft.model!r} serves nothing yet"
+        raise BatchRejectedError("no_release", message, f"everscore train {draft.model} …, then upload the file again")
+    return release
+
+
+def _pinned_challenger(release: Release) -> PinnedChallenger | None:
+    challenger = release.challenger
+    return PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
+
+
+def _opened(
+    source: Source, inbox: ObjectStore, panel: Panel, contract: RowContract
+) -> tuple[Panel, Iterator[Block], str | None]:
+    """Begin to read. A batch that lacks a column of the challenger's only is scored by the champion alone."""
+
+    def begin(spec_panel: Panel) -> Iterator[Block]:
+        data = inbox.open(source.key, source.version_id)
+        blocks = read_blocks(data, key=source.key, spec=spec_panel.reading_spec, contract=contract)
+        return _with_first(next(blocks), blocks)
+
+    try:
+        return panel, begin(panel), None
+    except BatchRejectedError as rejected:
+        if rejected.code != "missing_column" or panel.reading_spec == panel.champion.spec:
+            raise
+        alone = panel.without_challenger()
+        return alone, begin(alone), str(rejected)
+
+
+def _with_first(first: Block, others: Iterator[Block]) -> Iterator[Block]:
+    yield first
+    yield from others
+
+
+@dataclass
+class _Tally:
+    """What is counted while a batch streams by."""
+
+    panel: Panel
+    arrival: date
+    rows_in: int = 0
+    scored: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    days: Counter[date] = field(default_factory=Counter)
+    served: Counter[Role] = field(default_factory=Counter)
+    profiles: dict[Role, Profile] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    read_s: float = 0.0
+    predict_s: float = 0.0
+    write_s: float = 0.0
+
+    def timed_reading(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """The same blocks; the time their reader takes is added up."""
+        started = time.perf_counter()
+        for block in blocks:
+            self.read_s += time.perf_counter() - started
+            yield block
+            started = time.perf_counter()
+
+    def add(self, block: Block, outputs: AttemptOutputs, contract: RowContract) -> None:
+        """Score a block, hand its rows to the outputs, and count them."""
+        rows = block.rows
+        started = time.perf_counter()
+        answers = self.panel.score(rows)
+        self.predict_s += time.perf_counter() - started
+        with self.writing():
+            outputs.add_scored(scored_rows(rows, answer_columns(self.panel, answers), self.panel.champion.spec, contract))
+            outputs.add_quarantined(block.rejected)
+        self._count(block, answers)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Times a `with` block as writing."""
+        started = time.perf_counter()
+        yield
+        self.write_s += time.perf_counter() - started
+
+    def _count(self, block: Block, answers: Answers) -> None:
+        rows = block.rows
+        self.rows_in += rows.num_rows + len(block.rejected)
+        self.scored += rows.num_rows
+        self.reasons.update(rejected.code for rejected in block.rejected)
+        time_column = self.panel.champion.spec.time_column
+        self.days.update(count_days(rows.column(time_column)) if time_column else {self.arrival: rows.num_rows})
+        by_challenger = 0 if answers.by_challenger is None else int(answers.by_challenger.sum())
+        self.served.update({Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger})
+        self._add_profile(Role.CHAMPION, profile_batch(self.panel.champion.baseline, rows, answers.champion))
+        if self.panel.challenge is not None and answers.challenger is not None:
+            self._add_profile(
+                Role.CHALLENGER, profile_batch(self.panel.challenge.model.baseline, rows, answers.challenger)
+            )
+            agreement = compare_scores(self.panel.champion.baseline, answers.champion, answers.challenger)
+            self.agreement = agreement if self.agreement is None else merge_agreements([self.agreement, agreement])
+
+    def _add_profile(self, role: Role, profile: Profile) -> None:
+        standing = self.profiles.get(role)
+        self.profiles[role] = profile if standing is None else merge_profiles([standing, profile])
+
+    def figures(self, contract: RowContract) -> dict[str, object]:
+        """The manifest's fields that were counted."""
+        quarantined = sum(self.reasons.values())
+        over_budget = quarantined > contract.error_budget * self.rows_in
+        return {
+            "status": Status.SUSPECT if over_budget else Status.SCORED,
+            "rows_in": self.rows_in,
+            "rows_scored": self.scored,
+            "rows_quarantined": quarantined,
+            "quarantined_by_reason": dict(self.reasons),
+            "served": {role: rows for role, rows in self.served.items() if rows},
+            "profiles": self.profiles,
+            "agreement": self.agreement,
+            "event_days": {day: rows for day, rows in sorted(self.days.items()) if rows},
+        }
+
+    def timings(self, total_s: float) -> Timings:
+        """Seconds by stage."""
+        return Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s)
+
+
+def _conserved(manifest: Manifest) -> Manifest:
+    """The manifest itself, if its rows add up: in = scored + quarantined = rows in its files."""
+    stored = _rows(manifest.outputs), _rows(manifest.quarantine)
+    counted = manifest.rows_scored, manifest.rows_quarantined
+    if stored != counted or manifest.rows_in != sum(counted):
+        message = (
+            f"batch {manifest.batch_id}: {manifest.rows_in} rows in, {counted[0]} scored and {counted[1]} quarantined, "
+            f"{stored[0]} and {stored[1]} stored"
+        )
+        raise ConservationError(message)
+    return manifest
+
+
+def _rows(files: tuple[StoredFile, ...]) -> int:
+    return sum(file.rows for file in files)
+
+
+def _clear_lost_attempts(store: ObjectStore, standing: Manifest, attempt: str) -> None:
+    """Delete what no manifest names: after winning all siblings' files, after losing only our own."""
+    for prefix in (layout.scored_prefix(standing.model, standing.batch_id), layout.quarantine_prefix(standing.model, standing.batch_id)):
+        found = [info.key for info in store.list(prefix)]
+        if standing.attempt == attempt:
+            store.delete(key for key in found if not key.startswith(f"{prefix}{attempt}/"))
+        else:
+            store.delete(key for key in found if key.startswith(f"{prefix}{attempt}/"))

@@ -1,0 +1,222 @@
+"""The two buckets, through boto3: versioned reads, ranged reads, conditional writes, multipart uploads."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import batched
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import ClientError
+
+from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.manifest import StoredFile
+from functions.shared.ports import ObjectInfo
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_BYTES = 8 * 1024 * 1024
+"""Multipart part size: 10,000 parts of it make 80 GB, far beyond what one Lambda writes."""
+
+_ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
+_CONFLICT_ATTEMPTS = 5
+
+
+def s3_client() -> "S3Client":
+    """A client that retries throttling and lost connections, and keeps enough of them for concurrent parts."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60, max_pool_connections=16),
+    )
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+class S3ObjectStore:
+    """`ObjectStore` over one S3 bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    def _named(self, key: str, version_id: str | None) -> dict[str, Any]:
+        named = {"Bucket": self._bucket, "Key": key}
+        return named if version_id is None else {**named, "VersionId": version_id}
+
+    def info(self, key: str, version_id: str | None = None) -> ObjectInfo:
+        """Describe an object, or raise NotFoundError."""
+        try:
+            head = self._client.head_object(**self._named(key, version_id))
+        except ClientError as error:
+            raise self._translated(error, key) from error
+        return ObjectInfo(
+            key=key,
+            bytes=head["ContentLength"],
+            etag=head["ETag"].strip('"'),
+            version_id=head.get("VersionId", "null"),
+            last_modified=head["LastModified"],
+        )
+
+    def read(self, key: str, version_id: str | None = None) -> bytes:
+        """The whole of a small object, or raise NotFoundError."""
+        try:
+            return self._client.get_object(**self._named(key, version_id))["Body"].read()
+        except ClientError as error:
+            raise self._translated(error, key) from error
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            raise self._translated(error, key) from error
+        return answer["Body"].read(), answer["ETag"].strip('"')
+
+    def open(self, key: str, version_id: str | None = None) -> "S3Source":
+        """Random access to an object, or raise NotFoundError."""
+        return S3Source(self._client, self._named(key, version_id), self.info(key, version_id).bytes)
+
+    def write(self, key: str, body: bytes) -> ObjectInfo:
+        """Write, whatever stands there."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+        return self.info(key)
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write if nothing stands there; False if something does (which may be our own, after a retried request).
+
+        S3 answers 409 while another conditional write of the key is under way, and means: try again.
+        """
+        return self._conditional(key, body, IfNoneMatch="*")
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> None:
+        """Write if the newest version still has this ETag, or raise ConflictError."""
+        if not self._conditional(key, body, IfMatch=etag):
+            message = f"s3://{self._bucket}/{key} was changed by another writer"
+            raise ConflictError(message)
+
+    def _conditional(self, key: str, body: bytes, **condition: Any) -> bool:
+        for _ in range(_CONFLICT_ATTEMPTS):
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **condition)
+            except ClientError as error:
+                if _code(error) == "PreconditionFailed" or _code(error) in _ABSENT:
+                    return False
+                if _code(error) != "ConditionalRequestConflict":
+                    raise
+            else:
+                return True
+        message = f"s3://{self._bucket}/{key}: {_CONFLICT_ATTEMPTS} conditional writes met another one"
+        raise ConflictError(message)
+
+    def upload(self, key: str) -> "S3Upload":
+        """Begin a large file."""
+        return S3Upload(self._client, self._bucket, key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Newest versions below a prefix, in order of key; their version ids are not known from a listing (`""`)."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for found in page.get("Contents", []):
+                yield ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), "", found["LastModified"])
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names one level below a prefix that ends in a slash."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
+        for page in pages:
+            for found in page.get("CommonPrefixes", []):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; absent ones are no error."""
+        for some in batched(keys, 1000):
+            self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True})
+
+    def _translated(self, error: ClientError, key: str) -> Exception:
+        if _code(error) in _ABSENT:
+            return NotFoundError(f"s3://{self._bucket}/{key} does not exist")
+        return error
+
+
+class S3Source:
+    """`Source` over one version of an object: each read is one ranged GET."""
+
+    def __init__(self, client: "S3Client", named: dict[str, Any], size: int) -> None:
+        self._client = client
+        self._named = named
+        self.size = size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`; fewer only at the end."""
+        end = min(offset + length, self.size)
+        if offset >= end:
+            return b""
+        return self._client.get_object(**self._named, Range=f"bytes={offset}-{end - 1}")["Body"].read()
+
+
+class S3Upload:
+    """`Upload` of one object: a single PUT if it is small, else parts sent by a thread while the next one fills."""
+
+    def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
+        self._client = client
+        self._named = {"Bucket": bucket, "Key": key}
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+        self._upload_id: str | None = None
+        self._sender = ThreadPoolExecutor(max_workers=1)
+        self._parts: list[Future[CompletedPartTypeDef]] = []
+        self._finished = False
+
+    def write(self, data: bytes) -> int:
+        """Append bytes. Blocks while a part is still on its way, so at most two parts are in memory."""
+        self._digest.update(data)
+        self._bytes += len(data)
+        self._buffer += data
+        if len(self._buffer) >= PART_BYTES:
+            self._send_part()
+        return len(data)
+
+    def _send_part(self) -> None:
+        if self._upload_id is None:
+            self._upload_id = self._client.create_multipart_upload(**self._named)["UploadId"]
+        if self._parts:
+            self._parts[-1].result()
+        body, self._buffer = bytes(self._buffer), bytearray()
+        self._parts.append(self._sender.submit(self._put_part, len(self._parts) + 1, body))
+
+    def _put_part(self, number: int, body: bytes) -> "CompletedPartTypeDef":
+        assert self._upload_id is not None
+        sent = self._client.upload_part(**self._named, UploadId=self._upload_id, PartNumber=number, Body=body)
+        return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    def finish(self, *, rows: int) -> StoredFile:
+        """Make the file visible and describe it."""
+        if self._upload_id is None:
+            self._client.put_object(**self._named, Body=bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._send_part()
+            parts = [part.result() for part in self._parts]
+            self._client.complete_multipart_upload(**self._named, UploadId=self._upload_id, MultipartUpload={"Parts": parts})
+        self._finished = True
+        return StoredFile(key=self._named["Key"], rows=rows, bytes=self._bytes, sha256=self._digest.hexdigest())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Drop what was written, unless `finish` was reached."""
+        self._sender.shutdown(wait=True)
+        if not self._finished and self._upload_id is not None:
+            self._client.abort_multipart_upload(**self._named, UploadId=self._upload_id)

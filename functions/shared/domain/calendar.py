@@ -1,0 +1,44 @@
+"""Event days and the watermark: how far a model's event time has come."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.domain.manifest import Manifest
+
+_TAIL_SHARE = 0.05
+
+
+def count_days(times: pa.Array) -> dict[date, int]:
+    """Rows by UTC day of a timestamp column without nulls."""
+    counts = pc.value_counts(pc.cast(times, pa.date32(), safe=False))
+    return {item["values"].as_py(): item["counts"].as_py() for item in counts}
+
+
+def batch_watermark(event_days: Mapping[date, int]) -> date | None:
+    """The latest day that a batch has really reached: 5 % of its rows lie on it or after it.
+
+    A few future-dated rows therefore cannot move it.
+
+    >>> batch_watermark({date(2013, 4, 1): 60, date(2013, 4, 2): 39, date(2031, 4, 1): 1})
+    datetime.date(2013, 4, 2)
+    """
+    total, beyond = sum(event_days.values()), 0
+    for day in sorted(event_days, reverse=True):
+        beyond += event_days[day]
+        if beyond >= _TAIL_SHARE * total:
+            return day
+    return None
+
+
+def event_watermark(manifests: Iterable[Manifest]) -> date | None:
+    """The latest day that any of these batches has reached; None without scored rows."""
+    reached = [day for manifest in manifests if (day := batch_watermark(manifest.event_days))]
+    return max(reached, default=None)
+
+
+def matured_until(watermark: date, delay_days: float) -> date:
+    """The last event day whose labels count as complete."""
+    return watermark - timedelta(days=delay_days)

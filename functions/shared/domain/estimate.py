@@ -1,0 +1,154 @@
+"""Performance before labels: what a calibrated binary model says of itself, and when it should say nothing.
+
+Confidence-based performance estimation takes it for granted that the probability of the truth given the features has not
+changed. It therefore starts no retraining and no promotion; when labels come, it is held against them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from functions.shared.domain.calibration import Calibration, ScoreGroups
+from functions.shared.domain.decision import Reason
+from functions.shared.domain.document import Value
+from functions.shared.domain.performance import PROBABILITY_FLOOR
+from functions.shared.domain.policy import EstimatePolicy
+
+type Floats = NDArray[np.float64]
+
+GROUPS = 1000
+DRAWS_A_CURVE = 5
+MATURE_WINDOWS, MISSES = 3, 2
+
+
+class Estimated(Value):
+    """An estimate and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Estimate(Value):
+    """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
+
+    Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them.
+    """
+
+    rows: int
+    metrics: Mapping[str, Estimated] = Field(default_factory=dict)
+    refusals: tuple[Reason, ...] = ()
+
+
+def estimate_performance(
+    calibration: Calibration | None,
+    scores: Floats,
+    policy: EstimatePolicy,
+    *,
+    input_alerts: Sequence[str],
+    held: Sequence[bool],
+    rng: np.random.Generator,
+) -> Estimate:
+    """Estimate a binary model's performance on rows without labels, or refuse.
+
+    An estimate is the metric's expectation under calibrated probabilities; AUC ranks by the raw scores. The interval
+    holds 95 % of the metrics of labels drawn from the calibration's bootstrap curves, so it has both the chance of the
+    labels and the doubt about the calibration. Rows of like scores are taken together in at most 1,000 groups.
+
+    Args:
+        calibration: the version's; None if it has none (other tasks have none).
+        scores: probability of the second class, shape (rows,).
+        policy: thresholds.
+        input_alerts: what is wrong with these rows (missing values, unseen categories, units), in words.
+        held: whether the truth was within the interval, for each of the version's mature windows in order of time,
+            since it was calibrated.
+        rng: source of the drawn labels.
+    """
+    if calibration is None:
+        missing = Reason(code="no_calibration", message="this version was not calibrated, or is no binary classifier")
+        return Estimate(rows=scores.size, refusals=(missing,))
+    refusals = tuple(_refusals(calibration, scores, policy, input_alerts, held))
+    if refusals:
+        return Estimate(rows=scores.size, refusals=refusals)
+    groups = ScoreGroups.of(scores, GROUPS)
+    curves = np.array([np.interp(groups.scores, calibration.knots, curve) for curve in calibration.resampled])
+    counts = groups.counts.astype(np.int64)
+    labels = rng.binomial(counts, np.repeat(curves, DRAWS_A_CURVE, axis=0)).astype(np.float64)
+    expected = groups.counts * _probabilities(calibration, groups.scores)
+    drawn, central = _metrics(groups, labels), _metrics(groups, expected)
+    return Estimate(
+        rows=scores.size,
+        metrics={
+            name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
+            for name, value in central.items()
+        },
+    )
+
+
+def _probabilities(calibration: Calibration, scores: Floats) -> Floats:
+    return np.interp(scores, calibration.knots, calibration.curve)
+
+
+def _metrics(groups: ScoreGroups, positive: Floats) -> dict[str, Floats]:
+    """Metrics by the number of positive rows in each group, shape (…, groups)."""
+    score = np.clip(groups.scores, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    negative = groups.counts - positive
+    rows = groups.counts.sum()
+    below = np.cumsum(negative, axis=-1) - negative / 2
+    pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
+    return {
+        "accuracy": np.where(groups.scores > 0.5, positive, negative).sum(axis=-1) / rows,
+        "auc": (positive * below).sum(axis=-1) / pairs,
+        "log_loss": -(positive @ np.log(score) + negative @ np.log(1 - score)) / rows,
+        "brier": (positive @ (1 - groups.scores) ** 2 + negative @ groups.scores**2) / rows,
+    }
+
+
+def _refusals(
+    calibration: Calibration, scores: Floats, policy: EstimatePolicy, input_alerts: Iterable[str], held: Sequence[bool]
+) -> Iterator[Reason]:
+    if calibration.rows < policy.min_calibration_rows or calibration.rarer_class < policy.min_calibration_rarer_class:
+        message = f"calibrated on {calibration.rows} rows, {calibration.rarer_class} of the rarer class"
+        yield Reason(code="few_calibration_rows", message=message)
+    if calibration.error_high > policy.max_calibration_error:
+        message = f"the calibration may be wrong by {calibration.error_high:.3f} on average"
+        yield Reason(code="miscalibrated", message=message)
+    if scores.size < policy.min_rows:
+        yield Reason(code="few_rows", message=f"{scores.size} rows, at least {policy.min_rows} are needed")
+    else:
+        yield from _unlike(calibration, scores, policy)
+    for alert in input_alerts:
+        yield Reason(code="input_alert", message=alert)
+    if _missed(held):
+        yield Reason(code="missed_truth", message="labels did not bear out earlier estimates; calibrate anew")
+
+
+def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) -> Iterator[Reason]:
+    """What in the scores themselves forbids an estimate."""
+    expected = float(_probabilities(calibration, scores).sum())
+    rarer = min(expected, scores.size - expected)
+    if rarer < policy.min_rarer_class:
+        message = f"{rarer:.0f} rows of the rarer class are expected, at least {policy.min_rarer_class} are needed"
+        yield Reason(code="few_of_rarer_class", message=message)
+    outside = float(np.mean((scores < calibration.low) | (scores > calibration.high)))
+    if outside > policy.max_share_outside:
+        yield Reason(code="outside_range", message=f"{outside:.1%} of the scores lie beyond the calibration's central 99 %")
+    effective = _effective_share(calibration, scores)
+    if effective < policy.min_effective_share:
+        message = f"only {effective:.1%} of the calibration's rows are in effect on scores like these"
+        yield Reason(code="unlike_calibration", message=message)
+
+
+def _effective_share(calibration: Calibration, scores: Floats) -> float:
+    """Kish's effective sample size of the calibration's rows, weighted by density ratio to look like `scores`, 0 to 1."""
+    knots, there = np.array(calibration.knots), np.array(calibration.counts)
+    nearest = np.searchsorted((knots[:-1] + knots[1:]) / 2, scores)
+    here = np.bincount(nearest, minlength=knots.size) / scores.size
+    return float(1 / np.sum(here**2 / (there / there.sum())))
+
+
+def _missed(held: Sequence[bool]) -> bool:
+    """Whether too many of any few successive windows missed the truth. A good window later mends nothing."""
+    return any(list(held[start : start + MATURE_WINDOWS]).count(False) >= MISSES for start in range(len(held)))

@@ -1,0 +1,39 @@
+"""Class labels as text, so that 1, 1.0, "1" and True from a file, a frame or a query mean one thing everywhere."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def canonical_labels(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Labels as strings; null where there is none.
+
+    Whole numbers lose their `.0`, booleans become `true` and `false`, text loses surrounding blanks, empty text is null.
+
+    >>> canonical_labels(pa.array([1.0, 0.0, None])).to_pylist()
+    ['1', '0', None]
+    >>> canonical_labels(pa.array(["1.0", "True", " yes ", ""])).to_pylist()
+    ['1', 'true', 'yes', None]
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    text = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
+    text = pc.replace_substring_regex(text, r"^(-?\d+)\.0+$", r"\1")
+    text = pc.if_else(pc.match_substring_regex(text, r"(?i)^(true|false)$"), pc.utf8_lower(text), text)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Regression targets as float64; null where the value is missing, no number or not finite.
+
+    >>> numeric_targets(pa.array(["1.5", "", "x", "inf"])).to_pylist()
+    [1.5, None, None, None]
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        readable = pc.match_substring_regex(values, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+        values = pc.utf8_trim_whitespace(pc.if_else(readable, values, pa.scalar(None, pa.string())))
+    numbers = pc.cast(values, pa.float64())
+    return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))

@@ -1,0 +1,149 @@
+"""From a typed column to bin numbers: the stage that both compiled engines share.
+
+Every pipeline that we compile computes each of its columns from one feature, so whatever it does to a feature is a
+function of that feature's bin: a known category, an interval of numbers, or missing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from functions.shared.domain.errors import InvalidBundleError
+from functions.shared.domain.spec import FeatureKind
+from functions.shared.engines.arrays import Arrays
+from functions.shared.engines.engine import Floats
+from functions.shared.engines.grid import Grid
+
+type Codes = NDArray[np.intp]
+
+
+class Bins(Protocol):
+    """The bins of one feature, numbered from 0 to below `size`."""
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        ...
+
+    def codes(self, column: pa.Array) -> Codes:
+        """The bin of each row."""
+        ...
+
+    def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
+        """What `read_bins` makes the same bins of; `feature` is the position in the model's features."""
+        ...
+
+
+def numbers_of(column: pa.Array) -> Floats:
+    """A column of numbers as float64, NaN where null."""
+    floats: Floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return floats
+
+
+class NumberBins:
+    """Intervals between strictly increasing edges, each closed above: `value <= edges[0]` is bin 0; missing is the last."""
+
+    def __init__(self, edges: Floats) -> None:
+        """`edges` are finite."""
+        self.edges = edges
+        self._grid = Grid(edges)
+
+    @property
+    def size(self) -> int:
+        """One more than edges, and missing."""
+        return len(self.edges) + 2
+
+    def codes(self, column: pa.Array) -> Codes:
+        """The bin of each row."""
+        return self._grid.interval(numbers_of(column))
+
+    def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
+        """The edges."""
+        return {f"edges_{feature}": self.edges}
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryBins:
+    """Known texts, then the unseen, then missing; `rows` gives the bin of each, so that equals may share one."""
+
+    texts: pa.StringArray
+    rows: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        """Number of distinct bins."""
+        return int(self.rows.max()) + 1
+
+    def codes(self, column: pa.Array) -> Codes:
+        """The bin of each row; only the dictionary is looked up."""
+        encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+        dictionary = encoded.dictionary.cast(pa.string())
+        unseen, missing = len(self.texts), len(self.texts) + 1
+        known = pc.index_in(dictionary, value_set=self.texts).fill_null(unseen).to_numpy(zero_copy_only=False)
+        known = np.where(dictionary.is_null().to_numpy(zero_copy_only=False), missing, known)
+        by_index = self.rows[np.append(known, missing)]
+        indices = encoded.indices.fill_null(len(dictionary)).to_numpy(zero_copy_only=False)
+        codes: Codes = by_index.astype(np.intp, copy=False).take(indices)
+        return codes
+
+    def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
+        """UTF-8 bytes of all texts, where each ends, and the bins."""
+        encoded = [text.encode() for text in self.texts.to_pylist()]
+        ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+        octets = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        return {f"octets_{feature}": octets, f"ends_{feature}": ends, f"rows_{feature}": self.rows}
+
+
+@dataclass(frozen=True, slots=True)
+class BooleanBins:
+    """False, true, missing."""
+
+    @property
+    def size(self) -> int:
+        """Three."""
+        return 3
+
+    def codes(self, column: pa.Array) -> Codes:
+        """The bin of each row."""
+        codes: NDArray[np.int8] = column.cast(pa.int8()).fill_null(2).to_numpy(zero_copy_only=False)
+        return codes.astype(np.intp)
+
+    def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
+        """Nothing: the kind says it all."""
+        return {}
+
+
+def read_bins(arrays: Arrays, feature: int, kind: FeatureKind) -> Bins:
+    """The bins of one feature as `Bins.arrays` stored them.
+
+    Raises:
+        InvalidBundleError: if the arrays are not such bins.
+    """
+    if kind is FeatureKind.NUMBER:
+        return NumberBins(arrays.edges(f"edges_{feature}"))
+    if kind is FeatureKind.BOOLEAN:
+        return BooleanBins()
+    octets, ends = arrays.octets(f"octets_{feature}"), arrays.integers(f"ends_{feature}")
+    rows = arrays.integers(f"rows_{feature}", below=len(ends) + 2)
+    if len(rows) != len(ends) + 2:
+        message = f"feature {feature} has {len(rows)} bins for {len(ends)} categories, the unseen and missing"
+        raise InvalidBundleError(message)
+    return CategoryBins(_texts(octets, ends, feature), rows)
+
+
+def _texts(octets: NDArray[np.uint8], ends: NDArray[np.int64], feature: int) -> pa.StringArray:
+    offsets = np.concatenate([[0], ends])
+    if np.any(np.diff(offsets) < 0) or offsets[-1] != len(octets):
+        message = f"the categories of feature {feature} do not fill their bytes"
+        raise InvalidBundleError(message)
+    array = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(octets))
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid as error:
+        message = f"the categories of feature {feature} are no UTF-8: {error}"
+        raise InvalidBundleError(message) from error
+    return array.cast(pa.string())

@@ -1,0 +1,40 @@
+"""What compiling gives, and the engine that it makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.arrays import Arrays
+from functions.shared.engines.bitvector import BitvectorEngine
+from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.linear import LinearEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Which engine serves a pipeline, why that one, and its arrays (none for `native`)."""
+
+    kind: EngineKind
+    reason: str
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:
+    """Make the engine of compiled arrays, once they are found to fit together and to the spec.
+
+    Raises:
+        InvalidBundleError: if they do not.
+        ValueError: if nothing was compiled (`native`).
+    """
+    arrays, outputs = Arrays(compiled.arrays), len(spec.score_columns)
+    match compiled.kind:
+        case EngineKind.LINEAR:
+            return LinearEngine(arrays, spec.features, outputs)
+        case EngineKind.BITVECTOR:
+            return BitvectorEngine(arrays, spec.features, outputs)
+        case EngineKind.NATIVE:
+            message = "a native engine has no arrays"
+            raise ValueError(message)

@@ -1,0 +1,37 @@
+"""What an engine is: the one method that scoring calls, whatever computes behind it."""
+
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+
+class EngineKind(StrEnum):
+    """How a version is scored: compiled into arrays (`linear`, `bitvector`) or by scikit-learn itself (`native`)."""
+
+    LINEAR = "linear"
+    BITVECTOR = "bitvector"
+    NATIVE = "native"
+
+
+class Engine(Protocol):
+    """Scores typed rows; several threads may call it at once."""
+
+    def score(self, batch: pa.RecordBatch) -> Floats:
+        """Scores of shape (rows, outputs), in row order.
+
+        One output for a binary task (probability of the second class) and for a regression (the prediction); one a
+        class, in the order of `spec.classes`, for a multiclass task.
+
+        Args:
+            batch: holds at least the model's features, found by name: numbers as float64, booleans as bool, categories
+                as dictionary or string; nulls are missing values. Other columns are ignored.
+
+        Raises:
+            KeyError: if a feature is not a column of the batch.
+        """
+        ...

@@ -1,0 +1,33 @@
+"""The engine that is scikit-learn itself, for pipelines without an exact compiled form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from functions.shared.domain.spec import Feature, Task
+from functions.shared.engines.engine import Floats
+from functions.shared.engines.frame import to_frame
+
+
+class NativeEngine:
+    """Scores through a fitted pipeline's `predict_proba` (classifiers) or `predict` (regressors)."""
+
+    def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
+        """`pipeline` is made to work in one job: Lambda has no /dev/shm, and the caller has threads of its own."""
+        jobs = {name: 1 for name in pipeline.get_params() if name.rpartition("__")[2] == "n_jobs"}
+        self._pipeline = pipeline.set_params(**jobs)
+        self._task = task
+        self._features = tuple(features)
+
+    def score(self, batch: pa.RecordBatch) -> Floats:
+        """See `Engine.score`."""
+        if batch.num_rows == 0:
+            outputs = len(self._pipeline.classes_) if self._task is Task.MULTICLASS else 1
+            return np.empty((0, outputs))
+        frame = to_frame(batch, self._features)
+        if self._task is Task.REGRESSION:
+            return np.asarray(self._pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
+        probabilities = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
+        return probabilities[:, 1:] if self._task is Task.BINARY else probabilities

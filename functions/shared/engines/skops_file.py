@@ -1,0 +1,114 @@
+"""Fitted pipelines as skops files: the same bytes for the same model, and only types that we name come back."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from functions.shared.domain.errors import InvalidBundleError
+
+# Beyond the estimators and NumPy types that skops itself vouches for. A file's own wishes never lengthen this list.
+TRUSTED_TYPES = (
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
+)
+
+_SCHEMA = "schema.json"
+
+
+def dump_pipeline(pipeline: Any) -> bytes:
+    """A fitted pipeline as a skops file whose bytes depend on the model alone.
+
+    skops names parts by memory address and stamps the zip with the time; here parts are numbered as they appear.
+
+    Raises:
+        TypeError: if an estimator holds what skops cannot write.
+        InvalidBundleError: if it holds a type that `load_pipeline` would refuse.
+    """
+    import skops.io
+
+    data = skops.io.dumps(pipeline)
+    refused = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES))
+    if refused:
+        message = f"the pipeline holds types that Everscore does not load: {', '.join(refused)}"
+        raise InvalidBundleError(message)
+    with zipfile.ZipFile(io.BytesIO(data)) as written:
+        schema = json.loads(written.read(_SCHEMA))
+        files: dict[str, str] = {}
+        _number_parts(schema, {}, files)
+        members = {new: written.read(old) for old, new in files.items()}
+    members[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return out.getvalue()
+
+
+def _number_parts(node: object, numbers: dict[int, int], files: dict[str, str]) -> None:
+    """Replace addresses in `__id__` and `file` by numbers in order of appearance, in place."""
+    if isinstance(node, list):
+        for part in node:
+            _number_parts(part, numbers, files)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("__id__"), int):
+        node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
+    if isinstance(node.get("file"), str):
+        name = node["file"]
+        node["file"] = files.setdefault(name, f"{len(files) + 1}.{name.rpartition('.')[2]}")
+    for part in node.values():
+        _number_parts(part, numbers, files)
+
+
+def load_pipeline(data: bytes) -> Any:
+    """The pipeline in a skops file whose origin was checked.
+
+    Raises:
+        InvalidBundleError: if the file holds a type outside our list, or a tree that points outside itself.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        pipeline = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        message = f"the model holds types that Everscore does not load: {error}"
+        raise InvalidBundleError(message) from error
+    _check_trees(pipeline)
+    return pipeline
+
+
+def _check_trees(pipeline: Any) -> None:
+    """scikit-learn follows the children of a histogram tree unchecked, so a bad index would crash the process."""
+    from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+
+    model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
+    if not isinstance(model, BaseHistGradientBoosting):
+        return
+    for predictor in (predictor for iteration in model._predictors for predictor in iteration):  # noqa: SLF001
+        nodes = predictor.nodes
+        inner = nodes[nodes["is_leaf"] == 0]
+        parents = np.flatnonzero(nodes["is_leaf"] == 0)
+        sound = len(nodes) > 0 and all(bool(np.all((parents < inner[side]) & (inner[side] < len(nodes)))) for side in ("left", "right"))
+        split_sets = inner[inner["is_categorical"] == 1]["bitset_idx"]
+        if (
+            not sound
+            or bool(np.any((inner["feature_idx"] < 0) | (inner["feature_idx"] >= model.n_features_in_)))
+            or bool(np.any(split_sets >= len(predictor.raw_left_cat_bitsets)))
+        ):
+            message = "a tree of the model points outside itself"
+            raise InvalidBundleError(message)

@@ -1,0 +1,213 @@
+"""Fitted tree ensembles in one form, whatever scikit-learn calls their parts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+
+from functions.shared.domain.errors import NotCompilableError
+from functions.shared.engines.engine import Floats
+
+type Nodes = NDArray[np.intp]
+type Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySplits:
+    """Splits on category codes, below 256: flags of shape (nodes, 256) of the codes sent left and of those known."""
+
+    is_split: Flags
+    left: Flags
+    known: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A binary tree as arrays over its nodes, the root first; a child comes after its parent.
+
+    `values` has shape (nodes, sums of the tree).
+    """
+
+    is_leaf: Flags
+    column: Nodes
+    threshold: Floats
+    left: Nodes
+    right: Nodes
+    missing_left: Flags
+    values: Floats
+    categories: CategorySplits | None = None
+
+    def goes_left(self, node: int, values: NDArray[np.floating[Any]]) -> Flags:
+        """Which values of the node's column are sent to its left child."""
+        missing = np.isnan(values)
+        if self.categories is None or not self.categories.is_split[node]:
+            left = values <= self.threshold[node]
+        else:
+            # A negative or unknown code is treated as missing.
+            missing |= values < 0
+            codes = np.where(missing, 0, values).astype(np.uint8)
+            left = self.categories.left[node][codes]
+            missing |= ~(left | self.categories.known[node][codes])
+        chosen: Flags = np.where(missing, self.missing_left[node], left)
+        return chosen
+
+    def has_thresholds(self) -> Flags:
+        """The nodes that compare a number."""
+        inner = ~self.is_leaf
+        return inner if self.categories is None else inner & ~self.categories.is_split
+
+
+@dataclass(frozen=True, slots=True)
+class TreeForm:
+    """`link(base + values of the leaves)`, `base` of shape (sums,).
+
+    `outputs[t][j]` is the sum that value j of tree t adds to; `compares_in` the precision of thresholds' comparisons.
+    `preprocessor` is a transformer inside the estimator.
+    """
+
+    link: str
+    base: Floats
+    trees: tuple[Tree, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    compares_in: type[np.floating[Any]]
+    preprocessor: Any = None
+
+
+def tree_form(model: Any) -> TreeForm | None:
+    """The form of a fitted estimator; None if it is of no tree kind that we know.
+
+    Raises:
+        NotCompilableError: if it is, but has a part that cannot be put into this form.
+    """
+    rule = _RULES.get(type(model))
+    return None if rule is None else rule(model)
+
+
+def _histogram(link: Callable[[Any], str], model: Any) -> TreeForm:
+    known_bits, known_row = model._bin_mapper.make_known_categories_bitsets()  # noqa: SLF001 - no public form
+    known = _bits(known_bits)
+    rounds = model._predictors  # noqa: SLF001
+    sums = range(model.n_trees_per_iteration_)
+    return TreeForm(
+        link=link(model),
+        base=np.asarray(model._baseline_prediction, dtype=np.float64).ravel(),  # noqa: SLF001
+        trees=tuple(_histogram_tree(trees[k], known, known_row) for k in sums for trees in rounds),
+        outputs=tuple((k,) for k in sums for _ in rounds),
+        compares_in=np.float64,
+        preprocessor=model._preprocessor,  # noqa: SLF001
+    )
+
+
+def _histogram_tree(predictor: Any, known: Flags, known_row: NDArray[np.uint32]) -> Tree:
+    nodes = predictor.nodes
+    is_split = (nodes["is_categorical"] == 1) & (nodes["is_leaf"] == 0)
+    categories = None
+    if is_split.any():
+        left_bits = np.zeros((len(nodes), 256), dtype=np.bool_)
+        left_bits[is_split] = _bits(predictor.raw_left_cat_bitsets)[nodes["bitset_idx"][is_split]]
+        known_bits = np.zeros((len(nodes), 256), dtype=np.bool_)
+        known_bits[is_split] = known[known_row[nodes["feature_idx"][is_split]]]
+        categories = CategorySplits(is_split, left_bits, known_bits)
+    return Tree(
+        is_leaf=nodes["is_leaf"] == 1,
+        column=nodes["feature_idx"].astype(np.intp),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        left=nodes["left"].astype(np.intp),
+        right=nodes["right"].astype(np.intp),
+        missing_left=nodes["missing_go_to_left"] == 1,
+        values=nodes["value"].astype(np.float64)[:, np.newaxis],
+        categories=categories,
+    )
+
+
+def _bits(words: NDArray[np.uint32]) -> Flags:
+    """Bit sets of eight 32-bit words each as flags of shape (sets, 256)."""
+    octets = np.ascontiguousarray(words, dtype="<u4").view(np.uint8)
+    return np.unpackbits(octets, axis=1, bitorder="little").astype(np.bool_)
+
+
+def _boosted(link: Callable[[Any], str], model: Any) -> TreeForm:
+    if not isinstance(model.init_, str) and type(model.init_).__name__ not in ("DummyClassifier", "DummyRegressor"):
+        message = f"{type(model).__name__} with init={type(model.init_).__name__} is not compiled"
+        raise NotCompilableError(message)
+    any_row = np.zeros((1, model.n_features_in_), dtype=np.float32)
+    rounds, sums = model.estimators_, range(model.estimators_.shape[1])
+    return TreeForm(
+        link=link(model),
+        base=np.asarray(model._raw_predict_init(any_row), dtype=np.float64).ravel(),  # noqa: SLF001
+        trees=tuple(_tree(stage[k].tree_, stage[k].tree_.value[:, 0, :] * model.learning_rate) for k in sums for stage in rounds),
+        outputs=tuple((k,) for k in sums for _ in rounds),
+        compares_in=np.float32,
+    )
+
+
+def _averaged(model: Any) -> TreeForm:
+    members = getattr(model, "estimators_", [model])
+    classes = getattr(model, "classes_", None)
+    # Of two classes, only the second's probability is asked for.
+    wanted = slice(None) if classes is None or not _is_binary(model) else slice(1, 2)
+    trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted] / len(members)) for member in members)
+    sums = trees[0].values.shape[1]
+    return TreeForm(
+        link="identity",
+        base=np.zeros(sums),
+        trees=trees,
+        outputs=(tuple(range(sums)),) * len(trees),
+        compares_in=np.float32,
+    )
+
+
+def _tree(tree: Any, values: Floats) -> Tree:
+    return Tree(
+        is_leaf=tree.children_left < 0,
+        column=tree.feature.astype(np.intp),
+        threshold=tree.threshold.astype(np.float64),
+        left=tree.children_left.astype(np.intp),
+        right=tree.children_right.astype(np.intp),
+        missing_left=np.asarray(tree.missing_go_to_left) == 1,
+        values=values,
+    )
+
+
+def _is_binary(model: Any) -> bool:
+    return len(model.classes_) == 2  # noqa: PLR2004 - what binary means
+
+
+def _classifier_link(model: Any) -> str:
+    if not _is_binary(model):
+        return "softmax"
+    return "expit_of_twice" if model.loss == "exponential" else "expit"
+
+
+def _regressor_link(model: Any) -> str:
+    return "exp" if model.loss in ("poisson", "gamma") else "identity"
+
+
+_RULES: Mapping[type, Callable[[Any], TreeForm]] = {
+    HistGradientBoostingClassifier: partial(_histogram, _classifier_link),
+    HistGradientBoostingRegressor: partial(_histogram, _regressor_link),
+    GradientBoostingClassifier: partial(_boosted, _classifier_link),
+    GradientBoostingRegressor: partial(_boosted, _regressor_link),
+    RandomForestClassifier: _averaged,
+    RandomForestRegressor: _averaged,
+    ExtraTreesClassifier: _averaged,
+    ExtraTreesRegressor: _averaged,
+    DecisionTreeClassifier: _averaged,
+    DecisionTreeRegressor: _averaged,
+    ExtraTreeClassifier: _averaged,
+    ExtraTreeRegressor: _averaged,
+}

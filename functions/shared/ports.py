@@ -1,0 +1,127 @@
+"""What the use cases need of the outside world, as protocols. Adapters and the tests' fakes implement them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from functions.shared.domain.manifest import StoredFile
+from functions.shared.reading.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One version of a stored object."""
+
+    key: str
+    bytes: int
+    etag: str
+    version_id: str
+    last_modified: datetime
+
+
+class Upload(Protocol):
+    """A file on its way to the store: invisible until `finish`, and never visible if that is not reached."""
+
+    def write(self, data: bytes) -> int:
+        """Append bytes."""
+
+    def finish(self, *, rows: int) -> StoredFile:
+        """Make the file visible and describe it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drop what was written, unless `finish` was reached."""
+
+
+class ObjectStore(Protocol):
+    """One versioned bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def info(self, key: str, version_id: str | None = None) -> ObjectInfo:
+        """Describe an object, or raise NotFoundError."""
+
+    def read(self, key: str, version_id: str | None = None) -> bytes:
+        """The whole of a small object, or raise NotFoundError."""
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
+
+    def open(self, key: str, version_id: str | None = None) -> Source:
+        """Random access to an object, or raise NotFoundError."""
+
+    def write(self, key: str, body: bytes) -> ObjectInfo:
+        """Write, whatever stands there."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write if nothing stands there; False if something does (which may be our own, after a retried request)."""
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> None:
+        """Write if the newest version still has this ETag, or raise ConflictError."""
+
+    def upload(self, key: str) -> Upload:
+        """Begin a large file."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Newest versions below a prefix, in order of key."""
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names one level below a prefix that ends in a slash."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; absent ones are no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """What the registry keeps of one fit. `files` are small artifacts by name; `model` is the fitted pipeline."""
+
+    model: object
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version's number and the run that made it."""
+
+    version: str
+    run_id: str
+
+
+class Registry(Protocol):
+    """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`)."""
+
+    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
+        """Record a run with its model, and register it as the model's next version."""
+
+    def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
+        """Add small files and numbers to a run."""
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias; empty if the model is unknown."""
+
+    def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
+        """Set each alias to its version, or remove it where that is None."""
+
+    def sequence(self, model: str) -> int:
+        """The release sequence the aliases were last set for; 0 if never."""
+
+    def set_sequence(self, model: str, seq: int) -> None:
+        """Record that the aliases agree with this release."""
+
+
+class EventBus(Protocol):
+    """Where one function asks another for work, by data."""
+
+    def request_retraining(self, model: str, *, trigger: str) -> None:
+        """Ask for one model's retraining."""

@@ -1,0 +1,53 @@
+"""Work from an SQS queue: objects that S3 says were created, one failure being its own."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from pydantic import ValidationError
+
+from functions.shared.envelopes import StoredObject
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+RESERVE_MS = 10_000
+"""An object is not begun with less than this left; it goes back to the queue for a function with all its time."""
+
+
+class DeadlineError(Exception):
+    """Too little time is left to begin another object; it is delivered again."""
+
+
+def process_records(
+    event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None]
+) -> "PartialItemFailureResponse":
+    """Hand each created object of an SQS delivery to `handle`, the smallest first.
+
+    Returns:
+        The ids of messages to deliver again: those whose handling raised, and those there was no time for.
+    """
+
+    def record_handler(record: SQSRecord) -> None:
+        created = StoredObject.from_event(record.body)
+        if created is None:
+            return
+        if context.get_remaining_time_in_millis() < RESERVE_MS:
+            message = f"{created.key} was not begun: less than {RESERVE_MS / 1000:.0f} s are left"
+            raise DeadlineError(message)
+        handle(created)
+
+    smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(smallest_first, record_handler, processor, context)
+
+
+def _size(record: dict[str, Any]) -> int:
+    """Size of a record's object; a record that cannot be read comes first and fails on its own."""
+    try:
+        created = StoredObject.from_event(record["body"])
+    except ValidationError:
+        return 0
+    return created.size_bytes if created else 0

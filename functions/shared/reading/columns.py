@@ -1,0 +1,50 @@
+"""Which columns a file has: names that can be told apart, not too many, and all that are needed."""
+
+from collections.abc import Iterable, Sequence
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.conform import shown
+from functions.shared.reading.limits import MAX_COLUMNS
+
+_LISTED = 10
+
+
+def refuse_columns(names: Sequence[str], needed: Iterable[str]) -> None:
+    """Pass if a file with these columns can be read.
+
+    Raises:
+        BatchRejectedError: `too_many_columns`, `duplicate_column` or `missing_column`.
+    """
+    refuse_too_many(names)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            message = f"the file has two columns {shown(name)}"
+            raise BatchRejectedError("duplicate_column", message, "rename or remove one of them")
+        seen.add(name)
+    missing = [name for name in needed if name not in seen]
+    if missing:
+        message = f"the file lacks {listed('column', missing)}; it has {listed('column', names)}"
+        raise BatchRejectedError("missing_column", message, "add what is missing; names must agree to the letter")
+
+
+def refuse_too_many(names: Sequence[str]) -> None:
+    """Pass if a file may have as many columns.
+
+    Raises:
+        BatchRejectedError: `too_many_columns`.
+    """
+    if len(names) > MAX_COLUMNS:
+        message = f"the file has {len(names)} columns, the limit is {MAX_COLUMNS}"
+        raise BatchRejectedError("too_many_columns", message, "leave out columns that the model does not use")
+
+
+def listed(noun: str, names: Sequence[str]) -> str:
+    """A few of many names, for a message.
+
+    >>> listed("column", ["temp"])
+    "column 'temp'"
+    """
+    head = ", ".join(shown(name) for name in names[:_LISTED])
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{noun}{'s' if len(names) != 1 else ''} {head}{more}"

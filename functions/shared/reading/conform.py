@@ -1,0 +1,132 @@
+"""Hold rows against their rules: typed columns for the rows that satisfy them, a reason for each of the others."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.arrays import Mask, numbers_of, picked, valid_mask
+from functions.shared.reading.rules import ColumnKind, Rule, Rules
+from functions.shared.reading.values import (
+    Converted,
+    WrongTypeError,
+    to_booleans,
+    to_categories,
+    to_ids,
+    to_instants,
+    to_numbers,
+)
+
+_SHOWN_CHARACTERS = 80
+_CONVERSIONS: dict[ColumnKind, Callable[[pa.Array], Converted]] = {
+    ColumnKind.ID: to_ids,
+    ColumnKind.NUMBER: to_numbers,
+    ColumnKind.BOOLEAN: to_booleans,
+    ColumnKind.CATEGORY: to_categories,
+}
+_MISSING_CODES = {ColumnKind.ID: "missing_id", ColumnKind.TIME: "missing_time"}
+_UNPARSEABLE = {
+    ColumnKind.NUMBER: ("unparseable_number", "is no number"),
+    ColumnKind.BOOLEAN: ("unparseable_boolean", "is neither true nor false"),
+    ColumnKind.TIME: ("unparseable_time", "is no ISO 8601 time"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Why one row of a block breaks the contract: its 0-based place in the block, code and message."""
+
+    place: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conformed:
+    """The rows that satisfy the rules, typed, and one issue for each of the others, by place."""
+
+    rows: pa.RecordBatch
+    issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """One way in which values of a column break its rule: where, and how to say so of one place."""
+
+    code: str
+    where: Mask
+    describe: Callable[[int], str]
+
+
+def conform(raw: pa.RecordBatch, rules: Rules) -> Conformed:
+    """Type the columns of `raw` and take out the rows that break a rule; a row's issue is its first column's.
+
+    Args:
+        raw: all columns of the file in order, as texts or in the file's own types; texts are valid UTF-8.
+
+    Raises:
+        BatchRejectedError: `wrong_type`, if a column's own type cannot hold what its rule asks for.
+    """
+    columns = []
+    issues: dict[int, Issue] = {}
+    for name, column in zip(raw.schema.names, raw.columns, strict=True):
+        rule = rules.of(name)
+        if rule.kind is ColumnKind.CARRIED:
+            columns.append(column)
+            continue
+        converted = _converted(name, column, rule, rules)
+        columns.append(converted.array)
+        for fault in _faults(column, converted, rule):
+            for place in np.flatnonzero(fault.where).tolist():
+                if place not in issues:
+                    issues[place] = Issue(place, fault.code, f"column {name!r}: {fault.describe(place)}")
+    rows = pa.RecordBatch.from_arrays(columns, names=raw.schema.names)
+    if issues:
+        keep = np.ones(rows.num_rows, np.bool_)
+        keep[list(issues)] = False
+        rows = picked(rows, keep)
+    return Conformed(rows, tuple(issues[place] for place in sorted(issues)))
+
+
+def shown(value: object) -> str:
+    """A value inside a message: quoted, and cut if it is long."""
+    text = str(value)
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
+
+
+def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Converted:
+    try:
+        if rule.kind is ColumnKind.TIME:
+            return to_instants(column, rules.zone)
+        return _CONVERSIONS[rule.kind](column)
+    except WrongTypeError as error:
+        message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
+        remedy = f"write column {name!r} as {rule.kind} or as text"
+        raise BatchRejectedError("wrong_type", message, remedy) from error
+
+
+def _faults(column: pa.Array, converted: Converted, rule: Rule) -> Iterator[_Fault]:
+    if converted.refused.any():
+        code, what = _UNPARSEABLE[rule.kind]
+        yield _Fault(code, converted.refused, lambda place: f"{shown(column[place].as_py())} {what}")
+    typed = converted.array
+    if rule.kind is ColumnKind.NUMBER:
+        yield from _number_faults(typed, rule)
+    if not rule.nullable and typed.null_count:
+        code = _MISSING_CODES.get(rule.kind, "missing_value")
+        yield _Fault(code, ~valid_mask(typed) & ~converted.refused, lambda _: "the value is missing")
+
+
+def _number_faults(typed: pa.Array, rule: Rule) -> Iterator[_Fault]:
+    values = numbers_of(typed, np.float64)
+    if typed.null_count:
+        values = np.where(valid_mask(typed), values, np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        yield _Fault("infinite", infinite, lambda _: "the number is infinite")
+    if rule.possible is not None:
+        low, high = rule.possible
+        outside = ((values < low) | (values > high)) & ~infinite
+        yield _Fault("out_of_range", outside, lambda place: f"{values[place].item()!r} is outside {low!r} to {high!r}")

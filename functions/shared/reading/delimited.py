@@ -1,0 +1,239 @@
+"""Delimited text (CSV) to blocks: RFC 4180 with the separators , ; tab or |, a header line, and quoted line ends.
+
+A block is parsed with its types at once; only if a value is none of its type is it parsed again, as texts, to find out
+which. Rows with another number of fields than the header are set aside by the parser. Blank lines are no rows.
+"""
+
+import codecs
+import csv
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.arrays import empty_texts, with_nulls
+from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
+from functions.shared.reading.conform import Conformed, Issue, conform
+from functions.shared.reading.formats import empty_file
+from functions.shared.reading.quarantine import INVALID_UTF8, rejected_rows, undecodable
+from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, refuse_long, spans
+from functions.shared.reading.rows import Block
+from functions.shared.reading.rules import ColumnKind, Rules
+from functions.shared.reading.text import is_utf8
+from functions.shared.reading.values import CATEGORY, MISSING
+
+SEPARATORS = (",", ";", "\t", "|")
+_ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
+_TYPED = {ColumnKind.NUMBER: pa.float64(), ColumnKind.CATEGORY: CATEGORY}
+_FIRST_LOOK_BYTES = 2**16
+_HEADER_REMEDY = "write the columns' names into the first line"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first record: the columns' names and what separates fields; and the rest of the text, with where it begins."""
+
+    names: tuple[str, ...]
+    separator: str
+    body: Iterator[bytes]
+    offset: int
+    line: int
+
+
+def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
+    """Read the chunks of a file of delimited text.
+
+    Raises:
+        BatchRejectedError: if the file as a whole cannot be read.
+    """
+    header = read_header(chunks, rules)
+    refuse_columns(header.names, rules.columns)
+    parser = _Parser(header, rules)
+    for text in cut(header.body, parser.syntax, offset=header.offset, line=header.line):
+        block = parser.parse(text)
+        if block.rows_in:
+            yield block
+
+
+def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
+    """Take the first record, which names the columns; one without a name is called `column_<position>`.
+
+    The separator is the one that shows most of the known columns, then most columns at all.
+
+    Raises:
+        BatchRejectedError: `empty_file`, `no_header`, `invalid_encoding`, `too_many_columns` or `line_too_long`.
+    """
+    head, start, end = _first_record(chunks)
+    try:
+        text = head[start:end].decode()
+    except UnicodeDecodeError as error:
+        message = f"the header is not UTF-8: byte {error.object[error.start]:#04x} at byte {start + error.start}"
+        raise BatchRejectedError("invalid_encoding", message, "save the file as UTF-8 and upload it again") from error
+    candidates = [(tuple(_fields(text, separator)), separator) for separator in SEPARATORS]
+    fields, separator = max(candidates, key=lambda found: (len(rules.columns.keys() & set(found[0])), len(found[0])))
+    names = tuple(name or f"column_{position}" for position, name in enumerate(fields, start=1))
+    refuse_too_many(names)
+    _refuse_data_as_header(names, rules)
+    body = itertools.chain([head[end:]], chunks)
+    return Header(names, separator, body, end, 1 + line_ends(head[:end]))
+
+
+def _first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
+    """The text until it shows where the first record ends, and that record's start and end in it."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        for window in (_FIRST_LOOK_BYTES, len(head)):
+            found = _header_spans(head[:window])
+            if len(found.starts) > 1:
+                return head, int(found.starts[0]), int(found.ends[0])
+        refuse_long(head, 0, 1)
+    found = _header_spans(head)
+    if not len(found.starts):
+        raise empty_file("the file holds blank lines only")
+    return head, int(found.starts[0]), int(found.ends[0])
+
+
+def _header_spans(head: bytes) -> Spans:
+    """Where records lie in the text after a byte order mark, whatever the separator."""
+    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    found = spans(TextBlock(head[start:], start, 1), _ANY_SEPARATOR)
+    return Spans(found.starts + start, found.ends + start, found.lines)
+
+
+def _fields(text: str, separator: str) -> list[str]:
+    """The header's fields if this is the separator; the whole of it if it cannot be, for a field would be enormous."""
+    try:
+        return next(csv.reader([text], delimiter=separator))
+    except csv.Error:
+        return [text]
+
+
+def _refuse_data_as_header(names: tuple[str, ...], rules: Rules) -> None:
+    if rules.columns:
+        data = not rules.columns.keys() & set(names)
+        wanted = f"none of {listed('column', list(rules.columns))} is in"
+    else:
+        data = all(_is_number(name) for name in names)
+        wanted = "only numbers are in"
+    if data:
+        message = f"{wanted} the first line: {listed('field', names)}"
+        raise BatchRejectedError("no_header", message, _HEADER_REMEDY)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+class _Parser:
+    """Parses the blocks of one file in turn. A block after one with bad values is read as texts at once: more will come."""
+
+    def __init__(self, header: Header, rules: Rules) -> None:
+        self.syntax = Syntax(header.separator.encode())
+        self._header = header
+        self._rules = rules
+        self._carried = [index for index, name in enumerate(header.names) if rules.of(name).kind is ColumnKind.CARRIED]
+        texts = dict.fromkeys(header.names, pa.string())
+        typed = {name: _TYPED.get(rules.of(name).kind, pa.string()) for name in header.names}
+        self._as_texts = _conversion(texts | {name: kind for name, kind in typed.items() if kind == CATEGORY})
+        self._as_types = _conversion(typed)
+        self._expect_bad_values = False
+        self._rows_before = 0
+
+    def parse(self, text: TextBlock) -> Block:
+        """Type the records of a block; describe those that cannot be."""
+        if text.unclosed:
+            conformed, records = Conformed(conform(self._no_rows(), self._rules).rows, (_unclosed(text),)), 1
+        else:
+            conformed, records = self._conformed(text)
+        rejected = rejected_rows(conformed.issues, text, self.syntax, records=records, rows_before=self._rows_before)
+        self._rows_before += records
+        return Block(conformed.rows, rejected)
+
+    def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
+        """The block's good rows and all its issues, placed among its records; and how many records it has."""
+        data, sieved, removed = self._sieved(text)
+        raw, odd = self._raw(data)
+        conformed = conform(raw, self._rules)
+        self._expect_bad_values = any(issue.code == "unparseable_number" for issue in conformed.issues)
+        records = raw.num_rows + len(odd) + len(removed)
+        if not odd and not removed:
+            return conformed, records
+        read = np.delete(np.arange(records), removed)
+        in_rows = np.delete(read, [place for place, _ in odd])
+        issues = [
+            *sieved,
+            *(Issue(int(read[place]), "wrong_field_count", message) for place, message in odd),
+            *(Issue(int(in_rows[issue.place]), issue.code, issue.message) for issue in conformed.issues),
+        ]
+        return Conformed(conformed.rows, tuple(issues)), records
+
+    def _sieved(self, text: TextBlock) -> tuple[bytes, list[Issue], list[int]]:
+        """The text without the records that are not UTF-8, their issues and their places."""
+        if is_utf8(text.data):
+            return text.data, [], []
+        found = spans(text, self.syntax)
+        removed = undecodable(text, found)
+        kept = np.delete(np.stack([found.starts, found.ends], axis=1), removed, axis=0)
+        data = b"".join(text.data[start:end] + b"\n" for start, end in kept.tolist())
+        return data, [Issue(place, INVALID_UTF8, "the row is not UTF-8 text") for place in removed], removed
+
+    def _raw(self, data: bytes) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
+        if not data:
+            return self._no_rows(), []
+        if not self._expect_bad_values:
+            with suppress(pa.ArrowInvalid):
+                return self._read(data, self._as_types)
+        return self._read(data, self._as_texts)
+
+    def _read(self, data: bytes, conversion: arrow_csv.ConvertOptions) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
+        """The columns, and place and message of each record that has more or fewer fields than the header."""
+        odd: list[tuple[int, str]] = []
+
+        def set_aside(row: arrow_csv.InvalidRow) -> str:
+            message = f"the row has {row.actual_columns} fields, the header has {row.expected_columns}"
+            odd.append((row.number - 1, message))
+            return "skip"
+
+        reading = arrow_csv.ReadOptions(use_threads=False, column_names=list(self._header.names), block_size=max(len(data) + 1, 64))
+        parsing = arrow_csv.ParseOptions(
+            delimiter=self._header.separator,
+            quote_char='"' if b'"' in data else False,
+            newlines_in_values=b'"' in data,
+            invalid_row_handler=set_aside,
+        )
+        table = arrow_csv.read_csv(pa.BufferReader(data), read_options=reading, parse_options=parsing, convert_options=conversion)
+        batches = table.combine_chunks().to_batches()
+        return (self._with_missing(batches[0]) if batches else self._no_rows()), odd
+
+    def _no_rows(self) -> pa.RecordBatch:
+        columns = [pa.nulls(0, pa.string()) for _ in self._header.names]
+        return pa.RecordBatch.from_arrays(columns, names=list(self._header.names))
+
+    def _with_missing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Carried columns with nulls for empty fields."""
+        columns = batch.columns
+        for index in self._carried:
+            empty = empty_texts(columns[index])
+            if empty.any():
+                columns[index] = with_nulls(columns[index], empty)
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _conversion(types: dict[str, pa.DataType]) -> arrow_csv.ConvertOptions:
+    return arrow_csv.ConvertOptions(column_types=types, check_utf8=False, null_values=list(MISSING), strings_can_be_null=False)
+
+
+def _unclosed(text: TextBlock) -> Issue:
+    if is_utf8(text.data):
+        return Issue(0, "unclosed_quote", "a field opens a quote that the file never closes")
+    return Issue(0, INVALID_UTF8, "the row is not UTF-8 text, and opens a quote that the file never closes")

@@ -1,0 +1,120 @@
+"""Tell a file's format from its first bytes; where they leave a choice, from its name."""
+
+import codecs
+from dataclasses import dataclass
+from enum import StrEnum
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks, utf8_chunks
+
+_HEAD_BYTES = 4096
+_PARQUET_MAGIC = b"PAR1"
+_REMEDY = "write CSV, JSON Lines (one object a line), either of them gzipped, or Parquet"
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ\x00": "xz data",
+    b"\x28\xb5\x2f\xfd": "zstandard data",
+    b"7z\xbc\xaf": "a 7-zip archive",
+    b"%PDF": "a PDF",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"ARROW1": "an Arrow file",
+    b"PARE": "an encrypted Parquet file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89HDF": "an HDF5 file",
+}
+_ALLOWED_CONTROLS = frozenset(b"\t\r")
+
+
+class Format(StrEnum):
+    """How the rows of a file are written, decompressed."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    gzipped: bool
+    extension: str
+
+
+def detect_format(source: Source, key: str) -> Format:
+    """The format of a file.
+
+    Raises:
+        BatchRejectedError: `empty_file`, `unknown_format`, `invalid_encoding`, `truncated_parquet`, or what gzip data gives.
+    """
+    name = _parsed(key)
+    stored = source.read_at(0, _HEAD_BYTES)
+    if not stored:
+        raise empty_file("the file has no bytes")
+    if stored.startswith(_PARQUET_MAGIC):
+        _refuse_truncated_parquet(source)
+        return Format.PARQUET
+    gzipped = stored.startswith(GZIP_MAGIC)
+    if name.gzipped and not gzipped:
+        raise _unknown("is named as gzip data, but does not begin as such")
+    head = stored
+    if gzipped:
+        head = next(decompressed_chunks(source, _HEAD_BYTES), b"")
+        if head.startswith((GZIP_MAGIC, _PARQUET_MAGIC)):
+            raise _unknown("holds gzip or Parquet data inside gzip data")
+    return _text_format(head, name)
+
+
+def empty_file(message: str) -> BatchRejectedError:
+    """The error for a file without a row."""
+    return BatchRejectedError("empty_file", message, "upload a file with at least one row")
+
+
+def _parsed(key: str) -> _Name:
+    parts = key.rsplit("/", 1)[-1].lower().split(".")
+    gzipped = parts[-1] in {"gz", "gzip"}
+    rest = parts[1:-1] if gzipped else parts[1:]
+    return _Name(gzipped, rest[-1] if rest else "")
+
+
+def _text_format(head: bytes, name: _Name) -> Format:
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            raise _unknown(f"is {what}")
+    if name.extension == "parquet":
+        raise _unknown("is named as Parquet, but does not begin as such")
+    text = next(utf8_chunks(iter([head]))).removeprefix(codecs.BOM_UTF8).lstrip()
+    _refuse_binary(text.split(b"\n", 1)[0])
+    first = text[:1]
+    if name.extension in {"csv", "tsv"}:
+        return Format.CSV
+    if first == b"{":
+        return Format.JSONL
+    if first == b"[" and name.extension in {"json", "jsonl", "ndjson"}:
+        raise _unknown("is one JSON array")
+    if first == b"<":
+        raise _unknown("is XML or HTML")
+    if name.extension in {"jsonl", "ndjson", "json"} and first:
+        raise _unknown("is named as JSON Lines, but does not begin with an object")
+    return Format.CSV
+
+
+def _refuse_binary(first_line: bytes) -> None:
+    if b"\0" in first_line:
+        message = "the first line holds zero bytes: binary data, or UTF-16 text without a byte order mark"
+        raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again")
+    if any(byte < ord(" ") and byte not in _ALLOWED_CONTROLS for byte in first_line):
+        raise _unknown("is neither text nor Parquet")
+
+
+def _refuse_truncated_parquet(source: Source) -> None:
+    size = len(_PARQUET_MAGIC)
+    if source.size < 3 * size or source.read_at(source.size - size, size) != _PARQUET_MAGIC:
+        message = f"the Parquet file ends at byte {source.size} without its footer"
+        raise BatchRejectedError("truncated_parquet", message, "upload the whole file again")
+
+
+def _unknown(what: str) -> BatchRejectedError:
+    return BatchRejectedError("unknown_format", f"the file {what}", _REMEDY)

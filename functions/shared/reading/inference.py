@@ -1,0 +1,49 @@
+"""Infer what a column holds that nobody has described."""
+
+from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.values import Converted, to_booleans, to_instants, to_numbers
+
+_TESTS: dict[ColumnKind, Callable[[pa.Array], Converted]] = {
+    ColumnKind.NUMBER: to_numbers,
+    ColumnKind.BOOLEAN: to_booleans,
+    ColumnKind.TIME: lambda column: to_instants(column, ZoneInfo("UTC")),
+}
+
+_FIRST_LOOK = 100
+"""Rows that rule out most kinds; refusing a whole block of texts is slow."""
+
+
+def kinds_of_texts(batches: Iterable[pa.RecordBatch]) -> dict[str, ColumnKind]:
+    """Kinds of columns of texts: number if every value that is not missing is one; or else boolean, time, category.
+
+    A column without a value is a number.
+    """
+    possible: dict[str, list[ColumnKind]] = {}
+    for batch in batches:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            candidates = possible.setdefault(name, list(_TESTS))
+            for part in (column.slice(0, _FIRST_LOOK), column):
+                candidates[:] = [kind for kind in candidates if not _TESTS[kind](part).refused.any()]
+    return {name: next(iter(candidates), ColumnKind.CATEGORY) for name, candidates in possible.items()}
+
+
+def kind_of_type(kind: pa.DataType) -> ColumnKind:
+    """The kind of a column with a type of its own: texts are categories, even if they look like numbers.
+
+    Nested values and bytes have no kind but `carried`.
+    """
+    types = pa.types
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
+        return ColumnKind.NUMBER
+    if types.is_boolean(kind):
+        return ColumnKind.BOOLEAN
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return ColumnKind.TIME
+    if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return ColumnKind.CATEGORY
+    return ColumnKind.CARRIED

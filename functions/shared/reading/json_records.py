@@ -1,0 +1,81 @@
+"""One line of JSON Lines at a time: the object it holds, or why it holds none; and objects to columns."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from functions.shared.reading.arrays import fixed_width, texts
+from functions.shared.reading.conform import shown
+from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.values import to_texts
+
+type Record = Mapping[str, object]
+
+_EXACT_DIGITS = 4000
+"""Python converts no longer integers; beyond, a number is infinite anyway."""
+
+
+class MalformedRecordError(Exception):
+    """Why a line is no row: a code, and a message for a person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parse_record(line: bytes) -> Record:
+    """The object on a line.
+
+    Raises:
+        MalformedRecordError: `invalid_utf8`, `malformed_json` or `not_an_object`.
+    """
+    try:
+        text = line.decode()
+        record = json.loads(text, parse_int=_integer)
+        if "\\u" in text:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise MalformedRecordError(INVALID_UTF8, "the row is not UTF-8 text") from error
+    except UnicodeEncodeError as error:
+        raise MalformedRecordError("malformed_json", "the row escapes half a character (a lone surrogate)") from error
+    except RecursionError as error:
+        raise MalformedRecordError("malformed_json", "the row is nested too deeply") from error
+    except ValueError as error:
+        raise MalformedRecordError("malformed_json", f"the row is no JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise MalformedRecordError("not_an_object", f"the row is {shown(text)}, not an object")
+    return record
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _EXACT_DIGITS else float(digits)
+
+
+def column_of(values: Sequence[object], kind: ColumnKind) -> pa.Array:
+    """Values of one key: JSON's numbers as they are where numbers are wanted, all else as texts."""
+    if kind is ColumnKind.NUMBER and set(map(type, values)) <= {int, float, type(None)}:
+        try:
+            numbers = np.array([math.nan if value is None else value for value in values], np.float64)
+            return fixed_width(numbers, pa.float64())
+        except OverflowError:
+            pass
+    return texts(_texts(values))
+
+
+def _texts(values: Sequence[object]) -> list[str | None]:
+    written = [value if value is None or isinstance(value, str) else _text(value) for value in values]
+    places = [place for place, value in enumerate(values) if isinstance(value, float)]
+    floats = np.array([values[place] for place in places], np.float64)
+    for place, text in zip(places, to_texts(fixed_width(floats, pa.float64())).to_pylist(), strict=True):
+        written[place] = text
+    return written
+
+
+def _text(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,175 @@
+"""Parquet to blocks, row group by row group."""
+
+import io
+import json
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as arrow_parquet
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.arrays import Mask, picked
+from functions.shared.reading.columns import refuse_columns
+from functions.shared.reading.conform import Issue, conform
+from functions.shared.reading.limits import MAX_ROW_GROUP_BYTES
+from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rows import Block, RejectedRow
+from functions.shared.reading.rules import Rules
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import is_utf8
+
+
+def parquet_blocks(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    """Read a Parquet file. `block_bytes` counts bytes as they are before compression.
+
+    Raises:
+        BatchRejectedError: if the file as a whole cannot be read.
+    """
+    rows_before = 0
+    for batch in _batches(source, rules, block_bytes):
+        block = _block(batch, rules, rows_before)
+        rows_before += block.rows_in
+        yield block
+
+
+class _SourceFile(io.RawIOBase):
+    """A `Source` as the file object that Arrow reads."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = self._source.size - self._position
+        data = self._source.read_at(self._position, left if size is None or size < 0 else min(size, left))
+        self._position += len(data)
+        return data
+
+
+def _batches(source: Source, rules: Rules, block_bytes: int) -> Iterator[pa.RecordBatch]:
+    where = "footer"
+    try:
+        with arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r")) as file:
+            refuse_columns(file.schema_arrow.names, rules.columns)
+            for number in range(file.num_row_groups):
+                where = f"row group {number + 1} of {file.num_row_groups}"
+                rows = _rows_a_block(file.metadata.row_group(number), block_bytes, where)
+                yield from file.iter_batches(rows, row_groups=[number], use_threads=False)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _corrupt(where, error) from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _corrupt(where, error) from error
+
+
+def _rows_a_block(group: arrow_parquet.RowGroupMetaData, block_bytes: int, where: str) -> int:
+    if group.total_byte_size > MAX_ROW_GROUP_BYTES:
+        message = f"{where} has {group.total_byte_size} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
+        raise BatchRejectedError("row_group_too_large", message, "write smaller row groups")
+    row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
+    return int(max(1, block_bytes // row_bytes))
+
+
+def _corrupt(where: str, error: Exception) -> BatchRejectedError:
+    message = f"the Parquet file cannot be read at its {where}: {error}"
+    return BatchRejectedError("corrupt_parquet", message, "write the file anew and upload it again")
+
+
+def _block(batch: pa.RecordBatch, rules: Rules, rows_before: int) -> Block:
+    undecodable = _undecodable(batch)
+    issues = [Issue(place, INVALID_UTF8, "the row holds text that is not UTF-8") for place in np.flatnonzero(undecodable).tolist()]
+    readable = picked(batch, ~undecodable) if issues else batch
+    conformed = conform(readable, rules)
+    places = np.flatnonzero(~undecodable)
+    issues += [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
+    return Block(conformed.rows, _rejected(batch, sorted(issues, key=lambda issue: issue.place), rows_before))
+
+
+def _undecodable(batch: pa.RecordBatch) -> Mask:
+    """The rows that hold a text that is not UTF-8; Parquet readers do not check that."""
+    bad = np.zeros(batch.num_rows, np.bool_)
+    for column in batch.columns:
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if not _is_text(values.type) or _is_valid(values):
+            continue
+        for place, value in enumerate(pc.cast(_decoded(column), pa.binary()).to_pylist()):
+            bad[place] |= value is not None and not is_utf8(value)
+    return bad
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _rejected(batch: pa.RecordBatch, issues: list[Issue], rows_before: int) -> tuple[RejectedRow, ...]:
+    if not issues:
+        return ()
+    bad = np.zeros(batch.num_rows, np.bool_)
+    bad[[issue.place for issue in issues]] = True
+    rows = picked(batch, bad)
+    columns = [_json_values(_decoded(column)) for column in rows.columns]
+    return tuple(
+        RejectedRow(
+            row=rows_before + issue.place + 1,
+            line=None,
+            byte_offset=None,
+            code=issue.code,
+            message=issue.message,
+            raw=json.dumps(dict(zip(batch.schema.names, values, strict=True)), ensure_ascii=False, default=str),
+        )
+        for issue, values in zip(issues, zip(*columns, strict=True), strict=True)
+    )
+
+
+def _json_values(column: pa.Array) -> list[object]:
+    """Values that JSON can hold: bytes as Latin-1, times and decimals as text, NaN as null, infinities as text."""
+    if _is_text(column.type):
+        return [_text_or_latin1(value) for value in pc.cast(column, pa.binary()).to_pylist()]
+    if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):
+        return list(pc.cast(column, pa.string()).to_pylist())
+    return [_json_value(value) for value in column.to_pylist()]
+
+
+def _text_or_latin1(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    return value.decode() if is_utf8(value) else value.decode("latin-1")
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

@@ -1,0 +1,52 @@
+"""Describe the rejected records of a block of text: where each is, and what it says."""
+
+from collections.abc import Sequence
+
+from functions.shared.domain.errors import ConservationError
+from functions.shared.reading.conform import Issue
+from functions.shared.reading.records import Spans, Syntax, TextBlock, spans
+from functions.shared.reading.rows import RejectedRow
+from functions.shared.reading.text import is_utf8
+
+INVALID_UTF8 = "invalid_utf8"
+
+
+def undecodable(block: TextBlock, found: Spans) -> list[int]:
+    """Places of the records that are not UTF-8."""
+    return [
+        place
+        for place, (start, end) in enumerate(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
+        if not is_utf8(block.data[start:end])
+    ]
+
+
+def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, records: int, rows_before: int) -> tuple[RejectedRow, ...]:
+    """The issues of a block as rejected rows, in order.
+
+    Args:
+        records: how many records the parser found in the block.
+        rows_before: rows of the file before this block.
+
+    Raises:
+        ConservationError: if the parser found other records than the cutter: a row would be blamed for another.
+    """
+    if not issues:
+        return ()
+    found = spans(block, syntax)
+    if len(found.starts) != records:
+        message = f"{len(found.starts)} records from byte {block.offset} on, of which {records} were parsed"
+        raise ConservationError(message)
+    return tuple(_rejected(issue, block, found, rows_before) for issue in sorted(issues, key=lambda issue: issue.place))
+
+
+def _rejected(issue: Issue, block: TextBlock, found: Spans, rows_before: int) -> RejectedRow:
+    start, end = int(found.starts[issue.place]), int(found.ends[issue.place])
+    raw = block.data[start:end]
+    return RejectedRow(
+        row=rows_before + issue.place + 1,
+        line=int(found.lines[issue.place]),
+        byte_offset=block.offset + start,
+        code=issue.code,
+        message=issue.message,
+        raw=raw.decode("latin-1" if issue.code == INVALID_UTF8 else "utf-8"),
+    )

@@ -1,0 +1,171 @@
+"""Cut text into whole records, and find where each begins.
+
+A record of delimited text ends at a line end outside quotes. A quote opens a quoted field only at the field's start (after
+a separator or a line end); anywhere else outside it is a character like others, so a lone `5" pipe` does no harm. Inside,
+a doubled quote is a character and a single one closes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.limits import MAX_RECORD_BYTES
+
+_LF, _CR, _QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Whole records of a file.
+
+    Attributes:
+        data: their bytes.
+        offset: where `data` begins in the file's text, in bytes.
+        line: 1-based physical line of its first byte.
+        unclosed: the records' last field opened a quote that the file never closes; then `data` is that one record.
+    """
+
+    data: bytes
+    offset: int
+    line: int
+    unclosed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Where the records of a block lie: `data[starts[i]:ends[i]]`, beginning on physical line `lines[i]`. No blank lines."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    lines: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """What separates fields (any of these bytes), and whether quotes mean anything."""
+
+    separators: bytes = b""
+    quoted: bool = True
+
+
+LINES = Syntax(quoted=False)
+
+
+def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int = 1) -> Iterator[TextBlock]:
+    """Regroup chunks so that each holds whole records; `offset` and `line` say where the first one begins.
+
+    Raises:
+        BatchRejectedError: `line_too_long`.
+    """
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        end = last_record_end(data, syntax)
+        if end:
+            block = TextBlock(data[:end], offset, line)
+            line += line_ends(block.data)
+            offset += end
+            yield block
+        rest = data[end:]
+        refuse_long(rest, offset, line)
+    if rest:
+        yield from _last_block(rest, syntax, offset, line)
+
+
+def last_record_end(data: bytes, syntax: Syntax) -> int:
+    """Where the last whole record ends, its line end included; 0 if there is none.
+
+    A carriage return alone ends a record too, where there are no line feeds; as the last byte it may be half a line end.
+    """
+    toggles = _toggles(data, syntax)
+    for mark, stop in ((b"\n", len(data)), (b"\r", len(data) - 1)):
+        end = data.rfind(mark, 0, max(stop, 0))
+        while end >= 0:
+            before = int(np.searchsorted(toggles, end))
+            if before % 2 == 0:
+                return end + 1
+            end = data.rfind(mark, 0, int(toggles[before - 1]))
+    return 0
+
+
+def spans(block: TextBlock, syntax: Syntax) -> Spans:
+    """Where each record of a block lies."""
+    if block.unclosed:
+        return Spans(*(np.array([value], np.int64) for value in (0, len(block.data), block.line)))
+    data = np.frombuffer(block.data, np.uint8)
+    lines = _line_end_places(data)
+    closing = lines[np.searchsorted(_toggles(block.data, syntax), lines) % 2 == 0]
+    two_bytes = (data[closing] == _LF) & (closing > 0) & (data[closing - 1] == _CR)
+    starts = np.concatenate([np.zeros(1, np.int64), closing + 1])
+    ends = np.concatenate([closing - two_bytes, np.array([len(data)], np.int64)])
+    full = starts < ends
+    return Spans(starts[full], ends[full], block.line + np.searchsorted(lines, starts[full]))
+
+
+def line_ends(data: bytes) -> int:
+    """How many physical lines end in `data`: at line feeds, carriage returns, or both in a row."""
+    count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LF))
+    if b"\r" in data:
+        count += data.count(b"\r") - data.count(b"\r\n")
+    return count
+
+
+def refuse_long(rest: bytes, offset: int, line: int) -> None:
+    """Pass if a record that is not complete yet may go on.
+
+    Raises:
+        BatchRejectedError: `line_too_long`.
+    """
+    if len(rest) > MAX_RECORD_BYTES:
+        message = f"the record on line {line} (byte {offset}) is longer than the limit of {MAX_RECORD_BYTES} bytes"
+        raise BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
+
+
+def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
+    if len(_toggles(rest, syntax)) % 2 == 0:
+        yield TextBlock(rest, offset, line)
+        return
+    end = last_record_end(rest, syntax)
+    if end:
+        yield TextBlock(rest[:end], offset, line)
+    yield TextBlock(rest[end:], offset + end, line + line_ends(rest[:end]), unclosed=True)
+
+
+def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where physical lines end: at each line feed and at each carriage return that none follows."""
+    feeds = data == _LF
+    returns = data == _CR
+    if returns.any():
+        returns[:-1] &= ~feeds[1:]
+        feeds |= returns
+    return np.flatnonzero(feeds)
+
+
+def _toggles(data: bytes, syntax: Syntax) -> NDArray[np.int64]:
+    """Where the quotes are that open or close a field, in turns; of a doubled quote both are."""
+    if not syntax.quoted or b'"' not in data:
+        return np.zeros(0, np.int64)
+    values = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(values == _QUOTE)
+    starters = np.zeros(256, np.bool_)
+    starters[list(syntax.separators + b"\r\n")] = True
+    opening = quotes[::2]
+    may_open = starters[values[opening - 1]] | (opening == 0)
+    may_open[1:] |= opening[1:] - quotes[1::2][: len(opening) - 1] == 1
+    if may_open.all():
+        return quotes
+    return _toggles_one_by_one(values, quotes, starters)
+
+
+def _toggles_one_by_one(values: NDArray[np.uint8], quotes: NDArray[np.int64], starters: NDArray[np.bool_]) -> NDArray[np.int64]:
+    at_start = (starters[values[quotes - 1]] | (quotes == 0)).tolist()
+    toggles: list[int] = []
+    inside = False
+    for place, starts_field in zip(quotes.tolist(), at_start, strict=True):
+        if inside or starts_field or (toggles and toggles[-1] == place - 1):
+            toggles.append(place)
+            inside = not inside
+    return np.array(toggles, np.int64)

@@ -1,0 +1,42 @@
+"""What reading gives: blocks of typed rows, and the rows that were rejected."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that breaks the contract.
+
+    Attributes:
+        row: 1-based number of the data row in the file; rejected rows count, the header and blank lines do not.
+        line: 1-based physical line where the record starts (the header's first line is 1); None for Parquet.
+        byte_offset: where the record starts in the file, decompressed; in a UTF-16 file, in its UTF-8 transcription;
+            None for Parquet.
+        code: stable machine-readable reason, e.g. `unparseable_number`.
+        message: which column and why, for a person.
+        raw: the record's text without its line end; for Parquet the row as JSON. Bytes that are no UTF-8 have the code
+            `invalid_utf8`, and only those rows have their text decoded as Latin-1, so that `raw.encode("latin-1")` gives
+            the bytes back.
+    """
+
+    row: int
+    line: int | None
+    byte_offset: int | None
+    code: str
+    message: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive rows of a file: the good ones typed, in their order, and the rejected ones, in theirs."""
+
+    rows: pa.RecordBatch
+    rejected: tuple[RejectedRow, ...]
+
+    @property
+    def rows_in(self) -> int:
+        """Rows of the file that this block accounts for."""
+        return int(self.rows.num_rows) + len(self.rejected)

@@ -1,0 +1,109 @@
+"""Read files of rows, whatever their format, under one contract."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.reading.delimited import delimited_blocks
+from functions.shared.reading.formats import Format, detect_format, empty_file
+from functions.shared.reading.inference import kind_of_type, kinds_of_texts
+from functions.shared.reading.jsonlines import jsonl_blocks
+from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
+from functions.shared.reading.parquet import parquet_blocks
+from functions.shared.reading.rows import Block, RejectedRow
+from functions.shared.reading.rules import ColumnKind, Rules, scoring_rules, table_rules
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+
+
+def read_blocks(
+    source: Source,
+    *,
+    key: str,
+    spec: ModelSpec,
+    contract: RowContract,
+    block_bytes: int = DEFAULT_BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Read a batch for a model: every row of the file is in exactly one block, typed or rejected.
+
+    Columns keep the file's order; types by kind are those of `ColumnKind`, the same in every block.
+
+    Args:
+        key: the file's name, which decides where its bytes leave the format open.
+        block_bytes: text that is parsed at a time; a block holds about as much.
+
+    Raises:
+        BatchRejectedError: if the file as a whole cannot be read. Codes: `empty_file`, `unknown_format`,
+            `invalid_encoding`, `no_header`, `missing_column`, `duplicate_column`, `too_many_columns`, `line_too_long`,
+            `truncated_gzip`, `corrupt_gzip`, `decompression_bomb`, `truncated_parquet`, `corrupt_parquet`, `wrong_type`.
+            Damage further on is raised after the blocks before it.
+    """
+    return _blocks(source, key, scoring_rules(spec, contract), block_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class TableRead:
+    """A whole file in memory: its good rows as one table, and the rejected ones."""
+
+    table: pa.Table
+    rejected: tuple[RejectedRow, ...]
+
+
+def read_table(
+    source: Source,
+    *,
+    key: str,
+    columns: Mapping[str, ColumnKind],
+    timezone: str = "UTC",
+    carry: bool = False,
+) -> TableRead:
+    """Read a file of labels or of training rows into memory, under the same contract as a batch.
+
+    Args:
+        columns: the columns that the file must have, and their kinds. Ids and times must not be missing in a row.
+        timezone: of times that name no offset.
+        carry: keep the file's other columns too.
+
+    Raises:
+        BatchRejectedError: as `read_blocks`.
+    """
+    blocks = list(_blocks(source, key, table_rules(columns, timezone), DEFAULT_BLOCK_BYTES))
+    kept = [block.rows if carry else block.rows.select(list(columns)) for block in blocks]
+    rejected = tuple(row for block in blocks for row in block.rejected)
+    return TableRead(pa.Table.from_batches(kept), rejected)
+
+
+def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_BYTES) -> dict[str, ColumnKind]:
+    """The columns of a file in order, and what each seems to hold: by its values in text formats, by its types in Parquet.
+
+    Raises:
+        BatchRejectedError: as `read_blocks`.
+    """
+    blocks = _blocks(source, key, Rules({}, ZoneInfo("UTC")), block_bytes)
+    if detect_format(source, key) is Format.PARQUET:
+        return {field.name: kind_of_type(field.type) for field in next(blocks).rows.schema}
+    return kinds_of_texts(block.rows for block in blocks)
+
+
+def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    found = False
+    for block in _READERS[detect_format(source, key)](source, rules, block_bytes):
+        found = True
+        yield block
+    if not found:
+        raise empty_file("the file has no rows")
+
+
+def _delimited(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    return delimited_blocks(utf8_chunks(decompressed_chunks(source, block_bytes)), rules)
+
+
+def _jsonl(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    return jsonl_blocks(utf8_chunks(decompressed_chunks(source, block_bytes)), rules)
+
+
+_READERS = {Format.CSV: _delimited, Format.JSONL: _jsonl, Format.PARQUET: parquet_blocks}

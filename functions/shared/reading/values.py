@@ -1,0 +1,282 @@
+"""The grammar of values: how texts and native Arrow values become numbers, booleans, times, categories and ids.
+
+Missing is a null or an empty text everywhere. In numbers, booleans and times a text of `MISSING` is missing as well; in
+categories and ids it is not, for there "NA" may be Namibia.
+
+A conversion returns the typed array and a mask of the values it had to refuse, which are null in the array.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from functions.shared.reading.arrays import (
+    Mask,
+    booleans,
+    empty_texts,
+    fixed_width,
+    mask_of,
+    numbers_of,
+    texts,
+    valid_mask,
+    with_nulls,
+)
+
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na")
+"""What a missing number, boolean or time may be spelled as, besides being empty."""
+
+CATEGORY = pa.dictionary(pa.int32(), pa.string())
+INSTANT = pa.timestamp("us", "UTC")
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_SPACES = " \t"
+_NUMBER = r"(?i)^[+-]?((([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?)|inf|infinity|nan(\([0-9a-z_]*\))?)$"
+_HOUR, _SIXTY = r"([01][0-9]|2[0-3])", r"[0-5][0-9]"
+_ZONE = rf"(Z|[+-]{_HOUR}(:?{_SIXTY})?)"
+_TIME = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    rf"([T ]{_HOUR}(:{_SIXTY}(:{_SIXTY}(\.[0-9]{{1,9}})?)?)?{_ZONE}?)?$"
+)
+_ENDS_IN_ZONE = rf"^.{{13,}}{_ZONE}$"
+_FIRST_US = -62_135_596_800_000_000
+_LAST_US = 253_402_300_799_999_999
+_SLOT_US = 15 * 60 * 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A typed column; `refused` is true where a value was there that is none of its kind (null in `array`)."""
+
+    array: pa.Array
+    refused: Mask
+
+
+class WrongTypeError(Exception):
+    """A native column has a type that cannot hold values of the kind asked for."""
+
+
+def to_numbers(column: pa.Array) -> Converted:
+    """Float64 from texts, integers, floats, decimals or booleans. NaN is missing; infinities stay.
+
+    A text number is ASCII: optional spaces around, sign, digits with an optional point, exponent; or inf or nan.
+    """
+    column = _plain(column)
+    if pa.types.is_string(column.type):
+        return _numbers_of_texts(column)
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
+    if not (_is_real(column.type) or pa.types.is_null(column.type)):
+        raise WrongTypeError
+    return Converted(_nan_as_null(pc.cast(column, pa.float64(), safe=False)), _none(column))
+
+
+def to_booleans(column: pa.Array) -> Converted:
+    """Booleans from booleans, from the numbers 1 and 0, or from true, t, yes, y, 1 and false, f, no, n, 0 in any case."""
+    column = _plain(column)
+    if pa.types.is_boolean(column.type):
+        return Converted(column, _none(column))
+    if not (_is_real(column.type) or pa.types.is_string(column.type) or pa.types.is_null(column.type)):
+        raise WrongTypeError
+    encoded = pc.dictionary_encode(_missing_as_null(to_texts(column)))
+    words = [word.strip(_SPACES).lower() for word in encoded.dictionary.to_pylist()]
+    truth = np.fromiter((word in _TRUE for word in words), np.bool_, len(words))
+    known = np.fromiter((word in _TRUE or word in _FALSE for word in words), np.bool_, len(words))
+    valid = valid_mask(encoded)
+    codes = np.where(valid, numbers_of(encoded.indices, np.int32), 0)
+    if not words:
+        return Converted(booleans(valid, valid), valid)
+    refused = valid & ~known[codes]
+    return Converted(booleans(truth[codes], valid & ~refused), refused)
+
+
+def to_instants(column: pa.Array, zone: ZoneInfo) -> Converted:
+    """Instants in microseconds from ISO 8601 texts, dates or timestamps; those that name no offset are in `zone`.
+
+    A text is `2013-01-31`, or that with `T` or a space and `05`, `05:15`, `05:15:30` or `05:15:30.123456789` (cut to
+    microseconds), and after a time of day an optional `Z`, `+02`, `+0200` or `+02:00`. Years are 1 to 9999.
+    """
+    column = _plain(column)
+    if pa.types.is_string(column.type):
+        return _instants_of_texts(column, zone)
+    if pa.types.is_null(column.type):
+        return Converted(pc.cast(column, INSTANT), _none(column))
+    if pa.types.is_date(column.type):
+        column = pc.cast(column, pa.timestamp("s"))
+    if not pa.types.is_timestamp(column.type):
+        raise WrongTypeError
+    return _instants_of_timestamps(column, zone)
+
+
+def to_categories(column: pa.Array) -> Converted:
+    """Categories as a dictionary of texts, in which an empty text is missing."""
+    if column.type != CATEGORY:
+        column = pc.dictionary_encode(to_texts(_plain(column)))
+    empty = empty_texts(column.dictionary)
+    if empty.any():
+        codes = np.where(valid_mask(column), numbers_of(column.indices, np.int32), 0)
+        column = with_nulls(column, empty[codes])
+    return Converted(column, _none(column))
+
+
+def to_ids(column: pa.Array) -> Converted:
+    """Ids as texts; an empty one is missing."""
+    return Converted(_empty_as_null(to_texts(_plain(column))), _none(column))
+
+
+def to_texts(column: pa.Array) -> pa.Array:
+    """Strings from strings, numbers, booleans, times: 7 and 7.0 are both "7", NaN is missing.
+
+    Raises:
+        WrongTypeError: for nested types and bytes.
+    """
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_floating(column.type):
+        column = _nan_as_null(column)
+    elif pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_fixed_size_binary(column.type):
+        raise WrongTypeError
+    try:
+        return pc.cast(column, pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise WrongTypeError from error
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Without dictionary encoding; texts of all widths as strings."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return pc.cast(column, pa.string())
+    return column
+
+
+def _is_real(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _none(column: pa.Array) -> Mask:
+    return np.zeros(len(column), np.bool_)
+
+
+def _nan_as_null(column: pa.Array) -> pa.Array:
+    nan = mask_of(pc.is_nan(column))
+    return with_nulls(column, nan) if nan.any() else column
+
+
+def _empty_as_null(column: pa.Array) -> pa.Array:
+    empty = empty_texts(column)
+    return with_nulls(column, empty) if empty.any() else column
+
+
+@cache
+def _missing_texts() -> pa.Array:
+    return texts(MISSING)
+
+
+def _missing_as_null(column: pa.Array) -> pa.Array:
+    trimmed = pc.ascii_trim(column, _SPACES)
+    missing = mask_of(pc.is_in(trimmed, value_set=_missing_texts()))
+    return with_nulls(trimmed, missing) if missing.any() else trimmed
+
+
+def _refusing(column: pa.Array, grammar: str, convert: Callable[[pa.Array], pa.Array]) -> Converted:
+    """Convert all at once; only if that fails, find the texts that break the grammar and convert the others."""
+    try:
+        return Converted(convert(column), _none(column))
+    except pa.ArrowInvalid:
+        refused = valid_mask(column) & ~mask_of(pc.match_substring_regex(column, grammar))
+        return Converted(convert(with_nulls(column, refused)), refused)
+
+
+def _numbers_of_texts(column: pa.Array) -> Converted:
+    numbers = _refusing(_missing_as_null(column), _NUMBER, lambda plain: pc.cast(plain, pa.float64()))
+    return Converted(_nan_as_null(numbers.array), numbers.refused)
+
+
+def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
+    present = _missing_as_null(column)
+    for kind in (pa.timestamp("us"), INSTANT):
+        with suppress(pa.ArrowInvalid):
+            return _instants_of_timestamps(pc.cast(present, kind), zone)
+    return _instants_of_mixed_texts(present, zone)
+
+
+def _instants_of_mixed_texts(present: pa.Array, zone: ZoneInfo) -> Converted:
+    """Where some texts name an offset and others do not, have more digits than microseconds, or are no times."""
+    grammatical = mask_of(pc.match_substring_regex(present, _TIME))
+    refused = valid_mask(present) & ~(grammatical & _real_days(present))
+    present = pc.replace_substring_regex(with_nulls(present, refused), r"(\.[0-9]{6})[0-9]+", r"\1")
+    zoned = mask_of(pc.match_substring_regex(present, _ENDS_IN_ZONE))
+    naive = pc.cast(with_nulls(present, zoned), pa.timestamp("us"))
+    aware = pc.cast(with_nulls(present, ~zoned), INSTANT)
+    local = _instants_of_timestamps(naive, zone)
+    values = np.where(zoned, numbers_of(aware, np.int64), numbers_of(local.array, np.int64))
+    instants = _within_years(values, valid_mask(aware) | valid_mask(local.array))
+    return Converted(instants.array, refused | local.refused | instants.refused)
+
+
+def _real_days(column: pa.Array) -> Mask:
+    """Where a text begins with a day that the calendar has."""
+    days = pc.dictionary_encode(pc.utf8_slice_codeunits(column, 0, 10))
+    real = np.fromiter((_is_day(day) for day in days.dictionary.to_pylist()), np.bool_, len(days.dictionary))
+    valid = valid_mask(days)
+    if not len(real):
+        return valid
+    return valid & real[np.where(valid, numbers_of(days.indices, np.int32), 0)]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _instants_of_timestamps(column: pa.Array, zone: ZoneInfo) -> Converted:
+    """Timestamps of any unit to instants; those without a zone are local times of `zone`."""
+    per_unit = {"s": 1_000_000, "ms": 1_000, "us": 1}.get(column.type.unit)
+    values = numbers_of(column, np.int64)
+    valid = valid_mask(column)
+    if per_unit is None:
+        values = values // 1_000
+    else:
+        out = valid & ((values < _FIRST_US // per_unit) | (values > _LAST_US // per_unit))
+        values = np.where(valid & ~out, values, 0) * per_unit
+    outside = _none(column) if per_unit is None else out
+    if column.type.tz is None:
+        values = _from_local(values, zone)
+    instants = _within_years(values, valid & ~outside)
+    return Converted(instants.array, instants.refused | outside)
+
+
+def _within_years(values: NDArray[np.int64], valid: Mask) -> Converted:
+    outside = valid & ((values < _FIRST_US) | (values > _LAST_US))
+    return Converted(fixed_width(values, INSTANT, valid & ~outside), outside)
+
+
+def _from_local(local_us: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Local times as instants. Of a time that occurs twice the first is meant; one that is skipped moves on by the gap.
+
+    Zones change their offset at quarters of an hour only, so one offset is looked up per quarter that occurs.
+    """
+    if zone.key == "UTC":
+        return local_us
+    slots, positions = np.unique(local_us // _SLOT_US, return_inverse=True)
+    offsets = np.fromiter((_offset_us(int(slot), zone) for slot in slots), np.int64, len(slots))
+    return local_us - offsets[positions]
+
+
+def _offset_us(slot: int, zone: ZoneInfo) -> int:
+    local = (_EPOCH + timedelta(microseconds=slot * _SLOT_US)).replace(tzinfo=zone)
+    return round((local.utcoffset() or timedelta()) / timedelta(microseconds=1))

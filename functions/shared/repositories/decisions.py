@@ -1,0 +1,29 @@
+"""Decisions of the gate, one a challenger."""
+
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.ports import ObjectStore
+
+
+class Decisions:
+    """Decision documents in the store bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def of(self, model: str, challenger: str) -> Decision | None:
+        """The decision on a version, or None if it never met the gate."""
+        try:
+            return Decision.from_json(self._store.read(layout.decision_key(model, challenger)))
+        except NotFoundError:
+            return None
+
+    def all(self, model: str) -> list[Decision]:
+        """All decisions of a model, oldest version first."""
+        found = [Decision.from_json(self._store.read(info.key)) for info in self._store.list(f"decisions/{model}/")]
+        return sorted(found, key=lambda decision: int(decision.challenger_version))
+
+    def write(self, decision: Decision) -> None:
+        """Store a decision; its arrival is what tells `release`."""
+        self._store.write(layout.decision_key(decision.model, decision.challenger_version), decision.to_json())

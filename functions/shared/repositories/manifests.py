@@ -1,0 +1,58 @@
+"""Manifests: the commit of a batch, and the batches of a model from the newest on."""
+
+from collections.abc import Iterator
+from datetime import UTC, date
+
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.manifest import Manifest, Source
+from functions.shared.ports import ObjectStore
+
+
+class Manifests:
+    """Manifests in the store bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def read(self, key: str) -> Manifest:
+        """The manifest at a key, or raise NotFoundError."""
+        return Manifest.from_json(self._store.read(key))
+
+    def find(self, model: str, batch: str, source: Source) -> Manifest | None:
+        """The commit of a batch, if there is one."""
+        try:
+            return self.read(_key(model, batch, source))
+        except NotFoundError:
+            return None
+
+    def commit(self, manifest: Manifest) -> Manifest:
+        """Write a manifest if its batch has none yet.
+
+        Returns:
+            The manifest that stands: this one, or another attempt's that was first. A retried request of ours that had
+            succeeded is recognised by its attempt.
+        """
+        if self._store.create(_key(manifest.model, manifest.batch_id, manifest.source), manifest.to_json()):
+            return manifest
+        standing = self.find(manifest.model, manifest.batch_id, manifest.source)
+        if standing is None:
+            message = f"the manifest of batch {manifest.batch_id} was refused as present, then not found"
+            raise ConflictError(message)
+        return standing
+
+    def newest(self, model: str, *, since: date | None = None) -> Iterator[Manifest]:
+        """Manifests that nothing supersedes, newest first, of batches that arrived on or after a UTC day."""
+        superseded: set[str] = set()
+        prefix = layout.manifest_prefix(model)
+        for folder in sorted(self._store.folders(prefix), reverse=True):
+            if since is not None and date.fromisoformat(folder.removeprefix("dt=")) < since:
+                return
+            day = [self.read(found.key) for found in self._store.list(f"{prefix}{folder}/")]
+            superseded.update(manifest.supersedes for manifest in day if manifest.supersedes)
+            day.sort(key=lambda manifest: manifest.created_at, reverse=True)
+            yield from (manifest for manifest in day if manifest.batch_id not in superseded)
+
+
+def _key(model: str, batch: str, source: Source) -> str:
+    return layout.manifest_key(model, source.last_modified.astimezone(UTC).date(), batch)

@@ -1,0 +1,68 @@
+"""Releases: what is served, written by compare-and-swap, and every one before it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from functions.shared.domain import layout
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.release import Release
+from functions.shared.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRelease:
+    """The release document as it was read, with what a compare-and-swap needs."""
+
+    release: Release
+    etag: str
+
+
+class Releases:
+    """Release documents in the store bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def models(self) -> Iterator[str]:
+        """Names of all models that have, or are about to have, something to serve."""
+        return self._store.folders("releases/")
+
+    def current(self, model: str) -> Release | None:
+        """What is served, or None."""
+        standing = self.standing(model)
+        return standing.release if standing else None
+
+    def standing(self, model: str) -> StandingRelease | None:
+        """What is served and its ETag, or None."""
+        try:
+            body, etag = self._store.read_tagged(layout.release_key(model))
+        except NotFoundError:
+            return None
+        return StandingRelease(Release.from_json(body), etag)
+
+    def history(self, model: str) -> list[Release]:
+        """All releases decided so far, oldest first; the last may not be published yet."""
+        prefix = f"{layout.release_prefix(model)}history/"
+        return [Release.from_json(self._store.read(found.key)) for found in self._store.list(prefix)]
+
+    def publish(self, release: Release, *, over: StandingRelease | None) -> Release:
+        """Record a release in the history, then serve it.
+
+        The history's key is the lock: whoever created it first has decided this `seq`, and any later caller publishes
+        *that* decision, so that a crash between the two writes is finished by whoever comes next.
+
+        Returns:
+            The release that now stands under this `seq`, which another decider may have written.
+
+        Raises:
+            ConflictError: if the served document changed meanwhile; look again.
+        """
+        key = layout.release_history_key(release.model, release.seq)
+        if not self._store.create(key, release.to_json()):
+            release = Release.from_json(self._store.read(key))
+        served = layout.release_key(release.model)
+        if over is not None:
+            self._store.replace(served, release.to_json(), etag=over.etag)
+        else:
+            self._store.create(served, release.to_json())
+        return release

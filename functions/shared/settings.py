@@ -1,0 +1,49 @@
+"""The environment, read once and checked: a missing setting fails at start, by name."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class MissingSettingError(Exception):
+    """An environment variable that this function needs is absent or empty. A retry cannot help."""
+
+
+class Settings(BaseModel):
+    """What every function is told about its stack."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stack: str = Field(alias="EVERSCORE_STACK", min_length=1)
+    inbox: str = Field(alias="EVERSCORE_INBOX", min_length=1)
+    store: str = Field(alias="EVERSCORE_STORE", min_length=1)
+
+
+class RegistrySettings(Settings):
+    """… and where the model registry is."""
+
+    mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", min_length=1)
+
+
+def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
+    """Read `kind` from environment variables, or raise MissingSettingError that names each one."""
+    try:
+        return kind.model_validate(dict(environment))
+    except ValidationError as error:
+        names = ", ".join(str(problem["loc"][0]) for problem in error.errors())
+        message = f"set {names} (the template does; for a shell: `everscore local env`)"
+        raise MissingSettingError(message) from error
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return read_settings(Settings, os.environ)
+
+
+@cache
+def registry_settings() -> RegistrySettings:
+    """This process's settings, with the registry's."""
+    return read_settings(RegistrySettings, os.environ)

@@ -1,0 +1,97 @@
+"""`everscore local`: the embedded AWS, for trying things out and for working on Everscore."""
+
+import json
+import shlex
+import time
+from contextlib import ExitStack, suppress
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from functions.shared.domain.errors import EmbeddedAwsError, InputError
+from infra.local.embedded import detached_aws, embedded_aws, logs_of
+from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks
+
+WATCH_S = 0.5
+
+app = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
+
+Name = Annotated[str | None, typer.Option("--stack", help="Which one, if several are running.")]
+
+
+@app.command()
+def up(
+    stack: Annotated[str, typer.Option("--stack", help="Its name among the running ones.")] = "everscore",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the AWS endpoint; a free one by default.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is up; `local down` ends it.")] = False,
+) -> None:
+    """Start the embedded AWS with Everscore deployed to it; Ctrl-C ends it."""
+    console = Console(stderr=True)
+    if any(running.name == stack for running in running_stacks()):
+        message = f"{stack} is running already: `everscore local down --stack {stack}` ends it, `--stack NAME` starts another"
+        raise InputError(message)
+    with ExitStack() as lifetime:
+        with console.status("") as status:
+
+            def progress(step: str) -> None:
+                if console.is_terminal:
+                    status.update(step)
+                else:
+                    console.print(step)
+
+            start = time.monotonic()
+            if detach:
+                running = detached_aws(stack, port=port, progress=progress)
+            else:
+                running = lifetime.enter_context(embedded_aws(stack, port=port, progress=progress))
+        console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
+        _show(running, console)
+        if detach:
+            console.print(f"It stays until `everscore local down --stack {running.name}`.")
+        else:
+            console.print("Ctrl-C ends it.")
+            with suppress(KeyboardInterrupt):
+                _watch(running)
+
+
+@app.command()
+def env(
+    stack: Name = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of shell exports.")] = False,
+) -> None:
+    """Print what a shell needs to work with the running embedded AWS: eval "$(everscore local env)"."""
+    variables = running_stack(stack).env()
+    if as_json:
+        typer.echo(json.dumps(variables, indent=1))
+    else:
+        for name, value in variables.items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def down(stack: Name = None) -> None:
+    """End the running embedded AWS and remove everything in it."""
+    running = running_stack(stack)
+    remove_stack(running.folder)
+    Console(stderr=True).print(f"{running.name} is down")
+
+
+def _show(running: Stack, console: Console) -> None:
+    for what, where in {
+        "inbox": f"s3://{running.inbox}",
+        "store": f"s3://{running.store}",
+        "AWS": running.endpoint,
+        "MLflow": running.mlflow_uri,
+        "logs": str(running.folder),
+    }.items():
+        console.print(f"  {what:<7} {where}", soft_wrap=True, highlight=False)
+    console.print(f'  shell   eval "$(everscore local env --stack {running.name})"', highlight=False)
+
+
+def _watch(running: Stack) -> None:
+    keeper = read_keeper(running.folder)
+    while keeper is not None and keeper.lives():
+        time.sleep(WATCH_S)
+    message = f"the embedded AWS ended by itself\n{logs_of(running.folder)}"
+    raise EmbeddedAwsError(message)

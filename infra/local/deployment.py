@@ -1,0 +1,58 @@
+"""Deploying the project's `template.yaml` to an embedded AWS."""
+
+import json
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, WaiterError
+
+from functions.shared.domain.errors import EmbeddedAwsError
+from infra.local.transformation import for_embedded_aws, read_template, zip_packages
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+CODE_BUCKET, CODE_KEY = "everscore-code", "functions.zip"
+PACKAGES = ("functions",)
+
+
+def deploy(
+    root: Path, stack_name: str, parameters: Mapping[str, str], *, s3: "S3Client", cloudformation: "CloudFormationClient"
+) -> dict[str, str]:
+    """Create the stack from the template and the functions under `root`; return its outputs.
+
+    Raises:
+        EmbeddedAwsError: if a resource could not be created, with its reason.
+    """
+    s3.create_bucket(Bucket=CODE_BUCKET)
+    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(root, PACKAGES))
+    template = for_embedded_aws(
+        read_template((root / "template.yaml").read_text()),
+        parameters,
+        code_uri=f"s3://{CODE_BUCKET}/{CODE_KEY}",
+        runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
+        variables={"PYTHONPATH": sysconfig.get_path("purelib")},
+    )
+    try:
+        cloudformation.create_stack(
+            StackName=stack_name,
+            TemplateBody=json.dumps(template),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    except (ClientError, WaiterError) as error:
+        message = f"the embedded AWS refused template.yaml: {_reasons(stack_name, cloudformation) or error}"
+        raise EmbeddedAwsError(message) from error
+    [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _reasons(stack_name: str, cloudformation: "CloudFormationClient") -> str:
+    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    failed = [event for event in reversed(events) if event.get("ResourceStatus") == "CREATE_FAILED"]
+    return "; ".join(f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}" for event in failed)

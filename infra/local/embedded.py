@@ -1,0 +1,163 @@
+"""Starting the embedded AWS with Everscore on it: ministack, MLflow and the project's own template."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.shared.domain.errors import EmbeddedAwsError
+from infra.local.deployment import deploy
+from infra.local.ministack import ministack_python
+from infra.local.servers import ACCOUNT, REGION, ROOT, Server, Servers, listening_socket, ministack_server, mlflow_server, url_of
+from infra.local.stacks import KEEPER, SECRET, STACK, Keeper, Stack, new_folder, remove_stack
+
+ANSWER_S = 180
+LOG_LINES = 15
+FUNCTIONS = {
+    "scoring": "ScoringFunction",
+    "metric_emission": "MetricEmissionFunction",
+    "retraining": "RetrainingFunction",
+    "release": "ReleaseFunction",
+}
+AS_ON_AWS: Mapping[str, str] = {}
+"""No parameter of the template changed."""
+
+type Progress = Callable[[str], None]
+
+
+def quiet(_step: str) -> None:
+    """Progress for nobody."""
+
+
+@contextmanager
+def embedded_aws(
+    name: str = "everscore",
+    *,
+    port: int | None = None,
+    progress: Progress = quiet,
+    parameters: Mapping[str, str] = AS_ON_AWS,
+    root: Path = ROOT,
+) -> Iterator[Stack]:
+    """Run an embedded AWS while the block runs. It goes with this process, however that ends.
+
+    Args:
+        name: its name among the running ones; a number is added if it is taken.
+        port: of its AWS endpoint; a free one by default.
+        progress: is told each step, a phrase in the present tense.
+        parameters: of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
+        root: folder of the template and of the functions' code.
+
+    Raises:
+        PortTakenError: if `port` is in use.
+        EmbeddedAwsError: if it does not come up; its folder stays until the next start, for the logs.
+    """
+    with ExitStack() as undo:
+        stack, _ = _start(name, port, progress, parameters, root, undo)
+        undo.callback(remove_stack, stack.folder)
+        undo.callback(progress, "stopping the embedded AWS")
+        yield stack
+
+
+def detached_aws(
+    name: str = "everscore",
+    *,
+    port: int | None = None,
+    progress: Progress = quiet,
+    parameters: Mapping[str, str] = AS_ON_AWS,
+    root: Path = ROOT,
+) -> Stack:
+    """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
+    with ExitStack() as undo:
+        stack, keeper = _start(name, port, progress, parameters, root, undo)
+        keeper.communicate(b"be free\n")
+        undo.pop_all()
+    return stack
+
+
+def _start(
+    name: str, port: int | None, progress: Progress, parameters: Mapping[str, str], root: Path, undo: ExitStack
+) -> tuple[Stack, subprocess.Popen[bytes]]:
+    python = ministack_python(ROOT, progress)
+    progress("starting the embedded AWS and MLflow")
+    with listening_socket(port) as aws, listening_socket() as mlflow, new_folder(name) as folder:
+        endpoint, mlflow_uri = url_of(aws), url_of(mlflow)
+        keeper = _start_keeper(folder, (ministack_server(folder, python, aws), mlflow_server(folder, mlflow)), undo)
+    try:
+        _wait_for_answer(f"{endpoint}/_ministack/health")
+        progress("creating the stack from template.yaml")
+        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_uri, **parameters})
+        progress("waiting for MLflow")
+        _wait_for_answer(f"{mlflow_uri}/health")
+    except (OSError, HTTPException, BotoCoreError, ClientError, EmbeddedAwsError) as error:
+        message = f"the embedded AWS did not come up: {error}\n{logs_of(folder)}"
+        raise EmbeddedAwsError(message) from error
+    stack = Stack(
+        name=folder.name,
+        folder=folder,
+        endpoint=endpoint,
+        mlflow_uri=mlflow_uri,
+        inbox=outputs["InboxBucket"],
+        store=outputs["StoreBucket"],
+        functions={function: outputs[output] for function, output in FUNCTIONS.items()},
+        outputs=outputs,
+    )
+    (folder / STACK).write_bytes(stack.to_json())
+    return stack, keeper
+
+
+def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> subprocess.Popen[bytes]:
+    (folder / "servers.json").write_bytes(Servers(servers=tuple(servers)).to_json())
+    with (folder / "keeper.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local.keeper", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[server.socket for server in servers],
+        )
+    keeper = Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time())
+    undo.enter_context(process)
+    undo.callback(keeper.kill)
+    (folder / KEEPER).write_bytes(keeper.to_json())
+    return process
+
+
+def _wait_for_answer(url: str) -> None:
+    """Ask once: the socket listens already, so the answer comes as soon as the server is up, or an error if it ends."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.netloc, timeout=ANSWER_S)
+    try:
+        connection.request("GET", address.path)
+        if (status := connection.getresponse().status) != 200:
+            message = f"{url} answered {status}"
+            raise EmbeddedAwsError(message)
+    finally:
+        connection.close()
+
+
+def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SECRET, region_name=REGION)
+    direct = Config(proxies={})
+    return deploy(
+        root,
+        stack_name,
+        parameters,
+        s3=session.client("s3", endpoint_url=endpoint, config=direct),
+        cloudformation=session.client("cloudformation", endpoint_url=endpoint, config=direct),
+    )
+
+
+def logs_of(folder: Path) -> str:
+    """The end of each log in the folder, under its path."""
+    logs = [(path, path.read_text(errors="replace").splitlines()[-LOG_LINES:]) for path in sorted(folder.glob("*.log"))]
+    return "\n".join(f"{path}:\n" + "\n".join(f"  {line}" for line in lines) for path, lines in logs)

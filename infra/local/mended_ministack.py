@@ -1,0 +1,115 @@
+"""ministack's application with two of its differences from S3 mended, so that functions need no code for them.
+
+- A ranged GET that names a version is answered with the whole object: it gets the range, which is how batches are read.
+- Events of versioned buckets name no version: they get the version-id, by which everything is read.
+
+This module is imported by ministack's interpreter and may use nothing but the standard library and ministack, whose
+internals are what they are because its version is locked.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs
+
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+type Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
+_WHOLE_OBJECT = (b"content-length", b"content-range", b"x-amz-checksum-")
+
+
+def requested_range(scope: Message) -> tuple[bytes, bytes] | None:
+    """First and last byte as asked for (either may be empty) by a GET of one version; None for any other request."""
+    if scope["type"] != "http" or scope["method"] != "GET" or "versionId" not in parse_qs(scope["query_string"].decode()):
+        return None
+    match = _RANGE.fullmatch(dict(scope["headers"]).get(b"range", b""))
+    return (match[1], match[2]) if match and (match[1] or match[2]) else None
+
+
+def positions(first: bytes, last: bytes, size: int) -> tuple[int, int] | None:
+    """Start and end (exclusive) of a range in an object of `size` bytes; None where S3 answers 416.
+
+    >>> positions(b"2", b"3", 10), positions(b"", b"3", 10), positions(b"8", b"99", 10), positions(b"10", b"", 10)
+    ((2, 4), (7, 10), (8, 10), None)
+    """
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    return (start, end) if start < end else None
+
+
+def with_ranged_versions(application: Application) -> Application:
+    """Wrap an ASGI application so that it cuts the answer to a ranged GET of a version."""
+
+    async def ranged(scope: Message, receive: Receive, send: Send) -> None:
+        wanted = requested_range(scope)
+        if wanted is None:
+            await application(scope, receive, send)
+            return
+        started: list[Message] = []
+        body = bytearray()
+
+        async def collect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                started.append(message)
+            else:
+                body.extend(message.get("body", b""))
+
+        await application(scope, receive, collect)
+        for message in _answer(started[0], bytes(body), wanted):
+            await send(message)
+
+    return ranged
+
+
+def _answer(start: Message, body: bytes, wanted: tuple[bytes, bytes]) -> tuple[Message, Message]:
+    if start["status"] != 200:
+        return start, {"type": "http.response.body", "body": body}
+    headers = [(name, value) for name, value in start["headers"] if not name.lower().startswith(_WHOLE_OBJECT)]
+    cut = positions(*wanted, len(body))
+    if cut is None:
+        status, content = 416, b"<Error><Code>InvalidRange</Code><Message>The requested range is not satisfiable</Message></Error>"
+        content_range = f"bytes */{len(body)}"
+    else:
+        status, content = 206, body[slice(*cut)]
+        content_range = f"bytes {cut[0]}-{cut[1] - 1}/{len(body)}"
+    headers += [(b"content-length", str(len(content)).encode()), (b"content-range", content_range.encode())]
+    return {**start, "status": status, "headers": headers}, {"type": "http.response.body", "body": content}
+
+
+def versioned(event: Mapping[str, Any], version_id: str | None) -> Mapping[str, Any]:
+    """ministack's record of an event, with the version-id of the object in its detail if it is S3's and there is one."""
+    if event.get("Source") != "aws.s3" or not version_id:
+        return event
+    detail = json.loads(event["Detail"])
+    detail["object"]["version-id"] = version_id
+    return {**event, "Detail": json.dumps(detail)}
+
+
+def name_versions_in_events() -> None:
+    """Make ministack's S3 hand the version to EventBridge, which it calls in the same thread."""
+    s3: Any = import_module("ministack.services.s3")
+    eventbridge: Any = import_module("ministack.services.eventbridge")
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    version: ContextVar[str | None] = ContextVar("version", default=None)
+
+    def fire_with_version(*arguments: Any, **options: Any) -> None:
+        version.set(options.get("version_id"))
+        fire(*arguments, **options)
+
+    def dispatch_with_version(event: Mapping[str, Any], view: Any = None) -> None:
+        dispatch(versioned(event, version.get()), view)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire_with_version, dispatch_with_version
+
+
+def ministack_application() -> Application:
+    """What hypercorn serves."""
+    name_versions_in_events()
+    application: Application = import_module("ministack.app").app
+    return with_ranged_versions(application)

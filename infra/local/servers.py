@@ -1,0 +1,104 @@
+"""The two servers of an embedded AWS: ministack, and MLflow on sqlite.
+
+Each is given a socket that listens already, as its standard input. So a port is never chosen and then lost to another
+process, and a client may connect at once: it waits in the socket's queue until the server accepts.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.errors import PortTakenError
+
+ROOT = Path(__file__).parents[2]
+APPLICATION = "infra.local.mended_ministack:ministack_application()"
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS")
+"""What servers and functions get of the starting process's environment: nothing that could lead to a real account."""
+
+
+class Server(Value):
+    """A process to keep: its command, whole environment, and the descriptor of its listening socket."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    socket: int
+
+
+class Servers(Document):
+    """What a keeper is told to run."""
+
+    servers: tuple[Server, ...]
+
+
+def listening_socket(port: int | None = None) -> socket.socket:
+    """A socket that listens on the loopback interface, on `port` or on a free one.
+
+    Raises:
+        PortTakenError: if `port` is in use.
+    """
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port or 0))
+    except OSError as error:
+        listener.close()
+        message = f"port {port} is in use on this machine: choose another, or leave --port out to have a free one"
+        raise PortTakenError(message) from error
+    listener.listen(128)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where clients reach a listening socket, e.g. `http://127.0.0.1:40123`."""
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def ministack_server(folder: Path, python: Path, listener: socket.socket) -> Server:
+    """AWS in one process. Objects live on disk, all else in memory; functions run as children with `python`."""
+    return Server(
+        name="ministack",
+        command=(str(python), "-m", "hypercorn", APPLICATION, "--bind", "fd://0", "--workers", "0", "--keep-alive", "75"),
+        environment=_environment(folder)
+        | {
+            "PYTHONPATH": str(ROOT),
+            "GATEWAY_PORT": str(listener.getsockname()[1]),
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_REGION": REGION,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "STATE_DIR": str(folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "objects"),
+            # Neither is used here, and both would listen on every interface.
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{folder / 'no-docker'}",
+        },
+        socket=listener.fileno(),
+    )
+
+
+def mlflow_server(folder: Path, listener: socket.socket) -> Server:
+    """MLflow's tracking server and registry, with artifacts in the folder."""
+    return Server(
+        name="mlflow",
+        command=(
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST),
+            *("--port", str(listener.getsockname()[1]), "--uvicorn-opts", "--fd 0"),
+            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts")),
+        ),
+        environment=_environment(folder) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        socket=listener.fileno(),
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | {"HOME": str(folder), "TMPDIR": str(folder / "tmp"), "TZ": ":UTC", "NO_PROXY": HOST, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,94 @@
+"""The differences between what AWS is given and what the embedded AWS takes; everything else is deployed as it is.
+
+- The embedded AWS runs functions as processes of its host, without Docker. So a function packed as an image becomes the
+  same code packed as a zip, with the image's command as its handler.
+- It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Template = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, each read as its long form."""
+
+
+def _intrinsic(loader: yaml.Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    match node:
+        case yaml.ScalarNode():
+            value: Any = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case yaml.MappingNode():
+            value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+def read_template(text: str) -> Template:
+    """Parse a CloudFormation template in YAML; short tags come out in their long form.
+
+    >>> read_template("A: !GetAtt B.Arn")
+    {'A': {'Fn::GetAtt': ['B', 'Arn']}}
+    """
+    template: Template = yaml.load(text, Loader=_Loader)
+    return template
+
+
+def for_embedded_aws(
+    template: Mapping[str, Any], parameters: Mapping[str, str], *, code_uri: str, runtime: str, variables: Mapping[str, str]
+) -> Template:
+    """Return the template with every image function as a zip function; the one passed in stays as it is.
+
+    Args:
+        template: as `read_template` gives it.
+        parameters: values that the stack is created with, where they differ from the defaults.
+        code_uri: `s3://bucket/key` of the zip made by `zip_packages`.
+        runtime: Lambda's name of this Python, e.g. `python3.13`.
+        variables: environment that the image would have had, e.g. PYTHONPATH.
+    """
+    declared = template.get("Parameters", {})
+    numbers = {name: int(parameters.get(name, spec["Default"])) for name, spec in declared.items() if spec["Type"] == "Number"}
+    local: Template = _with_numbers(template, numbers)
+    for resource in local["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
+            properties = resource["Properties"]
+            [handler] = properties.pop("ImageConfig")["Command"]
+            del properties["PackageType"], resource["Metadata"]
+            properties |= {"Handler": handler, "Runtime": runtime, "CodeUri": code_uri}
+            properties.setdefault("Environment", {}).setdefault("Variables", {}).update(variables)
+    return local
+
+
+def _with_numbers(part: Any, numbers: Mapping[str, int]) -> Any:
+    """A deep copy of a template's part with references to `numbers` replaced by their values."""
+    match part:
+        case {"Ref": str(name)} if name in numbers:
+            return numbers[name]
+        case dict():
+            return {key: _with_numbers(value, numbers) for key, value in part.items()}
+        case list():
+            return [_with_numbers(value, numbers) for value in part]
+        case _:
+            return part
+
+
+def zip_packages(root: Path, packages: Iterable[str]) -> bytes:
+    """Zip the Python files of packages, by their path under `root`; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in packages:
+            for path in sorted((root / package).rglob("*.py")):
+                archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix()), path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

@@ -1,0 +1,211 @@
+"""Delimited text: against a reader of rows one by one, built on Python's csv module."""
+
+import csv
+import io
+import math
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.shared.reading.files import NAMES, Row, read, refusal
+
+HEADER = ",".join(NAMES)
+GOOD = "a,1,red,true,2013-01-01,5,n"
+MISSING = {"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"}
+NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+BOOLEANS = dict.fromkeys(["true", "t", "yes", "y", "1", "1.0"], True) | dict.fromkeys(["false", "f", "no", "n", "0", "0.0"], False)
+
+
+class RefusedError(Exception):
+    """A value breaks its rule; the argument is the code."""
+
+
+def number(text: str, *, nullable: bool, low: float = -math.inf, high: float = math.inf) -> float | None:
+    plain = text.strip(" \t")
+    if plain not in MISSING and not NUMBER.fullmatch(plain):
+        raise RefusedError("unparseable_number")
+    value = math.nan if plain in MISSING else float(plain)
+    if math.isinf(value):
+        raise RefusedError("infinite")
+    if math.isnan(value):
+        if not nullable:
+            raise RefusedError("missing_value")
+        return None
+    if not low <= value <= high:
+        raise RefusedError("out_of_range")
+    return value
+
+
+def boolean(text: str) -> bool | None:
+    plain = text.strip(" \t")
+    if plain in MISSING:
+        return None
+    if plain.lower() not in BOOLEANS:
+        raise RefusedError("unparseable_boolean")
+    return BOOLEANS[plain.lower()]
+
+
+def instant(text: str) -> datetime:
+    plain = text.strip(" \t")
+    if plain in MISSING:
+        raise RefusedError("missing_time")
+    if not TIME.fullmatch(plain):
+        raise RefusedError("unparseable_time")
+    try:
+        value = datetime.fromisoformat(plain)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RefusedError("unparseable_time") from None
+
+
+def identity(text: str) -> str:
+    if not text:
+        raise RefusedError("missing_id")
+    return text
+
+
+def typed(fields: list[str], *, unclosed: bool) -> Row:
+    if unclosed:
+        raise RefusedError("unclosed_quote")
+    if len(fields) != len(NAMES):
+        raise RefusedError("wrong_field_count")
+    row: Row = {
+        "id": identity(fields[0]),
+        "size": number(fields[1], nullable=True),
+        "colour": fields[2] or None,
+        "wet": boolean(fields[3]),
+        "at": instant(fields[4]),
+        "age": number(fields[5], nullable=False, low=0, high=200),
+        "note": fields[6] or None,
+    }
+    return row
+
+
+def one_by_one(body: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
+    """Good rows, and number and code of each bad one, of a file's text after the header."""
+    text = body.decode("latin-1")
+
+    def records(text: str) -> list[list[str]]:
+        return [fields for fields in csv.reader(io.StringIO(text, newline="")) if fields]
+
+    found = records(text)
+    unclosed = len(records(text + "\nX")) == len(found) and bool(found)
+    rows, bad = [], []
+    for place, fields in enumerate(found, start=1):
+        try:
+            plain = [field.encode("latin-1").decode() for field in fields]
+            rows.append(typed(plain, unclosed=unclosed and place == len(found)))
+        except UnicodeDecodeError:
+            bad.append((place, "invalid_utf8"))
+        except RefusedError as refused:
+            bad.append((place, str(refused)))
+    return rows, bad
+
+
+def assert_read_as_one_by_one(body: bytes, block_bytes: int, start: bytes = HEADER.encode() + b"\n") -> None:
+    expected_rows, expected_bad = one_by_one(body)
+    data = start + body
+    if not expected_rows and not expected_bad:
+        assert refusal(data, block_bytes=block_bytes).code == "empty_file"
+        return
+    rows, rejected = read(data, block_bytes=block_bytes)
+    assert rows == expected_rows
+    assert [(bad.row, bad.code) for bad in rejected] == expected_bad
+    for bad in rejected:
+        assert bad.byte_offset is not None
+        raw = bad.raw.encode("latin-1" if bad.code == "invalid_utf8" else "utf-8")
+        assert data[bad.byte_offset : bad.byte_offset + len(raw)] == raw
+        assert bad.line == 1 + len(re.findall(rb"\r\n|\r|\n", data[: bad.byte_offset]))
+        assert bad.message
+
+
+FIELDS = st.sampled_from(
+    ["", "a", "007", "1", "-2.5e3", "+4", ".5", "oops", "inf", "1e999", "-nan", " 3 ", "NA", "true", "No", "maybe", "201", "1_0", "0x1"]
+    + ["2013-01-01", "2013-02-30", "2013-01-01T05:15:30.25+02:00", "2013-01-01 05:15Z", "é", "\xff", '"', '""', '5" pipe']
+    + ['"q"', '"a,b"', '"x\ny"', '"x\r\ny"', '"d""q"', '"a"b', '"a"b"c', ' "s"', "a\0b"]
+)
+RECORDS = st.one_of(
+    st.just(GOOD),
+    st.tuples(*[st.one_of(st.just(good), FIELDS) for good in GOOD.split(",")]).map(",".join),
+    st.lists(FIELDS, max_size=9).map(",".join),
+)
+ENDS = st.sampled_from(["\n", "\n", "\r\n", "\r", "\n\n", "\r\r\n"])
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    text = "".join(draw(RECORDS) + draw(ENDS) for _ in range(draw(st.integers(0, 6))))
+    text += draw(st.sampled_from(["", GOOD, '"open', f'{GOOD}"', f'{GOOD[:-1]}"n']))
+    return text.encode().replace("ÿ".encode(), b"\xff")
+
+
+@settings(max_examples=50, deadline=None)
+@given(bodies(), st.integers(1, 200))
+@example(b"a,1,red,true,2013-01-01,5,n\r", 1)
+@example(b'"a,1,red,true,2013-01-01,5,"\n', 7)
+@example(f'{GOOD}\n5" pipe,1,red,true,2013-01-01,5,"x\n\ny"\n{GOOD}\n'.encode(), 11)
+def test_blocks_of_any_size_read_as_a_reader_of_single_rows_does(body: bytes, block_bytes: int) -> None:
+    assert_read_as_one_by_one(body, block_bytes)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(alphabet='",\n\ra1 é', max_size=60).map(str.encode), st.integers(1, 40))
+def test_any_arrangement_of_quotes_separators_and_line_ends_is_read_alike(body: bytes, block_bytes: int) -> None:
+    assert_read_as_one_by_one(body, block_bytes)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 50, 1000])
+def test_a_byte_order_mark_counts_in_offsets_but_belongs_to_no_name(block_bytes: int) -> None:
+    start = b"\xef\xbb\xbf" + HEADER.encode() + b"\r\n"
+    assert_read_as_one_by_one(f"{GOOD}\r\n,1\r\n{GOOD}".encode(), block_bytes, start)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("block_bytes", [1, 20, 1000])
+def test_any_line_end_may_end_the_header_and_blank_lines_may_stand_before_it(end: str, block_bytes: int) -> None:
+    rows, [bad] = read(end.join(["", HEADER, GOOD, "", ",x", GOOD]).encode(), block_bytes=block_bytes)
+    assert (len(rows), bad.row, bad.line, bad.raw) == (2, 2, 5, ",x")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_told_from_the_header(separator: str) -> None:
+    rows, rejected = read(f"{HEADER}\n{GOOD}\n".replace(",", separator).encode())
+    assert (rows[0]["id"], rows[0]["note"], rejected) == ("a", "n", [])
+
+
+def test_the_separator_is_the_one_that_shows_the_models_columns() -> None:
+    rows, _ = read(f'{HEADER.replace(",", ";")};"x,y,z,u,v,w,p,q"\n{GOOD.replace(",", ";")};e\n'.encode())
+    assert rows[0]["x,y,z,u,v,w,p,q"] == "e"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf16_with_a_byte_order_mark_is_read(encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    data = f"{mark}{HEADER}\n{GOOD.replace('red', '紅')}\n".encode(encoding)
+    for block_bytes in (1, 3, 1000):
+        rows, rejected = read(data, block_bytes=block_bytes)
+        assert (rows[0]["colour"], rejected) == ("紅", [])
+
+
+def test_ids_stay_text_and_missing_marks_are_categories_of_their_own() -> None:
+    rows, _ = read(f"{HEADER}\n007,NA,NA,NA,2013-01-01,5,NA\n".encode())
+    assert [rows[0][name] for name in ("id", "size", "colour", "wet", "note")] == ["007", None, "NA", None, "NA"]
+
+
+def test_a_message_names_the_first_failing_column_and_its_text() -> None:
+    _, rejected = read(f"{HEADER}\na,oops,red,maybe,never,-1,n\nb,1,red,true,2013-01-01,-1,n\n".encode())
+    assert [bad.message for bad in rejected] == ["column 'size': 'oops' is no number", "column 'age': -1.0 is outside 0.0 to 200.0"]
+
+
+def test_a_column_without_a_name_is_called_by_its_position() -> None:
+    rows, _ = read(f",{HEADER},\n0,{GOOD},z\n".encode())
+    assert (rows[0]["column_1"], rows[0]["column_9"]) == ("0", "z")
+
+
+def test_the_target_is_carried_as_text() -> None:
+    rows, _ = read(f"{HEADER},late\n{GOOD},oops\n{GOOD},\n".encode())
+    assert [row["late"] for row in rows] == ["oops", None]

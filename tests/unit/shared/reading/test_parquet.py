@@ -1,0 +1,116 @@
+"""Parquet under the same contract as text."""
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading import parquet
+from functions.shared.reading.rules import table_rules
+from tests.unit.shared.reading.files import MemoryFile, read, refusal
+
+KEY = "batches/trees/rows.parquet"
+AT = datetime(2013, 1, 1, 5, 15, tzinfo=UTC)
+COLUMNS = {
+    "id": pa.array([1, 2, None, 4]),
+    "size": pa.array([1, None, 3, 4], pa.int16()),
+    "colour": pa.array(["red", "", None, "NA"]).dictionary_encode(),
+    "wet": pa.array([True, None, False, True]),
+    "at": pa.array([AT.replace(tzinfo=None)] * 4, pa.timestamp("ns")),
+    "age": pa.array([5.0, float("inf"), 7.0, 8.0]),
+    "tags": pa.array([["a"], [], None, ["b"]]),
+}
+
+
+def written(columns: dict[str, pa.Array], **options: object) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, **options)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1000])
+def test_native_types_become_the_contracts_and_extra_columns_keep_theirs(block_bytes: int) -> None:
+    rows, rejected = read(written(COLUMNS, row_group_size=3), KEY, block_bytes=block_bytes)
+    assert rows == [
+        {"id": "1", "size": 1.0, "colour": "red", "wet": True, "at": AT, "age": 5.0, "tags": ["a"]},
+        {"id": "4", "size": 4.0, "colour": "NA", "wet": True, "at": AT, "age": 8.0, "tags": ["b"]},
+    ]
+    assert [(bad.row, bad.line, bad.byte_offset, bad.code) for bad in rejected] == [
+        (2, None, None, "infinite"),
+        (3, None, None, "missing_id"),
+    ]
+    assert json.loads(rejected[0].raw) == {
+        "id": 2, "size": None, "colour": "", "wet": None, "at": "2013-01-01 05:15:00.000000000", "age": "inf", "tags": [],
+    }  # fmt: skip
+
+
+def test_text_in_a_number_column_is_parsed_as_in_delimited_text() -> None:
+    _, [bad] = read(written(COLUMNS | {"age": pa.array(["1", "2.5", "3", "old"]), "id": pa.array(list("abcd"))}), KEY)
+    assert (bad.row, bad.code, bad.message) == (4, "unparseable_number", "column 'age': 'old' is no number")
+
+
+def test_text_that_is_not_utf8_rejects_its_row() -> None:
+    offsets, data = pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"a\xffcd")
+    broken = pa.Array.from_buffers(pa.string(), 4, [None, offsets, data])
+    columns = COLUMNS | {"id": pa.array(list("abcd")), "age": pa.array([1, 2, 3, 4])}
+    for name in ("colour", "note"):
+        rows, [bad] = read(written(columns | {name: broken}), KEY)
+        assert (bad.row, bad.code, json.loads(bad.raw)[name]) == (2, "invalid_utf8", "ÿ")
+        assert [row[name] for row in rows] == ["a", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("age", COLUMNS["tags"]), ("at", COLUMNS["size"]), ("wet", COLUMNS["at"]), ("id", COLUMNS["tags"])]
+)
+def test_a_type_that_cannot_hold_the_kind_refuses_the_file(name: str, column: pa.Array) -> None:
+    refused = refusal(written(COLUMNS | {name: column}), KEY)
+    assert refused.code == "wrong_type"
+    assert repr(name) in str(refused)
+
+
+def test_missing_and_repeated_columns_and_no_rows_refuse_the_file() -> None:
+    assert refusal(written({name: column for name, column in COLUMNS.items() if name != "age"}), KEY).code == "missing_column"
+    assert refusal(written({name: column.slice(0, 0) for name, column in COLUMNS.items()}), KEY).code == "empty_file"
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([COLUMNS["id"]] * 2, names=["id", "id"]), sink)
+    assert refusal(sink.getvalue(), KEY).code == "duplicate_column"
+
+
+def test_a_row_group_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MAX_ROW_GROUP_BYTES", 10)
+    assert refusal(written(COLUMNS), KEY).code == "row_group_too_large"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused_but_never_crashes(data: st.DataObject) -> None:
+    whole = written(COLUMNS)
+    place = data.draw(st.integers(4, len(whole) - 5))
+    damaged = whole[:place] + data.draw(st.binary(min_size=1, max_size=8)) + whole[place + 8 :]
+    try:
+        rows, rejected = read(damaged[:-4] + b"PAR1", KEY)
+    except BatchRejectedError as refused:
+        event(refused.code)
+    else:
+        assert len(rows) + len(rejected) > 0
+
+
+def test_half_a_file_is_truncated() -> None:
+    assert refusal(written(COLUMNS)[:-10], KEY).code == "truncated_parquet"
+
+
+def test_an_error_of_the_source_itself_is_not_blamed_on_the_file() -> None:
+    class Failing(MemoryFile):
+        def read_at(self, offset: int, length: int) -> bytes:
+            if length > 4096 or offset:
+                raise TimeoutError(110, "no answer")
+            return super().read_at(offset, length)
+
+    with pytest.raises(TimeoutError):
+        list(parquet.parquet_blocks(Failing(written(COLUMNS)), rules=table_rules({}, "UTC"), block_bytes=1))

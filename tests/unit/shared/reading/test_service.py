@@ -1,0 +1,174 @@
+"""Which files are read at all, and the other ways to read them."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.spec import Feature, FeatureKind
+from functions.shared.reading import records, text
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.source import LocalFile
+from tests.unit.shared.reading.files import NAMES, SPEC, MemoryFile, read, refusal
+
+HEADER = ",".join(NAMES).encode()
+GOOD = b"a,1,red,true,2013-01-01,5,n\n"
+CSV = HEADER + b"\n" + GOOD * 3
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "ROWS.CSV", "rows", "rows.txt", "rows.2013.data", "a b/ü+%.csv"])
+def test_a_table_is_known_by_its_content_whatever_its_name(name: str) -> None:
+    assert len(read(CSV, name)[0]) == 3
+
+
+@pytest.mark.parametrize("name", ["rows.csv.gz", "ROWS.CSV.GZ", "rows.csv"])
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 20])
+def test_gzip_of_one_or_more_members_is_read_as_what_it_holds(name: str, block_bytes: int) -> None:
+    members = gzip.compress(CSV[:50]) + gzip.compress(CSV[50:]) + bytes(9)
+    assert len(read(members, name, block_bytes=block_bytes)[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "code"),
+    [
+        (b"", "a.csv", "empty_file"),
+        (b"\n\r\n", "a.csv", "empty_file"),
+        (HEADER, "a.csv", "empty_file"),
+        (HEADER + b"\n\n\n", "a.csv", "empty_file"),
+        (gzip.compress(b""), "a.csv.gz", "empty_file"),
+        (gzip.compress(CSV)[:-9], "a.csv.gz", "truncated_gzip"),
+        (gzip.compress(CSV)[:2], "a.csv.gz", "truncated_gzip"),
+        (gzip.compress(CSV)[:-8] + bytes(8), "a.csv.gz", "corrupt_gzip"),
+        (gzip.compress(CSV) + CSV, "a.csv.gz", "corrupt_gzip"),
+        (gzip.compress(gzip.compress(CSV)), "a.csv.gz.gz", "unknown_format"),
+        (CSV, "a.csv.gz", "unknown_format"),
+        (CSV, "a.parquet", "unknown_format"),
+        (CSV, "a.jsonl", "unknown_format"),
+        (b"PAR1", "a.parquet", "truncated_parquet"),
+        (b"PK\x03\x04" + CSV, "a.xlsx", "unknown_format"),
+        (b"<html>", "a.csv.html", "unknown_format"),
+        (b"\x01\x02\x03", "a", "unknown_format"),
+        (CSV.decode().encode("utf-16-le"), "a.csv", "invalid_encoding"),
+        (CSV.decode().encode("utf-32"), "a.csv", "invalid_encoding"),
+        (CSV.decode().encode("utf-16") + b"x", "a.csv", "invalid_encoding"),
+        (b"\xff\xfe\x00\xd8a\x00", "a.csv", "invalid_encoding"),
+        (b"gr\xf6\xdfe," + CSV, "a.csv", "invalid_encoding"),
+        (GOOD * 2, "a.csv", "no_header"),
+        (CSV.replace(b"age", b"years"), "a.csv", "missing_column"),
+        (b"id," + CSV, "a.csv", "duplicate_column"),
+        (b",".join(b"c%d" % number for number in range(20_000)) + b"," + CSV, "a.csv", "too_many_columns"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_code_message_and_remedy(data: bytes, name: str, code: str) -> None:
+    refused = refusal(data, name)
+    assert (refused.code, bool(str(refused))) == (code, True)
+
+
+def test_a_refusal_says_what_is_missing_and_what_is_there() -> None:
+    message = str(refusal(CSV.replace(b"age", b"years")))
+    assert "lacks column 'age'" in message
+    assert "'years'" in message
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "BOMB_BYTES", 100_000)
+    bomb = gzip.compress(HEADER + b"\n" + b"\n" * 10_000_000)
+    assert refusal(bomb, "a.csv.gz", block_bytes=10_000).code == "decompression_bomb"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_file_that_is_one_long_line_is_refused_without_reading_it_all(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 10_000)
+
+    class Endless(MemoryFile):
+        def read_at(self, offset: int, length: int) -> bytes:
+            assert offset < 20_000
+            return b'{"id":' + b"x" * (length - 6)
+
+    file = Endless(b"")
+    file.size = 10**9
+    with pytest.raises(BatchRejectedError, match=r"line 1 \(byte 0\) is longer than the limit of 10000 bytes"):
+        infer_columns(file, key=name, block_bytes=1000)
+
+
+def test_a_million_columns_are_refused_by_the_limit() -> None:
+    assert "1000000 columns, the limit is 16384" in str(refusal(b"a" + b",a" * 999_999 + b"\n"))
+
+
+def test_ten_thousand_columns_are_read() -> None:
+    names = [f"x{number}" for number in range(10_000)]
+    wide = SPEC.model_copy(update={"features": tuple(Feature(name=name, kind=FeatureKind.NUMBER) for name in names)})
+    header = ",".join(["id", "at", *names])
+    row = ",".join(["a", "2013-01-01", *["1.5"] * len(names)])
+    rows, rejected = read(f"{header}\n{row}\n{row.replace('1.5', 'x', 1)}\n".encode(), spec=wide)
+    assert (rows[0]["x9999"], rejected[0].message) == (1.5, "column 'x0': 'x' is no number")
+
+
+def test_labels_are_read_by_the_columns_that_are_named() -> None:
+    file = MemoryFile(b"id,late,why\n007,1,x\n,0,y\n008,,z\n009,maybe,z\n")
+    found = read_table(file, key="labels/trees/a.csv", columns={"id": ColumnKind.ID, "late": ColumnKind.NUMBER})
+    assert found.table.to_pylist() == [{"id": "007", "late": 1.0}, {"id": "008", "late": None}]
+    assert [bad.code for bad in found.rejected] == ["missing_id", "unparseable_number"]
+    carried = read_table(file, key="a.csv", columns={"id": ColumnKind.ID}, carry=True)
+    assert carried.table.column("why").to_pylist() == ["x", "z", "z"]
+
+
+def test_a_table_needs_its_columns() -> None:
+    with pytest.raises(BatchRejectedError, match="lacks column 'late'"):
+        read_table(MemoryFile(b"id\n1\n"), key="a.csv", columns={"id": ColumnKind.ID, "late": ColumnKind.CATEGORY})
+
+
+def test_kinds_are_inferred_from_all_values_of_text() -> None:
+    data = b"n,b,t,c,late_c,empty,mixed\n1,yes,2013-01-01,red,1,,1\n,no,,NA,2,,true\n-2e3,,2013-01-02T05:15Z,,x,NA,2013-01-01\n"
+    for block_bytes in (1, 1000):
+        assert infer_columns(MemoryFile(data), key="a.csv", block_bytes=block_bytes) == {
+            "n": "number", "b": "boolean", "t": "time", "c": "category", "late_c": "category", "empty": "number", "mixed": "category",
+        }  # fmt: skip
+
+
+def test_kinds_are_inferred_from_the_types_of_parquet(tmp_path: Path) -> None:
+    columns = {
+        "n": pa.array([1], pa.int8()), "x": pa.array([1.5]), "b": pa.array([True]), "t": pa.array([0], pa.timestamp("s")),
+        "c": pa.array(["1"]), "d": pa.array(["1"]).dictionary_encode(), "l": pa.array([[1]]), "z": pa.nulls(1),
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with LocalFile(tmp_path / "a.parquet") as file:
+        kinds = infer_columns(file, key="a.parquet")
+    assert kinds == {
+        "n": "number", "x": "number", "b": "boolean", "t": "time", "c": "category", "d": "category", "l": "carried", "z": "number",
+    }  # fmt: skip
+
+
+def test_a_local_file_is_read_by_ranges_and_short_only_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    with LocalFile(tmp_path / "a") as file:
+        assert (file.size, file.read_at(2, 3), file.read_at(8, 5), file.read_at(10, 1)) == (10, b"234", b"89", b"")
+
+
+def test_reading_imports_no_pandas_even_for_bad_rows(tmp_path: Path) -> None:
+    columns = {name: pa.array(value) for name, value in {"id": ["a", ""], "size": [1.0, 2.0], "age": ["1", "x"], "colour": ["r", None],
+               "wet": ["yes", "?"], "at": [0, 1]}.items()}  # fmt: skip
+    columns["at"] = columns["at"].cast(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_bytes(CSV + b"a,oops,red,?,never,5,n\n,,,\n")
+    (tmp_path / "a.jsonl").write_bytes(b'{"id": 1, "size": 1, "age": "x", "colour": 1.5, "wet": true, "at": "2013-01-01"}\n')
+    program = """
+import sys
+from pathlib import Path
+from functions.shared.reading.source import LocalFile
+from functions.shared.reading.service import read_blocks
+from tests.unit.shared.reading.files import SPEC, CONTRACT
+for name in ("a.csv", "a.jsonl", "a.parquet"):
+    with LocalFile(Path(sys.argv[1]) / name) as file:
+        assert any(block.rejected for block in read_blocks(file, key=name, spec=SPEC, contract=CONTRACT)), name
+heavy = sorted({"pandas", "scipy", "sklearn", "mlflow"} & sys.modules.keys())
+assert not heavy, heavy
+"""
+    root = Path(__file__).parents[4]
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=root)
