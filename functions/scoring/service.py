@@ -13,6 +13,7 @@ from functions.scoring.output import AttemptOutputs, scored_rows
 from functions.scoring.overlap import read_ahead
 from functions.scoring.panel import Answers, Panel, answer_columns, assemble_panel
 from functions.shared.domain import layout
+from functions.shared.domain.agreement import compare_scores, merge_agreements
 from functions.shared.domain.calendar import count_days
 from functions.shared.domain.errors import BatchRejectedError, ConservationError, InputError
 from functions.shared.domain.manifest import (
@@ -26,14 +27,8 @@ from functions.shared.domain.manifest import (
     Timings,
 )
 from functions.shared.domain.policy import RowContract
-from functions.shared.domain.profile import (
-    Agreement,
-    Profile,
-    compare_scores,
-    merge_agreements,
-    merge_profiles,
-    profile_batch,
-)
+from functions.shared.domain.profile import Agreement, Profile
+from functions.shared.domain.profiling import merge_profiles, profile_batch
 from functions.shared.domain.release import Release, Role
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore

@@ -17,17 +17,17 @@ class NativeEngine:
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
         """`pipeline` is made to work in one job: Lambda has no /dev/shm, and the caller has threads of its own."""
         jobs = {name: 1 for name in pipeline.get_params() if name.rpartition("__")[2] == "n_jobs"}
-        self._pipeline = pipeline.set_params(**jobs)
+        self.pipeline = pipeline.set_params(**jobs)
         self._task = task
         self._features = tuple(features)
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""
         if batch.num_rows == 0:
-            outputs = len(self._pipeline.classes_) if self._task is Task.MULTICLASS else 1
+            outputs = len(self.pipeline.classes_) if self._task is Task.MULTICLASS else 1
             return np.empty((0, outputs))
         frame = to_frame(batch, self._features)
         if self._task is Task.REGRESSION:
-            return np.asarray(self._pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
-        probabilities = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
+            return np.asarray(self.pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
+        probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
         return probabilities[:, 1:] if self._task is Task.BINARY else probabilities

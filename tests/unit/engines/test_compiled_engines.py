@@ -81,6 +81,7 @@ def scores_agree(engine: Engine, native: Engine, batch: pa.RecordBatch) -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
 def test_a_compiled_engine_scores_as_scikit_learn_does(name: str) -> None:
     spec, pipeline, compiled = fitted(name)
     assert compiled.kind is not EngineKind.NATIVE, compiled.reason
@@ -232,7 +233,7 @@ HAND_MADE = {
 
 
 @pytest.mark.parametrize("name", HAND_MADE)
-@pytest.mark.filterwarnings("ignore:Found unknown categories")
+@pytest.mark.filterwarnings("ignore:Found unknown categories", "ignore:overflow encountered in exp:RuntimeWarning")
 def test_preprocessing_is_folded_in_exactly(name: str) -> None:
     task, pipeline, kind = HAND_MADE[name]
     spec = make_spec(task, "sklearn.pipeline.Pipeline")

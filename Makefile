@@ -1,0 +1,46 @@
+# Everything a person or CI does with this repository. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+UV_VERSION := 0.13.8
+UV := .tools/bin/uv
+PYTHON := .venv/bin/python
+
+.PHONY: help install test check lock clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	python3 -m venv .tools
+	.tools/bin/pip install --quiet uv==$(UV_VERSION)
+
+.venv/installed: $(UV) requirements/development.txt pyproject.toml
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes requirements/development.txt
+	$(UV) pip install --quiet --python .venv --no-deps --editable .
+	touch $@
+
+.ministack/installed: $(UV) requirements/ministack.txt
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .ministack
+	$(UV) pip sync --quiet --python .ministack --require-hashes requirements/ministack.txt
+	touch $@
+
+install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
+
+test: install ## everything that proves this works
+	$(PYTHON) -m pytest
+
+check: install ## style, types, arrows between packages
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+lock: $(UV) ## resolve the requirements again, hashed and without naming a host
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  pyproject.toml --extra command --extra development --output-file requirements/development.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  pyproject.toml --constraints requirements/development.txt --output-file requirements/functions.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  requirements/ministack.in --output-file requirements/ministack.txt
+
+clean: ## remove the environments and caches
+	rm -rf .venv .ministack .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,107 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+
+from functions.shared.domain.spec import Task
+from functions.shared.engines import compiler
+from functions.shared.engines.compiler import compile_pipeline
+from functions.shared.engines.engine import EngineKind
+from functions.shared.engines.frame import to_frame
+from tests.unit.engines.rows import FEATURES, fit, make_spec, target, training_rows
+
+
+def numbers(*steps: Any) -> Any:
+    return make_column_transformer((make_pipeline(*steps), ["price", "age"]))
+
+
+def square(values: Any) -> Any:
+    return values**2
+
+
+BINARY, REGRESSION = Task.BINARY, Task.REGRESSION
+REFUSED = [
+    (BINARY, make_pipeline(numbers(SimpleImputer()), KNeighborsClassifier()), "KNeighborsClassifier is not an estimator"),
+    (BINARY, make_pipeline(numbers(KNNImputer()), LogisticRegression()), "KNNImputer is not a transformer"),
+    (BINARY, make_pipeline(numbers(SimpleImputer(), MinMaxScaler(clip=True)), LogisticRegression()), "MinMaxScaler with clip"),
+    (REGRESSION, make_pipeline(numbers(SimpleImputer(), FunctionTransformer(square)), LinearRegression()), "FunctionTransformer"),
+    (BINARY, make_pipeline(numbers(SimpleImputer()), SGDClassifier(loss="modified_huber")), "modified_huber"),
+    (REGRESSION, make_pipeline(numbers("passthrough"), RandomForestRegressor(n_estimators=2)), "leaves, more than 64"),
+    (
+        REGRESSION,
+        make_pipeline(numbers(SimpleImputer()), GradientBoostingRegressor(n_estimators=2, init=LinearRegression())),
+        "with init=LinearRegression",
+    ),
+    (
+        REGRESSION,
+        make_pipeline(numbers(SimpleImputer(), StandardScaler(), OneHotEncoder(handle_unknown="ignore")), LinearRegression()),
+        "encoding price after scaling",
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "pipeline", "reason"), REFUSED, ids=[reason for _, _, reason in REFUSED])
+def test_what_has_no_exact_form_stays_native_and_says_why(task: Task, pipeline: Any, reason: str) -> None:
+    pipeline.fit(to_frame(training_rows(), FEATURES), target(task))
+    compiled = compile_pipeline(pipeline, make_spec(task, "sklearn.pipeline.Pipeline"))
+    assert compiled.kind is EngineKind.NATIVE
+    assert reason in compiled.reason
+    assert not compiled.arrays
+
+
+def test_an_encoder_that_refuses_unseen_categories_stays_native() -> None:
+    encoder = make_column_transformer((OneHotEncoder(), ["shop"]))
+    pipeline = make_pipeline(encoder, LogisticRegression()).fit(to_frame(training_rows(), FEATURES), target(BINARY))
+    compiled = compile_pipeline(pipeline, make_spec(BINARY, "sklearn.pipeline.Pipeline"))
+    assert compiled.kind is EngineKind.NATIVE
+    assert "unknown categories" in compiled.reason
+
+
+def test_an_unfitted_pipeline_stays_native_rather_than_failing() -> None:
+    pipeline = make_pipeline(numbers(SimpleImputer()), LogisticRegression())
+    assert compile_pipeline(pipeline, make_spec(BINARY, "sklearn.pipeline.Pipeline")).kind is EngineKind.NATIVE
+
+
+def test_a_pipeline_whose_outputs_are_not_the_spec_s_stays_native() -> None:
+    spec = make_spec(Task.MULTICLASS, "sklearn.linear_model.LogisticRegression")
+    pipeline = fit(spec)
+    assert "outputs" in compile_pipeline(pipeline, make_spec(BINARY, spec.estimator)).reason
+    assert "task" in compile_pipeline(pipeline, make_spec(REGRESSION, spec.estimator)).reason
+
+
+def test_tables_beyond_the_limit_stay_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3)
+    monkeypatch.setattr(compiler, "MAX_TABLE_BYTES", 100)
+    assert "tables" in compile_pipeline(fit(spec), spec).reason
+
+
+def test_an_estimator_without_a_pipeline_compiles() -> None:
+    frame = to_frame(training_rows(), FEATURES[1:3])
+    model = HistGradientBoostingClassifier(max_iter=2).fit(frame, target(BINARY))
+    spec = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier").model_copy(update={"features": FEATURES[1:3]})
+    assert compile_pipeline(model, spec).kind is EngineKind.BITVECTOR
+
+
+def test_rare_categories_that_the_encoder_pools_share_one_bin() -> None:
+    encoder = OneHotEncoder(max_categories=2, handle_unknown="infrequent_if_exist")
+    pipeline = make_pipeline(make_column_transformer((encoder, ["shop"])), LinearRegression())
+    spec = make_spec(REGRESSION, "sklearn.pipeline.Pipeline")
+    pipeline.fit(to_frame(training_rows(), FEATURES), target(REGRESSION))
+    compiled = compile_pipeline(pipeline, spec)
+    assert len(compiled.arrays["rows_0"]) == len(["", "north", "süd", "東", "unseen", "missing"])
+    assert compiled.arrays["table_0"].shape == (2, 1)
+
+
+def test_only_features_that_the_trees_look_at_are_read() -> None:
+    pipeline = make_pipeline(
+        make_column_transformer(("passthrough", ["price"]), ("drop", ["age"])), HistGradientBoostingClassifier(max_iter=3)
+    ).fit(to_frame(training_rows(), FEATURES), target(BINARY))
+    compiled = compile_pipeline(pipeline, make_spec(BINARY, "sklearn.pipeline.Pipeline"))
+    assert np.array_equal(compiled.arrays["features"], [1])

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special
+
+from functions.shared.engines.links import INVERSE_LINKS
+
+raw_sums = arrays(np.float64, (4, 3), elements=st.floats(-1e4, 1e4))
+ORACLES = {
+    "identity": lambda raw: raw,
+    "exp": np.exp,
+    "expit": special.expit,
+    "expit_of_twice": lambda raw: special.expit(2 * raw),
+    "softmax": lambda raw: special.softmax(raw, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+@given(raw=raw_sums)
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
+def test_inverse_links_are_those_of_scipy(name: str, raw: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    with np.errstate(all="ignore"):
+        expected = ORACLES[name](raw.copy())
+    np.testing.assert_allclose(INVERSE_LINKS[name](raw.copy()), expected, rtol=1e-12, atol=1e-300)
+
+
+@given(raw_sums)
+def test_one_versus_rest_is_each_class_alone_made_to_add_up_to_one(raw: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    scores = INVERSE_LINKS["one_versus_rest"](raw.copy())
+    alone = special.expit(raw)
+    total = alone.sum(axis=1, keepdims=True)
+    expected = np.where(total > 0, alone / np.where(total > 0, total, 1), 1 / 3)
+    np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-300)

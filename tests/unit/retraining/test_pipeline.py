@@ -1,0 +1,141 @@
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from functions.retraining.pipeline import build_pipeline, default_estimator
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.engines.frame import to_frame
+from functions.shared.engines.skops_file import dump_pipeline
+
+FEATURES = (
+    Feature(name="x", kind=FeatureKind.NUMBER),
+    Feature(name="on", kind=FeatureKind.BOOLEAN),
+    Feature(name="code", kind=FeatureKind.CATEGORY),
+)
+
+
+def make_spec(task: Task, estimator: str, features: tuple[Feature, ...] = FEATURES, **parameters: object) -> ModelSpec:
+    classes = {Task.BINARY: ("0", "1"), Task.MULTICLASS: ("0", "1", "2"), Task.REGRESSION: ()}[task]
+    return ModelSpec(
+        name="m",
+        task=task,
+        target="y",
+        id_column="id",
+        features=features,
+        classes=classes,
+        metric="log_loss",
+        estimator=estimator,
+        parameters=parameters,
+        seed=11,
+    )
+
+
+def rows(count: int = 400, codes: int = 300) -> pa.Table:
+    rng = np.random.default_rng(3)
+    return pa.table(
+        {
+            "x": pa.array([None if k % 7 == 0 else float(v) for k, v in enumerate(rng.normal(size=count))], pa.float64()),
+            "on": pa.array([None if k % 11 == 0 else bool(k % 2) for k in range(count)]),
+            "code": pa.array([None if k % 13 == 0 else f"c{k % codes}" for k in range(count)]).dictionary_encode(),
+        }
+    )
+
+
+def labels(count: int = 400) -> Any:
+    return (np.nan_to_num(to_frame(rows(count), FEATURES)["x"].to_numpy()) + np.random.default_rng(4).normal(size=count) > 0).astype(int)
+
+
+ESTIMATORS = [
+    (Task.BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3}),
+    (Task.BINARY, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 3}),
+    (Task.BINARY, "sklearn.ensemble.GradientBoostingClassifier", {"n_estimators": 3}),
+    (Task.BINARY, "sklearn.tree.DecisionTreeClassifier", {"max_depth": 3}),
+    (Task.BINARY, "sklearn.linear_model.LogisticRegression", {}),
+    (Task.BINARY, "sklearn.discriminant_analysis.LinearDiscriminantAnalysis", {}),
+    (Task.BINARY, "sklearn.neural_network.MLPClassifier", {"max_iter": 2}),
+    (Task.REGRESSION, "sklearn.ensemble.HistGradientBoostingRegressor", {"max_iter": 3}),
+    (Task.REGRESSION, "sklearn.linear_model.Ridge", {}),
+]
+
+
+@pytest.mark.parametrize(("task", "estimator", "parameters"), ESTIMATORS, ids=[path.rpartition(".")[2] for _, path, _ in ESTIMATORS])
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+def test_nulls_unseen_and_more_than_255_categories_are_trained_on_and_scored(
+    task: Task, estimator: str, parameters: dict[str, Any]
+) -> None:
+    pipeline = build_pipeline(make_spec(task, estimator, **parameters)).fit(to_frame(rows(), FEATURES), labels())
+    odd = pa.table({"x": pa.array([None, 1e9], pa.float64()), "on": pa.array([None, True]), "code": ["unseen", None]})
+    scores = pipeline.predict(to_frame(odd, FEATURES)) if task is Task.REGRESSION else pipeline.predict_proba(to_frame(odd, FEATURES))
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(("task", "estimator", "parameters"), ESTIMATORS[:5])
+def test_the_same_rows_parameters_and_seed_give_the_same_model(task: Task, estimator: str, parameters: dict[str, Any]) -> None:
+    spec = make_spec(task, estimator, **parameters)
+    first, second = (dump_pipeline(build_pipeline(spec).fit(to_frame(rows(), FEATURES), labels())) for _ in range(2))
+    assert first == second
+
+
+def test_a_feature_that_is_empty_in_training_does_no_harm() -> None:
+    empty = rows().set_column(0, "x", pa.nulls(400, pa.float64()))
+    for estimator in ("sklearn.linear_model.LogisticRegression", "sklearn.ensemble.GradientBoostingClassifier"):
+        pipeline = build_pipeline(make_spec(Task.BINARY, estimator)).fit(to_frame(empty, FEATURES), labels())
+        assert np.isfinite(pipeline.predict_proba(to_frame(rows(), FEATURES))).all()
+
+
+@pytest.mark.parametrize("kind", FeatureKind)
+def test_one_feature_of_any_kind_is_enough(kind: FeatureKind) -> None:
+    features = tuple(feature for feature in FEATURES if feature.kind is kind)
+    for estimator in ("sklearn.linear_model.LogisticRegression", "sklearn.ensemble.HistGradientBoostingClassifier"):
+        build_pipeline(make_spec(Task.BINARY, estimator, features)).fit(to_frame(rows(), features), labels())
+
+
+def test_the_seed_and_parameters_reach_the_estimator() -> None:
+    spec = make_spec(Task.BINARY, "sklearn.ensemble.RandomForestClassifier", n_estimators=17, random_state=5)
+    assert build_pipeline(spec)[-1].get_params()["n_estimators"] == 17
+    assert build_pipeline(spec)[-1].random_state == 5
+    assert build_pipeline(make_spec(Task.BINARY, spec.estimator))[-1].random_state == 11
+
+
+def test_early_stopping_is_off_unless_asked_for() -> None:
+    estimator = default_estimator(Task.BINARY)
+    assert build_pipeline(make_spec(Task.BINARY, estimator))[-1].early_stopping is False
+    assert build_pipeline(make_spec(Task.BINARY, estimator, early_stopping=True))[-1].early_stopping is True
+
+
+@pytest.mark.parametrize("task", Task)
+def test_the_default_estimator_fits_its_task(task: Task) -> None:
+    assert default_estimator(task).rpartition(".")[2] in type(build_pipeline(make_spec(task, default_estimator(task)))[-1]).__name__
+
+
+REFUSED = [
+    (Task.BINARY, "os.system", {}, "no scikit-learn estimator"),
+    (Task.BINARY, "sklearnex.linear_model.LogisticRegression", {}, "no scikit-learn estimator"),
+    (Task.BINARY, "sklearn.linear_model.Logistic", {}, "cannot be imported"),
+    (Task.BINARY, "sklearn.nowhere.LogisticRegression", {}, "cannot be imported"),
+    (Task.BINARY, "LogisticRegression", {}, "no scikit-learn estimator"),
+    (Task.BINARY, "sklearn", {}, "no scikit-learn estimator"),
+    (Task.BINARY, "sklearn.metrics.log_loss", {}, "is no estimator"),
+    (Task.BINARY, "sklearn.linear_model._base.LinearModel", {}, "is no estimator"),
+    (Task.BINARY, "sklearn.linear_model.LogisticRegression", {"depth": 3}, "no parameter depth"),
+    (Task.BINARY, "sklearn.linear_model.Ridge", {}, "choose a classifier"),
+    (Task.BINARY, "sklearn.preprocessing.StandardScaler", {}, "choose a classifier"),
+    (Task.REGRESSION, "sklearn.linear_model.LogisticRegression", {}, "choose a regressor"),
+    (Task.BINARY, "sklearn.svm.LinearSVC", {}, "no predict_proba"),
+    (Task.BINARY, "sklearn.linear_model.SGDClassifier", {}, "no predict_proba"),
+    (Task.BINARY, "sklearn.pipeline.Pipeline", {}, "cannot be made"),
+    (Task.BINARY, "sklearn.semi_supervised.SelfTrainingClassifier", {}, "cannot be made"),
+]
+
+
+@pytest.mark.parametrize(("task", "estimator", "parameters", "message"), REFUSED)
+def test_what_cannot_be_trained_is_refused_with_the_reason(task: Task, estimator: str, parameters: dict[str, Any], message: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TrainingError, match=re.escape(message)):
+            build_pipeline(make_spec(task, estimator, **parameters))
