@@ -111,7 +111,7 @@ def _scores(spec: ModelSpec, scores: NDArray[np.float64]) -> dict[str, pa.Array]
 def _predictions(spec: ModelSpec, scores: NDArray[np.float64]) -> pa.Array:
     if spec.task is Task.REGRESSION:
         return pa.array(scores[:, 0])
-    best = scores[:, 0] > 0.5 if spec.task is Task.BINARY else scores.argmax(axis=1)  # noqa: PLR2004 - the even odds
+    best = scores[:, 0] > 0.5 if spec.task is Task.BINARY else scores.argmax(axis=1)
     return pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), pa.array(spec.classes))
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-import pyarrow as pa
-
 from functions.scoring.output import AttemptOutputs, scored_rows
 from functions.scoring.overlap import read_ahead
 from functions.scoring.panel import Answers, Panel, answer_columns, assemble_panel

@@ -39,11 +39,11 @@ def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) ->
 
 @cache
 def settings() -> Settings:
-    """This process's settings."""
+    """Settings of the running process."""
     return read_settings(Settings, os.environ)
 
 
 @cache
 def registry_settings() -> RegistrySettings:
-    """This process's settings, with the registry's."""
+    """Settings of the running process, with the registry's."""
     return read_settings(RegistrySettings, os.environ)

@@ -1,11 +1,13 @@
 """Starting the embedded AWS with Everscore on it: ministack, MLflow and the project's own template."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import boto3
@@ -76,20 +78,22 @@ def detached_aws(
 ) -> Stack:
     """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
     with ExitStack() as undo:
-        stack, keeper = _start(name, port, progress, parameters, root, undo)
-        keeper.communicate(b"be free\n")
+        stack, tie = _start(name, port, progress, parameters, root, undo)
+        tie.write(b"be free\n")
+        tie.close()
         undo.pop_all()
     return stack
 
 
 def _start(
     name: str, port: int | None, progress: Progress, parameters: Mapping[str, str], root: Path, undo: ExitStack
-) -> tuple[Stack, subprocess.Popen[bytes]]:
+) -> tuple[Stack, IO[bytes]]:
+    """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
     python = ministack_python(ROOT, progress)
     progress("starting the embedded AWS and MLflow")
     with listening_socket(port) as aws, listening_socket() as mlflow, new_folder(name) as folder:
         endpoint, mlflow_uri = url_of(aws), url_of(mlflow)
-        keeper = _start_keeper(folder, (ministack_server(folder, python, aws), mlflow_server(folder, mlflow)), undo)
+        tie = _start_keeper(folder, (ministack_server(folder, python, aws), mlflow_server(folder, mlflow)), undo)
     try:
         _wait_for_answer(f"{endpoint}/_ministack/health")
         progress("creating the stack from template.yaml")
@@ -110,26 +114,27 @@ def _start(
         outputs=outputs,
     )
     (folder / STACK).write_bytes(stack.to_json())
-    return stack, keeper
+    return stack, tie
 
 
-def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> subprocess.Popen[bytes]:
+def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> IO[bytes]:
     (folder / "servers.json").write_bytes(Servers(servers=tuple(servers)).to_json())
-    with (folder / "keeper.log").open("wb") as log:
+    end, tie = os.pipe()
+    with open(end) as standard_input, (folder / "keeper.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.local.keeper", str(folder)],
             cwd=ROOT,
-            stdin=subprocess.PIPE,
+            stdin=standard_input,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=[server.socket for server in servers],
         )
     keeper = Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time())
-    undo.enter_context(process)
+    undo.callback(process.wait)
     undo.callback(keeper.kill)
     (folder / KEEPER).write_bytes(keeper.to_json())
-    return process
+    return undo.enter_context(os.fdopen(tie, "wb"))
 
 
 def _wait_for_answer(url: str) -> None:

@@ -139,7 +139,7 @@ class S3ObjectStore:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; absent ones are no error."""
-        for some in batched(keys, 1000):
+        for some in batched(keys, 1000, strict=False):
             self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True})
 
     def _translated(self, error: ClientError, key: str) -> Exception:
@@ -169,7 +169,7 @@ class S3Upload:
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
         self._client = client
-        self._named = {"Bucket": bucket, "Key": key}
+        self._named: dict[str, Any] = {"Bucket": bucket, "Key": key}
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._bytes = 0

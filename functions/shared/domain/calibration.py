@@ -148,7 +148,7 @@ def _platt(scores: Floats, hits: Floats, rows: Floats) -> Floats:
 
 def _isotonic(scores: Floats, hits: Floats, rows: Floats) -> Floats:
     """The rising probabilities nearest to the groups' shares of positives."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - scoring imports this package and must not load SciPy
+    from scipy.optimize import isotonic_regression
 
     present = rows > 0
     risen = isotonic_regression(hits[present] / rows[present], weights=rows[present]).x

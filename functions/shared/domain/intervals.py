@@ -66,7 +66,7 @@ def mean_interval(values: NDArray[np.float64]) -> Interval | None:
     """95 % interval of a mean by Student's t; None below two rows. Shape (rows,)."""
     if values.size < 2:
         return None
-    from scipy.special import stdtrit  # noqa: PLC0415 - scoring imports this package and must not load SciPy
+    from scipy.special import stdtrit
 
     t = float(stdtrit(values.size - 1, (1 + CONFIDENCE) / 2))
     with np.errstate(all="ignore"):

@@ -82,9 +82,9 @@ def version_prefix(model: str, version: str) -> str:
     return f"releases/{model}/versions/{version}/"
 
 
-def emitted_key(batch: str) -> str:
+def emitted_key(model: str, batch: str) -> str:
     """Claim that a batch's metrics were printed."""
-    return f"emitted/{batch}"
+    return f"emitted/{model}/{batch}.json"
 
 
 def labelled_prefix(model: str, day: date | None = None) -> str:

@@ -33,9 +33,13 @@ class RowContract(Written):
 
 
 class LabelPolicy(Written):
-    """When labels count as complete: `delay_days` of event time after the row."""
+    """When labels count as complete: `delay_days` of event time after the row.
+
+    Labels are joined with batches that arrived within the last `look_back_days`.
+    """
 
     delay_days: float = Field(default=7, ge=0)
+    look_back_days: float = Field(default=120, gt=0)
 
 
 class DriftPolicy(Written):

@@ -17,6 +17,7 @@ from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.grid import Grid
+from functions.shared.reading import arrays
 
 type Codes = NDArray[np.intp]
 
@@ -40,8 +41,9 @@ class Bins(Protocol):
 
 def numbers_of(column: pa.Array) -> Floats:
     """A column of numbers as float64, NaN where null."""
-    floats: Floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return floats
+    array = column.cast(pa.float64())
+    values = arrays.numbers_of(array, np.float64)
+    return values if array.null_count == 0 else np.where(arrays.valid_mask(array), values, np.nan)
 
 
 class NumberBins:
@@ -81,13 +83,14 @@ class CategoryBins:
     def codes(self, column: pa.Array) -> Codes:
         """The bin of each row; only the dictionary is looked up."""
         encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-        dictionary = encoded.dictionary.cast(pa.string())
+        dictionary, indices = encoded.dictionary.cast(pa.string()), encoded.indices.cast(pa.int32())
         unseen, missing = len(self.texts), len(self.texts) + 1
-        known = pc.index_in(dictionary, value_set=self.texts).fill_null(unseen).to_numpy(zero_copy_only=False)
-        known = np.where(dictionary.is_null().to_numpy(zero_copy_only=False), missing, known)
+        found = pc.index_in(dictionary, value_set=self.texts)
+        known = np.where(arrays.valid_mask(found), arrays.numbers_of(found, np.int32), unseen)
+        known = np.where(arrays.valid_mask(dictionary), known, missing)
         by_index = self.rows[np.append(known, missing)]
-        indices = encoded.indices.fill_null(len(dictionary)).to_numpy(zero_copy_only=False)
-        codes: Codes = by_index.astype(np.intp, copy=False).take(indices)
+        places = np.where(arrays.valid_mask(indices), arrays.numbers_of(indices, np.int32), len(dictionary))
+        codes: Codes = by_index.astype(np.intp, copy=False).take(places)
         return codes
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
@@ -109,26 +112,25 @@ class BooleanBins:
 
     def codes(self, column: pa.Array) -> Codes:
         """The bin of each row."""
-        codes: NDArray[np.int8] = column.cast(pa.int8()).fill_null(2).to_numpy(zero_copy_only=False)
-        return codes.astype(np.intp)
+        return np.where(arrays.valid_mask(column), arrays.mask_of(column), np.intp(2))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
         """Nothing: the kind says it all."""
         return {}
 
 
-def read_bins(arrays: Arrays, feature: int, kind: FeatureKind) -> Bins:
+def read_bins(stored: Arrays, feature: int, kind: FeatureKind) -> Bins:
     """The bins of one feature as `Bins.arrays` stored them.
 
     Raises:
         InvalidBundleError: if the arrays are not such bins.
     """
     if kind is FeatureKind.NUMBER:
-        return NumberBins(arrays.edges(f"edges_{feature}"))
+        return NumberBins(stored.edges(f"edges_{feature}"))
     if kind is FeatureKind.BOOLEAN:
         return BooleanBins()
-    octets, ends = arrays.octets(f"octets_{feature}"), arrays.integers(f"ends_{feature}")
-    rows = arrays.integers(f"rows_{feature}", below=len(ends) + 2)
+    octets, ends = stored.octets(f"octets_{feature}"), stored.integers(f"ends_{feature}")
+    rows = stored.integers(f"rows_{feature}", below=len(ends) + 2)
     if len(rows) != len(ends) + 2:
         message = f"feature {feature} has {len(rows)} bins for {len(ends)} categories, the unseen and missing"
         raise InvalidBundleError(message)

@@ -119,7 +119,7 @@ def _linear_model(form: LinearForm, probe: Probe) -> LinearModel:
         if feature.name in bins:
             feature_bins, columns = bins[feature.name][0], stepped[feature.name]
             table = values[: feature_bins.size, columns] @ form.coefficients[:, columns].T
-            if on_line and feature_bins.size == 2:  # noqa: PLR2004 - present or missing, which the number's own term tells already
+            if on_line and feature_bins.size == 2:
                 intercept += table[0]
                 on_line[0] = replace(on_line[0], missing=on_line[0].missing + table[1] - table[0])
             else:

@@ -38,7 +38,7 @@ def linear_form(model: Any) -> LinearForm | None:
 
 
 def _is_binary(model: Any) -> bool:
-    return len(model.classes_) == 2  # noqa: PLR2004 - what binary means
+    return len(model.classes_) == 2
 
 
 def _identity(_: Any) -> str:

@@ -184,7 +184,7 @@ def _tree(tree: Any, values: Floats) -> Tree:
 
 
 def _is_binary(model: Any) -> bool:
-    return len(model.classes_) == 2  # noqa: PLR2004 - what binary means
+    return len(model.classes_) == 2
 
 
 def _classifier_link(model: Any) -> str:

@@ -185,13 +185,15 @@ def test_scoring_with_a_compiled_engine_imports_neither_scikit_learn_nor_pandas(
         for name, content in files.items():
             (tmp_path / name).write_bytes(content)
         code = (
-            "import sys, pathlib, pyarrow as pa\n"
+            "import sys, pathlib, pyarrow as pa, pyarrow.csv\n"
             "from functions.shared.engines.bundle import load_bundle\n"
             "folder = pathlib.Path(sys.argv[1])\n"
             "model = load_bundle(lambda name: (folder / name).read_bytes(), sys.argv[2])\n"
-            "rows = {'shop': pa.array(['north', None]).dictionary_encode(), 'price': pa.array([1.0, None]), 'age': pa.array([2.0, 3.0]),\n"
-            "        'member': pa.array([True, None]), 'colour': pa.array(['red', 'new'])}\n"
-            "assert len(model.engine.score(pa.record_batch(rows))) == 2\n"
+            "kinds = {'shop': pa.dictionary(pa.int32(), pa.string()), 'price': pa.float64(), 'age': pa.float64(), 'member': pa.bool_()}\n"
+            "convert = pyarrow.csv.ConvertOptions(column_types=kinds)\n"
+            "text = b'shop,price,age,member,colour\\nnorth,1.5,2,true,red\\n?,,3,,\\n'\n"
+            "rows = pyarrow.csv.read_csv(pa.BufferReader(text), convert_options=convert).to_batches()[0]\n"
+            "assert len(model.engine.score(rows)) == 2\n"
             "heavy = {'sklearn', 'scipy', 'pandas', 'mlflow', 'skops', 'joblib'} & set(sys.modules)\n"
             "assert not heavy, heavy\n"
         )

@@ -1,0 +1,212 @@
+"""What a manifest or a file of labels means for what is known of a model: metrics, performance, alerts."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+import pyarrow as pa
+
+from functions.metric_emission.labels import Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.metric_emission.metrics import (
+    Measurement,
+    batch_measurements,
+    drift_measurements,
+    performance_measurements,
+)
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.decay import Decay, detect_decay
+from functions.shared.domain.document import Document
+from functions.shared.domain.drift import DriftReport, detect_drift
+from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.profiling import merge_profiles
+from functions.shared.domain.release import Release, Role
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+
+_RESTATEMENTS = 5
+
+type Emit = Callable[[Iterable[Measurement]], None]
+
+
+class EmittedBatch(Document):
+    """The claim on a batch's metrics, with the drift of the batches pooled up to it."""
+
+    batch_id: str
+    model: str
+    version: str | None
+    drift: DriftReport | None
+    emitted_at: datetime
+
+
+def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> None:
+    """Emit a committed batch's metrics and drift once, and alert on what a person should know of it."""
+    manifest = Manifests(store).read(created.key)
+    release = Releases(store).current(manifest.model)
+    policy = Policies(store).current(manifest.model)
+    drift = _pooled_drift(manifest, release, policy, store, bundles) if release else None
+    claim = EmittedBatch(
+        batch_id=manifest.batch_id,
+        model=manifest.model,
+        version=manifest.release.champion if manifest.release else None,
+        drift=drift,
+        emitted_at=now(),
+    )
+    if not store.create(layout.emitted_key(manifest.model, manifest.batch_id), claim.to_json()):
+        return
+    emit(batch_measurements(manifest))
+    if drift is not None:
+        emit(drift_measurements(manifest.model, drift))
+    for alert in _batch_alerts(manifest, drift, policy, now()):
+        _raise_once(alert, store)
+
+
+def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> DriftReport | None:
+    """Drift over the last batches up to this one that the serving champion's version scored."""
+    version = release.champion.version
+    if manifest.release is None or manifest.release.champion != version:
+        return None
+    earlier = (other for other in Manifests(store).newest(manifest.model) if other.created_at <= manifest.created_at)
+    scored = (other for other in earlier if other.release and other.release.champion == version and other.rows_scored)
+    pooled = list(islice(scored, policy.drift.pooled_batches))
+    if not pooled:
+        return None
+    profile = merge_profiles([batch.profiles[Role.CHAMPION] for batch in pooled])
+    days = len({day for batch in pooled for day in batch.event_days})
+    return detect_drift(bundles.load(release.champion).baseline, profile, policy.drift, days=days)
+
+
+def _batch_alerts(manifest: Manifest, drift: DriftReport | None, policy: Policy, now: datetime) -> list[Alert]:
+    alerts = []
+    if manifest.status is Status.FAILED and manifest.error:
+        evidence: dict[str, float | str] = {"code": manifest.error.code, "key": manifest.source.key}
+        alerts.append(_alert(manifest, AlertKind.FAILED, manifest.error.message, evidence, now))
+    if manifest.status is Status.SUSPECT:
+        share = manifest.rows_quarantined / manifest.rows_in
+        message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
+        evidence = {"share": share, "budget": policy.row_contract.error_budget}
+        alerts.append(_alert(manifest, AlertKind.QUARANTINE, message, evidence, now))
+    if drift is not None and drift.alert:
+        columns = [column for column in drift.columns if column.drifted]
+        message = "drift in " + ", ".join(f"{column.feature} (PSI {column.value:.2f})" for column in columns)
+        alerts.append(_alert(manifest, AlertKind.DRIFT, message, {column.feature: column.value for column in columns}, now))
+    return alerts
+
+
+def _alert(manifest: Manifest, kind: AlertKind, message: str, evidence: dict[str, float | str], now: datetime) -> Alert:
+    last = max(manifest.event_days, default=manifest.source.last_modified.date())
+    return Alert(
+        model=manifest.model,
+        kind=kind,
+        window=f"{last.isoformat()}-{manifest.batch_id[:8]}",
+        message=message,
+        evidence=evidence,
+        runbook=f"docs/runbook.md#{kind.value}",
+        raised_at=now,
+    )
+
+
+def _raise_once(alert: Alert, store: ObjectStore) -> None:
+    store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
+
+
+def record_labels(
+    created: StoredObject, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]
+) -> None:
+    """Join a file of labels with its predictions, restate the days it touches, and alert if the champion has decayed.
+
+    Raises:
+        NotFoundError: if the model serves nothing, or the file is gone.
+        BatchRejectedError: if the file is no table or lacks the id or the target column.
+    """
+    model = layout.model_of(created.key)
+    release = Releases(store).current(model)
+    if release is None:
+        message = f"labels came for {model!r}, which serves nothing: train it first"
+        raise NotFoundError(message)
+    spec = bundles.load(release.champion).spec
+    policy = Policies(store).current(model)
+    labels = read_labels(created, spec, inbox=inbox)
+    arrived = inbox.info(created.key, created.version_id).last_modified
+    since = (now() - timedelta(days=policy.labels.look_back_days)).date()
+    manifests = list(Manifests(store).newest(model, since=since))
+    file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+    predicted = Counter[date]()
+    for manifest in manifests:
+        predicted.update(manifest.event_days)
+    for day, rows in join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat()):
+        write_labelled(store, labelled_key(model, day, file), rows)
+        emit(performance_measurements(_restate(model, day, spec, store, predicted[day])))
+    _alert_on_decay(model, release, policy, store, bundles, now())
+
+
+def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:
+    """The labels of a file; rows without an id or a label say nothing and are left out."""
+    source = inbox.open(created.key, created.version_id)
+    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=created.key)
+    columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
+    if has_time and spec.time_column:
+        columns[spec.time_column] = ColumnKind.TIME
+    table = read_table(source, key=created.key, columns=columns, timezone=spec.timezone).table
+    target = table[spec.target]
+    truth = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)
+    named = {"id": table[spec.id_column], "label": truth}
+    if has_time and spec.time_column:
+        named["time"] = table[spec.time_column]
+    rows = pa.table(named)
+    return Labels(rows.filter(rows["label"].is_valid()), has_time)
+
+
+def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:
+    """Write one day's metrics from all labels that stand now; if another file's labels came in between, once more."""
+    key = layout.performance_key(model, day)
+    for _ in range(_RESTATEMENTS):
+        try:
+            etag: str | None = store.read_tagged(key)[1]
+        except NotFoundError:
+            etag = None
+        performance = day_performance(model, day, spec, store=store, predicted=predicted)
+        try:
+            if etag is None and not store.create(key, performance.to_json()):
+                continue
+            if etag is not None:
+                store.replace(key, performance.to_json(), etag=etag)
+        except ConflictError:
+            continue
+        return performance
+    message = f"{key} was restated by others {_RESTATEMENTS} times in a row"
+    raise ConflictError(message)
+
+
+def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
+    days = list(read_documents(store, DayPerformance, f"performance/{model}/"))
+    decay = detect_decay(days, bundles.load(release.champion).baseline, policy.performance)
+    if decay.alert:
+        _raise_once(_decay_alert(model, release.champion.version, days, decay, now), store)
+
+
+def _decay_alert(model: str, version: str, days: list[DayPerformance], decay: Decay, now: datetime) -> Alert:
+    figures = {name: getattr(decay, name) for name in ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")}
+    return Alert(
+        model=model,
+        kind=AlertKind.PERFORMANCE,
+        window=f"{max(day.day for day in days).isoformat()}-v{version}",
+        message=f"version {version} loses {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training",
+        evidence={name: value for name, value in figures.items() if value is not None},
+        runbook="docs/runbook.md#performance",
+        raised_at=now,
+    )
+

@@ -1,0 +1,28 @@
+"""An alert: something about a model that a person should know, written once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from functions.shared.domain.document import Document
+
+
+class AlertKind(StrEnum):
+    """What an alert is about; each kind has a runbook entry in docs/monitoring.md."""
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    QUARANTINE = "quarantine"
+    FAILED = "failed"
+
+
+class Alert(Document):
+    """What was seen, the evidence in figures, and what to do. `window` names the event days or the batch it is about."""
+
+    model: str
+    kind: AlertKind
+    window: str
+    message: str
+    evidence: Mapping[str, float | str]
+    runbook: str
+    raised_at: datetime
