@@ -56,7 +56,7 @@ def join_labels(
             identity += f' AND scored."{spec.time_column}" = label.time'
         day = f'CAST(scored."{spec.time_column}" AT TIME ZONE \'UTC\' AS DATE)' if spec.time_column else "batch.day"
         row = f'scored."{spec.id_column}"' + (f', scored."{spec.time_column}"' if labels.has_time and spec.time_column else "")
-        found = query.execute(
+        found: pa.Table = query.execute(
             f"""
             SELECT scored.* EXCLUDE (filename), label.label AS {LABEL}, ? AS {ARRIVED},
                    batch.champion AS {CHAMPION}, batch.challenger AS {CHALLENGER}, {day} AS everscore_day
@@ -68,7 +68,7 @@ def join_labels(
             """,  # noqa: S608 - column names come from the model's spec, quoted; no text of a file enters the query
             [arrived, [file.path for file in files]],
         ).to_arrow_table()
-    days = found["everscore_day"].to_pylist()
+    days: list[date] = found["everscore_day"].to_pylist()
     rows = found.drop_columns(["everscore_day"])
     for start, end in _runs(days):
         yield days[start], rows.slice(start, end - start)
@@ -84,7 +84,7 @@ class _LocalFile:
 
 def _downloaded(manifests: Sequence[Manifest], store: ObjectStore, folder: Path) -> list[_LocalFile]:
     """Local copies of the batches' outputs, newest batch first."""
-    files = []
+    files: list[_LocalFile] = []
     for manifest in manifests:
         for output in manifest.outputs:
             path = folder / f"{len(files)}.parquet"

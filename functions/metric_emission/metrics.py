@@ -25,10 +25,10 @@ ROWS_QUARANTINED = Metric("RowsQuarantined", "Count", ("model",), "rows set asid
 BATCHES = Metric("Batches", "Count", ("model", "status"), "batches that ended, by status")
 PREDICTION_SECONDS = Metric("PredictionSeconds", "Seconds", ("model",), "time a batch spent predicting")
 BATCH_SECONDS = Metric("BatchSeconds", "Seconds", ("model",), "time a batch took in all")
-DRIFT = Metric("Drift", "NoUnit", ("model", "column"), "PSI of a drifting column over the pooled last batches")
+DRIFT = Metric("Drift", "None", ("model", "column"), "PSI of a drifting column over the pooled last batches")
 DRIFTED_COLUMNS = Metric("DriftedColumns", "Count", ("model",), "columns that drifted over the pooled last batches")
-LABEL_COVERAGE = Metric("LabelCoverage", "NoUnit", ("model",), "share of an event day's rows that have a label, 0 to 1")
-PERFORMANCE = Metric("Performance", "NoUnit", ("model", "role", "metric"), "a metric of a restated event day")
+LABEL_COVERAGE = Metric("LabelCoverage", "None", ("model",), "share of an event day's rows that have a label, 0 to 1")
+PERFORMANCE = Metric("Performance", "None", ("model", "role", "metric"), "a metric of a restated event day")
 
 CATALOGUE = (
     ROWS_IN,

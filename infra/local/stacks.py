@@ -117,12 +117,13 @@ def running_stack(name: str | None = None) -> Stack:
     match [stack for stack in stacks if name in {None, stack.name}]:
         case [stack]:
             return stack
+        case [] if stacks:
+            message = f"no embedded AWS named {name!r} is running, only {names}"
         case []:
-            message = "no embedded AWS is running" if not stacks else f"no embedded AWS named {name!r} is running, only {names}"
-            raise NoStackError(f"{message}: start one with `everscore local up`")
+            message = "no embedded AWS is running: start one with `everscore local up`"
         case _:
             message = f"several embedded AWSs are running ({names}): say which one with --stack"
-            raise NoStackError(message)
+    raise NoStackError(message)
 
 
 def remove_stack(folder: Path) -> None:

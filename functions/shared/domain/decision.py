@@ -44,6 +44,7 @@ class Decision(Document):
 
     `difference` is the champion's mean holdout loss minus the challenger's: positive is an improvement. `ci_low` and
     `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
+    `digest` is the sha-256 of the version's `bundle.json`; `engine` serves it, for `engine_reason`.
     The version was fitted on `trained_rows` rows of the event days `trained_first_day` to `trained_last_day`.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
     """
@@ -66,6 +67,9 @@ class Decision(Document):
     holdout_first_day: date | None = None
     holdout_last_day: date | None = None
     snapshot: Snapshot
+    digest: str
+    engine: str
+    engine_reason: str
     trained_rows: int = 0
     trained_first_day: date | None = None
     trained_last_day: date | None = None

@@ -29,11 +29,14 @@ class Probe:
         self._transform = transform
         self.features = tuple(features)
         self.columns = tuple(columns)
-        self._points = {feature.name: self._points_of(feature.name) for feature in features}
+        self._columns_of: dict[str, list[int]] = {feature.name: [] for feature in features}
+        for k, origin in enumerate(columns):
+            self._columns_of[origin.feature].append(k)
+        self._points = {feature.name: self._points_of(feature) for feature in features}
 
     def columns_of(self, feature: Feature) -> list[int]:
         """Positions of the columns that a feature decides."""
-        return [k for k, origin in enumerate(self.columns) if origin.feature == feature.name]
+        return self._columns_of[feature.name]
 
     def values(self, chosen: Mapping[str, NDArray[Any]]) -> Floats:
         """The preprocessor's columns, shape (rows, columns), for chosen values of some features.
@@ -72,8 +75,8 @@ class Probe:
         beyond = np.nextafter(all_edges[-1:], np.inf) if len(all_edges) else np.zeros(1)
         return NumberBins(all_edges), np.concatenate([all_edges, beyond, [np.nan]])
 
-    def _points_of(self, name: str) -> list[Any]:
-        points: set[Any] = {point for origin in self.columns if origin.feature == name for point in origin.points}
+    def _points_of(self, feature: Feature) -> list[Any]:
+        points: set[Any] = {point for k in self.columns_of(feature) for point in self.columns[k].points}
         return sorted(points)
 
     def _usual(self, feature: Feature) -> object:

@@ -1,7 +1,7 @@
 """The proof that a compiled engine answers as scikit-learn does, on the training rows and on rows made to break it."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ TOLERANCE = 1e-9
 """Largest difference between two scores; relative to the score where that is beyond 1."""
 MAX_ROWS = 20_000
 MAX_EDGES = 2_000
+MIXED_ROWS = 2_000
+MAX_FEATURES = 200
+"""Features that are tried one by one; a wider model's others are tried all at once."""
 USUAL_ROWS = 64
 EXTREMES = (-1e30, -1e9, -1.0, -1e-300, -0.0, 0.0, 1e-300, 1.0, 1e9, 1e30)
 
@@ -64,32 +67,53 @@ def _difference(engine: Engine, native: Engine, batch: pa.RecordBatch) -> str | 
 
 
 def _cases(rows: pa.Table, spec: ModelSpec, compiled: Compiled) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """What is compared: the training rows, then each feature's awkward values among usual others."""
+    """What is compared: the training rows, then awkward values of all features at once, then each feature's among usual others."""
     features = rows.select([feature.name for feature in spec.features])
     usual = _evenly(features, USUAL_ROWS)
     yield "training rows", _evenly(features, MAX_ROWS)
     yield "one row", usual.slice(0, 1)
     nothing = {feature.name: pa.nulls(1, usual.schema.field(feature.name).type) for feature in spec.features}
     yield "a row of nulls", pa.record_batch(nothing)
-    for position, feature in enumerate(spec.features):
-        for what, values in _awkward(feature, position, compiled.arrays, usual.column(feature.name).type):
-            yield f"{what} in {feature.name}", _with_column(usual, feature.name, values)
+    awkward = [dict(_awkward(feature, k, compiled.arrays)) for k, feature in enumerate(spec.features)]
+    yield "awkward values in all features", _mixed(usual, spec.features, awkward)
+    for k in np.linspace(0, len(awkward) - 1, min(len(awkward), MAX_FEATURES)).astype(int).tolist():
+        name = spec.features[k].name
+        for what, values in awkward[k].items():
+            yield f"{what} in {name}", _with_column(usual, name, values)
+        if spec.features[k].kind is FeatureKind.NUMBER:
+            yield f"extremes in {name}", _with_column(usual, name, pa.array(EXTREMES))
 
 
-def _awkward(feature: Feature, position: int, arrays: Mapping[str, Any], kind: pa.DataType) -> Iterator[tuple[str, pa.Array]]:
+def _awkward(feature: Feature, position: int, arrays: Mapping[str, Any]) -> Iterator[tuple[str, pa.Array]]:
+    types = {FeatureKind.NUMBER: pa.float64(), FeatureKind.CATEGORY: pa.string(), FeatureKind.BOOLEAN: pa.bool_()}
     if feature.nullable:
-        yield "nulls", pa.nulls(1, kind)
+        yield "nulls", pa.nulls(1, types[feature.kind])
     if feature.kind is FeatureKind.BOOLEAN:
         yield "both truths", pa.array([False, True])
     elif feature.kind is FeatureKind.CATEGORY:
         yield "unseen categories", pa.array(["", " ", "nan", "None", "never seen before", "\N{SNOWMAN}"])
         yield "known categories", _known(arrays, position)
     else:
-        yield "extremes", pa.array(EXTREMES)
         edges = arrays.get(f"edges_{position}", np.empty(0))
         edges = edges[np.linspace(0, len(edges) - 1, min(len(edges), MAX_EDGES)).astype(int)]
         if len(edges):
             yield "thresholds", pa.array(np.concatenate([np.nextafter(edges, -np.inf), edges, np.nextafter(edges, np.inf)]))
+
+
+def _mixed(usual: pa.RecordBatch, features: Sequence[Feature], awkward: Sequence[Mapping[str, pa.Array]]) -> pa.RecordBatch:
+    """Rows whose features are each drawn from usual and awkward values alike.
+
+    Extremes are left out: two of opposite sign cancel, and then rounding is all that is left of a sum.
+    """
+    rng = np.random.default_rng(0)
+    columns = {}
+    for feature, values in zip(features, awkward, strict=True):
+        ordinary = usual.column(feature.name)
+        if feature.kind is FeatureKind.CATEGORY:
+            ordinary = ordinary.cast(pa.string())
+        pool = pa.concat_arrays([ordinary, *values.values()])
+        columns[feature.name] = pool.take(pa.array(rng.integers(0, len(pool), MIXED_ROWS)))
+    return pa.record_batch(columns)
 
 
 def _known(arrays: Mapping[str, Any], position: int) -> pa.Array:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from functions.retraining.pipeline import build_pipeline
+from functions.retraining.pipeline import fit_pipeline
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.frame import to_frame
 
@@ -86,7 +86,7 @@ def target(task: Task) -> np.ndarray[Any, Any]:
 
 
 def fit(spec: ModelSpec) -> Any:
-    return build_pipeline(spec).fit(to_frame(training_rows(), spec.features), target(spec.task))
+    return fit_pipeline(spec, to_frame(training_rows(), spec.features), target(spec.task))
 
 
 def _maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

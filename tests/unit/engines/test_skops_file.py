@@ -71,7 +71,7 @@ def test_a_type_outside_the_list_is_refused_when_read_whatever_the_file_says() -
 @pytest.mark.parametrize(("field", "value"), [("left", 10_000), ("right", 0), ("feature_idx", 99), ("feature_idx", -1)])
 def test_a_tree_that_points_outside_itself_is_refused(field: str, value: int) -> None:
     pipeline = fitted()
-    nodes = pipeline[-1]._predictors[0][0].nodes  # noqa: SLF001 - there is no public way to break a tree
+    nodes = pipeline[-1]._predictors[0][0].nodes
     nodes[field][0] = value
     with pytest.raises(InvalidBundleError, match="outside itself"):
         load_pipeline(dump_pipeline(pipeline))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from functions.retraining.pipeline import build_pipeline, default_estimator
+from functions.retraining.pipeline import build_pipeline, default_estimator, fit_pipeline
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.frame import to_frame
@@ -68,7 +68,7 @@ ESTIMATORS = [
 def test_nulls_unseen_and_more_than_255_categories_are_trained_on_and_scored(
     task: Task, estimator: str, parameters: dict[str, Any]
 ) -> None:
-    pipeline = build_pipeline(make_spec(task, estimator, **parameters)).fit(to_frame(rows(), FEATURES), labels())
+    pipeline = fit_pipeline(make_spec(task, estimator, **parameters), to_frame(rows(), FEATURES), labels())
     odd = pa.table({"x": pa.array([None, 1e9], pa.float64()), "on": pa.array([None, True]), "code": ["unseen", None]})
     scores = pipeline.predict(to_frame(odd, FEATURES)) if task is Task.REGRESSION else pipeline.predict_proba(to_frame(odd, FEATURES))
     assert np.isfinite(scores).all()
@@ -77,14 +77,21 @@ def test_nulls_unseen_and_more_than_255_categories_are_trained_on_and_scored(
 @pytest.mark.parametrize(("task", "estimator", "parameters"), ESTIMATORS[:5])
 def test_the_same_rows_parameters_and_seed_give_the_same_model(task: Task, estimator: str, parameters: dict[str, Any]) -> None:
     spec = make_spec(task, estimator, **parameters)
-    first, second = (dump_pipeline(build_pipeline(spec).fit(to_frame(rows(), FEATURES), labels())) for _ in range(2))
+    first, second = (dump_pipeline(fit_pipeline(spec, to_frame(rows(), FEATURES), labels())) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(("parameters", "target"), [({"max_iter": -1}, labels()), ({}, np.zeros(400, int))])
+def test_a_value_or_a_target_that_scikit_learn_refuses_is_a_training_error(parameters: dict[str, Any], target: Any) -> None:
+    spec = make_spec(Task.BINARY, "sklearn.linear_model.LogisticRegression", **parameters)
+    with pytest.raises(TrainingError, match="cannot be trained"):
+        fit_pipeline(spec, to_frame(rows(), FEATURES), target)
 
 
 def test_a_feature_that_is_empty_in_training_does_no_harm() -> None:
     empty = rows().set_column(0, "x", pa.nulls(400, pa.float64()))
     for estimator in ("sklearn.linear_model.LogisticRegression", "sklearn.ensemble.GradientBoostingClassifier"):
-        pipeline = build_pipeline(make_spec(Task.BINARY, estimator)).fit(to_frame(empty, FEATURES), labels())
+        pipeline = fit_pipeline(make_spec(Task.BINARY, estimator), to_frame(empty, FEATURES), labels())
         assert np.isfinite(pipeline.predict_proba(to_frame(rows(), FEATURES))).all()
 
 
@@ -92,7 +99,7 @@ def test_a_feature_that_is_empty_in_training_does_no_harm() -> None:
 def test_one_feature_of_any_kind_is_enough(kind: FeatureKind) -> None:
     features = tuple(feature for feature in FEATURES if feature.kind is kind)
     for estimator in ("sklearn.linear_model.LogisticRegression", "sklearn.ensemble.HistGradientBoostingClassifier"):
-        build_pipeline(make_spec(Task.BINARY, estimator, features)).fit(to_frame(rows(), features), labels())
+        fit_pipeline(make_spec(Task.BINARY, estimator, features), to_frame(rows(), features), labels())
 
 
 def test_the_seed_and_parameters_reach_the_estimator() -> None:

@@ -1,0 +1,27 @@
+"""What wakes release: a decision's arrival, the tick of a schedule, or a person's hand."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from functions.shared.domain import layout
+
+
+class ReleaseRequest(BaseModel):
+    """One step for one model, or for all of them on a tick."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["tick", "promote", "rollback"] = "tick"
+    model: str | None = None
+    version: str | None = None
+    reason: str = ""
+    who: str = "schedule"
+
+
+def parse_request(event: Mapping[str, Any]) -> ReleaseRequest:
+    """Read a direct call, or a decision's arrival in the store, which means: look at this model now."""
+    if event.get("source") == "aws.s3":
+        return ReleaseRequest(model=layout.model_of(event["detail"]["object"]["key"]), who="decision")
+    return ReleaseRequest.model_validate(event)

@@ -1,0 +1,63 @@
+"""What is known of a running rollout: traffic, agreement and labels, from stored documents only."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from functions.shared.domain.agreement import merge_agreements
+from functions.shared.domain.calendar import event_watermark, matured_until
+from functions.shared.domain.canary import RolloutEvidence
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.guardrails import Traffic
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.performance import DayPerformance, paired_days
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.release import Release
+
+_BATCHES_BEFORE = 20
+
+
+def rollout_evidence(
+    release: Release, decision: Decision | None, manifests: Sequence[Manifest], days: Sequence[DayPerformance], policy: Policy
+) -> RolloutEvidence:
+    """The evidence on the release's challenger.
+
+    Args:
+        release: what is served, with a challenger.
+        decision: the gate's, None for a challenger that never met it.
+        manifests: the model's batches, newest first.
+        days: its performance.
+        policy: in force.
+    """
+    assert release.challenger is not None, "only a rollout has evidence"
+    challenger = release.challenger.version
+    tried = [manifest for manifest in manifests if _challenger(manifest) == challenger]
+    now = [manifest for manifest in tried if manifest.release and manifest.release.seq == release.seq]
+    before = list(islice((manifest for manifest in manifests if _challenger(manifest) is None), _BATCHES_BEFORE))
+    watermark = event_watermark(manifests)
+    mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
+    paired = [sums for sums in paired_days(days, release.champion.version, challenger) if mature and sums.day <= mature]
+    gated = decision is not None and decision.agreement is not None and decision.forced_by is None
+    return RolloutEvidence(
+        gate=decision.agreement if decision and gated else None,
+        agreement=merge_agreements([manifest.agreement for manifest in tried if manifest.agreement]),
+        before=_traffic(before),
+        now=_traffic(now),
+        paired=paired,
+        minimum_effect=(decision.minimum_effect or 0.0) if decision else 0.0,
+    )
+
+
+def _challenger(manifest: Manifest) -> str | None:
+    return manifest.release.challenger.version if manifest.release and manifest.release.challenger else None
+
+
+def _traffic(manifests: Iterable[Manifest]) -> Traffic:
+    batches = list(manifests)
+    return Traffic(
+        batches=len(batches),
+        failed=sum(batch.status is Status.FAILED for batch in batches),
+        suspended=sum(batch.release is not None and batch.release.challenger_suspended is not None for batch in batches),
+        rows_in=sum(batch.rows_in for batch in batches),
+        rows_quarantined=sum(batch.rows_quarantined for batch in batches),
+        predict_s=sum(batch.timings.predict_s for batch in batches),
+    )

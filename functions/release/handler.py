@@ -1,0 +1,66 @@
+"""Lambda entry point: decisions, ticks and a person's hand, to what is served."""
+
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.release.event import ReleaseRequest, parse_request
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.release.service import Desk
+
+
+@cache
+def desk() -> "Desk":
+    """The real ports."""
+    from functions.release.service import Desk
+    from functions.shared.adapters.mlflow_registry import MlflowRegistry
+    from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.settings import registry_settings
+
+    settings = registry_settings()
+    return Desk(
+        store=S3ObjectStore(s3_client(), settings.store),
+        registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
+        new_salt=lambda: uuid.uuid4().hex,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    """Take one step for a model (for all of them on a schedule's tick) and say which."""
+    from functions.release.service import promote, rollback
+    from functions.shared.domain.errors import ReleaseRefusedError
+
+    request = parse_request(event)
+    if request.model is None:
+        return _tick_all()
+    reason = request.reason or f"{request.action} by hand"
+    match request.action:
+        case "promote":
+            if request.version is None:
+                message = "name the version to promote"
+                raise ReleaseRefusedError(message)
+            return promote(request.model, request.version, reason=reason, who=request.who, desk=desk()).summary()
+        case "rollback":
+            return rollback(request.model, reason=reason, who=request.who, desk=desk()).summary()
+        case "tick":
+            return _tick(request)
+
+
+def _tick(request: ReleaseRequest) -> dict[str, Any]:
+    from functions.release.service import tick
+
+    step = tick(str(request.model), desk())
+    reasons = [reason.model_dump() for reason in step.reasons]
+    return {"model": request.model, "action": step.action.value, "share": step.share, "reasons": reasons}
+
+
+def _tick_all() -> dict[str, Any]:
+    from functions.shared.repositories.releases import Releases
+
+    models = list(Releases(desk().store).models())
+    return {"steps": [_tick(ReleaseRequest(model=model)) for model in models]}

@@ -1,0 +1,73 @@
+"""What wakes retraining: a person's first training, a request for one model, or the schedule for all of them."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.policy import Window
+from functions.shared.domain.spec import Task
+from functions.shared.envelopes import StoredObject
+
+
+class TrainRequest(BaseModel):
+    """A model's first version, from an uploaded file. What is None is inferred from the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["train"] = "train"
+    model: str
+    key: str
+    version_id: str | None = None
+    target: str
+    id_column: str
+    time_column: str | None = None
+    timezone: str = "UTC"
+    task: Task | None = None
+    estimator: str | None = None
+    parameters: Mapping[str, object] = Field(default_factory=dict)
+    metric: str | None = None
+    seed: int = 0
+
+
+class RetrainRequest(BaseModel):
+    """A challenger for a model, or for every model if none is named. `window` overrides the policy's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["retrain"] = "retrain"
+    model: str | None = None
+    trigger: str = "schedule"
+    window: Window | None = None
+
+
+class RetrainingResult(BaseModel):
+    """The decision, or why there was nothing to decide; `requested` names the models a schedule asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: Decision | None = None
+    skipped: str | None = None
+    requested: tuple[str, ...] = ()
+
+
+def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest:
+    """Read a direct call, EventBridge's `Retraining Requested`, or an alert's arrival in the store.
+
+    Raises:
+        pydantic.ValidationError: if it is none of them.
+    """
+    if event.get("detail-type") == "Retraining Requested":
+        return RetrainRequest.model_validate({"action": "retrain", **event["detail"]})
+    if event.get("source") == "aws.s3":
+        import json
+
+        created = StoredObject.from_event(json.dumps(event))
+        assert created is not None, "the rule matches alerts/ only, where no folder marker is written"
+        kind = created.key.rsplit("-", 1)[-1].removesuffix(".json")
+        return RetrainRequest(model=layout.model_of(created.key), trigger=f"alert:{kind}")
+    if event.get("action") == "train":
+        return TrainRequest.model_validate(event)
+    return RetrainRequest.model_validate(event)

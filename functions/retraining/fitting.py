@@ -1,0 +1,79 @@
+"""From rows to a version: fit, compile, prove, and score what the fit did not see."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.retraining.pipeline import build_pipeline
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.engines.compiled import Compiled, build_engine
+from functions.shared.engines.compiler import compile_pipeline
+from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.frame import to_frame
+from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.proof import prove
+
+MIN_ROWS = 50
+_LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A version before it has a number: its spec (with classes and libraries), the pipeline, and what serves it."""
+
+    spec: ModelSpec
+    pipeline: Any
+    compiled: Compiled
+    engine: Engine
+
+    def score(self, rows: TrainingSet) -> NDArray[np.float64]:
+        """Scores of rows, shape (rows, outputs), by the engine that will serve."""
+        return score_rows(self.engine, rows)
+
+
+def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:
+    """Scores of rows, shape (rows, outputs)."""
+    return np.concatenate([engine.score(batch) for batch in rows.table.to_batches(max_chunksize=65_536)])
+
+
+def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
+    """Fit the spec's estimator and compile it if that is exact on these rows and on awkward ones.
+
+    Raises:
+        TrainingError: if there are too few rows, or a single class.
+    """
+    if rows.rows < MIN_ROWS:
+        message = f"{rows.rows} rows are too few to train on, at least {MIN_ROWS} are needed"
+        raise TrainingError(message)
+    frame = to_frame(rows.table, spec.features)
+    pipeline = build_pipeline(spec)
+    target = _target(spec, rows)
+    if spec.task is not Task.REGRESSION and len(np.unique(target)) < 2:
+        message = f"all {rows.rows} rows have the same {spec.target!r}: there is nothing to tell apart"
+        raise TrainingError(message)
+    pipeline.fit(frame, target)
+    classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
+    fitted_spec = spec.model_copy(update={"classes": classes, "libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")})
+    compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
+    native = compiled.kind is EngineKind.NATIVE
+    engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
+    return Fitted(fitted_spec, pipeline, compiled, engine)
+
+
+def _target(spec: ModelSpec, rows: TrainingSet) -> NDArray[Any]:
+    values = rows.table[spec.target]
+    if spec.task is Task.REGRESSION:
+        return np.asarray(values.to_numpy(), dtype=np.float64)
+    return np.asarray(values.to_pylist(), dtype=str)
+
+
+def library_versions() -> Mapping[str, str]:
+    """What a rebuild must have the same of."""
+    return {name: version(name) for name in _LIBRARIES}

@@ -1,0 +1,46 @@
+"""Lambda entry point: first trainings, retrainings, and the schedule that asks for all of them."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.retraining.event import RetrainingResult, TrainRequest, parse_request
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.retraining.service import Workshop
+
+
+@cache
+def workshop() -> "Workshop":
+    """The real ports."""
+    from functions.retraining.service import Workshop
+    from functions.shared.adapters.events import EventBridge
+    from functions.shared.adapters.mlflow_registry import MlflowRegistry
+    from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.repositories.bundles import Bundles
+    from functions.shared.settings import registry_settings
+
+    settings, client = registry_settings(), s3_client()
+    store = S3ObjectStore(client, settings.store)
+    return Workshop(
+        inbox=S3ObjectStore(client, settings.inbox),
+        store=store,
+        registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
+        bundles=Bundles(store),
+        events=EventBridge(),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    """Make a version, or ask for one of each model, and say what was decided."""
+    from functions.retraining.service import retrain, train_first
+
+    request = parse_request(event)
+    if isinstance(request, TrainRequest):
+        result = RetrainingResult(decision=train_first(request, workshop()))
+    else:
+        result = retrain(request, workshop())
+    return result.model_dump(mode="json")

@@ -1,0 +1,119 @@
+"""Rows to learn from: typed features, a target, an identity, a day; each row once."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from functions.shared.domain import layout
+from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.domain.performance import class_codes
+from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
+from functions.shared.ports import ObjectStore
+
+DAY = "everscore_day"
+"""Column of a snapshot that holds each row's event day (arrival day where the model has no time column)."""
+
+_TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.BOOLEAN: pa.bool_(), FeatureKind.CATEGORY: pa.string()}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Labelled rows in order of day, time and id. `table` has id, time, features, target and `DAY`."""
+
+    spec: ModelSpec
+    table: pa.Table
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.table.num_rows)
+
+    @property
+    def days(self) -> NDArray[np.datetime64]:
+        """Each row's event day."""
+        return np.asarray(self.table[DAY].to_numpy(), dtype="datetime64[D]")
+
+    @property
+    def distinct_days(self) -> list[date]:
+        """Event days that have rows, in order."""
+        return sorted(pc.unique(self.table[DAY]).to_pylist())
+
+    def between(self, first: date, last: date) -> "TrainingSet":
+        """The rows of some event days, both inclusive."""
+        days = self.table[DAY]
+        inside = pc.and_(pc.greater_equal(days, pa.scalar(first)), pc.less_equal(days, pa.scalar(last)))
+        return TrainingSet(self.spec, self.table.filter(inside))
+
+    def truth(self) -> NDArray[np.int64] | NDArray[np.float64]:
+        """Class numbers (-1 for a class the spec does not know), or values."""
+        target = self.table[self.spec.target]
+        if self.spec.task is Task.REGRESSION:
+            return np.asarray(target.to_numpy(), dtype=np.float64)
+        return class_codes(target, self.spec.classes)
+
+    def known(self) -> "TrainingSet":
+        """Without the rows of classes that the spec does not know."""
+        if self.spec.task is Task.REGRESSION:
+            return self
+        return TrainingSet(self.spec, self.table.filter(pc.is_in(self.table[self.spec.target], value_set=pa.array(self.spec.classes))))
+
+
+def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
+    """One training set from several tables, the later ones winning where an identity occurs twice.
+
+    Rows without a target say nothing and are left out.
+    """
+    stacked = pa.concat_tables(
+        _typed(spec, table).append_column("position", pa.array(np.full(table.num_rows, position, dtype=np.int32)))
+        for position, table in enumerate(tables)
+    )
+    identity = ", ".join(f'"{name}"' for name in (spec.time_column, spec.id_column) if name)
+    with duckdb.connect() as query:
+        query.register("stacked", stacked)
+        table: pa.Table = query.execute(
+            f'SELECT * EXCLUDE (position) FROM stacked WHERE "{spec.target}" IS NOT NULL '  # noqa: S608 - names from the spec, quoted
+            f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY position DESC) = 1 ORDER BY {DAY}, {identity}"
+        ).to_arrow_table()
+    return TrainingSet(spec, table)
+
+
+def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
+    """The set's columns in its types. Stored and uploaded rows name the day differently; both may carry more columns."""
+    target = table[spec.target]
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {spec.id_column: pc.cast(table[spec.id_column], pa.string())}
+    if spec.time_column:
+        columns[spec.time_column] = pc.cast(table[spec.time_column], pa.timestamp("us", "UTC"))
+    for feature in spec.features:
+        columns[feature.name] = pc.cast(table[feature.name], _TYPES[feature.kind])
+    columns[spec.target] = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)
+    columns[DAY] = table[DAY]
+    return pa.table(columns)
+
+
+def labelled_since(spec: ModelSpec, *, store: ObjectStore, until: date) -> list[pa.Table]:
+    """Rows labelled after they were scored, of event days up to `until`, the earlier labels first."""
+    tables = []
+    prefix = layout.labelled_prefix(spec.name)
+    for folder in store.folders(prefix):
+        day = date.fromisoformat(folder.removeprefix("dt="))
+        if day > until:
+            continue
+        for found in sorted(store.list(f"{prefix}{folder}/"), key=lambda info: info.last_modified):
+            rows = pq.read_table(io.BytesIO(store.read(found.key)))
+            tables.append(_labelled(rows, spec).append_column(DAY, pa.array([day] * rows.num_rows, pa.date32())))
+    return tables
+
+
+def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:
+    """A labelled file's rows with the label in the target's place, whatever the batch itself carried there."""
+    carried = [name for name in rows.column_names if name != spec.target]
+    plain = rows.select(carried)
+    return plain.rename_columns([spec.target if name == "everscore_label" else name for name in carried])

@@ -1,0 +1,90 @@
+"""The model registry, through MLflow: runs with their pipeline in skops format, versions, aliases."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from functions.shared.ports import RegisteredVersion, TrainingRun
+
+SEQUENCE_TAG = "everscore.seq"
+
+
+class MlflowRegistry:
+    """`Registry` over one MLflow server. Registered names begin with the stack's, so that stacks may share a server."""
+
+    def __init__(self, tracking_uri: str, stack: str) -> None:
+        self._tracking_uri = tracking_uri
+        self._stack = stack
+
+    def _name(self, model: str) -> str:
+        return f"{self._stack}-{model}"
+
+    @cached_property
+    def _client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(self._tracking_uri)
+
+    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
+        """Record a run with its model, and register it as the model's next version."""
+        import mlflow
+
+        from functions.shared.engines.skops_file import TRUSTED_TYPES
+
+        mlflow.set_tracking_uri(self._tracking_uri)
+        mlflow.set_experiment(self._name(model))
+        with mlflow.start_run(tags=dict(run.tags)) as active:
+            mlflow.log_params(dict(run.parameters))
+            mlflow.log_metrics(dict(run.metrics))
+            logged = mlflow.sklearn.log_model(
+                run.model,
+                name="model",
+                serialization_format="skops",
+                skops_trusted_types=list(TRUSTED_TYPES),
+                pip_requirements=[f"{name}=={version}" for name, version in run.libraries.items()],
+            )
+        registered = mlflow.register_model(logged.model_uri, self._name(model))
+        return RegisteredVersion(version=str(registered.version), run_id=active.info.run_id)
+
+    def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
+        """Add small files and numbers to a run."""
+        with TemporaryDirectory() as folder:
+            for name, body in files.items():
+                (Path(folder) / name).write_bytes(body)
+            self._client.log_artifacts(run_id, folder)
+        for name, value in metrics.items():
+            self._client.log_metric(run_id, name, value)
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias; empty if the model is unknown."""
+        registered = self._find(model)
+        return {alias: str(version) for alias, version in registered.aliases.items()} if registered else {}
+
+    def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
+        """Set each alias to its version, or remove it where that is None."""
+        for alias, version in wanted.items():
+            if version is None:
+                self._client.delete_registered_model_alias(self._name(model), alias)
+            else:
+                self._client.set_registered_model_alias(self._name(model), alias, version)
+
+    def sequence(self, model: str) -> int:
+        """The release sequence the aliases were last set for; 0 if never."""
+        registered = self._find(model)
+        return int(registered.tags.get(SEQUENCE_TAG, 0)) if registered else 0
+
+    def set_sequence(self, model: str, seq: int) -> None:
+        """Record that the aliases agree with this release."""
+        self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
+
+    def _find(self, model: str) -> Any:
+        from mlflow.exceptions import RestException
+
+        try:
+            return self._client.get_registered_model(self._name(model))
+        except RestException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise

@@ -1,0 +1,147 @@
+"""State folders: which stacks live, and what becomes of dead ones' folders."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from functions.shared.domain.errors import NoStackError
+from infra.local.stacks import KEEPER, STACK, Keeper, Stack, new_folder, remove_stack, running_stack, running_stacks, stacks_home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EVERSCORE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """The leader of a process group that has another member."""
+    with subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True) as leader:
+        yield leader
+        try:
+            os.killpg(leader.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def keeper_of(process: subprocess.Popen[bytes]) -> Keeper:
+    return Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time())
+
+
+DEAD = Keeper(pid=2**22 + 1, started=0.0)
+
+
+def put_stack(home: Path, name: str, keeper: Keeper) -> Stack:
+    folder = home / name
+    folder.mkdir()
+    stack = Stack(
+        name=name,
+        folder=folder,
+        endpoint="http://127.0.0.1:1",
+        mlflow_uri="http://127.0.0.1:2",
+        inbox="in",
+        store="st",
+        functions={"scoring": "s-1"},
+        outputs={"InboxBucket": "in"},
+    )
+    (folder / KEEPER).write_bytes(keeper.to_json())
+    (folder / STACK).write_bytes(stack.to_json())
+    return stack
+
+
+def test_the_environment_of_a_stack_is_what_local_env_promises(home: Path) -> None:
+    assert put_stack(home, "a", DEAD).env() == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "000000000000",
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "EVERSCORE_INBOX": "in",
+        "EVERSCORE_STORE": "st",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:2",
+        "EVERSCORE_SCORING_FUNCTION": "s-1",
+    }
+
+
+def test_state_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVERSCORE_HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert stacks_home() == Path("/home/ada/.local/state/everscore")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert stacks_home() == Path("/state/everscore")
+    monkeypatch.setenv("EVERSCORE_HOME", "/mine")
+    assert stacks_home() == Path("/mine")
+
+
+def test_only_stacks_whose_keeper_lives_are_running(home: Path, process: subprocess.Popen[bytes]) -> None:
+    living = put_stack(home, "living", keeper_of(process))
+    put_stack(home, "dead", DEAD)
+    (home / "starting").mkdir()
+    assert running_stacks() == (living,)
+
+
+def test_nothing_runs_before_the_first_start(home: Path) -> None:
+    assert running_stacks() == ()
+
+
+def test_a_process_that_has_the_keepers_id_but_started_later_is_another(home: Path, process: subprocess.Popen[bytes]) -> None:
+    put_stack(home, "old", Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time() - 3600))
+    assert running_stacks() == ()
+    remove_stack(home / "old")
+    assert process.poll() is None
+
+
+def test_removing_a_stack_ends_its_whole_process_group(home: Path, process: subprocess.Popen[bytes]) -> None:
+    put_stack(home, "a", keeper_of(process))
+    members = psutil.Process(process.pid).children(recursive=True)
+    remove_stack(home / "a")
+    assert process.wait(5) == -signal.SIGKILL
+    assert not psutil.wait_procs(members, timeout=5)[1]
+    assert not (home / "a").exists()
+
+
+def test_what_a_lost_keeper_left_running_is_ended_with_its_folder(home: Path, process: subprocess.Popen[bytes]) -> None:
+    put_stack(home, "a", keeper_of(process))
+    members = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    with new_folder("b"):
+        pass
+    assert not psutil.wait_procs(members, timeout=5)[1]
+    assert not (home / "a").exists()
+
+
+def test_a_new_stack_takes_the_next_free_name(home: Path, process: subprocess.Popen[bytes]) -> None:
+    for name in ("a", "a-2"):
+        put_stack(home, name, keeper_of(process))
+    with new_folder("a") as folder:
+        assert folder == home / "a-3"
+
+
+def test_a_new_stack_takes_the_name_of_a_dead_one(home: Path) -> None:
+    put_stack(home, "a", DEAD)
+    with new_folder("a") as folder:
+        assert folder == home / "a"
+        assert not (folder / STACK).exists()
+
+
+def test_the_only_running_stack_needs_no_name(home: Path, process: subprocess.Popen[bytes]) -> None:
+    only = put_stack(home, "a", keeper_of(process))
+    assert running_stack() == running_stack("a") == only
+
+
+def test_an_unclear_choice_of_stack_is_refused_with_what_there_is(home: Path, process: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(NoStackError, match="everscore local up"):
+        running_stack()
+    put_stack(home, "a", keeper_of(process))
+    with pytest.raises(NoStackError, match="no embedded AWS named 'z' is running, only a"):
+        running_stack("z")
+    put_stack(home, "b", keeper_of(process))
+    with pytest.raises(NoStackError, match=r"\(a, b\)"):
+        running_stack()
