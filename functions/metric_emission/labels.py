@@ -56,7 +56,7 @@ def join_labels(
             identity += f' AND scored."{spec.time_column}" = label.time'
         day = f'CAST(scored."{spec.time_column}" AT TIME ZONE \'UTC\' AS DATE)' if spec.time_column else "batch.day"
         row = f'scored."{spec.id_column}"' + (f', scored."{spec.time_column}"' if labels.has_time and spec.time_column else "")
-        found: pa.Table = query.execute(
+        found: pa.Table = query.sql(
             f"""
             SELECT scored.* EXCLUDE (filename), label.label AS {LABEL}, ? AS {ARRIVED},
                    batch.champion AS {CHAMPION}, batch.challenger AS {CHALLENGER}, {day} AS everscore_day
@@ -66,7 +66,7 @@ def join_labels(
             QUALIFY row_number() OVER (PARTITION BY {row} ORDER BY batch.rank, label.position DESC) = 1
             ORDER BY everscore_day, {row}
             """,  # noqa: S608 - column names come from the model's spec, quoted; no text of a file enters the query
-            [arrived, [file.path for file in files]],
+            params=[arrived, [file.path for file in files]],
         ).to_arrow_table()
     days: list[date] = found["everscore_day"].to_pylist()
     rows = found.drop_columns(["everscore_day"])
@@ -159,7 +159,7 @@ def _one_label_a_row(spec: ModelSpec, tables: Sequence[pa.Table], *, newest: boo
     order = "DESC" if newest else "ASC"
     with duckdb.connect() as query:
         query.register("labelled", rows)
-        return query.execute(
+        return query.sql(
             f"SELECT * FROM labelled QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1 "
             f"ORDER BY {identity}"
         ).to_arrow_table()

@@ -60,7 +60,8 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest:
         pydantic.ValidationError: if it is none of them.
     """
     if event.get("detail-type") == "Retraining Requested":
-        return RetrainRequest.model_validate({"action": "retrain", **event["detail"]})
+        detail = event["detail"]
+        return RetrainRequest(model=detail["model"], trigger=detail["trigger"])
     if event.get("source") == "aws.s3":
         import json
 

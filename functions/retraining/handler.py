@@ -29,7 +29,7 @@ def workshop() -> "Workshop":
         store=store,
         registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
         bundles=Bundles(store),
-        events=EventBridge(),
+        events=EventBridge(settings.stack),
         now=lambda: datetime.now(UTC),
     )
 

@@ -78,7 +78,7 @@ def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
     identity = ", ".join(f'"{name}"' for name in (spec.time_column, spec.id_column) if name)
     with duckdb.connect() as query:
         query.register("stacked", stacked)
-        table: pa.Table = query.execute(
+        table: pa.Table = query.sql(
             f'SELECT * EXCLUDE (position) FROM stacked WHERE "{spec.target}" IS NOT NULL '  # noqa: S608 - names from the spec, quoted
             f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY position DESC) = 1 ORDER BY {DAY}, {identity}"
         ).to_arrow_table()

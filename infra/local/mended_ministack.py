@@ -83,7 +83,7 @@ def _answer(start: Message, body: bytes, wanted: tuple[bytes, bytes]) -> tuple[M
 
 
 def versioned(event: Mapping[str, Any], version_id: str | None) -> Mapping[str, Any]:
-    """ministack's record of an event, with the version-id of the object in its detail if it is S3's and there is one."""
+    """Ministack's record of an event, with the version-id of the object in its detail if it is S3's and there is one."""
     if event.get("Source") != "aws.s3" or not version_id:
         return event
     detail = json.loads(event["Detail"])

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class EventBridge:
-    """`EventBus` over Amazon EventBridge."""
+    """`EventBus` over Amazon EventBridge. The bus may be shared, so each event names its stack."""
+
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
 
     @cached_property
     def _client(self) -> "EventBridgeClient":
@@ -25,7 +28,7 @@ class EventBridge:
         Raises:
             ConflictError: if the bus did not take the event; retry.
         """
-        detail = json.dumps({"model": model, "trigger": trigger})
+        detail = json.dumps({"stack": self._stack, "model": model, "trigger": trigger})
         answer = self._client.put_events(Entries=[{"Source": "everscore", "DetailType": "Retraining Requested", "Detail": detail}])
         if answer["FailedEntryCount"]:
             message = f"EventBridge did not take the request to retrain {model}: {answer['Entries'][0].get('ErrorMessage')}"

@@ -18,7 +18,7 @@ TOLERANCE = 1e-9
 MAX_ROWS = 20_000
 MAX_EDGES = 2_000
 MIXED_ROWS = 2_000
-MAX_FEATURES = 200
+MAX_FEATURES = 50
 """Features that are tried one by one; a wider model's others are tried all at once."""
 USUAL_ROWS = 64
 EXTREMES = (-1e30, -1e9, -1.0, -1e-300, -0.0, 0.0, 1e-300, 1.0, 1e9, 1e30)

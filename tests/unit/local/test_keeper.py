@@ -1,66 +1,92 @@
 """The keeper, as the process that it is: nothing outlives what it was started for."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
-import pytest
 
 from infra.local.servers import ROOT, Server, Servers
 
 
-def sleeper(name: str, seconds: float) -> Server:
-    """A server that starts another process and then waits."""
-    return Server(name=name, command=("sh", "-c", f"echo {name} is here; sleep 60 & sleep {seconds}"), environment={}, socket=os.dup(2))
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A keeper at work, the pipe that ties it to this process, and all processes below it."""
+
+    keeper: subprocess.Popen[bytes]
+    tie: IO[bytes]
+    below: list[psutil.Process]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def start(folder: Path, *servers: Server) -> subprocess.Popen[bytes]:
-    (folder / "servers.json").write_bytes(Servers(servers=servers).to_json())
-    return subprocess.Popen(
-        [sys.executable, "-m", "infra.local.keeper", str(folder)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=(folder / "keeper.log").open("wb"),
-        start_new_session=True,
-        pass_fds=[server.socket for server in servers],
-    )
-
-
-def group_when(count: int, keeper: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The keeper's descendants as soon as there are `count` of them."""
+def soon(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + 10
-    while len(children := psutil.Process(keeper.pid).children(recursive=True)) < count and time.monotonic() < end:
-        time.sleep(0.01)
-    return children
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    return condition()
 
 
-def all_end(processes: list[psutil.Process]) -> bool:
-    return not psutil.wait_procs(processes, timeout=10)[1]
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.fixture
-def two(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
-    keeper = start(folder, sleeper("a", 60), sleeper("b", 60))
-    group = group_when(6, keeper)
-    yield keeper, group
-    for process in [*group, psutil.Process()][:-1]:
-        if process.is_running():
-            process.kill()
-
-
-def test_servers_and_what_they_started_end_with_the_pipe(two: tuple[subprocess.Popen[bytes], list[psutil.Process]]) -> None:
-    keeper, group = two
-    assert len(group) == 6
+@contextmanager
+def kept(folder: Path, number_of_servers: int) -> Iterator[Kept]:
+    """A keeper of servers that run for long, each a shell with two children."""
+    servers = tuple(
+        Server(name=f"s{number}", command=("sh", "-c", "sleep 60 & sleep 60"), environment=dict(os.environ), socket=os.open(os.devnull, 0))
+        for number in range(number_of_servers)
+    )
+    (folder / "servers.json").write_bytes(Servers(servers=servers).to_json())
+    with (folder / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "infra.local.keeper", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            start_new_session=True,
+            pass_fds=[server.socket for server in servers],
+        )
+    for server in servers:
+        os.close(server.socket)
     assert keeper.stdin is not None
-    keeper.stdin.close()
-    assert all_end(group)
-    assert keeper.wait(5) == -9
+    try:
+        leader = psutil.Process(keeper.pid)
+        assert soon(lambda: len(leader.children(recursive=True)) == 3 * len(servers))
+        yield Kept(keeper, keeper.stdin, leader.children(recursive=True))
+    finally:
+        if keeper.poll() is None:
+            os.killpg(keeper.pid, signal.SIGKILL)
+            keeper.wait()
+        if not keeper.stdin.closed:
+            keeper.stdin.close()
+
+
+def test_everything_ends_with_the_pipe_that_ties_it_to_its_starter(tmp_path: Path) -> None:
+    with kept(tmp_path, 2) as stack:
+        stack.tie.close()
+        assert stack.keeper.wait(10) == -signal.SIGKILL
+        assert soon(lambda: all(map(has_ended, stack.below)))
+
+
+def test_a_keeper_set_free_stays_when_its_starter_goes(tmp_path: Path) -> None:
+    with kept(tmp_path, 1) as stack:
+        stack.tie.write(b"be free\n")
+        stack.tie.close()
+        time.sleep(0.1)
+        assert stack.keeper.poll() is None
+        assert not any(map(has_ended, stack.below))
+
+
+def test_everything_ends_with_the_first_server_that_ends_and_the_log_says_which(tmp_path: Path) -> None:
+    with kept(tmp_path, 2) as stack:
+        psutil.Process(stack.keeper.pid).children()[1].terminate()
+        assert stack.keeper.wait(10) == -signal.SIGKILL
+        assert soon(lambda: all(map(has_ended, stack.below)))
+    assert (tmp_path / "keeper.log").read_text() == f"s1 ended with status -{signal.SIGTERM.value}\n"

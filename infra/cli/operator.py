@@ -1,0 +1,119 @@
+"""A running stack as the command sees it: two buckets, and functions to ask."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from functions.shared.adapters.s3 import S3ObjectStore
+from functions.shared.domain.errors import EverscoreError, InputError
+from functions.shared.domain.manifest import Manifest, Source
+from functions.shared.ports import ObjectInfo
+from functions.shared.repositories.manifests import Manifests
+from infra.local.stacks import running_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+LONGEST_CALL_S = 900
+POLL_S = 0.1
+
+
+class FunctionFailedError(EverscoreError):
+    """A deployed function raised; its message is passed on. Look into its log."""
+
+
+class NoAnswerError(EverscoreError):
+    """Nothing came of an upload in time; look at the queue, the dead-letter queue and the function's log."""
+
+
+class Operator:
+    """What the command can do to one stack: write to the inbox, read the store, ask a function."""
+
+    def __init__(self, session: Any, endpoint: str | None, outputs: Mapping[str, str]) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._outputs = outputs
+        client = session.client("s3", endpoint_url=endpoint)
+        self.inbox = S3ObjectStore(client, outputs["InboxBucket"])
+        self.store = S3ObjectStore(client, outputs["StoreBucket"])
+
+    @cached_property
+    def _functions(self) -> "LambdaClient":
+        config = Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1})
+        client: LambdaClient = self._session.client("lambda", endpoint_url=self._endpoint, config=config)
+        return client
+
+    def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a function (`Retraining`, `Release`) and return its answer.
+
+        Raises:
+            InputError: if the function refused what was asked.
+            FunctionFailedError: if it failed.
+        """
+        answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
+        payload: dict[str, Any] = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            message = str(payload.get("errorMessage", payload))
+            kind = InputError if payload.get("errorType") in _REFUSALS or message.startswith(_REFUSALS) else FunctionFailedError
+            raise kind(message)
+        return payload
+
+    def upload(self, key: str, body: bytes) -> ObjectInfo:
+        """Write a file to the inbox."""
+        return self.inbox.write(key, body)
+
+    def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
+        """The manifest of an uploaded batch, once it stands."""
+        from functions.shared.domain import layout
+
+        source = Source(
+            bucket=self.inbox.bucket,
+            key=uploaded.key,
+            version_id=uploaded.version_id,
+            etag=uploaded.etag,
+            bytes=uploaded.bytes,
+            last_modified=uploaded.last_modified,
+        )
+        batch = layout.batch_id(source.bucket, source.key, source.version_id)
+        found = wait_for(lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}")
+        assert isinstance(found, Manifest)
+        return found
+
+
+_REFUSALS = ("InputError", "TrainingError", "BatchRejectedError", "ReleaseRefusedError", "InvalidNameError")
+
+
+def wait_for(look: Callable[[], object], timeout_s: float, what: str) -> object:
+    """Look until there is something.
+
+    Raises:
+        NoAnswerError: if there is nothing after `timeout_s` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            message = f"no {what} after {timeout_s:.0f} s"
+            raise NoAnswerError(message)
+        time.sleep(POLL_S)
+    return found
+
+
+def connect(stack: str | None) -> Operator:
+    """The stack of this name on AWS, or, without a name, the embedded one that is running."""
+    if stack is None:
+        running = running_stack(None)
+        environment = running.env()
+        session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+        )
+        return Operator(session, running.endpoint, running.outputs)
+    session = boto3.Session()
+    described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})

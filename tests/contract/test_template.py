@@ -1,0 +1,291 @@
+"""What template.yaml promises, checked without AWS."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.embedded import FUNCTIONS
+from infra.local.transformation import read_template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = read_template((ROOT / "template.yaml").read_text())
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+EVENTS = sorted((ROOT / "events").glob("*/*.json"))
+
+
+def resources_of(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties by logical id."""
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+FUNCTION_PROPERTIES = resources_of("AWS::Serverless::Function")
+QUEUES = resources_of("AWS::SQS::Queue")
+SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, function in FUNCTION_PROPERTIES.items():
+        for policy in function["Policies"]:
+            for statement in policy["Statement"]:
+                yield name, statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def folder_of(function: str) -> str:
+    """The package under functions/ that a function of the template runs."""
+    [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
+    return command.split(".")[1]
+
+
+# Functions
+
+
+@pytest.mark.parametrize("function", FUNCTION_PROPERTIES)
+def test_each_command_names_a_handler_of_the_repository(function: str) -> None:
+    [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
+    module, name = command.rsplit(".", 1)
+    tree = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_all_functions_are_the_same_image_so_that_it_is_built_once() -> None:
+    images = [resource["Metadata"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Serverless::Function"]
+    assert all(image == images[0] for image in images)
+    assert all(function["PackageType"] == "Image" for function in FUNCTION_PROPERTIES.values())
+
+
+def test_a_new_account_can_deploy_the_defaults() -> None:
+    for function in FUNCTION_PROPERTIES.values():
+        assert TEMPLATE["Parameters"][function["MemorySize"]["Ref"]]["Default"] <= 3008
+        assert function["Timeout"] <= 900
+    concurrency = sum(TEMPLATE["Parameters"][f"{name}Concurrency"]["Default"] for name in ("Scoring", "MetricEmission"))
+    assert concurrency <= 8, "ten at once is what a new account has; retraining and release need theirs"
+
+
+def test_what_the_command_needs_of_the_stack_is_an_output() -> None:
+    assert set(FUNCTIONS) == {folder_of(name) for name in FUNCTION_PROPERTIES}
+    assert {*FUNCTIONS.values(), "InboxBucket", "StoreBucket", "TopicArn"} <= TEMPLATE["Outputs"].keys()
+
+
+def test_each_parameter_is_used_and_has_a_default() -> None:
+    text = json.dumps([TEMPLATE["Resources"], TEMPLATE["Conditions"], TEMPLATE["Globals"]])
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert f'{{"Ref": "{name}"}}' in text, name
+        assert "Default" in parameter, name
+    grouped = [name for group in TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(TEMPLATE["Parameters"])
+
+
+# Nothing is lost
+
+
+def test_a_queue_with_a_consumer_gives_up_on_a_message_only_after_five_tries_and_keeps_it_then() -> None:
+    for function, event in SOURCES:
+        if event["Type"] != "SQS":
+            continue
+        queue = QUEUES[event["Properties"]["Queue"]["Fn::GetAtt"][0]]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in QUEUES
+        assert queue["VisibilityTimeout"] == 6 * FUNCTION_PROPERTIES[function]["Timeout"]
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert "MaximumConcurrency" in event["Properties"]["ScalingConfig"]
+
+
+def test_an_event_that_reaches_no_one_is_kept() -> None:
+    kept = {"Arn": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+    for _, event in SOURCES:
+        if event["Type"] != "SQS":
+            assert event["Properties"]["DeadLetterConfig"] == kept
+    for rule in resources_of("AWS::Events::Rule").values():
+        assert all(target["DeadLetterConfig"] == kept for target in rule["Targets"])
+    on_failure = TEMPLATE["Globals"]["Function"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert on_failure["Destination"] == kept["Arn"]
+
+
+def test_queues_that_keep_what_failed_keep_it_for_two_weeks_and_raise_an_alarm() -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in resources_of("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+    consumed = {event["Properties"]["Queue"]["Fn::GetAtt"][0] for _, event in SOURCES if event["Type"] == "SQS"}
+    assert watched == set(QUEUES) - consumed
+    assert all(queue["MessageRetentionPeriod"] == 14 * 24 * 3600 for queue in QUEUES.values())
+
+
+def test_each_functions_errors_raise_an_alarm_that_reaches_the_topic() -> None:
+    alarms = resources_of("AWS::CloudWatch::Alarm").values()
+    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms if alarm["MetricName"] == "Errors"}
+    assert watched == set(FUNCTION_PROPERTIES)
+    assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
+
+
+# Buckets and rights
+
+
+def test_buckets_are_versioned_private_encrypted_announced_and_outlive_the_stack() -> None:
+    for name, bucket in resources_of("AWS::S3::Bucket").items():
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["BucketEncryption"]
+        assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
+        assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_buckets_refuse_unencrypted_connections() -> None:
+    denied = {policy["Bucket"]["Ref"]: policy["PolicyDocument"]["Statement"][0] for policy in resources_of("AWS::S3::BucketPolicy").values()}
+    assert set(denied) == set(resources_of("AWS::S3::Bucket"))
+    for statement in denied.values():
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_no_function_may_do_everything_or_act_on_everything() -> None:
+    for function, statement in statements():
+        assert not [action for action in as_list(statement["Action"]) if "*" in action], function
+        for resource in as_list(statement["Resource"]):
+            assert resource != "*", function
+            assert "Fn::Sub" in resource or "Fn::GetAtt" in resource, function
+
+
+def test_listing_is_limited_to_prefixes_the_function_works_on() -> None:
+    for function, statement in statements():
+        if "s3:ListBucket" in as_list(statement["Action"]):
+            prefixes = as_list(statement["Condition"]["StringLikeIfExists"]["s3:prefix"])
+            assert all(prefix.endswith("/*") and prefix != "/*" for prefix in prefixes), function
+
+
+def test_who_may_read_a_prefix_may_list_it_so_that_a_missing_key_is_not_a_refusal() -> None:
+    for function in FUNCTION_PROPERTIES:
+        readable, listable = set(), set()
+        for name, statement in statements():
+            if name == function and "s3:GetObject" in as_list(statement["Action"]):
+                readable |= {tuple(resource["Fn::Sub"].removeprefix("${").split(".Arn}/")) for resource in as_list(statement["Resource"])}
+                assert "s3:GetObjectVersion" in statement["Action"]
+            if name == function and "s3:ListBucket" in as_list(statement["Action"]):
+                bucket = statement["Resource"]["Fn::GetAtt"][0]
+                listable |= {(bucket, prefix) for prefix in as_list(statement["Condition"]["StringLikeIfExists"]["s3:prefix"])}
+        assert readable <= listable, function
+
+
+def test_no_function_may_write_to_the_inbox_or_change_a_policy() -> None:
+    for function, statement in statements():
+        if {"s3:PutObject", "s3:DeleteObject"} & set(as_list(statement["Action"])):
+            for resource in as_list(statement["Resource"]):
+                assert resource["Fn::Sub"].startswith("${Store.Arn}/"), function
+                assert "/policies/" not in resource["Fn::Sub"], function
+
+
+@pytest.mark.parametrize(
+    ("prefix", "writers"),
+    [
+        ("manifests/*", {"scoring"}),
+        ("emitted/*", {"metric_emission"}),
+        ("labelled/*", {"metric_emission"}),
+        ("performance/*", {"metric_emission"}),
+        ("alerts/*", {"metric_emission"}),
+        ("snapshots/*", {"retraining"}),
+        ("decisions/*", {"retraining"}),
+        ("releases/*", {"release"}),
+        ("releases/*/versions/*", {"retraining"}),
+        ("scored/*", {"scoring"}),
+        ("quarantine/*", {"scoring"}),
+    ],
+)
+def test_each_prefix_of_the_store_has_one_writer(prefix: str, writers: set[str]) -> None:
+    allowed = {
+        folder_of(function)
+        for function, statement in statements()
+        if "s3:PutObject" in as_list(statement["Action"]) and {"Fn::Sub": f"${{Store.Arn}}/{prefix}"} in as_list(statement["Resource"])
+    }
+    assert allowed == writers
+
+
+# Events
+
+
+def patterns() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What receives what: the package of a function, or `people`, with the pattern that reaches it."""
+    for name, event in SOURCES:
+        if event["Type"] == "EventBridgeRule":
+            yield folder_of(name), event["Properties"]["Pattern"]
+    consumers = {event["Properties"]["Queue"]["Fn::GetAtt"][0]: folder_of(name) for name, event in SOURCES if event["Type"] == "SQS"}
+    for rule in resources_of("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            yield consumers[target["Arn"]["Fn::GetAtt"][0]] if "Fn::GetAtt" in target["Arn"] else "people", rule["EventPattern"]
+
+
+def value_of(choice: Any, event: dict[str, Any]) -> Any:
+    """What a reference in a pattern stands for in the stack that the sample events are of."""
+    match choice:
+        case {"Ref": "AWS::StackName"}:
+            return "everscore"
+        case {"Ref": "Inbox" | "Store" as bucket}:
+            name = event["detail"]["bucket"]["name"]
+            return name if name.startswith(f"everscore-{bucket.lower()}-") else None
+        case _:
+            return choice
+
+
+def matches(pattern: Any, value: Any, event: dict[str, Any]) -> bool:
+    """EventBridge's rule for the operators used here: objects by field, lists of values or prefixes."""
+    if isinstance(pattern, dict):
+        return isinstance(value, dict) and all(field in value and matches(part, value[field], event) for field, part in pattern.items())
+    return any(
+        isinstance(value, str) and value.startswith(choice["prefix"])
+        if isinstance(choice, dict) and "prefix" in choice
+        else value_of(choice, event) == value
+        for choice in pattern
+    )
+
+
+def receivers(event: dict[str, Any]) -> set[str]:
+    return {receiver for receiver, pattern in patterns() if matches(pattern, event, event)}
+
+
+def test_rules_choose_objects_by_prefix_only_so_that_no_file_is_overlooked() -> None:
+    for _, pattern in patterns():
+        if pattern["source"] == ["aws.s3"]:
+            assert pattern.keys() == {"source", "detail-type", "detail"}
+            assert pattern["detail"].keys() == {"bucket", "object"}
+            assert [choice.keys() for choice in pattern["detail"]["object"]["key"]] == [{"prefix"}]
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_each_sample_event_is_one_that_the_template_delivers_to_its_function(path: Path) -> None:
+    event = json.loads(path.read_text())
+    if "Records" in event:
+        [record] = event["Records"]
+        event = json.loads(record["body"])
+    if event.get("Event") == "s3:TestEvent":
+        return
+    if "action" in event:
+        inputs = [source["Properties"]["Input"] for name, source in SOURCES if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name]
+        assert event in [json.loads(text) for text in inputs]
+    else:
+        expected = {path.parent.name, "people"} if path.stem == "alert" else {path.parent.name}
+        assert receivers(event) == expected
+
+
+def test_each_way_into_a_function_has_a_sample_event() -> None:
+    shown = [json.loads(path.read_text()) for path in EVENTS]
+    for _, source in SOURCES:
+        if source["Type"] == "ScheduleV2":
+            assert json.loads(source["Properties"]["Input"]) in shown
+    bodies = [json.loads(event["Records"][0]["body"]) if "Records" in event else event for event in shown]
+    for receiver, pattern in patterns():
+        assert any(matches(pattern, event, event) for event in bodies), receiver
+
+
+def test_an_event_of_another_stack_in_the_account_wakes_nobody() -> None:
+    event = json.loads((ROOT / "events/retraining/requested.json").read_text())
+    assert receivers(event) == {"retraining"}
+    assert receivers({**event, "detail": {"stack": "staging", "model": "flights"}}) == set()

@@ -1,0 +1,321 @@
+"""The real template on the embedded AWS, with functions that only note what reaches them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.shared.domain.errors import EmbeddedAwsError, PortTakenError
+from infra.local.embedded import embedded_aws
+from infra.local.servers import ROOT
+from infra.local.stacks import Stack, read_keeper, running_stacks
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NOTING_HANDLER = '''
+import json, os, time, uuid
+import boto3
+
+def handler(event, context):
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=os.environ["EVERSCORE_STORE"], Key=f"notes/{os.environ['POWERTOOLS_SERVICE_NAME']}/{uuid.uuid4()}", Body=json.dumps(event))
+    time.sleep(event.get("sleep", 0))
+    if event.get("fail"):
+        raise RuntimeError("as asked")
+    return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event.get("Records", []) if "poison" in r["body"]]}
+'''
+FUNCTIONS = ("scoring", "metric_emission", "retraining", "release")
+
+
+def noting_project(root: Path) -> Path:
+    """A folder with the project's template and functions that note each event in the store."""
+    shutil.copy(ROOT / "template.yaml", root / "template.yaml")
+    for function in FUNCTIONS:
+        package = root / "functions" / function
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "handler.py").write_text(NOTING_HANDLER)
+    (root / "functions" / "__init__.py").touch()
+    return root
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("EVERSCORE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return noting_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def stack(home: Path, project: Path) -> Iterator[Stack]:
+    with embedded_aws("noting", root=project, parameters={"ScheduleState": "DISABLED"}) as running:
+        yield running
+
+
+def client_of(stack: Stack, service: str) -> Any:
+    env = stack.env()
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_DEFAULT_REGION"],
+    )
+
+
+@pytest.fixture(scope="module")
+def s3(stack: Stack) -> "S3Client":
+    client: S3Client = client_of(stack, "s3")
+    return client
+
+
+def soon(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first true result of `condition`, or its last."""
+    end = time.monotonic() + seconds
+    while not (result := condition()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return result
+
+
+def noted(stack: Stack, s3: "S3Client", function: str, text: str) -> list[dict[str, Any]]:
+    """Events that reached a function and contain `text`, those from a queue without their envelope."""
+    found = s3.list_objects_v2(Bucket=stack.store, Prefix=f"notes/{function}/").get("Contents", [])
+    events = [json.loads(s3.get_object(Bucket=stack.store, Key=note["Key"])["Body"].read()) for note in found]
+    bodies = [json.loads(event["Records"][0]["body"]) if "Records" in event else event for event in events]
+    return [body for body in bodies if text in json.dumps(body, ensure_ascii=False)]
+
+
+def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return error.value.response["Error"]["Code"]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "function"),
+    [
+        ("inbox", "batches/flights/2013/04/week 1 + ü.CSV", "scoring"),
+        ("inbox", "labels/flights/2013/04/week 1.csv", "metric_emission"),
+        ("store", "manifests/flights/dt=2013-04-01/b1.json", "metric_emission"),
+        ("store", "alerts/flights/2013-04-01-drift.json", "retraining"),
+        ("store", "decisions/flights/2.json", "release"),
+    ],
+)
+def test_an_object_reaches_its_function_with_the_version_that_was_written(
+    stack: Stack, s3: "S3Client", bucket: str, key: str, function: str
+) -> None:
+    name = getattr(stack, bucket)
+    version = s3.put_object(Bucket=name, Key=key, Body=b"a,b\n1,2\n")["VersionId"]
+    [event] = soon(lambda: noted(stack, s3, function, key))
+    assert event["detail"]["bucket"]["name"] == name
+    assert event["detail"]["object"] | {"key": key, "size": 8, "version-id": version} == event["detail"]["object"]
+    elsewhere = [other for other in FUNCTIONS if other != function and noted(stack, s3, other, key)]
+    assert elsewhere == []
+
+
+def test_a_multipart_upload_is_announced_once_with_its_version(stack: Stack, s3: "S3Client") -> None:
+    target = {"Bucket": stack.inbox, "Key": "batches/flights/large.csv"}
+    upload = s3.create_multipart_upload(**target)["UploadId"]
+    etag = s3.upload_part(**target, UploadId=upload, PartNumber=1, Body=b"1" * 100)["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    version = s3.complete_multipart_upload(**target, UploadId=upload, MultipartUpload=parts)["VersionId"]  # type: ignore[arg-type]
+    [event] = soon(lambda: noted(stack, s3, "scoring", "large.csv"))
+    assert event["detail"]["object"]["version-id"] == version
+
+
+def test_a_training_file_wakes_nobody(stack: Stack, s3: "S3Client") -> None:
+    s3.put_object(Bucket=stack.inbox, Key="training/flights/first.csv", Body=b"1")
+    s3.put_object(Bucket=stack.inbox, Key="batches/flights/after-training.csv", Body=b"1")
+    assert soon(lambda: noted(stack, s3, "scoring", "after-training"))
+    assert not any(noted(stack, s3, function, "training/flights") for function in FUNCTIONS)
+
+
+def test_a_range_of_an_overwritten_version_is_read(stack: Stack, s3: "S3Client") -> None:
+    target = {"Bucket": stack.store, "Key": "ranged"}
+    first = s3.put_object(**target, Body=b"0123456789")["VersionId"]
+    s3.put_object(**target, Body=b"other")
+    answer = s3.get_object(**target, VersionId=first, Range="bytes=2-4")
+    assert (answer["Body"].read(), answer["ContentRange"], answer["VersionId"]) == (b"234", "bytes 2-4/10", first)
+    with pytest.raises(ClientError) as error:
+        s3.get_object(**target, VersionId=first, Range="bytes=10-")
+    assert code_of(error) == "InvalidRange"
+
+
+def test_writes_are_conditional(stack: Stack, s3: "S3Client") -> None:
+    target = {"Bucket": stack.store, "Key": "conditional"}
+    etag = s3.put_object(**target, Body=b"1", IfNoneMatch="*")["ETag"]
+    with pytest.raises(ClientError) as error:
+        s3.put_object(**target, Body=b"2", IfNoneMatch="*")
+    assert code_of(error) == "PreconditionFailed"
+    s3.put_object(**target, Body=b"3", IfMatch=etag)
+    with pytest.raises(ClientError) as error:
+        s3.put_object(**target, Body=b"4", IfMatch=etag)
+    assert code_of(error) == "PreconditionFailed"
+
+
+def test_a_request_for_retraining_reaches_only_its_own_stack(stack: Stack, s3: "S3Client") -> None:
+    entries = [
+        {"Source": "everscore", "DetailType": "Retraining Requested", "Detail": json.dumps({"stack": name, "model": f"of-{name}"})}
+        for name in ("another", stack.name)
+    ]
+    client_of(stack, "events").put_events(Entries=entries)
+    [event] = soon(lambda: noted(stack, s3, "retraining", f"of-{stack.name}"))
+    assert event["detail"]["model"] == f"of-{stack.name}"
+    assert not noted(stack, s3, "retraining", "of-another")
+
+
+def test_a_message_that_failed_stays_in_its_queue(stack: Stack, s3: "S3Client") -> None:
+    s3.put_object(Bucket=stack.inbox, Key="batches/flights/poison.csv", Body=b"1")
+    assert soon(lambda: noted(stack, s3, "scoring", "poison"))
+    sqs = client_of(stack, "sqs")
+
+    def waiting() -> bool:
+        wanted = ["ApproximateNumberOfMessagesNotVisible"]
+        answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["ScoringQueueUrl"], AttributeNames=wanted)
+        return bool(answer["Attributes"][wanted[0]] == "1")
+
+    assert soon(waiting)
+
+
+def test_a_call_that_fails_three_times_is_kept_with_its_event(stack: Stack, s3: "S3Client") -> None:
+    event = {"fail": True, "why": "kept"}
+    client_of(stack, "lambda").invoke(FunctionName=stack.functions["release"], InvocationType="Event", Payload=json.dumps(event))
+    sqs = client_of(stack, "sqs")
+    messages = soon(lambda: sqs.receive_message(QueueUrl=stack.outputs["FailedEventsUrl"]).get("Messages"), 60)
+    assert json.loads(messages[0]["Body"])["requestPayload"] == event
+    assert len(noted(stack, s3, "release", "kept")) == 3
+
+
+def test_schedules_carry_the_actions_that_functions_know(stack: Stack) -> None:
+    scheduler = client_of(stack, "scheduler")
+    targets = [scheduler.get_schedule(Name=schedule["Name"])["Target"] for schedule in scheduler.list_schedules()["Schedules"]]
+    names = {f":function:{deployed}": function for function, deployed in stack.functions.items()}
+    found = sorted((names[target["Arn"][target["Arn"].index(":function:") :]], target["Input"]) for target in targets)
+    assert found == [
+        ("metric_emission", '{"action": "sweep"}'),
+        ("metric_emission", '{"action": "tick"}'),
+        ("release", '{"action": "tick"}'),
+        ("retraining", '{"action": "retrain"}'),
+    ]
+
+
+def test_functions_are_told_what_the_template_says(stack: Stack) -> None:
+    configuration = client_of(stack, "lambda").get_function_configuration(FunctionName=stack.functions["retraining"])
+    variables = configuration["Environment"]["Variables"]
+    assert variables["EVERSCORE_STACK"] == stack.name
+    assert (variables["EVERSCORE_INBOX"], variables["EVERSCORE_STORE"]) == (stack.inbox, stack.store)
+    assert variables["MLFLOW_TRACKING_URI"] == stack.mlflow_uri
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "retraining"
+
+
+def test_servers_listen_on_the_loopback_interface_only(stack: Stack) -> None:
+    keeper = read_keeper(stack.folder)
+    assert keeper is not None
+    listening = {
+        connection.laddr.ip
+        for process in [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_a_port_in_use_is_refused_by_name(stack: Stack) -> None:
+    port = int(stack.endpoint.rsplit(":", 1)[1])
+    with pytest.raises(PortTakenError, match=str(port)), embedded_aws(port=port):
+        pass
+
+
+def test_a_template_that_is_refused_says_why_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    broken = "Resources: {Broken: {Type: AWS::No::Such, Properties: {}}}"
+    (tmp_path / "template.yaml").write_text(broken)
+    with pytest.raises(EmbeddedAwsError, match=r"(?s)AWS::No::Such.*ministack\.log"), embedded_aws("broken", root=tmp_path):
+        pass
+    keeper = read_keeper(home / "broken")
+    assert keeper is not None
+    assert not keeper.lives()
+
+
+# Ends
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from infra.local.embedded import embedded_aws
+with embedded_aws("held", root=Path(sys.argv[1])) as stack:
+    print("up", flush=True)
+    time.sleep(600)
+"""
+LOCAL = [sys.executable, "-c", "from infra.cli.local import app; app()"]
+
+
+def group_of(stack: Stack) -> list[psutil.Process]:
+    keeper = read_keeper(stack.folder)
+    assert keeper is not None
+    return [psutil.Process(keeper.pid), *psutil.Process(keeper.pid).children(recursive=True)]
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_the_process_that_started_it_not_even_a_function_at_work(home: Path, project: Path, end: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDING, str(project)], cwd=ROOT, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"up\n"
+        [held] = [stack for stack in running_stacks() if stack.name == "held"]
+        at_rest = len(group_of(held))
+        lambda_ = client_of(held, "lambda")
+        lambda_.invoke(FunctionName=held.functions["release"], InvocationType="Event", Payload='{"sleep": 100}')
+        assert soon(lambda: noted(held, client_of(held, "s3"), "release", "sleep"))
+        group = group_of(held)
+        assert len(group) > at_rest
+        holder.send_signal(end)
+        holder.wait()
+    assert soon(lambda: all(map(has_ended, group)))
+    assert held not in running_stacks()
+
+
+def test_ctrl_c_ends_local_up_and_removes_what_it_made(home: Path) -> None:
+    with subprocess.Popen([*LOCAL, "up", "--stack", "shown"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as shown:
+        assert shown.stderr is not None
+        told = [line for line in iter(shown.stderr.readline, "Ctrl-C ends it.\n") if line]
+        [stack] = [stack for stack in running_stacks() if stack.name == "shown"]
+        group = group_of(stack)
+        os.kill(shown.pid, signal.SIGINT)
+        assert shown.wait(20) == 0
+    assert any(f"s3://{stack.inbox}" in line for line in told)
+    assert all(map(has_ended, group))
+    assert not stack.folder.exists()
+
+
+def test_a_detached_stack_stays_until_it_is_taken_down(home: Path, stack: Stack) -> None:
+    up = subprocess.run([*LOCAL, "up", "--detach", "--stack", "free"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "http://127.0.0.1:" in up.stderr
+    env = subprocess.run([*LOCAL, "env", "--stack", "free", "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
+    [free] = [running for running in running_stacks() if running.name == "free"]
+    assert json.loads(env.stdout) == free.env()
+    assert free.endpoint != stack.endpoint
+    group = group_of(free)
+    subprocess.run([*LOCAL, "down", "--stack", "free"], cwd=ROOT, capture_output=True, check=True)
+    assert all(map(has_ended, group))
+    assert not free.folder.exists()
+    assert stack in running_stacks()
