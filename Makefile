@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install test check lock clean
+.PHONY: help install demo test check lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ $(UV):
 	touch $@
 
 install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
+
+demo: install ## the whole loop on real flights, on an AWS in one process
+	.venv/bin/everscore demo
 
 test: install ## everything that proves this works
 	$(PYTHON) -m pytest

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.retraining.pipeline import build_pipeline
+from functions.retraining.pipeline import fit_pipeline
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import ModelSpec, Task
@@ -53,12 +53,11 @@ def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
         message = f"{rows.rows} rows are too few to train on, at least {MIN_ROWS} are needed"
         raise TrainingError(message)
     frame = to_frame(rows.table, spec.features)
-    pipeline = build_pipeline(spec)
     target = _target(spec, rows)
     if spec.task is not Task.REGRESSION and len(np.unique(target)) < 2:
         message = f"all {rows.rows} rows have the same {spec.target!r}: there is nothing to tell apart"
         raise TrainingError(message)
-    pipeline.fit(frame, target)
+    pipeline = fit_pipeline(spec, frame, target)
     classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
     fitted_spec = spec.model_copy(update={"classes": classes, "libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")})
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)

@@ -169,6 +169,29 @@ def rollback(model: Model, reason: Reason = "", stack: StackName = None, as_json
     _show(connect(stack).ask("Release", request), as_json=as_json)
 
 
+@app.command()
+def demo(
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer weeks.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play the whole loop on the flights of 2013, on an embedded AWS of its own."""
+    from rich.progress import Progress
+
+    from infra.cli.operator import embedded
+    from infra.demo.story import Story
+    from infra.local.embedded import embedded_aws
+
+    with console.status("") as starting, embedded_aws("demo", progress=starting.update, parameters={"ScheduleState": "DISABLED"}) as stack:
+        starting.stop()
+        with Progress(console=console, transient=True) as progress:
+            totals = Story(embedded(stack), progress, console, fast=fast).play()
+    if as_json:
+        sys.stdout.write(json.dumps(totals) + "\n")
+    else:
+        shown = {name: totals[name] for name in ("elapsed_s", "batches", "rows_in", "rows_scored", "rows_quarantined", "versions")}
+        console.print(f"every row accounted for: {shown}", highlight=False)
+
+
 def run() -> None:
     """The command's last line: errors say what and what to do; 2 for the user's mistakes, 1 for ours."""
     try:

@@ -14,7 +14,7 @@ from functions.shared.domain.errors import EverscoreError, InputError
 from functions.shared.domain.manifest import Manifest, Source
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests
-from infra.local.stacks import running_stack
+from infra.local.stacks import Stack, running_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -106,14 +106,18 @@ def wait_for(look: Callable[[], object], timeout_s: float, what: str) -> object:
 def connect(stack: str | None) -> Operator:
     """The stack of this name on AWS, or, without a name, the embedded one that is running."""
     if stack is None:
-        running = running_stack(None)
-        environment = running.env()
-        session = boto3.Session(
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=environment["AWS_DEFAULT_REGION"],
-        )
-        return Operator(session, running.endpoint, running.outputs)
+        return embedded(running_stack(None))
     session = boto3.Session()
     described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
+
+
+def embedded(stack: Stack) -> Operator:
+    """The operator of an embedded stack."""
+    environment = stack.env()
+    session = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+    return Operator(session, stack.endpoint, stack.outputs)

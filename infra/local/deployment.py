@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CODE_BUCKET, CODE_KEY = "everscore-code", "functions.zip"
 PACKAGES = ("functions",)
+CREATION_S = 60
 
 
 def deploy(
@@ -44,9 +45,13 @@ def deploy(
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    except (ClientError, WaiterError) as error:
-        message = f"the embedded AWS refused template.yaml: {_reasons(stack_name, cloudformation) or error}"
+    except ClientError as error:
+        message = f"template.yaml was refused: {error}"
+        raise EmbeddedAwsError(message) from error
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": CREATION_S})
+    except WaiterError as error:
+        message = f"the stack could not be created: {_reasons(stack_name, cloudformation) or error}"
         raise EmbeddedAwsError(message) from error
     [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -163,6 +163,6 @@ def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str,
 
 
 def logs_of(folder: Path) -> str:
-    """The end of each log in the folder, under its path."""
+    """The end of each log in a stack's folder, under its path."""
     logs = [(path, path.read_text(errors="replace").splitlines()[-LOG_LINES:]) for path in sorted(folder.glob("*.log"))]
-    return "\n".join(f"{path}:\n" + "\n".join(f"  {line}" for line in lines) for path, lines in logs)
+    return "\n".join(f"{path}:\n" + "\n".join(f"  {line}" for line in lines) for path, lines in logs if lines)

@@ -141,7 +141,9 @@ def test_buckets_are_versioned_private_encrypted_announced_and_outlive_the_stack
 
 
 def test_buckets_refuse_unencrypted_connections() -> None:
-    denied = {policy["Bucket"]["Ref"]: policy["PolicyDocument"]["Statement"][0] for policy in resources_of("AWS::S3::BucketPolicy").values()}
+    denied = {
+        policy["Bucket"]["Ref"]: policy["PolicyDocument"]["Statement"][0] for policy in resources_of("AWS::S3::BucketPolicy").values()
+    }
     assert set(denied) == set(resources_of("AWS::S3::Bucket"))
     for statement in denied.values():
         assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
@@ -268,7 +270,11 @@ def test_each_sample_event_is_one_that_the_template_delivers_to_its_function(pat
     if event.get("Event") == "s3:TestEvent":
         return
     if "action" in event:
-        inputs = [source["Properties"]["Input"] for name, source in SOURCES if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name]
+        inputs = [
+            source["Properties"]["Input"]
+            for name, source in SOURCES
+            if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name
+        ]
         assert event in [json.loads(text) for text in inputs]
     else:
         expected = {path.parent.name, "people"} if path.stem == "alert" else {path.parent.name}

@@ -24,7 +24,7 @@ from infra.local.stacks import Stack, read_keeper, running_stacks
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-NOTING_HANDLER = '''
+NOTING_HANDLER = """
 import json, os, time, uuid
 import boto3
 
@@ -35,7 +35,7 @@ def handler(event, context):
     if event.get("fail"):
         raise RuntimeError("as asked")
     return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event.get("Records", []) if "poison" in r["body"]]}
-'''
+"""
 FUNCTIONS = ("scoring", "metric_emission", "retraining", "release")
 
 
@@ -242,13 +242,21 @@ def test_a_port_in_use_is_refused_by_name(stack: Stack) -> None:
         pass
 
 
-def test_a_template_that_is_refused_says_why_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("Resources: {Odd: {Type: AWS::No::Such, Properties: {}}}", "AWS::No::Such"),
+        ("Resources: {Odd: {Type: AWS::S3::Bucket, Properties: {BucketName: Not_A_Name}}}", "Odd"),
+    ],
+)
+def test_a_template_that_cannot_be_deployed_says_why_and_leaves_nothing_running(
+    home: Path, tmp_path: Path, template: str, reason: str
+) -> None:
     (tmp_path / "functions").mkdir()
-    broken = "Resources: {Broken: {Type: AWS::No::Such, Properties: {}}}"
-    (tmp_path / "template.yaml").write_text(broken)
-    with pytest.raises(EmbeddedAwsError, match=r"(?s)AWS::No::Such.*ministack\.log"), embedded_aws("broken", root=tmp_path):
+    (tmp_path / "template.yaml").write_text(template)
+    with pytest.raises(EmbeddedAwsError, match=rf"(?s){reason}.*ministack\.log"), embedded_aws("odd", root=tmp_path):
         pass
-    keeper = read_keeper(home / "broken")
+    keeper = read_keeper(home / "odd")
     assert keeper is not None
     assert not keeper.lives()
 

@@ -96,7 +96,12 @@ def test_short_tags_read_as_their_long_forms() -> None:
 
 
 def test_a_zip_holds_the_python_files_of_the_packages_by_their_import_path(tmp_path: Path) -> None:
-    for name, text in {"functions/__init__.py": "", "functions/scoring/handler.py": "x = 1\n", "functions/Dockerfile": "", "infra/a.py": ""}.items():
+    for name, text in {
+        "functions/__init__.py": "",
+        "functions/scoring/handler.py": "x = 1\n",
+        "functions/Dockerfile": "",
+        "infra/a.py": "",
+    }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

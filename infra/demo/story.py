@@ -1,0 +1,187 @@
+"""The whole loop on real flights: train, score, label, retrain, canary, refuse, roll back."""
+
+import io
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from functions.shared.domain.alert import Alert
+from functions.shared.domain.errors import EverscoreError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.policy import Policy, RowContract
+from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+from infra.cli.operator import Operator, wait_for
+from infra.cli.state import model_status
+from infra.demo import flights
+from infra.demo.flights import MODEL
+
+_WAIT_S = 120
+
+
+class DemoFailedError(EverscoreError):
+    """The run did not show what it is there to show; its message says what came out instead."""
+
+
+@dataclass
+class Story:
+    """One run of the demo against a stack."""
+
+    operator: Operator
+    progress: Progress
+    console: Console
+    fast: bool
+    manifests: list[Manifest] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    alerts_told: set[str] = field(default_factory=set)
+
+    def play(self) -> dict[str, Any]:
+        """Play it all and return the totals, as `demo --json` prints them."""
+        started = time.monotonic()
+        departures = flights.departures()
+        first, last, rollout = (date(2013, 5, 20), date(2013, 7, 7), 5) if self.fast else (date(2013, 4, 1), date(2013, 7, 7), 5)
+        weeks = [first + timedelta(days=7 * number) for number in range(((last - first).days + 1) // 7)]
+        task = self.progress.add_task("2013", total=len(weeks) + rollout + 4)
+        self._write_policy()
+        self._train(departures)
+        self.progress.advance(task)
+        previous = None
+        for monday in weeks:
+            previous = self._play_week(flights.week(departures, monday), previous)
+            self.progress.advance(task)
+        self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
+        self.progress.advance(task)
+        monday = weeks[-1]
+        for _ in range(rollout):
+            monday += timedelta(days=7)
+            previous = self._play_week(flights.week(departures, monday), previous)
+            self._tick()
+            self.progress.advance(task)
+        window = {"start": "2013-03-01", "end": "2013-03-10"}
+        request = {"action": "retrain", "model": MODEL, "trigger": "person", "window": window}
+        self._retrain(request, "a challenger that knows ten days of March only")
+        self.progress.advance(task)
+        released = self.operator.ask("Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"})
+        self.say(f"rollback: version {released['champion']['version']} serves again (release {released['seq']})")
+        self._play_week(flights.week(departures, monday + timedelta(days=7)), previous)
+        self.progress.advance(task)
+        return self._totals(time.monotonic() - started)
+
+    def say(self, line: str) -> None:
+        """One line a step."""
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _write_policy(self) -> None:
+        contract = RowContract(ranges={"wind_speed": flights.WIND_RANGE})
+        policy = Policy(number=1, who="demo", why="no wind blows faster", written_at=datetime.now(UTC), row_contract=contract)
+        Policies(self.operator.store).write(MODEL, policy)
+
+    def _train(self, departures: Any) -> None:
+        body = io.BytesIO()
+        known = flights.between(departures, date(2013, 1, 1), date(2013, 3, 31))
+        known.to_parquet(body, index=False)
+        uploaded = self.operator.upload(f"training/{MODEL}/2013-q1.parquet", body.getvalue())
+        request = {
+            "action": "train",
+            "model": MODEL,
+            "key": uploaded.key,
+            "version_id": uploaded.version_id,
+            "target": flights.TARGET,
+            "id_column": flights.ID,
+            "time_column": flights.TIME,
+        }
+        decision = self.operator.ask("Retraining", request)["decision"]
+        self.decisions.append(decision)
+        wait_for(lambda: Releases(self.operator.store).current(MODEL), _WAIT_S, "release of version 1")
+        self.say(
+            f"version 1 learnt {decision['trained_rows']:,} flights of January to March, AUC {decision['challenger']['auc']:.3f} "
+            f"on the newest fifth; engine {decision['engine']}: champion"
+        )
+
+    def _play_week(self, week: flights.Week, previous: flights.Week | None) -> flights.Week:
+        """A week's flights arrive, and the labels of the week before."""
+        uploaded = self.operator.upload(f"batches/{MODEL}/{week.name}.csv", week.batch)
+        manifest = self.operator.await_manifest(uploaded, timeout_s=_WAIT_S)
+        self.manifests.append(manifest)
+        if previous is not None:
+            self._label(previous)
+        release = manifest.release
+        if release is None:
+            message = f"week {week.name} was not scored: {manifest.error}"
+            raise DemoFailedError(message)
+        canary = f" + version {release.challenger.version} on {release.challenger.share:.0%}" if release.challenger else ""
+        self.say(
+            f"{week.name}  {manifest.rows_scored:,} scored by version {release.champion}{canary}, {manifest.rows_quarantined} of "
+            f"{week.broken} broken rows quarantined, {manifest.timings.total_s:.2f} s{self._performance(previous)}"
+        )
+        self._tell_alerts()
+        return week
+
+    def _label(self, week: flights.Week) -> None:
+        self.operator.upload(f"labels/{MODEL}/{week.name}.csv", week.labels)
+        for day in (week.first + timedelta(days=number) for number in range(7)):
+            wait_for(lambda day=day: self._day(day), _WAIT_S, f"performance of {day}")  # type: ignore[misc]
+
+    def _day(self, day: date) -> DayPerformance | None:
+        from functions.shared.domain import layout
+
+        return read_document(self.operator.store, DayPerformance, layout.performance_key(MODEL, day))
+
+    def _performance(self, week: flights.Week | None) -> str:
+        if week is None:
+            return ""
+        days = [day for number in range(7) if (day := self._day(week.first + timedelta(days=number)))]
+        groups = [group for day in days for group in day.groups if group.role.value == "champion"]
+        rows = sum(group.rows for group in groups)
+        loss = sum(group.loss_sum for group in groups) / rows
+        return f"; the week before: log loss {loss:.3f} on {rows:,} labels"
+
+    def _tell_alerts(self) -> None:
+        for alert in read_documents(self.operator.store, Alert, f"alerts/{MODEL}/"):
+            name = f"{alert.kind}-{alert.window}"
+            if name not in self.alerts_told:
+                self.alerts_told.add(name)
+                self.say(f"            alert {alert.kind.value}: {alert.message}")
+
+    def _retrain(self, request: dict[str, Any], why: str) -> None:
+        known = {decision["challenger_version"] for decision in self.decisions}
+        answer = self.operator.ask("Retraining", request)
+        decision = answer["decision"] or wait_for(lambda: self._new_decision(known), _WAIT_S, "decision")
+        self.decisions.append(decision)
+        reasons = "; ".join(reason["message"] for reason in decision["reasons"])
+        self.say(f"{why}: version {decision['challenger_version']} → {decision['decision']} ({reasons})")
+
+    def _new_decision(self, known: set[str]) -> dict[str, Any] | None:
+        from functions.shared.repositories.decisions import Decisions
+
+        fresh = [decision for decision in Decisions(self.operator.store).all(MODEL) if decision.challenger_version not in known]
+        return fresh[-1].summary() if fresh else None
+
+    def _tick(self) -> None:
+        step = self.operator.ask("Release", {"action": "tick", "model": MODEL, "who": "demo"})
+        reasons = "; ".join(reason["message"] for reason in step["reasons"])
+        self.say(f"            tick: {step['action']} at {step['share']:.0%} ({reasons})")
+
+    def _totals(self, elapsed_s: float) -> dict[str, Any]:
+        stored = list(Manifests(self.operator.store).newest(MODEL))
+        for manifest in stored:
+            if manifest.rows_in != manifest.rows_scored + manifest.rows_quarantined:
+                message = f"batch {manifest.batch_id} lost rows"
+                raise DemoFailedError(message)
+        return {
+            "elapsed_s": round(elapsed_s, 1),
+            "batches": len(stored),
+            "rows_in": sum(manifest.rows_in for manifest in stored),
+            "rows_scored": sum(manifest.rows_scored for manifest in stored),
+            "rows_quarantined": sum(manifest.rows_quarantined for manifest in stored),
+            "versions": [decision["challenger_version"] for decision in self.decisions],
+            "decisions": self.decisions,
+            "final": model_status(MODEL, self.operator.store),
+        }
