@@ -54,7 +54,7 @@ def join_labels(
         identity = f'scored."{spec.id_column}" = label.id'
         if labels.has_time and spec.time_column:
             identity += f' AND scored."{spec.time_column}" = label.time'
-        day = f'CAST(scored."{spec.time_column}" AT TIME ZONE \'UTC\' AS DATE)' if spec.time_column else "batch.day"
+        day = f"CAST(scored.\"{spec.time_column}\" AT TIME ZONE 'UTC' AS DATE)" if spec.time_column else "batch.day"
         row = f'scored."{spec.id_column}"' + (f', scored."{spec.time_column}"' if labels.has_time and spec.time_column else "")
         found: pa.Table = query.sql(
             f"""
@@ -160,8 +160,7 @@ def _one_label_a_row(spec: ModelSpec, tables: Sequence[pa.Table], *, newest: boo
     with duckdb.connect() as query:
         query.register("labelled", rows)
         return query.sql(
-            f"SELECT * FROM labelled QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1 "
-            f"ORDER BY {identity}"
+            f"SELECT * FROM labelled QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1 ORDER BY {identity}"
         ).to_arrow_table()
 
 

@@ -199,7 +199,9 @@ def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectS
 
 
 def _decay_alert(model: str, version: str, days: list[DayPerformance], decay: Decay, now: datetime) -> Alert:
-    figures = {name: getattr(decay, name) for name in ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")}
+    figures = {
+        name: getattr(decay, name) for name in ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
+    }
     return Alert(
         model=model,
         kind=AlertKind.PERFORMANCE,
@@ -209,4 +211,3 @@ def _decay_alert(model: str, version: str, days: list[DayPerformance], decay: De
         runbook="docs/runbook.md#performance",
         raised_at=now,
     )
-

@@ -30,7 +30,8 @@ def admission_reasons(
     """
     units = suspect_units(_numbers(trained), _numbers(newest))
     reasons = [
-        Reason(code="suspect_units", message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?") for unit in units
+        Reason(code="suspect_units", message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?")
+        for unit in units
     ]
     if labels := suspect_labels(newest.spec.task, _probe(champion, champion_scores, newest, policy), policy):
         reasons.append(labels)

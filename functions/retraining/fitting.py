@@ -59,7 +59,9 @@ def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
         raise TrainingError(message)
     pipeline = fit_pipeline(spec, frame, target)
     classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
-    fitted_spec = spec.model_copy(update={"classes": classes, "libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")})
+    fitted_spec = spec.model_copy(
+        update={"classes": classes, "libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")}
+    )
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)

@@ -118,7 +118,9 @@ def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
     champion_scores = score_rows(champion.engine, held)
     challenger_scores = fitted.score(held)
     retry = _earlier_tries(model, release.champion.version, holdout_days[0], store)
-    reasons = admission_reasons(champion, champion_scores, rows.between(rows.distinct_days[0], trained_until or holdout_days[0]), held, policy.gate)
+    reasons = admission_reasons(
+        champion, champion_scores, rows.between(rows.distinct_days[0], trained_until or holdout_days[0]), held, policy.gate
+    )
     holdout = Holdout(held.spec.task, held.days, held.truth(), champion_scores, challenger_scores, _slices(held))
     comparison = judge(holdout, policy.gate, retry=retry, rng=np.random.default_rng(champion.spec.seed))
     draft = _Draft(
@@ -183,7 +185,9 @@ def _slices(rows: TrainingSet) -> dict[str, np.ndarray[tuple[int], np.dtype[np.b
             values = rows.table[feature.name]
             common = sorted(pc.value_counts(values.drop_null()).to_pylist(), key=lambda item: -item["counts"])[:3]
             for item in common:
-                slices[f"{feature.name}={item['values']}"] = np.asarray(pc.equal(values, item["values"]).fill_null(False).to_numpy(), dtype=bool)  # noqa: FBT003
+                slices[f"{feature.name}={item['values']}"] = np.asarray(
+                    pc.equal(values, item["values"]).fill_null(False).to_numpy(), dtype=bool
+                )  # noqa: FBT003
     return slices
 
 
@@ -203,7 +207,9 @@ def _read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStor
     table = read_table(source, key=request.key, columns=columns, timezone=request.timezone).table
     for name, (low, high) in policy.row_contract.ranges.items():
         if name in columns:
-            table = table.filter(pc.or_kleene(pc.is_null(table[name]), pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))))
+            table = table.filter(
+                pc.or_kleene(pc.is_null(table[name]), pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high)))
+            )
     task = request.task or _task_of(table[request.target])
     spec = ModelSpec(
         name=request.model,
@@ -271,7 +277,14 @@ def _publish(
     metrics = measure(fitted.spec.task, held.truth(), scores)
     defined = {name: value for name, value in metrics.items() if value is not None}
     registered = workshop.registry.register(
-        draft.model, TrainingRun(fitted.pipeline, _parameters(fitted.spec, learnt, snapshot), defined, {"everscore.trigger": draft.trigger}, fitted.spec.libraries)
+        draft.model,
+        TrainingRun(
+            fitted.pipeline,
+            _parameters(fitted.spec, learnt, snapshot),
+            defined,
+            {"everscore.trigger": draft.trigger},
+            fitted.spec.libraries,
+        ),
     )
     baseline = build_baseline(
         draft.model,

@@ -96,9 +96,7 @@ def _line(row: RejectedRow) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
-def scored_rows(
-    rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract
-) -> pa.RecordBatch:
+def scored_rows(rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract) -> pa.RecordBatch:
     """The carried input columns in order, then the answers; an input column with an answer's name becomes `input_…`."""
     columns: dict[str, pa.Array] = {}
     for name in _carried(rows.schema.names, spec, contract):

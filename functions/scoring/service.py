@@ -65,9 +65,7 @@ def score_batch(
     if standing := manifests.find(model, batch, source):
         return standing
     attempt = new_attempt()
-    draft = Manifest(
-        batch_id=batch, model=model, status=Status.FAILED, source=source, attempt=attempt, created_at=now()
-    )
+    draft = Manifest(batch_id=batch, model=model, status=Status.FAILED, source=source, attempt=attempt, created_at=now())
     try:
         draft = _scored(draft, inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:
@@ -143,9 +141,7 @@ def _pinned_challenger(release: Release) -> PinnedChallenger | None:
     return PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
 
 
-def _opened(
-    source: Source, inbox: ObjectStore, panel: Panel, contract: RowContract
-) -> tuple[Panel, Iterator[Block], str | None]:
+def _opened(source: Source, inbox: ObjectStore, panel: Panel, contract: RowContract) -> tuple[Panel, Iterator[Block], str | None]:
     """Begin to read. A batch that lacks a column of the challenger's only is scored by the champion alone."""
 
     def begin(spec_panel: Panel) -> Iterator[Block]:
@@ -221,9 +217,7 @@ class _Tally:
         self.served.update({Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger})
         self._add_profile(Role.CHAMPION, profile_batch(self.panel.champion.baseline, rows, answers.champion))
         if self.panel.challenge is not None and answers.challenger is not None:
-            self._add_profile(
-                Role.CHALLENGER, profile_batch(self.panel.challenge.model.baseline, rows, answers.challenger)
-            )
+            self._add_profile(Role.CHALLENGER, profile_batch(self.panel.challenge.model.baseline, rows, answers.challenger))
             agreement = compare_scores(self.panel.champion.baseline, answers.champion, answers.challenger)
             self.agreement = agreement if self.agreement is None else merge_agreements([self.agreement, agreement])
 

@@ -12,7 +12,9 @@ from rich.console import Console
 from functions.shared.domain.errors import EverscoreError, InputError
 from infra.cli import local
 
-app = typer.Typer(help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.", no_args_is_help=True)
+app = typer.Typer(
+    help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.", no_args_is_help=True
+)
 app.add_typer(local.app, name="local")
 console = Console(stderr=True)
 

@@ -80,7 +80,9 @@ class Operator:
             last_modified=uploaded.last_modified,
         )
         batch = layout.batch_id(source.bucket, source.key, source.version_id)
-        found = wait_for(lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}")
+        found = wait_for(
+            lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}"
+        )
         assert isinstance(found, Manifest)
         return found
 

@@ -49,7 +49,13 @@ def model_status(model: str, store: ObjectStore) -> dict[str, Any]:
         "versions": [_version(decision) for decision in Decisions(store).all(model)],
         "drift": {"alert": drift["alert"], "rows": drift["rows"], "features": drift["columns"]} if drift else None,
         "performance": [
-            {"day": day.day.isoformat(), "role": group.role.value, "version": group.version, "rows": group.rows, "metrics": dict(group.metrics)}
+            {
+                "day": day.day.isoformat(),
+                "role": group.role.value,
+                "version": group.version,
+                "rows": group.rows,
+                "metrics": dict(group.metrics),
+            }
             for day in read_documents(store, DayPerformance, f"performance/{model}/")
             for group in day.groups
         ],

@@ -24,6 +24,7 @@ from infra.demo import flights
 from infra.demo.flights import MODEL
 
 _WAIT_S = 120
+_LONGEST_ROLLOUT = 8
 
 
 class DemoFailedError(EverscoreError):
@@ -46,9 +47,9 @@ class Story:
         """Play it all and return the totals, as `demo --json` prints them."""
         started = time.monotonic()
         departures = flights.departures()
-        first, last, rollout = (date(2013, 5, 20), date(2013, 7, 7), 5) if self.fast else (date(2013, 4, 1), date(2013, 7, 7), 5)
+        first, last = date(2013, 5, 20) if self.fast else date(2013, 4, 1), date(2013, 7, 7)
         weeks = [first + timedelta(days=7 * number) for number in range(((last - first).days + 1) // 7)]
-        task = self.progress.add_task("2013", total=len(weeks) + rollout + 4)
+        task = self.progress.add_task("2013", total=len(weeks) + _LONGEST_ROLLOUT + 4)
         self._write_policy()
         self._train(departures)
         self.progress.advance(task)
@@ -59,16 +60,19 @@ class Story:
         self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
         self.progress.advance(task)
         monday = weeks[-1]
-        for _ in range(rollout):
+        for _ in range(_LONGEST_ROLLOUT):
             monday += timedelta(days=7)
             previous = self._play_week(flights.week(departures, monday), previous)
-            self._tick()
             self.progress.advance(task)
+            if self._tick() in {"promote", "rollback", "none"}:
+                break
         window = {"start": "2013-03-01", "end": "2013-03-10"}
         request = {"action": "retrain", "model": MODEL, "trigger": "person", "window": window}
         self._retrain(request, "a challenger that knows ten days of March only")
         self.progress.advance(task)
-        released = self.operator.ask("Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"})
+        released = self.operator.ask(
+            "Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"}
+        )
         self.say(f"rollback: version {released['champion']['version']} serves again (release {released['seq']})")
         self._play_week(flights.week(departures, monday + timedelta(days=7)), previous)
         self.progress.advance(task)
@@ -164,10 +168,11 @@ class Story:
         fresh = [decision for decision in Decisions(self.operator.store).all(MODEL) if decision.challenger_version not in known]
         return fresh[-1].summary() if fresh else None
 
-    def _tick(self) -> None:
+    def _tick(self) -> str:
         step = self.operator.ask("Release", {"action": "tick", "model": MODEL, "who": "demo"})
         reasons = "; ".join(reason["message"] for reason in step["reasons"])
         self.say(f"            tick: {step['action']} at {step['share']:.0%} ({reasons})")
+        return str(step["action"])
 
     def _totals(self, elapsed_s: float) -> dict[str, Any]:
         stored = list(Manifests(self.operator.store).newest(MODEL))

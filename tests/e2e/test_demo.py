@@ -1,0 +1,31 @@
+"""The whole loop, as `make demo` shows it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EVERSCORE = Path(sys.executable).with_name("everscore")
+
+
+@pytest.fixture(scope="module")
+def totals() -> dict:
+    done = subprocess.run([EVERSCORE, "demo", "--fast", "--json"], capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_no_row_is_lost(totals: dict) -> None:
+    assert totals["rows_in"] == totals["rows_scored"] + totals["rows_quarantined"]
+    assert totals["rows_quarantined"] > 0
+
+
+def test_the_retrained_version_wins_and_the_ignorant_one_does_not(totals: dict) -> None:
+    assert [decision["decision"] for decision in totals["decisions"]] == ["promote", "promote", "keep"]
+
+
+def test_a_rollback_returns_to_the_first_version(totals: dict) -> None:
+    assert totals["final"]["champion"]["version"] == "1"
+    assert totals["final"]["previous"]["version"] == "2"
