@@ -32,7 +32,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.repositories.bundles import Bundles
-from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
@@ -70,7 +70,8 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
     emit(batch_measurements(manifest))
     if drift is not None:
         emit(drift_measurements(manifest.model, drift))
-    for alert in _batch_alerts(manifest, drift, policy, now()):
+    told = _drifted(_drift_before(manifest, store))
+    for alert in _batch_alerts(manifest, drift, told, policy, now()):
         _raise_once(alert, store)
 
 
@@ -89,7 +90,23 @@ def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: O
     return detect_drift(bundles.load(release.champion).baseline, profile, policy.drift, days=days)
 
 
-def _batch_alerts(manifest: Manifest, drift: DriftReport | None, policy: Policy, now: datetime) -> list[Alert]:
+def _drift_before(manifest: Manifest, store: ObjectStore) -> DriftReport | None:
+    """What was seen of the same version with the batch before this one."""
+    for other in Manifests(store).newest(manifest.model):
+        if other.created_at >= manifest.created_at or other.release is None:
+            continue
+        emitted = read_document(store, EmittedBatch, layout.emitted_key(other.model, other.batch_id))
+        same = manifest.release is not None and other.release.champion == manifest.release.champion
+        return emitted.drift if emitted and same else None
+    return None
+
+
+def _drifted(drift: DriftReport | None) -> set[str]:
+    return {column.feature for column in drift.columns if column.drifted} if drift else set()
+
+
+def _batch_alerts(manifest: Manifest, drift: DriftReport | None, told: set[str], policy: Policy, now: datetime) -> list[Alert]:
+    """What a person should know of a batch. Drift that the batch before showed already is not news."""
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: dict[str, float | str] = {"code": manifest.error.code, "key": manifest.source.key}
@@ -99,7 +116,7 @@ def _batch_alerts(manifest: Manifest, drift: DriftReport | None, policy: Policy,
         message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_alert(manifest, AlertKind.QUARANTINE, message, evidence, now))
-    if drift is not None and drift.alert:
+    if drift is not None and drift.alert and _drifted(drift) - told:
         columns = [column for column in drift.columns if column.drifted]
         message = "drift in " + ", ".join(f"{column.feature} (PSI {column.value:.2f})" for column in columns)
         alerts.append(_alert(manifest, AlertKind.DRIFT, message, {column.feature: column.value for column in columns}, now))

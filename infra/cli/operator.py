@@ -80,17 +80,15 @@ class Operator:
             last_modified=uploaded.last_modified,
         )
         batch = layout.batch_id(source.bucket, source.key, source.version_id)
-        found = wait_for(
+        return wait_for(
             lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}"
         )
-        assert isinstance(found, Manifest)
-        return found
 
 
 _REFUSALS = ("InputError", "TrainingError", "BatchRejectedError", "ReleaseRefusedError", "InvalidNameError")
 
 
-def wait_for(look: Callable[[], object], timeout_s: float, what: str) -> object:
+def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
     """Look until there is something.
 
     Raises:

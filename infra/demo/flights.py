@@ -48,6 +48,6 @@ def week(flights: pd.DataFrame, first: date) -> Week:
     broken = range(_BROKEN_EVERY // 2, len(rows), _BROKEN_EVERY)
     for count, position in enumerate(broken):
         column, value = (("temp", "warm"), (ID, None), ("wind_speed", 1048.0))[count % 3]
-        text.iloc[position, text.columns.get_loc(column)] = value
+        text.loc[text.index[position], column] = value
     labels = rows.loc[rows[TARGET].notna(), [ID, TARGET]]
     return Week(first, text.to_csv(index=False).encode(), labels.to_csv(index=False).encode(), len(rows), len(broken))
