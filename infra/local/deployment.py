@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CODE_BUCKET, CODE_KEY = "everscore-code", "functions.zip"
 PACKAGES = ("functions",)
 CREATION_S = 60
+REQUIRED_OUTPUTS = {"InboxBucket", "StoreBucket", "ScoringFunction", "MetricEmissionFunction", "RetrainingFunction", "ReleaseFunction"}
 
 
 def deploy(
@@ -54,7 +55,11 @@ def deploy(
         message = f"the stack could not be created: {_reasons(stack_name, cloudformation) or error}"
         raise EmbeddedAwsError(message) from error
     [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    if missing := sorted(REQUIRED_OUTPUTS - set(outputs)):
+        message = f"template.yaml lacks the outputs {', '.join(missing)}"
+        raise EmbeddedAwsError(message)
+    return outputs
 
 
 def _reasons(stack_name: str, cloudformation: "CloudFormationClient") -> str:

@@ -246,7 +246,7 @@ def test_a_port_in_use_is_refused_by_name(stack: Stack) -> None:
     ("template", "reason"),
     [
         ("Resources: {Odd: {Type: AWS::No::Such, Properties: {}}}", "AWS::No::Such"),
-        ("Resources: {Odd: {Type: AWS::S3::Bucket, Properties: {BucketName: Not_A_Name}}}", "Odd"),
+        ("Resources: {Odd: {Type: AWS::S3::Bucket, Properties: {BucketName: odd}}}", "lacks the outputs InboxBucket"),
     ],
 )
 def test_a_template_that_cannot_be_deployed_says_why_and_leaves_nothing_running(
