@@ -109,9 +109,8 @@ def decide_step(challenger: ServedChallenger | None, policy: CanaryPolicy, evide
     if waiting := tuple(_missing(challenger, bounds, policy, evidence)):
         return Step(Action.HOLD, challenger.share, waiting)
     safe = Reason(code="not_worse", message=f"worse by less than {bounds.high:.4g} on {bounds.rows} labels")
-    if challenger.share >= policy.steps[-1]:
-        return Step(Action.PROMOTE, 1.0, (safe,))
-    return Step(Action.EXPAND, min(share for share in policy.steps if share > challenger.share), (safe,))
+    share = min((share for share in policy.steps if share > challenger.share), default=1.0)
+    return Step(Action.PROMOTE if share == 1.0 else Action.EXPAND, share, (safe,))
 
 
 def _breaches(policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:

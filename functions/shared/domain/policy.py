@@ -146,7 +146,7 @@ class GuardrailPolicy(Written):
 
 
 class CanaryPolicy(Written):
-    """How a challenger is rolled out. `steps` are the shares of entities it answers, the last being all of them."""
+    """How a challenger is rolled out. `steps` are the shares of entities it answers; the last, all of them, makes it champion."""
 
     steps: tuple[Share, ...] = (0.05, 0.25, 0.50, 1.0)
     mode: Literal["canary", "shadow"] = "canary"

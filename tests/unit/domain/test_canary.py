@@ -139,7 +139,7 @@ GOOD = RolloutEvidence(gate=diagonal(1000), agreement=diagonal(50), before=BEFOR
     [
         (0.05, Action.EXPAND, 0.25),
         (0.25, Action.EXPAND, 0.5),
-        (0.5, Action.EXPAND, 1.0),
+        (0.5, Action.PROMOTE, 1.0),
         (1.0, Action.PROMOTE, 1.0),
         (0.1, Action.EXPAND, 0.25),
     ],
