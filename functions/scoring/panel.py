@@ -1,18 +1,19 @@
 """Who scores: the champion, and during a rollout the challenger beside it on every row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from functions.shared.arrow import booleans, fixed_width, texts
 from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.release import Release, Role, ServedChallenger
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
-
-_ANSWERERS = pa.array([Role.CHAMPION.value, Role.CHALLENGER.value])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +83,40 @@ def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
     A classifier predicts its most probable class (the first of equals); a regression's prediction is its score.
     """
     spec = panel.champion.spec
-    rows = len(answers.champion)
     if panel.challenge is None or answers.challenger is None or answers.by_challenger is None:
+        nobody = np.zeros(len(answers.champion), dtype=np.bool_)
         return {
             "prediction": _predictions(spec, answers.champion),
             **_scores(spec, answers.champion),
-            "model_version": _repeated(panel.champion_version, rows),
-            "role": _repeated(Role.CHAMPION.value, rows),
+            "model_version": _coded(nobody, (panel.champion_version,)),
+            "role": _coded(nobody, (Role.CHAMPION.value,)),
         }
     other, mask = panel.challenge.model.spec, answers.by_challenger
     champion, challenger = _scores(spec, answers.champion), _scores(other, answers.challenger)
-    versions = pa.array([panel.champion_version, panel.challenge.terms.version])
-    answerer = pa.array(mask.astype(np.int8))
     return {
         "prediction": _chosen(mask, _predictions(spec, answers.champion), _predictions(other, answers.challenger)),
         **{name: _chosen(mask, champion.get(name), challenger.get(name)) for name in champion | challenger},
-        "model_version": pa.DictionaryArray.from_arrays(answerer, versions),
-        "role": pa.DictionaryArray.from_arrays(answerer, _ANSWERERS),
+        "model_version": _coded(mask, (panel.champion_version, panel.challenge.terms.version)),
+        "role": _coded(mask, (Role.CHAMPION.value, Role.CHALLENGER.value)),
         **{f"champion_{name}": values for name, values in champion.items()},
         **{f"challenger_{name}": values for name, values in challenger.items()},
     }
 
 
 def _scores(spec: ModelSpec, scores: NDArray[np.float64]) -> dict[str, pa.Array]:
-    return {name: pa.array(scores[:, output]) for output, name in enumerate(spec.score_columns)}
+    return {name: fixed_width(scores[:, output], pa.float64()) for output, name in enumerate(spec.score_columns)}
 
 
 def _predictions(spec: ModelSpec, scores: NDArray[np.float64]) -> pa.Array:
     if spec.task is Task.REGRESSION:
-        return pa.array(scores[:, 0])
+        return fixed_width(scores[:, 0], pa.float64())
     best = scores[:, 0] > 0.5 if spec.task is Task.BINARY else scores.argmax(axis=1)
-    return pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), pa.array(spec.classes))
+    return _coded(best, spec.classes)
 
 
-def _repeated(text: str, rows: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int8)), pa.array([text]))
+def _coded(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:
+    """Texts by their position in `names`; of a mask, the first name where it is false."""
+    return pa.DictionaryArray.from_arrays(fixed_width(codes.astype(np.int32), pa.int32()), texts(names))
 
 
 def _chosen(mask: NDArray[np.bool_], champion: pa.Array | None, challenger: pa.Array | None) -> pa.Array:
@@ -124,10 +124,10 @@ def _chosen(mask: NDArray[np.bool_], champion: pa.Array | None, challenger: pa.A
     import pyarrow.compute as pc
 
     sides = [_plain(side, len(mask)) for side in (champion, challenger)]
-    return pc.if_else(pa.array(mask), sides[1], sides[0])
+    return pc.if_else(booleans(mask), sides[1], sides[0])
 
 
 def _plain(values: pa.Array | None, rows: int) -> pa.Array:
     if values is None:
-        return pa.nulls(rows, pa.float64())
+        return fixed_width(np.zeros(rows), pa.float64(), np.zeros(rows, dtype=np.bool_))
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from functions.shared.arrow import numbers_of
 from functions.shared.domain.manifest import Manifest
 
+_EPOCH = date(1970, 1, 1)
 _TAIL_SHARE = 0.05
 
 
 def count_days(times: pa.Array) -> dict[date, int]:
     """Rows by UTC day of a timestamp column without nulls."""
-    counts = pc.value_counts(pc.cast(times, pa.date32(), safe=False))
-    return {item["values"].as_py(): item["counts"].as_py() for item in counts}
+    numbers, counts = np.unique(numbers_of(times.cast(pa.date32(), safe=False), np.int32), return_counts=True)
+    return {_EPOCH + timedelta(days=int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from functions.shared.arrow import valid_mask
 from functions.shared.domain.confidence import Bounds, DaySums, confidence_sequence
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.guardrails import Traffic, agreement_breaches, traffic_breaches
@@ -52,7 +53,7 @@ def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray
     salted = _polynomials(text) ^ np.uint64(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "little"))
     chosen: NDArray[np.bool_] = (_mixed(salted) >> np.uint64(11)) < np.uint64(math.ceil(share * 2**53))
     if text.null_count:
-        chosen &= text.is_valid().to_numpy(zero_copy_only=False)
+        chosen &= valid_mask(text)
     return chosen
 
 

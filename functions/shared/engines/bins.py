@@ -17,7 +17,7 @@ from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.grid import Grid
-from functions.shared.reading import arrays
+from functions.shared import arrow
 
 type Codes = NDArray[np.intp]
 
@@ -42,8 +42,8 @@ class Bins(Protocol):
 def numbers_of(column: pa.Array) -> Floats:
     """A column of numbers as float64, NaN where null."""
     array = column.cast(pa.float64())
-    values = arrays.numbers_of(array, np.float64)
-    return values if array.null_count == 0 else np.where(arrays.valid_mask(array), values, np.nan)
+    values = arrow.numbers_of(array, np.float64)
+    return values if array.null_count == 0 else np.where(arrow.valid_mask(array), values, np.nan)
 
 
 class NumberBins:
@@ -86,10 +86,10 @@ class CategoryBins:
         dictionary, indices = encoded.dictionary.cast(pa.string()), encoded.indices.cast(pa.int32())
         unseen, missing = len(self.texts), len(self.texts) + 1
         found = pc.index_in(dictionary, value_set=self.texts)
-        known = np.where(arrays.valid_mask(found), arrays.numbers_of(found, np.int32), unseen)
-        known = np.where(arrays.valid_mask(dictionary), known, missing)
+        known = np.where(arrow.valid_mask(found), arrow.numbers_of(found, np.int32), unseen)
+        known = np.where(arrow.valid_mask(dictionary), known, missing)
         by_index = self.rows[np.append(known, missing)]
-        places = np.where(arrays.valid_mask(indices), arrays.numbers_of(indices, np.int32), len(dictionary))
+        places = np.where(arrow.valid_mask(indices), arrow.numbers_of(indices, np.int32), len(dictionary))
         codes: Codes = by_index.astype(np.intp, copy=False).take(places)
         return codes
 
@@ -112,7 +112,7 @@ class BooleanBins:
 
     def codes(self, column: pa.Array) -> Codes:
         """The bin of each row."""
-        return np.where(arrays.valid_mask(column), arrays.mask_of(column), np.intp(2))
+        return np.where(arrow.valid_mask(column), arrow.mask_of(column), np.intp(2))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
         """Nothing: the kind says it all."""

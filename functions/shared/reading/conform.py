@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.arrays import Mask, numbers_of, picked, valid_mask
 from functions.shared.reading.rules import ColumnKind, Rule, Rules
 from functions.shared.reading.values import (
     Converted,

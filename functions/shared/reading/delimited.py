@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from functions.shared.arrow import empty_texts, with_nulls
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.arrays import empty_texts, with_nulls
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.formats import empty_file

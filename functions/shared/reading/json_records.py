@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.reading.arrays import fixed_width, texts
+from functions.shared.arrow import fixed_width, texts
 from functions.shared.reading.conform import shown
 from functions.shared.reading.quarantine import INVALID_UTF8
 from functions.shared.reading.rules import ColumnKind

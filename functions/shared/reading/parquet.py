@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
+from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.arrays import Mask, picked
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.limits import MAX_ROW_GROUP_BYTES

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from functions.shared.reading.arrays import (
+from functions.shared.arrow import (
     Mask,
     booleans,
     empty_texts,
