@@ -1,9 +1,7 @@
 """Random access to the bytes of one file."""
 
-import os
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 
 class Source(Protocol):
@@ -18,27 +16,14 @@ class Source(Protocol):
 
 
 class LocalFile:
-    """A file on this machine as a `Source`. Close it, or use it in a `with` block."""
+    """A file on this machine as a `Source`. It is open while it is read only, so there is nothing to close."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY)
-        self.size = os.fstat(self._descriptor).st_size
+        self._path = path
+        self.size = path.stat().st_size
 
     def read_at(self, offset: int, length: int) -> bytes:
         """The `length` bytes from `offset` on; fewer only at the end of the file."""
-        parts = []
-        while length > 0 and (part := os.pread(self._descriptor, length, offset)):
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        return b"".join(parts)
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self._descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)

@@ -138,8 +138,7 @@ def test_kinds_are_inferred_from_the_types_of_parquet(tmp_path: Path) -> None:
         "c": pa.array(["1"]), "d": pa.array(["1"]).dictionary_encode(), "l": pa.array([[1]]), "z": pa.nulls(1),
     }  # fmt: skip
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    with LocalFile(tmp_path / "a.parquet") as file:
-        kinds = infer_columns(file, key="a.parquet")
+    kinds = infer_columns(LocalFile(tmp_path / "a.parquet"), key="a.parquet")
     assert kinds == {
         "n": "number", "x": "number", "b": "boolean", "t": "time", "c": "category", "d": "category", "l": "carried", "z": "number",
     }  # fmt: skip
@@ -147,8 +146,8 @@ def test_kinds_are_inferred_from_the_types_of_parquet(tmp_path: Path) -> None:
 
 def test_a_local_file_is_read_by_ranges_and_short_only_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123456789")
-    with LocalFile(tmp_path / "a") as file:
-        assert (file.size, file.read_at(2, 3), file.read_at(8, 5), file.read_at(10, 1)) == (10, b"234", b"89", b"")
+    file = LocalFile(tmp_path / "a")
+    assert (file.size, file.read_at(2, 3), file.read_at(8, 5), file.read_at(10, 1)) == (10, b"234", b"89", b"")
 
 
 def test_reading_imports_no_pandas_even_for_bad_rows(tmp_path: Path) -> None:
@@ -165,8 +164,8 @@ from functions.shared.reading.source import LocalFile
 from functions.shared.reading.service import read_blocks
 from tests.unit.shared.reading.files import SPEC, CONTRACT
 for name in ("a.csv", "a.jsonl", "a.parquet"):
-    with LocalFile(Path(sys.argv[1]) / name) as file:
-        assert any(block.rejected for block in read_blocks(file, key=name, spec=SPEC, contract=CONTRACT)), name
+    file = LocalFile(Path(sys.argv[1]) / name)
+    assert any(block.rejected for block in read_blocks(file, key=name, spec=SPEC, contract=CONTRACT)), name
 heavy = sorted({"pandas", "scipy", "sklearn", "mlflow"} & sys.modules.keys())
 assert not heavy, heavy
 """

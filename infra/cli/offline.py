@@ -1,0 +1,51 @@
+"""Score a file on this machine by the code that the scoring function runs."""
+
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from functions.scoring.service import score_batch
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import Manifest
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.releases import Releases
+from infra.cli.local_folder import LocalFolder
+
+
+def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -> Manifest:
+    """Score `file` into `out` (Parquet) with what is served of a model; nothing else is stored anywhere.
+
+    Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any. A batch that fails writes neither
+    file: the manifest says why.
+
+    Args:
+        releases: the store that holds the model's release document and bundles.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".everscore-") as name:
+        inbox, store = LocalFolder(Path(name, "inbox")), LocalFolder(Path(name, "store"))
+        if release := Releases(releases).current(model):
+            store.write(layout.release_key(model), release.to_json())
+        manifest = score_batch(
+            _as_upload(file, inbox, f"{layout.BATCHES}/{model}/{file.name}"),
+            inbox=inbox,
+            store=store,
+            bundles=Bundles(releases),
+            new_attempt=lambda: uuid.uuid4().hex,
+            now=lambda: datetime.now(UTC),
+        )
+        for target, stored in ((out, manifest.outputs), (out.with_name(f"{out.name}.quarantine.jsonl"), manifest.quarantine)):
+            for part in stored:
+                Path(store.bucket, part.key).replace(target)
+    return manifest
+
+
+def _as_upload(file: Path, inbox: LocalFolder, key: str) -> StoredObject:
+    """The file as an object of the inbox, without a copy."""
+    path = Path(inbox.bucket, key)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(file.resolve())
+    info = inbox.info(key)
+    return StoredObject(bucket=inbox.bucket, key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
