@@ -1,0 +1,58 @@
+"""A model registry in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from functions.shared.ports import RegisteredVersion, TrainingRun
+
+
+@dataclass
+class RecordedRun:
+    """What a registry keeps of a run."""
+
+    training: TrainingRun
+    files: dict[str, bytes] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Model:
+    versions: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    sequence: int = 0
+
+
+class MemoryRegistry:
+    """`Registry` in memory; `runs` holds what was recorded, by run id."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, RecordedRun] = {}
+        self._models: dict[str, _Model] = {}
+
+    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
+        run_id = f"run-{len(self.runs) + 1}"
+        self.runs[run_id] = RecordedRun(run, metrics=dict(run.metrics))
+        versions = self._models.setdefault(model, _Model()).versions
+        versions.append(run_id)
+        return RegisteredVersion(version=str(len(versions)), run_id=run_id)
+
+    def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
+        self.runs[run_id].files.update(files)
+        self.runs[run_id].metrics.update(metrics)
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        return dict(self._models[model].aliases) if model in self._models else {}
+
+    def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
+        aliases = self._models[model].aliases
+        for alias, version in wanted.items():
+            if version is None:
+                aliases.pop(alias, None)
+            else:
+                aliases[alias] = version
+
+    def sequence(self, model: str) -> int:
+        return self._models[model].sequence if model in self._models else 0
+
+    def set_sequence(self, model: str, seq: int) -> None:
+        self._models[model].sequence = seq

@@ -1,0 +1,115 @@
+"""Versions of a small model, really fitted and compiled, as retraining would leave them in the store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from functions.retraining.fitting import fit, score_rows
+from functions.retraining.training_set import DAY, TrainingSet
+from functions.shared.domain import layout
+from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.engines.bundle import bundle_digest, make_bundle
+from functions.shared.engines.engine import EngineKind
+from functions.shared.ports import ObjectStore
+
+MODEL = "sales"
+FEATURES = (
+    Feature(name="price", kind=FeatureKind.NUMBER),
+    Feature(name="shop", kind=FeatureKind.CATEGORY),
+    Feature(name="member", kind=FeatureKind.BOOLEAN),
+)
+DISTANCE = Feature(name="distance", kind=FeatureKind.NUMBER)
+"""A feature that only some versions use."""
+
+ESTIMATORS: Mapping[EngineKind, tuple[str, Mapping[str, object]]] = {
+    EngineKind.LINEAR: ("sklearn.linear_model.LogisticRegression", {}),
+    EngineKind.BITVECTOR: ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3}),
+    EngineKind.NATIVE: ("sklearn.neighbors.KNeighborsClassifier", {}),
+}
+_TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.CATEGORY: pa.string(), FeatureKind.BOOLEAN: pa.bool_()}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version: its number, its spec, the fitted scikit-learn pipeline, and the files of its bundle."""
+
+    number: str
+    spec: ModelSpec
+    pipeline: Any
+    files: Mapping[str, bytes]
+
+    @property
+    def served(self) -> ServedModel:
+        """What a release document says of it."""
+        return ServedModel(version=self.number, digest=bundle_digest(self.files), prefix=layout.version_prefix(MODEL, self.number))
+
+    def put(self, store: ObjectStore) -> ServedModel:
+        """Lay the bundle where retraining would."""
+        for name, body in self.files.items():
+            store.write(self.served.prefix + name, body)
+        return self.served
+
+
+@cache
+def make_version(
+    number: str = "1",
+    engine: EngineKind = EngineKind.LINEAR,
+    task: Task = Task.BINARY,
+    features: tuple[Feature, ...] = FEATURES,
+    seed: int = 1,
+) -> Version:
+    """A version fitted on 120 made-up rows; each seed gives other rows, so other scores."""
+    estimator, parameters = ESTIMATORS[engine] if task is not Task.REGRESSION else ("sklearn.linear_model.Ridge", {})
+    spec = ModelSpec(
+        name=MODEL,
+        task=task,
+        target="bought",
+        id_column="id",
+        time_column="at",
+        features=features,
+        metric="log_loss",
+        estimator=estimator,
+        parameters=parameters,
+        seed=seed,
+    )
+    rows = TrainingSet(spec, _training_table(spec, seed))
+    fitted = fit(spec, rows)
+    assert fitted.compiled.kind is engine or task is Task.REGRESSION
+    baseline = build_baseline(MODEL, number, rows.table, fitted.spec, score_rows(fitted.engine, rows))
+    return Version(number, fitted.spec, fitted.pipeline, make_bundle(fitted.spec, baseline, fitted.compiled, fitted.pipeline))
+
+
+def _training_table(spec: ModelSpec, seed: int, rows: int = 120) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    start = datetime(2013, 3, 1, tzinfo=UTC)
+    drawn = {
+        "price": np.round(rng.lognormal(3, 1, rows), 1),
+        "shop": rng.choice(["north", "south", "east"], rows),
+        "member": rng.random(rows) < 0.4,
+        "distance": np.round(rng.random(rows) * 30, 1),
+    }
+    signal = drawn["price"] / 20 + 2 * (drawn["shop"] == "north") + drawn["member"] + rng.normal(0, 0.5, rows)
+    return pa.table(
+        {
+            "id": pa.array([f"t{number}" for number in range(rows)]),
+            "at": pa.array([start + timedelta(hours=6 * number) for number in range(rows)], pa.timestamp("us", "UTC")),
+            **{feature.name: pa.array(drawn[feature.name], _TYPES[feature.kind]) for feature in spec.features},
+            "bought": _target(spec.task, signal),
+            DAY: pa.array([(start + timedelta(hours=6 * number)).date() for number in range(rows)], pa.date32()),
+        }
+    )
+
+
+def _target(task: Task, signal: NDArray[np.float64]) -> pa.Array:
+    if task is Task.REGRESSION:
+        return pa.array(signal)
+    names, cuts = {Task.BINARY: (("no", "yes"), [0.5]), Task.MULTICLASS: (("few", "many", "none"), [0.3, 0.7])}[task]
+    return pa.array(np.array(names)[np.digitize(signal, np.quantile(signal, cuts))])
