@@ -1,7 +1,7 @@
 """Documents as the functions would have written them; a test names only what it is about."""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Snapshot, Verdict
@@ -18,7 +18,15 @@ NOW = datetime(2013, 4, 1, 12, tzinfo=UTC)
 def make_release(**fields: Any) -> Release:
     """Release 1 of a champion whose bundle is nowhere."""
     champion = ServedModel(version="1", digest="d1", prefix=layout.version_prefix(MODEL, "1"))
-    plain = {"model": MODEL, "seq": 1, "champion": champion, "newest": "1", "reason": "first", "decided_by": "release", "decided_at": NOW}
+    plain: dict[str, Any] = {
+        "model": MODEL,
+        "seq": 1,
+        "champion": champion,
+        "newest": "1",
+        "reason": "first",
+        "decided_by": "release",
+        "decided_at": NOW,
+    }
     return Release(**(plain | fields))
 
 
@@ -28,7 +36,7 @@ def serve(
     challenger: Version | None = None,
     *,
     share: float = 0.25,
-    mode: str = "canary",
+    mode: Literal["canary", "shadow"] = "canary",
     contract: RowContract | None = None,
 ) -> Release:
     """Put versions into the store and publish the next release, of these."""
@@ -56,13 +64,20 @@ def make_manifest(name: str = "april.csv", *, day: date = date(2013, 4, 1), **fi
     """A scored batch without rows."""
     source = make_source(name, day=day)
     batch = layout.batch_id(source.bucket, source.key, source.version_id)
-    plain = {"batch_id": batch, "model": MODEL, "status": Status.SCORED, "source": source, "attempt": "a1", "created_at": NOW}
+    plain: dict[str, Any] = {
+        "batch_id": batch,
+        "model": MODEL,
+        "status": Status.SCORED,
+        "source": source,
+        "attempt": "a1",
+        "created_at": NOW,
+    }
     return Manifest(**(plain | fields))
 
 
 def make_decision(version: str = "2", **fields: Any) -> Decision:
     """The gate's yes to a challenger of version 1."""
-    plain = {
+    plain: dict[str, Any] = {
         "model": MODEL,
         "champion_version": "1",
         "challenger_version": version,

@@ -90,7 +90,7 @@ def make_version(
 def _training_table(spec: ModelSpec, seed: int, rows: int = 120) -> pa.Table:
     rng = np.random.default_rng(seed)
     start = datetime(2013, 3, 1, tzinfo=UTC)
-    drawn = {
+    drawn: dict[str, Any] = {
         "price": np.round(rng.lognormal(3, 1, rows), 1),
         "shop": rng.choice(["north", "south", "east"], rows),
         "member": rng.random(rows) < 0.4,

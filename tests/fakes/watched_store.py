@@ -110,7 +110,7 @@ class WatchedSource:
 
 
 class WatchedUpload:
-    """`Upload` whose calls are announced. A process that crashed leaves the block without dropping anything."""
+    """`Upload` whose calls are announced."""
 
     def __init__(self, store: WatchedStore, key: str, inner: Upload) -> None:
         self._store = store
@@ -128,5 +128,4 @@ class WatchedUpload:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if not isinstance(error, Crash):
-            self._inner.__exit__(kind, error, trace)
+        self._inner.__exit__(kind, error, trace)
