@@ -1,40 +1,53 @@
-"""Lambda entry point: manifests and labels, through SQS, to metrics, performance and alerts."""
+"""Lambda entry point: manifests and labels through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from functions.metric_emission.event import ScheduledRequest
 from functions.shared.queue import process_records
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.shared.envelopes import StoredObject
 
 
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What is done with a created object, by its bucket, and at the scheduler's bidding, by action."""
+
+    created: "Mapping[str, Callable[[StoredObject], None]]"
+    scheduled: Mapping[str, Callable[[], dict[str, int]]]
+
+
 @cache
-def use_cases() -> "dict[str, Callable[[StoredObject], None]]":
-    """What is done by bucket: a manifest arrived in the store, or labels in the inbox."""
-    from functions.metric_emission.metrics import print_measurements
+def use_cases() -> UseCases:
+    """The use cases with their real ports."""
+    from functions.metric_emission.emf import print_measurements
     from functions.metric_emission.service import record_batch, record_labels
+    from functions.metric_emission.upkeep import sweep, tick
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.settings import settings
 
     client = s3_client()
-    store = S3ObjectStore(client, settings().store)
-    inbox = S3ObjectStore(client, settings().inbox)
-    ports: dict[str, Any] = {
-        "store": store,
-        "bundles": Bundles(store),
-        "emit": print_measurements,
-        "now": lambda: datetime.now(UTC),
-    }
-    return {store.bucket: partial(record_batch, **ports), inbox.bucket: partial(record_labels, inbox=inbox, **ports)}
+    store, inbox = S3ObjectStore(client, settings().store), S3ObjectStore(client, settings().inbox)
+    ports: dict[str, Any] = {"store": store, "emit": print_measurements, "now": lambda: datetime.now(UTC)}
+    bundles = Bundles(store)
+    return UseCases(
+        created={
+            store.bucket: partial(record_batch, bundles=bundles, **ports),
+            inbox.bucket: partial(record_labels, bundles=bundles, inbox=inbox, **ports),
+        },
+        scheduled={"tick": partial(tick, **ports), "sweep": partial(sweep, inbox=inbox, **ports)},
+    )
 
 
-def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    """Record each manifest or file of labels of an SQS delivery; those that failed are delivered again."""
-    return process_records(event, context, lambda created: use_cases()[created.bucket](created))
+def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
+    """Record what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
+    if "Records" in event:
+        return process_records(event, context, lambda created: use_cases().created[created.bucket](created))
+    return use_cases().scheduled[ScheduledRequest.model_validate(event).action]()

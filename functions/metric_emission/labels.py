@@ -160,7 +160,11 @@ def _one_label_a_row(spec: ModelSpec, tables: Sequence[pa.Table], *, newest: boo
     with duckdb.connect() as query:
         query.register("labelled", rows)
         return query.sql(
-            f"SELECT * FROM labelled QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1 ORDER BY {identity}"
+            f"""
+            SELECT * FROM labelled
+            QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1
+            ORDER BY {identity}
+            """  # noqa: S608 - column names come from the model's spec, quoted
         ).to_arrow_table()
 
 

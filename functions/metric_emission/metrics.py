@@ -1,7 +1,7 @@
-"""The catalogue of metrics, and how they are printed for CloudWatch (EMF): one record per set of dimensions."""
+"""The catalogue of metrics, and what batches, drift and event days measure of it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from functions.shared.domain.drift import DriftReport
@@ -28,7 +28,13 @@ BATCH_SECONDS = Metric("BatchSeconds", "Seconds", ("model",), "time a batch took
 DRIFT = Metric("Drift", "None", ("model", "column"), "PSI of a drifting column over the pooled last batches")
 DRIFTED_COLUMNS = Metric("DriftedColumns", "Count", ("model",), "columns that drifted over the pooled last batches")
 LABEL_COVERAGE = Metric("LabelCoverage", "None", ("model",), "share of an event day's rows that have a label, 0 to 1")
+LABELS = Metric("Labels", "Count", ("model",), "labels in a file")
+LABELS_UNMATCHED = Metric("LabelsUnmatched", "Count", ("model",), "labels of a file that no scored row waited for")
 PERFORMANCE = Metric("Performance", "None", ("model", "role", "metric"), "a metric of a restated event day")
+MODELS = Metric("Models", "Count", (), "models that serve; also the heartbeat of metric_emission")
+HOURS_SINCE_LAST_BATCH = Metric("HoursSinceLastBatch", "None", ("model",), "hours since a model's last batch was committed")
+CHAMPION_AGE_DAYS = Metric("ChampionAgeDays", "None", ("model",), "days since the champion's training was decided on")
+UNSCORED_FILES = Metric("UnscoredFiles", "Count", (), "uploads of the last two days that have no manifest after an hour")
 
 CATALOGUE = (
     ROWS_IN,
@@ -40,7 +46,13 @@ CATALOGUE = (
     DRIFT,
     DRIFTED_COLUMNS,
     LABEL_COVERAGE,
+    LABELS,
+    LABELS_UNMATCHED,
     PERFORMANCE,
+    MODELS,
+    HOURS_SINCE_LAST_BATCH,
+    CHAMPION_AGE_DAYS,
+    UNSCORED_FILES,
 )
 
 
@@ -61,6 +73,9 @@ class Measurement:
         if not math.isfinite(self.value) or tuple(self.dimensions) != self.metric.dimensions:
             message = f"{self.metric.name}: {self.value} with {dict(self.dimensions)} is no measurement"
             raise ValueError(message)
+
+
+type Emit = Callable[[Iterable[Measurement]], None]
 
 
 def batch_measurements(manifest: Manifest) -> list[Measurement]:
@@ -99,12 +114,7 @@ def performance_measurements(day: DayPerformance) -> list[Measurement]:
     ]
 
 
-def print_measurements(measurements: Iterable[Measurement]) -> None:
-    """Print each as an EMF line. Powertools books several values of one dimension set under the last: one record each."""
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric
-
-    for measurement in measurements:
-        metric = measurement.metric
-        unit, dimensions = MetricUnit(metric.unit), dict(measurement.dimensions)
-        with single_metric(name=metric.name, unit=unit, value=measurement.value, default_dimensions=dimensions):
-            pass
+def label_measurements(model: str, labels: int, matched: int) -> list[Measurement]:
+    """How many labels a file held, and how many of them belong to no scored row."""
+    named = {"model": model}
+    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, max(0, labels - matched), named)]

@@ -1,27 +1,28 @@
 """What a manifest or a file of labels means for what is known of a model: metrics, performance, alerts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import islice
 
 import pyarrow as pa
 
+from functions.metric_emission.alerts import batch_alerts, decay_alert, raise_once, told_lately
 from functions.metric_emission.labels import Labels, day_performance, join_labels, labelled_key, write_labelled
 from functions.metric_emission.metrics import (
-    Measurement,
+    Emit,
     batch_measurements,
     drift_measurements,
+    label_measurements,
     performance_measurements,
 )
 from functions.shared.domain import layout
-from functions.shared.domain.alert import Alert, AlertKind
-from functions.shared.domain.decay import Decay, detect_decay
+from functions.shared.domain.decay import detect_decay
 from functions.shared.domain.document import Document
 from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.labels import canonical_labels, numeric_targets
-from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profiling import merge_profiles
@@ -38,9 +39,6 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 _RESTATEMENTS = 5
-
-type Emit = Callable[[Iterable[Measurement]], None]
-
 
 class EmittedBatch(Document):
     """The claim on a batch's metrics, with the drift of the batches pooled up to it."""
@@ -70,9 +68,8 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
     emit(batch_measurements(manifest))
     if drift is not None:
         emit(drift_measurements(manifest.model, drift))
-    told = _drifted(_drift_before(manifest, store))
-    for alert in _batch_alerts(manifest, drift, told, policy, now()):
-        _raise_once(alert, store)
+    for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
+        raise_once(alert, store)
 
 
 def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> DriftReport | None:
@@ -101,45 +98,6 @@ def _drift_before(manifest: Manifest, store: ObjectStore) -> DriftReport | None:
     return None
 
 
-def _drifted(drift: DriftReport | None) -> set[str]:
-    return {column.feature for column in drift.columns if column.drifted} if drift else set()
-
-
-def _batch_alerts(manifest: Manifest, drift: DriftReport | None, told: set[str], policy: Policy, now: datetime) -> list[Alert]:
-    """What a person should know of a batch. Drift that the batch before showed already is not news."""
-    alerts = []
-    if manifest.status is Status.FAILED and manifest.error:
-        evidence: dict[str, float | str] = {"code": manifest.error.code, "key": manifest.source.key}
-        alerts.append(_alert(manifest, AlertKind.FAILED, manifest.error.message, evidence, now))
-    if manifest.status is Status.SUSPECT:
-        share = manifest.rows_quarantined / manifest.rows_in
-        message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
-        evidence = {"share": share, "budget": policy.row_contract.error_budget}
-        alerts.append(_alert(manifest, AlertKind.QUARANTINE, message, evidence, now))
-    if drift is not None and drift.alert and _drifted(drift) - told:
-        columns = [column for column in drift.columns if column.drifted]
-        message = "drift in " + ", ".join(f"{column.feature} (PSI {column.value:.2f})" for column in columns)
-        alerts.append(_alert(manifest, AlertKind.DRIFT, message, {column.feature: column.value for column in columns}, now))
-    return alerts
-
-
-def _alert(manifest: Manifest, kind: AlertKind, message: str, evidence: dict[str, float | str], now: datetime) -> Alert:
-    last = max(manifest.event_days, default=manifest.source.last_modified.date())
-    return Alert(
-        model=manifest.model,
-        kind=kind,
-        window=f"{last.isoformat()}-{manifest.batch_id[:8]}",
-        message=message,
-        evidence=evidence,
-        runbook=f"docs/runbook.md#{kind.value}",
-        raised_at=now,
-    )
-
-
-def _raise_once(alert: Alert, store: ObjectStore) -> None:
-    store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
-
-
 def record_labels(
     created: StoredObject, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]
 ) -> None:
@@ -164,9 +122,12 @@ def record_labels(
     predicted = Counter[date]()
     for manifest in manifests:
         predicted.update(manifest.event_days)
+    matched = 0
     for day, rows in join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat()):
         write_labelled(store, labelled_key(model, day, file), rows)
         emit(performance_measurements(_restate(model, day, spec, store, predicted[day])))
+        matched += rows.num_rows
+    emit(label_measurements(model, labels.table.num_rows, matched))
     _alert_on_decay(model, release, policy, store, bundles, now())
 
 
@@ -211,20 +172,8 @@ def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predict
 def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
     days = list(read_documents(store, DayPerformance, f"performance/{model}/"))
     decay = detect_decay(days, bundles.load(release.champion).baseline, policy.performance)
-    if decay.alert:
-        _raise_once(_decay_alert(model, release.champion.version, days, decay, now), store)
-
-
-def _decay_alert(model: str, version: str, days: list[DayPerformance], decay: Decay, now: datetime) -> Alert:
-    figures = {
-        name: getattr(decay, name) for name in ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
-    }
-    return Alert(
-        model=model,
-        kind=AlertKind.PERFORMANCE,
-        window=f"{max(day.day for day in days).isoformat()}-v{version}",
-        message=f"version {version} loses {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training",
-        evidence={name: value for name, value in figures.items() if value is not None},
-        runbook="docs/runbook.md#performance",
-        raised_at=now,
-    )
+    if not decay.alert:
+        return
+    alert = decay_alert(model, release.champion.version, max(day.day for day in days), decay, now)
+    if not told_lately(alert, store, days=policy.performance.look_back_days):
+        raise_once(alert, store)

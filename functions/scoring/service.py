@@ -13,7 +13,7 @@ from functions.scoring.panel import Answers, Panel, answer_columns, assemble_pan
 from functions.shared.domain import layout
 from functions.shared.domain.agreement import compare_scores, merge_agreements
 from functions.shared.domain.calendar import count_days
-from functions.shared.domain.errors import BatchRejectedError, ConservationError, InputError
+from functions.shared.domain.errors import BatchRejectedError, ConservationError
 from functions.shared.domain.manifest import (
     BatchError,
     Manifest,
@@ -33,11 +33,8 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks
 from functions.shared.repositories.bundles import Bundles
-from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
-
-UNNAMED_MODEL = "_unnamed"
-"""Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
 
 
 def score_batch(
@@ -59,8 +56,8 @@ def score_batch(
         ConservationError: if rows were lost or made up; nothing is committed.
     """
     manifests = Manifests(store)
-    source = _source(inbox, created)
-    model = _model_or_unnamed(created.key)
+    source = source_of(inbox.bucket, inbox.info(created.key, created.version_id))
+    model = layout.model_or_unnamed(created.key)
     batch = layout.batch_id(source.bucket, source.key, source.version_id)
     if standing := manifests.find(model, batch, source):
         return standing
@@ -74,25 +71,6 @@ def score_batch(
     standing = manifests.commit(draft.model_copy(update={"created_at": now()}))
     _clear_lost_attempts(store, standing, attempt)
     return standing
-
-
-def _source(inbox: ObjectStore, created: StoredObject) -> Source:
-    info = inbox.info(created.key, created.version_id)
-    return Source(
-        bucket=inbox.bucket,
-        key=created.key,
-        version_id=created.version_id,
-        etag=info.etag,
-        bytes=info.bytes,
-        last_modified=info.last_modified,
-    )
-
-
-def _model_or_unnamed(key: str) -> str:
-    try:
-        return layout.model_of(key)
-    except InputError:
-        return UNNAMED_MODEL
 
 
 def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
@@ -126,7 +104,7 @@ def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles:
 
 
 def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
-    if draft.model == UNNAMED_MODEL:
+    if draft.model == layout.UNNAMED_MODEL:
         layout_error = f"the key {draft.source.key!r} names no model"
         raise BatchRejectedError("no_model", layout_error, "upload to batches/<model>/<file>")
     release = Releases(store).current(draft.model)

@@ -11,9 +11,9 @@ from botocore.config import Config
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain.errors import EverscoreError, InputError
-from functions.shared.domain.manifest import Manifest, Source
+from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectInfo
-from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.manifests import Manifests, source_of
 from infra.local.stacks import Stack, running_stack
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ class Operator:
         answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            message = str(payload.get("errorMessage", payload))
-            kind = InputError if payload.get("errorType") in _REFUSALS or message.startswith(_REFUSALS) else FunctionFailedError
-            raise kind(message)
+            kind = InputError if payload.get("errorType") in _refusals() else FunctionFailedError
+            raise kind(str(payload.get("errorMessage", payload)))
         return payload
 
     def upload(self, key: str, body: bytes) -> ObjectInfo:
@@ -71,21 +70,16 @@ class Operator:
         """The manifest of an uploaded batch, once it stands."""
         from functions.shared.domain import layout
 
-        source = Source(
-            bucket=self.inbox.bucket,
-            key=uploaded.key,
-            version_id=uploaded.version_id,
-            etag=uploaded.etag,
-            bytes=uploaded.bytes,
-            last_modified=uploaded.last_modified,
-        )
+        source = source_of(self.inbox.bucket, uploaded)
         batch = layout.batch_id(source.bucket, source.key, source.version_id)
         return wait_for(
             lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}"
         )
 
 
-_REFUSALS = ("InputError", "TrainingError", "BatchRejectedError", "ReleaseRefusedError", "InvalidNameError")
+def _refusals() -> set[str]:
+    """Names of the errors by which a function says that what was asked cannot be done."""
+    return {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
 
 
 def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:

@@ -1,7 +1,8 @@
-"""ministack's application with two of its differences from S3 mended, so that functions need no code for them.
+"""ministack's application with three of its differences from AWS mended, so that functions and the command need no code for them.
 
 - A ranged GET that names a version is answered with the whole object: it gets the range, which is how batches are read.
 - Events of versioned buckets name no version: they get the version-id, by which everything is read.
+- A function's error is answered without its type: it gets the class's name, by which callers know a refusal from a failure.
 
 This module is imported by ministack's interpreter and may use nothing but the standard library and ministack, whose
 internals are what they are because its version is locked.
@@ -21,6 +22,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
+_RAISED = re.compile(r"(?:\w+\.)*(\w+): (.*)")
 _WHOLE_OBJECT = (b"content-length", b"content-range", b"x-amz-checksum-")
 
 
@@ -108,8 +110,36 @@ def name_versions_in_events() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fire_with_version, dispatch_with_version
 
 
+def error_type(trace: str, message: str) -> str | None:
+    r"""The name of the class that a traceback ends with, if its last error is the one with this message.
+
+    >>> error_type("Traceback …\nfunctions.shared.domain.errors.TrainingError: one class only\n", "one class only")
+    'TrainingError'
+    """
+    first = message.split("\n", 1)[0]
+    raised = [found for line in trace.splitlines() if (found := _RAISED.fullmatch(line)) and found[2] == first]
+    return raised[-1][1] if raised else None
+
+
+def name_error_types() -> None:
+    """Make ministack's Lambda answer a raised error with its type, as the Python runtime does."""
+    functions: Any = import_module("ministack.services.lambda_svc")
+    execute = functions._execute_function_warm
+
+    def execute_with_type(*arguments: Any) -> dict[str, Any]:
+        result: dict[str, Any] = execute(*arguments)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict):
+            name = error_type(result.get("log", ""), body["errorMessage"])
+            return {**result, "body": {**body, "errorType": name or body["errorType"]}}
+        return result
+
+    functions._execute_function_warm = execute_with_type
+
+
 def ministack_application() -> Application:
     """What hypercorn serves."""
     name_versions_in_events()
+    name_error_types()
     application: Application = import_module("ministack.app").app
     return with_ranged_versions(application)

@@ -90,8 +90,8 @@ class S3ObjectStore:
 
     def write(self, key: str, body: bytes) -> ObjectInfo:
         """Write, whatever stands there."""
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
-        return self.info(key)
+        answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+        return self.info(key, answer.get("VersionId"))
 
     def create(self, key: str, body: bytes) -> bool:
         """Write if nothing stands there; False if something does (which may be our own, after a retried request).

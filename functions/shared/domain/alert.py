@@ -8,12 +8,15 @@ from functions.shared.domain.document import Document
 
 
 class AlertKind(StrEnum):
-    """What an alert is about; each kind has a runbook entry in docs/monitoring.md."""
+    """What an alert is about; each kind has an entry in docs/runbook.md."""
 
     DRIFT = "drift"
     PERFORMANCE = "performance"
     QUARANTINE = "quarantine"
     FAILED = "failed"
+    SILENT = "silent"
+    STALE = "stale"
+    UNSCORED = "unscored"
 
 
 class Alert(Document):

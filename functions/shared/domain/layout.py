@@ -7,6 +7,8 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import checked_model_name
 
 BATCHES, TRAINING, LABELS = "batches", "training", "labels"
+UNNAMED_MODEL = "_unnamed"
+"""Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
 
 
 def model_of(key: str) -> str:
@@ -26,9 +28,21 @@ def model_of(key: str) -> str:
     return checked_model_name(parts[1])
 
 
+def model_or_unnamed(key: str) -> str:
+    """The model an inbox key belongs to, or `UNNAMED_MODEL`.
+
+    >>> model_or_unnamed("batches/april.csv")
+    '_unnamed'
+    """
+    try:
+        return model_of(key)
+    except InputError:
+        return UNNAMED_MODEL
+
+
 def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> str:
     """Name of a batch: 32 hex digits, the same for every delivery of one version of one object for one purpose."""
-    text = "\0".join((bucket, key, version_id, purpose))
+    text = f"{bucket}\0{key}\0{version_id}\0{purpose}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -80,6 +94,11 @@ def release_history_key(model: str, seq: int) -> str:
 def version_prefix(model: str, version: str) -> str:
     """A version's bundle."""
     return f"releases/{model}/versions/{version}/"
+
+
+def lease_key(model: str) -> str:
+    """Held by the one retraining of a model that runs."""
+    return f"leases/{model}.json"
 
 
 def emitted_key(model: str, batch: str) -> str:

@@ -65,6 +65,13 @@ class PerformancePolicy(Written):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
 
 
+class WatchPolicy(Written):
+    """A model's rhythm, for those that have one: wall-clock time after which a missing batch or an old champion is told."""
+
+    max_hours_between_batches: float | None = Field(default=None, gt=0)
+    max_champion_age_days: float | None = Field(default=None, gt=0)
+
+
 class EstimatePolicy(Written):
     """When performance is estimated before labels; short of any of these the estimate refuses.
 
@@ -175,6 +182,7 @@ class Policy(Document):
     labels: LabelPolicy = LabelPolicy()
     drift: DriftPolicy = DriftPolicy()
     performance: PerformancePolicy = PerformancePolicy()
+    watch: WatchPolicy = WatchPolicy()
     estimate: EstimatePolicy = EstimatePolicy()
     retraining: RetrainingPolicy = RetrainingPolicy()
     gate: GatePolicy = GatePolicy()

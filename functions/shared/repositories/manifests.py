@@ -6,7 +6,19 @@ from datetime import UTC, date
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Source
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import ObjectInfo, ObjectStore
+
+
+def source_of(bucket: str, upload: ObjectInfo) -> Source:
+    """One version of an uploaded object as manifests name it."""
+    return Source(
+        bucket=bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        etag=upload.etag,
+        bytes=upload.bytes,
+        last_modified=upload.last_modified,
+    )
 
 
 class Manifests:
@@ -25,6 +37,11 @@ class Manifests:
             return self.read(_key(model, batch, source))
         except NotFoundError:
             return None
+
+    def keys(self, model: str) -> dict[str, str]:
+        """Key of each manifest of a model, by batch."""
+        found = (info.key for info in self._store.list(layout.manifest_prefix(model)))
+        return {key.rsplit("/", 1)[-1].removesuffix(".json"): key for key in found}
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Write a manifest if its batch has none yet.

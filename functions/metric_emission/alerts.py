@@ -1,0 +1,86 @@
+"""Which alerts follow from what was seen of a model. Each is written once; its key says what it is about."""
+
+from datetime import date, datetime, timedelta
+
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.decay import Decay
+from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.policy import Policy, WatchPolicy
+from functions.shared.ports import ObjectStore
+
+type Evidence = dict[str, float | str]
+
+
+def raise_once(alert: Alert, store: ObjectStore) -> None:
+    """Write an alert unless it stands already."""
+    store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
+
+
+def batch_alerts(manifest: Manifest, drift: DriftReport | None, before: DriftReport | None, policy: Policy, now: datetime) -> list[Alert]:
+    """What a person should know of a batch. Drift that was seen with the batch `before` already is not news."""
+    alerts = []
+    if manifest.status is Status.FAILED and manifest.error:
+        evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
+        alerts.append(_about(manifest, AlertKind.FAILED, manifest.error.message, evidence, now))
+    if manifest.status is Status.SUSPECT:
+        share = manifest.rows_quarantined / manifest.rows_in
+        message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
+        evidence = {"share": share, "budget": policy.row_contract.error_budget}
+        alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
+    if drift is not None and drift.alert and drifted(drift).keys() - drifted(before).keys():
+        found = drifted(drift)
+        message = "drift in " + ", ".join(f"{column} (PSI {value:.2f})" for column, value in found.items())
+        alerts.append(_about(manifest, AlertKind.DRIFT, message, {**found}, now))
+    return alerts
+
+
+def drifted(drift: DriftReport | None) -> dict[str, float]:
+    """PSI of each column that drifted."""
+    return {column.feature: column.value for column in drift.columns if column.drifted} if drift else {}
+
+
+def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence, now: datetime) -> Alert:
+    last = max(manifest.event_days, default=manifest.source.last_modified.date())
+    return _alert(manifest.model, kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
+
+
+def _alert(model: str, kind: AlertKind, window: str, message: str, evidence: Evidence, now: datetime) -> Alert:
+    runbook = f"docs/runbook.md#{kind.value}"
+    return Alert(model=model, kind=kind, window=window, message=message, evidence=evidence, runbook=runbook, raised_at=now)
+
+
+def decay_alert(model: str, version: str, last_day: date, decay: Decay, now: datetime) -> Alert:
+    """The champion loses more than at its training; `last_day` is the newest labelled one."""
+    figures = ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
+    evidence: Evidence = {name: value for name in figures if (value := getattr(decay, name)) is not None}
+    message = f"version {version} loses {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training"
+    return _alert(model, AlertKind.PERFORMANCE, f"{last_day.isoformat()}-v{version}", message, evidence, now)
+
+
+def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
+    """Whether the same was told of the same version within so many event days before."""
+    day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
+    prefix, ending = f"alerts/{alert.model}/", f"{version}-{alert.kind.value}.json"
+    earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
+    return any(day - timedelta(days=days) < date.fromisoformat(known) <= day for known in earlier)
+
+
+def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, policy: WatchPolicy, now: datetime) -> list[Alert]:
+    """A batch is missing, or the champion has grown old, by the model's own rhythm; told once a day."""
+    alerts, window = [], now.date().isoformat()
+    longest, oldest = policy.max_hours_between_batches, policy.max_champion_age_days
+    if longest is not None and silent_hours is not None and silent_hours > longest:
+        message = f"no batch for {silent_hours:.0f} hours, one is due every {longest:g}"
+        alerts.append(_alert(model, AlertKind.SILENT, window, message, {"hours": silent_hours, "longest": longest}, now))
+    if oldest is not None and age_days > oldest:
+        message = f"the champion is {age_days:.0f} days old, {oldest:g} are allowed"
+        alerts.append(_alert(model, AlertKind.STALE, window, message, {"days": age_days, "oldest": oldest}, now))
+    return alerts
+
+
+def unscored_alert(model: str, keys: list[str], now: datetime) -> Alert:
+    """Uploads of a model that nothing came of."""
+    message = f"{len(keys)} uploads have no manifest, the first is {keys[0]}"
+    return _alert(model, AlertKind.UNSCORED, now.date().isoformat(), message, {"files": len(keys), "first": keys[0]}, now)

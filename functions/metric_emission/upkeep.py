@@ -1,0 +1,99 @@
+"""What the clock asks for: the hourly state of every model, and the daily sweep."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from functions.metric_emission.alerts import raise_once, rhythm_alerts, unscored_alert
+from functions.metric_emission.metrics import (
+    CHAMPION_AGE_DAYS,
+    HOURS_SINCE_LAST_BATCH,
+    MODELS,
+    UNSCORED_FILES,
+    Emit,
+    Measurement,
+)
+from functions.shared.domain import layout
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests, source_of
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
+"""Files of an attempt younger than the first may still be written; those older than the second were swept before."""
+_SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
+"""An upload should have its manifest after the first; the second is how far a daily sweep looks back."""
+
+
+def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
+    """Emit how long ago each model was last used and trained, and alert where its policy expects more.
+
+    Returns:
+        How many models were looked at.
+    """
+    models = list(Releases(store).models())
+    for model in models:
+        _look_at(model, store, emit, now())
+    emit([Measurement(MODELS, len(models), {})])
+    return {"models": len(models)}
+
+
+def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> None:
+    release = Releases(store).current(model)
+    decision = Decisions(store).of(model, release.champion.version) if release else None
+    if release is None or decision is None:
+        return
+    last = next(Manifests(store).newest(model), None)
+    silent_hours = (now - last.created_at) / _HOUR if last else None
+    age_days = (now - decision.decided_at) / _DAY
+    named = {"model": model}
+    emit([Measurement(CHAMPION_AGE_DAYS, age_days, named)])
+    if silent_hours is not None:
+        emit([Measurement(HOURS_SINCE_LAST_BATCH, silent_hours, named)])
+    for alert in rhythm_alerts(model, silent_hours, age_days, Policies(store).current(model).watch, now):
+        raise_once(alert, store)
+
+
+def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
+    """Delete files that no manifest names, and tell of uploads that nothing came of.
+
+    Returns:
+        How many files were deleted and how many uploads are unscored.
+    """
+    abandoned = list(_abandoned_files(store, now()))
+    store.delete(abandoned)
+    unscored = _unscored_uploads(inbox, store, now())
+    for model, keys in unscored.items():
+        raise_once(unscored_alert(model, keys, now()), store)
+    uploads = sum(len(keys) for keys in unscored.values())
+    emit([Measurement(UNSCORED_FILES, uploads, {})])
+    return {"deleted": len(abandoned), "unscored": uploads}
+
+
+def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
+    """Scored and quarantined files of attempts that neither committed nor can still be at work."""
+    for kind in ("scored/", "quarantine/"):
+        for model in store.folders(kind):
+            manifests = Manifests(store)
+            committed = manifests.keys(model)
+            old = (found.key for found in store.list(f"{kind}{model}/") if _IN_WORK < now - found.last_modified < _SWEPT)
+            for batch, keys in groupby(old, key=lambda key: key.split("/")[2]):
+                manifest = manifests.read(committed[batch]) if batch in committed else None
+                named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
+                yield from (key for key in keys if key not in named)
+
+
+def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> dict[str, list[str]]:
+    """Keys of recent batches without a manifest, by model."""
+    manifests, unscored = Manifests(store), defaultdict(list)
+    for found in inbox.list(f"{layout.BATCHES}/"):
+        if found.key.endswith("/") or not _SCORED_BY < now - found.last_modified < _LOOKED_FOR:
+            continue
+        source = source_of(inbox.bucket, inbox.info(found.key))
+        model = layout.model_or_unnamed(found.key)
+        if manifests.find(model, layout.batch_id(source.bucket, source.key, source.version_id), source) is None:
+            unscored[model].append(found.key)
+    return dict(unscored)
