@@ -29,11 +29,12 @@ install: .venv/installed .ministack/installed ## the locked environments: ours, 
 demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
-test: install ## everything that proves this works
+test: check ## everything that proves this works
 	$(PYTHON) -m pytest
 
 check: install ## style, types, arrows between packages
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 

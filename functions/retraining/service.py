@@ -185,9 +185,8 @@ def _slices(rows: TrainingSet) -> dict[str, np.ndarray[tuple[int], np.dtype[np.b
             values = rows.table[feature.name]
             common = sorted(pc.value_counts(values.drop_null()).to_pylist(), key=lambda item: -item["counts"])[:3]
             for item in common:
-                slices[f"{feature.name}={item['values']}"] = np.asarray(
-                    pc.equal(values, item["values"]).fill_null(False).to_numpy(), dtype=bool
-                )  # noqa: FBT003
+                same = pc.equal(values, item["values"]).fill_null(fill_value=False)
+                slices[f"{feature.name}={item['values']}"] = np.asarray(same.to_numpy(), dtype=bool)
     return slices
 
 

@@ -120,7 +120,7 @@ def _start(
 def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> IO[bytes]:
     (folder / "servers.json").write_bytes(Servers(servers=tuple(servers)).to_json())
     end, tie = os.pipe()
-    with open(end) as standard_input, (folder / "keeper.log").open("wb") as log:
+    with os.fdopen(end) as standard_input, (folder / "keeper.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.local.keeper", str(folder)],
             cwd=ROOT,

@@ -19,7 +19,7 @@ from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NoStackError
 from infra.local.servers import ACCOUNT, REGION
 
-SECRET = "embedded"
+SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 KEEPER, STACK = "keeper.json", "stack.json"
 CLOCK_STEP_S = 60.0
 """By how much the machine's clock may be set while a stack runs; start times of processes move along."""

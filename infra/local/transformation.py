@@ -42,7 +42,7 @@ def read_template(text: str) -> Template:
     >>> read_template("A: !GetAtt B.Arn")
     {'A': {'Fn::GetAtt': ['B', 'Arn']}}
     """
-    template: Template = yaml.load(text, Loader=_Loader)
+    template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     return template
 
 

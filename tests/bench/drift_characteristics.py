@@ -273,7 +273,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     weeks, runs = (3, 3) if options.quick else (options.weeks, options.runs)
     drift, decay = drift_table(weeks, options.seed), decay_table(runs, options.seed)
-    print(drift, decay, sep="\n\n")  # noqa: T201 - what the command is for
+    print(drift, decay, sep="\n\n")
     if not options.quick:
         replace_measured(DOCUMENT, "drift", f"{weeks:,} weeks, seed {options.seed}.\n\n{drift}")
         replace_measured(DOCUMENT, "decay", f"{runs:,} runs, seed {options.seed}.\n\n{decay}")

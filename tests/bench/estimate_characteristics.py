@@ -120,7 +120,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     runs = 3 if options.quick else options.runs
     table = estimate_table(runs, options.seed)
-    print(table)  # noqa: T201 - what the command is for
+    print(table)
     if not options.quick:
         replace_measured(DOCUMENT, "estimate", f"{runs:,} runs, seed {options.seed}.\n\n{table}")
 
