@@ -1,0 +1,158 @@
+"""Each sample event, read as its function reads it, says what its name says."""
+
+import json
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import functions.metric_emission.handler as metric_emission
+import functions.release.event as release
+import functions.retraining.event as retraining
+import functions.scoring.handler as scoring
+from functions.release.event import ReleaseRequest
+from functions.retraining.event import RetrainRequest, TrainRequest
+from functions.shared.domain.policy import Window
+from functions.shared.envelopes import StoredObject
+
+FOLDER = Path(__file__).parents[2] / "events"
+INBOX, STORE = "everscore-inbox-1a2b3c4d5e6f", "everscore-store-6f5e4d3c2b1a"
+EVENTS: dict[str, dict[str, Any]] = {
+    path.relative_to(FOLDER).with_suffix("").as_posix(): json.loads(path.read_text()) for path in FOLDER.rglob("*.json")
+}
+CONTEXT: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+
+ARRIVALS = {
+    "scoring/s3-upload": [
+        StoredObject(
+            bucket=INBOX,
+            key="batches/flights/2013/week 14.csv",
+            version_id="3HL4kqtJvjVBH40Nrjfkd2KxW1oZpQyN",
+            etag="9e107d9d372bb6826bd81d3542a419d6",
+            size_bytes=1_048_576,
+        )
+    ],
+    "scoring/several-uploads": [
+        StoredObject(
+            bucket=INBOX,
+            key="batches/flights/2013/week 17.csv.gz",
+            version_id="Hn5WbK8rM1xTq3LvJ7cYz0PsDgF2aUeR",
+            etag="c81e728d9d4c2f636f067f89cc14862c",
+            size_bytes=2048,
+        ),
+        StoredObject(
+            bucket=INBOX,
+            key="batches/churn/june.parquet",
+            version_id="Tz4LkP9vB1nXq6RwJ8cYm0HsDgF3aUeW",
+            etag="eccbc87e4b5ce2fe28308fd9f2a7baf3",
+            size_bytes=1_048_576,
+        ),
+        StoredObject(
+            bucket=INBOX,
+            key="batches/flights/2013/week 16.csv",
+            version_id="Qy7mTn2VxW9bLk4RcPs0ZfJh3EaUgD6o",
+            etag="c4ca4238a0b923820dcc509a6f75849b",
+            size_bytes=104_857_600,
+        ),
+    ],
+    "scoring/odd-key": [
+        StoredObject(
+            bucket=INBOX,
+            key="batches/flights/2013/wk +14 100%25 café 札幌=a&b's (1).csv",
+            version_id="Wc3UyM8rKx0d1NsVfIt6ZlK4bEhQ7AjL",
+            etag="1679091c5a880faf6fb5e6087eb1b2dc",
+            size_bytes=4096,
+        )
+    ],
+    "scoring/s3-test-event": [],
+    "scoring/folder-marker": [],
+    "metric_emission/labels-upload": [
+        StoredObject(
+            bucket=INBOX,
+            key="labels/flights/2013/week 14.csv",
+            version_id="Xf2bN9rTqLw0c7MvUeHs5YkJ3aDgP6Zi",
+            etag="e4d909c290d0fb1ca068ffaddf22cbd0",
+            size_bytes=204_800,
+        )
+    ],
+    "metric_emission/manifest-created": [
+        StoredObject(
+            bucket=STORE,
+            key="manifests/flights/dt=2013-04-04/5d41402abc4b2a76b9719d911017c592.json",
+            version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
+            etag="0cc175b9c0f1b6a831c399e269772661",
+            size_bytes=5120,
+        )
+    ],
+}
+
+SCHEDULED = {"metric_emission/tick": "tick", "metric_emission/sweep": "sweep"}
+
+REQUESTS = {
+    "retraining/schedule": RetrainRequest(model=None, trigger="schedule"),
+    "retraining/requested": RetrainRequest(model="flights", trigger="schedule"),
+    "retraining/alert": RetrainRequest(model="flights", trigger="alert:performance"),
+    "retraining/retrain-by-hand": RetrainRequest(
+        model="flights", trigger="person", window=Window(start=date(2013, 3, 1), end=date(2013, 3, 10))
+    ),
+    "retraining/train-by-hand": TrainRequest(
+        model="flights",
+        key="training/flights/spring.parquet",
+        version_id="Rk6XdQ3wLt9c8NvUeHs5YzJ2aDgP7ZiM",
+        target="late",
+        id_column="flight_id",
+        time_column="scheduled_departure",
+        timezone="America/New_York",
+    ),
+    "release/decision-created": ReleaseRequest(action="tick", model="flights", who="decision"),
+    "release/tick": ReleaseRequest(action="tick", model=None, who="schedule"),
+    "release/tick-by-hand": ReleaseRequest(action="tick", model="flights", who="ada"),
+    "release/promote-by-hand": ReleaseRequest(action="promote", model="flights", version="2", reason="the winter season begins", who="ada"),
+    "release/rollback-by-hand": ReleaseRequest(
+        action="rollback", model="flights", reason="complaints about Monday's predictions", who="ada"
+    ),
+}
+
+
+def test_each_sample_event_is_told_apart_here() -> None:
+    assert set(EVENTS) == {*ARRIVALS, *SCHEDULED, *REQUESTS}
+
+
+@pytest.fixture
+def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
+    """What the handlers of both queues hand on."""
+    arrived: list[StoredObject] = []
+    monkeypatch.setattr(scoring, "score_upload", arrived.append)
+    use_cases = metric_emission.UseCases(created={INBOX: arrived.append, STORE: arrived.append}, scheduled={})
+    monkeypatch.setattr(metric_emission, "use_cases", lambda: use_cases)
+    return arrived
+
+
+@pytest.mark.parametrize("name", ARRIVALS)
+def test_a_delivery_hands_on_each_file_the_smallest_first_and_nothing_that_is_no_file(name: str, arrived: list[StoredObject]) -> None:
+    handlers = {"scoring": scoring.handler, "metric_emission": metric_emission.handler}
+    answer = handlers[name.split("/", maxsplit=1)[0]](EVENTS[name], CONTEXT)
+    assert arrived == ARRIVALS[name]
+    assert answer == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_does_what_its_action_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduled = {action: lambda action=action: {action: 1} for action in ("tick", "sweep")}
+    monkeypatch.setattr(metric_emission, "use_cases", lambda: metric_emission.UseCases(created={}, scheduled=scheduled))
+    assert metric_emission.handler(EVENTS[name], CONTEXT) == {SCHEDULED[name]: 1}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_asks_for_what_its_name_says(name: str) -> None:
+    parse = {"retraining": retraining.parse_request, "release": release.parse_request}
+    assert parse[name.split("/", maxsplit=1)[0]](EVENTS[name]) == REQUESTS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in REQUESTS if name.endswith("-by-hand")])
+def test_a_misspelt_field_of_a_request_by_hand_is_refused(name: str) -> None:
+    parse = {"retraining": retraining.parse_request, "release": release.parse_request}
+    with pytest.raises(ValueError, match="resaon"):
+        parse[name.split("/", maxsplit=1)[0]]({**EVENTS[name], "resaon": "…"})
