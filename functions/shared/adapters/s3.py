@@ -85,8 +85,9 @@ class S3ObjectStore:
         return answer["Body"].read(), answer["ETag"].strip('"')
 
     def open(self, key: str, version_id: str | None = None) -> "S3Source":
-        """Random access to an object, or raise NotFoundError."""
-        return S3Source(self._client, self._named(key, version_id), self.info(key, version_id).bytes)
+        """Random access to an object, or raise NotFoundError. It stays the version it was when it was opened."""
+        info = self.info(key, version_id)
+        return S3Source(self._client, self._named(key, info.version_id), info.bytes)
 
     def write(self, key: str, body: bytes) -> ObjectInfo:
         """Write, whatever stands there."""
