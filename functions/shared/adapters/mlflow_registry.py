@@ -80,11 +80,11 @@ class MlflowRegistry:
         self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
 
     def _find(self, model: str) -> Any:
-        from mlflow.exceptions import RestException
+        from mlflow.exceptions import MlflowException
 
         try:
             return self._client.get_registered_model(self._name(model))
-        except RestException as error:
+        except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise

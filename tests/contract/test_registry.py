@@ -1,0 +1,127 @@
+"""What every model registry keeps to: the fake that unit tests trust, and MLflow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from functions.shared.adapters.mlflow_registry import MlflowRegistry
+from functions.shared.ports import Registry, TrainingRun
+from tests.fakes.memory_registry import MemoryRegistry
+
+# MLflow warns of its own type hints and of its libraries.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+FITTED = LogisticRegression().fit(np.array([[0.0], [1.0]]), [0, 1])
+RUN = TrainingRun(
+    model=FITTED,
+    parameters={"estimator": "sklearn.linear_model.LogisticRegression", "rows": "2"},
+    metrics={"auc": 0.75},
+    tags={"everscore.trigger": "person"},
+    libraries={"scikit-learn": "1.9.1"},
+)
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow database, with artifacts beside it: `mlruns` goes to the working folder."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        yield f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture(params=["memory", "mlflow"])
+def registry(request: pytest.FixtureRequest) -> Registry:
+    if request.param == "memory":
+        return MemoryRegistry()
+    return MlflowRegistry(request.getfixturevalue("tracking_uri"), request.node.name.translate({ord("["): "-", ord("]"): None}))
+
+
+def test_versions_of_a_model_count_from_one_each_with_its_own_run(registry: Registry) -> None:
+    first, second, other = registry.register("sales", RUN), registry.register("sales", RUN), registry.register("stock", RUN)
+    assert [first.version, second.version, other.version] == ["1", "2", "1"]
+    assert len({first.run_id, second.run_id, other.run_id}) == 3
+
+
+def test_an_unknown_model_has_no_aliases_and_no_sequence(registry: Registry) -> None:
+    assert registry.aliases("nobody") == {}
+    assert registry.sequence("nobody") == 0
+
+
+def test_a_registered_model_has_no_aliases_until_they_are_set(registry: Registry) -> None:
+    registry.register("sales", RUN)
+    assert registry.aliases("sales") == {}
+    assert registry.sequence("sales") == 0
+
+
+def test_aliases_are_set_moved_and_removed(registry: Registry) -> None:
+    registry.register("sales", RUN)
+    registry.register("sales", RUN)
+    registry.set_aliases("sales", {"champion": "1", "challenger": "2", "previous": None})
+    assert registry.aliases("sales") == {"champion": "1", "challenger": "2"}
+    registry.set_aliases("sales", {"champion": "2", "challenger": None, "previous": "1"})
+    assert registry.aliases("sales") == {"champion": "2", "previous": "1"}
+    registry.set_aliases("sales", {})
+    assert registry.aliases("sales") == {"champion": "2", "previous": "1"}
+
+
+def test_what_was_answered_does_not_change_later(registry: Registry) -> None:
+    registry.register("sales", RUN)
+    before = registry.aliases("sales")
+    registry.set_aliases("sales", {"champion": "1"})
+    assert before == {}
+
+
+def test_the_sequence_is_the_last_one_set(registry: Registry) -> None:
+    registry.register("sales", RUN)
+    registry.set_sequence("sales", 3)
+    registry.set_sequence("sales", 12)
+    assert registry.sequence("sales") == 12
+
+
+def test_files_and_numbers_are_added_to_a_run(registry: Registry) -> None:
+    run_id = registry.register("sales", RUN).run_id
+    registry.attach(run_id, {"decision.json": b"{}", "snapshot.dvc": b"outs:\n"}, {"brier": 0.2})
+    registry.attach(run_id, {}, {})
+    files, metrics = recorded(registry, run_id)
+    assert {name: files[name] for name in ("decision.json", "snapshot.dvc")} == {"decision.json": b"{}", "snapshot.dvc": b"outs:\n"}
+    assert metrics == {"auc": 0.75, "brier": 0.2}
+
+
+def recorded(registry: Registry, run_id: str) -> tuple[dict[str, bytes], dict[str, float]]:
+    """The files and numbers that a run holds."""
+    if isinstance(registry, MemoryRegistry):
+        return registry.runs[run_id].files, registry.runs[run_id].metrics
+    assert isinstance(registry, MlflowRegistry)
+    client = registry._client
+    folder = Path(client.download_artifacts(run_id, ""))
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}, client.get_run(run_id).data.metrics
+
+
+# What only MLflow does
+
+
+def test_stacks_that_share_a_server_do_not_see_each_other(tracking_uri: str) -> None:
+    first, second = MlflowRegistry(tracking_uri, "first"), MlflowRegistry(tracking_uri, "second")
+    first.register("sales", RUN)
+    first.set_aliases("sales", {"champion": "1"})
+    assert second.aliases("sales") == {}
+    assert second.register("sales", RUN).version == "1"
+
+
+def test_a_run_says_how_its_model_was_made_and_holds_it_without_pickle(tracking_uri: str) -> None:
+    registry = MlflowRegistry(tracking_uri, "kept")
+    registered = registry.register("sales", RUN)
+    run = registry._client.get_run(registered.run_id)
+    assert run.data.params == RUN.parameters
+    assert run.data.tags["everscore.trigger"] == "person"
+    source = registry._client.get_model_version("kept-sales", registered.version).source
+    model_id = source.rsplit("/", 1)[-1]
+    folder = Path(registry._client.get_logged_model(model_id).artifact_location.removeprefix("file://"))
+    assert {path.suffix for path in folder.iterdir()} >= {".skops"}
+    assert not any(path.suffix in {".pkl", ".pickle", ".joblib"} for path in folder.rglob("*"))
+    assert "scikit-learn==1.9.1" in (folder / "requirements.txt").read_text().split()
