@@ -1,5 +1,6 @@
 """Lambda entry point: first trainings, retrainings, and the schedule that asks for all of them."""
 
+import uuid
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ def workshop() -> "Workshop":
         registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
         bundles=Bundles(store),
         events=EventBridge(settings.stack),
+        new_holder=lambda: uuid.uuid4().hex,
         now=lambda: datetime.now(UTC),
     )
 

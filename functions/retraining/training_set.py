@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from functions.shared.domain import layout
+from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.performance import class_codes
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
@@ -91,6 +92,9 @@ def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
     columns: dict[str, pa.Array | pa.ChunkedArray] = {spec.id_column: pc.cast(table[spec.id_column], pa.string())}
     if spec.time_column:
         columns[spec.time_column] = pc.cast(table[spec.time_column], pa.timestamp("us", "UTC"))
+    if missing := [feature.name for feature in spec.features if feature.name not in table.column_names]:
+        message = f"stored rows lack {', '.join(missing)}: retraining learns from scored rows, so `row_contract.carry` must be all"
+        raise TrainingError(message)
     for feature in spec.features:
         columns[feature.name] = pc.cast(table[feature.name], _TYPES[feature.kind])
     columns[spec.target] = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)

@@ -67,6 +67,10 @@ class RetrainingBusyError(EverscoreError):
     """Another retraining of this model holds the lease; retry when it has ended."""
 
 
+class NothingToLearnError(EverscoreError):
+    """Too little has come since the champion's training to make a challenger; a retry helps when more labels have come."""
+
+
 class ReleaseRefusedError(InputError):
     """The release asked for is not safe or not possible, and says why. A retry cannot help."""
 

@@ -1,0 +1,158 @@
+"""A judged version becomes one that can be served: snapshot, registry entry, bundle, and last its decision."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.retraining.fitting import Fitted
+from functions.retraining.training_set import DAY, TrainingSet
+from functions.shared.domain import layout
+from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.decision import Decision, Reason, Snapshot, Verdict
+from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
+from functions.shared.domain.gate import Comparison
+from functions.shared.domain.performance import losses, measure
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.profile import Agreement, Baseline
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import INDEX, make_bundle
+from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.snapshots import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fitted version before it has a number: the rows it learnt, those it was measured on, and the snapshot that holds both."""
+
+    fitted: Fitted
+    learnt: TrainingSet
+    held: TrainingSet
+    snapshot: TrainingSet
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The fitted spec."""
+        return self.fitted.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was decided of a candidate, and why; without a champion there was nothing to compare it with."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    trigger: str
+    champion_version: str | None = None
+    champion_metrics: Mapping[str, float | None] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    agreement: Agreement | None = None
+
+
+def publish(
+    candidate: Candidate, judgement: Judgement, policy: Policy, *, store: ObjectStore, registry: Registry, now: datetime
+) -> Decision:
+    """Keep all that makes the version: snapshot, registry entry, bundle, and last the decision, which tells `release`."""
+    snapshot, directory = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
+    scores = candidate.fitted.score(candidate.held)
+    metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
+    registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
+    baseline = _baseline(candidate, registered.version, scores, metrics)
+    files = make_bundle(candidate.spec, baseline, candidate.fitted.compiled, candidate.fitted.pipeline)
+    prefix = layout.version_prefix(candidate.spec.name, registered.version)
+    for name in sorted(files, key=lambda name: name == INDEX):
+        store.write(prefix + name, files[name])
+    decision = _decision(candidate, judgement, policy, registered, snapshot, metrics, hashlib.sha256(files[INDEX]).hexdigest(), now)
+    registry.attach(registered.run_id, _artifacts(decision, files, directory), {})
+    Decisions(store).write(decision)
+    return decision
+
+
+def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics: Mapping[str, float | None]) -> TrainingRun:
+    spec, days = candidate.spec, candidate.learnt.distinct_days
+    parameters = {
+        "estimator": spec.estimator,
+        "seed": str(spec.seed),
+        "rows": str(candidate.learnt.rows),
+        "first_day": days[0].isoformat(),
+        "last_day": days[-1].isoformat(),
+        "snapshot": snapshot.md5,
+        **{f"parameter.{name}": str(value) for name, value in spec.parameters.items()},
+    }
+    defined = {name: value for name, value in metrics.items() if value is not None}
+    return TrainingRun(candidate.fitted.pipeline, parameters, defined, {"everscore.trigger": judgement.trigger}, spec.libraries)
+
+
+def _baseline(candidate: Candidate, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]) -> Baseline:
+    spec, learnt, held = candidate.spec, candidate.learnt, candidate.held
+    return build_baseline(
+        spec.name,
+        version,
+        learnt.table,
+        spec,
+        scores,
+        days=learnt.days if spec.time_column else None,
+        score_days=held.days if spec.time_column else None,
+        out_of_time=metrics,
+        loss=float(np.mean(losses(spec.task, held.truth(), scores))),
+    )
+
+
+def _decision(
+    candidate: Candidate,
+    judgement: Judgement,
+    policy: Policy,
+    registered: RegisteredVersion,
+    snapshot: Snapshot,
+    metrics: Mapping[str, float | None],
+    digest: str,
+    now: datetime,
+) -> Decision:
+    comparison, learnt_days, held_days = judgement.comparison, candidate.learnt.distinct_days, candidate.held.distinct_days
+    return Decision(
+        model=candidate.spec.name,
+        champion_version=judgement.champion_version,
+        challenger_version=registered.version,
+        decision=judgement.verdict,
+        reasons=judgement.reasons,
+        metric=candidate.spec.metric,
+        champion=judgement.champion_metrics,
+        challenger=metrics,
+        difference=comparison.difference if comparison else None,
+        ci_low=_finite(comparison.ci_low) if comparison else None,
+        ci_high=_finite(comparison.ci_high) if comparison else None,
+        minimum_effect=comparison.minimum_effect if comparison else None,
+        alpha=comparison.alpha if comparison else None,
+        rows=candidate.held.rows,
+        days=len(held_days),
+        holdout_first_day=held_days[0],
+        holdout_last_day=held_days[-1],
+        snapshot=snapshot,
+        digest=digest,
+        engine=candidate.fitted.compiled.kind.value,
+        engine_reason=candidate.fitted.compiled.reason,
+        trained_rows=candidate.learnt.rows,
+        trained_first_day=learnt_days[0],
+        trained_last_day=learnt_days[-1],
+        agreement=judgement.agreement,
+        thresholds=policy.gate,
+        trigger=judgement.trigger,
+        run_id=registered.run_id,
+        decided_at=now,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
+
+
+def _artifacts(decision: Decision, files: dict[str, bytes], directory: DvcDirectory) -> dict[str, bytes]:
+    return {
+        "decision.json": decision.to_json(),
+        "snapshot.dvc": dvc_pointer(directory, "snapshot"),
+        **{name: files[name] for name in (INDEX, "spec.json", "baseline.json")},
+    }

@@ -1,0 +1,122 @@
+"""A model's first training set: an uploaded file, its columns told apart, its newest part held out."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.retraining.event import TrainRequest
+from functions.retraining.pipeline import default_estimator
+from functions.retraining.training_set import DAY, TrainingSet, assemble
+from functions.shared.domain.decision import Reason
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.labels import canonical_labels
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.ports import ObjectStore
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import infer_columns, read_table
+
+HOLDOUT_SHARE = 0.2
+MANY_CLASSES = 20
+METRIC = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
+_KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind.BOOLEAN, ColumnKind.CATEGORY: FeatureKind.CATEGORY}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """What an uploaded file holds to learn from, and how many of its rows were left out, by reason."""
+
+    rows: TrainingSet
+    left_out: Counter[str]
+
+    def left_out_reasons(self) -> tuple[Reason, ...]:
+        """One sentence if rows were left out, for the decision."""
+        if not self.left_out:
+            return ()
+        told = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
+        return (Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {told}"),)
+
+
+def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore) -> TrainingFile:
+    """Read an uploaded training file under the policy's row contract; what the request leaves open is inferred.
+
+    Raises:
+        TrainingError: if a named column is missing, no feature is left, or more rows are bad than the error budget allows.
+        BatchRejectedError: if the file is no readable table.
+    """
+    source = inbox.open(request.key, request.version_id)
+    kinds = infer_columns(source, key=request.key)
+    for name in (request.target, request.id_column, request.time_column):
+        if name is not None and name not in kinds:
+            message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
+            raise TrainingError(message)
+    own = {request.target, request.id_column, request.time_column}
+    features = [Feature(name=name, kind=_KINDS[kind]) for name, kind in kinds.items() if name not in own and kind in _KINDS]
+    columns = {feature.name: ColumnKind(feature.kind.value) for feature in features}
+    columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
+    if request.time_column:
+        columns[request.time_column] = ColumnKind.TIME
+    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone)
+    left_out = Counter(rejected.code for rejected in read.rejected)
+    table = _within(read.table, policy.row_contract.ranges)
+    left_out["out_of_range"] += read.table.num_rows - table.num_rows
+    table = table.filter(table[request.target].is_valid())
+    if len(read.rejected) > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
+        first = read.rejected[0]
+        message = f"{len(read.rejected):,} rows of {request.key} cannot be read, the first in line {first.line}: {first.message}"
+        raise TrainingError(message)
+    task = request.task or _task_of(table[request.target])
+    spec = ModelSpec(
+        name=request.model,
+        task=task,
+        target=request.target,
+        id_column=request.id_column,
+        time_column=request.time_column,
+        timezone=request.timezone,
+        features=tuple(features),
+        metric=request.metric or METRIC[task],
+        estimator=request.estimator or default_estimator(task),
+        parameters=dict(request.parameters),
+        seed=request.seed,
+    )
+    if request.time_column:
+        days = pc.cast(table[request.time_column], pa.date32(), safe=False)
+    else:
+        arrival = inbox.info(request.key, request.version_id).last_modified.date()
+        days = pa.chunked_array([pa.array([arrival] * table.num_rows, pa.date32())])
+    return TrainingFile(assemble(spec, [table.append_column(DAY, days)]), +left_out)
+
+
+def _within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:
+    """The rows whose numbers are possible; a null is."""
+    for name in ranges.keys() & set(table.column_names):
+        low, high = ranges[name]
+        inside = pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))
+        table = table.filter(pc.fill_null(inside, fill_value=True))
+    return table
+
+
+def _task_of(target: pa.ChunkedArray) -> Task:
+    """Two values make a binary task; more than twenty numbers, or any with a fraction, a regression."""
+    labels = pc.unique(canonical_labels(target).drop_null())
+    if len(labels) == 2:
+        return Task.BINARY
+    numeric = pc.all(pc.match_substring_regex(labels, r"^-?\d+(\.\d+)?([eE][-+]?\d+)?$")).as_py()
+    whole = pc.all(pc.match_substring_regex(labels, r"^-?\d+$")).as_py()
+    return Task.REGRESSION if numeric and (not whole or len(labels) > MANY_CLASSES) else Task.MULTICLASS
+
+
+def hold_out_newest(rows: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:
+    """The older four fifths of the days to fit and the newest to hold out; on a single day, a seeded draw of rows."""
+    days = rows.distinct_days
+    if len(days) > 1:
+        start = rows.table[DAY][int(rows.rows * (1 - HOLDOUT_SHARE))].as_py()
+        first_held = start if start > days[0] else days[1]
+        return rows.between(days[0], first_held - timedelta(days=1)), rows.between(first_held, days[-1])
+    held = np.random.default_rng(seed).random(rows.rows) < HOLDOUT_SHARE
+    return TrainingSet(rows.spec, rows.table.filter(pa.array(~held))), TrainingSet(rows.spec, rows.table.filter(pa.array(held)))
