@@ -1,7 +1,7 @@
 """What a batch leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -98,10 +98,17 @@ def _line(row: RejectedRow) -> bytes:
 
 def scored_rows(rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract) -> pa.RecordBatch:
     """The carried input columns in order, then the answers; an input column with an answer's name becomes `input_…`."""
-    columns: dict[str, pa.Array] = {}
-    for name in _carried(rows.schema.names, spec, contract):
-        columns[f"input_{name}" if name in answers else name] = rows.column(name)
+    carried = _carried(rows.schema.names, spec, contract)
+    taken = {*carried, *answers}
+    columns = {_free_name(name, taken) if name in answers else name: rows.column(name) for name in carried}
     return pa.RecordBatch.from_pydict({**columns, **answers})
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name after as many `input_` as it takes for no other column to have it."""
+    while name in taken:
+        name = f"input_{name}"
+    return name
 
 
 def _carried(names: list[str], spec: ModelSpec, contract: RowContract) -> list[str]:

@@ -1,0 +1,436 @@
+import csv
+import gzip
+import io
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.shared.domain.canary import answered_by_challenger
+from functions.shared.domain.errors import ConservationError, DigestMismatchError, NotFoundError
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.spec import Task
+from functions.shared.engines.engine import EngineKind
+from tests.fakes.documents import serve
+from tests.fakes.memory_store import MemoryStore, MemoryUpload
+from tests.fakes.versions import DISTANCE, FEATURES, MODEL, Version, make_version
+from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows
+
+WITH_DISTANCE = (*FEATURES, DISTANCE)
+
+
+@pytest.fixture
+def world() -> World:
+    """A world that serves version 1."""
+    made = World()
+    serve(made.store, make_version())
+    return made
+
+
+def scores(table: pa.Table, *names: str) -> Any:
+    return np.column_stack([table[name].to_numpy() for name in names])
+
+
+# What a batch becomes
+
+
+FORMATS: dict[str, Callable[[], bytes]] = {
+    "april.csv": lambda: as_csv(good_rows()),
+    "april.CSV.GZ": lambda: gzip.compress(as_csv(good_rows())),
+    "april.jsonl": lambda: as_jsonl(good_rows()),
+    "april.parquet": lambda: as_parquet(good_rows()),
+}
+
+
+@pytest.mark.parametrize("engine", EngineKind)
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_row_of_any_format_is_scored_as_scikit_learn_would_in_its_order(name: str, engine: EngineKind) -> None:
+    world, version = World(), make_version("3", engine)
+    serve(world.store, version)
+    manifest = world.score(world.upload(FORMATS[name](), f"batches/{MODEL}/{name}"))
+    table = world.table(manifest)
+    assert (manifest.status, manifest.rows_in, manifest.rows_scored, manifest.rows_quarantined) == (Status.SCORED, 40, 40, 0)
+    assert table["id"].to_pylist() == [row["id"] for row in good_rows()]
+    expected = by_scikit_learn(version, good_rows())
+    np.testing.assert_allclose(scores(table, "score"), expected, rtol=0, atol=1e-9)
+    assert table["prediction"].to_pylist() == ["yes" if score > 0.5 else "no" for score in expected[:, 0]]
+    assert set(table["model_version"].to_pylist()) == {"3"}
+    assert set(table["role"].to_pylist()) == {"champion"}
+
+
+def test_a_multiclass_model_gives_a_score_a_class_and_predicts_the_most_probable() -> None:
+    world, version = World(), make_version("1", EngineKind.LINEAR, Task.MULTICLASS)
+    serve(world.store, version)
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    expected = by_scikit_learn(version, good_rows())
+    np.testing.assert_allclose(scores(table, "score_few", "score_many", "score_none"), expected, rtol=0, atol=1e-9)
+    assert table["prediction"].to_pylist() == [("few", "many", "none")[best] for best in expected.argmax(axis=1)]
+
+
+def test_a_regressions_score_is_its_prediction() -> None:
+    world, version = World(), make_version("1", EngineKind.LINEAR, Task.REGRESSION)
+    serve(world.store, version)
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    np.testing.assert_allclose(scores(table, "prediction", "score"), np.repeat(by_scikit_learn(version, good_rows()), 2, 1), atol=1e-9)
+
+
+def test_the_manifest_says_what_was_read_what_was_served_and_what_the_rows_look_like(world: World) -> None:
+    created = world.upload(as_csv(good_rows()))
+    manifest = world.score(created)
+    info = world.inbox.info(created.key)
+    assert (manifest.source.key, manifest.source.version_id, manifest.source.etag) == (created.key, info.version_id, info.etag)
+    assert (manifest.source.bytes, manifest.source.last_modified) == (info.bytes, info.last_modified)
+    assert manifest.release is not None
+    assert (manifest.release.seq, manifest.release.champion, manifest.release.challenger) == (1, "1", None)
+    assert manifest.served == {"champion": 40}
+    assert {day.isoformat(): rows for day, rows in manifest.event_days.items()} == {"2013-04-01": 20, "2013-04-02": 20}
+    profile = manifest.profiles["champion"]
+    assert profile.rows == 40
+    assert [sum(counts) for counts in (*profile.features.values(), *profile.scores.values())] == [40, 40, 40, 40]
+    missing = sum(row["price"] is None for row in good_rows())
+    unseen = sum(row["shop"] == "moon" for row in good_rows())
+    assert (profile.features["price"][0], profile.features["shop"][-1]) == (missing, unseen)
+    total = float(by_scikit_learn(make_version(), good_rows()).sum())
+    assert profile.score_sums["score"] == pytest.approx(total, abs=1e-9)
+
+
+def test_the_files_are_those_the_manifest_describes(world: World) -> None:
+    manifest = world.score(world.upload(as_csv([*good_rows(), {"id": "", "at": ""}])))
+    for file in (*manifest.outputs, *manifest.quarantine):
+        assert world.store.info(file.key).bytes == file.bytes
+    [stored] = manifest.outputs
+    parquet = pq.ParquetFile(io.BytesIO(world.store.read(stored.key)))
+    assert (parquet.metadata.num_rows, stored.rows) == (40, 40)
+
+
+def test_one_row_is_enough(world: World) -> None:
+    assert world.table(world.score(world.upload(as_csv(good_rows()[:1])))).num_rows == 1
+
+
+# Bad rows
+
+
+def test_bad_rows_are_set_aside_with_their_lines_and_the_others_keep_their_order(world: World) -> None:
+    rows = [dict(row) for row in good_rows()[:6]]
+    rows[1]["price"] = "cheap"
+    rows[3]["id"] = None
+    rows[5]["note"] = "two\nlines"
+    body = as_csv(rows) + b"r6,2013-04-01,1,north\nr7,2013-04-01T10:00:00Z,inf,north,true,1,x\n"
+    manifest = world.score(world.upload(body))
+    assert (manifest.status, manifest.rows_in, manifest.rows_scored, manifest.rows_quarantined) == (Status.SUSPECT, 8, 4, 4)
+    assert world.table(manifest)["id"].to_pylist() == ["r0", "r2", "r4", "r5"]
+    lines = body.split(b"\n")
+    quarantined = world.quarantined(manifest)
+    # Row 6 of the file holds a line end, so the rows after it stand two lines below their number.
+    assert [(row["row"], row["line"]) for row in quarantined] == [(2, 3), (4, 5), (7, 9), (8, 10)]
+    assert [row["raw"].encode() for row in quarantined] == [lines[2], lines[4], lines[8], lines[9]]
+    assert [row["byte_offset"] for row in quarantined] == [sum(len(line) + 1 for line in lines[:n]) for n in (2, 4, 8, 9)]
+    assert Counter(row["code"] for row in quarantined) == manifest.quarantined_by_reason
+    assert "price" in quarantined[0]["message"]
+
+
+def test_a_file_of_bad_rows_only_is_suspect_and_has_no_scored_file(world: World) -> None:
+    manifest = world.score(world.upload(as_csv([{**row, "id": ""} for row in good_rows()])))
+    assert (manifest.status, manifest.rows_scored, manifest.rows_quarantined, manifest.outputs) == (Status.SUSPECT, 0, 40, ())
+    assert [row["row"] for row in world.quarantined(manifest)] == list(range(1, 41))
+
+
+@pytest.mark.parametrize(("bad", "status"), [(4, Status.SCORED), (5, Status.SUSPECT)])
+def test_a_batch_is_suspect_above_the_error_budget(bad: int, status: Status) -> None:
+    world = World()
+    serve(world.store, make_version(), contract=RowContract(error_budget=0.10))
+    rows = [{**row, "price": "x"} if number < bad else row for number, row in enumerate(good_rows())]
+    assert world.score(world.upload(as_csv(rows))).status is status
+
+
+def test_possible_ranges_of_the_pinned_policy_are_obeyed() -> None:
+    world = World()
+    serve(world.store, make_version(), contract=RowContract(ranges={"price": (0.0, 10.0)}))
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    assert manifest.quarantined_by_reason == {"out_of_range": sum((row["price"] or 0) > 10 for row in good_rows())}
+
+
+FAULTS = st.sampled_from(["good", "word", "no id", "short", "not a time"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(faults=st.lists(FAULTS, min_size=1, max_size=30))
+def test_no_row_is_lost_or_made_up_and_each_is_where_it_belongs(faults: list[str]) -> None:
+    world = World()
+    serve(world.store, make_version())
+    lines = []
+    for number, fault in enumerate(faults):
+        price, name, at = ("x" if fault == "word" else "1.5"), ("" if fault == "no id" else f"r{number}"), "2013-04-01"
+        lines.append(f"{name},{'soon' if fault == 'not a time' else at},{price}" + (",north,true,1,x" if fault != "short" else ""))
+    manifest = world.score(world.upload("\n".join([",".join(HEADER), *lines]).encode()))
+    scored = world.table(manifest)["id"].to_pylist() if manifest.outputs else []
+    quarantined = world.quarantined(manifest)
+    assert manifest.rows_in == len(faults) == manifest.rows_scored + manifest.rows_quarantined
+    assert scored == [f"r{number}" for number, fault in enumerate(faults) if fault == "good"]
+    assert [(row["row"], row["raw"]) for row in quarantined] == [(n + 1, lines[n]) for n, fault in enumerate(faults) if fault != "good"]
+
+
+class LosingStore(MemoryStore):
+    """A store whose files are described with a row less than they were given."""
+
+    def upload(self, key: str) -> MemoryUpload:
+        upload = super().upload(key)
+        finish = upload.finish
+        upload.finish = lambda *, rows: finish(rows=rows - 1)  # type: ignore[method-assign]
+        return upload
+
+
+def test_a_batch_whose_rows_do_not_add_up_is_not_committed() -> None:
+    world = World(store=LosingStore())
+    serve(world.store, make_version())
+    with pytest.raises(ConservationError, match="40 rows in, 40 scored and 0 quarantined, 39 and 0 stored"):
+        world.score(world.upload(as_csv(good_rows())))
+    assert not any(key.startswith("manifests/") for key in world.written())
+
+
+# Batches that cannot be scored
+
+
+def without(column: str) -> bytes:
+    return as_csv(good_rows(), [name for name in HEADER if name != column])
+
+
+REFUSED: list[tuple[str, bytes, str, str]] = [
+    (f"batches/{MODEL}/a.csv", without("price"), "missing_column", "price"),
+    (f"batches/{MODEL}/a.csv", without("id"), "missing_column", "id"),
+    (f"batches/{MODEL}/a.csv", without("at"), "missing_column", "at"),
+    (f"batches/{MODEL}/a.csv", b"", "empty_file", "no bytes"),
+    (f"batches/{MODEL}/a.csv", as_csv([]), "empty_file", "no rows"),
+    (f"batches/{MODEL}/a.zip", b"PK\x03\x04zip", "unknown_format", "zip"),
+    (f"batches/{MODEL}/a.parquet", as_parquet(good_rows())[:-9], "truncated_parquet", "footer"),
+    (f"batches/{MODEL}/a.csv.gz", gzip.compress(as_csv(good_rows()))[:-9], "truncated_gzip", ""),
+    ("batches/other/a.csv", as_csv(good_rows()), "no_release", "other"),
+    ("batches/loose.csv", as_csv(good_rows()), "no_model", "batches/loose.csv"),
+    ("batches/../a.csv", as_csv(good_rows()), "no_model", "batches/../a.csv"),
+    ("batches/un nameable/a.csv", as_csv(good_rows()), "no_model", "un nameable"),
+]
+
+
+@pytest.mark.parametrize(("key", "body", "code", "named"), REFUSED, ids=[f"{code}-{key}" for key, _, code, _ in REFUSED])
+def test_a_batch_that_cannot_be_scored_fails_with_a_reason_and_leaves_nothing_else(
+    world: World, key: str, body: bytes, code: str, named: str
+) -> None:
+    manifest = world.score(world.upload(body, key))
+    assert (manifest.status, manifest.outputs, manifest.quarantine, manifest.rows_in) == (Status.FAILED, (), (), 0)
+    assert manifest.error is not None
+    assert manifest.error.code == code
+    assert named in manifest.error.message
+    assert manifest.error.remedy
+    [written] = world.written()
+    assert written.startswith("manifests/")
+
+
+def test_damage_far_into_a_file_fails_it_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_blocks(monkeypatch, 500)
+    rows = as_csv(good_rows(200))
+    packed = gzip.compress(rows, compresslevel=1)
+    manifest = world.score(world.upload(packed[: len(packed) // 2], f"batches/{MODEL}/a.csv.gz"))
+    assert manifest.error is not None
+    assert manifest.error.code == "truncated_gzip"
+    [written] = world.written()
+    assert written.startswith("manifests/")
+
+
+def small_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    """Let small files come in several blocks."""
+    from functions.scoring import service
+
+    read_blocks = service.read_blocks
+    monkeypatch.setattr(service, "read_blocks", lambda source, **named: read_blocks(source, **named, block_bytes=block_bytes))
+
+
+def test_a_failed_batch_is_not_tried_again_when_the_model_serves_later(world: World) -> None:
+    created = world.upload(as_csv(good_rows()), "batches/other/a.csv")
+    first = world.score(created)
+    assert world.score(created, "a2") == first
+
+
+def test_an_upload_whose_version_is_gone_is_an_error_to_be_delivered_again(world: World) -> None:
+    created = world.upload(as_csv(good_rows())).model_copy(update={"version_id": "v9999"})
+    with pytest.raises(NotFoundError):
+        world.score(created)
+    assert world.written() == set()
+
+
+@pytest.mark.parametrize("file", ["bundle.json", "engine.npz", "spec.json", "baseline.json"])
+def test_a_bundle_that_is_not_the_released_one_scores_nothing(world: World, file: str) -> None:
+    world.store.write(f"releases/{MODEL}/versions/1/{file}", make_version("2", seed=9).files[file])
+    with pytest.raises(DigestMismatchError):
+        world.score(world.upload(as_csv(good_rows())))
+    assert world.written() == set()
+
+
+def test_many_blocks_give_the_same_rows_as_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**row, "price": "x"} if number % 9 == 4 else row for number, row in enumerate(good_rows(200))]
+    whole = world.score(world.upload(as_csv(rows)))
+    small_blocks(monkeypatch, 500)
+    pieces = world.score(world.upload(as_csv(rows)))
+    assert pq.ParquetFile(io.BytesIO(world.store.read(pieces.outputs[0].key))).metadata.num_row_groups > 10
+    assert world.table(pieces).to_pylist() == world.table(whole).to_pylist()
+    assert world.quarantined(pieces) == world.quarantined(whole)
+    same = {"rows_in", "rows_scored", "rows_quarantined", "quarantined_by_reason", "served", "event_days"}
+    assert pieces.model_dump(include=same) == whole.model_dump(include=same)
+    assert pieces.profiles["champion"].features == whole.profiles["champion"].features
+
+
+# What is carried
+
+
+@pytest.mark.parametrize(
+    ("carry", "kept"),
+    [
+        ("all", HEADER),
+        ("id", ("id", "at")),
+        (("note", "price", "absent"), ("id", "at", "price", "note")),
+        ((), ("id", "at")),
+    ],
+)
+def test_the_policy_says_which_columns_are_stored_beside_the_answers(carry: Any, kept: tuple[str, ...]) -> None:
+    world = World()
+    serve(world.store, make_version(), contract=RowContract(carry=carry))
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    assert tuple(table.column_names) == (*kept, "prediction", "score", "model_version", "role")
+
+
+def test_an_input_column_with_the_name_of_an_answer_is_kept_under_another(world: World) -> None:
+    columns = [*HEADER, "score", "role", "model_version", "prediction"]
+    rows = [{**row, "score": "s", "role": "r", "model_version": "v", "prediction": "p"} for row in good_rows()]
+    table = world.table(world.score(world.upload(as_csv(rows, columns))))
+    assert table.column_names[len(HEADER) :] == [
+        *("input_score", "input_role", "input_model_version", "input_prediction"),
+        *("prediction", "score", "model_version", "role"),
+    ]
+    assert [set(table[f"input_{name}"].to_pylist()) for name in ("score", "role")] == [{"s"}, {"r"}]
+    assert set(table["role"].to_pylist()) == {"champion"}
+
+
+@settings(max_examples=30, deadline=None)
+@given(extra=st.lists(st.sampled_from(["role", "input_role", "input_input_role", "score", "champion_score"]), unique=True))
+def test_no_column_is_lost_whatever_the_input_calls_its_own(extra: list[str]) -> None:
+    world = World()
+    serve(world.store, make_version())
+    rows = [{**row, **{name: f"{name} {row['id']}" for name in extra}} for row in good_rows(3)]
+    body = as_csv(rows, [*HEADER, *extra])
+    table = world.table(world.score(world.upload(body)))
+    stored = [table[name].to_pylist() for name in table.column_names[len(HEADER) : len(HEADER) + len(extra)]]
+    read = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    assert stored == [[row[name] for row in read] for name in extra]
+
+
+# A rollout
+
+
+def rollout(share: float = 0.5, mode: Any = "canary", challenger: Version | None = None) -> World:
+    world = World()
+    serve(world.store, make_version(), challenger or make_version("2", EngineKind.BITVECTOR, seed=2), share=share, mode=mode)
+    return world
+
+
+def test_in_a_rollout_both_models_score_all_rows_and_each_answers_its_own() -> None:
+    world = rollout()
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    table = world.table(manifest)
+    champion, challenger = (
+        by_scikit_learn(version, good_rows())[:, 0] for version in (make_version(), make_version("2", EngineKind.BITVECTOR, seed=2))
+    )
+    theirs = answered_by_challenger(pa.array([row["id"] for row in good_rows()]), salt="rollout 1", share=0.5)
+    assert 0 < theirs.sum() < 40
+    np.testing.assert_allclose(table["champion_score"].to_numpy(), champion, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(table["challenger_score"].to_numpy(), challenger, rtol=0, atol=1e-9)
+    served = np.where(theirs, challenger, champion)
+    np.testing.assert_allclose(table["score"].to_numpy(), served, rtol=0, atol=1e-9)
+    assert table["prediction"].to_pylist() == ["yes" if score > 0.5 else "no" for score in served]
+    assert table["model_version"].to_pylist() == ["2" if chosen else "1" for chosen in theirs]
+    assert table["role"].to_pylist() == ["challenger" if chosen else "champion" for chosen in theirs]
+    assert manifest.served == {"challenger": int(theirs.sum()), "champion": 40 - int(theirs.sum())}
+    assert {role: profile.rows for role, profile in manifest.profiles.items()} == {"champion": 40, "challenger": 40}
+    assert manifest.agreement is not None
+    assert manifest.agreement.rows == 40
+    assert manifest.agreement.difference_sum == pytest.approx(float((challenger - champion).sum()))
+    assert manifest.release is not None
+    assert manifest.release.challenger is not None
+    assert (manifest.release.challenger.version, manifest.release.challenger.share) == ("2", 0.5)
+
+
+def test_the_same_ids_stay_with_the_challenger_when_its_share_grows() -> None:
+    by_share = []
+    for share in (0.1, 0.4, 1.0):
+        world = rollout(share)
+        table = world.table(world.score(world.upload(as_csv(good_rows()))))
+        by_share.append({row["id"] for row in table.to_pylist() if row["role"] == "challenger"})
+    assert by_share[0] < by_share[1] < by_share[2]
+    assert len(by_share[2]) == 40
+
+
+def test_a_shadow_scores_every_row_and_answers_none() -> None:
+    world = rollout(1.0, "shadow")
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    table = world.table(manifest)
+    assert set(table["role"].to_pylist()) == {"champion"}
+    assert table["challenger_score"].null_count == 0
+    assert manifest.served == {"champion": 40}
+
+
+def test_a_challenger_may_use_a_column_that_the_champion_does_not() -> None:
+    challenger = make_version("2", features=WITH_DISTANCE)
+    world = rollout(challenger=challenger)
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    np.testing.assert_allclose(scores(table, "challenger_score"), by_scikit_learn(challenger, good_rows()), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("as_file", [as_csv, as_parquet, as_jsonl])
+def test_a_challenger_whose_column_is_missing_sits_this_batch_out(as_file: Callable[..., bytes]) -> None:
+    world = rollout(challenger=make_version("2", features=WITH_DISTANCE))
+    columns = [name for name in HEADER if name != "distance"]
+    manifest = world.score(world.upload(as_file(good_rows(), columns), f"batches/{MODEL}/april"))
+    table = world.table(manifest)
+    assert manifest.release is not None
+    assert manifest.release.challenger_suspended is not None
+    assert "distance" in manifest.release.challenger_suspended
+    assert (manifest.rows_scored, manifest.served, set(manifest.profiles)) == (40, {"champion": 40}, {"champion"})
+    assert "challenger_score" not in table.column_names
+    np.testing.assert_allclose(scores(table, "score"), by_scikit_learn(make_version(), good_rows()), rtol=0, atol=1e-9)
+
+
+def test_a_batch_that_lacks_the_champions_column_fails_even_if_the_challenger_could() -> None:
+    world = World()
+    serve(world.store, make_version("1", features=WITH_DISTANCE), make_version("2"))
+    manifest = world.score(world.upload(without("distance")))
+    assert manifest.error is not None
+    assert (manifest.error.code, "distance" in manifest.error.message) == ("missing_column", True)
+
+
+# The same upload again
+
+
+def test_a_second_delivery_gives_the_first_ones_manifest_and_writes_nothing(world: World) -> None:
+    created = world.upload(as_csv(good_rows()))
+    first = world.score(created, "a1")
+    before = {key: world.store.info(key) for key in world.store.keys()}  # noqa: SIM118 - a method of the store
+    assert world.score(created, "a2") == first
+    assert {key: world.store.info(key) for key in world.store.keys()} == before  # noqa: SIM118
+
+
+def test_an_object_overwritten_under_the_same_key_is_a_new_batch(world: World) -> None:
+    old, new = world.upload(as_csv(good_rows()[:10])), world.upload(as_csv(good_rows()[:20]))
+    late, early = world.score(new, "a1"), world.score(old, "a2")
+    assert late.batch_id != early.batch_id
+    assert (early.rows_scored, late.rows_scored) == (10, 20)
+    assert world.table(early)["id"].to_pylist() == [row["id"] for row in good_rows()[:10]]
+
+
+def test_the_same_bytes_under_another_key_are_another_batch(world: World) -> None:
+    manifests: list[Manifest] = [world.score(world.upload(as_csv(good_rows()), f"batches/{MODEL}/{name}.csv")) for name in ("a", "b")]
+    assert len({manifest.batch_id for manifest in manifests}) == 2
