@@ -1,11 +1,8 @@
 import hashlib
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,32 +175,3 @@ def test_the_skops_file_is_a_plain_zip_without_times() -> None:
     files, _ = bundle(EngineKind.BITVECTOR)
     with zipfile.ZipFile(io.BytesIO(files["pipeline.skops"])) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-
-
-IMPORTS = """
-import pathlib, sys
-import pyarrow as pa, pyarrow.csv
-from functions.shared.engines.bundle import load_bundle
-
-kinds = {'shop': pa.dictionary(pa.int32(), pa.string()), 'price': pa.float64(), 'age': pa.float64(), 'member': pa.bool_()}
-text = b'shop,price,age,member,colour\\nnorth,1.5,2,true,red\\n?,,3,,\\n'
-convert = pyarrow.csv.ConvertOptions(column_types=kinds)
-rows = pyarrow.csv.read_csv(pa.BufferReader(text), convert_options=convert).to_batches()[0]
-for folder, digest in zip(sys.argv[1::2], sys.argv[2::2]):
-    model = load_bundle(lambda name: pathlib.Path(folder, name).read_bytes(), digest)
-    assert len(model.engine.score(rows)) == 2
-heavy = {'sklearn', 'scipy', 'pandas', 'mlflow', 'skops', 'joblib'} & set(sys.modules)
-assert not heavy, heavy
-"""
-
-
-def test_scoring_with_a_compiled_engine_imports_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
-    arguments = []
-    for kind in (EngineKind.LINEAR, EngineKind.BITVECTOR):
-        files, _ = bundle(kind)
-        (tmp_path / kind).mkdir()
-        for name, content in files.items():
-            (tmp_path / kind / name).write_bytes(content)
-        arguments += [str(tmp_path / kind), bundle_digest(files)]
-    done = subprocess.run([sys.executable, "-c", IMPORTS, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

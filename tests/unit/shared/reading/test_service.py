@@ -1,8 +1,6 @@
 """Which files are read at all, and the other ways to read them."""
 
 import gzip
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -148,26 +146,3 @@ def test_a_local_file_is_read_by_ranges_and_short_only_at_its_end(tmp_path: Path
     (tmp_path / "a").write_bytes(b"0123456789")
     file = LocalFile(tmp_path / "a")
     assert (file.size, file.read_at(2, 3), file.read_at(8, 5), file.read_at(10, 1)) == (10, b"234", b"89", b"")
-
-
-def test_reading_imports_no_pandas_even_for_bad_rows(tmp_path: Path) -> None:
-    columns = {name: pa.array(value) for name, value in {"id": ["a", ""], "size": [1.0, 2.0], "age": ["1", "x"], "colour": ["r", None],
-               "wet": ["yes", "?"], "at": [0, 1]}.items()}  # fmt: skip
-    columns["at"] = columns["at"].cast(pa.timestamp("us", "UTC"))
-    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    (tmp_path / "a.csv").write_bytes(CSV + b"a,oops,red,?,never,5,n\n,,,\n")
-    (tmp_path / "a.jsonl").write_bytes(b'{"id": 1, "size": 1, "age": "x", "colour": 1.5, "wet": true, "at": "2013-01-01"}\n')
-    program = """
-import sys
-from pathlib import Path
-from functions.shared.reading.source import LocalFile
-from functions.shared.reading.service import read_blocks
-from tests.unit.shared.reading.files import SPEC, CONTRACT
-for name in ("a.csv", "a.jsonl", "a.parquet"):
-    file = LocalFile(Path(sys.argv[1]) / name)
-    assert any(block.rejected for block in read_blocks(file, key=name, spec=SPEC, contract=CONTRACT)), name
-heavy = sorted({"pandas", "scipy", "sklearn", "mlflow"} & sys.modules.keys())
-assert not heavy, heavy
-"""
-    root = Path(__file__).parents[4]
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=root)
