@@ -94,6 +94,10 @@ class MemoryStore:
         """What a listing of the whole bucket shows."""
         return set(self._newest)
 
+    def writes(self, key: str) -> int:
+        """How often a key was written."""
+        return sum(name == key for name, _ in self._versions)
+
     def _find(self, key: str, version_id: str | None) -> _Version:
         found = self._newest.get(key) if version_id is None else self._versions.get((key, version_id))
         if found is None:

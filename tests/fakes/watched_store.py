@@ -20,6 +20,8 @@ class Moment:
     call: str = field(compare=False)
 
 
+PART_BYTES = 1024
+
 type Watcher = Callable[[Moment], None]
 
 
@@ -110,14 +112,19 @@ class WatchedSource:
 
 
 class WatchedUpload:
-    """`Upload` whose calls are announced."""
+    """`Upload` whose calls are announced; of its writes those that fill a part, which is what reaches S3."""
 
     def __init__(self, store: WatchedStore, key: str, inner: Upload) -> None:
         self._store = store
         self._key = key
         self._inner = inner
+        self._waiting = 0
 
     def write(self, data: bytes) -> int:
+        self._waiting += len(data)
+        if self._waiting < PART_BYTES:
+            return self._inner.write(data)
+        self._waiting = 0
         return self._store.watched(f"part {self._key}", lambda: self._inner.write(data))
 
     def finish(self, *, rows: int) -> StoredFile:

@@ -92,15 +92,21 @@ class World:
         return StoredObject(bucket="inbox", key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
 
     def score(
-        self, created: StoredObject, attempt: str = "a1", *, inbox: ObjectStore | None = None, store: ObjectStore | None = None
+        self,
+        created: StoredObject,
+        attempt: str = "a1",
+        *,
+        inbox: ObjectStore | None = None,
+        store: ObjectStore | None = None,
+        bundles: Bundles | None = None,
     ) -> Manifest:
-        """One delivery, through the world's buckets or through wrappers of them."""
+        """One delivery, through the world's buckets or through wrappers of them, with no bundle loaded yet or with some."""
         store = store or self.store
         return score_batch(
             created,
             inbox=inbox or self.inbox,
             store=store,
-            bundles=Bundles(store),
+            bundles=bundles or Bundles(store),
             new_attempt=lambda: attempt,
             now=lambda: NOW,
         )
