@@ -18,8 +18,8 @@ from functions.metric_emission.metrics import (
 )
 from functions.shared.domain import layout
 from functions.shared.domain.decay import detect_decay
-from functions.shared.domain.document import Document
 from functions.shared.domain.drift import DriftReport, detect_drift
+from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.manifest import Manifest
@@ -39,15 +39,6 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 _RESTATEMENTS = 5
-
-class EmittedBatch(Document):
-    """The claim on a batch's metrics, with the drift of the batches pooled up to it."""
-
-    batch_id: str
-    model: str
-    version: str | None
-    drift: DriftReport | None
-    emitted_at: datetime
 
 
 def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> None:

@@ -41,6 +41,8 @@ def tick(model: str, desk: Desk) -> Step:
             return _nothing(model, "no version was ever decided on")
         return _first(pending, desk)
     release = standing.release
+    if release.policy != _pinned_policy(model, desk):
+        return _pin_policy(standing, desk)
     if release.challenger is not None:
         return _rollout_step(standing, desk)
     if pending is None:
@@ -123,6 +125,14 @@ def _first(decision: Decision, desk: Desk) -> Step:
     )
     _agree(Releases(desk.store).publish(release, over=None), desk)
     return Step(Action.PROMOTE, 1.0, (reason,))
+
+
+def _pin_policy(standing: StandingRelease, desk: Desk) -> Step:
+    """Serve the same by the row contract that a person put in force."""
+    policy, challenger = Policies(desk.store).current(standing.release.model), standing.release.challenger
+    why = f"policy {policy.number} is in force" + (f": {policy.why}" if policy.why else "")
+    _publish(standing, desk, reason=why, who=policy.who)
+    return Step(Action.NONE, challenger.share if challenger else 0.0, (Reason(code="policy", message=why),))
 
 
 def _begin_canary(standing: StandingRelease, decision: Decision, desk: Desk) -> Step:

@@ -4,20 +4,28 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain.errors import EverscoreError, InputError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
-from infra.local.stacks import Stack, running_stack
+from functions.shared.repositories.releases import Releases
+from infra.local.stacks import Stack, running_stack, running_stacks
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
 
 LONGEST_CALL_S = 900
 POLL_S = 0.1
@@ -38,9 +46,9 @@ class Operator:
         self._session = session
         self._endpoint = endpoint
         self._outputs = outputs
-        client = session.client("s3", endpoint_url=endpoint)
-        self.inbox = S3ObjectStore(client, outputs["InboxBucket"])
-        self.store = S3ObjectStore(client, outputs["StoreBucket"])
+        self._s3: S3Client = session.client("s3", endpoint_url=endpoint)
+        self.inbox = S3ObjectStore(self._s3, outputs["InboxBucket"])
+        self.store = S3ObjectStore(self._s3, outputs["StoreBucket"])
 
     @cached_property
     def _functions(self) -> "LambdaClient":
@@ -62,9 +70,54 @@ class Operator:
             raise kind(str(payload.get("errorMessage", payload)))
         return payload
 
+    def notify(self, function: str, request: Mapping[str, Any]) -> None:
+        """Have a function work on a request without waiting for it."""
+        name = self._outputs[f"{function}Function"]
+        self._functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(request).encode())
+
     def upload(self, key: str, body: bytes) -> ObjectInfo:
-        """Write a file to the inbox."""
+        """Write a small object to the inbox."""
         return self.inbox.write(key, body)
+
+    def upload_file(self, key: str, file: Path, console: Console) -> ObjectInfo:
+        """Write a file of any size to the inbox, with a progress bar on a terminal."""
+        with Progress(*Progress.get_default_columns(), DownloadColumn(), console=console, transient=True) as progress:
+            task = progress.add_task(f"uploading {file.name}", total=file.stat().st_size)
+            self._s3.upload_file(str(file), self.inbox.bucket, key, Callback=lambda sent: progress.advance(task, sent))
+        return self.inbox.info(key)
+
+    def download_scored(self, manifest: Manifest, out: Path) -> None:
+        """Write a batch's scored rows, in order, to one Parquet file; `out` appears when it is whole."""
+        import pyarrow.parquet as pq
+
+        with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
+            parts = [Path(folder) / f"{number:05d}" for number in range(len(manifest.outputs))]
+            for part, output in zip(parts, manifest.outputs, strict=True):
+                self._s3.download_file(self.store.bucket, output.key, str(part))
+            whole = parts[0] if len(parts) == 1 else Path(folder) / "whole"
+            if len(parts) > 1:
+                with pq.ParquetWriter(whole, pq.read_schema(parts[0])) as writer:
+                    for part in parts:
+                        for rows in pq.ParquetFile(part).iter_batches():
+                            writer.write_batch(rows)
+            whole.replace(out)
+
+    def serves(self, model: str) -> bool:
+        """Whether a model has a release."""
+        return Releases(self.store).current(model) is not None
+
+    def release_of(self, model: str) -> Release:
+        """What a model serves.
+
+        Raises:
+            InputError: if it serves nothing.
+        """
+        release = Releases(self.store).current(model)
+        if release is None:
+            known = ", ".join(Releases(self.store).models()) or "none yet"
+            message = f"no model {model!r} serves here; models: {known}"
+            raise InputError(message)
+        return release
 
     def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
         """The manifest of an uploaded batch, once it stands."""
@@ -98,11 +151,15 @@ def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
 
 
 def connect(stack: str | None) -> Operator:
-    """The stack of this name on AWS, or, without a name, the embedded one that is running."""
-    if stack is None:
-        return embedded(running_stack(None))
+    """The stack of this name: an embedded one that is running, or one on AWS. Without a name, the embedded one."""
+    if stack is None or stack in {running.name for running in running_stacks()}:
+        return embedded(running_stack(stack))
     session = boto3.Session()
-    described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    try:
+        described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except (BotoCoreError, ClientError) as error:
+        message = f"stack {stack!r} cannot be reached on AWS: {error}; look at AWS_PROFILE, AWS_REGION and the stack's name"
+        raise InputError(message) from error
     return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
 

@@ -1,53 +1,40 @@
 """What `everscore status` knows of a model, gathered from stored documents."""
 
+from itertools import islice
 from typing import Any
 
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
 
-_BATCHES = 20
+_BATCHES, _ALERTS = 20, 5
 
 
-def model_status(model: str, store: ObjectStore) -> dict[str, Any]:
-    """The state of one model, in the shape that `status --json` prints.
+def fleet_status(store: ObjectStore) -> dict[str, Any]:
+    """What each model serves, in the shape that `status --json` prints without a model."""
+    releases = Releases(store)
+    served = (releases.current(model) for model in releases.models())
+    return {"models": [_served(release) for release in served if release]}
 
-    Raises:
-        InputError: if the model serves nothing.
-    """
-    import json
 
-    from functions.shared.domain import layout
-    from functions.shared.domain.errors import NotFoundError
-
-    release = Releases(store).current(model)
-    if release is None:
-        known = ", ".join(Releases(store).models()) or "none yet"
-        message = f"no model {model!r} serves here; models: {known}"
-        raise InputError(message)
-    drift = None
-    for _, manifest in zip(range(_BATCHES), Manifests(store).newest(model), strict=False):
-        try:
-            drift = json.loads(store.read(layout.emitted_key(model, manifest.batch_id)))["drift"]
-        except NotFoundError:
-            continue
-        if drift is not None:
-            break
-    challenger = release.challenger
+def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
+    """The state of the model of a release, in the shape that `status --json` prints."""
+    model = release.model
+    batches = list(islice(Manifests(store).newest(model), _BATCHES))
+    alerts = sorted(read_documents(store, Alert, f"alerts/{model}/"), key=lambda alert: alert.raised_at)
     return {
-        "model": model,
-        "seq": release.seq,
-        "reason": release.reason,
-        "champion": {"version": release.champion.version},
-        "challenger": {"version": challenger.version, "share": challenger.share} if challenger else None,
-        "previous": {"version": release.previous.version} if release.previous else None,
+        **_served(release),
         "versions": [_version(decision) for decision in Decisions(store).all(model)],
-        "drift": {"alert": drift["alert"], "rows": drift["rows"], "features": drift["columns"]} if drift else None,
+        "drift": _last_drift(batches, store),
         "performance": [
             {
                 "day": day.day.isoformat(),
@@ -59,7 +46,34 @@ def model_status(model: str, store: ObjectStore) -> dict[str, Any]:
             for day in read_documents(store, DayPerformance, f"performance/{model}/")
             for group in day.groups
         ],
+        "batches": [_batch(manifest) for manifest in batches],
+        "alerts": [{"kind": alert.kind.value, "window": alert.window, "message": alert.message} for alert in alerts[-_ALERTS:]],
     }
+
+
+def _served(release: Release) -> dict[str, Any]:
+    challenger = release.challenger
+    return {
+        "model": release.model,
+        "seq": release.seq,
+        "reason": release.reason,
+        "decided_by": release.decided_by,
+        "decided_at": release.decided_at.isoformat(),
+        "policy": release.policy.number,
+        "champion": {"version": release.champion.version},
+        "challenger": {"version": challenger.version, "share": challenger.share} if challenger else None,
+        "previous": {"version": release.previous.version} if release.previous else None,
+    }
+
+
+def _last_drift(batches: list[Manifest], store: ObjectStore) -> dict[str, Any] | None:
+    """The drift seen with the newest batch that could be judged."""
+    for manifest in batches:
+        emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
+        if emitted is not None and emitted.drift is not None:
+            drift = emitted.drift.model_dump(mode="json")
+            return {"alert": drift["alert"], "rows": drift["rows"], "too_few": drift["too_few"], "features": drift["columns"]}
+    return None
 
 
 def _version(decision: Decision) -> dict[str, Any]:
@@ -67,7 +81,26 @@ def _version(decision: Decision) -> dict[str, Any]:
         "version": decision.challenger_version,
         "decision": decision.decision.value,
         "reasons": [reason.code for reason in decision.reasons],
+        "explanation": "; ".join(reason.message for reason in decision.reasons),
         "engine": decision.engine,
+        "engine_reason": decision.engine_reason,
+        "metric": decision.metric,
+        "metrics": dict(decision.challenger),
         "trained_rows": decision.trained_rows,
+        "trained_days": [day.isoformat() for day in (decision.trained_first_day, decision.trained_last_day) if day],
         "snapshot": decision.snapshot.md5,
+    }
+
+
+def _batch(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "batch_id": manifest.batch_id,
+        "key": manifest.source.key,
+        "status": manifest.status.value,
+        "rows_in": manifest.rows_in,
+        "rows_scored": manifest.rows_scored,
+        "rows_quarantined": manifest.rows_quarantined,
+        "champion": manifest.release.champion if manifest.release else None,
+        "total_s": manifest.timings.total_s,
+        "error": manifest.error.message if manifest.error else None,
     }

@@ -4,6 +4,7 @@ import io
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +23,7 @@ from infra.cli.operator import Operator, wait_for
 from infra.cli.state import model_status
 from infra.demo import flights
 from infra.demo.flights import MODEL
+from infra.report.report import make_report
 
 _WAIT_S = 120
 _LONGEST_ROLLOUT = 8
@@ -39,6 +41,7 @@ class Story:
     progress: Progress
     console: Console
     fast: bool
+    report: Path
     manifests: list[Manifest] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     alerts_told: set[str] = field(default_factory=set)
@@ -180,6 +183,7 @@ class Story:
             if manifest.rows_in != manifest.rows_scored + manifest.rows_quarantined:
                 message = f"batch {manifest.batch_id} lost rows"
                 raise DemoFailedError(message)
+        self.report.write_text(make_report(MODEL, self.operator.store, datetime.now(UTC)), encoding="utf-8")
         return {
             "elapsed_s": round(elapsed_s, 1),
             "batches": len(stored),
@@ -188,5 +192,6 @@ class Story:
             "rows_quarantined": sum(manifest.rows_quarantined for manifest in stored),
             "versions": [decision["challenger_version"] for decision in self.decisions],
             "decisions": self.decisions,
-            "final": model_status(MODEL, self.operator.store),
+            "final": model_status(self.operator.release_of(MODEL), self.operator.store),
+            "report": str(self.report),
         }

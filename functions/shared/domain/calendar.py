@@ -3,20 +3,17 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-import numpy as np
 import pyarrow as pa
 
-from functions.shared.arrow import numbers_of
 from functions.shared.domain.manifest import Manifest
 
-_EPOCH = date(1970, 1, 1)
 _TAIL_SHARE = 0.05
 
 
 def count_days(times: pa.Array) -> dict[date, int]:
     """Rows by UTC day of a timestamp column without nulls."""
-    numbers, counts = np.unique(numbers_of(times.cast(pa.date32(), safe=False), np.int32), return_counts=True)
-    return {_EPOCH + timedelta(days=int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
+    counted = times.cast(pa.date32(), safe=False).value_counts()
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:

@@ -109,7 +109,8 @@ def decide_step(challenger: ServedChallenger | None, policy: CanaryPolicy, evide
         return Step(Action.ROLLBACK, 0.0, harm)
     if waiting := tuple(_missing(challenger, bounds, policy, evidence)):
         return Step(Action.HOLD, challenger.share, waiting)
-    safe = Reason(code="not_worse", message=f"worse by less than {bounds.high:.4g} on {bounds.rows} labels")
+    extent = f"better by at least {-bounds.high:.4g}" if bounds.high < 0 else f"worse by at most {bounds.high:.4g}"
+    safe = Reason(code="not_worse", message=f"{extent} on {bounds.rows:,} labels")
     share = min((share for share in policy.steps if share > challenger.share), default=1.0)
     return Step(Action.PROMOTE if share == 1.0 else Action.EXPAND, share, (safe,))
 

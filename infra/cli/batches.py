@@ -1,0 +1,68 @@
+"""Commands that send files: batches to score, and labels."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.manifest import Manifest, Status
+from infra.cli import screens
+from infra.cli.options import AsJson, File, Model, StackName, console, show
+
+app = typer.Typer()
+
+
+@app.command()
+def score(
+    model: Model,
+    file: File,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Parquet file to write the scored rows to; waits for them.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the manifest and show it.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Score in this process, by the same code; stores nothing but OUT.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a batch to be scored."""
+    from infra.cli.offline import score_offline
+    from infra.cli.operator import connect
+
+    if out is not None and out.suffix != ".parquet":
+        message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
+        raise InputError(message)
+    operator = connect(stack)
+    if offline:
+        if out is None:
+            message = "--offline needs -o OUT.parquet, since it stores nothing else"
+            raise InputError(message)
+        with console.status("scoring"):
+            manifest = score_offline(model, file, out, releases=operator.store)
+        _show(manifest, as_json=as_json)
+        return
+    uploaded = operator.upload_file(f"batches/{model}/{file.name}", file, console)
+    if out is None and not wait:
+        answer = {"key": uploaded.key, "version_id": uploaded.version_id}
+        show(answer, screens.uploaded_screen, as_json=as_json)
+        return
+    with console.status("scoring"):
+        manifest = operator.await_manifest(uploaded)
+    if out is not None and manifest.status is not Status.FAILED:
+        operator.download_scored(manifest, out)
+    _show(manifest, as_json=as_json)
+
+
+def _show(manifest: Manifest, *, as_json: bool) -> None:
+    """Show a manifest; a failed batch is the user's to mend, so the command ends with 2."""
+    shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
+    show(shown, screens.manifest_screen, as_json=as_json)
+    if manifest.status is Status.FAILED:
+        raise typer.Exit(2)
+
+
+@app.command()
+def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = False) -> None:
+    """Upload labels: a file with the id column and the target."""
+    from infra.cli.operator import connect
+
+    uploaded = connect(stack).upload_file(f"labels/{model}/{file.name}", file, console)
+    show({"key": uploaded.key, "version_id": uploaded.version_id}, screens.uploaded_screen, as_json=as_json)

@@ -1,0 +1,44 @@
+"""`everscore demo`: the whole loop on real flights."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import screens
+from infra.cli.options import AsJson, console
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer weeks.")] = False,
+    report: Annotated[Path, typer.Option("-o", "--report", help="Where the report page is written.")] = Path("everscore-demo.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Play the whole loop on the flights of 2013, on an embedded AWS of its own."""
+    from rich.progress import Progress
+
+    from infra.cli.operator import embedded
+    from infra.demo.story import Story
+    from infra.local.embedded import embedded_aws
+
+    with console.status("") as starting, embedded_aws("demo", progress=starting.update, parameters={"ScheduleState": "DISABLED"}) as stack:
+        starting.stop()
+        with Progress(console=console, transient=True) as progress:
+            totals = Story(embedded(stack), progress, console, fast=fast, report=report).play()
+    if as_json:
+        sys.stdout.write(json.dumps(totals) + "\n")
+        return
+    console.print()
+    console.print(screens.status_screen(totals["final"]), highlight=False)
+    console.print()
+    console.print(
+        f"{totals['batches']} batches: {totals['rows_in']:,} rows in = {totals['rows_scored']:,} scored + "
+        f"{totals['rows_quarantined']:,} quarantined, checked batch by batch; {totals['elapsed_s']:.0f} s",
+        highlight=False,
+    )
+    console.print(f"report: {totals['report']}", highlight=False, soft_wrap=True)

@@ -1,0 +1,214 @@
+"""Commands that make, judge, release and describe a model's versions."""
+
+import json
+from datetime import UTC, date, datetime
+from getpass import getuser
+from typing import Annotated, Any
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.policy import Policy
+from infra.cli import screens
+from infra.cli.options import AsJson, File, Model, Reason, StackName, console, show
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    model: Model,
+    file: File,
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    id_column: Annotated[str, typer.Option("--id", help="Column that names a row.")],
+    time_column: Annotated[str | None, typer.Option("--time", help="Column of event time.")] = None,
+    timezone: Annotated[str, typer.Option(help="Of times that name no offset.")] = "UTC",
+    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model's first version from a file and serve it."""
+    from functions.shared.domain.spec import checked_model_name
+    from functions.shared.repositories.releases import Releases
+    from infra.cli.operator import connect, wait_for
+
+    parameters = dict(_pair(text) for text in param or [])
+    checked_model_name(model)
+    operator = connect(stack)
+    uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
+    request = {
+        "action": "train",
+        "model": model,
+        "key": uploaded.key,
+        "version_id": uploaded.version_id,
+        "target": target,
+        "id_column": id_column,
+        "time_column": time_column,
+        "timezone": timezone,
+        "estimator": estimator,
+        "parameters": parameters,
+        "metric": metric,
+    }
+    with console.status("training in the retraining function"):
+        decision = operator.ask("Retraining", request)["decision"]
+    with console.status("waiting for the release"):
+        wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
+    show(decision, screens.decision_screen, as_json=as_json)
+
+
+def _pair(text: str) -> tuple[str, object]:
+    """`NAME=VALUE`; the value is read as JSON where it is any, else as text.
+
+    >>> _pair("max_iter=200"), _pair("loss=log_loss")
+    (('max_iter', 200), ('loss', 'log_loss'))
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        message = f"{text!r}: write NAME=VALUE"
+        raise InputError(message)
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+@app.command()
+def retrain(
+    model: Model,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and show it.")] = False,
+    window: Annotated[str | None, typer.Option(help="FIRST:LAST event day to learn from, instead of the policy's.")] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a challenger from what was learnt since, and judge it."""
+    from infra.cli.operator import connect
+
+    request: dict[str, Any] = {"action": "retrain", "model": model, "trigger": "person"}
+    if window is not None:
+        request["window"] = _window(window)
+    operator = connect(stack)
+    operator.release_of(model)
+    if not wait:
+        operator.notify("Retraining", request)
+        show({"model": model, "requested": True}, screens.requested_screen, as_json=as_json)
+        return
+    with console.status("retraining"):
+        result = operator.ask("Retraining", request)
+    skipped = {"model": model, "decision": None, "skipped": result["skipped"]}
+    show(result["decision"] or skipped, screens.decision_screen, as_json=as_json)
+
+
+def _window(text: str) -> dict[str, str]:
+    """`2013-03-01:2013-03-10` as the request has it."""
+    try:
+        first, last = (date.fromisoformat(day).isoformat() for day in text.split(":"))
+    except ValueError as error:
+        message = f"--window {text}: write FIRST:LAST, for example 2013-03-01:2013-03-10"
+        raise InputError(message) from error
+    return {"start": first, "end": last}
+
+
+@app.command()
+def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
+    """Take one step of the release, as the schedule would."""
+    from infra.cli.operator import connect
+
+    step = connect(stack).ask("Release", {"action": "tick", "model": model, "who": getuser()})
+    show(step, screens.step_screen, as_json=as_json)
+
+
+@app.command()
+def promote(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="Version to serve.")],
+    reason: Reason = "",
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a version at once."""
+    from infra.cli.operator import connect
+
+    request = {"action": "promote", "model": model, "version": version, "reason": reason, "who": getuser()}
+    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
+
+
+@app.command()
+def rollback(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
+    """End a running canary, or else serve the previous champion again."""
+    from infra.cli.operator import connect
+
+    request = {"action": "rollback", "model": model, "reason": reason, "who": getuser()}
+    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
+
+
+@app.command()
+def status(
+    model: Annotated[str | None, typer.Argument(help="Name of the model; all of them by default.")] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Versions, what is served, drift and performance."""
+    from infra.cli.operator import connect
+    from infra.cli.state import fleet_status, model_status
+
+    operator = connect(stack)
+    if model is None:
+        show(fleet_status(operator.store), screens.fleet_screen, as_json=as_json)
+    else:
+        show(model_status(operator.release_of(model), operator.store), screens.status_screen, as_json=as_json)
+
+
+@app.command()
+def policy(
+    model: Model,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE by dotted name, repeatable; VALUE is JSON.")] = None,
+    reason: Reason = "",
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the thresholds of row contract, drift, gate and canary, or change some. A model need not exist yet."""
+    from functions.shared.domain.spec import checked_model_name
+    from functions.shared.repositories.policies import Policies
+    from infra.cli.operator import connect
+
+    checked_model_name(model)
+    operator = connect(stack)
+    policies = Policies(operator.store)
+    standing = policies.current(model)
+    if changes:
+        standing = changed_policy(standing, [_pair(text) for text in changes], who=getuser(), why=reason)
+        policies.write(model, standing)
+        if operator.serves(model):
+            operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
+    show(standing.summary(), screens.policy_screen, as_json=as_json)
+
+
+def changed_policy(standing: Policy, changes: list[tuple[str, object]], *, who: str, why: str) -> Policy:
+    """The next policy: the standing one with some values replaced.
+
+    Args:
+        changes: (dotted name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`.
+
+    Raises:
+        InputError: if a name is unknown or a value is out of its range.
+    """
+    from pydantic import ValidationError
+
+    values = standing.model_dump(mode="json")
+    for name, value in changes:
+        *sections, last = name.split(".")
+        section: Any = values
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not sections or not isinstance(section, dict):
+            message = f"no threshold is called {name!r}; `everscore policy MODEL` lists them"
+            raise InputError(message)
+        section[last] = value
+    values |= {"number": standing.number + 1, "who": who, "why": why, "written_at": datetime.now(UTC).isoformat()}
+    try:
+        return Policy.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors())
+        raise InputError(problems) from error

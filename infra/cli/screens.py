@@ -1,0 +1,195 @@
+"""What people see of an answer: each function draws one of the commands' JSON objects."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_BARS = "▁▂▃▄▅▆▇█"
+_DAYS, _COLUMNS, _BATCHES = 28, 6, 5
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as a line of bars, the smallest lowest.
+
+    >>> sparkline([1.0, 2.0, 8.0])
+    '▁▂█'
+    """
+    low, high = min(values), max(values)
+    step = (high - low) / (len(_BARS) - 1) or 1.0
+    return "".join(_BARS[round((value - low) / step)] for value in values)
+
+
+def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
+    """One line a model."""
+    if not fleet["models"]:
+        return Text("No model serves here yet: `everscore train MODEL FILE --target … --id …` makes the first.")
+    table = _table("model", "champion", "challenger", "release", "why")
+    for served in fleet["models"]:
+        table.add_row(served["model"], served["champion"]["version"], _challenger(served), str(served["seq"]), served["reason"])
+    return table
+
+
+def status_screen(state: dict[str, Any]) -> RenderableType:
+    """One model's state, on one screen."""
+    previous = state["previous"]["version"] if state["previous"] else "none"
+    head = Text.assemble(
+        (state["model"], "bold"),
+        f": version {state['champion']['version']} serves; challenger {_challenger(state)}, previous {previous}\n",
+        (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
+    )
+    parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), _drift(state["drift"])]
+    if state["batches"]:
+        parts.append(_batches(state["batches"][:_BATCHES]))
+    parts += [Text(f"alert {alert['kind']} ({alert['window']}): {alert['message']}", "yellow") for alert in state["alerts"]]
+    return Group(*parts)
+
+
+def _challenger(served: dict[str, Any]) -> str:
+    challenger = served["challenger"]
+    return f"{challenger['version']} on {challenger['share']:.0%}" if challenger else "none"
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    table.columns[-1].overflow = "fold"
+    return table
+
+
+def _versions(versions: list[dict[str, Any]]) -> RenderableType:
+    table = _table("version", "gate", "engine", "learnt", "on its holdout", "why", title="Versions")
+    for version in versions:
+        metric, measured = version["metric"], version["metrics"].get(version["metric"])
+        table.add_row(
+            version["version"],
+            version["decision"],
+            version["engine"],
+            f"{version['trained_rows']:,} rows, {' to '.join(version['trained_days'])}",
+            f"{metric} {measured:.3f}" if measured is not None else "",
+            version["explanation"],
+        )
+    native = [f"version {version['version']}: {version['engine_reason']}" for version in versions if version["engine"] == "native"]
+    return Group(table, *(Text(f"native engine of {reason}", "dim") for reason in native))
+
+
+def _performance(state: dict[str, Any]) -> RenderableType:
+    """The champion's metric by event day, one line a version that labels reached."""
+    if not state["performance"]:
+        return Text("Performance: no labels yet (`everscore labels MODEL FILE`).")
+    metric = state["versions"][0]["metric"]
+    by_version: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for group in state["performance"]:
+        if (value := group["metrics"].get(metric)) is not None:
+            by_version[group["version"], group["role"]].append(value)
+    table = _table("version", "served as", "last day", "mean", f"the last {_DAYS} days", title=f"Performance: {metric} by event day")
+    for (version, role), values in by_version.items():
+        mean = sum(values) / len(values)
+        table.add_row(version, role, f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))
+    return table
+
+
+def _drift(drift: dict[str, Any] | None) -> RenderableType:
+    if drift is None or drift["too_few"]:
+        return Text("Drift: too few scored rows to judge yet.")
+    drifted = [column for column in drift["features"] if column["drifted"]]
+    table = _table("column", "PSI", "drifts from", "", title=f"Drift over {drift['rows']:,} rows: {len(drifted) or 'none'} drifted")
+    for column in sorted(drift["features"], key=lambda column: -column["value"] / column["threshold"])[:_COLUMNS]:
+        mark = Text("drifted", "yellow") if column["drifted"] else Text("")
+        table.add_row(column["feature"], f"{column['value']:.3f}", f"{column['threshold']:.3f}", mark)
+    return table
+
+
+def _batches(batches: list[dict[str, Any]]) -> RenderableType:
+    table = _table("batch", "status", "scored", "quarantined", "version", "seconds", "file", title="Newest batches")
+    for batch in batches:
+        table.add_row(
+            batch["batch_id"][:8],
+            batch["status"],
+            f"{batch['rows_scored']:,}",
+            f"{batch['rows_quarantined']:,}",
+            batch["champion"] or "",
+            f"{batch['total_s']:.2f}",
+            batch["key"].split("/", 2)[-1],
+        )
+    return table
+
+
+def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
+    """What became of a batch."""
+    name = manifest["source"]["key"].split("/", 2)[-1]
+    if manifest["error"]:
+        error = manifest["error"]
+        return Text.assemble((f"{name}: failed ({error['code']})\n", "red"), f"{error['message']}\n{error['remedy']}")
+    release, challenger = manifest["release"], manifest["release"]["challenger"]
+    beside = f", version {challenger['version']} beside it on {challenger['share']:.0%}" if challenger else ""
+    head = (
+        f"{name}: {manifest['rows_in']:,} rows in, {manifest['rows_scored']:,} scored by version {release['champion']}{beside}, "
+        f"{manifest['rows_quarantined']:,} quarantined, {manifest['timings']['total_s']:.2f} s ({manifest['status']})"
+    )
+    lines = [
+        head,
+        *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
+        *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
+    ]
+    return Text("\n".join(lines))
+
+
+def decision_screen(decision: dict[str, Any]) -> RenderableType:
+    """The gate's decision, or why there was nothing to decide."""
+    if decision["decision"] is None:
+        return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
+    first = decision["champion_version"] is None
+    verdict = "serves" if first else {"promote": "goes into a canary", "keep": "is kept out"}[decision["decision"]]
+    table = _table("metric", "challenger") if first else _table("metric", "champion", "challenger")
+    for name, value in decision["challenger"].items():
+        sides = (value,) if first else (decision["champion"].get(name), value)
+        table.add_row(name, *(f"{side:.4f}" if side is not None else "none" for side in sides))
+    head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
+        f"  {reason['message']}" for reason in decision["reasons"]
+    )
+    learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} newer ones; engine {decision['engine']}"
+    return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)
+
+
+def step_screen(step: dict[str, Any]) -> RenderableType:
+    """One step of a rollout."""
+    reasons = "; ".join(reason["message"] for reason in step["reasons"])
+    return Text(f"{step['model']}: {step['action']}, challenger's share {step['share']:.0%} ({reasons})")
+
+
+def release_screen(release: dict[str, Any]) -> RenderableType:
+    """What is served now, and why."""
+    return Text(f"{release['model']}: version {release['champion']['version']} serves (release {release['seq']}: {release['reason']})")
+
+
+def policy_screen(policy: dict[str, Any]) -> RenderableType:
+    """Every threshold by its dotted name, as `--set` takes it."""
+    table = _table("name", "value", title=f"Policy {policy['number']}" + (f": {policy['why']}" if policy["why"] else ""))
+    for name, value in flattened({key: value for key, value in policy.items() if isinstance(value, dict)}):
+        table.add_row(name, str(value))
+    return table
+
+
+def flattened(nested: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Leaves by dotted name; an empty object is a leaf.
+
+    >>> flattened({"gate": {"alpha": 0.05, "vetoes": {}}})
+    [('gate.alpha', 0.05), ('gate.vetoes', {})]
+    """
+    leaves: list[tuple[str, Any]] = []
+    for name, value in nested.items():
+        leaves += flattened(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [(prefix + name, value)]
+    return leaves
+
+
+def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
+    """An upload that nobody waits for."""
+    return Text(f"uploaded as {uploaded['key']} (version {uploaded['version_id']})")
+
+
+def requested_screen(requested: dict[str, Any]) -> RenderableType:
+    """A retraining that nobody waits for."""
+    return Text(f"{requested['model']}: retraining was asked for; `everscore status {requested['model']}` will show its decision")

@@ -1,0 +1,169 @@
+"""What a user does with a model of their own: the commands, and files put into the inbox by any S3 client."""
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+
+EVERSCORE = Path(sys.executable).with_name("everscore")
+MODEL = "loans"
+
+
+class Command:
+    """The installed command, with stacks of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.environment = {**os.environ, "EVERSCORE_HOME": str(home), "COLUMNS": "100"}
+
+    def run(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([EVERSCORE, *arguments], capture_output=True, text=True, timeout=200, check=False, env=self.environment)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def json(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture(scope="module")
+def everscore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    command = Command(tmp_path_factory.mktemp("home"))
+    command.run("local", "up", "--detach")
+    yield command
+    command.run("local", "down")
+
+
+def applications(path: Path, rows: range, *, label: bool, first_day: int = 1) -> Path:
+    """Loan applications, a hundred a day; whether one defaults depends on income and debt, with noise."""
+    rng = random.Random(rows.start)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(["application", "received", "income", "debt", "region", *(["defaulted"] if label else []), "clerk"])
+        for row in rows:
+            income, debt = rng.lognormvariate(10, 0.5), rng.lognormvariate(9, 0.8)
+            answer = "yes" if debt / income + rng.gauss(0, 0.4) > 0.6 else "no"
+            day = first_day + (row - rows.start) // 100
+            received = f"2024-{1 + (day - 1) // 28:02d}-{1 + (day - 1) % 28:02d} {rng.randrange(24):02d}:00:00"
+            writer.writerow([f"A{row}", received, f"{income:.2f}", f"{debt:.2f}", rng.choice("NESW"), *([answer] if label else []), "ann"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(everscore: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    file = applications(tmp_path_factory.mktemp("files") / "history.csv", range(4000), label=True)
+    options = ("--target", "defaulted", "--id", "application", "--time", "received")
+    return everscore.json("train", MODEL, file, *options)
+
+
+def test_a_file_of_their_own_becomes_the_first_version(trained: dict[str, Any]) -> None:
+    assert trained["challenger_version"] == "1"
+    assert trained["decision"] == "promote"
+    assert trained["challenger"]["auc"] > 0.7, "income and debt tell most of the answer"
+
+
+def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    file = applications(tmp_path / "week 1.CSV", range(4000, 4700), label=False, first_day=41)
+    out = tmp_path / "scored.parquet"
+    manifest = everscore.json("score", MODEL, file, "-o", out)
+    assert (manifest["status"], manifest["rows_in"], manifest["rows_scored"]) == ("scored", 700, 700)
+    assert manifest["release"] == {"seq": 1, "champion": "1", "challenger": None, "challenger_suspended": None}
+    scored = pq.read_table(out)
+    assert scored["application"].to_pylist() == [f"A{row}" for row in range(4000, 4700)]
+    assert set(scored["prediction"].to_pylist()) == {"no", "yes"}
+    assert scored["clerk"].to_pylist()[:1] == ["ann"], "columns that the model does not know are carried through"
+
+
+def test_offline_and_in_the_function_the_scores_are_the_same(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    file = applications(tmp_path / "both.csv", range(9000, 9100), label=False)
+    everscore.run("score", MODEL, file, "-o", tmp_path / "there.parquet")
+    everscore.run("score", MODEL, file, "--offline", "-o", tmp_path / "here.parquet")
+    assert pq.read_table(tmp_path / "there.parquet").equals(pq.read_table(tmp_path / "here.parquet"))
+
+
+def test_what_any_s3_client_puts_into_the_inbox_is_scored(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    environment = json.loads(everscore.run("local", "env", "--json").stdout)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+    file = applications(tmp_path / "plain.csv", range(5000, 5010), label=False)
+    s3.upload_file(str(file), environment["EVERSCORE_INBOX"], f"batches/{MODEL}/by hand/plain.csv")
+    s3.put_object(Bucket=environment["EVERSCORE_INBOX"], Key=f"batches/{MODEL}/archive.zip", Body=b"PK\x03\x04 not a table")
+    s3.put_object(Bucket=environment["EVERSCORE_INBOX"], Key=f"batches/{MODEL}/folder/", Body=b"")
+    deadline = time.monotonic() + 60
+    found: dict[str, dict[str, Any]] = {}
+    while len(found) < 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
+        batches = everscore.json("status", MODEL)["batches"]
+        found = {batch["key"]: batch for batch in batches if batch["key"].endswith(("plain.csv", "archive.zip", "folder/"))}
+    assert found[f"batches/{MODEL}/by hand/plain.csv"]["rows_scored"] == 10
+    assert found[f"batches/{MODEL}/archive.zip"]["status"] == "failed"
+    assert f"batches/{MODEL}/folder/" not in found
+
+
+def test_labels_make_performance_and_retraining_decides(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    batch = applications(tmp_path / "april.csv", range(20_000, 24_000), label=False, first_day=60)
+    everscore.run("score", MODEL, batch, "--wait")
+    labelled = applications(tmp_path / "april labels.csv", range(20_000, 24_000), label=True, first_day=60)
+    everscore.run("labels", MODEL, labelled)
+    deadline = time.monotonic() + 60
+    while not (days := everscore.json("status", MODEL)["performance"]) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert {day["role"] for day in days} == {"champion"}
+    decision = everscore.json("retrain", MODEL, "--wait")
+    assert decision["champion_version"] == "1"
+    assert decision["challenger_version"] == "2"
+    assert decision["decision"] == "keep", "nothing has changed, so nothing can be gained by the minimum effect"
+    assert decision["snapshot"]["rows"] > 4000
+
+
+def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    policy = everscore.json("policy", MODEL, "--set", "row_contract.ranges.income=[0, 1]", "--reason", "to see it work")
+    assert policy["number"] == 1
+    assert policy["row_contract"]["ranges"] == {"income": [0, 1]}
+    file = applications(tmp_path / "rich.csv", range(6000, 6020), label=False)
+    manifest = everscore.json("score", MODEL, file, "--wait")
+    assert (manifest["status"], manifest["rows_quarantined"]) == ("suspect", 20)
+    everscore.run("policy", MODEL, "--set", "row_contract.ranges={}")
+    assert everscore.json("score", MODEL, applications(tmp_path / "again.csv", range(10), label=False), "--wait")["status"] == "scored"
+
+
+def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained: dict[str, Any]) -> None:
+    screen = everscore.run("status", MODEL).stdout
+    assert "loans: version 1 serves" in screen
+    assert len(screen.splitlines()) < 60
+    assert "loans" in everscore.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("status", "nobody"), "models: loans"),
+        (("rollback", MODEL), "no previous champion"),
+        (("promote", MODEL, "99"), "version 99"),
+        (("retrain", "nobody"), "models: loans"),
+        (("policy", MODEL, "--set", "canry.steps=1"), "canry.steps"),
+        (("policy", MODEL, "--set", "gate.alpha=7"), "gate.alpha"),
+        (("train", MODEL, __file__, "--target", "a", "--id", "b"), "serves already"),
+        (("train", "new", __file__, "--target", "a", "--id", "b"), "has no column"),
+        (("train", "../up", __file__, "--target", "a", "--id", "b"), "../up"),
+        (("score", MODEL, __file__, "--wait"), "application"),
+        (("status", "--stack", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], told: str) -> None:
+    done = everscore.run(*arguments, code=2)
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
