@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.shared.envelopes import StoredObject
+from functions.shared.queue import RESERVE_MS, process_records
+
+EVENTS = Path(__file__).parents[3] / "events" / "scoring"
+
+
+class Clock:
+    """A Lambda context whose remaining time shrinks by a fixed amount a look."""
+
+    def __init__(self, *remaining_ms: int) -> None:
+        self._remaining_ms = list(remaining_ms)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._remaining_ms.pop(0) if len(self._remaining_ms) > 1 else self._remaining_ms[0]
+
+
+PLENTY = 300_000
+
+
+def upload(key: str, size: int) -> str:
+    detail = {"bucket": {"name": "inbox"}, "object": {"key": key, "size": size, "etag": "e", "version-id": f"v-{key}"}}
+    return json.dumps({"source": "aws.s3", "detail": detail})
+
+
+def deliver(bodies: dict[str, str], handle: Any, context: Clock | None = None) -> list[str]:
+    """Bodies by message id; the ids of messages to be delivered again."""
+    records = [{"messageId": name, "body": body, "eventSource": "aws:sqs"} for name, body in bodies.items()]
+    answer = process_records({"Records": records}, context or Clock(PLENTY), handle)  # type: ignore[arg-type]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_the_smallest_object_comes_first() -> None:
+    seen: list[str] = []
+    bodies = {name: upload(name, size) for name, size in (("large", 900), ("small", 1), ("middle", 30))}
+    assert deliver(bodies, lambda created: seen.append(created.key)) == []
+    assert seen == ["small", "middle", "large"]
+
+
+def test_one_objects_failure_is_its_own() -> None:
+    seen: list[str] = []
+
+    def handle(created: StoredObject) -> None:
+        seen.append(created.key)
+        if created.key == "b":
+            raise RuntimeError
+
+    assert deliver({"1": upload("a", 1), "2": upload("b", 2), "3": upload("c", 3)}, handle) == ["2"]
+    assert seen == ["a", "b", "c"]
+
+
+def test_if_all_fail_all_come_again_and_nothing_is_raised() -> None:
+    def handle(_: StoredObject) -> None:
+        raise RuntimeError
+
+    assert deliver({"1": upload("a", 1), "2": upload("b", 2)}, handle) == ["1", "2"]
+
+
+def test_what_there_is_no_time_for_goes_back_to_the_queue_unbegun() -> None:
+    seen: list[str] = []
+    bodies = {"1": upload("a", 1), "2": upload("b", 2), "3": upload("c", 3)}
+    again = deliver(bodies, lambda created: seen.append(created.key), Clock(PLENTY, RESERVE_MS, RESERVE_MS - 1))
+    assert (seen, again) == (["a", "b"], ["3"])
+
+
+@pytest.mark.parametrize("body", ["", "hello", "{}", "[]", '{"source": "aws.s3", "detail": {}}'])
+def test_a_message_that_is_no_event_comes_again_until_the_queue_gives_it_up(body: str) -> None:
+    seen: list[str] = []
+    assert deliver({"bad": body, "good": upload("a", 5)}, lambda created: seen.append(created.key)) == ["bad"]
+    assert seen == ["a"]
+
+
+def test_folder_markers_and_a_buckets_test_event_are_passed_over() -> None:
+    seen: list[str] = []
+    bodies = {"marker": upload("batches/sales/", 0), "test": '{"Service": "Amazon S3", "Event": "s3:TestEvent"}'}
+    assert deliver(bodies, lambda created: seen.append(created.key)) == []
+    assert seen == []
+
+
+@pytest.mark.parametrize(("name", "keys"), [("s3-upload", ["batches/flights/2013/week 14.csv"]), ("s3-test-event", [])])
+def test_the_sample_events_are_read(name: str, keys: list[str]) -> None:
+    seen: list[str] = []
+    event = json.loads((EVENTS / f"{name}.json").read_text())
+    assert process_records(event, Clock(PLENTY), lambda created: seen.append(created.key)) == {"batchItemFailures": []}  # type: ignore[arg-type]
+    assert seen == keys
+
+
+def test_every_field_of_the_object_is_kept_as_it_was_sent() -> None:
+    seen: list[StoredObject] = []
+    key = "batches/sales/a b+c%2F ü.csv"
+    deliver({"1": upload(key, 12)}, seen.append)
+    assert seen == [StoredObject(bucket="inbox", key=key, version_id=f"v-{key}", etag="e", size_bytes=12)]
