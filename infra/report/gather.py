@@ -1,0 +1,152 @@
+"""What a report tells of, read from the stored documents of one model."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.release import Release
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.documents import read_document
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.releases import Releases
+
+BATCHES, DAYS, ALERTS = 400, 400, 100
+"""How far back a report goes: a year of daily batches, and a bound on what a busier model takes."""
+
+_READERS = 8
+_SAMPLED_BATCHES = 12
+_SAMPLED_BYTES = 65_536
+_SAMPLES_A_REASON = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch's commit, and the drift of the batches pooled up to it (None where nothing was measured)."""
+
+    manifest: Manifest
+    drift: DriftReport | None
+
+    @property
+    def day(self) -> date:
+        """Its last event day; the day it arrived, if no row was scored."""
+        return max(self.manifest.event_days, default=self.manifest.source.last_modified.date())
+
+    @property
+    def file(self) -> str:
+        """The file's name below the model's folder in the inbox."""
+        return self.manifest.source.key.split("/", 2)[-1]
+
+    @property
+    def lost(self) -> int:
+        """Rows unaccounted for. The conservation law says 0."""
+        return self.manifest.rows_in - self.manifest.rows_scored - self.manifest.rows_quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedSample:
+    """A quarantined row: which file and line it stood on, why it was set aside, and its text."""
+
+    file: str
+    line: int
+    code: str
+    message: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A model's story up to `now`, each part oldest first except `alerts` and `samples`, which begin with the newest.
+
+    `older_batches` counts manifests beyond the `BATCHES` newest, which were not read.
+    """
+
+    model: str
+    now: datetime
+    releases: tuple[Release, ...]
+    decisions: tuple[Decision, ...]
+    batches: tuple[Batch, ...]
+    older_batches: int
+    days: tuple[DayPerformance, ...]
+    alerts: tuple[Alert, ...]
+    samples: tuple[RejectedSample, ...]
+
+
+def gather(model: str, store: ObjectStore, now: datetime) -> History:
+    """Read a model's documents, several at a time.
+
+    Raises:
+        InputError: if there are none.
+    """
+    releases = Releases(store)
+    with ThreadPoolExecutor(_READERS) as readers:
+        committed = sorted(store.list(layout.manifest_prefix(model)), key=lambda found: found.last_modified)
+        manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
+        standing = _standing(manifests)
+        drifts = readers.map(lambda manifest: _drift(manifest, store), standing)
+        days = [found.key for found in store.list(f"performance/{model}/")][-DAYS:]
+        alerts = [found.key for found in store.list(f"alerts/{model}/")][-ALERTS:]
+        history = History(
+            model=model,
+            now=now,
+            releases=tuple(releases.history(model)),
+            decisions=tuple(Decisions(store).all(model)),
+            batches=tuple(Batch(manifest, drift) for manifest, drift in zip(standing, drifts, strict=True)),
+            older_batches=len(committed) - len(manifests),
+            days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
+            alerts=tuple(
+                sorted((Alert.from_json(body) for body in readers.map(store.read, alerts)), key=lambda alert: alert.raised_at, reverse=True)
+            ),
+            samples=_varied(_samples(reversed(standing), store)),
+        )
+    if not history.releases and not history.decisions and not history.batches:
+        known = ", ".join(releases.models()) or "none yet"
+        message = f"nothing is stored of a model {model!r} here; models: {known}"
+        raise InputError(message)
+    return history
+
+
+def _standing(manifests: list[Manifest]) -> list[Manifest]:
+    """Those that no other supersedes, in order of their commit."""
+    superseded = {manifest.supersedes for manifest in manifests}
+    return sorted(
+        (manifest for manifest in manifests if manifest.batch_id not in superseded),
+        key=lambda manifest: (manifest.created_at, manifest.batch_id),
+    )
+
+
+def _drift(manifest: Manifest, store: ObjectStore) -> DriftReport | None:
+    emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
+    return emitted.drift if emitted else None
+
+
+def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:
+    """The first quarantined rows of the last batches that have any: a few kilobytes each, however many there are."""
+    for manifest in islice((manifest for manifest in newest_first if manifest.quarantine), _SAMPLED_BATCHES):
+        file = Batch(manifest, None).file
+        start = store.open(manifest.quarantine[0].key).read_at(0, _SAMPLED_BYTES)
+        whole_lines, _, _ = start.rpartition(b"\n")
+        for text in whole_lines.splitlines():
+            row = json.loads(text)
+            yield RejectedSample(file=file, line=row["line"], code=row["code"], message=row["message"], raw=row["raw"])
+
+
+def _varied(samples: Iterator[RejectedSample]) -> tuple[RejectedSample, ...]:
+    """The first few of each reason."""
+    chosen: dict[str, list[RejectedSample]] = {}
+    for sample in samples:
+        alike = chosen.setdefault(sample.code, [])
+        if len(alike) < _SAMPLES_A_REASON:
+            alike.append(sample)
+    return tuple(sample for alike in chosen.values() for sample in alike)

@@ -1,0 +1,53 @@
+"""`make_report`: a model's story as one HTML page that needs nothing else, neither network nor script."""
+
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from functions.shared.ports import ObjectStore
+from infra.report import wording
+from infra.report.charts import figures_of
+from infra.report.gather import gather
+from infra.report.runbook import ADVICE
+from infra.report.summary import summarize
+from infra.report.timeline import events
+
+
+def make_report(model: str, store: ObjectStore, now: datetime) -> str:
+    """The page, as HTML text.
+
+    Args:
+        model: whose story.
+        store: the bucket of stored documents.
+        now: when the page says it was made.
+
+    Raises:
+        InputError: if nothing is stored of the model.
+    """
+    history = gather(model, store, now)
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            history=history,
+            summary=summarize(history),
+            figures=figures_of(history),
+            events=events(history.releases)[::-1],
+            advice={kind: ADVICE[kind] for kind in ADVICE if any(alert.kind is kind for alert in history.alerts)},
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Everything is escaped unless it was marked up here: names and rows are other people's text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    named = (wording.count, wording.figure, wording.share, wording.seconds, wording.size, wording.day, wording.moment, wording.spelled)
+    environment.filters.update({function.__name__: function for function in named})
+    return environment

@@ -1,0 +1,69 @@
+"""What each kind of alert means, where to look, and what to type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from functions.shared.domain.alert import AlertKind
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """For one kind of alert. `commands` are lines for a shell, `{model}` standing for the model's name."""
+
+    meaning: str
+    look_at: str
+    commands: tuple[str, ...]
+
+
+ADVICE: Mapping[AlertKind, Advice] = {
+    AlertKind.DRIFT: Advice(
+        meaning=(
+            "The pooled last batches look different from the rows the champion was trained on, by more than chance or ordinary days "
+            "explain. It does not say that answers are worse: seasons drift without harm, and drift alone never promotes a version."
+        ),
+        look_at=(
+            "The column with the largest PSI first. A new category, a jump in missing values or a scale that changed at one batch points "
+            "to whoever delivers the file; a slow slope is the world. Then see whether performance moved on the same days."
+        ),
+        commands=("everscore status {model}", "everscore retrain {model}"),
+    ),
+    AlertKind.PERFORMANCE: Advice(
+        meaning=(
+            "On labels of the last weeks the champion's loss is above what it was at training by more than the policy allows, and the "
+            "lower bound of a confidence sequence says that this is no chance."
+        ),
+        look_at=(
+            "The two prevalences in the evidence: if the share of positives changed, the loss may have moved though the model ranks as "
+            "well as before. Check that labels arrive completely (coverage) and are joined with the right rows, then drift on those days."
+        ),
+        commands=("everscore retrain {model}", 'everscore rollback {model} --reason "…"'),
+    ),
+    AlertKind.QUARANTINE: Advice(
+        meaning=(
+            "A larger share of a batch's rows was set aside than the error budget allows. The other rows were scored and stored; none is "
+            "lost."
+        ),
+        look_at="The reasons and sample rows under Quarantine: one reason for most rows means that the file's making changed.",
+        commands=("everscore score {model} MENDED.csv --wait",),
+    ),
+    AlertKind.FAILED: Advice(
+        meaning="A whole file could not be scored, so none of its rows has an answer. The evidence has the error's code and the file.",
+        look_at="The message: usually a column is missing, or the format is unreadable, or the file is empty. Mend it and upload it again.",
+        commands=("everscore score {model} MENDED.csv --wait",),
+    ),
+    AlertKind.SILENT: Advice(
+        meaning="No batch has come for longer than the policy's rhythm allows.",
+        look_at="Whoever delivers the files first; then the scoring queue and its dead letters, in case a file came and was not scored.",
+        commands=("everscore status {model}", "everscore policy {model}"),
+    ),
+    AlertKind.STALE: Advice(
+        meaning="The champion has been serving for longer than the policy allows, so it knows nothing of what was learnt since.",
+        look_at="The last decisions under Versions: were challengers kept out, and why, or was none made?",
+        commands=("everscore retrain {model}",),
+    ),
+    AlertKind.UNSCORED: Advice(
+        meaning="Files lie in the inbox that have no manifest, though they came a while ago: they were neither scored nor refused.",
+        look_at="The scoring function's log and the dead-letter queue, for the files that the evidence names.",
+        commands=("everscore score {model} FILE --wait",),
+    ),
+}

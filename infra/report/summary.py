@@ -1,0 +1,106 @@
+"""The figures a report begins with: who serves, how many rows, how well, and whether all add up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.release import Release, Role
+from infra.report.gather import Batch, History
+from infra.report.timeline import served_since
+
+RECENT_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Rows over all batches shown; `broken` are batches whose rows don't add up."""
+
+    batches: int
+    rows_in: int
+    rows_scored: int
+    rows_quarantined: int
+    broken: tuple[Batch, ...]
+
+    @property
+    def quarantined_share(self) -> float:
+        """Quarantined rows of all, 0 to 1."""
+        return self.rows_quarantined / self.rows_in if self.rows_in else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentLoss:
+    """Mean loss a row of the champion's version over its last labelled days, and the same at training where it is known."""
+
+    version: str
+    days: int
+    rows: int
+    loss: float
+    at_training: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands above everything else. `since` is the release that made today's champion."""
+
+    current: Release | None
+    since: Release | None
+    totals: Totals
+    labelled_share: float | None
+    recent: RecentLoss | None
+    drift: DriftReport | None
+
+
+def summarize(history: History) -> Summary:
+    """Reduce a history to its headline figures."""
+    predicted = sum(day.rows_predicted for day in history.days)
+    return Summary(
+        current=history.releases[-1] if history.releases else None,
+        since=served_since(history.releases),
+        totals=_totals(history.batches),
+        labelled_share=sum(day.rows_labelled for day in history.days) / predicted if predicted else None,
+        recent=_recent_loss(history),
+        drift=next((batch.drift for batch in reversed(history.batches) if batch.drift and batch.drift.columns), None),
+    )
+
+
+def _totals(batches: Sequence[Batch]) -> Totals:
+    manifests = [batch.manifest for batch in batches]
+    return Totals(
+        batches=len(batches),
+        rows_in=sum(manifest.rows_in for manifest in manifests),
+        rows_scored=sum(manifest.rows_scored for manifest in manifests),
+        rows_quarantined=sum(manifest.rows_quarantined for manifest in manifests),
+        broken=tuple(batch for batch in batches if batch.lost),
+    )
+
+
+def _recent_loss(history: History) -> RecentLoss | None:
+    if not history.releases or not history.days:
+        return None
+    version = history.releases[-1].champion.version
+    groups = [group for day in _last_days(history.days) for group in day.groups if (group.role, group.version) == (Role.CHAMPION, version)]
+    rows = sum(group.rows for group in groups)
+    if not rows:
+        return None
+    trained = {decision.challenger_version: decision for decision in history.decisions}.get(version)
+    return RecentLoss(
+        version=version,
+        days=len(groups),
+        rows=rows,
+        loss=sum(group.loss_sum for group in groups) / rows,
+        at_training=_loss_at_training(trained) if trained else None,
+    )
+
+
+def _loss_at_training(decision: Decision) -> float | None:
+    """In the unit of `loss_sum`: log loss, or squared error for a regression."""
+    root = decision.challenger.get("rmse")
+    return decision.challenger.get("log_loss") if root is None else root**2
+
+
+def _last_days(days: Sequence[DayPerformance]) -> list[DayPerformance]:
+    first = days[-1].day - timedelta(days=RECENT_DAYS - 1)
+    return [day for day in days if day.day >= first]

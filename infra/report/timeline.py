@@ -1,0 +1,53 @@
+"""Releases as events: what each changed of what is served."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from functions.shared.domain.release import Release
+from infra.report.wording import share
+
+
+class Change(StrEnum):
+    """What a release changed; `policy`: only the rules a row must satisfy."""
+
+    CHAMPION = "champion"
+    CANARY = "canary"
+    WITHDRAWAL = "withdrawal"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One release, and in words what it changed."""
+
+    change: Change
+    title: str
+    release: Release
+
+
+def events(releases: Sequence[Release]) -> tuple[Event, ...]:
+    """Each release against the one before it, in the order given (oldest first)."""
+    first = (Event(Change.CHAMPION, f"Version {release.champion.version} is served", release) for release in releases[:1])
+    return (*first, *(_event(before, after) for before, after in pairwise(releases)))
+
+
+def served_since(releases: Sequence[Release]) -> Release | None:
+    """The release that put today's champion in place; None if nothing was ever released."""
+    return next((event.release for event in reversed(events(releases)) if event.change is Change.CHAMPION), None)
+
+
+def _event(before: Release, after: Release) -> Event:
+    new, old = after.challenger, before.challenger
+    if after.champion.version != before.champion.version:
+        returns = before.previous is not None and before.previous.version == after.champion.version
+        return Event(Change.CHAMPION, f"Version {after.champion.version} {'is served again' if returns else 'becomes champion'}", after)
+    if new is not None and (old is None or (old.version, old.share, old.mode) != (new.version, new.share, new.mode)):
+        title = (
+            f"Version {new.version} scores along, unseen" if new.mode == "shadow" else f"Version {new.version} answers {share(new.share)}"
+        )
+        return Event(Change.CANARY, title, after)
+    if old is not None and new is None:
+        return Event(Change.WITHDRAWAL, f"Version {old.version} is withdrawn", after)
+    return Event(Change.POLICY, "The rules for rows change", after)

@@ -1,0 +1,103 @@
+"""How a page writes numbers, dates and shares."""
+
+from datetime import UTC, date, datetime
+
+NONE = "n/a"
+
+
+def count(number: int) -> str:
+    """A whole number with thousands apart.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{number:,}"
+
+
+def figure(value: float | None) -> str:
+    """Three or four digits that matter, whatever the size.
+
+    >>> [figure(value) for value in (0.47812, -0.00031, 12.5, 1234.5, 0.0, 2e-173, None)]
+    ['0.478', '-0.00031', '12.5', '1,234', '0', '2e-173', 'n/a']
+    """
+    if value is None:
+        return NONE
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}".replace("e-0", "e-")
+
+
+def share(part: float) -> str:
+    """A share of 1 as a percentage; what is not nothing never reads as nothing, nor the almost whole as whole.
+
+    >>> [share(value) for value in (0.0, 0.00001, 0.0006, 0.25, 0.99999, 1.0)]
+    ['0 %', '< 0.01 %', '0.06 %', '25 %', '> 99.99 %', '100 %']
+    """
+    if 0 < part < 0.0001:
+        return "< 0.01 %"
+    if 0.9999 < part < 1:
+        return "> 99.99 %"
+    digits = 0 if part in {0, 1} or 0.1 <= part <= 0.9 else 2
+    return f"{part:.{digits}%}".replace("%", " %").replace(".00 ", " ")
+
+
+def seconds(value: float) -> str:
+    """A time in the unit that suits it.
+
+    >>> [seconds(value) for value in (0.0, 0.000003, 0.0123, 1.5, 250)]
+    ['0 ms', '< 1 ms', '12 ms', '1.5 s', '250 s']
+    """
+    if 0 < value < 0.001:
+        return "< 1 ms"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.3g} s"
+
+
+def size(bytes_: int) -> str:
+    """A file's size.
+
+    >>> [size(value) for value in (512, 846_210, 3_900_000_000)]
+    ['512 B', '846 kB', '3.9 GB']
+    """
+    value, unit = float(bytes_), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"
+
+
+def day(value: date | None) -> str:
+    """A day with its year.
+
+    >>> day(date(2013, 7, 8))
+    '8 Jul 2013'
+    """
+    return f"{value.day} {value:%b %Y}" if value else NONE
+
+
+def short_day(value: date) -> str:
+    """A day on an axis.
+
+    >>> short_day(date(2013, 7, 8))
+    '8 Jul'
+    """
+    return f"{value.day} {value:%b}"
+
+
+def moment(value: datetime) -> str:
+    """A moment to the minute, in UTC.
+
+    >>> moment(datetime(2013, 7, 8, 9, 5, tzinfo=UTC))
+    '8 Jul 2013, 09:05 UTC'
+    """
+    utc = value.astimezone(UTC)
+    return f"{day(utc)}, {utc:%H:%M} UTC"
+
+
+def spelled(code: str) -> str:
+    """A code as words.
+
+    >>> spelled("unparseable_number")
+    'unparseable number'
+    """
+    return code.replace("_", " ")
