@@ -1,0 +1,97 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.manifests import Manifests, source_of
+from tests.fakes.documents import make_manifest, make_source
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+
+
+def test_the_first_commit_of_a_batch_stands_and_later_ones_are_told_of_it() -> None:
+    manifests = Manifests(MemoryStore())
+    first, second = make_manifest(attempt="a1"), make_manifest(attempt="a2")
+    assert manifests.commit(first) == first
+    assert manifests.commit(second) == first
+    assert manifests.find(MODEL, first.batch_id, first.source) == first
+
+
+def test_a_retry_after_midnight_meets_the_commit_of_the_day_before() -> None:
+    store = MemoryStore()
+    source = make_source(day=date(2013, 4, 1))
+    Manifests(store).commit(make_manifest(source=source, created_at=datetime(2013, 4, 1, 23, 59, tzinfo=UTC)))
+    late = make_manifest(source=source, attempt="a2", created_at=datetime(2013, 4, 2, 0, 1, tzinfo=UTC))
+    assert Manifests(store).commit(late).attempt == "a1"
+
+
+def test_the_day_of_a_manifest_is_the_utc_day_the_upload_arrived() -> None:
+    store = MemoryStore()
+    arrived = datetime.fromisoformat("2013-04-02T00:30:00+02:00")
+    manifest = make_manifest(source=make_source().model_copy(update={"last_modified": arrived}))
+    Manifests(store).commit(manifest)
+    assert store.keys() == {f"manifests/{MODEL}/dt=2013-04-01/{manifest.batch_id}.json"}
+
+
+def test_a_batch_without_manifest_is_not_found() -> None:
+    manifests = Manifests(MemoryStore())
+    assert manifests.find(MODEL, "nothing", make_source()) is None
+    with pytest.raises(NotFoundError):
+        manifests.read(layout.manifest_key(MODEL, date(2013, 4, 1), "nothing"))
+
+
+def test_a_manifest_that_vanishes_between_refusal_and_reading_is_a_conflict() -> None:
+    class Forgetful(MemoryStore):
+        def create(self, key: str, body: bytes) -> bool:
+            return False
+
+    with pytest.raises(ConflictError, match="then not found"):
+        Manifests(Forgetful()).commit(make_manifest())
+
+
+def test_a_source_says_which_version_of_which_object_was_uploaded() -> None:
+    info = MemoryStore("inbox").write("batches/sales/a.csv", b"12345")
+    source = source_of("inbox", info)
+    assert (source.bucket, source.key, source.version_id, source.etag) == ("inbox", info.key, info.version_id, info.etag)
+    assert (source.bytes, source.last_modified) == (5, info.last_modified)
+
+
+def test_keys_of_manifests_are_found_by_batch() -> None:
+    store = MemoryStore()
+    made = [make_manifest("a.csv"), make_manifest("b.csv", day=date(2013, 5, 1))]
+    for manifest in made:
+        Manifests(store).commit(manifest)
+    keys = Manifests(store).keys(MODEL)
+    assert {batch: Manifests(store).read(key) for batch, key in keys.items()} == {manifest.batch_id: manifest for manifest in made}
+
+
+def test_newest_leaves_out_what_was_superseded_however_often() -> None:
+    store = MemoryStore()
+    first = make_manifest("a.csv")
+    second = first.model_copy(update={"batch_id": "b" * 32, "purpose": "rescore:2", "supersedes": first.batch_id})
+    third = first.model_copy(update={"batch_id": "c" * 32, "purpose": "rescore:3", "supersedes": second.batch_id})
+    other = make_manifest("b.csv")
+    for manifest in (third, first, other, second):
+        Manifests(store).commit(manifest)
+    assert {manifest.batch_id for manifest in Manifests(store).newest(MODEL)} == {third.batch_id, other.batch_id}
+
+
+BATCHES = st.lists(
+    st.tuples(st.dates(date(2013, 3, 29), date(2013, 4, 3)), st.integers(0, 86_399)), max_size=12, unique_by=lambda batch: batch[1]
+)
+
+
+@given(batches=BATCHES, since=st.none() | st.dates(date(2013, 3, 29), date(2013, 4, 3)))
+def test_newest_comes_day_by_day_from_the_last_on_and_stops_where_it_is_told(batches: list[tuple[date, int]], since: date | None) -> None:
+    store, made = MemoryStore(), list[tuple[date, datetime, Manifest]]()
+    for day, second in batches:
+        created = datetime.fromtimestamp(1_364_774_400 + second, UTC)
+        manifest = make_manifest(f"{second}.csv", day=day, created_at=created)
+        Manifests(store).commit(manifest)
+        made.append((day, created, manifest))
+    expected = [manifest for day, _, manifest in sorted(made, key=lambda one: one[:2], reverse=True) if since is None or day >= since]
+    assert list(Manifests(store).newest(MODEL, since=since)) == expected
