@@ -1,47 +1,28 @@
 """What template.yaml promises, checked without AWS."""
 
-import ast
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.local.embedded import FUNCTIONS
-from infra.local.transformation import read_template
+from tests.contract.template import (
+    FUNCTION_PROPERTIES,
+    QUEUES,
+    RESOURCES,
+    ROOT,
+    SOURCES,
+    TEMPLATE,
+    as_list,
+    folder_of,
+    resources_of,
+    statements,
+)
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = read_template((ROOT / "template.yaml").read_text())
-RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 EVENTS = sorted((ROOT / "events").glob("*/*.json"))
-
-
-def resources_of(kind: str) -> dict[str, dict[str, Any]]:
-    """Properties by logical id."""
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
-
-
-FUNCTION_PROPERTIES = resources_of("AWS::Serverless::Function")
-QUEUES = resources_of("AWS::SQS::Queue")
-SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
-
-
-def statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, function in FUNCTION_PROPERTIES.items():
-        for policy in function["Policies"]:
-            for statement in policy["Statement"]:
-                yield name, statement
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def folder_of(function: str) -> str:
-    """The package under functions/ that a function of the template runs."""
-    [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
-    return command.split(".")[1]
 
 
 # Functions
@@ -51,8 +32,7 @@ def folder_of(function: str) -> str:
 def test_each_command_names_a_handler_of_the_repository(function: str) -> None:
     [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
     module, name = command.rsplit(".", 1)
-    tree = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert callable(getattr(import_module(module), name))
 
 
 def test_all_functions_are_the_same_image_so_that_it_is_built_once() -> None:
@@ -184,31 +164,6 @@ def test_no_function_may_write_to_the_inbox_or_change_a_policy() -> None:
             for resource in as_list(statement["Resource"]):
                 assert resource["Fn::Sub"].startswith("${Store.Arn}/"), function
                 assert "/policies/" not in resource["Fn::Sub"], function
-
-
-@pytest.mark.parametrize(
-    ("prefix", "writers"),
-    [
-        ("manifests/*", {"scoring"}),
-        ("emitted/*", {"metric_emission"}),
-        ("labelled/*", {"metric_emission"}),
-        ("performance/*", {"metric_emission"}),
-        ("alerts/*", {"metric_emission"}),
-        ("snapshots/*", {"retraining"}),
-        ("decisions/*", {"retraining"}),
-        ("releases/*", {"release"}),
-        ("releases/*/versions/*", {"retraining"}),
-        ("scored/*", {"scoring"}),
-        ("quarantine/*", {"scoring"}),
-    ],
-)
-def test_each_prefix_of_the_store_has_one_writer(prefix: str, writers: set[str]) -> None:
-    allowed = {
-        folder_of(function)
-        for function, statement in statements()
-        if "s3:PutObject" in as_list(statement["Action"]) and {"Fn::Sub": f"${{Store.Arn}}/{prefix}"} in as_list(statement["Resource"])
-    }
-    assert allowed == writers
 
 
 # Events

@@ -1,0 +1,39 @@
+"""template.yaml as the contract tests read it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from infra.local.transformation import read_template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = read_template((ROOT / "template.yaml").read_text())
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+
+
+def resources_of(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties by logical id."""
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+FUNCTION_PROPERTIES = resources_of("AWS::Serverless::Function")
+QUEUES = resources_of("AWS::SQS::Queue")
+SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every function's policies, with the function's logical id."""
+    for name, function in FUNCTION_PROPERTIES.items():
+        for policy in function["Policies"]:
+            for statement in policy["Statement"]:
+                yield name, statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def folder_of(function: str) -> str:
+    """The package under functions/ that a function of the template runs."""
+    [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
+    return command.split(".")[1]

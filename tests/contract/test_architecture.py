@@ -1,0 +1,95 @@
+"""docs/architecture.md says what the code and the template do."""
+
+import inspect
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from functions.shared.domain import layout
+from tests.contract.template import ROOT, as_list, folder_of, statements
+
+PAGE = (ROOT / "docs/architecture.md").read_text()
+FUNCTIONS = {"scoring", "metric_emission", "retraining", "release"}
+VERSIONS = "releases/*/versions/*"
+
+
+def table(header: str) -> Iterator[list[str]]:
+    """Cells of each row of the table that begins with this header."""
+    lines = PAGE[PAGE.index(f"| {header} |") :].splitlines()[2:]
+    for line in lines:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def pattern_of(prefix: str) -> str:
+    """The template's pattern for what lies below a prefix.
+
+    >>> pattern_of("scored/<model>/<batch>/"), pattern_of("releases/x/versions/1/")
+    ('scored/*', 'releases/*/versions/*')
+    """
+    return VERSIONS if "/versions/" in prefix else prefix.split("/", 1)[0] + "/*"
+
+
+def functions_in(cell: str) -> set[str]:
+    return set(re.findall(r"\w+", cell)) & FUNCTIONS
+
+
+def allowed(bucket: str, action: str) -> Mapping[str, set[str]]:
+    """Functions by the pattern in a bucket that the template lets them do this to."""
+    found = defaultdict(set)
+    for function, statement in statements():
+        if action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                if resource["Fn::Sub"].startswith(f"${{{bucket}.Arn}}/"):
+                    found[resource["Fn::Sub"].split("/", 1)[1]].add(folder_of(function))
+    return found
+
+
+STORE = {pattern_of(row[0].strip("`")): row for row in table("store prefix | written by | read by | holds")}
+INBOX = {pattern_of(row[0].strip("`")): row for row in table("inbox prefix | read by")}
+
+
+def test_each_prefix_of_the_layout_has_its_row() -> None:
+    values = {str: "x", int: 1, date | None: None, date: date(2013, 4, 1)}
+    made = {
+        pattern_of(function(*(values[parameter.annotation] for parameter in inspect.signature(function).parameters.values())))
+        for name, function in inspect.getmembers(layout, inspect.isfunction)
+        if name.endswith(("_key", "_prefix"))
+    }
+    assert made == set(STORE)
+    assert set(INBOX) == {f"{kind}/*" for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING)}
+
+
+def test_only_the_writer_of_a_prefix_may_write_there() -> None:
+    written = {prefix: functions_in(row[1]) for prefix, row in STORE.items()}
+    assert allowed("Store", "s3:PutObject") == {prefix: writers for prefix, writers in written.items() if writers}
+    assert all(len(writers) <= 1 for writers in written.values())
+    assert allowed("Inbox", "s3:PutObject") == {}
+
+
+def test_only_the_readers_of_a_prefix_may_read_there() -> None:
+    # Whoever may read releases may read the versions below them.
+    assert functions_in(STORE[VERSIONS][2]) == functions_in(STORE["releases/*"][2])
+    read = {prefix: functions_in(row[2]) for prefix, row in STORE.items() if prefix != VERSIONS}
+    assert allowed("Store", "s3:GetObject") == {prefix: readers for prefix, readers in read.items() if readers}
+    assert allowed("Inbox", "s3:GetObject") == {prefix: functions_in(row[1]) for prefix, row in INBOX.items()}
+
+
+def test_only_attempts_and_leases_may_be_deleted() -> None:
+    attempts = {"scoring", "metric_emission"}
+    assert allowed("Store", "s3:DeleteObject") == {"scored/*": attempts, "quarantine/*": attempts, "leases/*": {"retraining"}}
+    assert allowed("Inbox", "s3:DeleteObject") == {}
+
+
+def test_the_tree_names_each_package_that_there_is() -> None:
+    packages = {f"{path.parent.relative_to(ROOT)}/" for top in ("functions", "infra") for path in (ROOT / top).glob("*/__init__.py")}
+    assert {row[0].strip("`") for row in table("folder | holds")} == packages | {"events/", "tests/"}
+
+
+def test_the_arrows_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    arrows = PAGE[PAGE.index("## The arrows") :]
+    assert re.findall(r"^- (.*)$", arrows, re.MULTILINE) == [contract["name"] for contract in contracts]
