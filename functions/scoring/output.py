@@ -3,35 +3,17 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from functions.scoring.scored_file import ScoredFile
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore, Upload
 from functions.shared.reading.rows import RejectedRow
-
-
-class _Sink:
-    """The few file methods that Arrow's writer calls, over an upload."""
-
-    closed = False
-
-    def __init__(self, upload: Upload) -> None:
-        self._upload = upload
-
-    def write(self, data: bytes) -> int:
-        return self._upload.write(data)
-
-    def flush(self) -> None:
-        """Nothing to do: parts are sent when they are full."""
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class AttemptOutputs:
@@ -42,19 +24,18 @@ class AttemptOutputs:
         self._scored_key = layout.scored_key(model, batch, attempt, 0)
         self._quarantine_key = layout.quarantine_key(model, batch, attempt, 0)
         self._open = ExitStack()
-        self._scored: tuple[Upload, pq.ParquetWriter] | None = None
+        self._scored: ScoredFile | None = None
         self._quarantined: Upload | None = None
-        self._scored_rows = self._quarantined_rows = 0
+        self._quarantined_rows = 0
 
-    def add_scored(self, table: pa.RecordBatch) -> None:
-        """Append scored rows as one row group."""
-        if table.num_rows == 0:
+    def add_scored(self, rows: pa.RecordBatch) -> None:
+        """Append scored rows."""
+        if rows.num_rows == 0:
             return
         if self._scored is None:
             upload = self._open.enter_context(self._store.upload(self._scored_key))
-            self._scored = upload, pq.ParquetWriter(pa.PythonFile(_Sink(upload), mode="w"), table.schema)
-        self._scored[1].write_batch(table)
-        self._scored_rows += table.num_rows
+            self._scored = self._open.enter_context(ScoredFile(upload, rows))
+        self._scored.add(rows)
 
     def add_quarantined(self, rows: Iterable[RejectedRow]) -> None:
         """Append rejected rows, one JSON object a line."""
@@ -69,14 +50,12 @@ class AttemptOutputs:
         scored: tuple[StoredFile, ...] = ()
         quarantined: tuple[StoredFile, ...] = ()
         if self._scored is not None:
-            upload, writer = self._scored
-            writer.close()
-            scored = (upload.finish(rows=self._scored_rows),)
+            scored = (self._scored.finish(),)
         if self._quarantined is not None:
             quarantined = (self._quarantined.finish(rows=self._quarantined_rows),)
         return scored, quarantined
 
-    def __enter__(self) -> "AttemptOutputs":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

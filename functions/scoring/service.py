@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 
-from functions.scoring.output import AttemptOutputs, scored_rows
-from functions.scoring.overlap import read_ahead
-from functions.scoring.panel import Answers, Panel, answer_columns, assemble_panel
+from functions.scoring.block import ScoredBlock, score_block
+from functions.scoring.output import AttemptOutputs
+from functions.scoring.panel import Panel, assemble_panel
+from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
-from functions.shared.domain.agreement import compare_scores, merge_agreements
-from functions.shared.domain.calendar import count_days
+from functions.shared.domain.agreement import merge_agreements
 from functions.shared.domain.errors import BatchRejectedError, ConservationError
 from functions.shared.domain.manifest import (
     BatchError,
@@ -26,7 +27,7 @@ from functions.shared.domain.manifest import (
 )
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.profile import Agreement, Profile
-from functions.shared.domain.profiling import merge_profiles, profile_batch
+from functions.shared.domain.profiling import merge_profiles
 from functions.shared.domain.release import Release, Role
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
@@ -79,10 +80,14 @@ def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles:
     contract = release.policy.row_contract
     started = time.perf_counter()
     panel, blocks, suspended = _opened(draft.source, inbox, assemble_panel(release, bundles), contract)
-    tally = _Tally(panel, draft.source.last_modified.astimezone(UTC).date())
+    tally = _Tally()
+    score = partial(score_block, panel=panel, contract=contract, arrival=draft.source.last_modified.astimezone(UTC).date())
     with AttemptOutputs(store, draft.model, draft.batch_id, draft.attempt) as outputs:
-        for block in read_ahead(tally.timed_reading(blocks)):
-            tally.add(block, outputs, contract)
+        for block in map_ahead(score, tally.timed_reading(blocks)):
+            tally.add(block)
+            with tally.writing():
+                outputs.add_scored(block.rows)
+                outputs.add_quarantined(block.rejected)
         with tally.writing():
             scored, quarantined = outputs.finish()
     pinned = PinnedRelease(
@@ -145,8 +150,6 @@ def _with_first(first: Block, others: Iterator[Block]) -> Iterator[Block]:
 class _Tally:
     """What is counted while a batch streams by."""
 
-    panel: Panel
-    arrival: date
     rows_in: int = 0
     scored: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -159,23 +162,12 @@ class _Tally:
     write_s: float = 0.0
 
     def timed_reading(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """The same blocks; the time their reader takes is added up."""
+        """The same blocks; the time that their reader lets one wait is added up."""
         started = time.perf_counter()
         for block in blocks:
             self.read_s += time.perf_counter() - started
             yield block
             started = time.perf_counter()
-
-    def add(self, block: Block, outputs: AttemptOutputs, contract: RowContract) -> None:
-        """Score a block, hand its rows to the outputs, and count them."""
-        rows = block.rows
-        started = time.perf_counter()
-        answers = self.panel.score(rows)
-        self.predict_s += time.perf_counter() - started
-        with self.writing():
-            outputs.add_scored(scored_rows(rows, answer_columns(self.panel, answers), self.panel.champion.spec, contract))
-            outputs.add_quarantined(block.rejected)
-        self._count(block, answers)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -184,24 +176,18 @@ class _Tally:
         yield
         self.write_s += time.perf_counter() - started
 
-    def _count(self, block: Block, answers: Answers) -> None:
-        rows = block.rows
-        self.rows_in += rows.num_rows + len(block.rejected)
-        self.scored += rows.num_rows
+    def add(self, block: ScoredBlock) -> None:
+        """Count a block; profiles add up in the order of blocks, so that the same file gives the same sums."""
+        self.rows_in += block.rows.num_rows + len(block.rejected)
+        self.scored += block.rows.num_rows
         self.reasons.update(rejected.code for rejected in block.rejected)
-        time_column = self.panel.champion.spec.time_column
-        self.days.update(count_days(rows.column(time_column)) if time_column else {self.arrival: rows.num_rows})
-        by_challenger = 0 if answers.by_challenger is None else int(answers.by_challenger.sum())
-        self.served.update({Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger})
-        self._add_profile(Role.CHAMPION, profile_batch(self.panel.champion.baseline, rows, answers.champion))
-        if self.panel.challenge is not None and answers.challenger is not None:
-            self._add_profile(Role.CHALLENGER, profile_batch(self.panel.challenge.model.baseline, rows, answers.challenger))
-            agreement = compare_scores(self.panel.champion.baseline, answers.champion, answers.challenger)
-            self.agreement = agreement if self.agreement is None else merge_agreements([self.agreement, agreement])
-
-    def _add_profile(self, role: Role, profile: Profile) -> None:
-        standing = self.profiles.get(role)
-        self.profiles[role] = profile if standing is None else merge_profiles([standing, profile])
+        self.days.update(block.days)
+        self.served.update(block.served)
+        self.predict_s += block.predict_s
+        for role, profile in block.profiles.items():
+            self.profiles[role] = merge_profiles([self.profiles[role], profile]) if role in self.profiles else profile
+        if block.agreement is not None:
+            self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
 
     def figures(self, contract: RowContract) -> dict[str, object]:
         """The manifest's fields that were counted."""

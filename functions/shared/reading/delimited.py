@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from functions.shared.ahead import map_ahead
 from functions.shared.arrow import empty_texts, with_nulls
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
@@ -54,10 +55,7 @@ def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
     header = read_header(chunks, rules)
     refuse_columns(header.names, rules.columns)
     parser = _Parser(header, rules)
-    for text in cut(header.body, parser.syntax, offset=header.offset, line=header.line):
-        block = parser.parse(text)
-        if block.rows_in:
-            yield block
+    return map_ahead(parser.parse, cut(header.body, parser.syntax, offset=header.offset, line=header.line))
 
 
 def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
@@ -135,7 +133,11 @@ def _is_number(name: str) -> bool:
 
 
 class _Parser:
-    """Parses the blocks of one file in turn. A block after one with bad values is read as texts at once: more will come."""
+    """Parses the blocks of one file, in several threads.
+
+    A block begun after one with bad values is read as texts at once, for more will come. Which one that is depends on the
+    threads; what is read does not.
+    """
 
     def __init__(self, header: Header, rules: Rules) -> None:
         self.syntax = Syntax(header.separator.encode())
@@ -147,7 +149,6 @@ class _Parser:
         self._as_texts = _conversion(texts | {name: kind for name, kind in typed.items() if kind == CATEGORY})
         self._as_types = _conversion(typed)
         self._expect_bad_values = False
-        self._rows_before = 0
 
     def parse(self, text: TextBlock) -> Block:
         """Type the records of a block; describe those that cannot be."""
@@ -155,9 +156,7 @@ class _Parser:
             conformed, records = Conformed(conform(self._no_rows(), self._rules).rows, (_unclosed(text),)), 1
         else:
             conformed, records = self._conformed(text)
-        rejected = rejected_rows(conformed.issues, text, self.syntax, records=records, rows_before=self._rows_before)
-        self._rows_before += records
-        return Block(conformed.rows, rejected)
+        return Block(conformed.rows, rejected_rows(conformed.issues, text, self.syntax, records=records))
 
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
         """The block's good rows and all its issues, placed among its records; and how many records it has."""

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as arrow_json
 
+from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
@@ -38,10 +39,7 @@ def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
     head = _head(chunks)
     mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     parser = _Parser(_records_of(head[mark:]), rules)
-    for text in cut(itertools.chain([head[mark:]], chunks), LINES, offset=mark):
-        block = parser.parse(text)
-        if block.rows_in:
-            yield block
+    return map_ahead(parser.parse, cut(itertools.chain([head[mark:]], chunks), LINES, offset=mark))
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
@@ -70,14 +68,13 @@ def _records_of(head: bytes) -> list[Record]:
 
 
 class _Parser:
-    """Parses the blocks of one file in turn."""
+    """Parses the blocks of one file, in several threads."""
 
     def __init__(self, head: Sequence[Record], rules: Rules) -> None:
         self._names = list(dict.fromkeys(name for record in head for name in record))
         self._rules = rules
         refuse_columns(self._names, rules.columns)
         self._schema = self._seen_schema(head)
-        self._rows_before = 0
 
     def parse(self, text: TextBlock) -> Block:
         """Type the lines of a block; describe those that cannot be."""
@@ -86,9 +83,7 @@ class _Parser:
         conformed = conform(raw, self._rules)
         issues += [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
         records = len(found.starts)
-        rejected = rejected_rows(issues, text, LINES, records=records, rows_before=self._rows_before)
-        self._rows_before += records
-        return Block(conformed.rows, rejected)
+        return Block(conformed.rows, rejected_rows(issues, text, LINES, records=records))
 
     def _seen_schema(self, head: Sequence[Record]) -> pa.Schema | None:
         types = [self._seen_type(name, {type(record.get(name)) for record in head}) for name in self._names]

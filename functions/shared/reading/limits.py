@@ -18,5 +18,5 @@ MAX_ROW_GROUP_BYTES = 4 * 2**30
 JSONL_HEAD_BYTES = 2**20
 """The start of a JSONL file whose objects say which columns the file has."""
 
-DEFAULT_BLOCK_BYTES = 8 * 2**20
+DEFAULT_BLOCK_BYTES = 4 * 2**20
 """Bytes of text that are parsed at a time."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
+from functions.shared.ahead import map_ahead
 from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
@@ -28,11 +29,7 @@ def parquet_blocks(source: Source, rules: Rules, block_bytes: int) -> Iterator[B
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
     """
-    rows_before = 0
-    for batch in _batches(source, rules, block_bytes):
-        block = _block(batch, rules, rows_before)
-        rows_before += block.rows_in
-        yield block
+    return map_ahead(lambda batch: _block(batch, rules), _batches(source, rules, block_bytes))
 
 
 class _SourceFile(io.RawIOBase):
@@ -94,14 +91,14 @@ def _corrupt(where: str, error: Exception) -> BatchRejectedError:
     return BatchRejectedError("corrupt_parquet", message, "write the file anew and upload it again")
 
 
-def _block(batch: pa.RecordBatch, rules: Rules, rows_before: int) -> Block:
+def _block(batch: pa.RecordBatch, rules: Rules) -> Block:
     undecodable = _undecodable(batch)
     issues = [Issue(place, INVALID_UTF8, "the row holds text that is not UTF-8") for place in np.flatnonzero(undecodable).tolist()]
     readable = picked(batch, ~undecodable) if issues else batch
     conformed = conform(readable, rules)
     places = np.flatnonzero(~undecodable)
     issues += [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
-    return Block(conformed.rows, _rejected(batch, sorted(issues, key=lambda issue: issue.place), rows_before))
+    return Block(conformed.rows, _rejected(batch, sorted(issues, key=lambda issue: issue.place)))
 
 
 def _undecodable(batch: pa.RecordBatch) -> Mask:
@@ -132,7 +129,7 @@ def _decoded(column: pa.Array) -> pa.Array:
     return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
-def _rejected(batch: pa.RecordBatch, issues: list[Issue], rows_before: int) -> tuple[RejectedRow, ...]:
+def _rejected(batch: pa.RecordBatch, issues: list[Issue]) -> tuple[RejectedRow, ...]:
     if not issues:
         return ()
     bad = np.zeros(batch.num_rows, np.bool_)
@@ -141,7 +138,7 @@ def _rejected(batch: pa.RecordBatch, issues: list[Issue], rows_before: int) -> t
     columns = [_json_values(_decoded(column)) for column in rows.columns]
     return tuple(
         RejectedRow(
-            row=rows_before + issue.place + 1,
+            row=issue.place + 1,
             line=None,
             byte_offset=None,
             code=issue.code,

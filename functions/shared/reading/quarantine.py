@@ -20,12 +20,11 @@ def undecodable(block: TextBlock, found: Spans) -> list[int]:
     ]
 
 
-def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, records: int, rows_before: int) -> tuple[RejectedRow, ...]:
-    """The issues of a block as rejected rows, in order.
+def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, records: int) -> tuple[RejectedRow, ...]:
+    """The issues of a block as rejected rows, in order and numbered within the block.
 
     Args:
         records: how many records the parser found in the block.
-        rows_before: rows of the file before this block.
 
     Raises:
         ConservationError: if the parser found other records than the cutter: a row would be blamed for another.
@@ -36,14 +35,14 @@ def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, 
     if len(found.starts) != records:
         message = f"{len(found.starts)} records from byte {block.offset} on, of which {records} were parsed"
         raise ConservationError(message)
-    return tuple(_rejected(issue, block, found, rows_before) for issue in sorted(issues, key=lambda issue: issue.place))
+    return tuple(_rejected(issue, block, found) for issue in sorted(issues, key=lambda issue: issue.place))
 
 
-def _rejected(issue: Issue, block: TextBlock, found: Spans, rows_before: int) -> RejectedRow:
+def _rejected(issue: Issue, block: TextBlock, found: Spans) -> RejectedRow:
     start, end = int(found.starts[issue.place]), int(found.ends[issue.place])
     raw = block.data[start:end]
     return RejectedRow(
-        row=rows_before + issue.place + 1,
+        row=issue.place + 1,
         line=int(found.lines[issue.place]),
         byte_offset=block.offset + start,
         code=issue.code,

@@ -1,6 +1,6 @@
 """What reading gives: blocks of typed rows, and the rows that were rejected."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -40,3 +40,7 @@ class Block:
     def rows_in(self) -> int:
         """Rows of the file that this block accounts for."""
         return int(self.rows.num_rows) + len(self.rejected)
+
+    def numbered_from(self, rows: int) -> "Block":
+        """The block with its rejected rows numbered in the file, if they are numbered in the block and `rows` come before."""
+        return Block(self.rows, tuple(replace(rejected, row=rejected.row + rows) for rejected in self.rejected))

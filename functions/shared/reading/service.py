@@ -90,11 +90,12 @@ def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_
 
 
 def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Iterator[Block]:
-    found = False
+    rows = 0
     for block in _READERS[detect_format(source, key)](source, rules, block_bytes):
-        found = True
-        yield block
-    if not found:
+        if block.rows_in:
+            yield block.numbered_from(rows)
+            rows += block.rows_in
+    if not rows:
         raise empty_file("the file has no rows")
 
 

@@ -204,6 +204,8 @@ def _numbers_of_texts(column: pa.Array) -> Converted:
 
 
 def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
+    with suppress(pa.ArrowInvalid):
+        return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
     present = _missing_as_null(column)
     for kind in (pa.timestamp("us"), INSTANT):
         with suppress(pa.ArrowInvalid):

@@ -276,6 +276,7 @@ def test_many_blocks_give_the_same_rows_as_one(world: World, monkeypatch: pytest
     rows = [{**row, "price": "x"} if number % 9 == 4 else row for number, row in enumerate(good_rows(200))]
     whole = world.score(world.upload(as_csv(rows)))
     small_blocks(monkeypatch, 500)
+    monkeypatch.setattr("functions.scoring.scored_file.ROW_GROUP_BYTES", 1)
     pieces = world.score(world.upload(as_csv(rows)))
     assert pq.ParquetFile(io.BytesIO(world.store.read(pieces.outputs[0].key))).metadata.num_row_groups > 10
     assert world.table(pieces).to_pylist() == world.table(whole).to_pylist()

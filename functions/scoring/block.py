@@ -1,0 +1,59 @@
+"""One block of rows: scored by the panel, laid out as it will be stored, and counted."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from functions.scoring.output import scored_rows
+from functions.scoring.panel import Panel, answer_columns
+from functions.shared.domain.agreement import compare_scores
+from functions.shared.domain.calendar import count_days
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.profile import Agreement, Profile
+from functions.shared.domain.profiling import profile_batch
+from functions.shared.domain.release import Role
+from functions.shared.reading.rows import Block, RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBlock:
+    """A block ready to be stored. `served` and `days` count its scored rows by who answered and by event day."""
+
+    rows: pa.RecordBatch
+    rejected: tuple[RejectedRow, ...]
+    days: Mapping[date, int]
+    served: Mapping[Role, int]
+    profiles: Mapping[Role, Profile]
+    agreement: Agreement | None
+    predict_s: float
+
+
+def score_block(block: Block, *, panel: Panel, contract: RowContract, arrival: date) -> ScoredBlock:
+    """Score a block; several threads may do so at once.
+
+    Args:
+        arrival: the event day of rows whose model has no time column.
+    """
+    rows, champion = block.rows, panel.champion
+    started = time.perf_counter()
+    answers = panel.score(rows)
+    predict_s = time.perf_counter() - started
+    profiles = {Role.CHAMPION: profile_batch(champion.baseline, rows, answers.champion)}
+    agreement = None
+    if panel.challenge is not None and answers.challenger is not None:
+        profiles[Role.CHALLENGER] = profile_batch(panel.challenge.model.baseline, rows, answers.challenger)
+        agreement = compare_scores(champion.baseline, answers.champion, answers.challenger)
+    by_challenger = 0 if answers.by_challenger is None else int(answers.by_challenger.sum())
+    time_column = champion.spec.time_column
+    return ScoredBlock(
+        rows=scored_rows(rows, answer_columns(panel, answers), champion.spec, contract),
+        rejected=block.rejected,
+        days=count_days(rows.column(time_column)) if time_column else {arrival: rows.num_rows},
+        served={Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger},
+        profiles=profiles,
+        agreement=agreement,
+        predict_s=predict_s,
+    )
