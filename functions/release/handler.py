@@ -10,13 +10,13 @@ from functions.release.event import ReleaseRequest, parse_request
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.release.service import Desk
+    from functions.release.desk import Desk
 
 
 @cache
 def desk() -> "Desk":
     """The real ports."""
-    from functions.release.service import Desk
+    from functions.release.desk import Desk
     from functions.shared.adapters.mlflow_registry import MlflowRegistry
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.settings import registry_settings

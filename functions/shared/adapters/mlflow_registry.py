@@ -1,14 +1,19 @@
 """The model registry, through MLflow: runs with their pipeline in skops format, versions, aliases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from functions.shared.domain.errors import RegistryUnavailableError
 from functions.shared.ports import RegisteredVersion, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
+
+_AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
+"""Error codes of a server that may answer later; the client reports a lost connection as the first."""
 
 
 class MlflowRegistry:
@@ -64,11 +69,12 @@ class MlflowRegistry:
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
         """Set each alias to its version, or remove it where that is None."""
-        for alias, version in wanted.items():
-            if version is None:
-                self._client.delete_registered_model_alias(self._name(model), alias)
-            else:
-                self._client.set_registered_model_alias(self._name(model), alias, version)
+        with _reachable():
+            for alias, version in wanted.items():
+                if version is None:
+                    self._client.delete_registered_model_alias(self._name(model), alias)
+                else:
+                    self._client.set_registered_model_alias(self._name(model), alias, version)
 
     def sequence(self, model: str) -> int:
         """The release sequence the aliases were last set for; 0 if never."""
@@ -77,14 +83,34 @@ class MlflowRegistry:
 
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""
-        self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
+        with _reachable():
+            self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
 
     def _find(self, model: str) -> Any:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self._client.get_registered_model(self._name(model))
+            with _reachable():
+                return self._client.get_registered_model(self._name(model))
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Tell a server that does not answer from one that refuses.
+
+    Raises:
+        RegistryUnavailableError: if the server cannot be reached, or answers that it cannot work now.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in _AWAY:
+            raise
+        message = f"MLflow does not answer: {error.message}"
+        raise RegistryUnavailableError(message) from error

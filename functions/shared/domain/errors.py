@@ -71,6 +71,10 @@ class NothingToLearnError(EverscoreError):
     """Too little has come since the champion's training to make a challenger; a retry helps when more labels have come."""
 
 
+class RegistryUnavailableError(EverscoreError):
+    """The model registry does not answer. What is served goes on; retry when it is back."""
+
+
 class ReleaseRefusedError(InputError):
     """The release asked for is not safe or not possible, and says why. A retry cannot help."""
 

@@ -1,0 +1,17 @@
+"""The ports of release, which go everywhere together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.shared.ports import ObjectStore, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where release reads and writes, and how clock and chance come in."""
+
+    store: ObjectStore
+    registry: Registry
+    new_salt: Callable[[], str]
+    now: Callable[[], datetime]

@@ -1,0 +1,116 @@
+"""A decided release is written: the history first, then what is served, then the registry's aliases, last its tag."""
+
+import hashlib
+from contextlib import suppress
+
+from functions.release.desk import Desk
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.errors import NotFoundError, RegistryUnavailableError, ReleaseRefusedError
+from functions.shared.domain.release import PinnedPolicy, Release, ServedChallenger, ServedModel
+from functions.shared.engines.bundle import INDEX
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases, StandingRelease
+
+
+def publish_first(decision: Decision, desk: Desk) -> None:
+    """Serve a model's first version."""
+    served = servable(decision.model, decision.challenger_version, desk)
+    release = Release(
+        model=decision.model,
+        seq=1,
+        champion=served,
+        newest=served.version,
+        policy=policy_in_force(decision.model, desk),
+        reason=decision.reasons[0].message,
+        decided_by="release",
+        decided_at=desk.now(),
+    )
+    _agree_or_leave_it(Releases(desk.store).publish(release, over=None), desk)
+
+
+def publish_next(
+    standing: StandingRelease, desk: Desk, *, reason: str, who: str, **changed: ServedModel | ServedChallenger | None
+) -> Release:
+    """Serve the standing release with some of `champion`, `challenger` and `previous` changed.
+
+    Returns:
+        The release that now stands under the next `seq`, which another decider may have written.
+    """
+    release = standing.release
+    candidates = [int(release.newest), *(int(served.version) for served in changed.values() if served is not None)]
+    following = release.model_copy(
+        update={
+            **changed,
+            "seq": release.seq + 1,
+            "newest": str(max(candidates)),
+            "policy": policy_in_force(release.model, desk),
+            "reason": reason,
+            "decided_by": who,
+            "decided_at": desk.now(),
+        }
+    )
+    published = Releases(desk.store).publish(following, over=standing)
+    _agree_or_leave_it(published, desk)
+    return published
+
+
+def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
+    """The part of the policy that scoring obeys."""
+    policy = Policies(desk.store).current(model)
+    return PinnedPolicy(number=policy.number, row_contract=policy.row_contract)
+
+
+def agree(release: Release, desk: Desk) -> None:
+    """Set the registry's aliases to what is served, and last the tag that says so."""
+    desk.registry.set_aliases(
+        release.model,
+        {
+            "champion": release.champion.version,
+            "challenger": release.challenger.version if release.challenger else None,
+            "previous": release.previous.version if release.previous else None,
+        },
+    )
+    desk.registry.set_sequence(release.model, release.seq)
+
+
+def _agree_or_leave_it(release: Release, desk: Desk) -> None:
+    """Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes the aliases."""
+    with suppress(RegistryUnavailableError):
+        agree(release, desk)
+
+
+def servable(model: str, version: str, desk: Desk) -> ServedModel:
+    """A version as a release names it.
+
+    Raises:
+        ReleaseRefusedError: if it has no decision, or its bundle is gone or not the one that was decided on.
+    """
+    decision = Decisions(desk.store).of(model, version)
+    if decision is None:
+        message = f"version {version} of {model!r} has no decision, so its bundle is unknown"
+        raise ReleaseRefusedError(message)
+    prefix = layout.version_prefix(model, version)
+    try:
+        found = hashlib.sha256(desk.store.read(prefix + INDEX)).hexdigest()
+    except NotFoundError as error:
+        message = f"version {version} of {model!r} has no bundle at {prefix}"
+        raise ReleaseRefusedError(message) from error
+    if found != decision.digest:
+        message = f"the bundle of version {version} of {model!r} is not the one that was decided on: its sha-256 is {found}"
+        raise ReleaseRefusedError(message)
+    return ServedModel(version=version, digest=decision.digest, prefix=prefix)
+
+
+def challenging(served: ServedModel, desk: Desk, *, model: str) -> ServedChallenger:
+    """A version at the first step of its rollout."""
+    policy = Policies(desk.store).current(model).canary
+    return ServedChallenger(
+        version=served.version,
+        digest=served.digest,
+        prefix=served.prefix,
+        share=policy.steps[0],
+        salt=desk.new_salt(),
+        mode=policy.mode,
+    )

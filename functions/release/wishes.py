@@ -1,0 +1,75 @@
+"""A person moved an alias in the registry's own page: that is a wish, granted if it is safe, else undone with the reason."""
+
+from collections.abc import Mapping
+
+from functions.release.desk import Desk
+from functions.release.publication import agree, challenging, publish_next, servable
+from functions.shared.domain.canary import Action, Step
+from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.errors import ReleaseRefusedError
+from functions.shared.domain.release import Release
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.releases import StandingRelease
+
+_WHO = "a person in the registry"
+
+
+def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
+    """Do what moved aliases ask for.
+
+    The registry's tag tells a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
+
+    Returns:
+        The step taken, or None if the aliases say what is served.
+    """
+    release = standing.release
+    if desk.registry.sequence(release.model) < release.seq:
+        agree(release, desk)
+        return None
+    aliases = desk.registry.aliases(release.model)
+    try:
+        return _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk)
+    except ReleaseRefusedError as refused:
+        agree(release, desk)
+        return Step(Action.NONE, _share(release), (Reason(code="refused", message=str(refused)),))
+
+
+def _share(release: Release) -> float:
+    return release.challenger.share if release.challenger else 0.0
+
+
+def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
+    release, wanted = standing.release, aliases.get("champion", standing.release.champion.version)
+    if wanted == release.champion.version:
+        return None
+    served = servable(release.model, wanted, desk)
+    _refuse_losers(release.model, wanted, desk)
+    why = f"the alias champion was set to version {wanted}"
+    publish_next(standing, desk, champion=served, challenger=None, previous=release.champion, reason=why, who=_WHO)
+    return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why),))
+
+
+def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
+    release, wanted = standing.release, aliases.get("challenger")
+    if wanted == (release.challenger.version if release.challenger else None):
+        return None
+    if wanted is None:
+        why = "the alias challenger was removed"
+        publish_next(standing, desk, challenger=None, reason=why, who=_WHO)
+        return Step(Action.ROLLBACK, 0.0, (Reason(code="wish", message=why),))
+    if wanted == release.champion.version:
+        message = f"version {wanted} is the champion already"
+        raise ReleaseRefusedError(message)
+    challenger = challenging(servable(release.model, wanted, desk), desk, model=release.model)
+    why = f"the alias challenger was set to version {wanted}"
+    publish_next(standing, desk, challenger=challenger, reason=why, who=_WHO)
+    return Step(Action.EXPAND, challenger.share, (Reason(code="wish", message=why),))
+
+
+def _refuse_losers(model: str, version: str, desk: Desk) -> None:
+    """An alias is moved easily: a version that the gate kept out needs the command's `promote`, which asks for a reason."""
+    decision = Decisions(desk.store).of(model, version)
+    if decision is not None and decision.decision is Verdict.KEEP:
+        told = "; ".join(reason.message for reason in decision.reasons)
+        message = f"the gate kept version {version} out ({told}); `everscore promote {model} {version}` serves it all the same"
+        raise ReleaseRefusedError(message)
