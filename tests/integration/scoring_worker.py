@@ -1,0 +1,118 @@
+"""A process that works off deliveries as the scoring function does, each in a fork of its own, which may kill itself at any
+call to S3.
+
+Reads one JSON order a line: `event`, `copies` (forks that work on it at once), and `kill`: for each copy the call at which
+it dies (`{"call": "PutObject 2", "side": "before"}`) or null. Answers each with one JSON line: `codes`, how each copy
+ended (0: the delivery was worked off, 1: it is to be delivered again, -9: killed), and `calls`, what the first copy asked
+of S3, in order. `copies` forks begin together.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import boto3
+
+from functions.scoring import handler, service
+from functions.shared.adapters import s3
+
+PART_BYTES = 2048
+BLOCK_BYTES = 2048
+
+
+class Context:
+    """The invocation has all its time."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+class Calls:
+    """Names each call to S3 by its operation and its number among those, notes it, and dies at one of them."""
+
+    def __init__(self, note: Callable[[str], None], kill: dict[str, str] | None) -> None:
+        self._note = note
+        self._kill = kill
+        self._begun: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, model: Any, **_: Any) -> None:
+        with self._lock:
+            self._begun[model.name] += 1
+            call = f"{model.name} {self._begun[model.name]}"
+            self._note(call)
+            self._die_if_asked(call, "before")
+
+    def end(self, model: Any, **_: Any) -> None:
+        with self._lock:
+            self._ended[model.name] += 1
+            self._die_if_asked(f"{model.name} {self._ended[model.name]}", "after")
+
+    def _die_if_asked(self, call: str, side: str) -> None:
+        if self._kill == {"call": call, "side": side}:
+            os.kill(os.getpid(), signal.SIGKILL)
+            threading.Event().wait()
+
+
+def work(event: dict[str, Any], kill: dict[str, str] | None, notes: int) -> int:
+    """One delivery in a fresh fork: what the Lambda runtime would do with it."""
+    calls = Calls(lambda call: [None, os.write(notes, f"{call}\n".encode())][0], kill)
+    events = boto3._get_default_session().events
+    events.register_first("before-call.s3", calls.begin)
+    events.register_last("after-call.s3", calls.end)
+    answer = handler.handler(event, Context())  # type: ignore[arg-type]
+    return 1 if answer["batchItemFailures"] else 0
+
+
+def start(order: dict[str, Any], copy: int, gate: int) -> tuple[int, int]:
+    """Fork a copy that waits at the gate; its process id, and where its calls can be read."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writing)
+        return process, reading
+    code = 70
+    try:
+        # The function's logs are not this process's answers.
+        os.dup2(2, 1)
+        os.read(gate, 1)
+        code = work(order["event"], order["kill"][copy], writing)
+    finally:
+        os._exit(code)
+
+
+def carry_out(order: dict[str, Any]) -> dict[str, Any]:
+    """Run all copies of an order to their ends."""
+    gate, opener = os.pipe()
+    copies = [start(order, copy, gate) for copy in range(order["copies"])]
+    os.write(opener, b"!" * len(copies))
+    codes, calls = [], []
+    for process, reading in copies:
+        with os.fdopen(reading) as notes:
+            calls.append(notes.read().splitlines())
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+    os.close(gate)
+    os.close(opener)
+    return {"codes": codes, "calls": calls[0]}
+
+
+def main() -> None:
+    """Work off orders until there are no more."""
+    s3.PART_BYTES = PART_BYTES
+    service.read_blocks = partial(service.read_blocks, block_bytes=BLOCK_BYTES)  # type: ignore[assignment]
+    # Forks inherit what making a client has read.
+    s3.s3_client()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
