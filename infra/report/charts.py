@@ -32,7 +32,7 @@ SMOOTHED_DAYS = 7
 DRIFT_ROWS = 24
 JUDGED_VERSIONS = 12
 
-_SHORT_NUMBER = "datum.value < 1000 ? datum.value : format(datum.value, '.3~s')"
+_SHORT_COUNT = "datum.value % 1 ? '' : datum.value < 1000 ? datum.value : format(datum.value, '.3~s')"
 
 
 def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
@@ -124,7 +124,7 @@ def _stacked(
         .mark_bar()
         .encode(
             x=_column_axis(columns, canvas),
-            y=alt.Y("amount:Q", stack="zero", title=None, axis=alt.Axis(labelExpr=_SHORT_NUMBER, tickCount=4, tickMinStep=1)),
+            y=alt.Y("amount:Q", stack="zero", title=None, axis=alt.Axis(labelExpr=_SHORT_COUNT, tickCount=4)),
             color=_hue("part", hues),
             order=alt.Order("order:Q"),
         )
@@ -206,7 +206,9 @@ def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
     ]
     rows = _data(values).encode(y=alt.Y("version:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13)))
     colour = alt.Color("hue:N", scale=None, legend=None)
-    x = alt.X("difference:Q", title="gain in loss", axis=alt.Axis(grid=True, tickCount=5 if canvas.width < 600 else 9))
+    x = alt.X(
+        "difference:Q", title="gain in loss", axis=alt.Axis(grid=True, tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8)
+    )
     nothing = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED).encode(x="zero:Q")
     return alt.layer(
         nothing,
@@ -269,8 +271,9 @@ def _points(days: Sequence[DayPerformance], role: Role, metric: str) -> Iterator
             run += group.version != before
             before = group.version
             value, interval = group.metrics.get(metric), group.intervals.get(metric)
-            if value is not None:
-                low, high = (interval.low, interval.high) if interval else (value, value)
+            if value is not None and math.isfinite(value):
+                known = interval is not None and math.isfinite(interval.high - interval.low)
+                low, high = (interval.low, interval.high) if interval and known else (value, value)
                 yield _Point(performed.day, role, group.version, run, group.rows, value, low, high)
         if not groups:
             before = None
@@ -379,7 +382,9 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
         .mark_rect(stroke=CARD, strokeWidth=1)
         .encode(
             x=_column_axis(columns, canvas, padding=0),
-            y=alt.Y("feature:N", sort=list(names), title=None, axis=alt.Axis(labelLimit=canvas.name_width)),
+            y=alt.Y(
+                "feature:N", sort=list(names), title=None, axis=alt.Axis(labelLimit=0, labelExpr=f"truncate(datum.label, {canvas.letters})")
+            ),
             color=alt.Color("hue:N", scale=None, legend=None),
             fillOpacity=alt.FillOpacity("strength:Q", scale=None, legend=None),
         )

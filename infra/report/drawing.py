@@ -23,17 +23,17 @@ _NOTHING_DRAWN = re.compile(r'<path class="(?:fore|back)ground"[^>]*/>')
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a chart is drawn on: width and height in CSS pixels, axes included, and how many columns and labels look well in that."""
+    """What a chart is drawn on: CSS pixels, axes included, and how many columns, labels and letters of a name look well there."""
 
     width: int
     height: int
     columns: int
     labels: int
-    name_width: int
+    letters: int
 
 
-PAGE = Canvas(width=900, height=240, columns=60, labels=12, name_width=190)
-PHONE = Canvas(width=340, height=220, columns=26, labels=5, name_width=110)
+PAGE = Canvas(width=900, height=240, columns=60, labels=12, letters=26)
+PHONE = Canvas(width=340, height=220, columns=26, labels=5, letters=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RejectedSample:
-    """A quarantined row: which file and line it stood on, why it was set aside, and its text."""
+    """A quarantined row: its file, its place there ("line 7", or "row 6" where a file has no lines), the reason, and its text."""
 
     file: str
-    line: int
+    place: str
     code: str
     message: str
     raw: str
@@ -139,7 +139,8 @@ def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[R
         whole_lines, _, _ = start.rpartition(b"\n")
         for text in whole_lines.splitlines():
             row = json.loads(text)
-            yield RejectedSample(file=file, line=row["line"], code=row["code"], message=row["message"], raw=row["raw"])
+            place = f"row {row['row']:,}" if row["line"] is None else f"line {row['line']:,}"
+            yield RejectedSample(file=file, place=place, code=row["code"], message=row["message"], raw=row["raw"])
 
 
 def _varied(samples: Iterator[RejectedSample]) -> tuple[RejectedSample, ...]:

@@ -1,0 +1,88 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.errors import InputError
+from infra.report import gather as gathering
+from infra.report.gather import gather
+from tests.fakes.documents import make_release
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.unit.report.story import NOW, batch, rejected, whole_story, write_alert, write_batch, write_quarantine, write_releases
+
+
+def test_batches_come_oldest_first_with_the_drift_measured_up_to_them() -> None:
+    store = MemoryStore()
+    for number in (2, 0, 1):
+        write_batch(store, batch(number), {"price": number / 10} if number else None)
+    history = gather(MODEL, store, NOW)
+    assert [found.file for found in history.batches] == ["2013-04-01.csv", "2013-04-02.csv", "2013-04-03.csv"]
+    assert [found.drift.columns[0].value if found.drift else None for found in history.batches] == [None, 0.1, 0.2]
+
+
+def test_a_superseded_batch_is_left_out() -> None:
+    store = MemoryStore()
+    first = batch(0)
+    write_batch(store, first)
+    write_batch(store, first.model_copy(update={"batch_id": "again", "purpose": "rescore:1", "supersedes": first.batch_id}))
+    assert [found.manifest.batch_id for found in gather(MODEL, store, NOW).batches] == ["again"]
+
+
+def test_only_the_newest_batches_are_read_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "BATCHES", 2)
+    store = MemoryStore()
+    for number in range(5):
+        write_batch(store, batch(number))
+    history = gather(MODEL, store, NOW)
+    assert [found.file for found in history.batches] == ["2013-04-04.csv", "2013-04-05.csv"]
+    assert history.older_batches == 3
+
+
+def test_a_batch_that_lost_rows_says_how_many() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0, rows_in=105))
+    assert gather(MODEL, store, NOW).batches[0].lost == 5
+
+
+def test_samples_are_the_newest_few_of_each_reason() -> None:
+    store = MemoryStore()
+    older = write_quarantine(store, batch(0), [rejected(line, "out_of_range") for line in (2, 3)])
+    newer = write_quarantine(store, batch(1), [*(rejected(line) for line in range(2, 12)), rejected(20, "out_of_range")])
+    for manifest in (older, newer):
+        write_batch(store, manifest)
+    samples = gather(MODEL, store, NOW).samples
+    assert [(sample.file, sample.place, sample.code) for sample in samples] == [
+        ("2013-04-02.csv", "line 2", "missing_id"),
+        ("2013-04-02.csv", "line 3", "missing_id"),
+        ("2013-04-02.csv", "line 4", "missing_id"),
+        ("2013-04-02.csv", "line 20", "out_of_range"),
+        ("2013-04-01.csv", "line 2", "out_of_range"),
+        ("2013-04-01.csv", "line 3", "out_of_range"),
+    ]
+
+
+def test_a_huge_quarantine_is_sampled_from_its_start_up_to_the_last_whole_row() -> None:
+    store = MemoryStore()
+    write_batch(store, write_quarantine(store, batch(0), [rejected(2), rejected(3, "out_of_range", raw="x" * 100_000)]))
+    assert [sample.place for sample in gather(MODEL, store, NOW).samples] == ["line 2"]
+
+
+def test_a_sample_of_a_file_without_lines_says_its_row() -> None:
+    store = MemoryStore()
+    write_batch(store, write_quarantine(store, batch(0), [{**rejected(2), "row": 1234, "line": None}]))
+    assert [sample.place for sample in gather(MODEL, store, NOW).samples] == ["row 1,234"]
+
+
+def test_alerts_come_newest_first() -> None:
+    store = whole_story()
+    write_alert(store, AlertKind.FAILED, "later", hour=5)
+    write_alert(store, AlertKind.QUARANTINE, "between", hour=3)
+    assert [alert.message for alert in gather(MODEL, store, NOW).alerts] == ["later", "between", "drift in price (PSI 0.18)"]
+
+
+def test_a_model_of_which_nothing_is_stored_is_refused_with_the_names_of_those_there_are() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release(model="flights"))
+    with pytest.raises(InputError, match=r"'sales'.*models: flights"):
+        gather(MODEL, store, datetime.now(UTC))

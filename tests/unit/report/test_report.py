@@ -1,0 +1,274 @@
+"""The page as text; what a browser makes of it is asked in tests/e2e/test_report.py."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from functions.shared.domain import layout
+from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.decision import Reason
+from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
+from functions.shared.domain.release import Role
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.decisions import Decisions
+from infra.report.charts import figures_of
+from infra.report.drawing import Figure
+from infra.report.gather import gather
+from infra.report.report import make_report
+from infra.report.runbook import ADVICE
+from infra.report.summary import summarize
+from tests.fakes.documents import make_decision, make_release
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.unit.report.story import (
+    FIRST_DAY,
+    NOW,
+    batch,
+    on_trial,
+    rejected,
+    served,
+    whole_story,
+    write_alert,
+    write_batch,
+    write_day,
+    write_quarantine,
+    write_releases,
+)
+
+HOSTILE = """</title></svg></style>"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"""
+
+
+class Page(HTMLParser):
+    """What a browser would find on a page: its elements, its ids, its text by element."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags = Counter[str]()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+        self.headings: list[int] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        named = dict(attrs)
+        self.ids += [str(named["id"])] if "id" in named else []
+        self.links += [str(named[name]) for name in ("href", "src", "xlink:href") if name in named]
+        self.headings += [int(tag[1])] if re.fullmatch(r"h[1-6]", tag) else []
+        self.handlers += [name for name in named if name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.words += " "
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(make_report(MODEL, whole_story(), NOW))
+
+
+@pytest.fixture(scope="module")
+def figures() -> Mapping[str, tuple[Figure, ...]]:
+    return figures_of(gather(MODEL, whole_story(), NOW))
+
+
+def report_on(store: ObjectStore) -> Page:
+    return Page(make_report(MODEL, store, NOW))
+
+
+def flat(page: Page) -> str:
+    return re.sub(r"\s+", " ", page.words)
+
+
+def test_every_section_of_a_whole_story_has_its_chart(figures: Mapping[str, tuple[Figure, ...]]) -> None:
+    assert {section: [figure.name for figure in drawn] for section, drawn in figures.items()} == {
+        "serving": ["answered"],
+        "versions": ["judgement"],
+        "performance": ["performance-log_loss", "performance-auc"],
+        "drift": ["drift-map"],
+        "quarantine": ["quarantined"],
+        "batches": ["timings"],
+    }
+
+
+def test_a_chart_says_in_words_what_it_shows(figures: Mapping[str, tuple[Figure, ...]]) -> None:
+    words = {figure.name: figure.alt for drawn in figures.values() for figure in drawn}
+    assert words["answered"] == "Rows answered from 1 Apr 2013 to 10 Apr 2013: 900 by version 1, 80 by version 2"
+    assert words["quarantined"] == "Rows quarantined from 1 Apr 2013 to 10 Apr 2013: 20 missing id"
+    assert words["judgement"] == "version 2 against 1: 0.05 (0.02 to 0.08), promote; version 3 against 1: -0.1 (-0.2 to -0.05), keep"
+    assert words["drift-map"].endswith("1 of 2 columns drifted at some time. Highest: price 0.18, shop 0.01")
+    assert "version 2 as challenger from 0.4 to 0.445" in words["performance-log_loss"]
+
+
+def test_the_page_needs_neither_network_nor_script(page: Page) -> None:
+    assert page.tags["script"] == page.tags["link"] - 1 == 0
+    assert [link for link in page.links if not link.startswith("#")] == ["data:,"]
+
+
+def test_ids_are_unique_and_every_link_has_its_place(page: Page) -> None:
+    assert [name for name, count in Counter(page.ids).items() if count > 1] == []
+    assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= set(page.ids)
+
+
+def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(below <= above + 1 for above, below in pairwise(page.headings))
+
+
+def test_every_table_has_a_caption(page: Page) -> None:
+    assert page.tags["table"] == page.tags["caption"] > 0
+
+
+def test_the_head_says_who_serves_and_that_all_rows_are_accounted_for(page: Page) -> None:
+    words = flat(page)
+    assert "Version 1 is served since 1 Apr 2013, 12:00 UTC: the first version." in words
+    assert "Version 2 is on trial and answers 10 %." in words
+    assert "1,000 rows in = 980 scored + 20 quarantined every row of every batch accounted for" in words
+
+
+def test_lost_rows_are_said_aloud() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0))
+    write_batch(store, batch(1, rows_in=103))
+    words = flat(report_on(store))
+    assert "rows are missing in 1 batch" in words
+    assert "3 missing" in words
+    assert "every row of every batch" not in words
+
+
+def test_a_versions_card_has_the_gates_figures_and_reasons(page: Page) -> None:
+    assert "better gains at least 0.02 gain 0.05 (0.02 to 0.08) minimum effect 0.01 log loss 0.45 against 0.5 of version 1" in flat(page)
+
+
+def test_a_failed_batch_is_listed_with_its_error() -> None:
+    store = MemoryStore()
+    failed = batch(
+        12,
+        status=Status.FAILED,
+        release=None,
+        served={},
+        error=BatchError(code="missing_column", message="no column 'price'", remedy="add it"),
+        rows_in=0,
+        rows_scored=0,
+        rows_quarantined=0,
+        quarantined_by_reason={},
+        event_days={},
+    )
+    write_batch(store, failed)
+    assert "missing column: no column 'price'" in flat(report_on(store))
+
+
+def test_alerts_come_with_advice_for_their_kind_only(page: Page) -> None:
+    assert "runbook-drift" in page.ids
+    assert "runbook-performance" not in page.ids
+    assert f"everscore retrain {MODEL}" in flat(page)
+
+
+def test_every_kind_of_alert_has_advice() -> None:
+    assert set(ADVICE) == set(AlertKind)
+
+
+def test_names_and_rows_of_others_are_shown_and_never_obeyed() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release(reason=HOSTILE, decided_by=HOSTILE))
+    Decisions(store).write(
+        make_decision(
+            reasons=(Reason(code=HOSTILE, message=HOSTILE),),
+            engine_reason=HOSTILE,
+            metric="log_loss",
+            difference=1.0,
+            ci_low=0.5,
+            ci_high=2.0,
+        )
+    )
+    release = PinnedRelease(seq=1, champion=HOSTILE)
+    rows = [rejected(2, HOSTILE, HOSTILE, HOSTILE)]
+    manifest = batch(0, release=release, served={Role.CHAMPION: 98}, quarantined_by_reason={HOSTILE: 2})
+    manifest = manifest.model_copy(update={"source": manifest.source.model_copy(update={"key": f"batches/{MODEL}/{HOSTILE}"})})
+    write_batch(store, write_quarantine(store, manifest, rows), {HOSTILE: 0.5})
+    write_day(store, FIRST_DAY, {(Role.CHAMPION, HOSTILE): 0.5})
+    write_alert(store, AlertKind.DRIFT, HOSTILE, **{HOSTILE: HOSTILE})
+    html = make_report(MODEL, store, NOW)
+    found = Page(html)
+    assert found.tags["script"] == found.tags["img"] == 0
+    assert found.handlers == []
+    assert found.tags["title"] == 1
+    assert "<script>alert(1)</script>" in found.words
+    assert "{{ 7 * 7 }}" in found.words
+
+
+def test_a_model_that_was_only_trained_has_a_page_that_says_what_comes_next() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    Decisions(store).write(make_decision("1", champion_version=None))
+    assert not any(figures_of(gather(MODEL, store, NOW)).values())
+    words = flat(report_on(store))
+    assert "No batch has come yet. Upload one: everscore score sales FILE --wait" in words
+    assert "No labels have come yet." in words
+    assert "No drift has been measured yet" in words
+    assert "No row has been quarantined." in words
+    assert "None so far." in words
+
+
+def test_batches_alone_have_a_page() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0, release=None, served={}))
+    words = flat(report_on(store))
+    assert "Nothing is served yet." in words
+    assert "No version has met the gate." in words
+
+
+def test_labels_without_batches_have_a_page() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    write_day(store, FIRST_DAY, {(Role.CHAMPION, "1"): 0.5})
+    assert "All metrics of 1 event days" in flat(report_on(store))
+
+
+def test_drift_of_too_few_rows_is_shown_and_not_judged() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0))
+    column = ColumnDrift(feature="price", column="feature", value=0.9, jensen_shannon=0.4)
+    drift = DriftReport(alert=False, rows=98, too_few=True, columns=(column,))
+    emitted = EmittedBatch(batch_id=batch(0).batch_id, model=MODEL, version="1", drift=drift, emitted_at=NOW)
+    store.write(layout.emitted_key(MODEL, emitted.batch_id), emitted.to_json())
+    words = flat(report_on(store))
+    assert "98 rows pooled: too few to judge" in words
+    assert "price not judged 0.9 n/a n/a 0.4" in words
+
+
+def test_recent_loss_is_of_the_champion_over_its_last_28_days_beside_training() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release(champion=served("2"), challenger=on_trial("3", 0.1)))
+    Decisions(store).write(make_decision("2", challenger={"log_loss": 0.3}))
+    first = date(2013, 1, 1)
+    for number, loss in {0: 9.0, 40: 0.4, 67: 0.6}.items():
+        write_day(
+            store, first + timedelta(days=number), {(Role.CHAMPION, "2"): loss, (Role.CHALLENGER, "3"): 5.0, (Role.CHAMPION, "1"): 7.0}
+        )
+    recent = summarize(gather(MODEL, store, NOW)).recent
+    assert recent is not None
+    assert (recent.version, recent.days, recent.rows, recent.at_training) == ("2", 2, 100, 0.3)
+    assert recent.loss == pytest.approx(0.5)
+
+
+def test_a_regression_is_compared_in_squared_error() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    Decisions(store).write(make_decision("1", challenger={"rmse": 3.0}))
+    write_day(store, FIRST_DAY, {(Role.CHAMPION, "1"): 8.0})
+    recent = summarize(gather(MODEL, store, NOW)).recent
+    assert recent is not None
+    assert recent.at_training == 9.0
