@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
@@ -13,7 +13,6 @@ POLICY = GatePolicy()
 FACTORS = st.floats(4, 1e6) | st.floats(1e-6, 0.25)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 10_000), FACTORS)
 def test_a_positive_feature_in_another_unit_is_found_with_its_factor(seed: int, factor: float) -> None:
     rng = np.random.default_rng(seed)
@@ -22,7 +21,6 @@ def test_a_positive_feature_in_another_unit_is_found_with_its_factor(seed: int, 
     assert suspects[0].factor == pytest.approx(factor, rel=0.2)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 10_000), FACTORS, st.floats(-4, 4))
 def test_a_signed_feature_in_another_unit_and_origin_is_found(seed: int, factor: float, origin: float) -> None:
     rng = np.random.default_rng(seed)
@@ -31,7 +29,6 @@ def test_a_signed_feature_in_another_unit_and_origin_is_found(seed: int, factor:
     assert suspects[0].factor == pytest.approx(factor, rel=0.2)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0.5, 2), st.floats(-2, 2))
 def test_ordinary_drift_is_not_taken_for_a_unit(seed: int, stretch: float, shift: float) -> None:
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import t as student
@@ -20,7 +20,6 @@ def rows_of(values_by_day: list[list[float]]) -> tuple[NDArray[np.datetime64], N
     return FIRST + days.astype("timedelta64[D]"), np.concatenate(values_by_day)
 
 
-@settings(max_examples=50)
 @given(BY_DAY, st.floats(0.01, 0.4), st.floats(-3, 3))
 def test_a_p_value_below_alpha_is_a_bound_above_the_margin(values_by_day: list[list[float]], alpha: float, margin: float) -> None:
     mean = mean_over_days(*rows_of(values_by_day), resamples=200, rng=np.random.default_rng(0))
@@ -30,7 +29,6 @@ def test_a_p_value_below_alpha_is_a_bound_above_the_margin(values_by_day: list[l
         assert mean.low(alpha) <= margin
 
 
-@settings(max_examples=50)
 @given(BY_DAY)
 def test_bounds_enclose_the_mean_and_widen_with_confidence(values_by_day: list[list[float]]) -> None:
     mean = mean_over_days(*rows_of(values_by_day), resamples=200, rng=np.random.default_rng(0))

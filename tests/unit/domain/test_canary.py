@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -37,7 +37,6 @@ def chosen_one_by_one(identifier: str | None, salt: str, share: float) -> bool:
     return (value >> 11) / 2**53 < share
 
 
-@settings(deadline=None)
 @given(TEXTS, st.text(max_size=8), SHARES)
 def test_the_answer_is_that_of_the_documented_hash(ids: list[str | None], salt: str, share: float) -> None:
     found = answered_by_challenger(pa.array(ids, pa.string()), salt=salt, share=share)

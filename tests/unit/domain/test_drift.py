@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
@@ -61,7 +61,6 @@ def test_psi_is_worked_out_by_hand() -> None:
 
 
 @given(COUNTS, COUNTS)
-@settings(deadline=None)
 def test_jensen_shannon_is_scipys_distance_of_the_smoothed_shares(first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
     assert float(jensen_shannon(first, second)) == pytest.approx(jensenshannon(first + 0.5, second + 0.5, base=2), abs=1e-6)
 
@@ -74,7 +73,6 @@ def test_psi_is_symmetric_and_never_below_zero(first: NDArray[np.int64], second:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.floats(0.001, 0.5))
-@settings(deadline=None)
 def test_the_cutoff_rejects_what_scipys_benjamini_hochberg_rejects(p_values: list[float], rate: float) -> None:
     adjusted = false_discovery_control(p_values)
     cutoff = rejection_cutoff(p_values, rate)
@@ -84,7 +82,6 @@ def test_the_cutoff_rejects_what_scipys_benjamini_hochberg_rejects(p_values: lis
 
 
 @given(st.floats(0.001, 1), st.floats(1e-6, 0.1), st.floats(0.001, 3))
-@settings(deadline=None)
 def test_the_gamma_is_scipys_of_that_mean_and_variance(mean: float, variance: float, value: float) -> None:
     reference = gamma(a=mean**2 / variance, scale=variance / mean)
     assert Gamma(mean, variance).tail(value) == pytest.approx(reference.sf(value), rel=1e-6, abs=1e-300)
@@ -104,7 +101,6 @@ def test_without_drift_psi_has_the_mean_of_theory_and_its_tail_is_uniform() -> N
 
 
 @given(st.floats(1e-9, 0.9))
-@settings(deadline=None)
 def test_the_value_at_a_chance_has_that_chance(chance: float) -> None:
     null = row_null(BASELINE_COUNTS, 5000)
     one_draw = 1 / null.draws.size
@@ -193,7 +189,6 @@ def test_a_profile_of_another_version_is_refused(profile: Profile) -> None:
 
 
 @given(st.lists(st.floats(0, 0.6), min_size=1, max_size=4), st.sampled_from([400, 3000]), st.booleans())
-@settings(deadline=None, max_examples=40)
 def test_a_column_has_drifted_exactly_if_it_reaches_its_threshold(shifts: list[float], rows: int, days_differ: bool) -> None:  # noqa: FBT001 - drawn
     excess = [DayExcess(days=3, mean=0.01, variance=0.0001)] if days_differ else []
     report = detect_drift(baseline_of(len(shifts), *excess), profile_of(rows, shifts), POLICY, days=3)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -41,14 +41,12 @@ def test_squares_of_differences_add_up_over_batches(seed: int, cut: int) -> None
     assert merge_agreements(parts).difference_squares == pytest.approx(float(((challenger - champion) ** 2).sum()))
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(20, 500))
 def test_the_same_challenger_on_other_rows_breaches_nothing(seed: int, rows: int) -> None:
     gate, now = compare_scores(BASELINE, *scores(seed, 2000)), compare_scores(BASELINE, *scores(seed + 5000, rows))
     assert codes(gate, now) == []
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(50, 500))
 def test_scores_in_random_order_lose_their_rank_correlation(seed: int, rows: int) -> None:
     champion, challenger = scores(seed + 5000, rows)
@@ -56,7 +54,6 @@ def test_scores_in_random_order_lose_their_rank_correlation(seed: int, rows: int
     assert "rank_correlation" in codes(compare_scores(BASELINE, *scores(seed, 2000)), compare_scores(BASELINE, champion, shuffled))
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(50, 500))
 def test_scores_that_are_all_halved_move_the_mean_difference(seed: int, rows: int) -> None:
     champion, challenger = scores(seed + 5000, rows)

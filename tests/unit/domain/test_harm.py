@@ -48,7 +48,6 @@ def test_the_mean_is_the_brier_score(rows: list[tuple[bool, int]]) -> None:
     assert brier_by_row(positive.astype(np.intp), both).mean() == pytest.approx(2 * expected)
 
 
-@settings(max_examples=50)
 @given(SCORED)
 def test_the_mean_is_the_calibration_error_bin_by_bin(rows: list[tuple[bool, int]]) -> None:
     positive, score = as_arrays(rows)

@@ -143,7 +143,6 @@ def test_labels_become_numbers_of_classes_and_unknown_ones_minus_one() -> None:
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
-@settings(deadline=None)
 def test_intervals_of_proportions_are_scipys_wilson_intervals(first: int, trials: int) -> None:
     successes = min(first, trials)
     found = wilson(successes, trials)

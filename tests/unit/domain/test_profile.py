@@ -59,7 +59,6 @@ def baseline() -> Baseline:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(deadline=None)
 def test_a_number_falls_into_the_bin_whose_edges_enclose_it(training: list[float | None], later: list[float | None]) -> None:
     bins = fit_bins("x", FeatureKind.NUMBER, pa.array(training, pa.float64()))
     codes = bin_codes(bins, pa.array(later, pa.float64()))
@@ -72,7 +71,6 @@ def test_a_number_falls_into_the_bin_whose_edges_enclose_it(training: list[float
 
 
 @given(NUMBERS)
-@settings(deadline=None)
 def test_edges_rise_and_every_bin_but_that_of_missing_ones_and_the_last_holds_training_rows(training: list[float | None]) -> None:
     column = build_column_baseline("x", FeatureKind.NUMBER, pa.array(training, pa.float64()))
     assert list(column.bins.edges) == sorted(set(column.bins.edges))
@@ -109,7 +107,6 @@ def test_a_column_without_a_value_still_has_bins() -> None:
 
 @pytest.mark.parametrize("encode", [lambda a: a, lambda a: a.dictionary_encode(), lambda a: pa.chunked_array([a[:7], a[7:]])])
 @given(training=WORDS, later=WORDS)
-@settings(max_examples=30, deadline=None)
 def test_a_category_is_counted_as_itself_as_another_known_one_or_as_unseen(
     encode: Callable[[pa.Array], pa.Array], training: list[str | None], later: list[str | None]
 ) -> None:
@@ -208,7 +205,6 @@ def test_fewer_than_28_days_say_nothing_about_days() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=60))
-@settings(deadline=None)
 def test_rank_correlation_is_spearmans_over_the_bins(pairs: list[tuple[int, int]]) -> None:
     counts = np.zeros((9, 9), dtype=int)
     for pair in pairs:

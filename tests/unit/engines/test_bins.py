@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import InvalidBundleError
@@ -52,7 +52,6 @@ def test_booleans_are_false_true_missing() -> None:
     assert BooleanBins().codes(pa.array([True, None, False])).tolist() == [1, 2, 0]
 
 
-@settings(max_examples=30)
 @given(st.lists(st.text(max_size=4), max_size=6, unique=True), st.lists(st.one_of(st.none(), st.text(max_size=4)), max_size=20))
 def test_a_category_is_found_by_its_text_and_the_unseen_and_missing_come_after(known: list[str], values: list[str | None]) -> None:
     bins = CategoryBins(pa.array(known, pa.string()), np.arange(len(known) + 2))
@@ -62,7 +61,6 @@ def test_a_category_is_found_by_its_text_and_the_unseen_and_missing_come_after(k
     assert bins.codes(column.dictionary_encode()).tolist() == expected
 
 
-@settings(max_examples=30)
 @given(st.lists(st.text(max_size=5), max_size=6, unique=True))
 def test_bins_are_read_as_they_were_stored(known: list[str]) -> None:
     categories = CategoryBins(pa.array(known, pa.string()), np.arange(len(known) + 2)[::-1].copy())

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain.canary import answered_by_challenger
@@ -160,7 +160,6 @@ def test_possible_ranges_of_the_pinned_policy_are_obeyed() -> None:
 FAULTS = st.sampled_from(["good", "word", "no id", "short", "not a time"])
 
 
-@settings(max_examples=30, deadline=None)
 @given(faults=st.lists(FAULTS, min_size=1, max_size=30))
 def test_no_row_is_lost_or_made_up_and_each_is_where_it_belongs(faults: list[str]) -> None:
     world = World()
@@ -317,7 +316,6 @@ def test_an_input_column_with_the_name_of_an_answer_is_kept_under_another(world:
     assert set(table["role"].to_pylist()) == {"champion"}
 
 
-@settings(max_examples=30, deadline=None)
 @given(extra=st.lists(st.sampled_from(["role", "input_role", "input_input_role", "score", "champion_score"]), unique=True))
 def test_no_column_is_lost_whatever_the_input_calls_its_own(extra: list[str]) -> None:
     world = World()

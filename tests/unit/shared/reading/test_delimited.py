@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.shared.reading.files import NAMES, Row, read, refusal
@@ -143,7 +143,6 @@ def bodies(draw: st.DrawFn) -> bytes:
     return text.encode().replace("ÿ".encode(), b"\xff")
 
 
-@settings(max_examples=50, deadline=None)
 @given(bodies(), st.integers(1, 200))
 @example(b"a,1,red,true,2013-01-01,5,n\r", 1)
 @example(b'"a,1,red,true,2013-01-01,5,"\n', 7)
@@ -152,7 +151,6 @@ def test_blocks_of_any_size_read_as_a_reader_of_single_rows_does(body: bytes, bl
     assert_read_as_one_by_one(body, block_bytes)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.text(alphabet='",\n\ra1 é', max_size=60).map(str.encode), st.integers(1, 40))
 def test_any_arrangement_of_quotes_separators_and_line_ends_is_read_alike(body: bytes, block_bytes: int) -> None:
     assert_read_as_one_by_one(body, block_bytes)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.reading import jsonlines
@@ -80,7 +80,6 @@ def test_a_file_without_rows_of_the_model_is_refused(data: bytes, code: str) -> 
     assert refusal(data, KEY).code == code
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60), st.integers(1, 30))
 def test_no_line_is_lost_whatever_it_holds(junk: bytes, block_bytes: int) -> None:
     data = lines(GOOD) + junk
@@ -101,7 +100,6 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
 @given(RECORDS, st.sampled_from(["\n", "\r\n", "\n\n"]))
 def test_a_block_parsed_at_once_gives_what_its_lines_give_one_by_one(records: list[dict[str, object]], end: str) -> None:
     data = "".join(json.dumps(record) + end for record in records).encode()

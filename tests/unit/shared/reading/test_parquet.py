@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
@@ -87,7 +87,6 @@ def test_a_row_group_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch
     assert refusal(written(COLUMNS), KEY).code == "row_group_too_large"
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_read_or_refused_but_never_crashes(data: st.DataObject) -> None:
     whole = written(COLUMNS)

@@ -1,7 +1,7 @@
 """Cutting text into whole records."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
@@ -49,7 +49,6 @@ def found_in(blocks: list[TextBlock], syntax: Syntax) -> list[tuple[bytes, int, 
     ]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='a,"\n\r', max_size=40).map(str.encode), st.integers(1, 41))
 def test_records_are_the_same_wherever_the_chunks_are_cut(data: bytes, size: int) -> None:
     chunks = (data[start : start + size] for start in range(0, len(data), size))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.reading.values import Converted, WrongTypeError, to_booleans, to_categories, to_ids, to_instants, to_numbers
@@ -27,7 +27,6 @@ def expected_number(text: str) -> float | None:
     return None if math.isnan(value) else value
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(st.text(alphabet="0123456789.eE+-_ infatyx\t", max_size=12), st.floats().map(repr)), max_size=12))
 def test_a_text_is_a_number_exactly_if_python_and_the_grammar_say_so(texts: list[str]) -> None:
     converted = to_numbers(pa.array(texts, pa.string()))
@@ -96,7 +95,6 @@ LOCAL = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29))
 OFFSETS = st.sampled_from(["", "Z", "+02:00", "-0930", "+14"])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(LOCAL, st.sampled_from(["T", " "]), OFFSETS), min_size=1, max_size=5), ZONES)
 def test_times_agree_with_pythons_calendar_and_zones(times: list[tuple[datetime, str, str]], zone: ZoneInfo) -> None:
     texts = [local.isoformat(separator) + offset for local, separator, offset in times]
