@@ -1,7 +1,6 @@
 """Lambda entry point: uploads under `batches/`, through SQS, to scored batches."""
 
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,8 @@ from functions.shared.observability import logger
 from functions.shared.queue import process_records
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
