@@ -197,8 +197,12 @@ def calls(stage: Stage) -> list[str]:
     return stage.upload().calls()
 
 
+WRITES = ("Create", "Upload", "Complete", "Put", "Delete", "List")
+
+
 def steps(calls: Sequence[str]) -> list[Kill]:
-    return [{"call": call, "side": side} for call in calls for side in ("before", "after")]
+    """Before and after every call; of one that only reads before it, since after it is before the next."""
+    return [{"call": call, "side": side} for call in calls for side in ("before", "after") if side == "before" or call.startswith(WRITES)]
 
 
 def test_the_steps_are_all_there_are_on_the_way_of_a_batch(calls: list[str]) -> None:
@@ -212,19 +216,17 @@ def test_the_steps_are_all_there_are_on_the_way_of_a_batch(calls: list[str]) -> 
 
 
 def test_a_process_killed_at_any_step_is_made_good_by_the_next_delivery(stage: Stage, calls: list[str], expected: Manifest) -> None:
+    after_commit = steps(calls[calls.index(COMMIT) :])[1:]
     for kill in steps(calls):
         upload = stage.upload()
         assert upload.deliver(kill) == [-9], kill
-        committed = upload.manifests()
+        committed = upload.manifests() != []
+        assert committed == (kill in after_commit), kill
         if committed:
             upload.check(expected)
         assert upload.deliver() == [0], kill
         standing = upload.check(expected)
         assert upload.stored() == {file.key for file in files(standing)}, kill
-        assert bool(committed) == (calls.index(COMMIT) < calls.index(str(kill and kill["call"]))) or kill == {
-            "call": COMMIT,
-            "side": "after",
-        }
 
 
 def test_a_process_killed_while_it_clears_up_after_a_killed_one_leaves_but_files_no_manifest_names(
@@ -248,7 +250,7 @@ def test_a_process_killed_while_it_clears_up_after_a_killed_one_leaves_but_files
 
 
 def test_several_processes_on_one_object_at_once_leave_one_batch(stage: Stage, expected: Manifest) -> None:
-    for _ in range(8):
+    for _ in range(6):
         upload = stage.upload()
         assert upload.deliver(None, None, None, None) == [0, 0, 0, 0]
         standing = upload.check(expected)
