@@ -2,12 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from statistics import median
 from typing import Any
 
 import altair as alt
@@ -15,11 +12,11 @@ import altair as alt
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.drift import ColumnDrift
 from functions.shared.domain.manifest import Status
-from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Role
 from infra.report.columns import Column, columns_of
 from infra.report.drawing import CARD, LINE, MUTED, PHONE, Canvas, Drawing, Figure, Key, drawn
 from infra.report.gather import Batch, History
+from infra.report.series import SMOOTHED_DAYS, Point, points_of, smoothed, visible_range
 from infra.report.wording import count, day, figure, seconds, spelled
 
 HUES = tuple(f"var(--hue-{number})" for number in range(1, 9))
@@ -28,7 +25,6 @@ STAGES = {"read": "read_s", "predict": "predict_s", "write": "write_s"}
 LOSSES = ("log_loss", "rmse")
 """What is always shown of performance, beside the model's own metric."""
 
-SMOOTHED_DAYS = 7
 DRIFT_ROWS = 24
 JUDGED_VERSIONS = 12
 
@@ -227,23 +223,9 @@ def shown_metrics(history: History) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*own, *LOSSES, "auc", "r2") if name in measured))[:2]
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """A metric of one version in one role on one event day. `run` counts the stretches of one version in that role."""
-
-    day: date
-    role: Role
-    version: str
-    run: int
-    rows: int
-    value: float
-    low: float
-    high: float
-
-
 def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figure:
     """One metric by event day, champion against challenger."""
-    points = [point for role in Role for point in _points(history.days, role, metric)]
+    points = [point for role in Role for point in points_of(history.days, role, metric)]
     at_training = {decision.challenger_version: decision.challenger.get(metric) for decision in history.decisions}
     shown = [version for version in hues if any(point.version == version for point in points)]
     challenged = [version for version in shown if any(point.version == version and point.role is Role.CHALLENGER for point in points)]
@@ -263,24 +245,8 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
     )
 
 
-def _points(days: Sequence[DayPerformance], role: Role, metric: str) -> Iterator[_Point]:
-    run, before = 0, None
-    for performed in (performed for performed in days if performed.groups):
-        groups = [group for group in performed.groups if group.role is role]
-        for group in groups:
-            run += group.version != before
-            before = group.version
-            value, interval = group.metrics.get(metric), group.intervals.get(metric)
-            if value is not None and math.isfinite(value):
-                known = interval is not None and math.isfinite(interval.high - interval.low)
-                low, high = (interval.low, interval.high) if interval and known else (value, value)
-                yield _Point(performed.day, role, group.version, run, group.rows, value, low, high)
-        if not groups:
-            before = None
-
-
-def _performance(canvas: Canvas, *, points: Sequence[_Point], at_training: Mapping[str, float | None], hues: Mapping[str, str]) -> Drawing:
-    low, high = _visible(points)
+def _performance(canvas: Canvas, *, points: Sequence[Point], at_training: Mapping[str, float | None], hues: Mapping[str, str]) -> Drawing:
+    low, high = visible_range(points)
     values = [
         {
             "day": point.day.isoformat(),
@@ -292,7 +258,7 @@ def _performance(canvas: Canvas, *, points: Sequence[_Point], at_training: Mappi
             "low": min(max(point.low, low), high),
             "high": min(max(point.high, low), high),
         }
-        for point, smooth in zip(points, _smoothed(points), strict=True)
+        for point, smooth in zip(points, smoothed(points), strict=True)
     ]
     champion = [point for point in points if point.role is Role.CHAMPION]
     levels = [
@@ -318,27 +284,11 @@ def _performance(canvas: Canvas, *, points: Sequence[_Point], at_training: Mappi
     )
 
 
-def _smoothed(points: Sequence[_Point]) -> Iterator[float]:
-    """For each point the mean of its run's values over the last days up to it, weighted by rows."""
-    for place, point in enumerate(points):
-        first = point.day - timedelta(days=SMOOTHED_DAYS - 1)
-        before = points[max(0, place - SMOOTHED_DAYS + 1) : place + 1]
-        near = [other for other in before if (other.role, other.run) == (point.role, point.run) and other.day >= first]
-        yield math.fsum(other.value * other.rows for other in near) / sum(other.rows for other in near)
-
-
-def _visible(points: Sequence[_Point]) -> tuple[float, float]:
-    """A range for the axis that holds all values and a usual interval; days of few labels would flatten all others."""
-    low, high = min(point.value for point in points), max(point.value for point in points)
-    margin = max((high - low) / 10, 1.2 * median((point.high - point.low) / 2 for point in points), 1e-9)
-    return low - margin, high + margin
-
-
-def _of(points: Sequence[_Point], version: str, role: Role) -> list[_Point]:
+def _of(points: Sequence[Point], version: str, role: Role) -> list[Point]:
     return [point for point in points if (point.version, point.role) == (version, role)]
 
 
-def _ranges(points: Sequence[_Point], version: str, role: Role) -> str:
+def _ranges(points: Sequence[Point], version: str, role: Role) -> str:
     values = [point.value for point in _of(points, version, role)]
     return f"version {version} as {role.value} from {figure(min(values))} to {figure(max(values))}"
 

@@ -1,0 +1,69 @@
+"""One metric of all versions as points by event day: what a performance chart draws."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+
+from functions.shared.domain.performance import DayPerformance, Interval
+from functions.shared.domain.release import Role
+
+SMOOTHED_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A metric of one version in one role on one event day, with its interval (the value itself where none is known).
+
+    `run` numbers the stretches of successive measured days on which a version had a role.
+    """
+
+    day: date
+    role: Role
+    version: str
+    run: int
+    rows: int
+    value: float
+    low: float
+    high: float
+
+
+def points_of(days: Sequence[DayPerformance], role: Role, metric: str) -> list[Point]:
+    """The metric of all versions in one role: run after run, in each by day. Days without labels don't end a run."""
+    points: list[Point] = []
+    started, running = 0, dict[str, int]()
+    for performed in (performed for performed in days if performed.groups):
+        groups = {group.version: group for group in performed.groups if group.role is role}
+        running = {version: run for version, run in running.items() if version in groups}
+        for version, group in groups.items():
+            if version not in running:
+                started += 1
+                running[version] = started
+            value = group.metrics.get(metric)
+            if value is not None and math.isfinite(value):
+                low, high = _bounds(group.intervals.get(metric), value)
+                points.append(Point(performed.day, role, version, running[version], group.rows, value, low, high))
+    return sorted(points, key=lambda point: (point.run, point.day))
+
+
+def _bounds(interval: Interval | None, value: float) -> tuple[float, float]:
+    if interval is None or not math.isfinite(interval.high - interval.low):
+        return value, value
+    return interval.low, interval.high
+
+
+def smoothed(points: Sequence[Point]) -> Iterator[float]:
+    """For each point, of whole runs, the mean of its run's values over the last seven days up to it, weighted by rows."""
+    for place, point in enumerate(points):
+        first = point.day - timedelta(days=SMOOTHED_DAYS - 1)
+        before = points[max(0, place - SMOOTHED_DAYS + 1) : place + 1]
+        near = [other for other in before if (other.role, other.run) == (point.role, point.run) and other.day >= first]
+        yield math.fsum(other.value * other.rows for other in near) / sum(other.rows for other in near)
+
+
+def visible_range(points: Sequence[Point]) -> tuple[float, float]:
+    """A range for the axis that holds all values and a usual interval; days of few labels would flatten all others."""
+    low, high = min(point.value for point in points), max(point.value for point in points)
+    margin = max((high - low) / 10, 1.2 * median((point.high - point.low) / 2 for point in points), 1e-9)
+    return low - margin, high + margin
