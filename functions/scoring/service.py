@@ -63,7 +63,15 @@ def score_batch(
     if standing := manifests.find(model, batch, source):
         return standing
     attempt = new_attempt()
-    draft = Manifest(batch_id=batch, model=model, status=Status.FAILED, source=source, attempt=attempt, created_at=now())
+    draft = Manifest(
+        batch_id=batch,
+        model=model,
+        status=Status.FAILED,
+        source=source,
+        replays=layout.replayed_batch(created.key),
+        attempt=attempt,
+        created_at=now(),
+    )
     try:
         draft = _scored(draft, inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:

@@ -60,6 +60,36 @@ def _show(manifest: Manifest, *, as_json: bool) -> None:
 
 
 @app.command()
+def replay(
+    model: Model,
+    batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
+    file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a batch's quarantined rows to a file to mend; given that file, score it as a replay of the batch."""
+    from functions.shared.domain import layout
+    from infra.cli.operator import connect
+    from infra.cli.replay import quarantined_file
+
+    operator = connect(stack)
+    manifest = operator.manifest_of(model, batch_id)
+    if file is not None:
+        uploaded = operator.upload_file(layout.replay_key(model, manifest.batch_id, file.name), file, console)
+        with console.status("scoring"):
+            _show(operator.await_manifest(uploaded), as_json=as_json)
+        return
+    ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
+    out = Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
+    if out.exists():
+        message = f"{out} exists already: send it with `everscore replay {model} {batch_id} {out}`, or move it away"
+        raise InputError(message)
+    out.write_bytes(body)
+    answer = {"model": model, "batch_id": manifest.batch_id, "file": str(out), "rows": manifest.rows_quarantined}
+    show(answer, screens.quarantine_screen, as_json=as_json)
+
+
+@app.command()
 def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = False) -> None:
     """Upload labels: a file with the id column and the target."""
     from infra.cli.operator import connect

@@ -86,6 +86,19 @@ class Operator:
             self._s3.upload_file(str(file), self.inbox.bucket, key, Callback=lambda sent: progress.advance(task, sent))
         return self.inbox.info(key)
 
+    def manifest_of(self, model: str, batch: str) -> Manifest:
+        """The manifest of a batch, by its name or the beginning of it.
+
+        Raises:
+            InputError: if no batch of the model, or several, begin so.
+        """
+        manifests = Manifests(self.store)
+        found = [key for name, key in manifests.keys(model).items() if name.startswith(batch)]
+        if len(found) != 1:
+            message = f"{len(found) or 'no'} batches of {model!r} begin with {batch!r}; `everscore status {model}` lists the newest"
+            raise InputError(message)
+        return manifests.read(found[0])
+
     def download_scored(self, manifest: Manifest, out: Path) -> None:
         """Write a batch's scored rows, in order, to one Parquet file; `out` appears when it is whole."""
         import pyarrow.parquet as pq

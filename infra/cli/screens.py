@@ -131,6 +131,7 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
     )
     lines = [
         head,
+        *([f"  mended rows of batch {manifest['replays']}"] if manifest["replays"] else []),
         *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
         *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
     ]
@@ -183,6 +184,14 @@ def flattened(nested: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     for name, value in nested.items():
         leaves += flattened(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [(prefix + name, value)]
     return leaves
+
+
+def quarantine_screen(written: dict[str, Any]) -> RenderableType:
+    """Where the rows to mend are, and what to do then."""
+    return Text(
+        f"{written['rows']:,} quarantined rows are in {written['file']}. Mend them, then:\n"
+        f"  everscore replay {written['model']} {written['batch_id'][:8]} {written['file']}"
+    )
 
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:

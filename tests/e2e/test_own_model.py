@@ -140,6 +140,25 @@ def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, tra
     assert everscore.json("score", MODEL, applications(tmp_path / "again.csv", range(10), label=False), "--wait")["status"] == "scored"
 
 
+def test_quarantined_rows_are_mended_and_replayed(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = applications(tmp_path / "dirty.csv", range(7000, 7050), label=False)
+    lines = file.read_text().splitlines()
+    lines[3] = lines[3].replace("A7002", "")
+    lines[7] = lines[7] + ";one field too many"
+    file.write_text("\n".join(lines) + "\n")
+    batch = everscore.json("score", MODEL, file, "--wait")
+    assert batch["quarantined_by_reason"] == {"missing_id": 1, "wrong_field_count": 1}
+    written = everscore.json("replay", MODEL, batch["batch_id"][:10])
+    mended = Path(written["file"])
+    assert mended.read_text().splitlines() == [lines[0], lines[3], lines[7]]
+    mended.write_text("\n".join([lines[0], "A7002" + lines[3], lines[7].removesuffix(";one field too many")]) + "\n")
+    replayed = everscore.json("replay", MODEL, batch["batch_id"], mended)
+    assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)
+
+
 def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained: dict[str, Any]) -> None:
     screen = everscore.run("status", MODEL).stdout
     assert "loans: version 1 serves" in screen

@@ -1,6 +1,7 @@
 """Where things lie in the two buckets. Each prefix has one writer (docs/architecture.md lists them)."""
 
 import hashlib
+import re
 from datetime import date
 
 from functions.shared.domain.errors import InputError
@@ -9,6 +10,8 @@ from functions.shared.domain.spec import checked_model_name
 BATCHES, TRAINING, LABELS = "batches", "training", "labels"
 UNNAMED_MODEL = "_unnamed"
 """Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
+
+_REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 
 
 def model_of(key: str) -> str:
@@ -38,6 +41,21 @@ def model_or_unnamed(key: str) -> str:
         return model_of(key)
     except InputError:
         return UNNAMED_MODEL
+
+
+def replay_key(model: str, batch: str, name: str) -> str:
+    """Where mended rows of a batch's quarantine are uploaded."""
+    return f"{BATCHES}/{model}/replays/{batch}/{name}"
+
+
+def replayed_batch(key: str) -> str | None:
+    """The batch whose mended rows an upload holds, if it lies where those do.
+
+    >>> replayed_batch("batches/flights/replays/0123456789abcdef0123456789abcdef/mended.csv")
+    '0123456789abcdef0123456789abcdef'
+    """
+    found = _REPLAY.fullmatch(key)
+    return found[1] if found else None
 
 
 def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> str:

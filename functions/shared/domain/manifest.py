@@ -77,7 +77,7 @@ class Manifest(Document):
     """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
 
     `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them
-    by the role that answered.
+    by the role that answered. `replays` is the batch whose quarantined rows, mended, this one brings.
     """
 
     batch_id: str
@@ -94,6 +94,7 @@ class Manifest(Document):
     source: Source
     purpose: str = "score"
     supersedes: str | None = None
+    replays: str | None = None
     attempt: str
     served: Mapping[Role, int] = Field(default_factory=dict)
     profiles: Mapping[Role, Profile] = Field(default_factory=dict)
