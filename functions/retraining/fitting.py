@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from functions.retraining.pipeline import fit_pipeline
 from functions.retraining.training_set import TrainingSet
+from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
@@ -40,7 +41,7 @@ class Fitted:
 
 def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:
     """Scores of rows, shape (rows, outputs)."""
-    return np.concatenate([engine.score(batch) for batch in rows.table.to_batches(max_chunksize=65_536)])
+    return np.concatenate(list(map_ahead(engine.score, iter(rows.table.to_batches(max_chunksize=65_536)))))
 
 
 def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:

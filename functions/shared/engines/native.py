@@ -1,8 +1,6 @@
 """The engine that is scikit-learn itself, for pipelines without an exact compiled form."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,14 +10,12 @@ from functions.shared.domain.spec import Feature, Task
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.frame import to_frame
 
-PIECE_ROWS = 16_384
-"""Rows scored in one call, whatever the processors, so that a batch scored again elsewhere rounds alike."""
-
 
 class NativeEngine:
     """Scores through a fitted pipeline's `predict_proba` (classifiers) or `predict` (regressors).
 
-    The pipeline is set to work in one job, because Lambda has no /dev/shm for joblib; long batches are scored in threads.
+    The pipeline is set to work in one job, because Lambda has no /dev/shm for joblib; whoever has several batches scores
+    them in threads.
     """
 
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
@@ -32,14 +28,7 @@ class NativeEngine:
         """See `Engine.score`."""
         if batch.num_rows == 0:
             return np.empty((0, len(self.pipeline.classes_) if self._task is Task.MULTICLASS else 1))
-        pieces = [batch.slice(start, PIECE_ROWS) for start in range(0, batch.num_rows, PIECE_ROWS)]
-        if len(pieces) == 1:
-            return self._score_piece(batch)
-        with ThreadPoolExecutor(os.process_cpu_count()) as threads:
-            return np.concatenate(list(threads.map(self._score_piece, pieces)))
-
-    def _score_piece(self, rows: pa.RecordBatch) -> Floats:
-        frame = to_frame(rows, self._features)
+        frame = to_frame(batch, self._features)
         if self._task is Task.REGRESSION:
             return np.asarray(self.pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
         probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)

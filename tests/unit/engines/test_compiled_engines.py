@@ -20,7 +20,7 @@ from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.frame import to_frame
-from functions.shared.engines.native import PIECE_ROWS, NativeEngine
+from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.proof import prove
 from tests.unit.engines.rows import FEATURES, batch_of, batches, fit, make_spec, target, training_rows
 
@@ -150,14 +150,6 @@ def test_threads_may_score_at_the_same_time(name: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         at_once = list(threads.map(engine.score, pieces))
     assert all(np.array_equal(scores, engine.score(piece)) for scores, piece in zip(at_once, pieces, strict=True))
-
-
-def test_a_native_engine_gives_a_long_batch_in_order() -> None:
-    spec, pipeline, _ = fitted("decision tree")
-    native = NativeEngine(pipeline, spec.task, spec.features)
-    repeats = PIECE_ROWS // training_rows().num_rows * 2 + 1
-    rows = pa.Table.from_batches([training_rows()] * repeats).combine_chunks().to_batches()[0]
-    assert np.array_equal(native.score(rows), np.tile(native.score(training_rows()), (repeats, 1)))
 
 
 def test_categories_may_come_as_text_or_with_another_dictionary_or_a_null_in_it() -> None:
