@@ -69,7 +69,7 @@ def run(script: str, *arguments: str) -> str:
 
 
 def lay_out(folder: Path, engine: EngineKind, challenger: EngineKind | None = None) -> Path:
-    """What a scoring function would find: a store, and an inbox with a batch in each format, a bad row in the text ones."""
+    """What a scoring function would find: a store, and an inbox with a batch in each format, with a bad row."""
     store = MemoryStore()
     serve(store, make_version("1", engine), make_version("2", challenger, seed=2) if challenger else None, share=0.5)
     for key in store.keys():  # noqa: SIM118 - a method of the store
@@ -77,8 +77,9 @@ def lay_out(folder: Path, engine: EngineKind, challenger: EngineKind | None = No
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(store.read(key))
     rows = [{**good_rows()[0], "price": "x"}, *good_rows()[1:]]
+    typed = [{**good_rows()[0], "id": None}, *good_rows()[1:]]
     (folder / "inbox").mkdir()
-    for name, body in {"a.csv": as_csv(rows), "a.jsonl": as_jsonl(rows), "a.parquet": as_parquet(good_rows())}.items():
+    for name, body in {"a.csv": as_csv(rows), "a.jsonl": as_jsonl(rows), "a.parquet": as_parquet(typed)}.items():
         (folder / "inbox" / name).write_bytes(body)
     return folder
 
@@ -94,7 +95,7 @@ def test_scoring_by_compiled_engines_loads_no_library_that_only_training_needs(t
     report = json.loads(run(SCORING, ",".join(HEAVY), *map(str, folders)))
     native = {name: report.pop(name) for name in list(report) if name.startswith("native ")}
     assert report.pop("use case") == []
-    counts = {"a.csv": [39, 1], "a.jsonl": [39, 1], "a.parquet": [40, 0]}
+    counts = {"a.csv": [39, 1], "a.jsonl": [39, 1], "a.parquet": [39, 1]}
     assert report == {f"{name} {file}": rows for name in ("linear", "bitvector", "rollout") for file, rows in counts.items()}
     # The native engine is scikit-learn: were it not seen here, nothing above would mean anything.
     assert len(native) == 3
