@@ -15,6 +15,7 @@ from functions.metric_emission.metrics import (
     Measurement,
 )
 from functions.shared.domain import layout
+from functions.shared.fan_out import for_each
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -32,20 +33,22 @@ def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict
     """Emit how long ago each model was last used and trained, and alert where its policy expects more.
 
     Returns:
-        How many models were looked at.
+        How many models serve.
+
+    Raises:
+        ExceptionGroup: at the end, of what was raised for some models.
     """
-    models = list(Releases(store).models())
-    for model in models:
-        _look_at(model, store, emit, now())
-    emit([Measurement(MODELS, len(models), {})])
-    return {"models": len(models)}
+    serving = sum(for_each(Releases(store).models(), lambda model: _look_at(model, store, emit, now())))
+    emit([Measurement(MODELS, serving, {})])
+    return {"models": serving}
 
 
-def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> None:
+def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> bool:
+    """Whether a model serves; if it does, its ages are told."""
     release = Releases(store).current(model)
     decision = Decisions(store).of(model, release.champion.version) if release else None
     if release is None or decision is None:
-        return
+        return False
     last = next(Manifests(store).newest(model), None)
     silent_hours = (now - last.created_at) / _HOUR if last else None
     age_days = (now - decision.decided_at) / _DAY
@@ -55,6 +58,7 @@ def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> None:
         emit([Measurement(HOURS_SINCE_LAST_BATCH, silent_hours, named)])
     for alert in rhythm_alerts(model, silent_hours, age_days, Policies(store).current(model).watch, now):
         raise_once(alert, store)
+    return True
 
 
 def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:

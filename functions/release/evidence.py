@@ -31,8 +31,9 @@ def rollout_evidence(
     assert release.challenger is not None, "only a rollout has evidence"
     challenger = release.challenger.version
     tried = [manifest for manifest in manifests if _challenger(manifest) == challenger]
-    now = [manifest for manifest in tried if manifest.release and manifest.release.seq == release.seq]
-    before = list(islice((manifest for manifest in manifests if _challenger(manifest) is None), _BATCHES_BEFORE))
+    began = min([release.decided_at, *(manifest.created_at for manifest in tried)])
+    alone = (manifest for manifest in manifests if _challenger(manifest) is None and manifest.created_at < began)
+    now = [manifest for manifest in manifests if _is_of(release, manifest)]
     watermark = event_watermark(manifests)
     mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
     paired = [sums for sums in paired_days(days, release.champion.version, challenger) if mature and sums.day <= mature]
@@ -40,11 +41,16 @@ def rollout_evidence(
     return RolloutEvidence(
         gate=decision.agreement if decision and gated else None,
         agreement=merge_agreements([manifest.agreement for manifest in tried if manifest.agreement]),
-        before=_traffic(before),
+        before=_traffic(islice(alone, _BATCHES_BEFORE)),
         now=_traffic(now),
         paired=paired,
         minimum_effect=(decision.minimum_effect or 0.0) if decision else 0.0,
     )
+
+
+def _is_of(release: Release, manifest: Manifest) -> bool:
+    """Whether a batch met this release. One that failed names none, so its time tells."""
+    return manifest.release.seq == release.seq if manifest.release else manifest.created_at >= release.decided_at
 
 
 def _challenger(manifest: Manifest) -> str | None:

@@ -60,7 +60,7 @@ def _tick(request: ReleaseRequest) -> dict[str, Any]:
 
 
 def _tick_all() -> dict[str, Any]:
+    from functions.shared.fan_out import for_each
     from functions.shared.repositories.releases import Releases
 
-    models = list(Releases(desk().store).models())
-    return {"steps": [_tick(ReleaseRequest(model=model)) for model in models]}
+    return {"steps": for_each(Releases(desk().store).models(), lambda model: _tick(ReleaseRequest(model=model)))}

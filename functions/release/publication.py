@@ -6,7 +6,7 @@ from contextlib import suppress
 from functions.release.desk import Desk
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.errors import NotFoundError, RegistryUnavailableError, ReleaseRefusedError
+from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.release import PinnedPolicy, Release, ServedChallenger, ServedModel
 from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.decisions import Decisions
@@ -27,7 +27,7 @@ def publish_first(decision: Decision, desk: Desk) -> None:
         decided_by="release",
         decided_at=desk.now(),
     )
-    _agree_or_leave_it(Releases(desk.store).publish(release, over=None), desk)
+    _publish(release, desk, over=None)
 
 
 def publish_next(
@@ -35,8 +35,8 @@ def publish_next(
 ) -> Release:
     """Serve the standing release with some of `champion`, `challenger` and `previous` changed.
 
-    Returns:
-        The release that now stands under the next `seq`, which another decider may have written.
+    Raises:
+        ConflictError: if another decider was first; look again.
     """
     release = standing.release
     candidates = [int(release.newest), *(int(served.version) for served in changed.values() if served is not None)]
@@ -51,8 +51,17 @@ def publish_next(
             "decided_at": desk.now(),
         }
     )
-    published = Releases(desk.store).publish(following, over=standing)
-    _agree_or_leave_it(published, desk)
+    return _publish(following, desk, over=standing)
+
+
+def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> Release:
+    """Serve a release. Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes it."""
+    published = Releases(desk.store).publish(release, over=over)
+    with suppress(RegistryUnavailableError):
+        agree(published, desk)
+    if published != release:
+        message = f"release {release.seq} of {release.model!r} was decided otherwise meanwhile ({published.reason}); look again"
+        raise ConflictError(message)
     return published
 
 
@@ -62,23 +71,26 @@ def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
     return PinnedPolicy(number=policy.number, row_contract=policy.row_contract)
 
 
+def aliases_of(release: Release) -> dict[str, str | None]:
+    """What the registry's aliases say where they agree with what is served; None for one that is absent."""
+    return {
+        "champion": release.champion.version,
+        "challenger": release.challenger.version if release.challenger else None,
+        "previous": release.previous.version if release.previous else None,
+    }
+
+
 def agree(release: Release, desk: Desk) -> None:
-    """Set the registry's aliases to what is served, and last the tag that says so."""
-    desk.registry.set_aliases(
-        release.model,
-        {
-            "champion": release.champion.version,
-            "challenger": release.challenger.version if release.challenger else None,
-            "previous": release.previous.version if release.previous else None,
-        },
-    )
+    """Set the registry's aliases to what is served, and last the tag that says so.
+
+    Another decider may publish and set them at the same time. Whoever was late must not leave older aliases under the
+    newer tag, where they would look like a person's wish, so it looks again and sets the newer ones.
+    """
+    desk.registry.set_aliases(release.model, aliases_of(release))
     desk.registry.set_sequence(release.model, release.seq)
-
-
-def _agree_or_leave_it(release: Release, desk: Desk) -> None:
-    """Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes the aliases."""
-    with suppress(RegistryUnavailableError):
-        agree(release, desk)
+    served = Releases(desk.store).current(release.model)
+    if served is not None and served.seq > release.seq:
+        agree(served, desk)
 
 
 def servable(model: str, version: str, desk: Desk) -> ServedModel:

@@ -17,8 +17,13 @@ from functions.shared.repositories.releases import Releases, StandingRelease
 
 
 def tick(model: str, desk: Desk) -> Step:
-    """Finish what was begun, do what a person wished, or take the one step that the evidence allows."""
-    standing = Releases(desk.store).standing(model)
+    """Finish what was begun, do what a person wished, or take the one step that the evidence allows.
+
+    Raises:
+        ReleaseRefusedError: if the version whose turn it is has no sound bundle.
+        ConflictError: if another decider was first; look again.
+    """
+    standing = Releases(desk.store).finished(model)
     if standing is None:
         return _begin_serving(model, desk)
     try:
@@ -45,6 +50,7 @@ def promote(model: str, version: str, *, reason: str, who: str, desk: Desk) -> R
 
     Raises:
         ReleaseRefusedError: if the model serves nothing or this version already, or the version has no sound bundle.
+        ConflictError: if another decider was first; look again.
     """
     standing = _serving(model, desk)
     champion = standing.release.champion
@@ -59,7 +65,8 @@ def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
     """End a running rollout, or else serve the previous champion again.
 
     Raises:
-        ReleaseRefusedError: if there is neither.
+        ReleaseRefusedError: if there is neither, or the previous champion's bundle is not sound any more.
+        ConflictError: if another decider was first; look again.
     """
     standing = _serving(model, desk)
     release = standing.release
@@ -68,11 +75,12 @@ def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
     if release.previous is None:
         message = f"{model!r} has no previous champion to return to; `everscore promote {model} VERSION` names one"
         raise ReleaseRefusedError(message)
-    return publish_next(standing, desk, champion=release.previous, previous=release.champion, reason=reason, who=who)
+    champion = servable(model, release.previous.version, desk)
+    return publish_next(standing, desk, champion=champion, previous=release.champion, reason=reason, who=who)
 
 
 def _serving(model: str, desk: Desk) -> StandingRelease:
-    standing = Releases(desk.store).standing(model)
+    standing = Releases(desk.store).finished(model)
     if standing is None:
         message = f"{model!r} serves nothing yet: `everscore train {model} …` first"
         raise ReleaseRefusedError(message)

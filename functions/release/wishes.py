@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from functions.release.desk import Desk
-from functions.release.publication import agree, challenging, publish_next, servable
+from functions.release.publication import agree, aliases_of, challenging, publish_next, servable
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
@@ -20,7 +20,7 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
     The registry's tag tells a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
 
     Returns:
-        The step taken, or None if the aliases say what is served.
+        The step taken, or None if the aliases ask for nothing: they say what is served, or are set to say it again.
     """
     release = standing.release
     if desk.registry.sequence(release.model) < release.seq:
@@ -28,10 +28,14 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
         return None
     aliases = desk.registry.aliases(release.model)
     try:
-        return _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk)
+        if wished := _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk):
+            return wished
     except ReleaseRefusedError as refused:
         agree(release, desk)
         return Step(Action.NONE, _share(release), (Reason(code="refused", message=str(refused)),))
+    if any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
+        agree(release, desk)
+    return None
 
 
 def _share(release: Release) -> float:

@@ -7,6 +7,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.documents import read_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,20 @@ class Releases:
         except NotFoundError:
             return None
         return StandingRelease(Release.from_json(body), etag)
+
+    def finished(self, model: str) -> StandingRelease | None:
+        """As `standing`, after publishing what was decided already and a crash kept from being served.
+
+        Raises:
+            ConflictError: if its decider is at work all the same; look again.
+        """
+        standing = self.standing(model)
+        following = standing.release.seq + 1 if standing else 1
+        decided = read_document(self._store, Release, layout.release_history_key(model, following))
+        if decided is None:
+            return standing
+        self.publish(decided, over=standing)
+        return self.standing(model)
 
     def history(self, model: str) -> list[Release]:
         """All releases decided so far, oldest first; the last may not be published yet."""

@@ -95,3 +95,15 @@ def test_a_release_of_a_later_everscore_is_not_half_understood() -> None:
     store.write(layout.release_key(MODEL), later)
     with pytest.raises(NewerSchemaError, match="update Everscore"):
         Releases(store).current(MODEL)
+
+
+def test_what_was_decided_and_not_served_is_finished_by_looking() -> None:
+    store = MemoryStore()
+    releases = Releases(store)
+    assert releases.finished(MODEL) is None
+    store.create(layout.release_history_key(MODEL, 1), make_release(reason="first").to_json())
+    assert releases.finished(MODEL) == releases.standing(MODEL)
+    assert releases.current(MODEL) == make_release(reason="first")
+    store.create(layout.release_history_key(MODEL, 2), make_release(seq=2, reason="second").to_json())
+    assert releases.finished(MODEL) == releases.standing(MODEL)
+    assert releases.current(MODEL) == make_release(seq=2, reason="second")

@@ -1,0 +1,288 @@
+"""What is served, step by step."""
+
+from collections.abc import Callable
+
+import pytest
+
+from functions.shared.domain.canary import Action, Step
+from functions.shared.domain.decision import Verdict
+from functions.shared.domain.errors import ReleaseRefusedError
+from functions.shared.domain.policy import CanaryPolicy, RowContract
+from functions.shared.domain.profile import Agreement
+from tests.unit.release.world import World, check, in_canary, serving
+
+GOOD, BAD = -0.1, 0.1
+"""Harm a row, far beyond what seven days of a hundred labels leave open."""
+
+
+def codes(step: Step) -> list[str]:
+    return [reason.code for reason in step.reasons]
+
+
+# Beginning
+
+
+def test_the_first_version_that_was_decided_on_serves_at_once() -> None:
+    world = World()
+    assert world.tick().action is Action.NONE
+    world.train(beats=None)
+    step = world.tick()
+    assert (step.action, step.share) == (Action.PROMOTE, 1.0)
+    assert world.served() == ("1", None, None)
+    assert (world.release.seq, world.release.newest, world.release.decided_by) == (1, "1", "release")
+    check(world)
+
+
+def test_nothing_happens_to_a_model_that_serves_and_has_no_challenger() -> None:
+    world = serving()
+    before = world.release
+    assert codes(world.tick()) == ["nothing"]
+    assert world.release == before
+    check(world)
+
+
+def test_a_winner_begins_at_the_first_step_with_a_salt_of_its_own() -> None:
+    world = in_canary()
+    challenger = world.release.challenger
+    assert challenger is not None
+    assert (challenger.version, challenger.share, challenger.mode) == ("2", 0.05, "canary")
+    assert world.served() == ("1", "2", None)
+    assert world.release.newest == "2"
+    check(world)
+    world.rollback()
+    world.train()
+    world.tick()
+    assert world.release.challenger is not None
+    assert world.release.challenger.salt != challenger.salt
+
+
+@pytest.mark.parametrize(("mode", "steps"), [("shadow", (0.1, 1.0)), ("canary", (0.5, 1.0))])
+def test_a_rollout_begins_as_the_policy_says(mode: str, steps: tuple[float, ...]) -> None:
+    world = serving()
+    world.set_policy(canary={"mode": mode, "steps": steps})
+    world.tick()
+    world.train()
+    world.tick()
+    assert world.release.challenger is not None
+    assert (world.release.challenger.mode, world.release.challenger.share) == (mode, steps[0])
+
+
+def test_a_loser_never_begins() -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP)
+    assert codes(world.tick()) == ["nothing"]
+
+
+def test_a_winner_against_another_champion_never_begins() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.train(beats="1")
+    assert codes(world.tick()) == ["nothing"]
+    world.train(beats="2")
+    assert world.tick().action is Action.EXPAND
+    assert world.served() == ("2", "4", "1")
+
+
+def test_of_several_winners_only_the_newest_begins() -> None:
+    world = serving()
+    for _ in range(3):
+        world.train()
+    world.tick()
+    assert world.served() == ("1", "4", None)
+    world.rollback()
+    assert codes(world.tick()) == ["nothing"], "versions 2 and 3 had their time"
+
+
+def test_a_version_that_was_tried_does_not_come_back_by_itself() -> None:
+    world = in_canary()
+    world.labels(harm=BAD)
+    assert world.tick().action is Action.ROLLBACK
+    assert codes(world.tick()) == ["nothing"]
+    assert world.served() == ("1", None, None)
+    check(world)
+
+
+@pytest.mark.parametrize("damage", [World.spoil_bundle, World.lose_bundle])
+def test_a_winner_without_a_sound_bundle_is_refused_and_the_champion_stays(damage: Callable[[World, str], None]) -> None:
+    world = serving()
+    damage(world, world.train())
+    with pytest.raises(ReleaseRefusedError, match="version 2"):
+        world.tick()
+    assert world.served() == ("1", None, None)
+    check(world)
+
+
+# A rollout's steps
+
+
+def test_a_challenger_that_labels_speak_for_grows_step_by_step_into_the_champion() -> None:
+    world = in_canary()
+    shares = []
+    world.labels(harm=GOOD)
+    while world.release.challenger is not None:
+        step = world.tick()
+        shares.append(step.share)
+        if step.action is Action.EXPAND:
+            assert world.release.challenger is not None
+            assert world.release.challenger.share == step.share
+            assert codes(world.tick()) == ["too_few_batches"], "a share must be seen at work"
+            world.batch(f"at {step.share}.csv")
+    assert shares == [0.25, 0.5, 1.0]
+    assert world.served() == ("2", None, "1")
+    check(world)
+
+
+def test_the_salt_stays_the_same_throughout_a_rollout() -> None:
+    world = in_canary()
+    world.labels(harm=GOOD)
+    before = world.release.challenger
+    world.tick()
+    after = world.release.challenger
+    assert before is not None
+    assert after is not None
+    assert after.model_dump(exclude={"share"}) == before.model_dump(exclude={"share"})
+
+
+def test_a_challenger_that_labels_speak_against_is_rolled_back() -> None:
+    world = in_canary()
+    world.labels(harm=BAD)
+    step = world.tick()
+    assert (step.action, step.share, codes(step)) == (Action.ROLLBACK, 0.0, ["worse"])
+    assert world.served() == ("1", None, None)
+    assert "its loss is higher" in world.release.reason
+    check(world)
+
+
+def test_without_labels_a_rollout_waits() -> None:
+    world = in_canary()
+    before = world.release
+    step = world.tick()
+    assert (step.action, step.share, codes(step)) == (Action.HOLD, 0.05, ["too_few_labels"])
+    assert world.release == before
+
+
+def test_labels_of_days_that_are_not_mature_do_not_count() -> None:
+    world = in_canary()
+    world.set_policy(labels={"delay_days": 60})
+    world.tick()
+    world.labels(harm=BAD)
+    assert codes(world.tick())[0] == "too_few_labels"
+
+
+def test_labels_about_another_pair_of_versions_do_not_count() -> None:
+    world = in_canary()
+    world.labels(harm=BAD)
+    world.tick()
+    world.train()
+    world.tick()
+    assert world.served() == ("1", "3", None)
+    assert codes(world.tick())[0] == "too_few_labels"
+
+
+def test_a_rise_of_quarantined_rows_ends_a_rollout_at_once() -> None:
+    world = in_canary()
+    world.batch("damaged.csv", quarantined=500)
+    step = world.tick()
+    assert (step.action, codes(step)) == (Action.ROLLBACK, ["quarantine"])
+
+
+def test_failed_batches_before_the_rollout_are_not_held_against_it() -> None:
+    world = serving()
+    for number in range(4):
+        world.failed_batch(f"failed {number}.csv")
+    world.train()
+    world.tick()
+    world.batch("since.csv")
+    assert codes(world.tick()) == ["too_few_labels"]
+
+
+def test_batches_that_fail_more_often_than_before_the_rollout_end_it() -> None:
+    world = in_canary()
+    world.failed_batch("one bad file.csv")
+    assert codes(world.tick()) == ["too_few_labels"]
+    world.failed_batch("another.csv")
+    step = world.tick()
+    assert (step.action, codes(step)) == (Action.ROLLBACK, ["failures"])
+
+
+def joint(agreeing: int, contrary: int) -> Agreement:
+    """Counts over two bins of scores."""
+    return Agreement(rows=2 * (agreeing + contrary), counts=((agreeing, contrary), (contrary, agreeing)))
+
+
+@pytest.mark.parametrize(("forced_by", "action"), [(None, Action.ROLLBACK), ("ada", Action.HOLD)])
+def test_scores_that_agree_less_than_at_the_gate_end_a_rollout_that_passed_it(forced_by: str | None, action: Action) -> None:
+    world = in_canary(agreement=joint(490, 10), forced_by=forced_by)
+    world.batch("odd.csv", agreement=joint(100, 400))
+    assert world.tick().action is action
+
+
+def test_a_new_policy_is_pinned_and_the_challenger_survives() -> None:
+    world = in_canary()
+    challenger = world.release.challenger
+    world.set_policy(row_contract={"error_budget": 0.5}, canary=CanaryPolicy(min_days=3))
+    step = world.tick()
+    assert (step.action, step.share, codes(step)) == (Action.NONE, 0.05, ["policy"])
+    assert world.release.policy.number == 1
+    assert world.release.policy.row_contract == RowContract(error_budget=0.5)
+    assert world.release.challenger == challenger
+    assert (world.release.reason, world.release.decided_by) == ("policy 1 is in force: because", "ada")
+    assert codes(world.tick())[0] == "too_few_labels"
+    check(world)
+
+
+# By hand
+
+
+def test_a_version_is_promoted_by_hand_over_a_rollout() -> None:
+    world = in_canary()
+    world.train(verdict=Verdict.KEEP)
+    published = world.promote("3")
+    assert (published.reason, published.decided_by) == ("I say so", "ada")
+    assert published == world.release
+    assert world.served() == ("3", None, "1")
+    assert codes(world.tick()) == ["nothing"]
+    check(world)
+
+
+def test_a_rollback_ends_a_rollout_first_and_then_brings_the_previous_champion_back() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.train(beats="2")
+    world.tick()
+    assert world.served() == ("2", "3", "1")
+    world.rollback()
+    assert world.served() == ("2", None, "1")
+    world.rollback()
+    assert world.served() == ("1", None, "2")
+    check(world)
+    assert codes(world.tick()) == ["nothing"]
+
+
+@pytest.mark.parametrize("damage", [World.spoil_bundle, World.lose_bundle])
+def test_what_has_no_sound_bundle_is_never_served_by_hand_either(damage: Callable[[World, str], None]) -> None:
+    world = in_canary()
+    world.rollback()
+    damage(world, "2")
+    with pytest.raises(ReleaseRefusedError, match="version 2"):
+        world.promote("2")
+    world.train(verdict=Verdict.KEEP)
+    world.promote("3")
+    damage(world, "1")
+    with pytest.raises(ReleaseRefusedError, match="version 1"):
+        world.rollback()
+    assert world.served() == ("3", None, "1")
+    check(world)
+
+
+def test_what_makes_no_sense_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ReleaseRefusedError, match="everscore train"):
+        World().rollback()
+    world = serving()
+    with pytest.raises(ReleaseRefusedError, match="no previous champion"):
+        world.rollback()
+    with pytest.raises(ReleaseRefusedError, match="serves already"):
+        world.promote("1")
+    with pytest.raises(ReleaseRefusedError, match="no decision"):
+        world.promote("7")
+    check(world)

@@ -1,0 +1,201 @@
+"""A person moves an alias in the registry's own page; the next tick answers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from functions.shared.domain.canary import Action
+from functions.shared.domain.decision import Verdict
+from functions.shared.domain.errors import RegistryUnavailableError
+from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Moment
+from tests.unit.release.world import World, check, in_canary, serving
+
+
+def away(moment: Moment) -> None:
+    """The registry does not answer."""
+    if moment.bucket == "registry":
+        raise RegistryUnavailableError("the registry is away")
+
+
+def test_the_alias_champion_moved_to_a_sound_version_is_a_promotion() -> None:
+    world = in_canary()
+    world.train()
+    world.move("champion", "3")
+    step = world.tick()
+    assert (step.action, step.share) == (Action.PROMOTE, 1.0)
+    assert world.served() == ("3", None, "1")
+    assert world.release.reason == "the alias champion was set to version 3"
+    assert world.release.decided_by == "a person in the registry"
+    check(world)
+
+
+def test_the_alias_champion_moved_to_the_running_challenger_ends_its_rollout_well() -> None:
+    world = in_canary()
+    world.move("champion", "2")
+    assert world.tick().action is Action.PROMOTE
+    assert world.served() == ("2", None, "1")
+    check(world)
+
+
+def test_the_alias_champion_moved_back_to_the_first_version_is_granted() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.move("champion", "1")
+    assert world.tick().action is Action.PROMOTE
+    assert world.served() == ("1", None, "2")
+    check(world)
+
+
+def test_a_version_that_the_gate_kept_out_is_refused_with_the_reason_and_the_alias_put_back() -> None:
+    world = in_canary()
+    world.train(verdict=Verdict.KEEP)
+    before = world.release
+    world.move("champion", "3")
+    step = world.tick()
+    assert (step.action, step.share) == (Action.NONE, 0.05)
+    assert [reason.code for reason in step.reasons] == ["refused"]
+    assert "kept version 3 out (version 3 was judged); `everscore promote sales 3`" in step.reasons[0].message
+    assert world.release == before
+    check(world)
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+@pytest.mark.parametrize("damage", [World.spoil_bundle, World.lose_bundle])
+def test_a_version_without_a_sound_bundle_is_refused_and_the_alias_put_back(alias: str, damage: Callable[[World, str], None]) -> None:
+    world = in_canary()
+    world.train()
+    damage(world, "3")
+    before = world.release
+    world.move(alias, "3")
+    step = world.tick()
+    assert [reason.code for reason in step.reasons] == ["refused"]
+    assert world.release == before
+    check(world)
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_a_version_that_was_registered_by_somebody_else_is_refused(alias: str) -> None:
+    world = serving()
+    world.move(alias, "9")
+    step = world.tick()
+    assert "has no decision" in step.reasons[0].message
+    check(world)
+
+
+def test_the_alias_challenger_begins_a_rollout_even_of_a_version_that_was_kept_out() -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP)
+    world.move("challenger", "2")
+    step = world.tick()
+    assert (step.action, step.share) == (Action.EXPAND, 0.05)
+    assert world.served() == ("1", "2", None)
+    check(world)
+
+
+def test_the_alias_challenger_moved_during_a_rollout_begins_another_one() -> None:
+    world = in_canary()
+    first = world.release.challenger
+    world.train()
+    world.move("challenger", "3")
+    world.tick()
+    second = world.release.challenger
+    assert first is not None
+    assert second is not None
+    assert (second.version, second.share) == ("3", 0.05)
+    assert second.salt != first.salt
+    check(world)
+
+
+def test_the_alias_challenger_removed_ends_the_rollout() -> None:
+    world = in_canary()
+    world.move("challenger", None)
+    step = world.tick()
+    assert (step.action, step.share) == (Action.ROLLBACK, 0.0)
+    assert world.served() == ("1", None, None)
+    check(world)
+
+
+def test_the_champion_cannot_be_its_own_challenger() -> None:
+    world = serving()
+    world.move("challenger", "1")
+    assert "is the champion already" in world.tick().reasons[0].message
+    check(world)
+
+
+@pytest.mark.parametrize(("alias", "version"), [("champion", None), ("previous", None), ("previous", "2")])
+def test_an_alias_that_asks_for_nothing_is_put_back_without_a_word(alias: str, version: str | None) -> None:
+    world = in_canary()
+    world.promote("2")
+    before = world.release
+    world.move(alias, version)
+    assert [reason.code for reason in world.tick().reasons] == ["nothing"]
+    assert world.release == before
+    check(world)
+
+
+def test_a_persons_own_aliases_are_left_alone() -> None:
+    world = serving()
+    world.move("favourite", "1")
+    world.train()
+    world.tick()
+    assert world.aliases() == {"champion": "1", "challenger": "2", "favourite": "1"}
+
+
+# The registry is away
+
+
+@pytest.mark.parametrize(("harm", "action"), [(0.1, Action.ROLLBACK), (-0.1, Action.EXPAND)])
+def test_while_the_registry_is_away_a_rollout_goes_on_and_its_aliases_are_set_later(harm: float, action: Action) -> None:
+    world = in_canary()
+    world.labels(harm=harm)
+    step = world.tick(away)
+    assert step.action is action
+    assert step.reasons[-1].code == "registry_unavailable"
+    assert world.release.seq == 3
+    assert world.registry.sequence(MODEL) == 2
+    served = world.served()
+    assert world.tick().action in {Action.NONE, Action.HOLD}
+    assert world.served() == served, "aliases that are behind are no wish"
+    check(world)
+
+
+def test_while_the_registry_is_away_nothing_new_begins() -> None:
+    world = serving()
+    world.train()
+    world.move("champion", "2")
+    world.set_policy()
+    before = world.release
+    step = world.tick(away)
+    assert [reason.code for reason in step.reasons] == ["nothing", "registry_unavailable"]
+    assert world.release == before
+    assert world.tick().action is Action.PROMOTE, "the wish was only waiting"
+    check(world)
+
+
+def test_while_the_registry_is_away_a_model_begins_to_serve_and_a_person_may_promote_and_roll_back() -> None:
+    world = World()
+    world.train(beats=None)
+    world.tick(away)
+    assert world.served() == ("1", None, None)
+    world.train()
+    world.promote("2", away)
+    world.rollback(away)
+    assert world.served() == ("1", None, "2")
+    world.tick()
+    check(world)
+
+
+def test_a_registry_that_goes_away_within_a_tick_delays_only_the_aliases() -> None:
+    world = serving()
+    world.train()
+
+    def leaves(moment: Moment) -> None:
+        if moment.call.startswith("set "):
+            away(moment)
+
+    assert world.tick(leaves).action is Action.EXPAND
+    assert world.served() == ("1", "2", None)
+    assert world.aliases() == {"champion": "1"}
+    world.tick()
+    check(world)

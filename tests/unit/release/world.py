@@ -1,0 +1,193 @@
+"""A store, a registry, versions that won or lost, and what was seen of them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+
+from functions.release import service
+from functions.release.desk import Desk
+from functions.shared.domain import layout
+from functions.shared.domain.canary import Step
+from functions.shared.domain.confidence import DaySums
+from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
+from functions.shared.domain.performance import DayPerformance, PairedLosses
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.release import Release
+from functions.shared.ports import TrainingRun
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+from tests.fakes.documents import NOW, make_decision, make_manifest
+from tests.fakes.memory_registry import MemoryRegistry
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.fakes.watched_registry import WatchedRegistry
+from tests.fakes.watched_store import Moment, WatchedStore, Watcher
+
+FIRST_DAY = date(2013, 4, 1)
+LABELLED_DAYS = 7
+ROWS_A_DAY = 100
+
+
+def quiet(_moment: Moment) -> None:
+    """Watch nothing."""
+
+
+@dataclass
+class World:
+    """One model's releases, from its first version on."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    registry: MemoryRegistry = field(default_factory=MemoryRegistry)
+    salts: Iterator[int] = field(default_factory=partial(count, 1))
+    seconds: Iterator[int] = field(default_factory=count)
+
+    def desk(self, watcher: Watcher = quiet) -> Desk:
+        """Release's ports, with every call watched."""
+        return Desk(
+            WatchedStore(self.store, watcher), WatchedRegistry(self.registry, watcher), lambda: f"salt {next(self.salts)}", self.now
+        )
+
+    def now(self) -> datetime:
+        """A second after the last time it was asked."""
+        return NOW + timedelta(seconds=next(self.seconds))
+
+    # What others do
+
+    def train(self, *, beats: str | None = "1", verdict: Verdict = Verdict.PROMOTE, **decided: Any) -> str:
+        """Retraining makes the next version, which was judged against the champion `beats`."""
+        registered = self.registry.register(MODEL, TrainingRun(None, {}, {}, {}, {}))
+        bundle = f"bundle {registered.version}".encode()
+        self.store.write(layout.version_prefix(MODEL, registered.version) + "bundle.json", bundle)
+        reasons = (Reason(code="judged", message=f"version {registered.version} was judged"),)
+        figures = {"minimum_effect": 0.01, "reasons": reasons} | decided
+        digest = hashlib.sha256(bundle).hexdigest()
+        decision = make_decision(registered.version, champion_version=beats, decision=verdict, digest=digest, **figures)
+        Decisions(self.store).write(decision)
+        return registered.version
+
+    def batch(self, name: str, *, day: date = FIRST_DAY, rows: int = 1000, quarantined: int = 0, **fields: Any) -> None:
+        """Scoring commits a batch under the release that is served."""
+        release = self.release
+        challenger = release.challenger
+        pinned = PinnedRelease(
+            seq=release.seq,
+            champion=release.champion.version,
+            challenger=PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None,
+        )
+        counted = {"rows_in": rows, "rows_scored": rows - quarantined, "rows_quarantined": quarantined, "event_days": {day: rows}}
+        manifest = make_manifest(name, day=day, release=pinned, created_at=self.now(), **(counted | fields))
+        Manifests(self.store).commit(manifest)
+
+    def failed_batch(self, name: str) -> None:
+        """Scoring refuses a file; such a manifest names no release."""
+        error = BatchError(code="empty_file", message="the file has no rows", remedy="upload one that has")
+        Manifests(self.store).commit(make_manifest(name, status=Status.FAILED, error=error, created_at=self.now()))
+
+    def labels(self, *, harm: float, days: int = LABELLED_DAYS) -> None:
+        """Labels say that each row costs so much more by the challenger than by the champion; all of them are mature."""
+        release = self.release
+        assert release.challenger is not None
+        for number in range(days):
+            day = FIRST_DAY + timedelta(days=number)
+            sums = DaySums(day=day, rows=ROWS_A_DAY, sum=harm * ROWS_A_DAY, sum_squares=(harm**2 + 0.01) * ROWS_A_DAY)
+            pair = PairedLosses(champion=release.champion.version, challenger=release.challenger.version, sums=sums)
+            performance = DayPerformance(model=MODEL, day=day, rows_predicted=ROWS_A_DAY, rows_labelled=ROWS_A_DAY, pairs=(pair,))
+            self.store.write(layout.performance_key(MODEL, day), performance.to_json())
+        self.batch(f"later than labels of {release.seq}.csv", day=FIRST_DAY + timedelta(days=days + 30))
+
+    def set_policy(self, **changed: Any) -> None:
+        """A person puts thresholds in force."""
+        number = Policies(self.store).current(MODEL).number + 1
+        Policies(self.store).write(MODEL, Policy(number=number, who="ada", why="because", **changed))
+
+    def move(self, alias: str, version: str | None) -> None:
+        """A person moves an alias in the registry's own page."""
+        self.registry.set_aliases(MODEL, {alias: version})
+
+    def spoil_bundle(self, version: str) -> None:
+        """A bundle is changed after the decision on it."""
+        self.store.write(layout.version_prefix(MODEL, version) + "bundle.json", b"other")
+
+    def lose_bundle(self, version: str) -> None:
+        """A bundle is deleted."""
+        self.store.delete([layout.version_prefix(MODEL, version) + "bundle.json"])
+
+    # What release does
+
+    def tick(self, watcher: Watcher = quiet) -> Step:
+        """One step, as the schedule asks for it."""
+        return service.tick(MODEL, self.desk(watcher))
+
+    def promote(self, version: str, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return service.promote(MODEL, version, reason="I say so", who="ada", desk=self.desk(watcher))
+
+    def rollback(self, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return service.rollback(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
+
+    # What is seen
+
+    @property
+    def release(self) -> Release:
+        """What is served."""
+        release = Releases(self.store).current(MODEL)
+        assert release is not None
+        return release
+
+    @property
+    def history(self) -> list[Release]:
+        """All that was decided."""
+        return Releases(self.store).history(MODEL)
+
+    def served(self) -> tuple[str, str | None, str | None]:
+        """Versions of champion, challenger and previous."""
+        return versions_of(self.release)
+
+    def aliases(self) -> Mapping[str, str]:
+        """What the registry says."""
+        return self.registry.aliases(MODEL)
+
+
+def versions_of(release: Release) -> tuple[str, str | None, str | None]:
+    """Versions of champion, challenger and previous."""
+    return (
+        release.champion.version,
+        release.challenger.version if release.challenger else None,
+        release.previous.version if release.previous else None,
+    )
+
+
+def serving() -> World:
+    """Version 1 serves, and the aliases say so."""
+    world = World()
+    world.train(beats=None)
+    world.tick()
+    return world
+
+
+def in_canary(**decided: Any) -> World:
+    """Version 2 is at the first step of its rollout; a batch was scored before it and one since."""
+    world = serving()
+    world.batch("before.csv")
+    world.train(**decided)
+    world.tick()
+    world.batch("since.csv")
+    return world
+
+
+def check(world: World) -> None:
+    """The history has no gap, its last release is what is served, and the aliases agree with it."""
+    assert [release.seq for release in world.history] == list(range(1, len(world.history) + 1))
+    assert world.release == world.history[-1]
+    champion, challenger, previous = world.served()
+    expected = {"champion": champion, "challenger": challenger, "previous": previous}
+    assert world.aliases() == {alias: version for alias, version in expected.items() if version is not None}
+    assert world.registry.sequence(MODEL) == world.release.seq

@@ -1,0 +1,22 @@
+import pytest
+
+from functions.shared.fan_out import for_each
+
+
+def test_every_model_has_its_turn_and_all_troubles_are_told_at_the_end() -> None:
+    seen: list[str] = []
+
+    def act(model: str) -> str:
+        seen.append(model)
+        if model in "bd":
+            raise KeyError(model)
+        return model
+
+    with pytest.raises(ExceptionGroup, match="2 of 4 models failed") as told:
+        for_each("abcd", act)
+    assert seen == list("abcd")
+    assert [failure.__notes__ for failure in told.value.exceptions] == [["model 'b'"], ["model 'd'"]]
+
+
+def test_nobody_fails_among_no_models() -> None:
+    assert for_each([], str) == []
