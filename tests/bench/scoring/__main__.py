@@ -1,0 +1,134 @@
+"""Time the scorer against what else scores a file, and write docs/performance.md.
+
+    make bench                                               # or:
+    python -m tests.bench.scoring [--rounds 5] [--folder .cache/bench] [--only speed|stages|bad|memory|cold] [--print]
+
+Needs a quiet machine and 5 GB of disk. Files and models are made once, in the folder.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench.document_table import markdown_table, replace_measured
+from tests.bench.scoring.processes import Command, Runs, in_turns, machine, run
+from tests.bench.scoring.world import FOREST_ROWS, MILLION, World
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = ROOT / "docs" / "performance.md"
+OURS, FLOOR, ARROW, PYFUNC, CLI = "Everscore", "floor", "pyarrow alone", "pandas + mlflow.pyfunc", "mlflow models predict"
+_SCRIPTS = {OURS: "everscore", FLOOR: "floor", ARROW: "arrow", PYFUNC: "pyfunc"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A world and how often each command is run in it."""
+
+    world: World
+    rounds: int
+
+    def contender(self, name: str, model: str, file: Path) -> Command:
+        """The process of one way to score a file."""
+        folder, out = self.world.folder, self.world.folder / "out"
+        if name == CLI:
+            mlflow_model = str(self.world.mlflow_model(model))
+            options = ["-m", mlflow_model, "-i", str(file), "-o", f"{out}.json", "-t", "csv", "--env-manager", "local"]
+            return [str(Path(sys.executable).with_name("mlflow")), "models", "predict", *options]
+        script = [sys.executable, "-m", "tests.bench.scoring.contenders", _SCRIPTS[name]]
+        return [*script, model, str(file), f"{out}.parquet", str(folder)]
+
+    def time(self, commands: dict[str, Command]) -> dict[str, Runs]:
+        """Run commands in turns and say on standard error how it goes."""
+        return in_turns(commands, self.world.folder, self.rounds, lambda line: print(line, file=sys.stderr))
+
+    def speed(self) -> str:
+        """Each model, each contender."""
+        rows = []
+        for model, count, names in (
+            ("logistic", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
+            ("boosting", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
+            ("forest", FOREST_ROWS, (OURS, FLOOR, PYFUNC, CLI)),
+        ):
+            file = self.world.rows(count)
+            measured = self.time({name: self.contender(name, model, file) for name in names})
+            for name, runs in measured.items():
+                ratio = "" if name == OURS else f"{runs.times_slower_than(measured[OURS]):.2f}"
+                rows.append([f"{model}, {count:,} rows", name, f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}", f"{runs.peak_mb:.0f}", ratio])
+        header = ["model, file", "process", "wall s", "processor s", "peak MB", "wall, as multiple of Everscore's"]
+        return markdown_table(header, rows)
+
+    def stages(self) -> str:
+        """Processor seconds of each stage."""
+        columns = {}
+        for model in ("logistic", "boosting"):
+            options = [model, str(self.world.rows(MILLION)), str(self.world.folder)]
+            command = [sys.executable, "-m", "tests.bench.scoring.stages", *options]
+            columns[model] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        names = list(columns["logistic"])
+        return markdown_table(["stage", *columns], [[name, *(f"{column[name]:.2f}" for column in columns.values())] for name in names])
+
+    def bad(self) -> str:
+        """A clean file against one whose every hundredth row is broken."""
+        files = {"clean": self.world.rows(MILLION), "1 % bad rows, evenly spread": self.world.bad_rows}
+        measured = self.time({name: self.contender(OURS, "logistic", file) for name, file in files.items()})
+        rows = [
+            [name, f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}", f"{runs.times_slower_than(measured['clean']):.2f}"]
+            for name, runs in measured.items()
+        ]
+        return markdown_table(["file, 1,000,000 rows", "wall s", "processor s", "wall, as multiple of the clean file's"], rows)
+
+    def memory(self) -> str:
+        """One million rows against twenty times as many."""
+        rows = []
+        for file in (self.world.rows(MILLION), self.world.large):
+            for model in ("logistic", "boosting"):
+                once = run(self.contender(OURS, model, file), self.world.folder)
+                rows.append([model, f"{file.stat().st_size / 1e6:,.0f}", f"{once.wall_s:.1f}", f"{once.peak_mb:.0f}"])
+        return markdown_table(["model", "CSV, MB", "wall s", "peak MB"], rows)
+
+    def cold(self) -> str:
+        """A fresh interpreter until it can score."""
+        script = [sys.executable, "-m", "tests.bench.scoring.cold_start"]
+        store = str(self.world.store)
+        everything, libraries = "handler, S3 client, compiled model", "the libraries' share: imports and S3 client"
+        measured = self.time({everything: [*script, "all", store, "boosting"], libraries: [*script, "libraries", store, "boosting"]})
+        rows = [[name, f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}"] for name, runs in measured.items()]
+        ours = [f"{getattr(measured[everything], kind) - getattr(measured[libraries], kind):.2f}" for kind in ("wall_s", "cpu_s")]
+        return markdown_table(["fresh interpreter", "wall s", "processor s"], [*rows, ["our own code and model: the difference", *ours]])
+
+
+def main() -> None:
+    """Measure what is asked for and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "bench")
+    parser.add_argument("--only", choices=["speed", "stages", "bad", "memory", "cold"], action="append")
+    parser.add_argument("--print", action="store_true", help="print, and leave the document alone")
+    options = parser.parse_args()
+    world = World(options.folder.resolve())
+    world.folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, "-m", "tests.bench.scoring.making", str(world.folder)], check=True)
+    bench = Bench(world, options.rounds)
+    sections = {
+        "speed": bench.speed,
+        "stages": bench.stages,
+        "bad": bench.bad,
+        "memory": bench.memory,
+        "cold": bench.cold,
+    }
+    for name in options.only or sections:
+        started = datetime.now(UTC)
+        text = f"{sections[name]()}\n\nMedians of {bench.rounds} runs, {started:%Y-%m-%d}, on {machine()}: `python -m tests.bench.scoring --only {name}`"
+        print(text)
+        if not options.print:
+            replace_measured(DOCUMENT, name, text)
+    shutil.rmtree(world.folder / "stages", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
