@@ -43,6 +43,34 @@ class RetrainRequest(BaseModel):
     window: Window | None = None
 
 
+class ReproduceRequest(BaseModel):
+    """A version to rebuild from its snapshot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["reproduce"] = "reproduce"
+    model: str
+    version: str
+
+
+class Reproduction(BaseModel):
+    """Whether a version came out again byte by byte, or the first difference.
+
+    `libraries` names those whose version is not the recorded one: (recorded, present). `largest_score_difference` is over
+    the `rows` of the snapshot; None if the version could not be rebuilt at all.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: str
+    identical: bool
+    difference: str | None = None
+    libraries: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
+    largest_score_difference: float | None = None
+    rows: int = 0
+
+
 class RetrainingResult(BaseModel):
     """The decision, or why there was nothing to decide; `requested` names the models a schedule asked for."""
 
@@ -53,7 +81,7 @@ class RetrainingResult(BaseModel):
     requested: tuple[str, ...] = ()
 
 
-def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest:
+def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest | ReproduceRequest:
     """Read a direct call, EventBridge's `Retraining Requested`, or an alert's arrival in the store.
 
     Raises:
@@ -71,4 +99,6 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest:
         return RetrainRequest(model=layout.model_of(created.key), trigger=f"alert:{kind}")
     if event.get("action") == "train":
         return TrainRequest.model_validate(event)
+    if event.get("action") == "reproduce":
+        return ReproduceRequest.model_validate(event)
     return RetrainRequest.model_validate(event)

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from functions.retraining.event import RetrainingResult, TrainRequest, parse_request
+from functions.retraining.event import (
+    ReproduceRequest,
+    Reproduction,
+    RetrainingResult,
+    RetrainRequest,
+    TrainRequest,
+    parse_request,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,12 +44,16 @@ def workshop() -> "Workshop":
 
 
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    """Make a version, or ask for one of each model, and say what was decided."""
+    """Make a version, rebuild one, or ask for one of each model, and say what came of it."""
+    from functions.retraining.reproduction import reproduce
     from functions.retraining.service import retrain, train_first
 
-    request = parse_request(event)
-    if isinstance(request, TrainRequest):
-        result = RetrainingResult(decision=train_first(request, workshop()))
-    else:
-        result = retrain(request, workshop())
+    result: RetrainingResult | Reproduction
+    match parse_request(event):
+        case TrainRequest() as request:
+            result = RetrainingResult(decision=train_first(request, workshop()))
+        case RetrainRequest() as request:
+            result = retrain(request, workshop())
+        case ReproduceRequest() as request:
+            result = reproduce(request, store=workshop().store, bundles=workshop().bundles)
     return result.model_dump(mode="json")

@@ -17,7 +17,7 @@ from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
 from functions.shared.domain.gate import Comparison
 from functions.shared.domain.performance import losses, measure
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profile import Agreement, Baseline
+from functions.shared.domain.profile import Agreement
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import INDEX, make_bundle
 from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun
@@ -61,8 +61,7 @@ def publish(
     scores = candidate.fitted.score(candidate.held)
     metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
     registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
-    baseline = _baseline(candidate, registered.version, scores, metrics)
-    files = make_bundle(candidate.spec, baseline, candidate.fitted.compiled, candidate.fitted.pipeline)
+    files = bundle_files(candidate, registered.version, scores, metrics)
     prefix = layout.version_prefix(candidate.spec.name, registered.version)
     for name in sorted(files, key=lambda name: name == INDEX):
         store.write(prefix + name, files[name])
@@ -87,9 +86,10 @@ def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics
     return TrainingRun(candidate.fitted.pipeline, parameters, defined, {"everscore.trigger": judgement.trigger}, spec.libraries)
 
 
-def _baseline(candidate: Candidate, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]) -> Baseline:
+def bundle_files(candidate: Candidate, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]) -> dict[str, bytes]:
+    """A version's bundle; `scores` and `metrics` are those of its held-out rows. The same candidate gives the same bytes."""
     spec, learnt, held = candidate.spec, candidate.learnt, candidate.held
-    return build_baseline(
+    baseline = build_baseline(
         spec.name,
         version,
         learnt.table,
@@ -100,6 +100,7 @@ def _baseline(candidate: Candidate, version: str, scores: NDArray[np.float64], m
         out_of_time=metrics,
         loss=float(np.mean(losses(spec.task, held.truth(), scores))),
     )
+    return make_bundle(spec, baseline, candidate.fitted.compiled, candidate.fitted.pipeline)
 
 
 def _decision(

@@ -111,6 +111,23 @@ def _window(text: str) -> dict[str, str]:
 
 
 @app.command()
+def reproduce(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="Version to rebuild.")],
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild a version from its snapshot and compare it with what was released, byte by byte."""
+    from infra.cli.operator import connect
+
+    with console.status("training again"):
+        rebuilt = connect(stack).ask("Retraining", {"action": "reproduce", "model": model, "version": version})
+    show(rebuilt, screens.reproduction_screen, as_json=as_json)
+    if not rebuilt["identical"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
     """Take one step of the release, as the schedule would."""
     from infra.cli.operator import connect

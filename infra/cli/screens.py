@@ -155,6 +155,18 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
     return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)
 
 
+def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
+    """Whether a version came out again."""
+    name = f"{rebuilt['model']} version {rebuilt['version']}"
+    if rebuilt["identical"]:
+        return Text(f"{name}: rebuilt from its {rebuilt['rows']:,} rows, identical byte by byte")
+    lines = [f"{name}: not identical: {rebuilt['difference']}"]
+    if (largest := rebuilt["largest_score_difference"]) is not None:
+        lines.append(f"  scores of its {rebuilt['rows']:,} rows differ by at most {largest:.3g}")
+    lines += [f"  {library} is {present}, {recorded} was recorded" for library, (recorded, present) in rebuilt["libraries"].items()]
+    return Text("\n".join(lines))
+
+
 def step_screen(step: dict[str, Any]) -> RenderableType:
     """One step of a rollout."""
     reasons = "; ".join(reason["message"] for reason in step["reasons"])

@@ -1,0 +1,106 @@
+"""Rebuild a version from its snapshot, and compare what comes out with what was released, byte by byte."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+
+import numpy as np
+
+from functions.retraining.event import ReproduceRequest, Reproduction
+from functions.retraining.fitting import fit, library_versions, score_rows
+from functions.retraining.publication import Candidate, bundle_files
+from functions.retraining.training_file import hold_out_newest
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.errors import DigestMismatchError, NotFoundError, TrainingError
+from functions.shared.domain.performance import measure
+from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import ARRAYS, read_index
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.snapshots import Snapshots
+
+
+def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles) -> Reproduction:
+    """Fit a version again from its own snapshot, parameters and seed.
+
+    Files are identical under the recorded libraries, on the recorded architecture; elsewhere sums of floats may differ in
+    their last digits, and the largest difference of a score says by how much.
+
+    Raises:
+        TrainingError: if the version was never decided on.
+    """
+    decision = Decisions(store).of(request.model, request.version)
+    if decision is None:
+        message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
+        raise TrainingError(message)
+    prefix = layout.version_prefix(request.model, request.version)
+    try:
+        released = bundles.load(ServedModel(version=request.version, digest=decision.digest, prefix=prefix))
+        rows = TrainingSet(released.spec, Snapshots(store).read(decision.snapshot.md5))
+    except (DigestMismatchError, NotFoundError) as damage:
+        return Reproduction(model=request.model, version=request.version, identical=False, difference=str(damage))
+    candidate = _refit(decision, rows)
+    scores = candidate.fitted.score(candidate.held)
+    files = bundle_files(candidate, request.version, scores, measure(rows.spec.task, candidate.held.truth(), scores))
+    difference = _first_difference(files, prefix, decision, store)
+    return Reproduction(
+        model=request.model,
+        version=request.version,
+        identical=difference is None,
+        difference=difference,
+        libraries=_changed_libraries(released.spec),
+        largest_score_difference=float(np.abs(candidate.fitted.score(rows) - score_rows(released.engine, rows)).max()),
+        rows=rows.rows,
+    )
+
+
+def _refit(decision: Decision, rows: TrainingSet) -> Candidate:
+    """The candidate as it was before its version had a number."""
+    first, last = decision.trained_first_day, decision.trained_last_day
+    held_first, held_last = decision.holdout_first_day, decision.holdout_last_day
+    if decision.champion_version is None or first is None or last is None or held_first is None or held_last is None:
+        learnt, held = hold_out_newest(rows, rows.spec.seed)
+    else:
+        learnt, held = rows.between(first, last), rows.between(held_first, held_last)
+    fitted = fit(rows.spec, learnt)
+    return Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), rows)
+
+
+def _changed_libraries(spec: ModelSpec) -> Mapping[str, tuple[str, str]]:
+    """Recorded and present version of each library that differs."""
+    present = library_versions()
+    return {name: (recorded, present[name]) for name, recorded in spec.libraries.items() if present.get(name) != recorded}
+
+
+def _first_difference(files: Mapping[str, bytes], prefix: str, decision: Decision, store: ObjectStore) -> str | None:
+    """Which file differs first and where, or None."""
+    index = read_index(lambda name: store.read(prefix + name), decision.digest)
+    for name, listed in sorted(index.files.items()):
+        if name not in files:
+            return f"{name} was not made again"
+        if hashlib.sha256(files[name]).hexdigest() != listed.sha256:
+            return _described(name, store.read(prefix + name), files[name])
+    return None
+
+
+def _described(name: str, released: bytes, rebuilt: bytes) -> str:
+    if name == ARRAYS:
+        return f"{name}: {_first_array(released, rebuilt)}"
+    byte = next((place for place, pair in enumerate(zip(released, rebuilt, strict=False)) if pair[0] != pair[1]), None)
+    where = f"from byte {byte} on" if byte is not None else "in length"
+    return f"{name} differs {where}: {len(released)} bytes released, {len(rebuilt)} rebuilt"
+
+
+def _first_array(released: bytes, rebuilt: bytes) -> str:
+    """The first of the engine's arrays that differs."""
+    with np.load(io.BytesIO(released), allow_pickle=False) as old, np.load(io.BytesIO(rebuilt), allow_pickle=False) as new:
+        for name in old.files:
+            if name not in new.files or old[name].shape != new[name].shape:
+                return f"array {name} has another shape"
+            if not np.array_equal(old[name], new[name], equal_nan=old[name].dtype.kind == "f"):
+                return f"array {name} differs in {np.count_nonzero(old[name] != new[name])} of {old[name].size} values"
+    return "arrays are equal, their file is not"

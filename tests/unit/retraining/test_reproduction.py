@@ -1,0 +1,95 @@
+"""A version is rebuilt from its snapshot, bit for bit, or the first difference is named."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from functions.retraining import reproduction
+from functions.retraining.event import ReproduceRequest, TrainRequest
+from functions.retraining.reproduction import reproduce
+from functions.retraining.service import Workshop, train_first
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.errors import TrainingError
+from functions.shared.repositories.bundles import Bundles
+from tests.fakes.memory_registry import MemoryRegistry
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.recording_bus import RecordingBus
+
+REQUEST = ReproduceRequest(model="loans", version="1")
+
+
+def history(rows: int = 300) -> bytes:
+    rng = np.random.default_rng(5)
+    income, debt = rng.lognormal(10, 0.5, rows), rng.lognormal(9, 0.8, rows)
+    answers = np.where(debt / income + rng.normal(0, 0.3, rows) > 0.5, "yes", "no")
+    lines = [f"A{row},2024-01-{1 + row // 15:02d},{income[row]:.2f},{debt[row]:.2f},{answers[row]}" for row in range(rows)]
+    return "\n".join(["application,received,income,debt,defaulted", *lines]).encode()
+
+
+@pytest.fixture
+def shop() -> Workshop:
+    store = MemoryStore("store")
+    return Workshop(
+        inbox=MemoryStore("inbox"),
+        store=store,
+        registry=MemoryRegistry(),
+        bundles=Bundles(store),
+        events=RecordingBus(),
+        new_holder=lambda: "holder",
+        now=lambda: datetime(2024, 2, 1, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+def decision(shop: Workshop) -> Decision:
+    shop.inbox.write("training/loans/history.csv", history())
+    request = TrainRequest(
+        model="loans",
+        key="training/loans/history.csv",
+        target="defaulted",
+        id_column="application",
+        time_column="received",
+        estimator="sklearn.linear_model.LogisticRegression",
+    )
+    return train_first(request, shop)
+
+
+def test_a_version_comes_out_again_byte_by_byte(shop: Workshop, decision: Decision) -> None:
+    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    assert rebuilt.identical, rebuilt.difference
+    assert (rebuilt.largest_score_difference, rebuilt.rows, rebuilt.libraries) == (0.0, 300, {})
+
+
+def test_a_snapshot_that_was_tampered_with_is_named(shop: Workshop, decision: Decision) -> None:
+    listing = shop.store.read(layout.snapshot_key(decision.snapshot.md5))
+    md5 = listing.decode().split('"md5": "')[1][:32]
+    key = layout.snapshot_key(md5)
+    shop.store.write(key, shop.store.read(key) + b"one more byte")
+    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    assert not rebuilt.identical
+    assert md5 in str(rebuilt.difference)
+
+
+def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
+    shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = reproduction.fit
+    monkeypatch.setattr(reproduction, "fit", lambda spec, rows: fit(spec.model_copy(update={"parameters": {"C": 0.5}}), rows))
+    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    assert not rebuilt.identical
+    assert rebuilt.difference is not None
+    assert rebuilt.largest_score_difference is not None
+    assert rebuilt.largest_score_difference > 0
+
+
+def test_another_library_is_named(shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = reproduction.library_versions()
+    monkeypatch.setattr(reproduction, "library_versions", lambda: {**present, "numpy": "1.0"})
+    assert reproduce(REQUEST, store=shop.store, bundles=shop.bundles).libraries == {"numpy": (present["numpy"], "1.0")}
+
+
+def test_a_version_that_never_was_is_refused(shop: Workshop) -> None:
+    with pytest.raises(TrainingError, match="no decision"):
+        reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
