@@ -4,14 +4,17 @@ Colours are the page's CSS variables, so one drawing serves light and dark; noth
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
 INK, MUTED, LINE, CARD = "var(--ink)", "var(--muted)", "var(--line)", "var(--card)"
+ALARM, CALM, GOOD = "var(--alarm)", "var(--calm)", "var(--good)"
+HUES = tuple(f"var(--hue-{number})" for number in range(1, 9))
 FONT = "system-ui, sans-serif"
 
 type Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -56,6 +59,16 @@ class Figure:
     keys: tuple[Key, ...]
     page: Markup
     phone: Markup
+
+
+def data(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """A chart of these rows, so far without marks."""
+    return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
+
+
+def hue_by(field: str, hues: Mapping[str, str]) -> alt.Color:
+    """Colour by a field whose values have these colours."""
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(hues), range=list(hues.values())), legend=None)
 
 
 def drawn(draw: Callable[[Canvas], Drawing], *, name: str, title: str, note: str, alt: str, keys: tuple[Key, ...] = ()) -> Figure:

@@ -48,6 +48,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    named = (wording.count, wording.figure, wording.share, wording.seconds, wording.size, wording.day, wording.moment, wording.spelled)
+    named = (
+        wording.count,
+        wording.figure,
+        wording.chance,
+        wording.share,
+        wording.seconds,
+        wording.size,
+        wording.day,
+        wording.moment,
+        wording.spelled,
+    )
     environment.filters.update({function.__name__: function for function in named})
     return environment

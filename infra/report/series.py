@@ -62,8 +62,9 @@ def smoothed(points: Sequence[Point]) -> Iterator[float]:
         yield math.fsum(other.value * other.rows for other in near) / sum(other.rows for other in near)
 
 
-def visible_range(points: Sequence[Point]) -> tuple[float, float]:
-    """A range for the axis that holds all values and a usual interval; days of few labels would flatten all others."""
-    low, high = min(point.value for point in points), max(point.value for point in points)
+def visible_range(points: Sequence[Point], levels: Sequence[float]) -> tuple[float, float]:
+    """A range for the axis that holds all values, all levels, and a usual interval; days of few labels would flatten all others."""
+    shown = [*(point.value for point in points), *levels]
+    low, high = min(shown), max(shown)
     margin = max((high - low) / 10, 1.2 * median((point.high - point.low) / 2 for point in points), 1e-9)
     return low - margin, high + margin

@@ -27,6 +27,15 @@ def figure(value: float | None) -> str:
     return f"{value:.3g}".replace("e-0", "e-")
 
 
+def chance(probability: float | None) -> str:
+    """A probability, which below one in ten thousand is just that.
+
+    >>> [chance(value) for value in (0.0421, 2e-173, None)]
+    ['0.0421', '< 0.0001', 'n/a']
+    """
+    return "< 0.0001" if probability is not None and probability < 0.0001 else figure(probability)
+
+
 def share(part: float) -> str:
     """A share of 1 as a percentage; what is not nothing never reads as nothing, nor the almost whole as whole.
 

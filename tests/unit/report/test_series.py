@@ -75,15 +75,16 @@ def test_a_mean_never_reaches_into_another_run() -> None:
     assert list(smoothed([point(0, 1.0), point(1, 3.0), point(2, 10.0, run=2)])) == [1.0, 2.0, 10.0]
 
 
-@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=1, max_size=30))
-def test_the_axis_holds_every_value_with_room_around_it(values: list[tuple[float, float]]) -> None:
-    low, high = visible_range([point(place, value, low=value - half, high=value + half) for place, (value, half) in enumerate(values)])
-    assert all(low < value < high for value, _ in values)
+@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=1, max_size=30), st.lists(st.floats(-20, 20), max_size=3))
+def test_the_axis_holds_every_value_and_level_with_room_around_it(values: list[tuple[float, float]], levels: list[float]) -> None:
+    points = [point(place, value, low=value - half, high=value + half) for place, (value, half) in enumerate(values)]
+    low, high = visible_range(points, levels)
+    assert all(low < shown < high for shown in (*(value for value, _ in values), *levels))
 
 
 def test_one_day_of_few_labels_does_not_widen_the_axis() -> None:
     days = [point(number, 0.5, low=0.45, high=0.55) for number in range(9)]
-    assert visible_range([*days, point(9, 0.5, low=-100.0, high=100.0)]) == pytest.approx((0.44, 0.56))
+    assert visible_range([*days, point(9, 0.5, low=-100.0, high=100.0)], []) == pytest.approx((0.44, 0.56))
 
 
 def test_days_are_event_days() -> None:

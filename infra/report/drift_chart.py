@@ -1,0 +1,76 @@
+"""The heat map of drift: features and scores by batch."""
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import altair as alt
+
+from functions.shared.domain.drift import ColumnDrift
+from infra.report.columns import column_axis, columns_of, sharing, span
+from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
+from infra.report.gather import Batch
+from infra.report.wording import figure
+
+DRIFT_ROWS = 24
+
+
+def drift_map(batches: Sequence[Batch]) -> Figure | None:
+    """Each column's PSI, batch by batch."""
+    measured = [batch for batch in batches if batch.drift and batch.drift.columns]
+    if not measured:
+        return None
+    highest = _highest(measured)
+    shown = sorted(highest, key=lambda name: -highest[name].value)[:DRIFT_ROWS]
+    drifted = sum(column.drifted for column in highest.values())
+    rest = f" The {DRIFT_ROWS} of {len(highest)} columns with the largest PSI." if len(highest) > len(shown) else ""
+    return drawn(
+        partial(_drift_map, batches=measured, names=shown),
+        name="drift-map",
+        title="Drift by column",
+        note="PSI of the pooled last batches against the version's baseline: the stronger the colour, the larger, up to 1."
+        f"{sharing(measured, 'the highest')}{rest}",
+        alt=f"PSI by feature and batch from {span(measured)}. {drifted} of {len(highest)} columns drifted at some time. Highest: "
+        + ", ".join(f"{name} {figure(highest[name].value)}" for name in shown[:5]),
+        keys=(Key("within what is normal", CALM), Key("drifted", ALARM)),
+    )
+
+
+def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]) -> Drawing:
+    columns = columns_of(batches, canvas.columns)
+    values = [
+        {
+            "column": place,
+            "feature": name,
+            "strength": round(max(0.06, min(1.0, math.sqrt(cell.value))), 2),
+            "hue": ALARM if cell.drifted else CALM,
+        }
+        for place, column in enumerate(columns)
+        for name, cell in _highest(column.batches).items()
+        if name in names
+    ]
+    chart: Drawing = (
+        data(values)
+        .mark_rect(stroke=CARD, strokeWidth=1)
+        .encode(
+            x=column_axis(columns, canvas, padding=0),
+            y=alt.Y(
+                "feature:N", sort=list(names), title=None, axis=alt.Axis(labelLimit=0, labelExpr=f"truncate(datum.label, {canvas.letters})")
+            ),
+            color=alt.Color("hue:N", scale=None, legend=None),
+            fillOpacity=alt.FillOpacity("strength:Q", scale=None, legend=None),
+        )
+        .properties(height=20 * len(names) + 30)
+    )
+    return chart
+
+
+def _highest(batches: Iterable[Batch]) -> dict[str, ColumnDrift]:
+    """Each column's largest PSI. A score is named apart from a feature of the same name."""
+    highest: dict[str, ColumnDrift] = {}
+    for batch in batches:
+        for column in batch.drift.columns if batch.drift else ():
+            name = column.feature if column.column == "feature" else f"output: {column.feature}"
+            if name not in highest or highest[name].value < column.value:
+                highest[name] = column
+    return highest
