@@ -82,5 +82,6 @@ def _repeats(column: pa.Array) -> bool:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return True
-    comparable = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)
-    return bool(comparable and 2 * len(column.unique()) <= len(column))
+    is_float = pa.types.is_float32(kind) or pa.types.is_float64(kind)
+    is_known = is_float or pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_timestamp(kind)
+    return bool(is_known and 2 * len(column.unique()) <= len(column))
