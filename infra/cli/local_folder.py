@@ -67,7 +67,7 @@ class LocalFolder:
 
     def replace(self, key: str, body: bytes, *, etag: str) -> None:
         """Write if the object still has this ETag, or raise ConflictError."""
-        if self.info(key).etag != etag:
+        if not (self._root / key).is_file() or self.info(key).etag != etag:
             message = f"{self._root / key} was changed by another writer"
             raise ConflictError(message)
         self.write(key, body)
