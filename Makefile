@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test bench check lock clean
+.PHONY: help install demo test bench check browser lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ install: .venv/installed .ministack/installed ## the locked environments: ours, 
 demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
-test: check ## everything that proves this works
+test: check browser ## everything that proves this works
 	$(PYTHON) -m pytest
 
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
@@ -40,6 +40,9 @@ check: install ## style, types, arrows between packages
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+browser: ## Chromium, which shows the report to the tests; installed where it is missing
+	tests/e2e/install-chromium.sh
 
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
