@@ -19,14 +19,18 @@ from functions.shared.domain.grading import grade_pair, grade_version
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
 from functions.shared.domain.release import Role
+from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.ports import ObjectStore
+from functions.shared.sql import identifier
 
 LABEL = "everscore_label"
 ARRIVED = "everscore_label_arrived"
 CHAMPION = "everscore_champion"
 CHALLENGER = "everscore_challenger"
 """Columns that labelled rows have beside those of scored ones: the label, when its file arrived, and who scored."""
+FILE = "everscore_file"
+"""Column of the join that says which file a scored row is from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +55,23 @@ def join_labels(
             return
         query.register("batches", _described(files))
         query.register("labels", labels.table.append_column("position", pa.array(range(labels.table.num_rows))))
-        identity = f'scored."{spec.id_column}" = label.id'
-        if labels.has_time and spec.time_column:
-            identity += f' AND scored."{spec.time_column}" = label.time'
-        day = f"CAST(scored.\"{spec.time_column}\" AT TIME ZONE 'UTC' AS DATE)" if spec.time_column else "batch.day"
-        row = f'scored."{spec.id_column}"' + (f', scored."{spec.time_column}"' if labels.has_time and spec.time_column else "")
+        names = pq.read_schema(files[0].path).names
+        row = f"scored.{_column(spec.id_column, names, spec)}"
+        identity, day = f"{row} = label.id", "batch.day"
+        if spec.time_column:
+            time = f"scored.{_column(spec.time_column, names, spec)}"
+            day = f"CAST({time} AT TIME ZONE 'UTC' AS DATE)"
+            if labels.has_time:
+                identity, row = f"{identity} AND {time} = label.time", f"{row}, {time}"
+        latest = "batch.rank" + (f', scored."{spec.time_column}" DESC' if spec.time_column else "")
         found: pa.Table = query.sql(
             f"""
-            SELECT scored.* EXCLUDE (filename), label.label AS {LABEL}, ? AS {ARRIVED},
+            SELECT scored.* EXCLUDE ({FILE}), label.label AS {LABEL}, ? AS {ARRIVED},
                    batch.champion AS {CHAMPION}, batch.challenger AS {CHALLENGER}, {day} AS everscore_day
-            FROM read_parquet(?, filename = true, union_by_name = true) AS scored
+            FROM read_parquet(?, filename = '{FILE}', union_by_name = true) AS scored
             JOIN labels AS label ON {identity}
-            JOIN batches AS batch ON batch.filename = scored.filename
-            QUALIFY row_number() OVER (PARTITION BY {row} ORDER BY batch.rank, label.position DESC) = 1
+            JOIN batches AS batch ON batch.{FILE} = scored.{FILE}
+            QUALIFY row_number() OVER (PARTITION BY {row} ORDER BY {latest}, label.position DESC) = 1
             ORDER BY everscore_day, {row}
             """,  # noqa: S608 - column names come from the model's spec, quoted; no text of a file enters the query
             params=[arrived, [file.path for file in files]],
@@ -72,6 +80,11 @@ def join_labels(
     rows = found.drop_columns(["everscore_day"])
     for start, end in _runs(days):
         yield days[start], rows.slice(start, end - start)
+
+
+def _column(name: str, columns: Sequence[str], spec: ModelSpec) -> str:
+    """An input column of scored files as a query takes it."""
+    return identifier(stored_name(name, columns, spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +115,14 @@ def _described(files: Sequence[_LocalFile]) -> pa.Table:
         suspended = release.challenger_suspended is not None
         rows.append(
             {
-                "filename": file.path,
+                FILE: file.path,
                 "rank": rank,
                 "day": file.manifest.source.last_modified.astimezone(UTC).date(),
                 "champion": release.champion,
                 "challenger": release.challenger.version if release.challenger and not suspended else None,
             }
         )
-    schema = pa.schema({"filename": "string", "rank": "int32", "day": "date32", "champion": "string", "challenger": "string"})
+    schema = pa.schema({FILE: "string", "rank": "int32", "day": "date32", "champion": "string", "challenger": "string"})
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -155,7 +168,7 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
 def _one_label_a_row(spec: ModelSpec, tables: Sequence[pa.Table], *, newest: bool) -> pa.Table:
     """All labelled rows of a day, each identity once."""
     rows = pa.concat_tables(tables, promote_options="permissive")
-    identity = ", ".join(f'"{name}"' for name in (spec.id_column, spec.time_column) if name)
+    identity = ", ".join(_column(name, rows.column_names, spec) for name in (spec.id_column, spec.time_column) if name)
     order = "DESC" if newest else "ASC"
     with duckdb.connect() as query:
         query.register("labelled", rows)

@@ -16,8 +16,10 @@ from functions.shared.domain import layout
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.performance import class_codes
+from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
+from functions.shared.sql import identifier
 
 DAY = "everscore_day"
 """Column of a snapshot that holds each row's event day (arrival day where the model has no time column)."""
@@ -76,11 +78,11 @@ def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
         _typed(spec, table).append_column("position", pa.array(np.full(table.num_rows, position, dtype=np.int32)))
         for position, table in enumerate(tables)
     )
-    identity = ", ".join(f'"{name}"' for name in (spec.time_column, spec.id_column) if name)
+    identity = ", ".join(identifier(name) for name in (spec.time_column, spec.id_column) if name)
     with duckdb.connect() as query:
         query.register("stacked", stacked)
         table: pa.Table = query.sql(
-            f'SELECT * EXCLUDE (position) FROM stacked WHERE "{spec.target}" IS NOT NULL '  # noqa: S608 - names from the spec, quoted
+            f"SELECT * EXCLUDE (position) FROM stacked WHERE {identifier(spec.target)} IS NOT NULL "  # noqa: S608 - names from the spec, quoted
             f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY position DESC) = 1 ORDER BY {DAY}, {identity}"
         ).to_arrow_table()
     return TrainingSet(spec, table)
@@ -118,6 +120,7 @@ def labelled_since(spec: ModelSpec, *, store: ObjectStore, until: date) -> list[
 
 def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:
     """A labelled file's rows with the label in the target's place, whatever the batch itself carried there."""
-    carried = [name for name in rows.column_names if name != spec.target]
-    plain = rows.select(carried)
-    return plain.rename_columns([spec.target if name == "everscore_label" else name for name in carried])
+    inputs = [spec.id_column, *([spec.time_column] if spec.time_column else []), *(feature.name for feature in spec.features)]
+    stored = {name: stored_name(name, rows.column_names, spec) for name in inputs}
+    present = {name: rows[place] for name, place in stored.items() if place in rows.column_names}
+    return pa.table({**present, spec.target: rows["everscore_label"]})

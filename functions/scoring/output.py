@@ -1,7 +1,7 @@
 """What a batch leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from functions.scoring.scored_file import ScoredFile
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.policy import RowContract
+from functions.shared.domain.scored_columns import free_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore, Upload
 from functions.shared.reading.rows import RejectedRow
@@ -79,15 +80,8 @@ def scored_rows(rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: Mod
     """The carried input columns in order, then the answers; an input column with an answer's name becomes `input_…`."""
     carried = _carried(rows.schema.names, spec, contract)
     taken = {*carried, *answers}
-    columns = {_free_name(name, taken) if name in answers else name: rows.column(name) for name in carried}
+    columns = {free_name(name, taken) if name in answers else name: rows.column(name) for name in carried}
     return pa.RecordBatch.from_pydict({**columns, **answers})
-
-
-def _free_name(name: str, taken: Collection[str]) -> str:
-    """The name after as many `input_` as it takes for no other column to have it."""
-    while name in taken:
-        name = f"input_{name}"
-    return name
 
 
 def _carried(names: list[str], spec: ModelSpec, contract: RowContract) -> list[str]:
