@@ -165,6 +165,26 @@ def test_a_crash_at_any_moment_is_made_good_by_the_next_delivery(make: Callable[
             assert {key.split("/")[3] for key in leftovers(scene, standing)} <= {"a0"}, moment
 
 
+class LostConnectionError(Exception):
+    """One call fails, or its answer is lost; the process lives and its next calls succeed."""
+
+
+def test_an_error_at_any_moment_is_made_good_by_the_next_delivery_to_the_same_process() -> None:
+    expected = undisturbed(in_a_rollout)
+    threads = threading.active_count()
+    for moment in moments(in_a_rollout):
+        scene = in_a_rollout()
+
+        def fail(now: Moment, at: Moment = moment) -> None:
+            if now == at:
+                raise LostConnectionError
+
+        with pytest.raises(LostConnectionError):
+            scene.score("a1", fail)
+        assert scene.score("a2", lambda _: None) == check(scene, expected), moment
+        assert threading.active_count() == threads, moment
+
+
 @pytest.mark.parametrize("make", SCENES)
 def test_a_second_worker_that_runs_wholly_within_any_call_of_the_first_agrees_with_it(make: Callable[[], Scene]) -> None:
     expected = undisturbed(make)
