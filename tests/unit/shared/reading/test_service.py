@@ -1,6 +1,7 @@
 """Which files are read at all, and the other ways to read them."""
 
 import gzip
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from functions.shared.reading import records, text
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.reading.source import LocalFile
+from functions.shared.reading.text import stored_chunks
 from tests.unit.shared.reading.files import NAMES, SPEC, MemoryFile, read, refusal
 
 HEADER = ",".join(NAMES).encode()
@@ -146,3 +148,15 @@ def test_a_local_file_is_read_by_ranges_and_short_only_at_its_end(tmp_path: Path
     (tmp_path / "a").write_bytes(b"0123456789")
     file = LocalFile(tmp_path / "a")
     assert (file.size, file.read_at(2, 3), file.read_at(8, 5), file.read_at(10, 1)) == (10, b"234", b"89", b"")
+
+
+def test_several_ranges_of_a_file_are_fetched_at_a_time() -> None:
+    content = b"".join(b"%d\n" % number for number in range(1000))
+    two_at_once = threading.Barrier(2, timeout=10)
+
+    class Distant(MemoryFile):
+        def read_at(self, offset: int, length: int) -> bytes:
+            two_at_once.wait()
+            return super().read_at(offset, length)
+
+    assert b"".join(stored_chunks(Distant(content), len(content) // 4 + 1)) == content
