@@ -1,11 +1,13 @@
 """Names of columns in scored files: the answers' own, and where an input column of such a name is found."""
 
+import re
 from collections.abc import Collection
 
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import ModelSpec
 
 PREFIX = "input_"
+_PREFIXES = re.compile(f"^(?:{PREFIX})+")
 
 
 def answer_names(spec: ModelSpec) -> frozenset[str]:
@@ -18,14 +20,12 @@ def answer_names(spec: ModelSpec) -> frozenset[str]:
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """The name after as many `input_` as it takes for no other column to have it.
+    """A taken name after one `input_` more than any column has before it, so that `stored_name` finds it again.
 
     >>> free_name("score", {"id", "score", "prediction"})
     'input_score'
     """
-    while name in taken:
-        name = PREFIX + name
-    return name
+    return PREFIX + _longest(name, taken)
 
 
 def stored_name(name: str, columns: Collection[str], spec: ModelSpec) -> str:
@@ -37,7 +37,9 @@ def stored_name(name: str, columns: Collection[str], spec: ModelSpec) -> str:
     >>> stored_name("score", ["id", "input_score", "prediction", "score"], spec), stored_name("id", ["id"], spec)
     ('input_score', 'id')
     """
-    if name in answer_names(spec):
-        while PREFIX + name in columns:
-            name = PREFIX + name
-    return name
+    return _longest(name, columns) if name in answer_names(spec) else name
+
+
+def _longest(name: str, columns: Collection[str]) -> str:
+    """The column that has this name after the most prefixes."""
+    return max((column for column in columns if _PREFIXES.sub("", column) == _PREFIXES.sub("", name)), key=len, default=name)
