@@ -44,7 +44,7 @@ ADVICE: Mapping[AlertKind, Advice] = {
             "lost."
         ),
         look_at="The reasons and sample rows under Quarantine: one reason for most rows means that the file's making changed.",
-        commands=("everscore score {model} MENDED.csv --wait",),
+        commands=("everscore replay {model} BATCH_ID", "everscore replay {model} BATCH_ID MENDED.csv"),
     ),
     AlertKind.FAILED: Advice(
         meaning="A whole file could not be scored, so none of its rows has an answer. The evidence has the error's code and the file.",

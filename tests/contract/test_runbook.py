@@ -1,0 +1,115 @@
+"""docs/runbook.md has a section for whatever may call a person, and documents quote only commands that there are."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.policy import Policy
+from infra.cli.main import app
+from infra.cli.models import changed_policy
+from infra.report.runbook import ADVICE
+from tests.contract.template import ROOT, resources_of
+
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+PAGES = [*sorted(ROOT.glob("README*.md")), ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def sections(part: str) -> dict[str, str]:
+    """Text by heading, of the third level below one of the second."""
+    [body] = re.findall(rf"^## {part}\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    headings = re.split(r"^### (.*)\n", body, flags=re.MULTILINE)[1:]
+    return dict(zip(headings[::2], headings[1::2], strict=True))
+
+
+def quoted_commands(text: str) -> Iterator[str]:
+    """Every line of a code block that is a command of ours, and every one in backticks, whose [optional] parts are given."""
+    for block in FENCE.findall(text):
+        yield from re.findall(r"^(?:.*\$\()?(everscore (?:[^)#\n]*[^)#\s])?)", block, re.MULTILINE)
+    for span in re.findall(r"`(everscore [^`]+)`", FENCE.sub("", text)):
+        yield re.sub(r"[\[\]]", "", span)
+
+
+def refuse_unknown(line: str) -> None:
+    """Pass if a command has these options, takes so many arguments, and lacks none; a name alone, or one that ends in …, may."""
+    tokens = shlex.split(line.removesuffix(" …"))[1:]
+    command: Any = typer.main.get_command(app)
+    while tokens and hasattr(command, "commands"):
+        command = command.commands[tokens.pop(0)]
+    named_only = not tokens
+    given, left, _ = command.make_parser(typer.Context(command)).parse_args(tokens)
+    assert not left, f"{line}: {left} is too much"
+    if not named_only and not line.endswith(" …"):
+        lacking = [parameter.name for parameter in command.params if parameter.required and given.get(parameter.name) is None]
+        assert not lacking, f"{line}: {lacking} is missing"
+
+
+def test_each_kind_of_alert_has_its_section_where_the_alert_says() -> None:
+    assert list(sections("Alerts")) == [kind.value for kind in AlertKind]
+
+
+def test_each_alarm_has_its_section() -> None:
+    assert list(sections("Alarms")) == list(resources_of("AWS::CloudWatch::Alarm"))
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_the_report_advises_nothing_that_the_runbook_does_not(kind: AlertKind) -> None:
+    told = {tuple(shlex.split(line)[:3]) for line in quoted_commands(sections("Alerts")[kind.value])}
+    advised = {tuple(shlex.split(line.format(model="MODEL"))[:3]) for line in ADVICE[kind].commands}
+    assert advised <= told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_command_that_a_document_quotes_exists_with_these_options(page: Path) -> None:
+    for line in quoted_commands(page.read_text()):
+        refuse_unknown(line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_threshold_that_a_document_sets_exists_and_may_have_that_value(page: Path) -> None:
+    quoted = (shlex.split(line) for line in quoted_commands(page.read_text()) if line.startswith("everscore policy"))
+    settings = [token for tokens in quoted for flag, token in pairwise(tokens) if flag == "--set" and "=" in token]
+    for name, value in (setting.split("=", 1) for setting in settings if setting != "NAME=VALUE"):
+        changed_policy(Policy(), [(name, json.loads(value))], who="test", why="")
+
+
+@pytest.mark.parametrize("line", [line for advice in ADVICE.values() for line in advice.commands])
+def test_each_command_that_the_report_advises_exists_with_these_options(line: str) -> None:
+    refuse_unknown(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("everscore nothing", "nothing"),
+        ("everscore tick --json", "model"),
+        ("everscore tick a b", "too much"),
+        ("everscore tick a --hard", "--hard"),
+        ("everscore train a b --id c", "target"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(line: str, told: str) -> None:
+    with pytest.raises(Exception, match=told):
+        refuse_unknown(line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_leads_to_a_file_and_a_heading_that_there_are(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", page.read_text()):
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text()), anchor
+
+
+def anchors(text: str) -> set[str]:
+    """What headings may be linked by: in small letters, with hyphens for spaces."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
