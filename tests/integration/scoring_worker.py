@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ import boto3
 
 from functions.scoring import handler, service
 from functions.shared.adapters import s3
+from functions.shared.reading.service import read_blocks
 
 PART_BYTES = 2048
 BLOCK_BYTES = 2048
@@ -36,8 +36,8 @@ class Context:
 class Calls:
     """Names each call to S3 by its operation and its number among those, notes it, and dies at one of them."""
 
-    def __init__(self, note: Callable[[str], None], kill: dict[str, str] | None) -> None:
-        self._note = note
+    def __init__(self, notes: int, kill: dict[str, str] | None) -> None:
+        self._notes = notes
         self._kill = kill
         self._begun: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class Calls:
         with self._lock:
             self._begun[model.name] += 1
             call = f"{model.name} {self._begun[model.name]}"
-            self._note(call)
+            os.write(self._notes, f"{call}\n".encode())
             self._die_if_asked(call, "before")
 
     def end(self, model: Any, **_: Any) -> None:
@@ -63,7 +63,7 @@ class Calls:
 
 def work(event: dict[str, Any], kill: dict[str, str] | None, notes: int) -> int:
     """One delivery in a fresh fork: what the Lambda runtime would do with it."""
-    calls = Calls(lambda call: [None, os.write(notes, f"{call}\n".encode())][0], kill)
+    calls = Calls(notes, kill)
     events = boto3._get_default_session().events
     events.register_first("before-call.s3", calls.begin)
     events.register_last("after-call.s3", calls.end)
@@ -106,7 +106,7 @@ def carry_out(order: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Work off orders until there are no more."""
     s3.PART_BYTES = PART_BYTES
-    service.read_blocks = partial(service.read_blocks, block_bytes=BLOCK_BYTES)  # type: ignore[assignment]
+    vars(service)["read_blocks"] = partial(read_blocks, block_bytes=BLOCK_BYTES)
     # Forks inherit what making a client has read.
     s3.s3_client()
     for line in sys.stdin:

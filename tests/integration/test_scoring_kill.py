@@ -150,15 +150,16 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def stage(aws: str) -> Iterator[Stage]:
-    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-    client = boto3.Session(**credentials).client("s3", endpoint_url=aws, config=Config(proxies={}))
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    client = session.client("s3", endpoint_url=aws, config=Config(proxies={}))
     for bucket in (INBOX, STORE):
         client.create_bucket(Bucket=bucket)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     serve(S3ObjectStore(client, STORE), make_version(), make_version("2", EngineKind.BITVECTOR, seed=2), share=0.5)
     environment = {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        **{name.upper(): value for name, value in credentials.items() if name != "region_name"},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": aws,
         "NO_PROXY": HOST,
@@ -167,10 +168,12 @@ def stage(aws: str) -> Iterator[Stage]:
         "EVERSCORE_INBOX": INBOX,
         "EVERSCORE_STORE": STORE,
         "PYTHONPATH": str(ROOT),
+        # A process that forks must have no thread besides its own, not even a library's.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
     }
-    command = [sys.executable, "-m", "tests.integration.scoring_worker"]
+    command = [sys.executable, "-W", "error:This process:DeprecationWarning", "-m", "tests.integration.scoring_worker"]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdin is not None
         with closing(worker.stdin):

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.scoring import service
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.policy import RowContract
@@ -22,7 +21,7 @@ from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, Version, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
-from tests.unit.scoring.world import HEADER, Row, World, as_csv, good_rows
+from tests.unit.scoring.world import HEADER, Row, World, as_csv, good_rows, in_small_blocks
 
 ROWS: Sequence[Row] = [{**row, "price": "x"} if number % 8 == 5 else row for number, row in enumerate(good_rows(16))]
 
@@ -30,8 +29,7 @@ ROWS: Sequence[Row] = [{**row, "price": "x"} if number % 8 == 5 else row for num
 @pytest.fixture(autouse=True, scope="module")
 def _several_blocks_a_file() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        read_blocks = service.read_blocks
-        patch.setattr(service, "read_blocks", lambda source, **named: read_blocks(source, **named, block_bytes=600))
+        in_small_blocks(patch, 600)
         yield
 
 

@@ -16,13 +16,14 @@ from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.errors import ConservationError, DigestMismatchError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import RowContract
+from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.engines.engine import EngineKind
 from tests.fakes.documents import serve
 from tests.fakes.memory_store import MemoryStore, MemoryUpload
 from tests.fakes.versions import DISTANCE, FEATURES, MODEL, Version, make_version
 from tests.fakes.watched_store import WatchedStore
-from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows
+from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows, in_small_blocks
 
 WITH_DISTANCE = (*FEATURES, DISTANCE)
 
@@ -92,7 +93,7 @@ def test_the_manifest_says_what_was_read_what_was_served_and_what_the_rows_look_
     assert (manifest.release.seq, manifest.release.champion, manifest.release.challenger) == (1, "1", None)
     assert manifest.served == {"champion": 40}
     assert {day.isoformat(): rows for day, rows in manifest.event_days.items()} == {"2013-04-01": 20, "2013-04-02": 20}
-    profile = manifest.profiles["champion"]
+    profile = manifest.profiles[Role.CHAMPION]
     assert profile.rows == 40
     assert [sum(counts) for counts in (*profile.features.values(), *profile.scores.values())] == [40, 40, 40, 40]
     missing = sum(row["price"] is None for row in good_rows())
@@ -233,7 +234,7 @@ def test_a_batch_that_cannot_be_scored_fails_with_a_reason_and_leaves_nothing_el
 
 
 def test_damage_far_into_a_file_fails_it_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_blocks(monkeypatch, 500)
+    in_small_blocks(monkeypatch, 500)
     rows = as_csv(good_rows(200))
     packed = gzip.compress(rows, compresslevel=1)
     manifest = world.score(world.upload(packed[: len(packed) // 2], f"batches/{MODEL}/a.csv.gz"))
@@ -241,14 +242,6 @@ def test_damage_far_into_a_file_fails_it_whole(world: World, monkeypatch: pytest
     assert manifest.error.code == "truncated_gzip"
     [written] = world.written()
     assert written.startswith("manifests/")
-
-
-def small_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    """Let small files come in several blocks."""
-    from functions.scoring import service
-
-    read_blocks = service.read_blocks
-    monkeypatch.setattr(service, "read_blocks", lambda source, **named: read_blocks(source, **named, block_bytes=block_bytes))
 
 
 def test_a_failed_batch_is_not_tried_again_when_the_model_serves_later(world: World) -> None:
@@ -275,7 +268,7 @@ def test_a_bundle_that_is_not_the_released_one_scores_nothing(world: World, file
 def test_many_blocks_give_the_same_rows_as_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{**row, "price": "x"} if number % 9 == 4 else row for number, row in enumerate(good_rows(200))]
     whole = world.score(world.upload(as_csv(rows)))
-    small_blocks(monkeypatch, 500)
+    in_small_blocks(monkeypatch, 500)
     monkeypatch.setattr("functions.scoring.scored_file.ROW_GROUP_BYTES", 1)
     pieces = world.score(world.upload(as_csv(rows)))
     assert pq.ParquetFile(io.BytesIO(world.store.read(pieces.outputs[0].key))).metadata.num_row_groups > 10
@@ -283,7 +276,7 @@ def test_many_blocks_give_the_same_rows_as_one(world: World, monkeypatch: pytest
     assert world.quarantined(pieces) == world.quarantined(whole)
     same = {"rows_in", "rows_scored", "rows_quarantined", "quarantined_by_reason", "served", "event_days"}
     assert pieces.model_dump(include=same) == whole.model_dump(include=same)
-    assert pieces.profiles["champion"].features == whole.profiles["champion"].features
+    assert pieces.profiles[Role.CHAMPION].features == whole.profiles[Role.CHAMPION].features
 
 
 # What is carried

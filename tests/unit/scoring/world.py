@@ -5,19 +5,21 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from numpy.typing import NDArray
 
 from functions.scoring.service import score_batch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
+from functions.shared.reading.service import read_blocks
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
@@ -77,6 +79,11 @@ def by_scikit_learn(version: Version, rows: Iterable[Row]) -> NDArray[np.float64
         return np.asarray(version.pipeline.predict(frame)).reshape(-1, 1)
     probabilities = np.asarray(version.pipeline.predict_proba(frame))
     return probabilities[:, 1:] if len(version.spec.classes) == 2 else probabilities
+
+
+def in_small_blocks(patch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    """Let small files come in several blocks, as large ones do."""
+    patch.setattr("functions.scoring.service.read_blocks", partial(read_blocks, block_bytes=block_bytes))
 
 
 @dataclass
