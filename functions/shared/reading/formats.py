@@ -26,7 +26,6 @@ _FOREIGN = {
     b"SQLite format 3": "an SQLite database",
     b"\x89HDF": "an HDF5 file",
 }
-_ALLOWED_CONTROLS = frozenset(b"\t\r")
 
 
 class Format(StrEnum):
@@ -86,7 +85,7 @@ def _text_format(head: bytes, name: _Name) -> Format:
     if name.extension == "parquet":
         raise _unknown("is named as Parquet, but does not begin as such")
     text = next(utf8_chunks(iter([head]))).removeprefix(codecs.BOM_UTF8).lstrip()
-    _refuse_binary(text.split(b"\n", 1)[0])
+    _refuse_binary(text.splitlines()[0] if text else b"")
     first = text[:1]
     if name.extension in {"csv", "tsv"}:
         return Format.CSV
@@ -105,7 +104,7 @@ def _refuse_binary(first_line: bytes) -> None:
     if b"\0" in first_line:
         message = "the first line holds zero bytes: binary data, or UTF-16 text without a byte order mark"
         raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again")
-    if any(byte < ord(" ") and byte not in _ALLOWED_CONTROLS for byte in first_line):
+    if any(byte < ord(" ") for byte in first_line.replace(b"\t", b"")):
         raise _unknown("is neither text nor Parquet")
 
 

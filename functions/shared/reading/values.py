@@ -49,7 +49,7 @@ _TIME = (
 _ENDS_IN_ZONE = rf"^.{{13,}}{_ZONE}$"
 _FIRST_US = -62_135_596_800_000_000
 _LAST_US = 253_402_300_799_999_999
-_SLOT_US = 15 * 60 * 1_000_000
+_DAY_US = 24 * 60 * 60 * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -270,15 +270,25 @@ def _within_years(values: NDArray[np.int64], valid: Mask) -> Converted:
 def _from_local(local_us: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Local times as instants. Of a time that occurs twice the first is meant; one that is skipped moves on by the gap.
 
-    Zones change their offset at quarters of an hour only, so one offset is looked up per quarter that occurs.
+    A day that begins and ends with the same offset has no other in between, so only the times of the few days on which
+    clocks are changed are looked up one by one.
     """
     if zone.key == "UTC":
         return local_us
-    slots, positions = np.unique(local_us // _SLOT_US, return_inverse=True)
-    offsets = np.fromiter((_offset_us(int(slot), zone) for slot in slots), np.int64, len(slots))
-    return local_us - offsets[positions]
+    days, positions = np.unique(local_us // _DAY_US, return_inverse=True)
+    first, last = (_offsets_us(times, zone) for times in (days * _DAY_US, (days + 1) * _DAY_US - 1))
+    offsets = first[positions]
+    changing = (first != last)[positions]
+    if changing.any():
+        times, repeats = np.unique(local_us[changing], return_inverse=True)
+        offsets[changing] = _offsets_us(times, zone)[repeats]
+    return local_us - offsets
 
 
-def _offset_us(slot: int, zone: ZoneInfo) -> int:
-    local = (_EPOCH + timedelta(microseconds=slot * _SLOT_US)).replace(tzinfo=zone)
+def _offsets_us(local_us: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    return np.fromiter((_offset_us(time, zone) for time in local_us.tolist()), np.int64, len(local_us))
+
+
+def _offset_us(local_us: int, zone: ZoneInfo) -> int:
+    local = (_EPOCH + timedelta(microseconds=local_us)).replace(tzinfo=zone)
     return round((local.utcoffset() or timedelta()) / timedelta(microseconds=1))

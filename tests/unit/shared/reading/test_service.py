@@ -70,6 +70,13 @@ def test_a_file_that_cannot_be_read_is_refused_with_code_message_and_remedy(data
     assert (refused.code, bool(str(refused))) == (code, True)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_only_zero_bytes_in_the_first_line_make_a_file_binary(end: bytes) -> None:
+    rows, rejected = read((CSV + GOOD.replace(b"red", b"r\0d")).replace(b"\n", end))
+    assert [row["colour"] for row in rows][-1] == "r\0d"
+    assert not rejected
+
+
 def test_a_refusal_says_what_is_missing_and_what_is_there() -> None:
     message = str(refusal(CSV.replace(b"age", b"years")))
     assert "lacks column 'age'" in message

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -123,6 +123,25 @@ def test_timestamps_without_a_zone_are_local_and_with_one_are_not(unit: str) -> 
     naive, aware = (pa.array([noon, None], pa.int64()).cast(pa.timestamp(unit, zone)) for zone in (None, "Asia/Tokyo"))
     assert to_instants(naive, zone).array.to_pylist() == [datetime(2013, 7, 1, 16, tzinfo=UTC), None]
     assert to_instants(aware, zone).array.to_pylist() == [datetime(2013, 7, 1, 12, tzinfo=UTC), None]
+
+
+@pytest.mark.parametrize(
+    ("key", "day"),
+    [
+        ("America/St_Johns", "2010-11-07"),  # back from 00:01 to 23:01 of the day before
+        ("America/St_Johns", "2010-03-14"),  # on from 00:01 to 01:01
+        ("Antarctica/Casey", "2022-10-02"),  # on from 00:01 to 03:01
+        ("America/Havana", "2013-11-03"),
+        ("Asia/Beirut", "2013-03-31"),  # on from midnight
+        ("America/Asuncion", "2013-03-24"),  # back from midnight
+        ("America/New_York", "1883-11-18"),  # from the sun's time to the railways'
+    ],
+)
+def test_around_a_change_of_clocks_every_minute_has_its_own_offset(key: str, day: str) -> None:
+    zone = ZoneInfo(key)
+    local = [datetime.fromisoformat(day) + timedelta(minutes=minute) for minute in range(-120, 1560)]
+    instants = to_instants(pa.array(local), zone).array.to_pylist()
+    assert instants == [time.replace(tzinfo=zone).astimezone(UTC) for time in local]
 
 
 def test_days_begin_at_local_midnight() -> None:
