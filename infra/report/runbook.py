@@ -57,7 +57,7 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=("everscore status {model}", "everscore policy {model}"),
     ),
     AlertKind.STALE: Advice(
-        meaning="The champion has been serving for longer than the policy allows, so it knows nothing of what was learnt since.",
+        meaning="The champion was trained longer ago than the policy allows, so it knows nothing of what was learnt since.",
         look_at="The last decisions under Versions: were challengers kept out, and why, or was none made?",
         commands=("everscore retrain {model}",),
     ),

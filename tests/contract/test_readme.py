@@ -11,6 +11,7 @@ from functions.metric_emission.metrics import CATALOGUE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
 from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.values import MISSING
 from infra.cli.main import app
 from tests.contract.template import ROOT
 
@@ -61,6 +62,12 @@ def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(language: 
     unparseable: Mapping[object, tuple[str, str]] = _UNPARSEABLE
     refused = {*codes_raised(), *_MISSING_CODES.values(), *(code for code, _ in unparseable.values()), INVALID_UTF8, *CALLED_IN}
     assert codes_listed(readme(language), REFUSALS[language]) == refused
+
+
+@pytest.mark.parametrize("language", REFUSALS)
+def test_each_spelling_of_a_missing_value_is_listed_and_no_other(language: str) -> None:
+    [row] = [line for line in readme(language).splitlines() if "`#N/A`" in line]
+    assert {"", *re.findall(r"`([^`]+)`", row)} == set(MISSING)
 
 
 def test_both_languages_show_the_same_commands_output_and_names() -> None:
