@@ -1,13 +1,11 @@
-"""Labels meet their predictions: a join by identity over Parquet, and the metrics of each event day it touches."""
+"""Labels meet their predictions: a join by identity, file by file, and the metrics of each event day it touches."""
 
 import io
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,15 +20,15 @@ from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.ports import ObjectStore
-from functions.shared.sql import identifier
 
 LABEL = "everscore_label"
 ARRIVED = "everscore_label_arrived"
 CHAMPION = "everscore_champion"
 CHALLENGER = "everscore_challenger"
 """Columns that labelled rows have beside those of scored ones: the label, when its file arrived, and who scored."""
-FILE = "everscore_file"
-"""Column of the join that says which file a scored row is from."""
+ID, TIME = "id", "time"
+POSITION, ROW = "position", "row"
+"""Columns of the join: a row's identity, and where it lies among the labels and in its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,90 +46,95 @@ def join_labels(
 
     A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id.
     Of several labels for one row in a file the last wins. Labels without a prediction are left out.
+
+    Args:
+        manifests: the batches that may hold the rows, newest first.
     """
-    with TemporaryDirectory() as folder, duckdb.connect() as query:
-        files = _downloaded(manifests, store, Path(folder))
-        if not files:
-            return
-        query.register("batches", _described(files))
-        query.register("labels", labels.table.append_column("position", pa.array(range(labels.table.num_rows))))
-        names = pq.read_schema(files[0].path).names
-        row = f"scored.{_column(spec.id_column, names, spec)}"
-        identity, day = f"{row} = label.id", "batch.day"
-        if spec.time_column:
-            time = f"scored.{_column(spec.time_column, names, spec)}"
-            day = f"CAST({time} AT TIME ZONE 'UTC' AS DATE)"
-            if labels.has_time:
-                identity, row = f"{identity} AND {time} = label.time", f"{row}, {time}"
-        latest = "batch.rank" + (f', scored."{spec.time_column}" DESC' if spec.time_column else "")
-        found: pa.Table = query.sql(
-            f"""
-            SELECT scored.* EXCLUDE ({FILE}), label.label AS {LABEL}, ? AS {ARRIVED},
-                   batch.champion AS {CHAMPION}, batch.challenger AS {CHALLENGER}, {day} AS everscore_day
-            FROM read_parquet(?, filename = '{FILE}', union_by_name = true) AS scored
-            JOIN labels AS label ON {identity}
-            JOIN batches AS batch ON batch.{FILE} = scored.{FILE}
-            QUALIFY row_number() OVER (PARTITION BY {row} ORDER BY {latest}, label.position DESC) = 1
-            ORDER BY everscore_day, {row}
-            """,  # noqa: S608 - column names come from the model's spec, quoted; no text of a file enters the query
-            params=[arrived, [file.path for file in files]],
-        ).to_arrow_table()
-    days: list[date] = found["everscore_day"].to_pylist()
-    rows = found.drop_columns(["everscore_day"])
-    for start, end in _runs(days):
-        yield days[start], rows.slice(start, end - start)
-
-
-def _column(name: str, columns: Sequence[str], spec: ModelSpec) -> str:
-    """An input column of scored files as a query takes it."""
-    return identifier(stored_name(name, columns, spec))
-
-
-@dataclass(frozen=True, slots=True)
-class _LocalFile:
-    """A batch's output on disk."""
-
-    path: str
-    manifest: Manifest
-
-
-def _downloaded(manifests: Sequence[Manifest], store: ObjectStore, folder: Path) -> list[_LocalFile]:
-    """Local copies of the batches' outputs, newest batch first."""
-    files: list[_LocalFile] = []
+    identity = [ID, TIME] if labels.has_time else [ID]
+    waiting = _last(labels.table, identity)
+    days = set(pc.unique(pc.cast(waiting[TIME], pa.date32(), safe=False)).to_pylist()) if labels.has_time else None
+    found: dict[date, list[pa.Table]] = defaultdict(list)
     for manifest in manifests:
-        for output in manifest.outputs:
-            path = folder / f"{len(files)}.parquet"
-            path.write_bytes(store.read(output.key))
-            files.append(_LocalFile(str(path), manifest))
-    return files
+        if days is not None and not days & manifest.event_days.keys():
+            continue
+        for output in reversed(manifest.outputs):
+            if not waiting.num_rows:
+                break
+            rows = pq.read_table(pa.BufferReader(store.read(output.key)))
+            pairs = _paired(_identities(rows, spec), waiting, identity)
+            waiting = waiting.filter(pc.invert(pc.is_in(waiting[POSITION], value_set=pairs[POSITION])))
+            for day, part in _by_day(_labelled(rows, pairs, manifest, arrived), manifest, spec):
+                found[day].append(part)
+    for day in sorted(found):
+        yield day, _stacked(found[day])
 
 
-def _described(files: Sequence[_LocalFile]) -> pa.Table:
-    """What the query needs to know of each file; its rank is 0 for the newest batch."""
-    rows = []
-    for rank, file in enumerate(files):
-        release = file.manifest.release
-        assert release is not None, "a batch with outputs has a release"
-        suspended = release.challenger_suspended is not None
-        rows.append(
-            {
-                FILE: file.path,
-                "rank": rank,
-                "day": file.manifest.source.last_modified.astimezone(UTC).date(),
-                "champion": release.champion,
-                "challenger": release.challenger.version if release.challenger and not suspended else None,
-            }
-        )
-    schema = pa.schema({FILE: "string", "rank": "int32", "day": "date32", "champion": "string", "challenger": "string"})
-    return pa.Table.from_pylist(rows, schema=schema)
+def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
+    """`ID` and `TIME` of scored rows, and the `ROW` where each lies, in order of time."""
+    columns = {name: rows[stored] for name, stored in _identity(rows.column_names, spec).items()}
+    numbered = pa.table(columns).append_column(ROW, pa.array(np.arange(rows.num_rows)))
+    return numbered.sort_by([(TIME, "ascending"), (ROW, "ascending")]) if TIME in columns else numbered
 
 
-def _runs(days: Sequence[date]) -> Iterator[tuple[int, int]]:
-    start = 0
-    for position in range(1, len(days) + 1):
-        if position == len(days) or days[position] != days[start]:
-            yield start, position
-            start = position
+def _identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
+    """The names of `ID` and, where the model has times, `TIME` among the columns of scored rows."""
+    names = {ID: spec.id_column, TIME: spec.time_column}
+    return {name: stored_name(column, columns, spec) for name, column in names.items() if column}
+
+
+def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:
+    """The last row of each identity, with its `POSITION` in the table."""
+    numbered = table.append_column(POSITION, pa.array(np.arange(table.num_rows)))
+    last = numbered.group_by(identity, use_threads=False).aggregate([(POSITION, "max")])
+    return numbered.take(last[f"{POSITION}_max"])
+
+
+def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.Table:
+    """`ROW` of the last scored row of each identity that a label waits for, with the label and its `POSITION`."""
+    known = scored.filter(pc.is_in(scored[ID], value_set=waiting[ID]))
+    latest = _last(known, identity).select([*identity, ROW])
+    return latest.join(waiting.select([*identity, "label", POSITION]), identity, join_type="inner", use_threads=False)
+
+
+def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, arrived: str) -> pa.Table:
+    """The paired rows as scored, with the columns that labelled rows have beside."""
+    release = manifest.release
+    assert release is not None, "a batch with outputs has a release"
+    suspended = release.challenger_suspended is not None
+    challenger = release.challenger.version if release.challenger and not suspended else None
+    pairs = pairs.sort_by(ROW)
+    labelled = rows.take(pairs[ROW]).append_column(LABEL, pairs["label"])
+    for name, value in {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger}.items():
+        labelled = labelled.append_column(name, pa.array([value] * labelled.num_rows, pa.string()))
+    return labelled
+
+
+def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tuple[date, pa.Table]]:
+    """Rows of each event day; the day of arrival where the model has no time column."""
+    if spec.time_column is None:
+        if rows.num_rows:
+            yield manifest.source.last_modified.astimezone(UTC).date(), rows
+        return
+    days = pc.cast(rows[_identity(rows.column_names, spec)[TIME]], pa.date32(), safe=False)
+    for day in pc.unique(days):
+        yield day.as_py(), rows.filter(pc.equal(days, day))
+
+
+def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of several files as one table. A column that files hold in different types, which only a carried one may, is text."""
+    types = defaultdict(set)
+    for table in tables:
+        for field in table.schema:
+            types[field.name].add(field.type)
+    mixed = {name for name, kinds in types.items() if len(kinds) > 1}
+    return pa.concat_tables((_as_text(table, mixed) for table in tables), promote_options="default")
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for position, field in enumerate(table.schema):
+        if field.name in names:
+            table = table.set_column(position, field.name, pc.cast(table.column(position), pa.string()))
+    return table
 
 
 def labelled_key(model: str, day: date, labels: str) -> str:
@@ -151,8 +154,8 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
 
     The last label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
-    tables = [pq.read_table(io.BytesIO(store.read(found.key))) for found in store.list(layout.labelled_prefix(model, day))]
-    latest, first = _one_label_a_row(spec, tables, newest=True), _one_label_a_row(spec, tables, newest=False)
+    rows = _labelled_rows(model, day, spec, store)
+    latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
     groups = [group for part in _by_versions(spec, latest) for group in part.groups()]
     pairs = [part.pair(day) for part in _by_versions(spec, first) if part.challenger]
     return DayPerformance(
@@ -165,20 +168,24 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
     )
 
 
-def _one_label_a_row(spec: ModelSpec, tables: Sequence[pa.Table], *, newest: bool) -> pa.Table:
-    """All labelled rows of a day, each identity once."""
-    rows = pa.concat_tables(tables, promote_options="permissive")
-    identity = ", ".join(_column(name, rows.column_names, spec) for name in (spec.id_column, spec.time_column) if name)
-    order = "DESC" if newest else "ASC"
-    with duckdb.connect() as query:
-        query.register("labelled", rows)
-        return query.sql(
-            f"""
-            SELECT * FROM labelled
-            QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {ARRIVED} {order}) = 1
-            ORDER BY {identity}
-            """  # noqa: S608 - column names come from the model's spec, quoted
-        ).to_arrow_table()
+def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
+    """What performance needs of all labelled rows of a day, by `ID` and `TIME`, the labels that came first first."""
+    scores = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in spec.score_columns]
+    tables = []
+    for found in store.list(layout.labelled_prefix(model, day)):
+        file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
+        identity = _identity(file.schema_arrow.names, spec)
+        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, *scores])
+        tables.append(rows.rename_columns({stored: name for name, stored in identity.items()}))
+    return pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
+
+
+def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Table:
+    """Labelled rows of a day, each identity once, with its newest or its first label."""
+    choice, identity = "max" if newest else "min", [ID, TIME] if spec.time_column else [ID]
+    numbered = rows.select(identity).append_column(POSITION, pa.array(np.arange(rows.num_rows)))
+    chosen = numbered.group_by(identity, use_threads=False).aggregate([(POSITION, choice)])
+    return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,203 @@
+"""What becomes known of a batch that was committed."""
+
+import pytest
+
+from functions.metric_emission.metrics import (
+    BATCHES,
+    DRIFT,
+    DRIFTED_COLUMNS,
+    PREDICTION_SECONDS,
+    ROWS_IN,
+    ROWS_QUARANTINED,
+    ROWS_SCORED,
+)
+from functions.shared.domain import layout
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.manifest import BatchError, Manifest, Status, Timings
+from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.repositories.documents import read_document
+from functions.shared.repositories.releases import Releases
+from tests.fakes.documents import make_release
+from tests.fakes.versions import MODEL, make_version
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.unit.metric_emission.world import World
+
+
+def like_training(baseline: Baseline, *moved: str) -> Profile:
+    """The training rows over again (120 of them), but in some columns all of them in the last bin."""
+
+    def counts(column: ColumnBaseline) -> tuple[int, ...]:
+        bins = len(column.counts)
+        return (*([0] * (bins - 1)), sum(column.counts)) if column.bins.name in moved else column.counts
+
+    features = {column.bins.name: counts(column) for column in baseline.features}
+    return Profile(rows=120, features=features, scores={column.bins.name: counts(column) for column in baseline.scores})
+
+
+def drift_of(world: World, manifest: Manifest) -> tuple[int, set[str]]:
+    """Rows pooled, and the columns that drifted, as of a batch."""
+    emitted = read_document(world.store, EmittedBatch, layout.emitted_key(MODEL, manifest.batch_id))
+    assert emitted is not None
+    assert emitted.drift is not None
+    return emitted.drift.rows, {column.feature for column in emitted.drift.columns if column.drifted}
+
+
+def test_a_batch_is_measured_by_what_its_manifest_says() -> None:
+    world = World()
+    timings = Timings(predict_s=0.5, total_s=2.0)
+    world.record(world.profiled("a.csv", like_training(world.baseline), rows_in=123, rows_quarantined=3, timings=timings))
+    assert {metric.name: world.values(metric) for metric in (ROWS_IN, ROWS_SCORED, ROWS_QUARANTINED, PREDICTION_SECONDS)} == {
+        "RowsIn": [123],
+        "RowsScored": [120],
+        "RowsQuarantined": [3],
+        "PredictionSeconds": [0.5],
+    }
+    [batches] = [measurement for measurement in world.emitted if measurement.metric is BATCHES]
+    assert batches.dimensions == {"model": MODEL, "status": "scored"}
+
+
+def test_a_second_delivery_emits_nothing_and_tells_nobody() -> None:
+    world = World()
+    manifest = world.profiled("a.csv", like_training(world.baseline))
+    world.record(manifest)
+    emitted, keys = list(world.emitted), world.store.keys()
+    world.set_policy(drift={"min_rows": 1, "floor": 0.0, "false_discovery_rate": 0.99})
+    keys |= {layout.policy_key(MODEL, 1)}
+    world.record(manifest)
+    assert world.emitted == emitted
+    assert world.store.keys() == keys
+
+
+def test_people_are_told_of_a_batch_that_failed() -> None:
+    world = World()
+    error = BatchError(code="missing_column", message="no column 'price'", remedy="add it")
+    world.record(world.commit("a.csv", status=Status.FAILED, error=error))
+    [alert] = world.alerts()
+    assert (alert.kind, alert.message) == ("failed", "no column 'price'")
+    assert alert.evidence == {"code": "missing_column", "key": f"batches/{MODEL}/a.csv"}
+    assert alert.runbook == "docs/runbook.md#failed"
+
+
+def test_people_are_told_of_a_batch_of_a_model_that_serves_nothing() -> None:
+    world = World()
+    world.store.delete([layout.release_key(MODEL)])
+    world.record(world.commit("a.csv", status=Status.FAILED, error=BatchError(code="no_release", message="no", remedy="train")))
+    assert world.kinds() == ["failed"]
+
+
+def test_people_are_told_of_a_batch_with_many_quarantined_rows() -> None:
+    world = World()
+    world.record(world.profiled("a.csv", like_training(world.baseline), status=Status.SUSPECT, rows_in=160, rows_quarantined=40))
+    [alert] = world.alerts()
+    assert (alert.kind, alert.evidence) == ("quarantine", {"share": 0.25, "budget": 0.1})
+    assert alert.message == f"25.0% of the rows of batches/{MODEL}/a.csv were quarantined"
+
+
+def test_people_are_told_nothing_of_a_batch_like_all_others() -> None:
+    world = World()
+    for number in range(4):
+        world.record(world.profiled(f"{number}.csv", like_training(world.baseline)))
+    assert world.kinds() == []
+    assert world.values(DRIFTED_COLUMNS) == [0, 0, 0, 0]
+    assert world.values(DRIFT) == []
+
+
+def test_drift_is_judged_over_the_last_batches_together() -> None:
+    world = World()
+    recorded = []
+    for number in range(5):
+        recorded.append(world.profiled(f"{number}.csv", like_training(world.baseline, "price")))
+        world.record(recorded[-1])
+    # 120 rows a batch, three batches pooled, at least 300 rows to judge.
+    assert [drift_of(world, manifest) for manifest in recorded] == [
+        (120, set()),
+        (240, set()),
+        (360, {"price"}),
+        (360, {"price"}),
+        (360, {"price"}),
+    ]
+    assert world.values(DRIFTED_COLUMNS) == [0, 0, 1, 1, 1]
+
+
+def test_drift_is_told_once_and_again_when_another_column_joins() -> None:
+    world = World()
+    world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
+    for number, moved in enumerate([("price",), ("price",), ("price", "shop"), ("price",), (), ("price",)]):
+        world.record(world.profiled(f"{number}.csv", like_training(world.baseline, *moved)))
+    evidence = sorted((alert.evidence for alert in world.alerts()), key=len)
+    assert [set(found) for found in evidence] == [{"price"}, {"price"}, {"price", "shop"}], "anew after it was gone"
+
+
+def test_batches_that_another_version_scored_are_not_pooled() -> None:
+    world = World()
+    manifests = [world.profiled(f"{number}.csv", like_training(world.baseline, "price")) for number in range(3)]
+    world.serve(make_version("2", seed=2))
+    late = world.profiled("late.csv", like_training(world.bundles.load(world.release.champion).baseline))
+    world.record(late)
+    assert drift_of(world, late)[0] == 120
+    world.record(manifests[0])
+    emitted = read_document(world.store, EmittedBatch, layout.emitted_key(MODEL, manifests[0].batch_id))
+    assert emitted is not None
+    assert (emitted.version, emitted.drift) == ("1", None), "the version that scored it serves no more"
+
+
+def test_batches_that_came_later_do_not_change_what_is_seen_of_an_earlier_one() -> None:
+    world = World()
+    early, later = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(2)]
+    world.record(later)
+    world.record(early)
+    assert (drift_of(world, early)[0], drift_of(world, later)[0]) == (120, 240)
+
+
+def test_batches_that_were_superseded_are_not_pooled() -> None:
+    world = World()
+    first = world.profiled("a.csv", like_training(world.baseline, "price"))
+    again = world.profiled("b.csv", like_training(world.baseline), supersedes=first.batch_id)
+    world.record(again)
+    assert drift_of(world, again)[0] == 120
+
+
+def moments() -> list[Moment]:
+    seen: list[Moment] = []
+    world, manifest = drifting()
+    world.record(manifest, store=WatchedStore(world.store, seen.append))
+    return seen
+
+
+def drifting() -> tuple[World, Manifest]:
+    world = World()
+    world.set_policy(drift={"min_rows": 100})
+    return world, world.profiled("a.csv", like_training(world.baseline, "price"), status=Status.SUSPECT, rows_in=160, rows_quarantined=40)
+
+
+def test_a_crash_at_any_call_never_loses_an_alert_nor_counts_a_batch_twice() -> None:
+    for moment in moments():
+        world, manifest = drifting()
+        with pytest.raises(Crash):
+            world.record(manifest, store=WatchedStore(world.store, CrashAt(moment)))
+        world.record(manifest)
+        assert sorted(world.kinds()) == ["drift", "quarantine"], moment
+        claimed = moment.side == "after" and moment.call.startswith("create emitted/")
+        assert world.values(ROWS_IN) == ([] if claimed else [160]), moment
+
+
+def test_a_delivery_within_another_emits_once() -> None:
+    for moment in moments():
+        world, manifest = drifting()
+
+        def deliver(now: Moment, world: World = world, manifest: Manifest = manifest, at: Moment = moment) -> None:
+            if now == at:
+                world.record(manifest)
+
+        world.record(manifest, store=WatchedStore(world.store, deliver))
+        assert world.values(ROWS_IN) == [160]
+        assert sorted(world.kinds()) == ["drift", "quarantine"]
+
+
+def test_a_release_in_the_making_is_no_trouble() -> None:
+    world = World()
+    standing = Releases(world.store).standing(MODEL)
+    manifest = world.profiled("a.csv", like_training(world.baseline))
+    Releases(world.store).publish(make_release(seq=2, champion=world.release.champion), over=standing)
+    world.record(manifest)
+    assert drift_of(world, manifest)[0] == 120

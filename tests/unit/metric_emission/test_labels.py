@@ -1,0 +1,394 @@
+"""What becomes known of scored rows when their labels come."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_UNMATCHED, PERFORMANCE
+from functions.shared.domain import layout
+from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
+from functions.shared.domain.performance import DayPerformance, GroupPerformance
+from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+from tests.fakes.versions import MODEL, make_version
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
+
+SCORES = (0.9, 0.8, 0.3, 0.6)
+TRUTH = ("yes", "no", "no", "yes")
+NEXT_DAY = DAY + timedelta(days=1)
+
+
+def csv(truth: tuple[str, ...] = TRUTH, *, prefix: str = "r", day: date = DAY) -> str:
+    """Labels of rows r0, r1, … of a day."""
+    lines = [f"{prefix}{number},{day.isoformat()}T10:00:00Z,{label}\n" for number, label in enumerate(truth)]
+    return "id,at,bought\n" + "".join(lines)
+
+
+def without_time(truth: tuple[str, ...] = TRUTH) -> str:
+    return "id,bought\n" + "".join(f"r{number},{label}\n" for number, label in enumerate(truth))
+
+
+def champion(performance: DayPerformance) -> GroupPerformance:
+    [group] = [group for group in performance.groups if group.role is Role.CHAMPION]
+    return group
+
+
+def test_metrics_of_a_day_are_those_of_scikit_learn_on_its_labelled_rows() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv())
+    group = champion(world.performance())
+    truth = [label == "yes" for label in TRUTH]
+    assert (group.version, group.rows, group.prevalence) == ("1", 4, 0.5)
+    assert group.metrics["accuracy"] == accuracy_score(truth, [score > 0.5 for score in SCORES])
+    assert group.metrics["auc"] == roc_auc_score(truth, SCORES)
+    assert group.metrics["log_loss"] == pytest.approx(log_loss(truth, SCORES))
+    assert group.loss_sum == pytest.approx(-sum(map(math.log, (0.9, 0.2, 0.7, 0.6))))
+    emitted = {measurement.dimensions["metric"]: measurement.value for measurement in world.emitted if measurement.metric is PERFORMANCE}
+    assert emitted == {name: value for name, value in group.metrics.items() if value is not None}
+    assert (world.values(LABEL_COVERAGE), world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([1.0], [4], [0])
+
+
+def test_each_event_day_has_its_own_document() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES) + rows(0.2, 0.7, day=NEXT_DAY))
+    world.label(csv() + csv(("yes", "yes"), day=NEXT_DAY).removeprefix("id,at,bought\n"))
+    first, second = world.performance(), world.performance(NEXT_DAY)
+    assert (first.rows_predicted, first.rows_labelled, champion(first).metrics["accuracy"]) == (4, 4, 0.75)
+    assert (second.rows_predicted, second.rows_labelled, champion(second).metrics["accuracy"]) == (2, 2, 0.5)
+
+
+def test_the_days_are_utc_days_whatever_the_labels_write() -> None:
+    world = World()
+    world.scored("a.csv", [Scored("r0", 0.9, datetime(2013, 4, 1, 23, 30, tzinfo=UTC))])
+    world.label("id,at,bought\nr0,2013-04-02T01:30:00+02:00,yes\n")
+    assert world.performance().rows_labelled == 1
+
+
+def test_labels_that_come_late_restate_their_day() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv(TRUTH[:2]))
+    assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (2, 0.5)
+    world.label("id,at,bought\n" + "\n".join(csv().splitlines()[3:]) + "\n", "late.csv")
+    assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75)
+    assert world.values(LABEL_COVERAGE) == [0.5, 1.0]
+
+
+def test_a_corrected_label_restates_metrics_but_never_the_pairs_that_a_rollout_is_judged_by() -> None:
+    world = World()
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("a.csv", [Scored("r0", 0.9, challenger=0.6)])
+    world.label(csv(("yes",)))
+    first = world.performance()
+    world.label(csv(("no",)), "corrected.csv")
+    second = world.performance()
+    assert [champion(day).metrics["accuracy"] for day in (first, second)] == [1.0, 0.0]
+    assert first.pairs == second.pairs
+    assert first.pairs[0].sums.sum == pytest.approx(math.log(0.9) - math.log(0.6))
+
+
+def test_of_two_labels_for_a_row_in_one_file_the_last_counts() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9))
+    world.label(csv(("no",)) + "r0,2013-04-01T10:00:00Z,yes\n")
+    assert champion(world.performance()).metrics["accuracy"] == 1.0
+    assert world.values(LABELS_UNMATCHED) == [1]
+
+
+def test_champion_and_challenger_are_measured_on_all_rows_whoever_answered() -> None:
+    world = World()
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("a.csv", [Scored("r0", 0.9, challenger=0.4), Scored("r1", 0.2, challenger=0.1)])
+    world.label(csv(("yes", "no")))
+    groups = {(group.role, group.version): (group.rows, group.metrics["accuracy"]) for group in world.performance().groups}
+    assert groups == {(Role.CHAMPION, "1"): (2, 1.0), (Role.CHALLENGER, "2"): (2, 0.5)}
+    [pair] = world.performance().pairs
+    differences = [math.log(0.9) - math.log(0.4), math.log(0.8) - math.log(0.9)]
+    assert (pair.champion, pair.challenger, pair.sums.rows) == ("1", "2", 2)
+    assert pair.sums.sum == pytest.approx(sum(differences))
+    assert pair.sums.sum_squares == pytest.approx(sum(difference**2 for difference in differences))
+
+
+def test_a_day_that_two_champions_scored_is_measured_for_each() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9, 0.8))
+    world.serve(make_version("2", seed=2))
+    world.scored("b.csv", rows(0.1, 0.2, 0.3, prefix="s"))
+    world.label(csv(("yes", "yes")) + csv(("yes", "no", "no"), prefix="s").removeprefix("id,at,bought\n"))
+    assert {(group.version, group.rows) for group in world.performance().groups} == {("1", 2), ("2", 3)}
+
+
+def test_a_rollout_that_was_suspended_for_a_batch_measures_the_champion_alone() -> None:
+    world = World()
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("a.csv", rows(0.9), release=world.pinned.model_copy(update={"challenger_suspended": "no column"}))
+    world.label(csv(("yes",)))
+    assert [(group.role, group.version) for group in world.performance().groups] == [(Role.CHAMPION, "1")]
+    assert world.performance().pairs == ()
+
+
+def test_a_label_belongs_to_the_prediction_of_its_id_and_time() -> None:
+    world = World()
+    other = datetime(2013, 4, 1, 11, tzinfo=UTC)
+    world.scored("a.csv", [Scored("r0", 0.9), Scored("r0", 0.1, other)])
+    world.label("id,at,bought\nr0,2013-04-01T11:00:00Z,yes\n")
+    assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (1, 0.0)
+
+
+def test_without_times_a_label_belongs_to_the_latest_prediction_of_its_id() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.1))
+    later = datetime(2013, 4, 1, 11, tzinfo=UTC)
+    for order in permutations([Scored("r0", 0.9, later), Scored("r0", 0.2), Scored("r0", 0.3, later - timedelta(minutes=1))]):
+        world.scored(f"{[row.score for row in order]}.csv", order)
+        world.label(without_time(("yes",)), f"{[row.score for row in order]}.csv")
+        assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (1, 1.0)
+
+
+def test_a_rescored_batch_is_measured_instead_of_the_one_it_supersedes() -> None:
+    world = World()
+    first = world.scored("a.csv", rows(0.1))
+    world.scored("again.csv", rows(0.9), supersedes=first.batch_id)
+    world.label(csv(("yes",)))
+    assert champion(world.performance()).metrics["accuracy"] == 1.0
+    assert world.performance().rows_predicted == 1
+
+
+def test_the_same_file_delivered_again_changes_nothing() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    created = world.label(csv())
+    before = world.performance(), world.store.keys()
+    world.deliver(created)
+    assert (world.performance(), world.store.keys()) == before
+    assert len(list(world.store.list(layout.labelled_prefix(MODEL, DAY)))) == 1
+
+
+def test_the_same_file_uploaded_again_changes_no_metric() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv())
+    before = world.performance()
+    world.label(csv())
+    assert world.performance() == before
+
+
+def test_labels_that_no_scored_row_waits_for_are_counted() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9, 0.2))
+    world.label(csv(("yes", "no", "yes")))
+    assert (world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([3], [1])
+    assert world.performance().rows_labelled == 2
+
+
+def test_labels_that_come_before_any_prediction_are_counted_and_measure_nothing() -> None:
+    world = World()
+    world.label(csv())
+    assert (world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([4], [4])
+    assert not list(world.store.list("performance/"))
+
+
+def test_rows_that_a_label_look_back_does_not_reach_get_none() -> None:
+    world = World()
+    world.set_policy(labels={"look_back_days": 10})
+    world.scored("a.csv", rows(*SCORES))
+    world.moment += timedelta(days=11)
+    world.label(csv())
+    assert world.values(LABELS_UNMATCHED) == [4]
+
+
+def test_labels_of_a_class_that_the_model_does_not_know_measure_nothing_but_are_kept() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv(("yes", "no", "maybe", "yes")))
+    assert (champion(world.performance()).rows, world.performance().rows_labelled) == (3, 4)
+    world.label(csv(("maybe",) * 4), "all unknown.csv")
+    assert world.performance().groups == ()
+
+
+def test_rows_without_a_label_or_an_id_say_nothing() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label("id,at,bought\nr0,2013-04-01T10:00:00Z,\n,2013-04-01T10:00:00Z,yes\nr1,2013-04-01T10:00:00Z,no\n")
+    assert world.performance().rows_labelled == 1
+    assert world.values(LABELS) == [1]
+
+
+def test_a_label_is_read_as_text_whatever_blanks_surround_it() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9))
+    world.label("bought,id,at,comment\n yes ,r0,2013-04-01T10:00:00Z,x\n")
+    assert champion(world.performance()).metrics["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "column", ["filename", "label", "position", "rank", "day", "everscore", "order", 'with "quotes"', "ünïcode", "ID", "Score"]
+)
+def test_columns_of_any_name_may_be_carried_along(column: str) -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES), carried=column)
+    world.label(csv())
+    assert world.performance().rows_labelled == 4
+
+
+def test_batches_with_different_columns_are_labelled_together() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9), carried="note")
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("b.csv", [Scored("s0", 0.8, challenger=0.7)], carried="remark")
+    world.label(csv(("yes",)) + csv(("yes",), prefix="s").removeprefix("id,at,bought\n"))
+    assert sum(group.rows for group in world.performance().groups if group.role is Role.CHAMPION) == 2
+
+
+def test_a_carried_column_may_change_its_type_from_file_to_file() -> None:
+    world = World()
+    for number, value in enumerate(["plain", 7, 7.5, None, True, date(2013, 4, 1)]):
+        world.scored(f"{number}.csv", rows(0.9, prefix=f"{number}-"), value=value)
+    one, *others = [f"{number}-0,2013-04-01T10:00:00Z,yes\n" for number in range(6)]
+    for number, line in enumerate(others):
+        world.label(f"id,at,bought\n{line}", f"{number}.csv")
+    world.label("id,at,bought\n" + one + "".join(others), "all.csv")
+    assert world.performance().rows_labelled == 6
+
+
+def test_a_batch_of_other_days_than_the_labels_is_not_read() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9))
+    other = world.scored("b.csv", rows(0.9, day=NEXT_DAY), day=NEXT_DAY)
+    world.store.delete([file.key for file in other.outputs])
+    world.label(csv(("yes",)))
+    assert world.performance().rows_labelled == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "empty_file"), ("id,at\nr0,2013-04-01T10:00:00Z\n", "missing_column"), ("bought\nyes\n", "missing_column"), ("\x00\x01", None)],
+)
+def test_a_file_that_holds_no_labels_is_refused_and_changes_nothing(text: str, code: str | None) -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    before = world.store.keys()
+    with pytest.raises(BatchRejectedError) as refused:
+        world.label(text)
+    assert code in {refused.value.code, None}
+    assert (world.store.keys(), world.emitted) == (before, [])
+
+
+def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:
+    world = World()
+    world.store.delete([layout.release_key(MODEL)])
+    with pytest.raises(NotFoundError, match="train it first"):
+        world.label(csv())
+
+
+def test_a_regressions_numbers_are_measured_and_what_is_none_is_left_out() -> None:
+    world = World(version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(1.0, 2.0, 4.0, 8.0))
+    world.label(csv(("2", "2.5", "x", "inf")))
+    group = champion(world.performance())
+    assert group.rows == 2
+    assert group.metrics["mae"] == pytest.approx((1 + 0.5) / 2)
+    assert group.metrics["rmse"] == pytest.approx(math.sqrt((1 + 0.25) / 2))
+
+
+# The champion decays
+
+
+def week(world: World, first: date, label: str) -> None:
+    """Seven days of a hundred rows that the champion is sure will not buy, and what they did."""
+    scored = [row for number in range(7) for row in rows(*[0.01] * 100, day=first + timedelta(days=number), prefix=f"d{number}-")]
+    world.scored(f"{first}.csv", scored, day=first)
+    lines = [f"{row.id},{row.at.isoformat()},{label}\n" for row in scored]
+    world.label("id,at,bought\n" + "".join(lines), f"{first}.csv")
+
+
+def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_back() -> None:
+    world = World(bundles=MeasuredBundles(0.5))
+    for number in range(5):
+        week(world, DAY + timedelta(days=7 * number), "yes")
+    told = world.alerts()
+    assert [(alert.kind, alert.window) for alert in told] == [("performance", "2013-04-07-v1"), ("performance", "2013-05-05-v1")]
+    assert told[0].message == "version 1 loses 4.605 a row, 0.500 at training"
+    assert told[0].evidence["loss"] == pytest.approx(-math.log(0.01))
+
+
+def test_another_champions_decay_is_news() -> None:
+    world = World(bundles=MeasuredBundles(0.5))
+    week(world, DAY, "yes")
+    world.serve(make_version("2", seed=2))
+    week(world, DAY + timedelta(days=7), "yes")
+    assert [alert.window for alert in world.alerts()] == ["2013-04-07-v1", "2013-04-14-v2"]
+
+
+def test_people_are_told_nothing_of_a_champion_that_does_as_well_as_at_training() -> None:
+    world = World(bundles=MeasuredBundles(0.5))
+    week(world, DAY, "no")
+    assert world.alerts() == []
+
+
+# At the same time, and broken off
+
+
+def two_files() -> World:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    return world
+
+
+def other_half() -> str:
+    return "id,at,bought\n" + "".join(line + "\n" for line in csv().splitlines()[3:])
+
+
+def moments() -> list[Moment]:
+    """Before each call on the store from the first that writes on."""
+    seen: list[Moment] = []
+    world = two_files()
+    world.label(csv(TRUTH[:2]), store=WatchedStore(world.store, seen.append))
+    first = next(number for number, moment in enumerate(seen) if moment.call.startswith("write "))
+    return [moment for moment in seen[first:] if moment.side == "before"]
+
+
+def test_a_crash_at_any_call_is_made_good_by_the_next_delivery() -> None:
+    expected = two_files()
+    expected.label(csv(TRUTH[:2]))
+    for moment in moments():
+        world = two_files()
+        created = world.upload_labels(csv(TRUTH[:2]))
+        with pytest.raises(Crash):
+            world.deliver(created, store=WatchedStore(world.store, CrashAt(moment)))
+        world.deliver(created)
+        assert world.performance() == expected.performance(), moment
+        assert world.store.keys() == expected.store.keys(), moment
+
+
+@pytest.mark.parametrize("standing", [False, True])
+def test_two_files_that_are_worked_off_at_the_same_time_both_count(standing: bool) -> None:  # noqa: FBT001
+    for moment in moments():
+        world = two_files()
+        if standing:
+            world.label(csv(TRUTH[:1]), "first.csv")
+
+        def deliver(now: Moment, world: World = world, at: Moment = moment) -> None:
+            if now == at:
+                world.label(other_half(), "other.csv")
+
+        world.label(csv(TRUTH[:2]), store=WatchedStore(world.store, deliver))
+        assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75), moment
+
+
+def test_a_day_that_others_restate_again_and_again_is_left_to_the_next_delivery() -> None:
+    world = two_files()
+    key = layout.performance_key(MODEL, DAY)
+    world.label(csv(TRUTH[:1]))
+
+    def meddle(now: Moment) -> None:
+        if now.side == "before" and now.call == f"replace {key}":
+            world.store.write(key, world.performance().model_copy(update={"rows_predicted": now.number + 100}).to_json())
+
+    with pytest.raises(ConflictError, match="5 times in a row"):
+        world.label(csv(), "b.csv", store=WatchedStore(world.store, meddle))

@@ -1,0 +1,173 @@
+"""What the clock asks for: ages, silence, and what crashes left."""
+
+from datetime import timedelta
+
+import pytest
+
+from functions.metric_emission.metrics import CHAMPION_AGE_DAYS, HOURS_SINCE_LAST_BATCH, MODELS, UNSCORED_FILES
+from functions.metric_emission.upkeep import sweep, tick
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import BatchError, Status, StoredFile
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests, source_of
+from tests.fakes.documents import NOW, make_decision, make_manifest
+from tests.fakes.memory_store import EPOCH
+from tests.fakes.versions import MODEL
+from tests.unit.metric_emission.world import World, rows
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def run_tick(world: World) -> dict[str, int]:
+    return tick(store=world.store, emit=world.emit, now=world.now)
+
+
+def run_sweep(world: World) -> dict[str, int]:
+    return sweep(inbox=world.inbox, store=world.store, emit=world.emit, now=world.now)
+
+
+def decided() -> World:
+    """Version 1 was decided on at `NOW`."""
+    world = World()
+    Decisions(world.store).write(make_decision("1", champion_version=None))
+    return world
+
+
+# Tick
+
+
+def test_a_tick_tells_how_old_the_champion_and_its_last_batch_are() -> None:
+    world = decided()
+    world.scored("a.csv", rows(0.5), created_at=NOW + 6 * HOUR)
+    world.moment = NOW + 2 * DAY
+    assert run_tick(world) == {"models": 1}
+    assert world.values(CHAMPION_AGE_DAYS) == [2.0]
+    assert world.values(HOURS_SINCE_LAST_BATCH) == [42.0]
+    assert world.values(MODELS) == [1]
+
+
+def test_a_tick_beats_its_heart_even_if_nothing_serves() -> None:
+    world = decided()
+    world.store.delete([layout.release_key(MODEL)])
+    assert run_tick(world) == {"models": 0}, "a version lies there, but none serves"
+    assert world.values(MODELS) == [0]
+    assert world.values(CHAMPION_AGE_DAYS) == []
+
+
+def test_nobody_is_told_of_silence_or_age_unless_the_model_has_a_rhythm() -> None:
+    world = decided()
+    world.scored("a.csv", rows(0.5))
+    world.moment = NOW + 1000 * DAY
+    run_tick(world)
+    assert world.kinds() == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "kinds"),
+    [(23.9, []), (24.1, ["silent"]), (240.1, ["silent", "stale"])],
+)
+def test_people_are_told_when_a_batch_is_missing_or_the_champion_is_old_by_the_models_own_rhythm(hours: float, kinds: list[str]) -> None:
+    world = decided()
+    world.set_policy(watch={"max_hours_between_batches": 24, "max_champion_age_days": 10})
+    world.scored("a.csv", rows(0.5))
+    world.moment = NOW + hours * HOUR
+    run_tick(world)
+    assert world.kinds() == kinds
+
+
+def test_the_same_is_told_once_a_day() -> None:
+    world = decided()
+    world.set_policy(watch={"max_champion_age_days": 1})
+    for hour in range(48, 73):
+        world.moment = NOW.replace(hour=0) + hour * HOUR
+        run_tick(world)
+    assert [alert.window for alert in world.alerts()] == ["2013-04-03", "2013-04-04"]
+
+
+def test_one_models_trouble_keeps_no_other_from_its_turn() -> None:
+    world = decided()
+    world.store.write(layout.release_key("before"), b"{}")
+    with pytest.raises(ExceptionGroup, match="1 of 2 models failed"):
+        run_tick(world)
+    assert world.values(CHAMPION_AGE_DAYS) == [0.0]
+
+
+# Sweep
+
+
+def swept(age: timedelta) -> tuple[World, dict[str, int]]:
+    """A store with a batch, another attempt at it, an attempt at a batch that has no manifest, after some time."""
+    world = World()
+    batch = world.scored("a.csv", rows(0.5))
+    quarantined = layout.quarantine_key(MODEL, batch.batch_id, "a1", 0)
+    for key in (
+        quarantined,
+        layout.scored_key(MODEL, batch.batch_id, "crashed", 0),
+        layout.quarantine_key(MODEL, batch.batch_id, "crashed", 0),
+        layout.scored_key(MODEL, "f" * 32, "a1", 0),
+        layout.quarantine_key("other", "e" * 32, "a1", 0),
+    ):
+        world.store.write(key, b"x")
+    named = batch.model_copy(update={"quarantine": (StoredFile(key=quarantined, rows=1, bytes=1, sha256=""),)})
+    key = layout.manifest_key(MODEL, batch.source.last_modified.date(), batch.batch_id)
+    world.store.write(key, named.to_json())
+    world.moment = EPOCH + age
+    return world, run_sweep(world)
+
+
+def attempts(world: World) -> set[str]:
+    """The attempts whose files are there."""
+    return {"/".join(key.split("/")[1:4]) for key in world.store.keys() if key.startswith(("scored/", "quarantine/"))}  # noqa: SIM118
+
+
+def test_files_of_attempts_that_never_committed_are_deleted_when_they_are_old() -> None:
+    world, told = swept(3 * DAY)
+    assert told["deleted"] == 4
+    batch = next(iter(Manifests(world.store).keys(MODEL)))
+    assert attempts(world) == {f"{MODEL}/{batch}/a1"}, "what a manifest names stays"
+
+
+@pytest.mark.parametrize("age", [HOUR, 2 * DAY])
+def test_files_of_an_attempt_that_may_still_be_at_work_are_left(age: timedelta) -> None:
+    _, told = swept(age)
+    assert told["deleted"] == 0
+
+
+def test_a_second_sweep_finds_nothing_more() -> None:
+    world, _ = swept(3 * DAY)
+    assert run_sweep(world)["deleted"] == 0
+
+
+def test_people_are_told_by_model_of_uploads_that_nothing_came_of() -> None:
+    world = World()
+    for key in (f"batches/{MODEL}/lost.csv", f"batches/{MODEL}/lost too.csv", "batches/other/lost.csv", "batches/no model.csv"):
+        world.inbox.write(key, b"x")
+    world.inbox.write(f"batches/{MODEL}/folder/", b"")
+    world.inbox.write(f"labels/{MODEL}/labels.csv", b"x")
+    world.moment = EPOCH + 2 * HOUR
+    assert run_sweep(world) == {"deleted": 0, "unscored": 4}
+    assert world.values(UNSCORED_FILES) == [4]
+    [alert] = world.alerts()
+    assert alert.evidence == {"files": 2, "first": f"batches/{MODEL}/lost too.csv"}
+    assert {key.split("/")[1] for key in world.store.keys() if key.startswith("alerts/")} == {MODEL, "other", layout.UNNAMED_MODEL}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("status", [Status.SCORED, Status.FAILED])
+def test_an_upload_with_a_manifest_of_any_kind_is_no_lost_one(status: Status) -> None:
+    world = World()
+    source = source_of("inbox", world.inbox.write(f"batches/{MODEL}/a.csv", b"x"))
+    batch = layout.batch_id("inbox", source.key, source.version_id)
+    error = BatchError(code="empty_file", message="no rows", remedy="none") if status is Status.FAILED else None
+    Manifests(world.store).commit(make_manifest(source=source, batch_id=batch, status=status, error=error))
+    world.moment = EPOCH + 2 * HOUR
+    assert run_sweep(world)["unscored"] == 0
+    world.inbox.write(f"batches/{MODEL}/a.csv", b"a newer version")
+    assert run_sweep(world)["unscored"] == 1
+
+
+@pytest.mark.parametrize("age", [HOUR / 2, 3 * DAY])
+def test_uploads_that_are_fresh_or_were_looked_for_before_are_not_told_of(age: timedelta) -> None:
+    world = World()
+    world.inbox.write(f"batches/{MODEL}/a.csv", b"x")
+    world.moment = EPOCH + age
+    assert run_sweep(world)["unscored"] == 0

@@ -1,0 +1,207 @@
+"""Batches as scoring leaves them, with scores chosen by hand, and files of labels."""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from functions.metric_emission.metrics import Measurement, Metric
+from functions.metric_emission.service import record_batch, record_labels
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert
+from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.profile import Baseline, Profile
+from functions.shared.domain.release import Release, Role, ServedModel
+from functions.shared.engines.bundle import LoadedModel
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+from tests.fakes.documents import NOW, make_manifest, serve
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL, Version, make_version
+
+DAY = date(2013, 4, 1)
+_SHELF = MemoryStore()
+_LOADED = Bundles(_SHELF)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A row that was scored: its id, when it happened, and the probability of `yes` by champion and perhaps challenger."""
+
+    id: str
+    score: float
+    at: datetime = datetime(2013, 4, 1, 10, tzinfo=UTC)
+    challenger: float | None = None
+
+
+def rows(*scores: float, day: date = DAY, prefix: str = "r") -> list[Scored]:
+    """Rows of one day with ids r0, r1, …"""
+    at = datetime(day.year, day.month, day.day, 10, tzinfo=UTC)
+    return [Scored(f"{prefix}{number}", score, at) for number, score in enumerate(scores)]
+
+
+class MeasuredBundles(Bundles):
+    """Versions that lost this much a row out of time, when they were trained."""
+
+    def __init__(self, loss: float) -> None:
+        super().__init__(_SHELF)
+        self._loss = loss
+
+    def load(self, served: ServedModel) -> LoadedModel:
+        model = super().load(served)
+        return replace(model, baseline=model.baseline.model_copy(update={"loss": self._loss}))
+
+
+@dataclass
+class World:
+    """One model's store, what was emitted of it, and a clock that only a test moves."""
+
+    inbox: MemoryStore = field(default_factory=lambda: MemoryStore("inbox"))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    emitted: list[Measurement] = field(default_factory=list)
+    moment: datetime = NOW
+    seconds: Iterator[int] = field(default_factory=count)
+    version: Version = field(default_factory=make_version)
+    bundles: Bundles = _LOADED
+    """All worlds are in one warm process, which loads a version once."""
+
+    def __post_init__(self) -> None:
+        """The first version serves."""
+        self.serve(self.version)
+
+    def serve(self, champion: Version, challenger: Version | None = None) -> None:
+        """A version serves, alone or beside a challenger."""
+        champion.put(_SHELF)
+        serve(self.store, champion, challenger)
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.moment
+
+    def emit(self, measurements: Iterable[Measurement]) -> None:
+        """Keep what is emitted."""
+        self.emitted.extend(measurements)
+
+    # What others do
+
+    def commit(self, name: str, *, day: date = DAY, **fields: Any) -> Manifest:
+        """A batch's manifest, a second after the one before."""
+        manifest = make_manifest(name, day=day, created_at=NOW + timedelta(seconds=next(self.seconds)))
+        return Manifests(self.store).commit(manifest.model_copy(update=fields))
+
+    def profiled(self, name: str, profile: Profile, **fields: Any) -> Manifest:
+        """A batch of which only counts matter."""
+        plain: dict[str, Any] = {
+            "release": self.pinned,
+            "rows_in": profile.rows,
+            "rows_scored": profile.rows,
+            "profiles": {Role.CHAMPION: profile},
+        }
+        return self.commit(name, **(plain | {"event_days": {DAY: profile.rows}} | fields))
+
+    def scored(
+        self, name: str, scored: Sequence[Scored], *, day: date = DAY, carried: str = "note", value: object = "plain", **fields: Any
+    ) -> Manifest:
+        """A batch with its rows in the store, and one column more than the model needs."""
+        table = pa.table(
+            {
+                "id": [row.id for row in scored],
+                "at": pa.array([row.at for row in scored], pa.timestamp("us", "UTC")),
+                carried: [value for _ in scored],
+                "prediction": ["yes" if row.score > 0.5 else "no" for row in scored],
+                "score": [row.score for row in scored],
+            }
+        )
+        if any(row.challenger is not None for row in scored):
+            table = table.append_column("champion_score", table["score"])
+            table = table.append_column("challenger_score", pa.array([row.challenger for row in scored]))
+        body = io.BytesIO()
+        pq.write_table(table, body)
+        batch = make_manifest(name, day=day).batch_id
+        key = layout.scored_key(MODEL, batch, "a1", 0)
+        self.store.write(key, body.getvalue())
+        output = StoredFile(key=key, rows=len(scored), bytes=body.tell(), sha256="")
+        days = Counter(row.at.date() for row in scored)
+        counted = {"rows_in": len(scored), "rows_scored": len(scored), "event_days": dict(days), "outputs": (output,)}
+        return self.commit(name, day=day, **({"release": self.pinned} | counted | fields))
+
+    @property
+    def pinned(self) -> PinnedRelease:
+        """What is served, as a manifest says it."""
+        release = self.release
+        challenger = release.challenger
+        pinned = PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
+        return PinnedRelease(seq=release.seq, champion=release.champion.version, challenger=pinned)
+
+    @property
+    def release(self) -> Release:
+        """What is served."""
+        release = Releases(self.store).current(MODEL)
+        assert release is not None
+        return release
+
+    @property
+    def baseline(self) -> Baseline:
+        """The champion's."""
+        return self.bundles.load(self.release.champion).baseline
+
+    def set_policy(self, **changed: Any) -> None:
+        """A person puts thresholds in force."""
+        Policies(self.store).write(MODEL, Policy(number=Policies(self.store).current(MODEL).number + 1, **changed))
+
+    def upload_labels(self, text: str, name: str = "labels.csv") -> StoredObject:
+        """A person uploads labels."""
+        info = self.inbox.write(f"labels/{MODEL}/{name}", text.encode())
+        return StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
+
+    # What metric_emission does
+
+    def record(self, manifest: Manifest, *, store: ObjectStore | None = None) -> None:
+        """One delivery of a manifest."""
+        key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+        created = StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1)
+        record_batch(created, store=store or self.store, bundles=self.bundles, emit=self.emit, now=self.now)
+
+    def label(self, text: str, name: str = "labels.csv", *, store: ObjectStore | None = None) -> StoredObject:
+        """Labels are uploaded and delivered once."""
+        created = self.upload_labels(text, name)
+        self.deliver(created, store=store)
+        return created
+
+    def deliver(self, created: StoredObject, *, store: ObjectStore | None = None) -> None:
+        """One delivery of a file of labels."""
+        ports = {"inbox": self.inbox, "store": store or self.store, "bundles": self.bundles}
+        record_labels(created, **ports, emit=self.emit, now=self.now)  # type: ignore[arg-type]
+
+    # What is seen
+
+    def values(self, metric: Metric) -> list[float]:
+        """What was emitted of a metric, in order."""
+        return [measurement.value for measurement in self.emitted if measurement.metric is metric]
+
+    def alerts(self) -> list[Alert]:
+        """What people were told, in order of key."""
+        return list(read_documents(self.store, Alert, f"alerts/{MODEL}/"))
+
+    def kinds(self) -> list[str]:
+        """The kinds of what people were told."""
+        return [alert.kind.value for alert in self.alerts()]
+
+    def performance(self, day: date = DAY) -> DayPerformance:
+        """What labels say of a day."""
+        found = read_document(self.store, DayPerformance, layout.performance_key(MODEL, day))
+        assert found is not None
+        return found
