@@ -36,12 +36,16 @@ class Context:
 class Calls:
     """Names each call to S3 by its operation and its number among those, notes it, and dies at one of them."""
 
-    def __init__(self, notes: int, kill: dict[str, str] | None) -> None:
-        self._notes = notes
-        self._kill = kill
+    def __init__(self) -> None:
+        self._notes = -1
+        self._kill: dict[str, str] | None = None
         self._begun: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def follow(self, notes: int, kill: dict[str, str] | None) -> None:
+        """Note calls to a file descriptor from now on, until the one to die at."""
+        self._notes, self._kill = notes, kill
 
     def begin(self, model: Any, **_: Any) -> None:
         with self._lock:
@@ -61,17 +65,13 @@ class Calls:
             threading.Event().wait()
 
 
-def work(event: dict[str, Any], kill: dict[str, str] | None, notes: int) -> int:
-    """One delivery in a fresh fork: what the Lambda runtime would do with it."""
-    calls = Calls(notes, kill)
-    events = boto3._get_default_session().events
-    events.register_first("before-call.s3", calls.begin)
-    events.register_last("after-call.s3", calls.end)
+def work(event: dict[str, Any]) -> int:
+    """One delivery, as the Lambda runtime would hand it over: 1 if it is to be delivered again."""
     answer = handler.handler(event, Context())  # type: ignore[arg-type]
     return 1 if answer["batchItemFailures"] else 0
 
 
-def start(order: dict[str, Any], copy: int, gate: int) -> tuple[int, int]:
+def start(order: dict[str, Any], copy: int, gate: int, calls: Calls) -> tuple[int, int]:
     """Fork a copy that waits at the gate; its process id, and where its calls can be read."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -83,34 +83,39 @@ def start(order: dict[str, Any], copy: int, gate: int) -> tuple[int, int]:
         # The function's logs are not this process's answers.
         os.dup2(2, 1)
         os.read(gate, 1)
-        code = work(order["event"], order["kill"][copy], writing)
+        calls.follow(writing, order["kill"][copy])
+        code = work(order["event"])
     finally:
         os._exit(code)
 
 
-def carry_out(order: dict[str, Any]) -> dict[str, Any]:
+def carry_out(order: dict[str, Any], calls: Calls) -> dict[str, Any]:
     """Run all copies of an order to their ends."""
     gate, opener = os.pipe()
-    copies = [start(order, copy, gate) for copy in range(order["copies"])]
+    copies = [start(order, copy, gate, calls) for copy in range(order["copies"])]
     os.write(opener, b"!" * len(copies))
-    codes, calls = [], []
+    codes, noted = [], []
     for process, reading in copies:
         with os.fdopen(reading) as notes:
-            calls.append(notes.read().splitlines())
+            noted.append(notes.read().splitlines())
         codes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
     os.close(gate)
     os.close(opener)
-    return {"codes": codes, "calls": calls[0]}
+    return {"codes": codes, "calls": noted[0]}
 
 
 def main() -> None:
     """Work off orders until there are no more."""
     s3.PART_BYTES = PART_BYTES
     vars(service)["read_blocks"] = partial(read_blocks, block_bytes=BLOCK_BYTES)
-    # Forks inherit what making a client has read.
-    s3.s3_client()
+    calls = Calls()
+    events = boto3._get_default_session().events
+    events.register_first("before-call.s3", calls.begin)
+    events.register_last("after-call.s3", calls.end)
+    # Each fork inherits a client that has not connected yet.
+    handler.use_case()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(carry_out(json.loads(line))) + "\n")
+        sys.stdout.write(json.dumps(carry_out(json.loads(line), calls)) + "\n")
         sys.stdout.flush()
 
 

@@ -253,7 +253,7 @@ def test_a_process_killed_while_it_clears_up_after_a_killed_one_leaves_but_files
 
 
 def test_several_processes_on_one_object_at_once_leave_one_batch(stage: Stage, expected: Manifest) -> None:
-    for _ in range(6):
+    for _ in range(4):
         upload = stage.upload()
         assert upload.deliver(None, None, None, None) == [0, 0, 0, 0]
         standing = upload.check(expected)
@@ -262,7 +262,7 @@ def test_several_processes_on_one_object_at_once_leave_one_batch(stage: Stage, e
 
 def test_processes_on_one_object_of_which_some_are_killed_leave_one_batch(stage: Stage, calls: list[str], expected: Manifest) -> None:
     rng = random.Random(7)
-    for _ in range(12):
+    for _ in range(8):
         upload = stage.upload()
         codes = upload.deliver(rng.choice(steps(calls)), None, rng.choice(steps(calls)))
         assert codes[1] == 0
