@@ -42,8 +42,14 @@ _RESTATEMENTS = 5
 
 
 def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> None:
-    """Emit a committed batch's metrics and drift once, and alert on what a person should know of it."""
+    """Alert on what a person should know of a committed batch, then emit its metrics and drift once.
+
+    Alerts come first since they may be raised again after a crash; metrics would be counted twice.
+    """
     manifest = Manifests(store).read(created.key)
+    claim_key = layout.emitted_key(manifest.model, manifest.batch_id)
+    if read_document(store, EmittedBatch, claim_key):
+        return
     release = Releases(store).current(manifest.model)
     policy = Policies(store).current(manifest.model)
     drift = _pooled_drift(manifest, release, policy, store, bundles) if release else None
@@ -54,13 +60,13 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
         drift=drift,
         emitted_at=now(),
     )
-    if not store.create(layout.emitted_key(manifest.model, manifest.batch_id), claim.to_json()):
+    for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
+        raise_once(alert, store)
+    if not store.create(claim_key, claim.to_json()):
         return
     emit(batch_measurements(manifest))
     if drift is not None:
         emit(drift_measurements(manifest.model, drift))
-    for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
-        raise_once(alert, store)
 
 
 def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> DriftReport | None:
