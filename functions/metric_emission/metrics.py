@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 
@@ -31,6 +32,7 @@ LABEL_COVERAGE = Metric("LabelCoverage", "None", ("model",), "share of an event 
 LABELS = Metric("Labels", "Count", ("model",), "labels in a file")
 LABELS_UNMATCHED = Metric("LabelsUnmatched", "Count", ("model",), "labels of a file that no scored row waited for")
 PERFORMANCE = Metric("Performance", "None", ("model", "role", "metric"), "a metric of a restated event day")
+ESTIMATED = Metric("EstimatedPerformance", "None", ("model", "metric"), "a metric of a batch as estimated before its labels")
 MODELS = Metric("Models", "Count", (), "models that serve; also the heartbeat of metric_emission")
 HOURS_SINCE_LAST_BATCH = Metric("HoursSinceLastBatch", "None", ("model",), "hours since a model's last batch was committed")
 CHAMPION_AGE_DAYS = Metric("ChampionAgeDays", "None", ("model",), "days since the champion's training was decided on")
@@ -49,6 +51,7 @@ CATALOGUE = (
     LABELS,
     LABELS_UNMATCHED,
     PERFORMANCE,
+    ESTIMATED,
     MODELS,
     HOURS_SINCE_LAST_BATCH,
     CHAMPION_AGE_DAYS,
@@ -112,6 +115,11 @@ def performance_measurements(day: DayPerformance) -> list[Measurement]:
             if value is not None and math.isfinite(value)
         ),
     ]
+
+
+def estimate_measurements(model: str, estimate: Estimate) -> list[Measurement]:
+    """What was estimated, if anything."""
+    return [Measurement(ESTIMATED, found.value, {"model": model, "metric": name}) for name, found in estimate.metrics.items()]
 
 
 def label_measurements(model: str, labels: int, matched: int) -> list[Measurement]:

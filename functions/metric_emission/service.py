@@ -8,11 +8,13 @@ from itertools import islice
 import pyarrow as pa
 
 from functions.metric_emission.alerts import batch_alerts, decay_alert, raise_once, told_lately
+from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Labels, day_performance, join_labels, labelled_key, write_labelled
 from functions.metric_emission.metrics import (
     Emit,
     batch_measurements,
     drift_measurements,
+    estimate_measurements,
     label_measurements,
     performance_measurements,
 )
@@ -21,6 +23,7 @@ from functions.shared.domain.decay import detect_decay
 from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
@@ -58,6 +61,7 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
         model=manifest.model,
         version=manifest.release.champion if manifest.release else None,
         drift=drift,
+        estimate=_estimate(manifest, release, policy, store, bundles) if release else None,
         emitted_at=now(),
     )
     for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
@@ -67,6 +71,16 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
     emit(batch_measurements(manifest))
     if drift is not None:
         emit(drift_measurements(manifest.model, drift))
+    if claim.estimate is not None:
+        emit(estimate_measurements(manifest.model, claim.estimate))
+
+
+def _estimate(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> Estimate | None:
+    """The estimate of a batch that the serving champion scored, if it is a binary classifier."""
+    if manifest.release is None or manifest.release.champion != release.champion.version or not manifest.outputs:
+        return None
+    champion = bundles.load(release.champion)
+    return estimate_batch(manifest, champion.baseline, policy, store) if champion.spec.task is Task.BINARY else None
 
 
 def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> DriftReport | None:

@@ -12,13 +12,14 @@ from functions.retraining.fitting import Fitted
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.calibration import Calibration, fit_calibration
 from functions.shared.domain.decision import Decision, Reason, Snapshot, Verdict
 from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
 from functions.shared.domain.gate import Comparison
 from functions.shared.domain.performance import losses, measure
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Agreement
-from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import INDEX, make_bundle
 from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun
 from functions.shared.repositories.decisions import Decisions
@@ -99,8 +100,17 @@ def bundle_files(candidate: Candidate, version: str, scores: NDArray[np.float64]
         score_days=held.days if spec.time_column else None,
         out_of_time=metrics,
         loss=float(np.mean(losses(spec.task, held.truth(), scores))),
+        prevalence=float(np.mean(held.truth() == 1)) if spec.task is Task.BINARY else None,
+        calibration=_calibration(candidate, scores),
     )
     return make_bundle(spec, baseline, candidate.fitted.compiled, candidate.fitted.pipeline)
+
+
+def _calibration(candidate: Candidate, scores: NDArray[np.float64]) -> Calibration | None:
+    """From scores of rows the fit did not see to probabilities; binary classifiers only."""
+    if candidate.spec.task is not Task.BINARY:
+        return None
+    return fit_calibration(candidate.held.truth() == 1, scores[:, 0], np.random.default_rng(candidate.spec.seed))
 
 
 def _decision(

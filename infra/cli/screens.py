@@ -41,7 +41,8 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         f": version {state['champion']['version']} serves; challenger {_challenger(state)}, previous {previous}\n",
         (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
     )
-    parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), _drift(state["drift"])]
+    parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
+    parts.append(_drift(state["drift"]))
     if state["batches"]:
         parts.append(_batches(state["batches"][:_BATCHES]))
     parts += [Text(f"alert {alert['kind']} ({alert['window']}): {alert['message']}", "yellow") for alert in state["alerts"]]
@@ -89,6 +90,16 @@ def _performance(state: dict[str, Any]) -> RenderableType:
         mean = sum(values) / len(values)
         table.add_row(version, role, f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))
     return table
+
+
+def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
+    """What the newest batch's performance is thought to be, before its labels; nothing for tasks that have no estimate."""
+    if estimate is None:
+        return []
+    if estimate["refusals"]:
+        return [Text("Estimate of the newest batch: refused, " + "; ".join(reason["message"] for reason in estimate["refusals"]))]
+    figures = (f"{name} {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" for name, found in estimate["metrics"].items())
+    return [Text(f"Estimate of the newest batch before its labels: {', '.join(figures)}")]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:

@@ -34,7 +34,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     return {
         **_served(release),
         "versions": [_version(decision) for decision in Decisions(store).all(model)],
-        "drift": _last_drift(batches, store),
+        **_last_seen(batches, store),
         "performance": [
             {
                 "day": day.day.isoformat(),
@@ -66,14 +66,15 @@ def _served(release: Release) -> dict[str, Any]:
     }
 
 
-def _last_drift(batches: list[Manifest], store: ObjectStore) -> dict[str, Any] | None:
-    """The drift seen with the newest batch that could be judged."""
+def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
+    """The drift and the estimate of the newest batch that could be judged."""
     for manifest in batches:
         emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
         if emitted is not None and emitted.drift is not None:
             drift = emitted.drift.model_dump(mode="json")
-            return {"alert": drift["alert"], "rows": drift["rows"], "too_few": drift["too_few"], "features": drift["columns"]}
-    return None
+            features = {"alert": drift["alert"], "rows": drift["rows"], "too_few": drift["too_few"], "features": drift["columns"]}
+            return {"drift": features, "estimate": emitted.estimate.model_dump(mode="json") if emitted.estimate else None}
+    return {"drift": None, "estimate": None}
 
 
 def _version(decision: Decision) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from functions.shared.domain.alert import Alert
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.errors import EverscoreError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
@@ -24,6 +24,7 @@ from infra.cli.state import model_status
 from infra.demo import flights
 from infra.demo.flights import MODEL
 from infra.report.report import make_report
+from infra.report.runbook import ADVICE
 
 _WAIT_S = 120
 _LONGEST_ROLLOUT = 8
@@ -45,6 +46,7 @@ class Story:
     manifests: list[Manifest] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     alerts_told: set[str] = field(default_factory=set)
+    kinds_explained: set[AlertKind] = field(default_factory=set)
 
     def play(self) -> dict[str, Any]:
         """Play it all and return the totals, as `demo --json` prints them."""
@@ -156,6 +158,9 @@ class Story:
             if name not in self.alerts_told:
                 self.alerts_told.add(name)
                 self.say(f"            alert {alert.kind.value}: {alert.message}")
+                if alert.kind not in self.kinds_explained:
+                    self.kinds_explained.add(alert.kind)
+                    self.say(f"              {ADVICE[alert.kind].meaning}")
 
     def _retrain(self, request: dict[str, Any], why: str) -> None:
         known = {decision["challenger_version"] for decision in self.decisions}
@@ -164,6 +169,8 @@ class Story:
         self.decisions.append(decision)
         reasons = "; ".join(reason["message"] for reason in decision["reasons"])
         self.say(f"{why}: version {decision['challenger_version']} → {decision['decision']} ({reasons})")
+        if decision["decision"] == "promote":
+            wait_for(lambda: self.operator.release_of(MODEL).challenger, _WAIT_S, "canary")
 
     def _new_decision(self, known: set[str]) -> dict[str, Any] | None:
         from functions.shared.repositories.decisions import Decisions

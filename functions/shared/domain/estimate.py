@@ -15,12 +15,15 @@ from functions.shared.domain.decision import Reason
 from functions.shared.domain.document import Value
 from functions.shared.domain.performance import PROBABILITY_FLOOR
 from functions.shared.domain.policy import EstimatePolicy
+from functions.shared.domain.profile import Baseline, Profile
+from functions.shared.domain.spec import FeatureKind
 
 type Floats = NDArray[np.float64]
 
 GROUPS = 1000
 DRAWS_A_CURVE = 5
 MATURE_WINDOWS, MISSES = 3, 2
+NEW_SHARE, OUTER_SHARE = 0.05, 0.9
 
 
 class Estimated(Value):
@@ -85,6 +88,26 @@ def estimate_performance(
             for name, value in central.items()
         },
     )
+
+
+def input_alerts(baseline: Baseline, profile: Profile) -> list[str]:
+    """What is wrong with some rows' inputs, in words: many more missing values, unseen categories, or another unit.
+
+    Args:
+        baseline: of the version that scored them.
+        profile: theirs, with one row or more.
+    """
+    alerts = []
+    for column in baseline.features:
+        name, kind = column.bins.name, column.bins.kind
+        now, then = np.array(profile.features[name]) / profile.rows, np.array(column.counts) / sum(column.counts)
+        if now[0] > then[0] + NEW_SHARE:
+            alerts.append(f"{name} is missing in {now[0]:.1%} of the rows, {then[0]:.1%} at training")
+        if kind is FeatureKind.CATEGORY and now[-1] > NEW_SHARE:
+            alerts.append(f"{name} has unseen categories in {now[-1]:.1%} of the rows")
+        if kind is FeatureKind.NUMBER and max(now[1], now[-1]) > OUTER_SHARE > max(then[1], then[-1]):
+            alerts.append(f"{name} lies in its outermost bin in {max(now[1], now[-1]):.1%} of the rows: another unit?")
+    return alerts
 
 
 def _probabilities(calibration: Calibration, scores: Floats) -> Floats:
