@@ -127,6 +127,10 @@ def test_labels_make_performance_and_retraining_decides(everscore: Command, trai
     assert decision["challenger_version"] == "2"
     assert decision["decision"] == "keep", "nothing has changed, so nothing can be gained by the minimum effect"
     assert decision["snapshot"]["rows"] > 4000
+    for version in ("1", "2"):
+        rebuilt = everscore.json("reproduce", MODEL, version)
+        assert rebuilt["identical"], rebuilt["difference"]
+        assert rebuilt["largest_score_difference"] == 0
 
 
 def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
@@ -172,6 +176,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("status", "nobody"), "models: loans"),
         (("rollback", MODEL), "no previous champion"),
         (("promote", MODEL, "99"), "version 99"),
+        (("reproduce", MODEL, "99"), "version 99"),
         (("retrain", "nobody"), "models: loans"),
         (("policy", MODEL, "--set", "canry.steps=1"), "canry.steps"),
         (("policy", MODEL, "--set", "gate.alpha=7"), "gate.alpha"),
