@@ -37,9 +37,8 @@ def rollout_evidence(
     watermark = event_watermark(manifests)
     mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
     paired = [sums for sums in paired_days(days, release.champion.version, challenger) if mature and sums.day <= mature]
-    gated = decision is not None and decision.agreement is not None and decision.forced_by is None
     return RolloutEvidence(
-        gate=decision.agreement if decision and gated else None,
+        gate=decision.agreement if decision else None,
         agreement=merge_agreements([manifest.agreement for manifest in tried if manifest.agreement]),
         before=_traffic(islice(alone, _BATCHES_BEFORE)),
         now=_traffic(now),

@@ -1,6 +1,5 @@
 """A judged version becomes one that can be served: snapshot, registry entry, bundle, and last its decision."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +19,7 @@ from functions.shared.domain.performance import losses, measure
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Agreement
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.engines.bundle import INDEX, make_bundle
+from functions.shared.engines.bundle import INDEX, bundle_digest, make_bundle
 from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
@@ -66,7 +65,7 @@ def publish(
     prefix = layout.version_prefix(candidate.spec.name, registered.version)
     for name in sorted(files, key=lambda name: name == INDEX):
         store.write(prefix + name, files[name])
-    decision = _decision(candidate, judgement, policy, registered, snapshot, metrics, hashlib.sha256(files[INDEX]).hexdigest(), now)
+    decision = _decision(candidate, judgement, policy, registered, snapshot, metrics, bundle_digest(files), now)
     registry.attach(registered.run_id, _artifacts(decision, files, directory), {})
     Decisions(store).write(decision)
     return decision

@@ -1,7 +1,7 @@
 """A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -107,12 +107,13 @@ def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decis
     champion = workshop.bundles.load(served)
     rows = _rows_since(champion, taught, policy, workshop.store)
     holdout_days = _holdout_days(rows, taught, policy)
-    learnt = _windowed(rows, request, policy, before=holdout_days[0])
+    learnt, limits = _limited(_windowed(rows, request, policy, before=holdout_days[0]), policy)
     fitted = fit(champion.spec, learnt)
     held = TrainingSet(fitted.spec, rows.between(holdout_days[0], holdout_days[-1]).table).known()
     snapshot = TrainingSet(champion.spec, pa.concat_tables([learnt.table, held.table]))
     earlier = rows.between(rows.distinct_days[0], taught.trained_last_day or holdout_days[0])
     judgement = _judged(request.trigger, served.version, champion, fitted, earlier, held, policy, workshop.store)
+    judgement = replace(judgement, reasons=(*judgement.reasons, *limits))
     return workshop.publish(Candidate(fitted, learnt, held, snapshot), judgement, policy)
 
 
@@ -173,6 +174,15 @@ def _windowed(rows: TrainingSet, request: RetrainRequest, policy: Policy, *, bef
         return rows.between(window.start, min(window.end, last))
     first = date.min if policy.retraining.last_days is None else before - timedelta(days=policy.retraining.last_days)
     return rows.between(first, last)
+
+
+def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
+    """The newest rows that the policy allows, and a sentence about those left out."""
+    learnt = rows.newest(policy.retraining.max_rows)
+    if learnt.rows == rows.rows:
+        return learnt, ()
+    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows (retraining.max_rows)"
+    return learnt, (Reason(code="limited", message=message),)
 
 
 def _judged(

@@ -55,6 +55,10 @@ class TrainingSet:
         inside = pc.and_(pc.greater_equal(days, pa.scalar(first)), pc.less_equal(days, pa.scalar(last)))
         return TrainingSet(self.spec, self.table.filter(inside))
 
+    def newest(self, rows: int) -> "TrainingSet":
+        """At most so many rows, the oldest left out."""
+        return TrainingSet(self.spec, self.table.slice(max(0, self.rows - rows)))
+
     def truth(self) -> NDArray[np.int64] | NDArray[np.float64]:
         """Class numbers (-1 for a class the spec does not know), or values."""
         target = self.table[self.spec.target]

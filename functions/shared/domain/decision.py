@@ -76,6 +76,5 @@ class Decision(Document):
     agreement: Agreement | None = None
     thresholds: GatePolicy = GatePolicy()
     trigger: str
-    forced_by: str | None = None
     run_id: str | None = None
     decided_at: datetime

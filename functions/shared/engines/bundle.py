@@ -87,13 +87,6 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     return LoadedModel(spec, baseline, _engine(read, index, spec))
 
 
-def load_bundled_pipeline(read: Reader, digest: str) -> Any:
-    """The fitted scikit-learn pipeline of a version, whatever engine serves it. Errors are those of `load_bundle`."""
-    from functions.shared.engines.skops_file import load_pipeline
-
-    return load_pipeline(_checked(read, read_index(read, digest), PIPELINE))
-
-
 def read_index(read: Reader, digest: str) -> BundleIndex:
     """The version's `bundle.json`.
 

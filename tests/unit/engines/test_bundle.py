@@ -11,7 +11,7 @@ import pytest
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NewerSchemaError
 from functions.shared.domain.profile import Baseline
 from functions.shared.domain.spec import Task
-from functions.shared.engines.bundle import BundleIndex, bundle_digest, load_bundle, load_bundled_pipeline, make_bundle
+from functions.shared.engines.bundle import BundleIndex, bundle_digest, load_bundle, make_bundle
 from functions.shared.engines.compiled import Compiled
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
@@ -150,16 +150,6 @@ def test_pickled_objects_among_the_arrays_are_never_loaded() -> None:
     files = with_array(bundle(EngineKind.LINEAR)[0], "intercept", np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         load_bundle(files.__getitem__, bundle_digest(files))
-
-
-def test_the_pipeline_of_a_compiled_version_can_be_had_back() -> None:
-    files, pipeline = bundle(EngineKind.LINEAR)
-    again = load_bundled_pipeline(files.__getitem__, bundle_digest(files))
-    spec = SPECS[EngineKind.LINEAR]
-    assert np.array_equal(
-        NativeEngine(again, spec.task, spec.features).score(training_rows()),
-        NativeEngine(pipeline, spec.task, spec.features).score(training_rows()),
-    )
 
 
 def test_a_saved_pipeline_with_many_jobs_is_served_with_one() -> None:
