@@ -1,0 +1,241 @@
+"""A model's life on two buckets in moto, every request of every function written down."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from moto import mock_aws
+
+from functions.metric_emission.service import record_batch, record_labels
+from functions.metric_emission.upkeep import sweep, tick
+from functions.release import service as release
+from functions.release.desk import Desk
+from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.reproduction import reproduce
+from functions.retraining.service import Workshop, retrain, train_first
+from functions.scoring.service import score_batch
+from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.policy import Policy
+from functions.shared.envelopes import StoredObject
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.policies import Policies
+from tests.fakes.memory_registry import MemoryRegistry
+from tests.fakes.recording_bus import RecordingBus
+
+MODEL, BUCKETS = "sales", ("Inbox", "Store")
+FIRST = datetime(2013, 1, 1, tzinfo=UTC)
+ROWS_A_DAY = 20
+PEOPLE = "people"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Request:
+    """What IAM is asked: an action on a key of a bucket, or on a listing of a prefix."""
+
+    bucket: str
+    action: str
+    key: str
+
+
+def requests_of(operation: str, parameters: dict[str, Any]) -> Iterator[Request]:
+    """The rights that an operation of S3 needs (Service Authorization Reference); `If-Match` compares, so it reads too."""
+    bucket, key = parameters["Bucket"], parameters.get("Key", "")
+    match operation:
+        case "GetObject" | "HeadObject":
+            yield Request(bucket, "s3:GetObjectVersion" if "VersionId" in parameters else "s3:GetObject", key)
+        case "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":
+            yield Request(bucket, "s3:PutObject", key)
+            if "IfMatch" in parameters:
+                yield Request(bucket, "s3:GetObject", key)
+        case "AbortMultipartUpload":
+            yield Request(bucket, "s3:AbortMultipartUpload", key)
+        case "DeleteObjects":
+            for named in parameters["Delete"]["Objects"]:
+                yield Request(bucket, "s3:DeleteObject", named["Key"])
+        case "ListObjectsV2":
+            yield Request(bucket, "s3:ListBucket", parameters["Prefix"])
+        case _:
+            message = f"{operation} is new: say which right it needs"
+            raise NotImplementedError(message)
+
+
+@dataclass
+class Story:
+    """The four functions with their real store, and the people around them."""
+
+    requests: dict[str, set[Request]] = field(default_factory=lambda: defaultdict(set))
+    clients: dict[str, Any] = field(default_factory=dict)
+    registry: MemoryRegistry = field(default_factory=MemoryRegistry)
+    names: Iterator[int] = field(default_factory=count)
+    later: timedelta = timedelta()
+
+    def store(self, who: str, bucket: str) -> S3ObjectStore:
+        """A bucket as a function reaches it; people's requests are not written down."""
+        if who not in self.clients:
+            self.clients[who] = s3_client()
+            self.clients[who].meta.events.register("before-parameter-build.s3", partial(self._note, who))
+        return S3ObjectStore(self.clients[who], bucket)
+
+    def _note(self, who: str, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if who != PEOPLE:
+            self.requests[who].update(requests_of(model.name, params))
+
+    def now(self) -> datetime:
+        """Wall-clock time, which a test may push on."""
+        return datetime.now(UTC) + self.later
+
+    def new_name(self) -> str:
+        """A name that no other attempt has."""
+        return f"a{next(self.names)}"
+
+    # People
+
+    def upload(self, key: str, text: str) -> StoredObject:
+        """A file for the inbox."""
+        info = self.store(PEOPLE, "Inbox").write(key, text.encode())
+        return StoredObject(bucket="Inbox", key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
+
+    # Functions
+
+    def score(self, created: StoredObject) -> Manifest:
+        store = self.store("scoring", "Store")
+        ports = {"store": store, "bundles": Bundles(store), "new_attempt": self.new_name, "now": self.now}
+        return score_batch(created, inbox=self.store("scoring", "Inbox"), **ports)  # type: ignore[arg-type]
+
+    def measuring(self) -> dict[str, Any]:
+        return {"store": self.store("metric_emission", "Store"), "emit": list, "now": self.now}
+
+    def record(self, manifest: Manifest) -> None:
+        key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+        ports = self.measuring()
+        created = StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1)
+        record_batch(created, bundles=Bundles(ports["store"]), **ports)
+
+    def label(self, created: StoredObject) -> None:
+        ports = self.measuring()
+        record_labels(created, inbox=self.store("metric_emission", "Inbox"), bundles=Bundles(ports["store"]), **ports)
+
+    def workshop(self) -> Workshop:
+        store = self.store("retraining", "Store")
+        return Workshop(
+            inbox=self.store("retraining", "Inbox"),
+            store=store,
+            registry=self.registry,
+            bundles=Bundles(store),
+            events=RecordingBus(),
+            new_holder=self.new_name,
+            now=self.now,
+        )
+
+    def desk(self) -> Desk:
+        return Desk(self.store("release", "Store"), self.registry, self.new_name, self.now)
+
+    def tick(self) -> str:
+        return release.tick(MODEL, self.desk()).action.value
+
+
+def table(first_day: int, days: int, *, columns: str, inverted: bool = False) -> str:
+    """Rows of some days as CSV; whoever sees a low price buys, or, inverted, a high one."""
+    rng = np.random.default_rng(first_day)
+    lines = [columns]
+    for number in range(days * ROWS_A_DAY):
+        at = FIRST + timedelta(days=first_day + number // ROWS_A_DAY, minutes=number % ROWS_A_DAY)
+        price = rng.normal()
+        bought = (price + rng.normal() / 2 > 0) == inverted
+        row = {"id": f"d{first_day}-{number}", "at": at.isoformat(), "price": f"{price:.3f}", "bought": "yes" if bought else "no"}
+        lines.append(",".join(row[name] for name in columns.split(",")))
+    return "\n".join(lines) + "\n"
+
+
+BATCH, LABELS, TRAINING = "id,at,price", "id,at,bought", "id,at,price,bought"
+POLICY: dict[str, Any] = {
+    "labels": {"delay_days": 0},
+    "performance": {"min_days": 2, "min_labels": 20},
+    "retraining": {"min_new_labels": 20},
+    "gate": {"holdout_days": 5, "min_holdout_days": 2, "min_rows": 20, "min_rarer_class": 2, "resamples": 200},
+}
+
+
+def play(patch: pytest.MonkeyPatch) -> Story:
+    """First version, batches, labels, a challenger, its rollout, decay, and the clock's upkeep."""
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+        patch.setenv(f"AWS_{name}", value)
+    patch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        story = Story()
+        for name in BUCKETS:
+            s3_client().create_bucket(Bucket=name)
+            s3_client().put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        _first_version(story)
+        _batches_and_labels(story)
+        _challenger(story)
+        _decay(story)
+        _upkeep(story)
+    return story
+
+
+def _first_version(story: Story) -> None:
+    key = f"training/{MODEL}/first.csv"
+    created = story.upload(key, table(0, 30, columns=TRAINING))
+    estimator = "sklearn.linear_model.LogisticRegression"
+    named: dict[str, Any] = {"model": MODEL, "key": key, "target": "bought", "id_column": "id", "time_column": "at", "estimator": estimator}
+    train_first(TrainRequest(version_id=created.version_id, **named), story.workshop())
+    Policies(story.store(PEOPLE, "Store")).write(MODEL, Policy(number=1, **POLICY))
+    assert story.tick() == "promote"
+
+
+def _batch(story: Story, first_day: int, days: int, *, bad_rows: str = "") -> Manifest:
+    """A batch that two deliveries score, after an attempt that crashed, and that is measured."""
+    created = story.upload(f"batches/{MODEL}/{first_day}.csv", table(first_day, days, columns=BATCH) + bad_rows)
+    batch = layout.batch_id("Inbox", created.key, created.version_id)
+    crashed = layout.scored_key(MODEL, batch, "crashed", 0), layout.quarantine_key(MODEL, batch, "crashed", 0)
+    for key in crashed:
+        story.store(PEOPLE, "Store").write(key, b"")
+    manifest = story.score(created)
+    assert story.score(created) == manifest
+    story.record(manifest)
+    return manifest
+
+
+def _batches_and_labels(story: Story) -> None:
+    _batch(story, 30, 15, bad_rows="r,2013-01-31T00:00:00Z,cheap\n")
+    story.label(story.upload(f"labels/{MODEL}/30.csv", table(30, 15, columns=LABELS)))
+    story.label(story.upload(f"labels/{MODEL}/again.csv", table(30, 15, columns=LABELS)))
+
+
+def _challenger(story: Story) -> None:
+    result = retrain(RetrainRequest(model=MODEL, trigger="person"), story.workshop())
+    assert result.decision is not None
+    assert retrain(RetrainRequest(), story.workshop()).requested == (MODEL,)
+    workshop = story.workshop()
+    assert reproduce(ReproduceRequest(model=MODEL, version="2"), store=workshop.store, bundles=workshop.bundles).identical
+    story.registry.set_aliases(MODEL, {"challenger": "2"})
+    assert story.tick() == "expand"
+    _batch(story, 45, 3)
+    assert story.tick() in {"hold", "rollback"}
+    release.promote(MODEL, "2", reason="audit", who="ada", desk=story.desk())
+    release.rollback(MODEL, reason="audit", who="ada", desk=story.desk())
+
+
+def _decay(story: Story) -> None:
+    _batch(story, 50, 10)
+    story.label(story.upload(f"labels/{MODEL}/inverted.csv", table(50, 10, columns=LABELS, inverted=True)))
+    assert any("performance" in info.key for info in story.store(PEOPLE, "Store").list("alerts/"))
+
+
+def _upkeep(story: Story) -> None:
+    story.upload(f"batches/{MODEL}/lost.csv", "id\n")
+    for key in (layout.scored_key(MODEL, "f" * 32, "a", 0), layout.quarantine_key(MODEL, "f" * 32, "a", 0)):
+        story.store(PEOPLE, "Store").write(key, b"")
+    tick(**story.measuring())
+    for later in (timedelta(hours=3), timedelta(days=4)):
+        story.later = later
+        sweep(inbox=story.store("metric_emission", "Inbox"), **story.measuring())
