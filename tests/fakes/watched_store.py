@@ -20,7 +20,7 @@ class Moment:
     call: str = field(compare=False)
 
 
-PART_BYTES = 1024
+PART_BYTES = 256
 
 type Watcher = Callable[[Moment], None]
 
@@ -51,13 +51,14 @@ class WatchedStore:
         self._calls = 0
 
     def watched[T](self, call: str, action: Callable[[], T]) -> T:
-        """Take an action between its two moments."""
+        """Take an action between its two moments; the second comes even if the action fails."""
         self._calls += 1
         number = self._calls
         self._watcher(Moment(self._inner.bucket, number, "before", call))
-        result = action()
-        self._watcher(Moment(self._inner.bucket, number, "after", call))
-        return result
+        try:
+            return action()
+        finally:
+            self._watcher(Moment(self._inner.bucket, number, "after", call))
 
     @property
     def bucket(self) -> str:

@@ -19,6 +19,7 @@ from functions.shared.engines.engine import EngineKind
 from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import serve
+from tests.fakes.turns import Turns
 from tests.fakes.versions import MODEL, Version, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
 from tests.unit.scoring.world import HEADER, Row, World, as_csv, good_rows, in_small_blocks
@@ -218,40 +219,6 @@ def test_a_release_published_at_any_moment_never_splits_a_batch() -> None:
     assert seen == {1, 2}
 
 
-class Turns:
-    """Lets attempts take calls on the store in turns, each in its own thread, in an order that is given.
-
-    When an order ends, or names one that has ended, all others go on freely.
-    """
-
-    def __init__(self, order: Sequence[str]) -> None:
-        self._order = list(order)
-        self._ended: set[str] = set()
-        self._turn = threading.Condition()
-
-    def watcher(self, attempt: str) -> Watcher:
-        def wait(moment: Moment) -> None:
-            if moment.bucket != "store" or moment.side != "before":
-                return
-            with self._turn:
-                self._turn.wait_for(lambda: self._next() in {attempt, None}, timeout=20)
-                if self._order:
-                    self._order.pop(0)
-                self._turn.notify_all()
-
-        return wait
-
-    def _next(self) -> str | None:
-        while self._order and self._order[0] in self._ended:
-            self._order.pop(0)
-        return self._order[0] if self._order else None
-
-    def end(self, attempt: str) -> None:
-        with self._turn:
-            self._ended.add(attempt)
-            self._turn.notify_all()
-
-
 @settings(max_examples=12)
 @given(order=st.lists(st.sampled_from(["a1", "a2", "a3"]), max_size=60))
 def test_workers_whose_calls_mingle_in_any_order_agree(order: list[str]) -> None:
@@ -259,7 +226,8 @@ def test_workers_whose_calls_mingle_in_any_order_agree(order: list[str]) -> None
 
     def work(attempt: str) -> Manifest:
         try:
-            return scene.score(attempt, turns.watcher(attempt))
+            store = WatchedStore(scene.world.store, turns.watcher(attempt))
+            return scene.world.score(scene.upload, attempt, store=store, bundles=scene.bundles)
         finally:
             turns.end(attempt)
 
