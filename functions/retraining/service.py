@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.retraining.admission import admission_reasons
-from functions.retraining.event import RetrainingResult, RetrainRequest, TrainRequest
+from functions.retraining.event import ALERT, RetrainingResult, RetrainRequest, TrainRequest
 from functions.retraining.fitting import Fitted, fit, score_rows
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.training_file import hold_out_newest, read_training_file
 from functions.retraining.training_set import TrainingSet, assemble, labelled_since
 from functions.shared.domain.agreement import compare_scores
+from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.calendar import event_watermark, matured_until
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import NothingToLearnError, RetrainingBusyError, TrainingError
@@ -35,6 +36,7 @@ from functions.shared.repositories.releases import Releases
 from functions.shared.repositories.snapshots import Snapshots
 
 _SLICES_A_CATEGORY = 3
+_ALERTS_THAT_RETRAIN = {ALERT + AlertKind.DRIFT.value, ALERT + AlertKind.PERFORMANCE.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,22 @@ def train_first(request: TrainRequest, workshop: Workshop) -> Decision:
         file = read_training_file(request, policy, workshop.inbox)
         learnt, held = hold_out_newest(file.rows, request.seed)
         fitted = fit(file.rows.spec, learnt)
-        candidate = Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), file.rows)
+        candidate = Candidate(fitted, learnt, _measurable(fitted, held), file.rows)
         first = Reason(code="first", message="the model's first version has no champion to beat")
         return workshop.publish(candidate, Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), "person"), policy)
+
+
+def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
+    """The held-out rows that a version can be measured on: those of classes that it knows.
+
+    Raises:
+        TrainingError: if there are none.
+    """
+    known = TrainingSet(fitted.spec, held.table).known()
+    if not known.rows:
+        message = f"none of the {held.rows:,} newest rows, which are held out, has a {fitted.spec.target!r} that the older ones have"
+        raise TrainingError(message)
+    return known
 
 
 def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
@@ -102,14 +117,14 @@ def _request_all(trigger: str, workshop: Workshop) -> tuple[str, ...]:
 def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decision:
     """Fit a challenger on all that matured before the newest days, and compare it with the champion on these."""
     policy = Policies(workshop.store).current(model)
-    _wait_for_cool_down(model, request, policy, workshop)
+    _check_trigger(model, request, policy, workshop)
     served, taught = _champion(model, workshop.store)
     champion = workshop.bundles.load(served)
     rows = _rows_since(champion, taught, policy, workshop.store)
     holdout_days = _holdout_days(rows, taught, policy)
     learnt, limits = _limited(_windowed(rows, request, policy, before=holdout_days[0]), policy)
     fitted = fit(champion.spec, learnt)
-    held = TrainingSet(fitted.spec, rows.between(holdout_days[0], holdout_days[-1]).table).known()
+    held = _measurable(fitted, rows.between(holdout_days[0], holdout_days[-1]))
     snapshot = TrainingSet(champion.spec, pa.concat_tables([learnt.table, held.table]))
     earlier = rows.between(rows.distinct_days[0], taught.trained_last_day or holdout_days[0])
     judgement = _judged(request.trigger, served.version, champion, fitted, earlier, held, policy, workshop.store)
@@ -117,10 +132,15 @@ def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decis
     return workshop.publish(Candidate(fitted, learnt, held, snapshot), judgement, policy)
 
 
-def _wait_for_cool_down(model: str, request: RetrainRequest, policy: Policy, workshop: Workshop) -> None:
-    """An alert must wait if another version was made within the cool-down; persons and schedules need not."""
+def _check_trigger(model: str, request: RetrainRequest, policy: Policy, workshop: Workshop) -> None:
+    """An alert must be of a kind that new data may mend, and wait while another version is young; persons and schedules need not."""
+    if not request.trigger.startswith(ALERT):
+        return
+    if request.trigger not in _ALERTS_THAT_RETRAIN:
+        message = f"an {request.trigger} is no reason to retrain"
+        raise NothingToLearnError(message)
     decisions = Decisions(workshop.store).all(model)
-    if not request.trigger.startswith("alert") or not decisions:
+    if not decisions:
         return
     rested = workshop.now() - max(decision.decided_at for decision in decisions)
     needed = timedelta(hours=policy.retraining.cool_down_hours)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,11 +18,11 @@ from functions.shared.domain.performance import class_codes
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
-from functions.shared.sql import identifier
 
 DAY = "everscore_day"
 """Column of a snapshot that holds each row's event day (arrival day where the model has no time column)."""
 
+_POSITION = "everscore_position"
 _TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.BOOLEAN: pa.bool_(), FeatureKind.CATEGORY: pa.string()}
 
 
@@ -74,22 +73,17 @@ class TrainingSet:
 
 
 def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
-    """One training set from several tables, the later ones winning where an identity occurs twice.
+    """One training set from several tables, of which the later ones win where an identity occurs twice; in a table its last row.
 
     Rows without a target say nothing and are left out.
     """
-    stacked = pa.concat_tables(
-        _typed(spec, table).append_column("position", pa.array(np.full(table.num_rows, position, dtype=np.int32)))
-        for position, table in enumerate(tables)
-    )
-    identity = ", ".join(identifier(name) for name in (spec.time_column, spec.id_column) if name)
-    with duckdb.connect() as query:
-        query.register("stacked", stacked)
-        table: pa.Table = query.sql(
-            f"SELECT * EXCLUDE (position) FROM stacked WHERE {identifier(spec.target)} IS NOT NULL "  # noqa: S608 - names from the spec, quoted
-            f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY position DESC) = 1 ORDER BY {DAY}, {identity}"
-        ).to_arrow_table()
-    return TrainingSet(spec, table)
+    stacked = pa.concat_tables(_typed(spec, table) for table in tables)
+    known = stacked.filter(stacked[spec.target].is_valid())
+    identity = [name for name in (spec.time_column, spec.id_column) if name]
+    numbered = known.select(identity).append_column(_POSITION, pa.array(np.arange(known.num_rows)))
+    last = numbered.group_by(identity, use_threads=False).aggregate([(_POSITION, "max")])
+    ordered = known.take(last[f"{_POSITION}_max"]).sort_by([(name, "ascending") for name in (DAY, *identity)])
+    return TrainingSet(spec, ordered)
 
 
 def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
