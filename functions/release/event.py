@@ -13,7 +13,7 @@ class ReleaseRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["tick", "promote", "rollback"] = "tick"
+    action: Literal["tick", "promote", "rollback", "retire"] = "tick"
     model: str | None = None
     version: str | None = None
     reason: str = ""

@@ -32,7 +32,7 @@ def desk() -> "Desk":
 
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Take one step for a model (for all of them on a schedule's tick) and say which."""
-    from functions.release.service import promote, rollback
+    from functions.release.service import promote, retire, rollback
     from functions.shared.domain.errors import ReleaseRefusedError
 
     request = parse_request(event)
@@ -45,6 +45,8 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
                 message = "name the version to promote"
                 raise ReleaseRefusedError(message)
             return promote(request.model, request.version, reason=reason, who=request.who, desk=desk()).summary()
+        case "retire":
+            return retire(request.model, reason=reason, who=request.who, desk=desk()).summary()
         case "rollback":
             return rollback(request.model, reason=reason, who=request.who, desk=desk()).summary()
         case "tick":

@@ -31,9 +31,9 @@ def publish_first(decision: Decision, desk: Desk) -> None:
 
 
 def publish_next(
-    standing: StandingRelease, desk: Desk, *, reason: str, who: str, **changed: ServedModel | ServedChallenger | None
+    standing: StandingRelease, desk: Desk, *, reason: str, who: str, retired: bool = False, **changed: ServedModel | ServedChallenger | None
 ) -> Release:
-    """Serve the standing release with some of `champion`, `challenger` and `previous` changed.
+    """Serve the standing release with some of `champion`, `challenger` and `previous` changed, or retire the model.
 
     Raises:
         ConflictError: if another decider was first; look again.
@@ -45,6 +45,7 @@ def publish_next(
             **changed,
             "seq": release.seq + 1,
             "newest": str(max(candidates)),
+            "retired": retired,
             "policy": policy_in_force(release.model, desk),
             "reason": reason,
             "decided_by": who,
@@ -74,7 +75,7 @@ def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
 def aliases_of(release: Release) -> dict[str, str | None]:
     """What the registry's aliases say where they agree with what is served; None for one that is absent."""
     return {
-        "champion": release.champion.version,
+        "champion": None if release.retired else release.champion.version,
         "challenger": release.challenger.version if release.challenger else None,
         "previous": release.previous.version if release.previous else None,
     }

@@ -31,6 +31,13 @@ def tick(model: str, desk: Desk) -> Step:
             return wished
     except RegistryUnavailableError as away:
         return _without_registry(standing, away, desk)
+    return _next_step(standing, desk)
+
+
+def _next_step(standing: StandingRelease, desk: Desk) -> Step:
+    model = standing.release.model
+    if standing.release.retired:
+        return _nothing(model, f"retired: {standing.release.reason}")
     if standing.release.policy != policy_in_force(model, desk):
         return _pin_policy(standing, desk)
     if standing.release.challenger is not None:
@@ -54,7 +61,7 @@ def promote(model: str, version: str, *, reason: str, who: str, desk: Desk) -> R
     """
     standing = _serving(model, desk)
     champion = standing.release.champion
-    if version == champion.version:
+    if version == champion.version and not standing.release.retired:
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
     served = servable(model, version, desk)
@@ -77,6 +84,16 @@ def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
         raise ReleaseRefusedError(message)
     champion = servable(model, release.previous.version, desk)
     return publish_next(standing, desk, champion=champion, previous=release.champion, reason=reason, who=who)
+
+
+def retire(model: str, *, reason: str, who: str, desk: Desk) -> Release:
+    """Serve a model no more: later batches fail with the reason; `promote` brings it back.
+
+    Raises:
+        ReleaseRefusedError: if the model serves nothing.
+        ConflictError: if another decider was first; look again.
+    """
+    return publish_next(_serving(model, desk), desk, challenger=None, retired=True, reason=reason, who=who)
 
 
 def _serving(model: str, desk: Desk) -> StandingRelease:

@@ -43,8 +43,8 @@ def _share(release: Release) -> float:
 
 
 def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
-    release, wanted = standing.release, aliases.get("champion", standing.release.champion.version)
-    if wanted == release.champion.version:
+    release, wanted = standing.release, aliases.get("champion")
+    if wanted is None or (wanted == release.champion.version and not release.retired):
         return None
     served = servable(release.model, wanted, desk)
     _refuse_losers(release.model, wanted, desk)

@@ -11,6 +11,9 @@ from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import Task
 from functions.shared.envelopes import StoredObject
 
+ALERT = "alert:"
+"""Begins the trigger of a retraining that an alert asks for; its kind follows."""
+
 
 class TrainRequest(BaseModel):
     """A model's first version, from an uploaded file. What is None is inferred from the file."""
@@ -96,7 +99,7 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest | R
         created = StoredObject.from_event(json.dumps(event))
         assert created is not None, "the rule matches alerts/ only, where no folder marker is written"
         kind = created.key.rsplit("-", 1)[-1].removesuffix(".json")
-        return RetrainRequest(model=layout.model_of(created.key), trigger=f"alert:{kind}")
+        return RetrainRequest(model=layout.model_of(created.key), trigger=ALERT + kind)
     if event.get("action") == "train":
         return TrainRequest.model_validate(event)
     if event.get("action") == "reproduce":

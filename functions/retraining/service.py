@@ -108,7 +108,8 @@ def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
 
 
 def _request_all(trigger: str, workshop: Workshop) -> tuple[str, ...]:
-    models = tuple(Releases(workshop.store).models())
+    releases = Releases(workshop.store)
+    models = tuple(model for model in releases.models() if (release := releases.current(model)) and not release.retired)
     for model in models:
         workshop.events.request_retraining(model, trigger=trigger)
     return models

@@ -124,6 +124,9 @@ def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
     if release is None:
         message = f"model {draft.model!r} serves nothing yet"
         raise BatchRejectedError("no_release", message, f"everscore train {draft.model} …, then upload the file again")
+    if release.retired:
+        message = f"model {draft.model!r} was retired: {release.reason}"
+        raise BatchRejectedError("retired", message, f"everscore promote {draft.model} VERSION, then upload the file again")
     return release
 
 

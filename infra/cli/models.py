@@ -161,6 +161,15 @@ def rollback(model: Model, reason: Reason = "", stack: StackName = None, as_json
 
 
 @app.command()
+def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
+    """Serve a model no more: later batches fail with the reason, until a version is promoted."""
+    from infra.cli.operator import connect
+
+    request = {"action": "retire", "model": model, "reason": reason, "who": getuser()}
+    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
+
+
+@app.command()
 def status(
     model: Annotated[str | None, typer.Argument(help="Name of the model; all of them by default.")] = None,
     stack: StackName = None,

@@ -29,16 +29,18 @@ def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
         return Text("No model serves here yet: `everscore train MODEL FILE --target … --id …` makes the first.")
     table = _table("model", "champion", "challenger", "release", "why")
     for served in fleet["models"]:
-        table.add_row(served["model"], served["champion"]["version"], _challenger(served), str(served["seq"]), served["reason"])
+        champion = "retired" if served["retired"] else served["champion"]["version"]
+        table.add_row(served["model"], champion, _challenger(served), str(served["seq"]), served["reason"])
     return table
 
 
 def status_screen(state: dict[str, Any]) -> RenderableType:
     """One model's state, on one screen."""
     previous = state["previous"]["version"] if state["previous"] else "none"
+    serving = "retired" if state["retired"] else f"version {state['champion']['version']} serves"
     head = Text.assemble(
         (state["model"], "bold"),
-        f": version {state['champion']['version']} serves; challenger {_challenger(state)}, previous {previous}\n",
+        f": {serving}; challenger {_challenger(state)}, previous {previous}\n",
         (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
     )
     parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
@@ -186,7 +188,8 @@ def step_screen(step: dict[str, Any]) -> RenderableType:
 
 def release_screen(release: dict[str, Any]) -> RenderableType:
     """What is served now, and why."""
-    return Text(f"{release['model']}: version {release['champion']['version']} serves (release {release['seq']}: {release['reason']})")
+    serving = "retired" if release["retired"] else f"version {release['champion']['version']} serves"
+    return Text(f"{release['model']}: {serving} (release {release['seq']}: {release['reason']})")
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:

@@ -56,6 +56,7 @@ def _served(release: Release) -> dict[str, Any]:
     return {
         "model": release.model,
         "seq": release.seq,
+        "retired": release.retired,
         "reason": release.reason,
         "decided_by": release.decided_by,
         "decided_at": release.decided_at.isoformat(),

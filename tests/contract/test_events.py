@@ -110,6 +110,7 @@ REQUESTS = {
     "release/tick": ReleaseRequest(action="tick", model=None, who="schedule"),
     "release/tick-by-hand": ReleaseRequest(action="tick", model="flights", who="ada"),
     "release/promote-by-hand": ReleaseRequest(action="promote", model="flights", version="2", reason="the winter season begins", who="ada"),
+    "release/retire-by-hand": ReleaseRequest(action="retire", model="flights", reason="the airport closed", who="ada"),
     "release/rollback-by-hand": ReleaseRequest(
         action="rollback", model="flights", reason="complaints about Monday's predictions", who="ada"
     ),

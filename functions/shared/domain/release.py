@@ -46,7 +46,8 @@ class PinnedPolicy(Value):
 class Release(Document):
     """The release document. `seq` rises by one a change; each is kept whole under `history/`.
 
-    `newest` is the highest version this model ever served or tried: only later ones are candidates.
+    `newest` is the highest version this model ever served or tried: only later ones are candidates. A `retired` model scores
+    no batch; its champion is the one it had last.
     """
 
     model: str
@@ -55,6 +56,7 @@ class Release(Document):
     challenger: ServedChallenger | None = None
     previous: ServedModel | None = None
     newest: str
+    retired: bool = False
     policy: PinnedPolicy = PinnedPolicy()
     reason: str
     decided_by: str

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from functions.release import service
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.profile import Agreement
+from tests.fakes.versions import MODEL
 from tests.unit.release.world import World, check, in_canary, serving
 
 GOOD, BAD = -0.1, 0.1
@@ -214,6 +216,18 @@ def test_scores_that_agree_less_than_at_the_gate_end_a_rollout() -> None:
     world = in_canary(agreement=joint(490, 10))
     world.batch("odd.csv", agreement=joint(100, 400))
     assert world.tick().action is Action.ROLLBACK
+
+
+def test_a_retired_model_serves_nobody_until_a_version_is_promoted() -> None:
+    world = in_canary()
+    released = service.retire(MODEL, reason="replaced by rules", who="ada", desk=world.desk())
+    assert (released.retired, released.challenger, released.champion.version) == (True, None, "1")
+    assert set(world.registry.aliases(MODEL)) <= {"previous"}
+    assert (world.tick().action, world.release) == (Action.NONE, released), "a tick leaves it as it is"
+    again = service.promote(MODEL, "1", reason="rules were worse", who="ada", desk=world.desk())
+    assert (again.retired, again.champion.version) == (False, "1")
+    assert world.registry.aliases(MODEL)["champion"] == "1"
+    check(world)
 
 
 def test_a_new_policy_is_pinned_and_the_challenger_survives() -> None:
