@@ -93,8 +93,15 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
 
 
 def _within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:
-    """The rows whose numbers are possible; a null is."""
+    """The rows whose numbers are possible; a null is.
+
+    Raises:
+        TrainingError: if a column with a range holds anything else than numbers.
+    """
     for name in ranges.keys() & set(table.column_names):
+        if not pa.types.is_floating(table[name].type):
+            message = f"the policy's row_contract.ranges names {name!r}, which holds more than numbers: mend the file or the policy"
+            raise TrainingError(message)
         low, high = ranges[name]
         inside = pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))
         table = table.filter(pc.fill_null(inside, fill_value=True))

@@ -90,6 +90,12 @@ class MemoryStore:
         for key in keys:
             self._newest.pop(key, None)
 
+    def copy(self) -> "MemoryStore":
+        """Another bucket with the same objects, from which each goes its own way."""
+        other = MemoryStore(self._bucket)
+        other._newest, other._versions = dict(self._newest), dict(self._versions)
+        return other
+
     def keys(self) -> set[str]:
         """What a listing of the whole bucket shows."""
         return set(self._newest)

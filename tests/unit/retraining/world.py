@@ -3,7 +3,7 @@
 import copy
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -52,7 +52,7 @@ def day(number: int) -> date:
 def sold(first: int, days: int, *, a_day: int = 10, cheap_sells: bool = True) -> list[Row]:
     """What customers of some days did: who sees a low price buys, mostly, or the other way round."""
     rng = np.random.default_rng(first)
-    rows = []
+    rows: list[Row] = []
     for number in range(days * a_day):
         at = datetime(2013, 1, 1, 8, tzinfo=UTC) + timedelta(days=first + number // a_day, minutes=number % a_day)
         price = float(rng.normal())
@@ -81,7 +81,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     bus: RecordingBus = field(default_factory=RecordingBus)
-    holders: count[int] = field(default_factory=count)
+    holders: Iterator[int] = field(default_factory=count)
     moment: datetime = NOW
 
     def workshop(self, *, store: ObjectStore | None = None, registry: Registry | None = None) -> Workshop:
@@ -159,7 +159,8 @@ def _trained() -> World:
 
 def trained() -> World:
     """Version 1 was trained on days 0 to 29 and serves."""
-    return copy.deepcopy(_trained())
+    first = _trained()
+    return World(inbox=first.inbox.copy(), store=first.store.copy(), registry=copy.deepcopy(first.registry))
 
 
 def labelled() -> World:

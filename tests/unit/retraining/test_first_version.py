@@ -1,0 +1,230 @@
+"""A model's first version, from an uploaded file."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sklearn.metrics import log_loss
+
+from functions.retraining.fitting import score_rows
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision, Verdict
+from functions.shared.domain.errors import BatchRejectedError, RetrainingBusyError, TrainingError
+from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
+from functions.shared.engines.bundle import LoadedModel
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.leases import Leases
+from functions.shared.repositories.snapshots import Snapshots
+from tests.fakes.versions import MODEL
+from tests.unit.retraining.world import NOW, Row, World, as_csv, day, sold, trained
+
+
+def released(world: World, decision: Decision) -> LoadedModel:
+    prefix = layout.version_prefix(MODEL, decision.challenger_version)
+    return Bundles(world.store).load(ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix))
+
+
+def with_target(rows: list[Row], values: list[Any]) -> list[Row]:
+    return [{**row, "bought": value} for row, value in zip(rows, values, strict=True)]
+
+
+def test_the_first_version_wins_without_a_rival_and_is_measured_on_its_newest_days() -> None:
+    world = trained()
+    [decision] = Decisions(world.store).all(MODEL)
+    assert (decision.decision, decision.champion_version, decision.challenger_version) == (Verdict.PROMOTE, None, "1")
+    assert (decision.trained_first_day, decision.trained_last_day, decision.trained_rows) == (day(0), day(23), 240)
+    assert (decision.holdout_first_day, decision.holdout_last_day, decision.rows) == (day(24), day(29), 60)
+    assert [reason.code for reason in decision.reasons] == ["first"]
+    version = released(world, decision)
+    held = TrainingSet(version.spec, Snapshots(world.store).read(decision.snapshot.md5)).between(day(24), day(29))
+    loss = log_loss(held.truth(), score_rows(version.engine, held)[:, 0])
+    assert decision.challenger["log_loss"] == pytest.approx(loss)
+    assert version.baseline.loss == pytest.approx(loss)
+
+
+def test_the_snapshot_holds_every_row_that_was_used_as_it_was() -> None:
+    world = trained()
+    [decision] = Decisions(world.store).all(MODEL)
+    stored = Snapshots(world.store).read(decision.snapshot.md5).drop_columns(["everscore_day"]).to_pylist()
+    assert stored == sorted(sold(0, 30), key=lambda row: (row["at"], row["id"]))
+    assert decision.snapshot.rows == 300
+
+
+def test_the_registry_knows_the_version_its_data_and_its_decision() -> None:
+    world = trained()
+    [decision] = Decisions(world.store).all(MODEL)
+    run = world.registry.runs[decision.run_id or ""]
+    assert run.training.parameters["snapshot"] == decision.snapshot.md5
+    assert run.training.parameters["rows"] == "240"
+    assert run.files["decision.json"] == decision.to_json()
+    assert decision.snapshot.md5.encode() in run.files["snapshot.dvc"]
+
+
+def test_the_lease_is_given_back() -> None:
+    assert not list(trained().store.list("leases/"))
+
+
+def test_a_model_that_serves_is_not_trained_anew() -> None:
+    with pytest.raises(TrainingError, match="serves already: `everscore retrain sales`"):
+        trained().train(sold(0, 30))
+
+
+def test_a_first_version_that_does_not_serve_yet_may_be_made_again() -> None:
+    world = World()
+    for number in ("1", "2"):
+        assert world.train(sold(0, 30)).challenger_version == number
+
+
+def test_while_another_training_runs_a_second_one_is_told_so() -> None:
+    world = World()
+    with Leases(world.store).held(MODEL, holder="another", now=lambda: NOW), pytest.raises(RetrainingBusyError, match="is running"):
+        world.train(sold(0, 30))
+    assert not Decisions(world.store).all(MODEL)
+
+
+# Rows
+
+
+def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
+    world = World()
+    world.set_policy(row_contract={"ranges": {"price": (-100, 100)}})
+    undated = [{**row, "at": "yesterday"} for row in sold(30, 1, a_day=2)]
+    impossible = [{**row, "price": 1000} for row in sold(31, 1, a_day=1)]
+    unlabelled = [{**row, "bought": ""} for row in sold(32, 1, a_day=4)]
+    decision = world.train([*sold(0, 30), *undated, *impossible, *unlabelled])
+    assert decision.snapshot.rows == 300
+    told = decision.reasons[1]
+    assert told.code == "left_out"
+    assert told.message.startswith("3 rows of the file were left out: ")
+    assert "out_of_range 1" in told.message
+
+
+def test_a_file_with_more_bad_rows_than_the_budget_allows_is_refused_with_the_first_of_them() -> None:
+    rows = [{**row, "at": "yesterday"} if number % 5 == 0 else row for number, row in enumerate(sold(0, 30))]
+    with pytest.raises(TrainingError, match=r"60 rows of .*first\.csv cannot be read, the first in line 2: "):
+        World().train(rows)
+
+
+def test_a_range_for_a_column_of_words_is_a_mistake_that_is_told() -> None:
+    world = World()
+    world.set_policy(row_contract={"ranges": {"shop": (0, 1)}})
+    with pytest.raises(TrainingError, match="names 'shop', which holds more than numbers"):
+        world.train(sold(0, 30))
+
+
+def test_a_row_that_occurs_twice_is_learnt_once_by_its_last_label() -> None:
+    world, rows = World(), sold(0, 30)
+    decision = world.train([{**rows[0], "bought": "no"}, {**rows[0], "bought": "yes"}, *rows[1:]])
+    assert decision.snapshot.rows == 300
+    assert Snapshots(world.store).read(decision.snapshot.md5)["bought"][0].as_py() == "yes"
+
+
+def test_without_a_time_column_a_seeded_fifth_is_held_out_and_the_day_is_that_of_arrival() -> None:
+    world = World()
+    rows = [{name: value for name, value in row.items() if name != "at"} for row in sold(0, 30)]
+    decision = world.train(rows, time_column=None)
+    assert decision.trained_rows + decision.rows == 300
+    assert 40 <= decision.rows <= 80
+    assert decision.holdout_first_day == decision.trained_first_day == datetime(2013, 4, 1, tzinfo=UTC).date()
+    again = World().train(rows, time_column=None)
+    assert again.model_dump() == decision.model_dump()
+    assert World().train(rows, time_column=None, seed=1).digest != decision.digest
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (sold(0, 3), "too few to train on"),
+        (with_target(sold(0, 30), ["yes"] * 300), "nothing to tell apart"),
+        (with_target(sold(0, 30), [""] * 300), "too few to train on"),
+        (with_target(sold(0, 30), ["yes", "no"] * 120 + ["maybe"] * 60), "none of the 60 newest rows"),
+    ],
+)
+def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], told: str) -> None:
+    world = World()
+    with pytest.raises(TrainingError, match=told):
+        world.train(rows)
+    assert not Decisions(world.store).all(MODEL)
+    assert not list(world.store.list("leases/"))
+
+
+def test_a_column_that_the_request_names_and_the_file_lacks_is_told_beside_those_it_has() -> None:
+    with pytest.raises(TrainingError, match="has no column 'sold'; it has id, at, price, shop, bought"):
+        World().train(sold(0, 30), target="sold")
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b"id,at,price,shop,bought\n"])
+def test_a_file_that_is_no_table_is_refused(body: bytes) -> None:
+    with pytest.raises(BatchRejectedError):
+        World().train(body)
+
+
+# What is inferred
+
+WORDS = ["no", "maybe", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "classes"),
+    [
+        (["no", "yes"], Task.BINARY, ("no", "yes")),
+        ([0, 1], Task.BINARY, ("0", "1")),
+        ([0.0, 1.0], Task.BINARY, ("0", "1")),
+        (["False", "True"], Task.BINARY, ("false", "true")),
+        (["0.5", "1.5"], Task.BINARY, ("0.5", "1.5")),
+        (WORDS, Task.MULTICLASS, ("maybe", "no", "yes")),
+        (range(20), Task.MULTICLASS, tuple(sorted(map(str, range(20))))),
+        (range(21), Task.REGRESSION, ()),
+        ([1, 2.5, -3e2], Task.REGRESSION, ()),
+    ],
+)
+def test_the_task_follows_from_the_targets_values(values: Any, task: Task, classes: tuple[str, ...]) -> None:
+    some = list(values)
+    rows = with_target(sold(0, 30), [some[number % len(some)] for number in range(300)])
+    world = World()
+    spec = spec_of(world, world.train(rows, estimator=FASTEST[task]))
+    assert (spec.task, spec.classes) == (task, classes)
+    assert spec.metric == {Task.REGRESSION: "rmse"}.get(task, "log_loss")
+
+
+FASTEST = {
+    Task.BINARY: "sklearn.linear_model.LogisticRegression",
+    Task.MULTICLASS: "sklearn.tree.DecisionTreeClassifier",
+    Task.REGRESSION: "sklearn.linear_model.Ridge",
+}
+
+
+def spec_of(world: World, decision: Decision) -> ModelSpec:
+    return released(world, decision).spec
+
+
+def test_a_task_that_is_named_is_taken() -> None:
+    rows = with_target(sold(0, 30), [number % 3 for number in range(300)])
+    world = World()
+    decision = world.train(rows, task=Task.REGRESSION, estimator=FASTEST[Task.REGRESSION])
+    assert spec_of(world, decision).task is Task.REGRESSION
+    assert decision.challenger.keys() == {"mae", "rmse", "r2", "mape"}
+
+
+def test_kinds_of_features_follow_from_their_values_and_ids_times_and_targets_are_none() -> None:
+    world = World()
+    rows = [{**row, "member": "true" if number % 2 else "false", "empty": ""} for number, row in enumerate(sold(0, 30))]
+    spec = spec_of(world, world.train(rows))
+    kinds = {feature.name: feature.kind for feature in spec.features}
+    assert {name: kinds[name] for name in ("price", "shop", "member")} == {
+        "price": FeatureKind.NUMBER,
+        "shop": FeatureKind.CATEGORY,
+        "member": FeatureKind.BOOLEAN,
+    }
+    assert not kinds.keys() & {"id", "at", "bought"}
+
+
+def test_times_without_offset_are_in_the_models_timezone() -> None:
+    world = World()
+    rows = [{**row, "at": (row["at"] - timedelta(hours=9)).replace(tzinfo=None).isoformat()} for row in sold(0, 30)]
+    decision = world.train(as_csv(rows), timezone="America/New_York")
+    # 23 o'clock of the day before in New York is four or five in the morning, UTC.
+    assert decision.trained_first_day == day(0)
