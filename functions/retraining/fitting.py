@@ -48,16 +48,15 @@ def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
     """Fit the spec's estimator and compile it if that is exact on these rows and on awkward ones.
 
     Raises:
-        TrainingError: if there are too few rows, or a single class.
+        TrainingError: if there are too few rows, a single class, or more than two for a binary task.
     """
     if rows.rows < MIN_ROWS:
         message = f"{rows.rows} rows are too few to train on, at least {MIN_ROWS} are needed"
         raise TrainingError(message)
     frame = to_frame(rows.table, spec.features)
     target = _target(spec, rows)
-    if spec.task is not Task.REGRESSION and len(np.unique(target)) < 2:
-        message = f"all {rows.rows} rows have the same {spec.target!r}: there is nothing to tell apart"
-        raise TrainingError(message)
+    if spec.task is not Task.REGRESSION:
+        _check_labels(spec, target)
     pipeline = fit_pipeline(spec, frame, target)
     classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
     fitted_spec = spec.model_copy(
@@ -67,6 +66,16 @@ def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
     return Fitted(fitted_spec, pipeline, compiled, engine)
+
+
+def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
+    classes = np.unique(target)
+    if len(classes) < 2:
+        message = f"all {len(target)} rows have the same {spec.target!r}: there is nothing to tell apart"
+        raise TrainingError(message)
+    if spec.task is Task.BINARY and len(classes) > 2:
+        message = f"a binary task has two classes, but {spec.target!r} is one of {', '.join(classes[:5])}"
+        raise TrainingError(message)
 
 
 def _target(spec: ModelSpec, rows: TrainingSet) -> NDArray[Any]:

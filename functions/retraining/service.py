@@ -121,15 +121,16 @@ def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decis
     _check_trigger(model, request, policy, workshop)
     served, taught = _champion(model, workshop.store)
     champion = workshop.bundles.load(served)
-    rows = _rows_since(champion, taught, policy, workshop.store)
+    rows, strangers = _of_known_classes(_rows_since(champion, taught, policy, workshop.store), served.version)
     holdout_days = _holdout_days(rows, taught, policy)
     learnt, limits = _limited(_windowed(rows, request, policy, before=holdout_days[0]), policy)
     fitted = fit(champion.spec, learnt)
-    held = _measurable(fitted, rows.between(holdout_days[0], holdout_days[-1]))
+    _check_classes(fitted, champion)
+    held = TrainingSet(fitted.spec, rows.between(holdout_days[0], holdout_days[-1]).table)
     snapshot = TrainingSet(champion.spec, pa.concat_tables([learnt.table, held.table]))
     earlier = rows.between(rows.distinct_days[0], taught.trained_last_day or holdout_days[0])
     judgement = _judged(request.trigger, served.version, champion, fitted, earlier, held, policy, workshop.store)
-    judgement = replace(judgement, reasons=(*judgement.reasons, *limits))
+    judgement = replace(judgement, reasons=(*judgement.reasons, *strangers, *limits))
     return workshop.publish(Candidate(fitted, learnt, held, snapshot), judgement, policy)
 
 
@@ -175,6 +176,22 @@ def _rows_since(champion: LoadedModel, taught: Decision, policy: Policy, store: 
         message = f"{new_labels:,} mature labels came since, {needed:,} are needed"
         raise NothingToLearnError(message)
     return assemble(champion.spec, [Snapshots(store).read(taught.snapshot.md5), *fresh])
+
+
+def _of_known_classes(rows: TrainingSet, champion: str) -> tuple[TrainingSet, tuple[Reason, ...]]:
+    """The rows that both versions can be measured on, and a sentence about those left out."""
+    known = rows.known()
+    if known.rows == rows.rows:
+        return rows, ()
+    message = f"{rows.rows - known.rows:,} rows were left out, whose {rows.spec.target!r} version {champion} does not know"
+    return known, (Reason(code="left_out", message=message),)
+
+
+def _check_classes(fitted: Fitted, champion: LoadedModel) -> None:
+    """Two versions can be compared, and stand in for each other, only if they tell the same classes apart."""
+    if missing := [label for label in champion.spec.classes if label not in fitted.spec.classes]:
+        message = f"the rows to learn from hold no {fitted.spec.target!r} of {', '.join(missing)}: widen the window"
+        raise TrainingError(message)
 
 
 def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[date]:

@@ -209,6 +209,12 @@ def test_a_task_that_is_named_is_taken() -> None:
     assert decision.challenger.keys() == {"mae", "rmse", "r2", "mape"}
 
 
+def test_a_binary_task_of_three_classes_is_refused() -> None:
+    rows = with_target(sold(0, 30), [WORDS[number % 3] for number in range(300)])
+    with pytest.raises(TrainingError, match="two classes, but 'bought' is one of maybe, no, yes"):
+        World().train(rows, task=Task.BINARY)
+
+
 def test_kinds_of_features_follow_from_their_values_and_ids_times_and_targets_are_none() -> None:
     world = World()
     rows = [{**row, "member": "true" if number % 2 else "false", "empty": ""} for number, row in enumerate(sold(0, 30))]

@@ -49,14 +49,14 @@ def day(number: int) -> date:
     return FIRST_DAY + timedelta(days=number)
 
 
-def sold(first: int, days: int, *, a_day: int = 10, cheap_sells: bool = True) -> list[Row]:
+def sold(first: int, days: int, *, a_day: int = 10, cheap_sells: bool = True, noise: float = 1 / 3) -> list[Row]:
     """What customers of some days did: who sees a low price buys, mostly, or the other way round."""
     rng = np.random.default_rng(first)
     rows: list[Row] = []
     for number in range(days * a_day):
         at = datetime(2013, 1, 1, 8, tzinfo=UTC) + timedelta(days=first + number // a_day, minutes=number % a_day)
         price = float(rng.normal())
-        bought = (price + rng.normal() / 3 < 0) == cheap_sells
+        bought = (price + rng.normal() * noise < 0) == cheap_sells
         identity = {"id": f"d{first + number // a_day}-{number % a_day}", "at": at}
         rows.append(
             {**identity, "price": round(price, 3), "shop": str(rng.choice(["north", "south"])), "bought": "yes" if bought else "no"}
@@ -114,9 +114,10 @@ class World:
             pq.write_table(table, body)
             self.store.write(labelled_key(MODEL, when, name), body.getvalue())
 
-    def batch(self, number: int) -> None:
-        """A batch was scored whose rows are of one day."""
-        manifest = make_manifest(f"{number}.csv", day=day(number), rows_in=100, rows_scored=100, event_days={day(number): 100})
+    def batch(self, number: int, *, dated_ahead: int = 0) -> None:
+        """A batch of a hundred rows was scored, all of one day but for some that claim to be of a later year."""
+        days = {day(number): 100 - dated_ahead, day(number + 1000): dated_ahead}
+        manifest = make_manifest(f"{number}.csv", day=day(number), rows_in=100, rows_scored=100, event_days=days)
         Manifests(self.store).commit(manifest)
 
     def serve(self, version: str = "1") -> None:
@@ -139,7 +140,7 @@ class World:
 
     def retrain(self, *, workshop: Workshop | None = None, **request: Any) -> RetrainingResult:
         """A challenger."""
-        return retrain(RetrainRequest(model=MODEL, **({"trigger": "person"} | request)), workshop or self.workshop())
+        return retrain(RetrainRequest(**({"model": MODEL, "trigger": "person"} | request)), workshop or self.workshop())
 
     def challenger(self, **request: Any) -> Decision:
         """A challenger that is made for certain."""
