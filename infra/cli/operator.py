@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
-from functions.shared.domain.errors import EverscoreError, InputError
+from functions.shared.domain import layout
+from functions.shared.domain.errors import EverscoreError, InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
@@ -86,6 +89,18 @@ class Operator:
             self._s3.upload_file(str(file), self.inbox.bucket, key, Callback=lambda sent: progress.advance(task, sent))
         return self.inbox.info(key)
 
+    def spec_of(self, model: str, version: str) -> ModelSpec:
+        """A version's spec.
+
+        Raises:
+            InputError: if the model has no such version.
+        """
+        try:
+            return ModelSpec.from_json(self.store.read(layout.version_prefix(model, version) + SPEC))
+        except NotFoundError as error:
+            message = f"model {model!r} has no version {version!r}; `everscore status {model}` lists them"
+            raise InputError(message) from error
+
     def manifest_of(self, model: str, batch: str) -> Manifest:
         """The manifest of a batch, by its name or the beginning of it.
 
@@ -134,8 +149,6 @@ class Operator:
 
     def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
         """The manifest of an uploaded batch, once it stands."""
-        from functions.shared.domain import layout
-
         source = source_of(self.inbox.bucket, uploaded)
         batch = layout.batch_id(source.bucket, source.key, source.version_id)
         return wait_for(

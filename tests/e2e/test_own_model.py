@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
 MODEL = "loans"
@@ -142,6 +143,38 @@ def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, tra
     assert (manifest["status"], manifest["rows_quarantined"]) == ("suspect", 20)
     everscore.run("policy", MODEL, "--set", "row_contract.ranges={}")
     assert everscore.json("score", MODEL, applications(tmp_path / "again.csv", range(10), label=False), "--wait")["status"] == "scored"
+
+
+def test_training_sets_are_listed_compared_and_written_out(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    snapshots = everscore.json("data", "log", MODEL)["snapshots"]
+    assert (snapshots[0]["version"], snapshots[0]["rows"], snapshots[0]["md5"]) == ("1", 4000, trained["snapshot"]["md5"])
+    written = everscore.json("data", "checkout", MODEL, "1", "-o", tmp_path / "v1")
+    assert sum(pq.read_metadata(file).num_rows for file in Path(written["folder"]).glob("*.parquet")) == 4000
+    same = everscore.json("data", "diff", MODEL, "1", "1")
+    assert (same["added"], same["removed"], same["relabelled"], same["changed"]) == (0, 0, 0, 0)
+
+
+def test_stock_dvc_restores_a_training_set_from_the_pointer_in_mlflow(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = json.loads(everscore.run("local", "env", "--json").stdout)
+    pointer = MlflowClient(environment["MLFLOW_TRACKING_URI"]).download_artifacts(trained["run_id"], "snapshot.dvc", str(tmp_path))
+    assert Path(pointer) == tmp_path / "snapshot.dvc"
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, environment[name])
+    dvc = Path(sys.executable).with_name("dvc")
+    for command in (
+        ("init", "--no-scm", "--quiet"),
+        ("remote", "add", "--default", "store", f"s3://{environment['EVERSCORE_STORE']}/snapshots"),
+        ("remote", "modify", "store", "endpointurl", environment["AWS_ENDPOINT_URL"]),
+        ("pull", "--quiet"),
+    ):
+        subprocess.run([dvc, *command], check=True, timeout=120)
+    everscore.run("data", "checkout", MODEL, "1", "-o", tmp_path / "ours")
+    restored = {file.name: file.read_bytes() for file in (tmp_path / "snapshot").iterdir()}
+    assert restored == {file.name: file.read_bytes() for file in (tmp_path / "ours").iterdir()}
+    assert len(restored) == trained["snapshot"]["files"]
 
 
 def test_quarantined_rows_are_mended_and_replayed(

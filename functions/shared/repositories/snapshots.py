@@ -52,8 +52,13 @@ class Snapshots:
             NotFoundError: if a file is gone.
             DigestMismatchError: if a file's bytes are not the ones that were stored.
         """
+        return pa.concat_tables(pq.read_table(io.BytesIO(body)) for _, body in self.files(md5))
+
+    def files(self, md5: str) -> Iterator[tuple[str, bytes]]:
+        """Name and bytes of each of a snapshot's files, the older months first. Errors are those of `read`."""
         listing = parse_listing(self._checked(md5))
-        return pa.concat_tables(pq.read_table(io.BytesIO(self._checked(listing[path]))) for path in sorted(listing))
+        for path in sorted(listing):
+            yield path, self._checked(listing[path])
 
     def _checked(self, md5: str) -> bytes:
         body = self._store.read(layout.snapshot_key(md5))

@@ -1,0 +1,93 @@
+"""`everscore data`: the training sets of a model's versions."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.errors import InputError
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.snapshots import Snapshots
+from infra.cli import screens
+from infra.cli.options import AsJson, Model, StackName, show
+
+app = typer.Typer(help="Training sets of a model's versions: DVC directories, one Parquet file a month.", no_args_is_help=True)
+
+Version = Annotated[str, typer.Argument(help="Version of the model.")]
+
+
+@app.command()
+def log(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
+    """List the snapshots of all versions."""
+    from infra.cli.operator import connect
+
+    decisions = Decisions(connect(stack).store).all(model)
+    if not decisions:
+        message = f"model {model!r} has no version here"
+        raise InputError(message)
+    show({"model": model, "snapshots": [_entry(decision) for decision in decisions]}, screens.snapshots_screen, as_json=as_json)
+
+
+def _entry(decision: Decision) -> dict[str, Any]:
+    return {
+        "version": decision.challenger_version,
+        "made_at": decision.decided_at.isoformat(),
+        "trigger": decision.trigger,
+        **decision.snapshot.model_dump(mode="json"),
+    }
+
+
+@app.command()
+def checkout(
+    model: Model,
+    version: Version,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to make; MODEL-vVERSION by default.")] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a version's training set to a folder, each file checked against its digest."""
+    from infra.cli.operator import connect
+
+    store = connect(stack).store
+    decision = _decision(model, version, store)
+    folder = out or Path(f"{model}-v{version}")
+    if folder.exists():
+        message = f"{folder} exists already; name another folder with -o"
+        raise InputError(message)
+    folder.mkdir(parents=True)
+    for name, body in Snapshots(store).files(decision.snapshot.md5):
+        (folder / name).write_bytes(body)
+    answer = {"model": model, "version": version, "folder": str(folder), "files": decision.snapshot.files, "rows": decision.snapshot.rows}
+    show(answer, screens.checkout_screen, as_json=as_json)
+
+
+@app.command()
+def diff(
+    model: Model,
+    old: Annotated[str, typer.Argument(help="Version to compare with.")],
+    new: Annotated[str, typer.Argument(help="Version that may differ.")],
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what differs between the training sets of two versions: rows, labels, columns, distributions."""
+    from infra.cli.operator import connect
+    from infra.cli.snapshot_diff import compare_snapshots
+
+    operator = connect(stack)
+    spec, sets = operator.spec_of(model, old), []
+    for version in (old, new):
+        decision = _decision(model, version, operator.store)
+        sets.append(Snapshots(operator.store).read(decision.snapshot.md5))
+    answer = {"model": model, "old": old, "new": new, **compare_snapshots(spec, *sets)}
+    show(answer, screens.diff_screen, as_json=as_json)
+
+
+def _decision(model: str, version: str, store: ObjectStore) -> Decision:
+    decision = Decisions(store).of(model, version)
+    if decision is None:
+        known = ", ".join(decision.challenger_version for decision in Decisions(store).all(model)) or "none"
+        message = f"model {model!r} has no version {version!r}; versions: {known}"
+        raise InputError(message)
+    return decision
