@@ -10,6 +10,7 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bitvector import BitvectorEngine
 from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.forest import ForestEngine
 from functions.shared.engines.linear import LinearEngine
 
 
@@ -35,6 +36,8 @@ def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:
             return LinearEngine(arrays, spec.features, outputs)
         case EngineKind.BITVECTOR:
             return BitvectorEngine(arrays, spec.features, outputs)
+        case EngineKind.FOREST:
+            return ForestEngine(arrays, spec.features, outputs)
         case EngineKind.NATIVE:
             message = "a native engine has no arrays"
             raise ValueError(message)

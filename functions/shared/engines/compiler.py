@@ -19,6 +19,7 @@ from functions.shared.engines.bins import Bins, CategoryBins
 from functions.shared.engines.bitvector import LeafSum, MaskTable, TreeModel
 from functions.shared.engines.compiled import Compiled
 from functions.shared.engines.engine import EngineKind
+from functions.shared.engines.forest_compiler import forest_model, thresholds_by_feature
 from functions.shared.engines.linear import BinTerm, LinearModel, NumberTerm
 from functions.shared.engines.linear_forms import LinearForm, linear_form
 from functions.shared.engines.origins import Origin, trace
@@ -62,7 +63,11 @@ def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
         _check_outputs(len(trees.base), spec)
         inside = [] if trees.preprocessor is None else [trees.preprocessor]
         probe = _probe(spec.features, [*steps[:-1], *inside])
-        return Compiled(EngineKind.BITVECTOR, f"{type(model).__name__} of {len(trees.trees)} trees", _tree_model(trees, probe).arrays())
+        leaves = max(int(tree.is_leaf.sum()) for tree in trees.trees)
+        reason = f"{type(model).__name__} of {len(trees.trees)} trees with up to {leaves} leaves"
+        if leaves > MAX_LEAVES:
+            return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe).arrays())
+        return Compiled(EngineKind.BITVECTOR, reason, _tree_model(trees, probe).arrays())
     message = f"{type(model).__name__} is not an estimator we compile"
     raise NotCompilableError(message)
 
@@ -130,12 +135,9 @@ def _linear_model(form: LinearForm, probe: Probe) -> LinearModel:
 
 def _tree_model(form: TreeForm, probe: Probe) -> TreeModel:
     leaves = max(int(tree.is_leaf.sum()) for tree in form.trees)
-    if leaves > MAX_LEAVES:
-        message = f"a tree has {leaves} leaves, more than {MAX_LEAVES}"
-        raise NotCompilableError(message)
     splits = _splits_by_column(form.trees)
     used = [feature for feature in probe.features if any(column in splits for column in probe.columns_of(feature))]
-    edges = last_passing(probe, _thresholds(form.trees, probe), form.compares_in)
+    edges = last_passing(probe, thresholds_by_feature(form.trees, probe), form.compares_in)
     leaf_bits = [_leaf_bits(tree) for tree in form.trees]
     word = np.dtype(np.uint32 if leaves <= np.iinfo(np.uint32).bits else np.uint64)
     roots = np.array([bits[0] for bits in leaf_bits], dtype=word)
@@ -159,25 +161,6 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel:
                 masks[:, number] &= ~np.where(left, word.type(below[tree.right[node]]), word.type(below[tree.left[node]]))
         tables.append(MaskTable(k, *_sharing_equal_rows(feature_bins, masks)))
     return TreeModel(form.link, form.base, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))
-
-
-def _thresholds(trees: Sequence[Tree], probe: Probe) -> dict[str, NDArray[np.void]]:
-    """By number feature, the distinct (column, threshold) pairs at which a column that follows a line is compared."""
-    record = np.dtype([("column", np.intp), ("threshold", np.float64)])
-    parts = [np.empty(0, record)]
-    for tree in trees:
-        compared = tree.has_thresholds()
-        pairs = np.empty(int(compared.sum()), record)
-        pairs["column"], pairs["threshold"] = tree.column[compared], tree.threshold[compared]
-        parts.append(pairs)
-    pairs = np.unique(np.concatenate(parts))
-    by_feature = {}
-    for feature in probe.features:
-        columns = [column for column in probe.columns_of(feature) if probe.columns[column].line is not None]
-        chosen = pairs[np.isin(pairs["column"], columns)]
-        if len(chosen):
-            by_feature[feature.name] = chosen
-    return by_feature
 
 
 def _splits_by_column(trees: Sequence[Tree]) -> dict[int, list[tuple[int, int]]]:

@@ -11,10 +11,11 @@ type Floats = NDArray[np.float64]
 
 
 class EngineKind(StrEnum):
-    """How a version is scored: compiled into arrays (`linear`, `bitvector`) or by scikit-learn itself (`native`)."""
+    """How a version is scored: compiled into arrays (`linear`, `bitvector`, `forest`) or by scikit-learn itself (`native`)."""
 
     LINEAR = "linear"
     BITVECTOR = "bitvector"
+    FOREST = "forest"
     NATIVE = "native"
 
 

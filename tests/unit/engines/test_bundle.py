@@ -22,7 +22,8 @@ BASELINE = Baseline(model="sales", version="1", rows=240, days=1, features=(), s
 SPECS = {
     EngineKind.LINEAR: make_spec(Task.MULTICLASS, "sklearn.linear_model.LogisticRegression"),
     EngineKind.BITVECTOR: make_spec(Task.BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3, min_samples_leaf=3),
-    EngineKind.NATIVE: make_spec(Task.REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=2),
+    EngineKind.FOREST: make_spec(Task.REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=2),
+    EngineKind.NATIVE: make_spec(Task.REGRESSION, "sklearn.neighbors.KNeighborsRegressor"),
 }
 
 
@@ -65,7 +66,7 @@ def test_the_index_names_the_engine_the_reason_and_every_other_file() -> None:
     index = json.loads(files["bundle.json"])
     assert index["schema_version"] == 1
     assert (index["model"], index["engine"]) == ("sales", "native")
-    assert "leaves" in index["reason"]
+    assert "KNeighborsRegressor" in index["reason"]
     assert index["files"] == {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         for name, content in files.items()
@@ -138,6 +139,15 @@ def with_array(files: dict[str, bytes], name: str, array: Any) -> dict[str, byte
         (EngineKind.BITVECTOR, "sum_outputs", np.array([1])),
         (EngineKind.BITVECTOR, "sum_outputs", np.array([0, 0])),
         (EngineKind.BITVECTOR, "leaves_0", np.zeros((3, 16))),
+        (EngineKind.FOREST, "link", np.array("unheard of")),
+        (EngineKind.FOREST, "nodes", np.zeros(5, dtype=np.int64)),
+        (EngineKind.FOREST, "nodes", np.array([], dtype=np.int64)),
+        (EngineKind.FOREST, "roots", np.array([0, 10_000])),
+        (EngineKind.FOREST, "roots", np.array([0])),
+        (EngineKind.FOREST, "first_sums", np.array([0, 1])),
+        (EngineKind.FOREST, "values", np.zeros((3, 1))),
+        (EngineKind.FOREST, "code_features", np.array([0])),
+        (EngineKind.FOREST, "ranks_0", np.array([0, 1])),
     ],
 )
 def test_released_arrays_that_do_not_fit_together_are_refused(kind: EngineKind, name: str, array: Any) -> None:

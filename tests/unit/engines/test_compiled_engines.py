@@ -60,6 +60,18 @@ SPECS = {
     "extra trees of three classes": make_spec(
         Task.MULTICLASS, ENSEMBLE + "ExtraTreesClassifier", n_estimators=4, max_leaf_nodes=64, n_jobs=2
     ),
+    "deep extra trees": make_spec(Task.BINARY, ENSEMBLE + "ExtraTreesClassifier", n_estimators=3),
+    "deep random forest of counts": make_spec(Task.REGRESSION, ENSEMBLE + "RandomForestRegressor", n_estimators=4),
+    "deep extra trees of three classes": make_spec(Task.MULTICLASS, ENSEMBLE + "ExtraTreesClassifier", n_estimators=3),
+    "deep gradient boosting": make_spec(Task.REGRESSION, ENSEMBLE + "GradientBoostingRegressor", n_estimators=3, max_depth=12),
+    "deep histogram boosting": make_spec(
+        Task.REGRESSION,
+        ENSEMBLE + "HistGradientBoostingRegressor",
+        max_iter=3,
+        max_leaf_nodes=None,
+        min_samples_leaf=1,
+        categorical_features=None,
+    ),
     "decision tree": make_spec(Task.REGRESSION, "sklearn.tree.DecisionTreeRegressor", max_depth=4),
 }
 

@@ -3,15 +3,15 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from functions.shared.domain.spec import Task
-from functions.shared.engines import compiler
+from functions.shared.engines import compiler, forest_compiler
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
@@ -33,7 +33,16 @@ REFUSED = [
     (BINARY, make_pipeline(numbers(SimpleImputer(), MinMaxScaler(clip=True)), LogisticRegression()), "MinMaxScaler with clip"),
     (REGRESSION, make_pipeline(numbers(SimpleImputer(), FunctionTransformer(square)), LinearRegression()), "FunctionTransformer"),
     (BINARY, make_pipeline(numbers(SimpleImputer()), SGDClassifier(loss="modified_huber")), "modified_huber"),
-    (REGRESSION, make_pipeline(numbers("passthrough"), RandomForestRegressor(n_estimators=2)), "leaves, more than 64"),
+    (
+        REGRESSION,
+        make_pipeline(
+            make_column_transformer(
+                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["shop"]), ("passthrough", ["price"])
+            ),
+            HistGradientBoostingRegressor(max_iter=2, max_leaf_nodes=None, min_samples_leaf=1, categorical_features=[0]),
+        ),
+        "more than 64 leaves splits on sets of categories",
+    ),
     (
         REGRESSION,
         make_pipeline(numbers(SimpleImputer()), GradientBoostingRegressor(n_estimators=2, init=LinearRegression())),
@@ -80,6 +89,17 @@ def test_tables_beyond_the_limit_stay_native(monkeypatch: pytest.MonkeyPatch) ->
     spec = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3)
     monkeypatch.setattr(compiler, "MAX_TABLE_BYTES", 100)
     assert "tables" in compile_pipeline(fit(spec), spec).reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("MAX_NODES", "nodes, more than 50"), ("MAX_THRESHOLDS", "distinct thresholds, more than 50")]
+)
+def test_deep_trees_beyond_a_limit_stay_native(monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
+    monkeypatch.setattr(forest_compiler, limit, 50)
+    spec = make_spec(REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=2)
+    compiled = compile_pipeline(fit(spec), spec)
+    assert compiled.kind is EngineKind.NATIVE
+    assert reason in compiled.reason
 
 
 def test_an_estimator_without_a_pipeline_compiles() -> None:

@@ -21,7 +21,7 @@ from functions.shared.domain.spec import Task
 from functions.shared.engines.engine import EngineKind
 from tests.fakes.documents import serve
 from tests.fakes.memory_store import MemoryStore, MemoryUpload
-from tests.fakes.versions import DISTANCE, FEATURES, MODEL, Version, make_version
+from tests.fakes.versions import DISTANCE, ESTIMATORS, FEATURES, MODEL, Version, make_version
 from tests.fakes.watched_store import WatchedStore
 from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows, in_small_blocks
 
@@ -51,7 +51,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("engine", EngineKind)
+@pytest.mark.parametrize("engine", ESTIMATORS)
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_row_of_any_format_is_scored_as_scikit_learn_would_in_its_order(name: str, engine: EngineKind) -> None:
     world, version = World(), make_version("3", engine)

@@ -1,0 +1,167 @@
+"""The engine of deep trees: every row walks down every tree, many rows a step.
+
+A feature's bin decides its columns, so a column is known by the rank of its value among those that its bins give, and a
+split compares two small integers. A column has two codes, which differ for missing values only: a split sends them left by
+asking for the one that is below all ranks, or right by the one that is above.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from functions.shared.domain.errors import InvalidBundleError
+from functions.shared.domain.spec import Feature
+from functions.shared.engines.arrays import Arrays
+from functions.shared.engines.bins import Bins, read_bins
+from functions.shared.engines.engine import Floats
+from functions.shared.engines.links import INVERSE_LINKS
+
+BLOCK_ROWS = 16_384
+"""Rows that walk together: fewer would fetch each tree into the cache more often."""
+FIRST_STEPS, STEPS = 8, 4
+"""Steps before the first look at who has arrived, and between looks."""
+
+# A node is one integer, so that a step down fetches memory once: code to look at, highest rank that goes left, left child.
+CODE_BITS, RANK_BITS, NODE_BITS = 16, 20, 27
+_RANK, _LEFT = CODE_BITS, CODE_BITS + RANK_BITS
+NEVER = 2**RANK_BITS - 1
+"""The rank of a leaf: no code is above it, so a leaf's step leads to itself."""
+
+type Nodes = NDArray[np.int64]
+type Ranks = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What is compared for one column and one way of missing values: the rank of each bin of its feature."""
+
+    feature: int
+    ranks: Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class ForestModel:
+    """An ensemble over raw features: `link` names one of `INVERSE_LINKS`, `base` has shape (sums,).
+
+    `nodes` are all trees', a tree's after the one before it; a right child follows its left sibling. `values` has shape
+    (nodes, width): tree t adds its leaf's to the raw sums from `first_sums[t]` on.
+    """
+
+    link: str
+    base: Floats
+    bins: tuple[tuple[int, Bins], ...]
+    codes: tuple[Code, ...]
+    nodes: Nodes
+    roots: NDArray[np.int64]
+    first_sums: NDArray[np.int64]
+    values: Floats
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `ForestEngine` reads."""
+        stored: dict[str, NDArray[Any]] = {
+            "link": np.array(self.link),
+            "base": self.base,
+            "features": np.array([feature for feature, _ in self.bins], dtype=np.int64),
+            "code_features": np.array([code.feature for code in self.codes], dtype=np.int64),
+            "nodes": self.nodes,
+            "roots": self.roots,
+            "first_sums": self.first_sums,
+            "values": self.values,
+        }
+        for feature, bins in self.bins:
+            stored |= bins.arrays(feature)
+        for k, code in enumerate(self.codes):
+            stored[f"ranks_{k}"] = code.ranks.astype(np.int64)
+        return stored
+
+
+def pack(code: NDArray[np.intp], rank: NDArray[np.intp], left: NDArray[np.intp]) -> Nodes:
+    """Nodes as integers."""
+    nodes: Nodes = code.astype(np.int64) | rank.astype(np.int64) << _RANK | left.astype(np.int64) << _LEFT
+    return nodes
+
+
+class ForestEngine:
+    """Scores with a `ForestModel` in NumPy."""
+
+    def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
+        """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""
+        self._names = [feature.name for feature in features]
+        self._model = _read(arrays, features, outputs)
+
+    def score(self, batch: pa.RecordBatch) -> Floats:
+        """See `Engine.score`."""
+        model = self._model
+        raw = np.empty((batch.num_rows, len(model.base)))
+        raw[:] = model.base
+        bins = {feature: bins.codes(batch.column(self._names[feature])) for feature, bins in model.bins}
+        for start in range(0, batch.num_rows, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            codes = np.stack([code.ranks.take(bins[code.feature][block]) for code in model.codes], axis=1)
+            self._add_leaves(codes, raw[block])
+        return INVERSE_LINKS[model.link](raw)
+
+    def _add_leaves(self, codes: Ranks, raw: Floats) -> None:
+        """Add the trees' values to `raw`, shape (rows, sums), for rows with these codes."""
+        model, width = self._model, self._model.values.shape[1]
+        flat = codes.ravel()
+        first_codes = np.arange(0, flat.size, codes.shape[1])
+        for root, first_sum in zip(model.roots.tolist(), model.first_sums.tolist(), strict=True):
+            leaves = _leaves(model.nodes, root, flat, first_codes)
+            for k in range(width):
+                raw[:, first_sum + k] += model.values[:, k].take(leaves)
+
+
+def _leaves(nodes: Nodes, root: int, codes: Ranks, first_codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The leaf that each row ends in; a row's codes begin at its first code."""
+    leaves = np.full(len(first_codes), root)
+    walking, at, steps = np.arange(len(first_codes)), leaves, FIRST_STEPS
+    while len(walking):
+        for _ in range(steps):
+            node = nodes.take(at)
+            right = codes.take((node & (1 << CODE_BITS) - 1) + first_codes) > (node >> _RANK & NEVER)
+            before, at = at, (node >> _LEFT) + right
+        leaves[walking] = at
+        moving = at != before
+        walking, at, first_codes, steps = walking[moving], at[moving], first_codes[moving], STEPS
+    return leaves
+
+
+def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestModel:
+    link = arrays.text("link")
+    if link not in INVERSE_LINKS:
+        message = f"there is no link {link!r}"
+        raise InvalidBundleError(message)
+    used = arrays.integers("features", below=len(features)).tolist()
+    bins = {feature: read_bins(arrays, feature, features[feature].kind) for feature in used}
+    codes = []
+    for k, feature in enumerate(arrays.integers("code_features", below=len(features)).tolist()):
+        ranks = arrays.integers(f"ranks_{k}", below=NEVER)
+        if feature not in bins or len(ranks) != bins[feature].size:
+            message = f"code {k} has {len(ranks)} ranks, which are not those of a feature's bins"
+            raise InvalidBundleError(message)
+        codes.append(Code(feature, ranks.astype(np.int32)))
+    nodes = arrays.integers("nodes")
+    _check_walks(nodes, len(codes))
+    roots = arrays.integers("roots", below=len(nodes))
+    values = arrays.floats("values", len(nodes), None)
+    first_sums = arrays.integers("first_sums", below=max(outputs - values.shape[1], 0) + 1)
+    if len(first_sums) != len(roots) or not len(roots) or not codes or not 1 <= values.shape[1] <= outputs:
+        message = "the trees, their sums and their values do not go together"
+        raise InvalidBundleError(message)
+    return ForestModel(link, arrays.floats("base", outputs), tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
+
+
+def _check_walks(nodes: Nodes, codes: int) -> None:
+    """Pass if each step leads on, within the nodes, or stays at a leaf: then every walk ends."""
+    code, rank, left = nodes & (1 << CODE_BITS) - 1, nodes >> _RANK & NEVER, nodes >> _LEFT
+    places = np.arange(len(nodes))
+    is_leaf = (left == places) & (rank == NEVER)
+    leads_on = (left > places) & (left + 1 < len(nodes)) & (rank < NEVER)
+    if np.any(code >= codes) or not np.all(is_leaf | leads_on):
+        message = "a node of a tree leads nowhere"
+        raise InvalidBundleError(message)
