@@ -65,7 +65,10 @@ class PinnedRelease(Value):
 
 
 class Timings(Value):
-    """Seconds of wall time by stage. Stages overlap, so their sum may exceed `total_s`."""
+    """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
+
+    Stages overlap, so their sum may exceed `total_s`.
+    """
 
     read_s: float = 0.0
     predict_s: float = 0.0
