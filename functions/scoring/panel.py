@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from functions.shared.arrow import booleans, fixed_width, texts
 from functions.shared.domain.canary import answered_by_challenger
+from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import LoadedModel
@@ -67,14 +68,20 @@ class Panel:
         return Answers(champion, self.challenge.model.engine.score(rows), answered)
 
 
-def assemble_panel(release: Release, bundles: Bundles) -> Panel:
-    """Load what a release serves."""
-    challenger = release.challenger
-    return Panel(
-        champion=bundles.load(release.champion),
-        champion_version=release.champion.version,
-        challenge=Challenge(bundles.load(challenger), challenger) if challenger else None,
-    )
+def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | None]:
+    """Load what a release serves.
+
+    Returns:
+        The panel, and why its challenger is left out although the release has one: no challenger may stop a champion.
+    """
+    alone = Panel(bundles.load(release.champion), release.champion.version, None)
+    terms = release.challenger
+    if terms is None:
+        return alone, None
+    try:
+        return Panel(alone.champion, alone.champion_version, Challenge(bundles.load(terms), terms)), None
+    except (NotFoundError, DigestMismatchError, InvalidBundleError) as damage:
+        return alone, f"version {terms.version} cannot be loaded: {damage}"
 
 
 def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
@@ -124,7 +131,8 @@ def _chosen(mask: NDArray[np.bool_], champion: pa.Array | None, challenger: pa.A
     import pyarrow.compute as pc
 
     sides = [_plain(side, len(mask)) for side in (champion, challenger)]
-    return pc.if_else(booleans(mask), sides[1], sides[0])
+    chosen = pc.if_else(booleans(mask), sides[1], sides[0])
+    return chosen.dictionary_encode() if pa.types.is_string(chosen.type) else chosen
 
 
 def _plain(values: pa.Array | None, rows: int) -> pa.Array:

@@ -87,11 +87,13 @@ def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles:
     release = _pinned_release(store, draft)
     contract = release.policy.row_contract
     started = time.perf_counter()
-    panel, blocks, suspended = _opened(draft.source, inbox, assemble_panel(release, bundles), contract)
+    whole, damaged = assemble_panel(release, bundles)
+    reading_since = time.perf_counter()
+    panel, blocks, lacking = _opened(draft.source, inbox, whole, contract)
     tally = _Tally()
     score = partial(score_block, panel=panel, contract=contract, arrival=draft.source.last_modified.astimezone(UTC).date())
     with AttemptOutputs(store, draft.model, draft.batch_id, draft.attempt) as outputs:
-        for block in map_ahead(score, tally.timed_reading(blocks)):
+        for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):
             tally.add(block)
             with tally.writing():
                 outputs.add_scored(block.rows)
@@ -102,7 +104,7 @@ def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles:
         seq=release.seq,
         champion=release.champion.version,
         challenger=_pinned_challenger(release),
-        challenger_suspended=suspended,
+        challenger_suspended=damaged or lacking,
     )
     manifest = draft.model_copy(
         update={
@@ -172,13 +174,12 @@ class _Tally:
     predict_s: float = 0.0
     write_s: float = 0.0
 
-    def timed_reading(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """The same blocks; the time that their reader lets one wait is added up."""
-        started = time.perf_counter()
+    def timed_reading(self, blocks: Iterator[Block], *, since: float) -> Iterator[Block]:
+        """The same blocks; the time that their reader lets one wait, from `since` on, is added up."""
         for block in blocks:
-            self.read_s += time.perf_counter() - started
+            self.read_s += time.perf_counter() - since
             yield block
-            started = time.perf_counter()
+            since = time.perf_counter()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

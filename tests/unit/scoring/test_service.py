@@ -397,6 +397,32 @@ def test_a_challenger_whose_column_is_missing_sits_this_batch_out(as_file: Calla
     np.testing.assert_allclose(scores(table, "score"), by_scikit_learn(make_version(), good_rows()), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_challenger_that_cannot_be_loaded_is_left_out_and_the_champion_serves(damage: str) -> None:
+    world = World()
+    challenger = make_version("2", seed=2)
+    serve(world.store, make_version("1"), challenger)
+    arrays = challenger.served.prefix + "engine.npz"
+    if damage == "gone":
+        world.store.delete([arrays])
+    else:
+        world.store.write(arrays, b"other bytes")
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    assert (manifest.status, manifest.served) == ("scored", {"champion": 40})
+    assert manifest.release is not None
+    assert manifest.release.challenger_suspended is not None
+    assert "version 2 cannot be loaded" in manifest.release.challenger_suspended
+
+
+def test_columns_have_one_type_inside_a_rollout_and_outside(world: World) -> None:
+    outside = world.table(world.score(world.upload(as_csv(good_rows()))))
+    serve(world.store, make_version("1"), make_version("2", seed=2), share=0.5)
+    inside = world.table(world.score(world.upload(as_csv(good_rows()), f"batches/{MODEL}/later.csv")))
+    assert {name: inside.schema.field(name).type for name in outside.column_names} == dict(
+        zip(outside.column_names, outside.schema.types, strict=True)
+    )
+
+
 def test_a_batch_that_lacks_the_champions_column_fails_even_if_the_challenger_could() -> None:
     world = World()
     serve(world.store, make_version("1", features=WITH_DISTANCE), make_version("2"))
