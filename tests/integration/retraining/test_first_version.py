@@ -19,7 +19,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.versions import MODEL
-from tests.unit.retraining.world import NOW, Row, World, as_csv, day, sold, trained
+from tests.integration.retraining.world import NOW, Row, World, as_csv, day, sold, trained
 
 
 def released(world: World, decision: Decision) -> LoadedModel:

@@ -1,0 +1,264 @@
+"""A challenger for a model that serves: from which rows, when, and what becomes of it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision, Verdict
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.policy import Window
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.leases import LONGEST, Leases
+from functions.shared.repositories.snapshots import Snapshots
+from tests.fakes.versions import MODEL
+from tests.integration.retraining.world import NOW, Row, World, day, labelled, sold, trained
+
+
+def snapshot_days(world: World, decision: Decision) -> list[date]:
+    days = Snapshots(world.store).read(decision.snapshot.md5)["everscore_day"].unique().to_pylist()
+    return sorted(days)
+
+
+def days(first: int, last: int) -> list[date]:
+    return [day(number) for number in range(first, last + 1)]
+
+
+def codes(decision: Decision) -> list[str]:
+    return [reason.code for reason in decision.reasons]
+
+
+def opposite(row: Row) -> str:
+    return "no" if row["bought"] == "yes" else "yes"
+
+
+def several(rows: list[Row], classes: list[str]) -> list[Row]:
+    """The rows with labels of several classes in turn."""
+    return [{**row, "bought": classes[number % len(classes)]} for number, row in enumerate(rows)]
+
+
+# What a challenger learns
+
+
+def test_a_challenger_learns_all_before_the_newest_days_and_is_judged_on_these() -> None:
+    world = labelled()
+    decision = world.challenger()
+    assert (decision.champion_version, decision.challenger_version, decision.trigger) == ("1", "2", "person")
+    assert (decision.trained_first_day, decision.trained_last_day, decision.trained_rows) == (day(0), day(39), 400)
+    assert (decision.holdout_first_day, decision.holdout_last_day, decision.rows, decision.days) == (day(40), day(44), 50, 5)
+    assert decision.difference is not None
+    assert decision.ci_low is not None
+    assert decision.ci_high is not None
+    assert decision.ci_low <= decision.difference <= decision.ci_high
+    assert decision.difference == pytest.approx((decision.champion["log_loss"] or 0) - (decision.challenger["log_loss"] or 0))
+    assert decision.thresholds.holdout_days == 5
+    assert decision.agreement is not None
+    assert decision.agreement.rows == 50
+    assert Decisions(world.store).of(MODEL, "2") == decision
+    assert not list(world.store.list("leases/"))
+
+
+def test_the_snapshot_holds_the_rows_that_were_learnt_and_held_out_and_no_other() -> None:
+    world = labelled()
+    decision = world.challenger()
+    stored = Snapshots(world.store).read(decision.snapshot.md5).drop_columns(["everscore_day"]).to_pylist()
+    assert stored == sorted([*sold(0, 30), *sold(30, 15)], key=lambda row: (row["at"], row["id"]))
+    assert (decision.snapshot.rows, decision.snapshot.first_day, decision.snapshot.last_day) == (450, day(0), day(44))
+
+
+def test_no_row_is_used_whose_labels_may_not_be_complete() -> None:
+    world = trained()
+    world.label(sold(30, 30))
+    world.batch(50)
+    decision = world.challenger()
+    assert decision.holdout_last_day == day(43), "labels are complete seven days later, by the policy's default"
+    assert snapshot_days(world, decision)[-1] == day(43)
+
+
+def test_a_batch_dated_in_the_future_by_a_few_rows_does_not_make_labels_mature() -> None:
+    world = trained()
+    world.label(sold(30, 30))
+    world.batch(50, dated_ahead=4)
+    assert world.challenger().holdout_last_day == day(43)
+
+
+def test_of_several_labels_for_a_row_the_last_that_came_is_learnt() -> None:
+    world = labelled()
+    corrected = {**sold(30, 1)[0], "bought": opposite(sold(30, 1)[0])}
+    world.label([corrected], "0 sorts before the first file, but came later")
+    stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
+    assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
+    assert len(stored) == 450
+
+
+def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told() -> None:
+    world = labelled()
+    world.label([{**sold(31, 1)[0], "bought": "mabye"}, {**sold(43, 1)[0], "bought": "perhaps"}], "typos")
+    decision = world.challenger()
+    assert decision.reasons[-1].message == "2 rows were left out, whose 'bought' version 1 does not know"
+    assert (decision.trained_rows, decision.rows) == (399, 49)
+
+
+def test_a_window_without_one_of_the_champions_classes_is_refused() -> None:
+    world, classes = World(), ["few", "many", "none"]
+    world.set_policy()
+    world.train(several(sold(0, 30), classes), estimator="sklearn.tree.DecisionTreeClassifier")
+    world.serve()
+    world.label(several(sold(30, 15), classes[:2]))
+    world.batch(60)
+    with pytest.raises(TrainingError, match="hold no 'bought' of none: widen the window"):
+        world.retrain(window=Window(start=day(30), end=day(99)))
+    assert world.challenger().rows == 50
+
+
+def test_a_late_label_for_a_row_of_the_champions_training_is_learnt_too() -> None:
+    world = labelled()
+    corrected = {**sold(0, 30)[0], "bought": opposite(sold(0, 30)[0])}
+    world.label([corrected], "late")
+    stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
+    assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
+
+
+@pytest.mark.parametrize(
+    ("policy", "request_", "first", "last"),
+    [
+        ({}, {"window": Window(start=day(10), end=day(20))}, 10, 20),
+        ({}, {"window": Window(start=day(10), end=day(99))}, 10, 39),
+        ({"window": {"start": day(5), "end": day(25)}}, {}, 5, 25),
+        ({"window": {"start": day(5), "end": day(25)}}, {"window": Window(start=day(10), end=day(20))}, 10, 20),
+        ({"last_days": 12}, {}, 28, 39),
+    ],
+)
+def test_a_window_limits_what_is_learnt_and_never_reaches_into_what_is_judged_on(
+    policy: dict[str, object], request_: dict[str, object], first: int, last: int
+) -> None:
+    world = labelled()
+    world.set_policy(retraining={"min_new_labels": 20, **policy})
+    decision = world.challenger(**request_)
+    assert (decision.trained_first_day, decision.trained_last_day) == (day(first), day(last))
+    assert snapshot_days(world, decision) == days(first, last) + days(40, 44)
+
+
+def test_the_champions_own_training_days_are_never_judged_on() -> None:
+    world = trained()
+    world.set_policy(gate={"holdout_days": 100, "min_holdout_days": 2, "min_rows": 20, "min_rarer_class": 2, "resamples": 200})
+    world.label(sold(30, 15))
+    world.batch(60)
+    decision = world.challenger()
+    assert decision.holdout_first_day == day(24), "days 24 to 29 were held out of version 1"
+    assert decision.trained_last_day == day(23)
+
+
+# The verdict
+
+
+def test_a_challenger_that_learnt_what_the_champion_had_no_chance_to_wins() -> None:
+    world = World()
+    world.set_policy()
+    world.train(sold(0, 8, a_day=10, noise=3))
+    world.serve()
+    world.label(sold(8, 40, a_day=20))
+    world.batch(70)
+    decision = world.challenger()
+    assert (decision.decision, codes(decision)) == (Verdict.PROMOTE, ["better"])
+
+
+def test_labels_that_contradict_the_champion_wholly_decide_nothing() -> None:
+    world = trained()
+    world.label(sold(30, 30, cheap_sells=False, a_day=20))
+    world.batch(70)
+    decision = world.challenger(window=Window(start=day(30), end=day(99)))
+    assert decision.decision is Verdict.KEEP
+    assert "suspect_labels" in codes(decision)
+
+
+def test_a_challenger_like_its_champion_stays_out() -> None:
+    decision = labelled().challenger()
+    assert decision.decision is Verdict.KEEP
+    assert set(codes(decision)) & {"no_gain", "cannot_tell"}
+
+
+def test_another_try_on_the_same_days_must_be_surer() -> None:
+    world = labelled()
+    first, second = world.challenger(), world.challenger()
+    assert (first.alpha, second.alpha) == (0.05, 0.025)
+    assert second.challenger_version == "3"
+
+
+# Nothing to do
+
+
+def test_without_a_batch_since_there_is_nothing_to_learn() -> None:
+    world = trained()
+    world.label(sold(30, 15))
+    assert world.retrain().skipped == "no batch was scored yet, so there is nothing new to learn from"
+
+
+def test_too_few_mature_labels_are_told_with_what_is_needed() -> None:
+    world = trained()
+    world.label(sold(30, 15))
+    world.batch(38)
+    world.set_policy(retraining={"min_new_labels": 21})
+    assert world.retrain().skipped == "20 mature labels came since, 21 are needed"
+    assert len(Decisions(world.store).all(MODEL)) == 1
+    assert not list(world.store.list("leases/"))
+
+
+def test_a_model_that_serves_nothing_cannot_be_retrained() -> None:
+    world = trained()
+    world.store.delete([layout.release_key(MODEL)])
+    with pytest.raises(TrainingError, match="everscore train sales"):
+        world.retrain()
+
+
+def test_a_champion_whose_decision_is_gone_cannot_be_retrained() -> None:
+    world = labelled()
+    world.store.delete([layout.decision_key(MODEL, "1")])
+    with pytest.raises(TrainingError, match="its training set is unknown"):
+        world.retrain()
+
+
+def test_without_a_model_one_retraining_of_each_is_asked_for() -> None:
+    world = trained()
+    world.store.write(layout.release_key("other"), world.store.read(layout.release_key(MODEL)))
+    assert set(world.retrain(model=None, trigger="schedule").requested) == {MODEL, "other"}
+    assert sorted(world.bus.requests) == [("other", "schedule"), (MODEL, "schedule")]
+
+
+# One at a time
+
+
+def test_while_another_retraining_runs_this_one_is_skipped() -> None:
+    world = labelled()
+    with Leases(world.store).held(MODEL, holder="another", now=lambda: NOW):
+        assert "another retraining of 'sales' is running" in (world.retrain().skipped or "")
+    assert world.retrain().decision is not None
+
+
+def test_a_retraining_that_died_holds_up_the_next_one_no_longer_than_its_lease() -> None:
+    world = labelled()
+    lease = Leases(world.store).held(MODEL, holder="dead", now=lambda: NOW)
+    lease.__enter__()
+    assert world.retrain().skipped
+    world.moment = NOW + LONGEST + timedelta(seconds=1)
+    assert world.retrain().decision is not None
+    assert not list(world.store.list("leases/"))
+
+
+# Alerts
+
+
+def test_an_alert_waits_until_the_last_version_has_cooled_down() -> None:
+    world = labelled()
+    assert "an alert retrains after" in (world.retrain(trigger="alert:drift").skipped or "")
+    world.moment = NOW + timedelta(hours=24)
+    assert world.challenger(trigger="alert:drift").trigger == "alert:drift"
+    assert world.retrain(trigger="alert:performance").skipped
+    assert world.retrain(trigger="person").decision is not None, "persons need not wait"
+
+
+@pytest.mark.parametrize("kind", ["quarantine", "failed", "silent", "stale", "unscored"])
+def test_an_alert_that_new_data_cannot_mend_retrains_nothing(kind: str) -> None:
+    world = labelled()
+    world.moment = NOW + timedelta(days=9)
+    assert world.retrain(trigger=f"alert:{kind}").skipped == f"an alert:{kind} is no reason to retrain"
