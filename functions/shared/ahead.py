@@ -1,13 +1,14 @@
 """Work done ahead, in threads and in order: the next blocks are fetched, parsed and scored while this one is written."""
 
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 
-def map_ahead[T, R](work: Callable[[T], R], items: Iterator[T], *, threads: int | None = None) -> Iterator[R]:
+def map_ahead[T, R](work: Callable[[T], R], items: Iterator[T], *, threads: int | None = None) -> Generator[R]:
     """Yield `work(item)` of each item, in order, while later items are already drawn and worked on.
 
     One thread draws the items, so what drawing costs overlaps with everything else; `threads` of them (by default one a
@@ -43,5 +44,6 @@ def map_ahead[T, R](work: Callable[[T], R], items: Iterator[T], *, threads: int 
     finally:
         stopped.set()
         places.release()
-        drawer.join()
+        if not sys.is_finalizing():  # then the thread stands still for ever
+            drawer.join()
         pool.shutdown(cancel_futures=True)

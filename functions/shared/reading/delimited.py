@@ -86,9 +86,9 @@ def _first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
     head = b""
     for chunk in chunks:
         head += chunk
-        for window in (_FIRST_LOOK_BYTES, len(head)):
-            found = _header_spans(head[:window])
-            if len(found.starts) > 1:
+        for looked_at in (head[:_FIRST_LOOK_BYTES], head):
+            found = _header_spans(looked_at)
+            if len(found.starts) and found.ends[0] < len(looked_at):
                 return head, int(found.starts[0]), int(found.ends[0])
         refuse_long(head, 0, 1)
     found = _header_spans(head)

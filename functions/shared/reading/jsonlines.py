@@ -23,7 +23,7 @@ from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
 from functions.shared.reading.quarantine import rejected_rows
-from functions.shared.reading.records import LINES, Spans, TextBlock, cut, refuse_long, spans
+from functions.shared.reading.records import LINES, Spans, TextBlock, cut, line_ends, refuse_long, spans
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.text import is_utf8
@@ -46,7 +46,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     head = b""
     for chunk in chunks:
         head += chunk
-        if b"\n" not in head:
+        if not line_ends(head):
             refuse_long(head, 0, 1)
         elif len(head) >= JSONL_HEAD_BYTES:
             break

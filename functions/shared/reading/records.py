@@ -83,12 +83,18 @@ def last_record_end(data: bytes, syntax: Syntax) -> int:
     toggles = _toggles(data, syntax)
     for mark, stop in ((b"\n", len(data)), (b"\r", len(data) - 1)):
         end = data.rfind(mark, 0, max(stop, 0))
-        while end >= 0:
-            before = int(np.searchsorted(toggles, end))
-            if before % 2 == 0:
-                return end + 1
-            end = data.rfind(mark, 0, int(toggles[before - 1]))
+        if end >= 0 and np.searchsorted(toggles, end) % 2:
+            end = _last_outside_quotes(data[:stop], mark, toggles)
+        if end >= 0:
+            return end + 1
     return 0
+
+
+def _last_outside_quotes(data: bytes, mark: bytes, toggles: NDArray[np.int64]) -> int:
+    """Where a byte stands last that is not within quotes; -1 if all of them are."""
+    places = np.flatnonzero(np.frombuffer(data, np.uint8) == mark[0])
+    outside = places[np.searchsorted(toggles, places) % 2 == 0]
+    return int(outside[-1]) if len(outside) else -1
 
 
 def spans(block: TextBlock, syntax: Syntax) -> Spans:

@@ -1,6 +1,7 @@
 """Read files of rows, whatever their format, under one contract."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -100,11 +101,14 @@ def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Iterato
 
 
 def _delimited(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
-    return delimited_blocks(utf8_chunks(decompressed_chunks(source, block_bytes)), rules)
+    # An error that somebody keeps would keep its frames, and with them the threads that fetch, if these were not ended here.
+    with closing(decompressed_chunks(source, block_bytes)) as chunks:
+        yield from delimited_blocks(utf8_chunks(chunks), rules)
 
 
 def _jsonl(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
-    return jsonl_blocks(utf8_chunks(decompressed_chunks(source, block_bytes)), rules)
+    with closing(decompressed_chunks(source, block_bytes)) as chunks:
+        yield from jsonl_blocks(utf8_chunks(chunks), rules)
 
 
 _READERS = {Format.CSV: _delimited, Format.JSONL: _jsonl, Format.PARQUET: parquet_blocks}

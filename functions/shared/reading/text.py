@@ -2,7 +2,8 @@
 
 import codecs
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
@@ -27,22 +28,22 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def stored_chunks(source: Source, chunk_bytes: int) -> Iterator[bytes]:
+def stored_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:
     """The bytes of a file as they are stored, several ranges fetched at a time."""
     return map_ahead(lambda offset: source.read_at(offset, chunk_bytes), iter(range(0, source.size, chunk_bytes)), threads=_FETCHES)
 
 
-def decompressed_chunks(source: Source, chunk_bytes: int) -> Iterator[bytes]:
+def decompressed_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:
     """The bytes of a file, decompressed if it is gzip (of one member or several), in chunks of bounded size.
 
     Raises:
         BatchRejectedError: `truncated_gzip`, `corrupt_gzip` or `decompression_bomb`.
     """
-    stored = stored_chunks(source, chunk_bytes)
-    if source.read_at(0, len(GZIP_MAGIC)) != GZIP_MAGIC:
-        yield from stored
-        return
-    yield from _gunzipped(stored, chunk_bytes)
+    with closing(stored_chunks(source, chunk_bytes)) as stored:
+        if source.read_at(0, len(GZIP_MAGIC)) != GZIP_MAGIC:
+            yield from stored
+            return
+        yield from _gunzipped(stored, chunk_bytes)
 
 
 def _gunzipped(stored: Iterator[bytes], chunk_bytes: int) -> Iterator[bytes]:

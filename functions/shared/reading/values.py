@@ -207,10 +207,18 @@ def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
     present = _missing_as_null(column)
-    for kind in (pa.timestamp("us"), INSTANT):
-        with suppress(pa.ArrowInvalid):
-            return _instants_of_timestamps(pc.cast(present, kind), zone)
+    with suppress(pa.ArrowInvalid):
+        return _instants_of_timestamps(pc.cast(present, pa.timestamp("us")), zone)
+    with suppress(pa.ArrowInvalid):
+        aware = _instants_of_timestamps(pc.cast(present, INSTANT), zone)
+        if not _may_be_of_year_zero(aware.array):
+            return aware
     return _instants_of_mixed_texts(present, zone)
+
+
+def _may_be_of_year_zero(instants: pa.Array) -> bool:
+    """Whether an offset may have moved a time of the year 0, which is none here, into the year 1."""
+    return bool((numbers_of(instants, np.int64)[valid_mask(instants)] < _FIRST_US + _DAY_US).any())
 
 
 def _instants_of_mixed_texts(present: pa.Array, zone: ZoneInfo) -> Converted:

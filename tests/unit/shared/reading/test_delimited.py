@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from functions.shared.reading import records
 from tests.unit.shared.reading.files import NAMES, Row, read, refusal
 
 HEADER = ",".join(NAMES)
@@ -167,6 +168,12 @@ def test_a_byte_order_mark_counts_in_offsets_but_belongs_to_no_name(block_bytes:
 def test_any_line_end_may_end_the_header_and_blank_lines_may_stand_before_it(end: str, block_bytes: int) -> None:
     rows, [bad] = read(end.join(["", HEADER, GOOD, "", ",x", GOOD]).encode(), block_bytes=block_bytes)
     assert (len(rows), bad.row, bad.line, bad.raw) == (2, 2, 5, ",x")
+
+
+def test_blank_lines_after_the_header_are_no_long_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 500)
+    rows, rejected = read(f"{HEADER}{'\n' * 2000}{GOOD}\n".encode(), block_bytes=100)
+    assert (len(rows), rejected) == (1, [])
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

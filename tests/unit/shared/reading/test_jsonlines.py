@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.reading import jsonlines
+from functions.shared.reading import jsonlines, records
 from tests.unit.shared.reading.files import read, refusal
 
 KEY = "batches/trees/rows.jsonl"
@@ -72,6 +72,12 @@ def test_a_field_that_comes_up_after_the_head_rejects_its_row(monkeypatch: pytes
     for block_bytes in (1, 1000):
         _, [bad] = read(lines(GOOD, GOOD | {"later": 1}), KEY, block_bytes=block_bytes)
         assert (bad.code, bad.row) == ("unexpected_field", 2)
+
+
+def test_carriage_returns_end_lines_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 500)
+    rows, rejected = read(lines(*[GOOD] * 20).replace(b"\n", b"\r"), KEY, block_bytes=100)
+    assert (len(rows), rejected) == (20, [])
 
 
 @pytest.mark.parametrize(("data", "code"), [(b'{"id": 1', "unknown_format"), (b"\n\n", "empty_file"), (b"{}\n", "unknown_format"),

@@ -83,6 +83,22 @@ def test_a_refusal_says_what_is_missing_and_what_is_there() -> None:
     assert "'years'" in message
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (HEADER + b"\n" + b"x" * 9000, "long.csv"),
+        (b'{"id":1}\n' * 999, "lacking.jsonl"),
+        (gzip.compress(CSV * 99, 0)[:-9], "truncated.csv.gz"),
+        ((CSV * 99).decode().encode("utf-16") + b"x", "odd.csv"),
+    ],
+)
+def test_a_refusal_that_somebody_keeps_keeps_no_thread(monkeypatch: pytest.MonkeyPatch, data: bytes, name: str) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 5000)
+    kept = refusal(data, name, block_bytes=64)
+    assert kept.__traceback__
+    assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+
+
 def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "BOMB_BYTES", 100_000)
     bomb = gzip.compress(HEADER + b"\n" + b"\n" * 10_000_000)
