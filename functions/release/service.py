@@ -65,7 +65,8 @@ def promote(model: str, version: str, *, reason: str, who: str, desk: Desk) -> R
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
     served = servable(model, version, desk)
-    return publish_next(standing, desk, champion=served, challenger=None, previous=champion, reason=reason, who=who)
+    previous = standing.release.previous if version == champion.version else champion
+    return publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who)
 
 
 def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:

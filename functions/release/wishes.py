@@ -49,7 +49,8 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: 
     served = servable(release.model, wanted, desk)
     _refuse_losers(release.model, wanted, desk)
     why = f"the alias champion was set to version {wanted}"
-    publish_next(standing, desk, champion=served, challenger=None, previous=release.champion, reason=why, who=_WHO)
+    previous = release.previous if wanted == release.champion.version else release.champion
+    publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
     return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why),))
 
 
@@ -61,6 +62,9 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk
         why = "the alias challenger was removed"
         publish_next(standing, desk, challenger=None, reason=why, who=_WHO)
         return Step(Action.ROLLBACK, 0.0, (Reason(code="wish", message=why),))
+    if release.retired:
+        message = f"{release.model!r} is retired: set the alias champion to bring it back"
+        raise ReleaseRefusedError(message)
     if wanted == release.champion.version:
         message = f"version {wanted} is the champion already"
         raise ReleaseRefusedError(message)

@@ -111,9 +111,10 @@ SCENES = {
     "aliases behind": Scene(aliases_behind),
     "promote": Scene(in_canary, promote_2),
     "end by hand": Scene(in_canary, World.rollback),
+    "retire": Scene(in_canary, World.retire),
     "roll back": Scene(after_a_promotion, World.rollback),
 }
-BY_HAND = {"promote", "end by hand", "roll back"}
+BY_HAND = {"promote", "end by hand", "roll back", "retire"}
 
 
 def told(release: Release) -> dict[str, Any]:

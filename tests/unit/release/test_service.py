@@ -288,6 +288,21 @@ def test_what_has_no_sound_bundle_is_never_served_by_hand_either(damage: Callabl
     check(world)
 
 
+def test_a_retired_model_takes_no_step_until_it_is_promoted_again() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.retire()
+    world.train(beats="2")
+    world.set_policy()
+    assert codes(world.tick()) == ["nothing"]
+    assert world.release.retired
+    check(world)
+    world.promote("2")
+    assert not world.release.retired
+    assert world.served() == ("2", None, "1"), "what was previous before it retired"
+    check(world)
+
+
 def test_what_makes_no_sense_is_refused_with_what_to_do() -> None:
     with pytest.raises(ReleaseRefusedError, match="everscore train"):
         World().rollback()

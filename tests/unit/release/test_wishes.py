@@ -123,6 +123,19 @@ def test_the_champion_cannot_be_its_own_challenger() -> None:
     check(world)
 
 
+def test_a_retired_model_comes_back_by_the_alias_champion_and_by_no_other() -> None:
+    world = in_canary()
+    world.retire()
+    world.move("challenger", "2")
+    assert "is retired" in world.tick().reasons[0].message
+    assert world.release.retired
+    check(world)
+    world.move("champion", "1")
+    assert world.tick().action is Action.PROMOTE
+    assert (world.release.retired, world.served()) == (False, ("1", None, None))
+    check(world)
+
+
 @pytest.mark.parametrize(("alias", "version"), [("champion", None), ("previous", None), ("previous", "2")])
 def test_an_alias_that_asks_for_nothing_is_put_back_without_a_word(alias: str, version: str | None) -> None:
     world = in_canary()

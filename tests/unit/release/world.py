@@ -133,6 +133,10 @@ class World:
         """By hand."""
         return service.rollback(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
 
+    def retire(self, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return service.retire(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
+
     # What is seen
 
     @property
@@ -188,6 +192,6 @@ def check(world: World) -> None:
     assert [release.seq for release in world.history] == list(range(1, len(world.history) + 1))
     assert world.release == world.history[-1]
     champion, challenger, previous = world.served()
-    expected = {"champion": champion, "challenger": challenger, "previous": previous}
+    expected = {"champion": None if world.release.retired else champion, "challenger": challenger, "previous": previous}
     assert world.aliases() == {alias: version for alias, version in expected.items() if version is not None}
     assert world.registry.sequence(MODEL) == world.release.seq

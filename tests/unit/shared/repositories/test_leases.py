@@ -76,7 +76,7 @@ class Workers(RuleBasedStateMachine):
 
 
 TestWorkers = Workers.TestCase
-TestWorkers.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestWorkers.settings = settings(stateful_step_count=20)
 
 
 def expired() -> MemoryStore:
