@@ -18,5 +18,8 @@ MAX_ROW_GROUP_BYTES = 4 * 2**30
 JSONL_HEAD_BYTES = 2**20
 """The start of a JSONL file whose objects say which columns the file has."""
 
+MAX_BLOCK_LINES = 2**17
+"""Lines of text that are parsed at a time: each may be a row to reject, which takes far more memory than its text."""
+
 DEFAULT_BLOCK_BYTES = 4 * 2**20
 """Bytes of text that are parsed at a time."""

@@ -22,6 +22,9 @@ from functions.shared.reading.rules import Rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import is_utf8
 
+_VALUE_BYTES = 8
+"""A value takes so many bytes in memory, however few a repeated one takes in the file."""
+
 
 def parquet_blocks(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
     """Read a Parquet file. `block_bytes` counts bytes as they are before compression.
@@ -82,7 +85,7 @@ def _rows_a_block(group: arrow_parquet.RowGroupMetaData, block_bytes: int, where
     if group.total_byte_size > MAX_ROW_GROUP_BYTES:
         message = f"{where} has {group.total_byte_size} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
         raise BatchRejectedError("row_group_too_large", message, "write smaller row groups")
-    row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
+    row_bytes = max(group.num_columns * _VALUE_BYTES, group.total_byte_size // max(1, group.num_rows))
     return int(max(1, block_bytes // row_bytes))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.limits import MAX_RECORD_BYTES
+from functions.shared.reading.limits import MAX_BLOCK_LINES, MAX_RECORD_BYTES
 
 _LF, _CR, _QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
 
@@ -65,10 +65,9 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
         data = rest + chunk
         end = last_record_end(data, syntax)
         if end:
-            block = TextBlock(data[:end], offset, line)
-            line += line_ends(block.data)
+            yield from _blocks(data[:end], syntax, offset, line)
+            line += line_ends(data[:end])
             offset += end
-            yield block
         rest = data[end:]
         refuse_long(rest, offset, line)
     if rest:
@@ -132,12 +131,22 @@ def refuse_long(rest: bytes, offset: int, line: int) -> None:
 
 def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
     if len(_toggles(rest, syntax)) % 2 == 0:
-        yield TextBlock(rest, offset, line)
+        yield from _blocks(rest, syntax, offset, line)
         return
     end = last_record_end(rest, syntax)
     if end:
-        yield TextBlock(rest[:end], offset, line)
+        yield from _blocks(rest[:end], syntax, offset, line)
     yield TextBlock(rest[end:], offset + end, line + line_ends(rest[:end]), unclosed=True)
+
+
+def _blocks(data: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
+    """Whole records as one block, or as several if they have too many lines."""
+    end = last_record_end(data[: len(data) // 2], syntax) if line_ends(data) > MAX_BLOCK_LINES else 0
+    if not end:
+        yield TextBlock(data, offset, line)
+        return
+    yield from _blocks(data[:end], syntax, offset, line)
+    yield from _blocks(data[end:], syntax, offset + end, line + line_ends(data[:end]))
 
 
 def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading import parquet
 from functions.shared.reading.rules import table_rules
-from tests.unit.shared.reading.files import MemoryFile, read, refusal
+from functions.shared.reading.service import read_blocks
+from tests.unit.shared.reading.files import CONTRACT, SPEC, MemoryFile, read, refusal
 
 KEY = "batches/trees/rows.parquet"
 AT = datetime(2013, 1, 1, 5, 15, tzinfo=UTC)
@@ -80,6 +81,14 @@ def test_missing_and_repeated_columns_and_no_rows_refuse_the_file() -> None:
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_arrays([COLUMNS["id"]] * 2, names=["id", "id"]), sink)
     assert refusal(sink.getvalue(), KEY).code == "duplicate_column"
+
+
+def test_a_block_of_repeated_values_is_no_larger_in_memory_than_others() -> None:
+    alike = {name: pa.array(column.to_pylist()[:1] * 5000, column.type) for name, column in COLUMNS.items()}
+    data = MemoryFile(written(alike))
+    blocks = list(read_blocks(data, key=KEY, spec=SPEC, contract=CONTRACT, block_bytes=7000))
+    assert sum(block.rows.num_rows for block in blocks) == 5000
+    assert max(block.rows.num_rows for block in blocks) == 7000 // (len(COLUMNS) * 8)
 
 
 def test_a_row_group_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

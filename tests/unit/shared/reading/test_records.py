@@ -57,6 +57,23 @@ def test_records_are_the_same_wherever_the_chunks_are_cut(data: bytes, size: int
     assert found_in(blocks, COMMA) == by_hand(data)
 
 
+@given(st.text(alphabet='a,"\n\r', max_size=60).map(str.encode), st.integers(1, 4))
+def test_blocks_of_few_lines_hold_the_same_records(data: bytes, lines: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(records, "MAX_BLOCK_LINES", lines)
+        blocks = list(cut(iter([data]), COMMA))
+    assert b"".join(block.data for block in blocks) == data
+    assert found_in(blocks, COMMA) == by_hand(data)
+
+
+def test_short_lines_come_in_blocks_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_BLOCK_LINES", 3)
+    blocks = list(cut(iter([b"a\n" * 8 + b"b"]), COMMA))
+    assert [(block.data, block.offset, block.line) for block in blocks] == [
+        (b"a\na\n", 0, 1), (b"a\na\n", 4, 3), (b"a\na\n", 8, 5), (b"a\na\n", 12, 7), (b"b", 16, 9),
+    ]  # fmt: skip
+
+
 def test_only_the_record_that_leaves_a_quote_open_is_marked() -> None:
     blocks = list(cut(iter([b'a\r"b",c\r"d,\re']), COMMA))
     assert [(block.data, block.offset, block.line, block.unclosed) for block in blocks] == [
