@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test bench check browser lock clean
+.PHONY: help install demo test fuzz bench check browser lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 
 test: check browser ## everything that proves this works
 	$(PYTHON) -m pytest
+
+fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
+	$(PYTHON) -m tests.fuzz --seconds 600
 
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
