@@ -1,0 +1,89 @@
+"""The join of labels with scored rows, against one in plain Python."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.metric_emission.labels import LABEL, Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.repositories.manifests import Manifests
+from tests.fakes.versions import MODEL, make_version
+from tests.unit.metric_emission.world import DAY, Scored, World
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+IDENTITIES = st.tuples(st.integers(0, 3), st.integers(0, 3))
+"""An id, and how many half days after `START`."""
+
+type Identity = tuple[int, int]
+
+
+def at(half_days: int) -> datetime:
+    return START + timedelta(hours=12 * half_days)
+
+
+def labels_of(labels: list[tuple[Identity, str]], *, has_time: bool) -> Labels:
+    columns: dict[str, Any] = {"id": [f"r{number}" for (number, _), _ in labels], "label": [label for _, label in labels]}
+    if has_time:
+        columns["time"] = pa.array([at(when) for (_, when), _ in labels], pa.timestamp("us", "UTC"))
+    return Labels(pa.table(columns), has_time)
+
+
+def batches(world: World, scored: list[list[Identity]]) -> list[Manifest]:
+    """A batch a list, newest first; each row's score tells its batch and its place there."""
+    for number, rows in enumerate(scored):
+        world.scored(f"{number}.csv", [Scored(f"r{row}", number + place / 100, at(when)) for place, (row, when) in enumerate(rows)])
+    return list(Manifests(world.store).newest(MODEL))
+
+
+def joined(world: World, labels: Labels, manifests: list[Manifest], spec: ModelSpec) -> set[tuple[Any, ...]]:
+    return {
+        (day, row["id"], row["at"], row["score"], row[LABEL])
+        for day, rows in join_labels(labels, manifests, spec, store=world.store, arrived="now")
+        for row in rows.to_pylist()
+    }
+
+
+@given(
+    scored=st.lists(st.lists(IDENTITIES, min_size=1, max_size=5), max_size=4),
+    labels=st.lists(st.tuples(IDENTITIES, st.sampled_from(["yes", "no"])), min_size=1, max_size=8),
+    has_time=st.booleans(),
+)
+def test_each_label_meets_the_latest_prediction_of_its_identity(
+    scored: list[list[Identity]],
+    labels: list[tuple[Identity, str]],
+    has_time: bool,  # noqa: FBT001
+) -> None:
+    world = World()
+    manifests = batches(world, scored)
+    latest: dict[Any, tuple[Any, ...]] = {}
+    for number, rows in enumerate(scored):
+        for place, (row, when) in sorted(enumerate(rows), key=lambda numbered: (numbered[1][1], numbered[0])):
+            latest[(row, when) if has_time else row] = (at(when).date(), f"r{row}", at(when), number + place / 100)
+    told = {identity if has_time else identity[0]: label for identity, label in labels}
+    expected = {(*latest[identity], label) for identity, label in told.items() if identity in latest}
+    assert joined(world, labels_of(labels, has_time=has_time), manifests, make_version().spec) == expected
+
+
+def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> None:
+    world, spec = World(), make_version().spec.model_copy(update={"time_column": None})
+    old, new = ([Scored("r0", score), Scored(f"{name}", score)] for name, score in (("a", 0.2), ("b", 0.9)))
+    world.scored("old.csv", old, day=DAY)
+    world.scored("new.csv", new, day=DAY + timedelta(days=1))
+    labels = Labels(pa.table({"id": ["r0", "a", "b"], "label": ["yes", "no", "yes"]}), has_time=False)
+    found = dict(join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived="now"))
+    assert {day: rows["score"].to_pylist() for day, rows in found.items()} == {DAY: [0.2], DAY + timedelta(days=1): [0.9, 0.9]}
+    for day, rows in found.items():
+        write_labelled(world.store, labelled_key(MODEL, day, "labels"), rows)
+    performance = day_performance(MODEL, DAY + timedelta(days=1), spec, store=world.store, predicted=2)
+    assert (performance.rows_labelled, performance.groups[0].metrics["accuracy"]) == (2, 1.0)
+
+
+def test_a_file_that_no_label_waits_for_any_more_is_not_read() -> None:
+    world = World()
+    manifests = batches(world, [[(0, 0)], [(0, 0)]])
+    world.store.delete(file.key for file in manifests[-1].outputs)
+    assert len(joined(world, labels_of([((0, 0), "yes")], has_time=True), manifests, make_version().spec)) == 1
