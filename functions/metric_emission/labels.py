@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 
@@ -39,13 +39,19 @@ class Labels:
     has_time: bool
 
 
-def join_labels(
-    labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, *, store: ObjectStore, arrived: str
-) -> Iterator[tuple[date, pa.Table]]:
-    """Scored rows with their labels, by event day.
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Scored rows with their labels by event day, and the labels that no row was found for."""
+
+    by_day: Mapping[date, pa.Table]
+    unmatched: Labels
+
+
+def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, *, store: ObjectStore, arrived: str) -> Joined:
+    """Find the scored rows that labels belong to.
 
     A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id.
-    Of several labels for one row in a file the last wins. Labels without a prediction are left out.
+    Of several labels for one row in a file the last wins.
 
     Args:
         manifests: the batches that may hold the rows, newest first.
@@ -65,8 +71,8 @@ def join_labels(
             waiting = waiting.filter(pc.invert(pc.is_in(waiting[POSITION], value_set=pairs[POSITION])))
             for day, part in _by_day(_labelled(rows, pairs, manifest, arrived), manifest, spec):
                 found[day].append(part)
-    for day in sorted(found):
-        yield day, _stacked(found[day])
+    unmatched = Labels(waiting.drop_columns([POSITION]), labels.has_time)
+    return Joined({day: _stacked(found[day]) for day in sorted(found)}, unmatched)
 
 
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:

@@ -122,7 +122,7 @@ def estimate_measurements(model: str, estimate: Estimate) -> list[Measurement]:
     return [Measurement(ESTIMATED, found.value, {"model": model, "metric": name}) for name, found in estimate.metrics.items()]
 
 
-def label_measurements(model: str, labels: int, matched: int) -> list[Measurement]:
+def label_measurements(model: str, labels: int, unmatched: int) -> list[Measurement]:
     """How many labels a file held, and how many of them belong to no scored row."""
     named = {"model": model}
-    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, max(0, labels - matched), named)]
+    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, unmatched, named)]

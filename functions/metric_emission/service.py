@@ -1,7 +1,7 @@
 """What a manifest or a file of labels means for what is known of a model: metrics, performance, alerts."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from functions.metric_emission.alerts import batch_alerts, decay_alert, raise_once, told_lately
 from functions.metric_emission.estimation import estimate_batch
-from functions.metric_emission.labels import Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, write_labelled
 from functions.metric_emission.metrics import (
     Emit,
     batch_measurements,
@@ -18,6 +18,7 @@ from functions.metric_emission.metrics import (
     label_measurements,
     performance_measurements,
 )
+from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
 from functions.shared.domain.decay import detect_decay
 from functions.shared.domain.drift import DriftReport, detect_drift
@@ -64,6 +65,8 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
         estimate=_estimate(manifest, release, policy, store, bundles) if release else None,
         emitted_at=now(),
     )
+    if release and manifest.outputs:
+        _join_waiting(manifest, bundles.load(release.champion).spec, policy, store, emit, now())
     for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
         raise_once(alert, store)
     if not store.create(claim_key, claim.to_json()):
@@ -127,19 +130,39 @@ def record_labels(
     policy = Policies(store).current(model)
     labels = read_labels(created, spec, inbox=inbox)
     arrived = inbox.info(created.key, created.version_id).last_modified
-    since = (now() - timedelta(days=policy.labels.look_back_days)).date()
-    manifests = list(Manifests(store).newest(model, since=since))
     file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+    waiting = put_to_wait(model, file, labels, arrived, store)
+    manifests = _recent(model, policy, store, now())
+    joined = join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat())
+    _store_labelled(joined, file, manifests, spec, store, emit)
+    leave_waiting(waiting, joined.unmatched, store)
+    emit(label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows))
+    _alert_on_decay(model, release, policy, store, bundles, now())
+
+
+def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: datetime) -> None:
+    """Give labels that came before this batch to its rows."""
+    for waiting in waiting_for(manifest.model, store, now):
+        joined = join_labels(waiting.labels, [manifest], spec, store=store, arrived=waiting.arrived.isoformat())
+        if joined.by_day:
+            manifests = _recent(manifest.model, policy, store, now)
+            _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, store, emit)
+            leave_waiting(waiting, joined.unmatched, store)
+
+
+def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
+    """The batches that labels may belong to, newest first."""
+    return list(Manifests(store).newest(model, since=(now - timedelta(days=policy.labels.look_back_days)).date()))
+
+
+def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore, emit: Emit) -> None:
+    """Store labelled rows under a name that every delivery of them has, and restate their days."""
     predicted = Counter[date]()
     for manifest in manifests:
         predicted.update(manifest.event_days)
-    matched = 0
-    for day, rows in join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat()):
-        write_labelled(store, labelled_key(model, day, file), rows)
-        emit(performance_measurements(_restate(model, day, spec, store, predicted[day])))
-        matched += rows.num_rows
-    emit(label_measurements(model, labels.table.num_rows, matched))
-    _alert_on_decay(model, release, policy, store, bundles, now())
+    for day, rows in joined.by_day.items():
+        write_labelled(store, labelled_key(spec.name, day, name), rows)
+        emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day])))
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:

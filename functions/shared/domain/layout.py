@@ -129,6 +129,16 @@ def labelled_prefix(model: str, day: date | None = None) -> str:
     return f"labelled/{model}/" + (f"dt={day.isoformat()}/" if day else "")
 
 
+def waiting_prefix(model: str) -> str:
+    """Labels that wait for their rows to be scored."""
+    return f"waiting/{model}/"
+
+
+def waiting_key(model: str, labels: str) -> str:
+    """What is left of one file of labels."""
+    return f"waiting/{model}/{labels}.parquet"
+
+
 def performance_key(model: str, day: date) -> str:
     """Metrics of one event day, restated when labels come late."""
     return f"performance/{model}/{day.isoformat()}.json"

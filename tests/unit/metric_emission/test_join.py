@@ -42,7 +42,7 @@ def batches(world: World, scored: list[list[Identity]]) -> list[Manifest]:
 def joined(world: World, labels: Labels, manifests: list[Manifest], spec: ModelSpec) -> set[tuple[Any, ...]]:
     return {
         (day, row["id"], row["at"], row["score"], row[LABEL])
-        for day, rows in join_labels(labels, manifests, spec, store=world.store, arrived="now")
+        for day, rows in join_labels(labels, manifests, spec, store=world.store, arrived="now").by_day.items()
         for row in rows.to_pylist()
     }
 
@@ -74,7 +74,7 @@ def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> No
     world.scored("old.csv", old, day=DAY)
     world.scored("new.csv", new, day=DAY + timedelta(days=1))
     labels = Labels(pa.table({"id": ["r0", "a", "b"], "label": ["yes", "no", "yes"]}), has_time=False)
-    found = dict(join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived="now"))
+    found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived="now").by_day
     assert {day: rows["score"].to_pylist() for day, rows in found.items()} == {DAY: [0.2], DAY + timedelta(days=1): [0.9, 0.9]}
     for day, rows in found.items():
         write_labelled(world.store, labelled_key(MODEL, day, "labels"), rows)

@@ -1,0 +1,79 @@
+"""Labels that came before their rows were scored wait for two days, and each batch of that time is looked through for them.
+
+An upload of rows and one of their labels may overtake each other in the queues. Labels are therefore put here before the
+batches are listed, and taken away as they are matched; a batch looks here after it was committed. So one of the two sees
+the other, whatever their order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from functions.metric_emission.labels import TIME, Labels
+from functions.shared.domain import layout
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.ports import ObjectStore
+
+LONGEST = timedelta(days=2)
+_ARRIVED = b"arrived"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLabels:
+    """What is left of one file of labels. `file` is its name among label files; `etag` what stands in the store."""
+
+    model: str
+    file: str
+    labels: Labels
+    arrived: datetime
+    etag: str
+
+    @property
+    def key(self) -> str:
+        """Where they wait."""
+        return layout.waiting_key(self.model, self.file)
+
+
+def put_to_wait(model: str, file: str, labels: Labels, arrived: datetime, store: ObjectStore) -> WaitingLabels:
+    """Let labels wait, all of them again if the file was delivered before."""
+    etag = store.write(layout.waiting_key(model, file), _body(labels, arrived)).etag
+    return WaitingLabels(model, file, labels, arrived, etag)
+
+
+def waiting_for(model: str, store: ObjectStore, now: datetime) -> Iterator[WaitingLabels]:
+    """All labels of a model that wait; those that have waited long enough are given up."""
+    prefix = layout.waiting_prefix(model)
+    for found in store.list(prefix):
+        try:
+            body, etag = store.read_tagged(found.key)
+        except NotFoundError:
+            continue
+        table = pq.read_table(pa.BufferReader(body))
+        arrived = datetime.fromisoformat(table.schema.metadata[_ARRIVED].decode())
+        if now - arrived > LONGEST:
+            store.delete([found.key])
+            continue
+        file = found.key.removeprefix(prefix).removesuffix(".parquet")
+        yield WaitingLabels(model, file, Labels(table, has_time=TIME in table.column_names), arrived, etag)
+
+
+def leave_waiting(waiting: WaitingLabels, unmatched: Labels, store: ObjectStore) -> None:
+    """Keep only what no row was found for.
+
+    Raises:
+        ConflictError: if another batch took labels away meanwhile; look again.
+    """
+    if not unmatched.table.num_rows:
+        store.delete([waiting.key])
+    elif unmatched.table.num_rows < waiting.labels.table.num_rows:
+        store.replace(waiting.key, _body(unmatched, waiting.arrived), etag=waiting.etag)
+
+
+def _body(labels: Labels, arrived: datetime) -> bytes:
+    sink = pa.BufferOutputStream()
+    table = labels.table.replace_schema_metadata({_ARRIVED: arrived.isoformat().encode()})
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())

@@ -1,0 +1,124 @@
+"""Labels that overtake their rows wait for them."""
+
+from datetime import timedelta
+
+import pytest
+
+from functions.metric_emission.metrics import LABELS_UNMATCHED
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.profile import Profile
+from functions.shared.domain.release import Role
+from functions.shared.envelopes import StoredObject
+from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.unit.metric_emission.test_batches import like_training
+from tests.unit.metric_emission.test_labels import SCORES, TRUTH, champion, csv, without_time
+from tests.unit.metric_emission.world import DAY, World, rows
+
+
+def profile(world: World) -> dict[Role, Profile]:
+    return {Role.CHAMPION: like_training(world.baseline)}
+
+
+def arrive(world: World, name: str, *scores: float, prefix: str = "r") -> Manifest:
+    return world.scored(name, rows(*scores, prefix=prefix), profiles=profile(world))
+
+
+def waiting(world: World) -> list[str]:
+    return [found.key for found in world.store.list(layout.waiting_prefix(MODEL))]
+
+
+def test_labels_before_their_rows_are_matched_when_the_rows_come() -> None:
+    world = World()
+    world.label(csv())
+    assert len(waiting(world)) == 1
+    world.record(arrive(world, "a.csv", *SCORES))
+    assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75)
+    assert not waiting(world)
+
+
+def test_what_no_batch_has_goes_on_waiting() -> None:
+    world = World()
+    world.label(csv())
+    world.record(arrive(world, "a.csv", *SCORES[:2]))
+    assert (world.performance().rows_labelled, len(waiting(world))) == (2, 1)
+    other = arrive(world, "b.csv", 0.9, 0.1, prefix="other")
+    world.record(other)
+    assert (world.performance().rows_labelled, len(waiting(world))) == (2, 1)
+
+
+def test_labels_whose_rows_are_there_do_not_wait() -> None:
+    world = World()
+    arrive(world, "a.csv", *SCORES)
+    world.label(csv())
+    assert (waiting(world), world.values(LABELS_UNMATCHED)) == ([], [0])
+
+
+def test_after_two_days_labels_are_given_up() -> None:
+    world = World()
+    world.label(csv())
+    world.moment += timedelta(days=3650)
+    world.record(arrive(world, "a.csv", *SCORES))
+    assert not waiting(world)
+    assert not list(world.store.list(f"labelled/{MODEL}/"))
+
+
+def test_without_times_a_label_goes_to_the_first_batch_that_has_its_id() -> None:
+    world = World()
+    world.label(without_time())
+    world.record(arrive(world, "a.csv", *SCORES))
+    world.record(arrive(world, "b.csv", *(1 - score for score in SCORES)))
+    assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75)
+
+
+def overtaken() -> tuple[World, Manifest]:
+    world = World()
+    world.label(csv(TRUTH))
+    return world, arrive(world, "a.csv", *SCORES[:3])
+
+
+def moments() -> list[Moment]:
+    seen: list[Moment] = []
+    world, manifest = overtaken()
+    world.record(manifest, store=WatchedStore(world.store, seen.append))
+    return seen
+
+
+def test_a_crash_at_any_call_loses_no_label() -> None:
+    expected, manifest = overtaken()
+    expected.record(manifest)
+    for moment in moments():
+        world, manifest = overtaken()
+        with pytest.raises(Crash):
+            world.record(manifest, store=WatchedStore(world.store, CrashAt(moment)))
+        world.record(manifest)
+        assert world.performance() == expected.performance(), moment
+        assert world.store.keys() == expected.store.keys(), moment
+
+
+def test_labels_and_rows_that_come_at_the_same_time_always_meet() -> None:
+    """The batch is committed and measured wholly within each call that the labels' delivery makes."""
+    seen: list[Moment] = []
+    plain = World()
+    plain.label(csv(), store=WatchedStore(plain.store, seen.append))
+    for moment in seen:
+        world = World()
+
+        def deliver(now: Moment, world: World = world, at: Moment = moment) -> None:
+            if now == at:
+                world.record(arrive(world, "a.csv", *SCORES))
+
+        created = world.upload_labels(csv())
+        finish(world, created, WatchedStore(world.store, deliver))
+        assert (world.performance(DAY).rows_labelled, waiting(world)) == (4, []), moment
+
+
+def finish(world: World, created: StoredObject, store: WatchedStore) -> None:
+    """Deliver labels, and once more if another writer was in the way, as the queue would."""
+    from functions.shared.domain.errors import ConflictError
+
+    try:
+        world.deliver(created, store=store)
+    except ConflictError:
+        world.deliver(created)
