@@ -67,7 +67,11 @@ def replay(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a batch's quarantined rows to a file to mend; given that file, score it as a replay of the batch."""
+    """Write a batch's quarantined rows to a file to mend; given that file, score it as a replay of the batch.
+
+    The rows are written exactly as they came, so mend them in a text editor: a spreadsheet would run what looks like a
+    formula, and change ids and times when it saves.
+    """
     from functions.shared.domain import layout
     from infra.cli.operator import connect
     from infra.cli.replay import quarantined_file

@@ -24,4 +24,4 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
     if as_json:
         sys.stdout.write(json.dumps(answer) + "\n")
     else:
-        Console(highlight=False).print(screen(answer))
+        Console(highlight=False, markup=False).print(screen(answer))  # names and reasons may hold brackets

@@ -1,4 +1,7 @@
-"""Quarantined rows as a file to mend, in the form in which they came."""
+"""Quarantined rows as a file to mend, in the form in which they came.
+
+What looks like a spreadsheet's formula is not escaped: the rows come back as they are, and must not hold more than they did.
+"""
 
 import csv
 import io
