@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.policy import Window
-from functions.shared.domain.spec import Task
+from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.envelopes import StoredObject
 
 ALERT = "alert:"
@@ -16,7 +16,10 @@ ALERT = "alert:"
 
 
 class TrainRequest(BaseModel):
-    """A model's first version, from an uploaded file. What is None is inferred from the file."""
+    """A model's first version, from an uploaded file. What is None is inferred from the file.
+
+    `kinds` says what columns hold whose values do not tell.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,6 +34,7 @@ class TrainRequest(BaseModel):
     task: Task | None = None
     estimator: str | None = None
     parameters: Mapping[str, object] = Field(default_factory=dict)
+    kinds: Mapping[str, FeatureKind] = Field(default_factory=dict)
     metric: str | None = None
     seed: int = 0
 

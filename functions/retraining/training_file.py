@@ -1,7 +1,7 @@
 """A model's first training set: an uploaded file, its columns told apart, its newest part held out."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,9 +20,11 @@ from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.values import to_numbers
 
 HOLDOUT_SHARE = 0.2
 MANY_CLASSES = 20
+RIDDLE_SHARE = 0.1
 METRIC = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
 _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind.BOOLEAN, ColumnKind.CATEGORY: FeatureKind.CATEGORY}
 
@@ -51,17 +53,17 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     """
     source = inbox.open(request.key, request.version_id)
     kinds = infer_columns(source, key=request.key)
-    for name in (request.target, request.id_column, request.time_column):
+    for name in (request.target, request.id_column, request.time_column, *request.kinds):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
             raise TrainingError(message)
-    own = {request.target, request.id_column, request.time_column}
-    features = [Feature(name=name, kind=_KINDS[kind]) for name, kind in kinds.items() if name not in own and kind in _KINDS]
+    features = _features(request, kinds)
     columns = {feature.name: ColumnKind(feature.kind.value) for feature in features}
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
     if request.time_column:
         columns[request.time_column] = ColumnKind.TIME
     read = read_table(source, key=request.key, columns=columns, timezone=request.timezone)
+    _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
     left_out = Counter(rejected.code for rejected in read.rejected)
     table = _within(read.table, policy.row_contract.ranges)
     left_out["out_of_range"] += read.table.num_rows - table.num_rows
@@ -90,6 +92,35 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         arrival = inbox.info(request.key, request.version_id).last_modified.date()
         days = pa.chunked_array([pa.array([arrival] * table.num_rows, pa.date32())])
     return TrainingFile(assemble(spec, [table.append_column(DAY, days)]), +left_out)
+
+
+def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> list[Feature]:
+    """Every column that is of a kind to learn from and has no other part."""
+    own = {request.target, request.id_column, request.time_column}
+    if taken := own & request.kinds.keys():
+        message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind"
+        raise TrainingError(message)
+    known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS}
+    return [Feature(name=name, kind=kind) for name, kind in {**known, **request.kinds}.items()]
+
+
+def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
+    """One word among thousands of numbers would make a category of them, and a poor model without a word about it.
+
+    Raises:
+        TrainingError: if a category's values are nearly all numbers.
+    """
+    for feature in features:
+        values = table[feature.name].drop_null()
+        if feature.kind is FeatureKind.CATEGORY and len(values):
+            refused = np.concatenate([to_numbers(chunk).refused for chunk in values.chunks])
+            if refused.mean() < RIDDLE_SHARE:
+                first = values[int(refused.argmax())].as_py()
+                message = (
+                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}: "
+                    f"say --kind {feature.name}=number to leave their rows out, or --kind {feature.name}=category"
+                )
+                raise TrainingError(message)
 
 
 def _within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:

@@ -9,6 +9,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
+from functions.shared.domain.spec import FeatureKind
 from infra.cli import screens
 from infra.cli.options import AsJson, File, Model, Reason, StackName, console, show
 
@@ -25,6 +26,7 @@ def train(
     timezone: Annotated[str, typer.Option(help="Of times that name no offset.")] = "UTC",
     estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")] = None,
     metric: Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
@@ -34,7 +36,10 @@ def train(
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
 
-    parameters = dict(_pair(text) for text in param or [])
+    parameters, kinds = (dict(_pair(text) for text in texts or []) for texts in (param, kind))
+    if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
+        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
+        raise InputError(message)
     checked_model_name(model)
     operator = connect(stack)
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
@@ -49,6 +54,7 @@ def train(
         "timezone": timezone,
         "estimator": estimator,
         "parameters": parameters,
+        "kinds": kinds,
         "metric": metric,
     }
     with console.status("training in the retraining function"):

@@ -45,6 +45,20 @@ def test_the_first_version_wins_without_a_rival_and_is_measured_on_its_newest_da
     assert version.baseline.loss == pytest.approx(loss)
 
 
+def test_a_word_among_numbers_must_be_explained() -> None:
+    rows = sold(0, 30)
+    rows[7] = {**rows[7], "price": "cheap"}
+    with pytest.raises(TrainingError, match=r"1 of 300 values of 'price' are no numbers, the first is 'cheap'"):
+        World().train(rows)
+    decision = World().train(rows, kinds={"price": FeatureKind.NUMBER})
+    assert [reason.message for reason in decision.reasons if reason.code == "left_out"] == [
+        "1 rows of the file were left out: unparseable_number 1"
+    ]
+    world = World()
+    kinds = {feature.name: feature.kind for feature in released(world, world.train(rows, kinds={"price": "category"})).spec.features}
+    assert kinds["price"] is FeatureKind.CATEGORY
+
+
 def test_the_snapshot_holds_every_row_that_was_used_as_it_was() -> None:
     world = trained()
     [decision] = Decisions(world.store).all(MODEL)
