@@ -11,9 +11,10 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scoring.processes import Command, Runs, in_turns, machine, run
@@ -31,6 +32,7 @@ class Bench:
 
     world: World
     rounds: int
+    others: list[float] = field(default_factory=list)
 
     def contender(self, name: str, model: str, file: Path) -> Command:
         """The process of one way to score a file."""
@@ -44,7 +46,9 @@ class Bench:
 
     def time(self, commands: dict[str, Command]) -> dict[str, Runs]:
         """Run commands in turns and say on standard error how it goes."""
-        return in_turns(commands, self.world.folder, self.rounds, lambda line: print(line, file=sys.stderr))
+        measured = in_turns(commands, self.world.folder, self.rounds, lambda line: print(line, file=sys.stderr))
+        self.others.extend(runs.others for runs in measured.values())
+        return measured
 
     def speed(self) -> str:
         """Each model, each contender."""
@@ -88,6 +92,7 @@ class Bench:
         for file in (self.world.rows(MILLION), self.world.large):
             for model in ("logistic", "boosting"):
                 once = run(self.contender(OURS, model, file), self.world.folder)
+                self.others.append(once.others)
                 rows.append([model, f"{file.stat().st_size / 1e6:,.0f}", f"{once.wall_s:.1f}", f"{once.peak_mb:.0f}"])
         return markdown_table(["model", "CSV, MB", "wall s", "peak MB"], rows)
 
@@ -101,6 +106,13 @@ class Bench:
         ours = [f"{getattr(measured[everything], kind) - getattr(measured[libraries], kind):.2f}" for kind in ("wall_s", "cpu_s")]
         return markdown_table(["fresh interpreter", "wall s", "processor s"], [*rows, ["our own code and model: the difference", *ours]])
 
+    def circumstances(self, name: str) -> str:
+        """When, where and how a table was measured, and how quiet the machine was."""
+        text = f"`python -m tests.bench.scoring --only {name}`, {self.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, {machine()}."
+        if self.others:
+            text += f" Meanwhile other work took {median(self.others):.1f} processors."
+        return text
+
 
 def main() -> None:
     """Measure what is asked for and write it down."""
@@ -113,17 +125,16 @@ def main() -> None:
     world = World(options.folder.resolve())
     world.folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "tests.bench.scoring.making", str(world.folder)], check=True)
-    bench = Bench(world, options.rounds)
     sections = {
-        "speed": bench.speed,
-        "stages": bench.stages,
-        "bad": bench.bad,
-        "memory": bench.memory,
-        "cold": bench.cold,
+        "speed": Bench.speed,
+        "stages": Bench.stages,
+        "bad": Bench.bad,
+        "memory": Bench.memory,
+        "cold": Bench.cold,
     }
     for name in options.only or sections:
-        started = datetime.now(UTC)
-        text = f"{sections[name]()}\n\nMedians of {bench.rounds} runs, {started:%Y-%m-%d}, on {machine()}: `python -m tests.bench.scoring --only {name}`"
+        bench = Bench(world, options.rounds)
+        text = f"{sections[name](bench)}\n\n{bench.circumstances(name)}"
         print(text)
         if not options.print:
             replace_measured(DOCUMENT, name, text)

@@ -14,11 +14,15 @@ type Command = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process and those it waited for: wall seconds, seconds of processors, most memory of any of them in MB."""
+    """One process and those it waited for: wall seconds, seconds of processors, most memory of any of them in MB.
+
+    `others` is how many processors all other work on the machine took meanwhile: 0 on a quiet one.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
+    others: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class Runs:
     def cpu_s(self) -> float:
         """Median."""
         return median(run.cpu_s for run in self.runs)
+
+    @property
+    def others(self) -> float:
+        """Median."""
+        return median(run.others for run in self.runs)
 
     @property
     def peak_mb(self) -> float:
@@ -56,15 +65,22 @@ def run(command: Command, folder: Path) -> Run:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     with (folder / "log").open("w+b") as log:
-        started = perf_counter()
+        busy, started = _busy_s(), perf_counter()
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         _, status, used = os.wait4(process.pid, 0)
-        wall_s = perf_counter() - started
+        wall_s, busy_s = perf_counter() - started, _busy_s() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             log.seek(0)
             raise subprocess.CalledProcessError(process.returncode, command, log.read())
-    return Run(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    cpu_s = used.ru_utime + used.ru_stime
+    return Run(wall_s, cpu_s, used.ru_maxrss / 1024, max(busy_s - cpu_s, 0.0) / wall_s)
+
+
+def _busy_s() -> float:
+    """Seconds of processors that the machine has spent on anything."""
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(map(int, (user, nice, system, interrupts, soft_interrupts))) / os.sysconf("SC_CLK_TCK")
 
 
 def in_turns(commands: Mapping[str, Command], folder: Path, rounds: int, note: Callable[[str], None]) -> dict[str, Runs]:
@@ -73,7 +89,7 @@ def in_turns(commands: Mapping[str, Command], folder: Path, rounds: int, note: C
     for number in range(rounds + 1):
         for name, command in commands.items():
             took = run(command, folder)
-            note(f"{name}: {took.wall_s:.2f} s, {took.cpu_s:.2f} s of processors, {took.peak_mb:.0f} MB")
+            note(f"{name}: {took.wall_s:.2f} s, {took.cpu_s:.2f} s of processors, {took.peak_mb:.0f} MB, others {took.others:.1f}")
             if number:
                 measured[name].append(took)
     return {name: Runs(tuple(runs)) for name, runs in measured.items()}

@@ -37,7 +37,7 @@ def stage_seconds(model: str, file: Path, folder: Path) -> Mapping[str, float]:
     releases = LocalFolder(folder / "store")
     release = Releases(releases).current(model)
     assert release is not None
-    panel = assemble_panel(release, Bundles(releases))
+    panel, _ = assemble_panel(release, Bundles(releases))
     loaded_s = time.process_time() - IMPORTED_S
     source = LocalFile(file)
     blocks = partial(read_blocks, source, key=file.name, spec=panel.reading_spec, contract=RowContract())
