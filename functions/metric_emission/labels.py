@@ -75,6 +75,19 @@ def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, 
     return Joined({day: _stacked(found[day]) for day in sorted(found)}, unmatched)
 
 
+def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectStore) -> Iterator[tuple[str, pa.Table]]:
+    """Files of labelled rows some of which a later batch scored anew: key, and the rows that it holds from now on."""
+    for found in store.list(layout.labelled_prefix(spec.name, day)):
+        rows = pq.read_table(pa.BufferReader(store.read(found.key)))
+        identities = _identities(rows, spec)
+        identity = [name for name in (ID, TIME) if name in identities.column_names]
+        labels = Labels(identities.append_column("label", rows[LABEL].take(identities[ROW])).select([*identity, "label"]), TIME in identity)
+        anew = join_labels(labels, [manifest], spec, store=store, arrived=rows[ARRIVED][0].as_py()).by_day.get(day)
+        if anew is not None:
+            kept = identities.join(_identities(anew, spec).select(identity), identity, join_type="left anti", use_threads=False)
+            yield found.key, _stacked([rows.take(kept[ROW].sort()), anew])
+
+
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
     """`ID` and `TIME` of scored rows, and the `ROW` where each lies, in order of time."""
     columns = {name: rows[stored] for name, stored in _identity(rows.column_names, spec).items()}

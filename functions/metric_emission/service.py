@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from functions.metric_emission.alerts import batch_alerts, decay_alert, raise_once, told_lately
 from functions.metric_emission.estimation import estimate_batch
-from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
 from functions.metric_emission.metrics import (
     Emit,
     batch_measurements,
@@ -66,7 +66,10 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
         emitted_at=now(),
     )
     if release and manifest.outputs:
-        _join_waiting(manifest, bundles.load(release.champion).spec, policy, store, emit, now())
+        spec = bundles.load(release.champion).spec
+        _join_waiting(manifest, spec, policy, store, emit, now())
+        if manifest.supersedes:
+            _relabel(manifest, spec, policy, store, emit, now())
     for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
         raise_once(alert, store)
     if not store.create(claim_key, claim.to_json()):
@@ -150,6 +153,24 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
             leave_waiting(waiting, joined.unmatched, store)
 
 
+def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: datetime) -> None:
+    """Measure a batch that was scored again by the labels which its rows have already."""
+    predicted = _rows_predicted(_recent(manifest.model, policy, store, now))
+    for day in manifest.event_days:
+        for key, rows in relabelled(manifest, day, spec, store=store):
+            write_labelled(store, key, rows)
+        if list(store.list(layout.labelled_prefix(spec.name, day))):
+            emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day])))
+
+
+def _rows_predicted(manifests: Sequence[Manifest]) -> Counter[date]:
+    """Scored rows by event day."""
+    predicted = Counter[date]()
+    for manifest in manifests:
+        predicted.update(manifest.event_days)
+    return predicted
+
+
 def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
     """The batches that labels may belong to, newest first."""
     return list(Manifests(store).newest(model, since=(now - timedelta(days=policy.labels.look_back_days)).date()))
@@ -157,9 +178,7 @@ def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> li
 
 def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore, emit: Emit) -> None:
     """Store labelled rows under a name that every delivery of them has, and restate their days."""
-    predicted = Counter[date]()
-    for manifest in manifests:
-        predicted.update(manifest.event_days)
+    predicted = _rows_predicted(manifests)
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)
         emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day])))

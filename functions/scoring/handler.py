@@ -1,6 +1,8 @@
-"""Lambda entry point: uploads under `batches/`, through SQS, to scored batches."""
+"""Lambda entry point: uploads under `batches/`, through SQS, to scored batches; and batches that a person wants scored again."""
 
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -9,43 +11,71 @@ from functions.shared.observability import logger
 from functions.shared.queue import process_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.shared.domain.manifest import Manifest
     from functions.shared.envelopes import StoredObject
 
 
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What is done with an upload, and with a batch (by model and name) that a person asks for."""
+
+    score: "Callable[[StoredObject], Manifest]"
+    rescore: "Callable[[str, str], Manifest]"
+    verify: Callable[[str, str], tuple[str, ...]]
+
+
 @cache
-def use_case() -> "Callable[[StoredObject], Manifest]":
-    """The use case with its real ports."""
-    from functions.scoring.service import score_batch
+def use_cases() -> UseCases:
+    """The use cases with their real ports."""
+    from functions.scoring.service import rescore_batch, score_batch, verify_batch
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.settings import settings
 
     client = s3_client()
     store = S3ObjectStore(client, settings().store)
-    return partial(
-        score_batch,
-        inbox=S3ObjectStore(client, settings().inbox),
-        store=store,
-        bundles=Bundles(store),
-        new_attempt=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+    ports: dict[str, Any] = {
+        "inbox": S3ObjectStore(client, settings().inbox),
+        "store": store,
+        "bundles": Bundles(store),
+        "new_attempt": lambda: uuid.uuid4().hex,
+    }
+    clock: dict[str, Any] = {"now": lambda: datetime.now(UTC)}
+    return UseCases(
+        score=partial(score_batch, **ports, **clock),
+        rescore=partial(rescore_batch, **ports, **clock),
+        verify=partial(verify_batch, **ports),
     )
 
 
-def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    """Score each upload of an SQS delivery, the smallest first; those that did not end are delivered again."""
-    return process_records(event, context, score_upload)
+def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
+    """Score each upload of an SQS delivery, the smallest first (those that did not end are delivered again), or one batch again."""
+    if "Records" in event:
+        return process_records(event, context, score_upload)
+    return _score_again(event)
 
 
 def score_upload(created: "StoredObject") -> None:
     """Score one upload and log what became of it."""
-    manifest = use_case()(created)
+    _log(use_cases().score(created))
+
+
+def _score_again(event: dict[str, Any]) -> dict[str, Any]:
+    from functions.scoring.event import RescoreRequest, Verification
+
+    request = RescoreRequest.model_validate(event)
+    if request.action == "verify":
+        different = use_cases().verify(request.model, request.batch_id)
+        found = Verification(model=request.model, batch_id=request.batch_id, identical=not different, different=different)
+        return found.model_dump(mode="json")
+    manifest = use_cases().rescore(request.model, request.batch_id)
+    _log(manifest)
+    return manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
+
+
+def _log(manifest: "Manifest") -> None:
     logger().info(
         "batch",
         extra={

@@ -14,7 +14,7 @@ from functions.scoring.panel import Panel, assemble_panel
 from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
 from functions.shared.domain.agreement import merge_agreements
-from functions.shared.domain.errors import BatchRejectedError, ConservationError
+from functions.shared.domain.errors import BatchRejectedError, ConservationError, InputError
 from functions.shared.domain.manifest import (
     BatchError,
     Manifest,
@@ -56,35 +56,100 @@ def score_batch(
         NotFoundError: if the object's version is gone.
         ConservationError: if rows were lost or made up; nothing is committed.
     """
-    manifests = Manifests(store)
     source = source_of(inbox.bucket, inbox.info(created.key, created.version_id))
-    model = layout.model_or_unnamed(created.key)
-    batch = layout.batch_id(source.bucket, source.key, source.version_id)
-    if standing := manifests.find(model, batch, source):
-        return standing
-    attempt = new_attempt()
     draft = Manifest(
-        batch_id=batch,
-        model=model,
+        batch_id=layout.batch_id(source.bucket, source.key, source.version_id),
+        model=layout.model_or_unnamed(created.key),
         status=Status.FAILED,
         source=source,
         replays=layout.replayed_batch(created.key),
-        attempt=attempt,
+        attempt=new_attempt(),
         created_at=now(),
     )
+    if standing := Manifests(store).find(draft.model, draft.batch_id, source):
+        return standing
     try:
-        draft = _scored(draft, inbox=inbox, store=store, bundles=bundles)
+        ended = _scored(draft, _pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:
         error = BatchError(code=rejected.code, message=str(rejected), remedy=rejected.remedy)
-        draft = draft.model_copy(update={"error": error})
-    standing = manifests.commit(draft.model_copy(update={"created_at": now()}))
-    _clear_lost_attempts(store, standing, attempt)
+        ended = draft.model_copy(update={"error": error})
+    return _committed(ended, store, now())
+
+
+def rescore_batch(
+    model: str,
+    batch_id: str,
+    *,
+    inbox: ObjectStore,
+    store: ObjectStore,
+    bundles: Bundles,
+    new_attempt: Callable[[], str],
+    now: Callable[[], datetime],
+) -> Manifest:
+    """Score a batch again by what is served now. The new manifest supersedes the old one, whose files are kept.
+
+    A batch that cannot be scored now keeps the manifest that it has.
+
+    Returns:
+        The manifest that stands for this batch and this release; asked again, the same one.
+
+    Raises:
+        BatchRejectedError: if the model serves nothing, or the batch as a whole cannot be scored by it.
+        NotFoundError: if there is no such batch, or the upload's version is gone.
+    """
+    batch = Manifests(store).named(model, batch_id)
+    release, source = _pinned_release(store, batch), batch.source
+    purpose = f"rescore:{release.seq}"
+    draft = Manifest(
+        batch_id=layout.batch_id(source.bucket, source.key, source.version_id, purpose),
+        model=model,
+        status=Status.FAILED,
+        source=source,
+        purpose=purpose,
+        supersedes=batch_id,
+        replays=batch.replays,
+        attempt=new_attempt(),
+        created_at=now(),
+    )
+    if standing := Manifests(store).find(model, draft.batch_id, source):
+        return standing
+    return _committed(_scored(draft, release, inbox=inbox, store=store, bundles=bundles), store, now())
+
+
+def verify_batch(
+    model: str, batch_id: str, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles, new_attempt: Callable[[], str]
+) -> tuple[str, ...]:
+    """Score a batch again by the release that scored it, and keep nothing.
+
+    Returns:
+        Keys of the standing files that came out with other bytes; none if the batch was reproduced.
+
+    Raises:
+        InputError: if the batch had failed.
+        NotFoundError: if there is no such batch, or the upload's version, the release or a bundle is gone.
+    """
+    batch = Manifests(store).named(model, batch_id)
+    if batch.release is None:
+        message = f"batch {batch.batch_id} failed, so there is nothing to compare with"
+        raise InputError(message)
+    draft = batch.model_copy(update={"attempt": new_attempt()})
+    release = Releases(store).at(batch.model, batch.release.seq)
+    again = _scored(draft, release, inbox=inbox, store=store, bundles=bundles)
+    store.delete(file.key for file in (*again.outputs, *again.quarantine))
+    standing, made = ((*manifest.outputs, *manifest.quarantine) for manifest in (batch, again))
+    digests = [file.sha256 for file in made]
+    return tuple(file.key for place, file in enumerate(standing) if file.sha256 != (digests[place] if place < len(digests) else None))
+
+
+def _committed(ended: Manifest, store: ObjectStore, now: datetime) -> Manifest:
+    """The manifest that stands for a batch: this one, or another attempt's that was first."""
+    standing = Manifests(store).commit(ended.model_copy(update={"created_at": now}))
+    _clear_lost_attempts(store, standing, ended.attempt)
     return standing
 
 
-def _scored(draft: Manifest, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
+def _scored(draft: Manifest, release: Release, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
     """The manifest of a batch whose rows were scored and whose files are written, or raise BatchRejectedError."""
-    release = _pinned_release(store, draft)
     contract = release.policy.row_contract
     started = time.perf_counter()
     whole, damaged = assemble_panel(release, bundles)

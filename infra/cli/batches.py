@@ -94,6 +94,27 @@ def replay(
 
 
 @app.command()
+def rescore(
+    model: Model,
+    batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Score by the release of then, compare byte by byte, keep nothing.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a batch again by what is served now; its manifest supersedes the old one."""
+    from infra.cli.operator import connect
+
+    operator = connect(stack)
+    manifest = operator.manifest_of(model, batch_id)
+    request = {"action": "verify" if verify else "rescore", "model": model, "batch_id": manifest.batch_id}
+    with console.status("scoring again"):
+        answer = operator.ask("Scoring", request)
+    show(answer, screens.verification_screen if verify else screens.manifest_screen, as_json=as_json)
+    if not answer.get("identical", True):
+        raise typer.Exit(1)
+
+
+@app.command()
 def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = False) -> None:
     """Upload labels: a file with the id column and the target."""
     from infra.cli.operator import connect

@@ -3,18 +3,14 @@
 What looks like a spreadsheet's formula is not escaped: the rows come back as they are, and must not hold more than they did.
 """
 
-import csv
-import io
 import json
-from zoneinfo import ZoneInfo
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectStore
-from functions.shared.reading.delimited import read_header
+from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
 from functions.shared.reading.quarantine import INVALID_UTF8
-from functions.shared.reading.rules import Rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 
@@ -43,8 +39,6 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
 
 
 def _header(source: Source) -> bytes:
-    """The first line of a delimited file, written anew."""
-    header = read_header(utf8_chunks(decompressed_chunks(source, _HEADER_BYTES)), Rules({}, ZoneInfo("UTC")))
-    line = io.StringIO()
-    csv.writer(line, delimiter=header.separator, lineterminator="\n").writerow(header.names)
-    return line.getvalue().encode()
+    """The record of a delimited file that names its columns."""
+    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEADER_BYTES)))
+    return text[start:end] + b"\n"

@@ -144,11 +144,21 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
     )
     lines = [
         head,
+        *([f"  supersedes batch {manifest['supersedes']}"] if manifest["supersedes"] else []),
         *([f"  mended rows of batch {manifest['replays']}"] if manifest["replays"] else []),
         *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
         *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
     ]
     return Text("\n".join(lines))
+
+
+def verification_screen(found: dict[str, Any]) -> RenderableType:
+    """Whether a batch came out again."""
+    if found["identical"]:
+        return Text(f"batch {found['batch_id'][:8]} of {found['model']}: scored again, identical byte by byte")
+    return Text(
+        "\n".join([f"batch {found['batch_id'][:8]} of {found['model']}: not identical", *(f"  {key}" for key in found["different"])])
+    )
 
 
 def decision_screen(decision: dict[str, Any]) -> RenderableType:

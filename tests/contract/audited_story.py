@@ -19,7 +19,7 @@ from functions.release.desk import Desk
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
 from functions.retraining.reproduction import reproduce
 from functions.retraining.service import Workshop, retrain, train_first
-from functions.scoring.service import score_batch
+from functions.scoring.service import rescore_batch, score_batch, verify_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
@@ -109,6 +109,13 @@ class Story:
         store = self.store("scoring", "Store")
         ports = {"store": store, "bundles": Bundles(store), "new_attempt": self.new_name, "now": self.now}
         return score_batch(created, inbox=self.store("scoring", "Inbox"), **ports)  # type: ignore[arg-type]
+
+    def score_again(self, manifest: Manifest) -> Manifest:
+        store = self.store("scoring", "Store")
+        inbox = self.store("scoring", "Inbox")
+        ports: dict[str, Any] = {"inbox": inbox, "store": store, "bundles": Bundles(store), "new_attempt": self.new_name}
+        assert verify_batch(MODEL, manifest.batch_id, **ports) == ()
+        return rescore_batch(MODEL, manifest.batch_id, **ports, now=self.now)
 
     def measuring(self) -> dict[str, Any]:
         return {"store": self.store("metric_emission", "Store"), "emit": list, "now": self.now}
@@ -206,8 +213,9 @@ def _batch(story: Story, first_day: int, days: int, *, bad_rows: str = "") -> Ma
 
 
 def _batches_and_labels(story: Story) -> None:
-    _batch(story, 30, 15, bad_rows="r,2013-01-31T00:00:00Z,cheap\n")
+    first = _batch(story, 30, 15, bad_rows="r,2013-01-31T00:00:00Z,cheap\n")
     story.label(story.upload(f"labels/{MODEL}/30.csv", table(30, 15, columns=LABELS)))
+    story.record(story.score_again(first))
     story.label(story.upload(f"labels/{MODEL}/again.csv", table(30, 15, columns=LABELS)))
 
 

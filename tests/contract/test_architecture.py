@@ -80,7 +80,12 @@ def test_only_the_readers_of_a_prefix_may_read_there() -> None:
 
 def test_only_attempts_leases_and_labels_that_wait_may_be_deleted() -> None:
     attempts = {"scoring", "metric_emission"}
-    assert allowed("Store", "s3:DeleteObject") == {"scored/*": attempts, "quarantine/*": attempts, "leases/*": {"retraining"}, "waiting/*": {"metric_emission"}}
+    assert allowed("Store", "s3:DeleteObject") == {
+        "scored/*": attempts,
+        "quarantine/*": attempts,
+        "leases/*": {"retraining"},
+        "waiting/*": {"metric_emission"},
+    }
     assert allowed("Inbox", "s3:DeleteObject") == {}
 
 

@@ -1,19 +1,22 @@
 """Each sample event, read as its function reads it, says what its name says."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import functions.metric_emission.handler as metric_emission
 import functions.release.event as release
 import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
 from functions.release.event import ReleaseRequest
-from functions.retraining.event import RetrainRequest, TrainRequest
+from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.scoring.event import RescoreRequest
 from functions.shared.domain.policy import Window
 from functions.shared.envelopes import StoredObject
 
@@ -106,6 +109,8 @@ REQUESTS = {
         time_column="scheduled_departure",
         timezone="America/New_York",
     ),
+    "retraining/reproduce-by-hand": ReproduceRequest(model="flights", version="2"),
+    "scoring/rescore-by-hand": RescoreRequest(action="rescore", model="flights", batch_id="5d41402abc4b2a76b9719d911017c592"),
     "release/decision-created": ReleaseRequest(action="tick", model="flights", who="decision"),
     "release/tick": ReleaseRequest(action="tick", model=None, who="schedule"),
     "release/tick-by-hand": ReleaseRequest(action="tick", model="flights", who="ada"),
@@ -114,6 +119,12 @@ REQUESTS = {
     "release/rollback-by-hand": ReleaseRequest(
         action="rollback", model="flights", reason="complaints about Monday's predictions", who="ada"
     ),
+}
+
+PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
+    "retraining": retraining.parse_request,
+    "release": release.parse_request,
+    "scoring": RescoreRequest.model_validate,
 }
 
 
@@ -148,12 +159,10 @@ def test_a_schedule_does_what_its_action_names(name: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_asks_for_what_its_name_says(name: str) -> None:
-    parse = {"retraining": retraining.parse_request, "release": release.parse_request}
-    assert parse[name.split("/", maxsplit=1)[0]](EVENTS[name]) == REQUESTS[name]
+    assert PARSERS[name.split("/", maxsplit=1)[0]](EVENTS[name]) == REQUESTS[name]
 
 
 @pytest.mark.parametrize("name", [name for name in REQUESTS if name.endswith("-by-hand")])
 def test_a_misspelt_field_of_a_request_by_hand_is_refused(name: str) -> None:
-    parse = {"retraining": retraining.parse_request, "release": release.parse_request}
     with pytest.raises(ValueError, match="resaon"):
-        parse[name.split("/", maxsplit=1)[0]]({**EVENTS[name], "resaon": "…"})
+        PARSERS[name.split("/", maxsplit=1)[0]]({**EVENTS[name], "resaon": "…"})

@@ -29,7 +29,7 @@ def loaded():
     return sorted(set(heavy.split(",")) & set(sys.modules))
 
 from functions.scoring import handler
-handler.use_case()
+handler.use_cases()
 report = {"use case": loaded()}
 
 from functions.scoring.service import score_batch

@@ -196,6 +196,13 @@ def test_quarantined_rows_are_mended_and_replayed(
     assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)
 
 
+def test_a_batch_is_scored_again(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    batch = everscore.json("score", MODEL, applications(tmp_path / "once.csv", range(8000, 8040), label=False), "--wait")
+    assert everscore.json("rescore", MODEL, batch["batch_id"], "--verify")["identical"]
+    again = everscore.json("rescore", MODEL, batch["batch_id"][:12])
+    assert (again["supersedes"], again["rows_scored"]) == (batch["batch_id"], 40)
+
+
 def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained: dict[str, Any]) -> None:
     screen = everscore.run("status", MODEL).stdout
     assert "loans: version 1 serves" in screen
@@ -211,6 +218,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("promote", MODEL, "99"), "version 99"),
         (("reproduce", MODEL, "99"), "version 99"),
         (("retrain", "nobody"), "models: loans"),
+        (("rescore", MODEL, "ffffff"), "no batches"),
         (("policy", MODEL, "--set", "canry.steps=1"), "canry.steps"),
         (("policy", MODEL, "--set", "gate.alpha=7"), "gate.alpha"),
         (("train", MODEL, __file__, "--target", "a", "--id", "b"), "serves already"),

@@ -43,6 +43,14 @@ class Manifests:
         found = (info.key for info in self._store.list(layout.manifest_prefix(model)))
         return {key.rsplit("/", 1)[-1].removesuffix(".json"): key for key in found}
 
+    def named(self, model: str, batch: str) -> Manifest:
+        """The manifest of a batch, or raise NotFoundError."""
+        key = self.keys(model).get(batch)
+        if key is None:
+            message = f"model {model!r} has no batch {batch!r}"
+            raise NotFoundError(message)
+        return self.read(key)
+
     def commit(self, manifest: Manifest) -> Manifest:
         """Write a manifest if its batch has none yet.
 

@@ -33,6 +33,10 @@ class Releases:
         standing = self.standing(model)
         return standing.release if standing else None
 
+    def at(self, model: str, seq: int) -> Release:
+        """A release as it was decided, or raise NotFoundError."""
+        return Release.from_json(self._store.read(layout.release_history_key(model, seq)))
+
     def standing(self, model: str) -> StandingRelease | None:
         """What is served and its ETag, or None."""
         try:

@@ -27,13 +27,13 @@ def everything(store: Path, model: str) -> None:
     import os
 
     os.environ |= {"EVERSCORE_STACK": "s", "EVERSCORE_INBOX": "i", "EVERSCORE_STORE": "s", "AWS_DEFAULT_REGION": "us-east-1"}
-    from functions.scoring.handler import use_case
+    from functions.scoring.handler import use_cases
     from functions.scoring.panel import assemble_panel
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.repositories.releases import Releases
     from infra.cli.local_folder import LocalFolder
 
-    use_case()
+    use_cases()
     folder = LocalFolder(store)
     release = Releases(folder).current(model)
     assert release is not None

@@ -15,6 +15,7 @@ from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
 
 SCORES = (0.9, 0.8, 0.3, 0.6)
@@ -157,6 +158,18 @@ def test_a_rescored_batch_is_measured_instead_of_the_one_it_supersedes() -> None
     world.label(csv(("yes",)))
     assert champion(world.performance()).metrics["accuracy"] == 1.0
     assert world.performance().rows_predicted == 1
+
+
+def test_a_batch_that_is_rescored_after_its_labels_is_measured_anew() -> None:
+    world = World()
+    profiles = {Role.CHAMPION: like_training(world.baseline)}
+    first = world.scored("a.csv", rows(*SCORES), profiles=profiles)
+    world.scored("b.csv", rows(0.1, prefix="other"), profiles=profiles)
+    world.label(csv() + "other0,2013-04-01T10:00:00Z,no\n")
+    assert champion(world.performance()).metrics["accuracy"] == 0.8
+    again = world.scored("again.csv", rows(*(1 - score for score in SCORES)), profiles=profiles, supersedes=first.batch_id)
+    world.record(again)
+    assert (champion(world.performance()).rows, champion(world.performance()).metrics["accuracy"]) == (5, 0.4)
 
 
 def test_the_same_file_delivered_again_changes_nothing() -> None:

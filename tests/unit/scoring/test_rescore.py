@@ -1,0 +1,101 @@
+"""A batch is scored again: by what is served now, or by the release of then, to compare."""
+
+import numpy as np
+import pytest
+
+from functions.scoring.service import rescore_batch, verify_batch
+from functions.shared.domain.errors import BatchRejectedError, NotFoundError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.releases import Releases
+from tests.fakes.documents import NOW, make_release, serve
+from tests.fakes.versions import DISTANCE, FEATURES, MODEL, make_version
+from tests.unit.scoring.test_service import as_csv, by_scikit_learn, good_rows, scores
+from tests.unit.scoring.world import World
+
+
+def serving(version: str = "1", seed: int = 1, seq: int = 1) -> World:
+    world = World()
+    release(world, version, seed, seq)
+    return world
+
+
+def release(world: World, version: str, seed: int, seq: int) -> None:
+    """Publish through the history, as `release` does."""
+    served = make_version(version, seed=seed).put(world.store)
+    releases = Releases(world.store)
+    releases.publish(make_release(champion=served, newest=version, seq=seq), over=releases.standing(MODEL))
+
+
+def rescore(world: World, batch: Manifest, attempt: str = "again") -> Manifest:
+    return rescore_batch(
+        MODEL,
+        batch.batch_id,
+        inbox=world.inbox,
+        store=world.store,
+        bundles=Bundles(world.store),
+        new_attempt=lambda: attempt,
+        now=lambda: NOW,
+    )
+
+
+def verify(world: World, batch: Manifest) -> tuple[str, ...]:
+    return verify_batch(
+        MODEL, batch.batch_id, inbox=world.inbox, store=world.store, bundles=Bundles(world.store), new_attempt=lambda: "check"
+    )
+
+
+def test_a_batch_is_scored_again_by_what_serves_now_and_the_old_manifest_counts_no_more() -> None:
+    world = serving()
+    first = world.score(world.upload(as_csv(good_rows())))
+    release(world, "2", seed=2, seq=2)
+    second = rescore(world, first)
+    assert (second.supersedes, second.purpose, second.rows_scored) == (first.batch_id, "rescore:2", first.rows_scored)
+    assert second.batch_id != first.batch_id
+    assert [manifest.batch_id for manifest in Manifests(world.store).newest(MODEL)] == [second.batch_id]
+    np.testing.assert_allclose(
+        scores(world.table(second), "score"), by_scikit_learn(make_version("2", seed=2), good_rows()), rtol=0, atol=1e-9
+    )
+    assert world.table(first).num_rows == 40, "the first answers can still be read"
+
+
+def test_asked_twice_a_batch_is_rescored_once() -> None:
+    world = serving()
+    first = world.score(world.upload(as_csv(good_rows())))
+    release(world, "2", seed=2, seq=2)
+    assert rescore(world, first, "one") == rescore(world, first, "two")
+
+
+def test_a_batch_that_cannot_be_scored_now_keeps_what_it_has() -> None:
+    world = serving()
+    first = world.score(world.upload(as_csv(good_rows()).replace(b"distance", b"way")))
+    serve(world.store, make_version("2", features=(*FEATURES, DISTANCE)))
+    with pytest.raises(BatchRejectedError, match="distance"):
+        rescore(world, first)
+    assert [manifest.batch_id for manifest in Manifests(world.store).newest(MODEL)] == [first.batch_id]
+
+
+def test_a_batch_comes_out_again_byte_by_byte_and_nothing_is_kept() -> None:
+    world = serving()
+    batch = world.score(world.upload(as_csv(good_rows()).replace(b"\n", b"\nnot a row\n", 2)))
+    release(world, "2", seed=2, seq=2)
+    before = world.store.keys()
+    assert verify(world, batch) == ()
+    assert world.store.keys() == before
+
+
+def test_a_file_that_does_not_come_out_again_is_named() -> None:
+    world = serving()
+    batch = world.score(world.upload(as_csv(good_rows())))
+    changed = batch.outputs[0].model_copy(update={"sha256": "0" * 64})
+    key = Manifests(world.store).keys(MODEL)[batch.batch_id]
+    world.store.write(key, batch.model_copy(update={"outputs": (changed,)}).to_json())
+    assert verify(world, batch) == (batch.outputs[0].key,)
+
+
+def test_a_batch_that_never_was_is_not_found() -> None:
+    world = serving()
+    first = world.score(world.upload(as_csv(good_rows())))
+    with pytest.raises(NotFoundError, match="no batch"):
+        verify(world, first.model_copy(update={"batch_id": "0" * 32}))
