@@ -66,7 +66,7 @@ def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
     Raises:
         BatchRejectedError: `empty_file`, `no_header`, `invalid_encoding`, `too_many_columns` or `line_too_long`.
     """
-    head, start, end = _first_record(chunks)
+    head, start, end = first_record(chunks)
     try:
         text = head[start:end].decode()
     except UnicodeDecodeError as error:
@@ -81,8 +81,12 @@ def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
     return Header(names, separator, body, end, 1 + line_ends(head[:end]))
 
 
-def _first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
-    """The text until it shows where the first record ends, and that record's start and end in it."""
+def first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
+    """The text until it shows where the first record ends, and that record's start and end in it.
+
+    Raises:
+        BatchRejectedError: `empty_file` or `line_too_long`.
+    """
     head = b""
     for chunk in chunks:
         head += chunk
