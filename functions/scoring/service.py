@@ -1,38 +1,15 @@
-"""Score one batch: pin the release, stream the rows, commit one manifest."""
+"""Score batches, each exactly once: find what was committed, or attempt it by the release that serves and commit one manifest."""
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import partial
+from collections.abc import Callable
+from datetime import datetime
 
-from functions.scoring.block import ScoredBlock, score_block
-from functions.scoring.output import AttemptOutputs
-from functions.scoring.panel import Panel, assemble_panel
-from functions.shared.ahead import map_ahead
+from functions.scoring.attempt import attempt_batch
 from functions.shared.domain import layout
-from functions.shared.domain.agreement import merge_agreements
-from functions.shared.domain.errors import BatchRejectedError, ConservationError, InputError
-from functions.shared.domain.manifest import (
-    BatchError,
-    Manifest,
-    PinnedChallenger,
-    PinnedRelease,
-    Source,
-    Status,
-    StoredFile,
-    Timings,
-)
-from functions.shared.domain.policy import RowContract
-from functions.shared.domain.profile import Agreement, Profile
-from functions.shared.domain.profiling import merge_profiles
-from functions.shared.domain.release import Release, Role
+from functions.shared.domain.errors import BatchRejectedError, InputError
+from functions.shared.domain.manifest import BatchError, Manifest, Status
+from functions.shared.domain.release import Release
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
-from functions.shared.reading.rows import Block
-from functions.shared.reading.service import read_blocks
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
@@ -69,7 +46,7 @@ def score_batch(
     if standing := Manifests(store).find(draft.model, draft.batch_id, source):
         return standing
     try:
-        ended = _scored(draft, _pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
+        ended = attempt_batch(draft, _pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:
         error = BatchError(code=rejected.code, message=str(rejected), remedy=rejected.remedy)
         ended = draft.model_copy(update={"error": error})
@@ -113,7 +90,7 @@ def rescore_batch(
     )
     if standing := Manifests(store).find(model, draft.batch_id, source):
         return standing
-    return _committed(_scored(draft, release, inbox=inbox, store=store, bundles=bundles), store, now())
+    return _committed(attempt_batch(draft, release, inbox=inbox, store=store, bundles=bundles), store, now())
 
 
 def verify_batch(
@@ -134,7 +111,7 @@ def verify_batch(
         raise InputError(message)
     draft = batch.model_copy(update={"attempt": new_attempt()})
     release = Releases(store).at(batch.model, batch.release.seq)
-    again = _scored(draft, release, inbox=inbox, store=store, bundles=bundles)
+    again = attempt_batch(draft, release, inbox=inbox, store=store, bundles=bundles)
     store.delete(file.key for file in (*again.outputs, *again.quarantine))
     standing, made = ((*manifest.outputs, *manifest.quarantine) for manifest in (batch, again))
     digests = [file.sha256 for file in made]
@@ -146,41 +123,6 @@ def _committed(ended: Manifest, store: ObjectStore, now: datetime) -> Manifest:
     standing = Manifests(store).commit(ended.model_copy(update={"created_at": now}))
     _clear_lost_attempts(store, standing, ended.attempt)
     return standing
-
-
-def _scored(draft: Manifest, release: Release, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
-    """The manifest of a batch whose rows were scored and whose files are written, or raise BatchRejectedError."""
-    contract = release.policy.row_contract
-    started = time.perf_counter()
-    whole, damaged = assemble_panel(release, bundles)
-    reading_since = time.perf_counter()
-    panel, blocks, lacking = _opened(draft.source, inbox, whole, contract)
-    tally = _Tally()
-    score = partial(score_block, panel=panel, contract=contract, arrival=draft.source.last_modified.astimezone(UTC).date())
-    with AttemptOutputs(store, draft.model, draft.batch_id, draft.attempt) as outputs:
-        for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):
-            tally.add(block)
-            with tally.writing():
-                outputs.add_scored(block.rows)
-                outputs.add_quarantined(block.rejected)
-        with tally.writing():
-            scored, quarantined = outputs.finish()
-    pinned = PinnedRelease(
-        seq=release.seq,
-        champion=release.champion.version,
-        challenger=_pinned_challenger(release),
-        challenger_suspended=damaged or lacking,
-    )
-    manifest = draft.model_copy(
-        update={
-            **tally.figures(contract),
-            "release": pinned,
-            "outputs": scored,
-            "quarantine": quarantined,
-            "timings": tally.timings(time.perf_counter() - started),
-        }
-    )
-    return _conserved(manifest)
 
 
 def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
@@ -195,113 +137,6 @@ def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
         message = f"model {draft.model!r} was retired: {release.reason}"
         raise BatchRejectedError("retired", message, f"everscore promote {draft.model} VERSION, then upload the file again")
     return release
-
-
-def _pinned_challenger(release: Release) -> PinnedChallenger | None:
-    challenger = release.challenger
-    return PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
-
-
-def _opened(source: Source, inbox: ObjectStore, panel: Panel, contract: RowContract) -> tuple[Panel, Iterator[Block], str | None]:
-    """Begin to read. A batch that lacks a column of the challenger's only is scored by the champion alone."""
-
-    def begin(spec_panel: Panel) -> Iterator[Block]:
-        data = inbox.open(source.key, source.version_id)
-        blocks = read_blocks(data, key=source.key, spec=spec_panel.reading_spec, contract=contract)
-        return _with_first(next(blocks), blocks)
-
-    try:
-        return panel, begin(panel), None
-    except BatchRejectedError as rejected:
-        if rejected.code != "missing_column" or panel.reading_spec == panel.champion.spec:
-            raise
-        alone = panel.without_challenger()
-        return alone, begin(alone), str(rejected)
-
-
-def _with_first(first: Block, others: Iterator[Block]) -> Iterator[Block]:
-    yield first
-    yield from others
-
-
-@dataclass
-class _Tally:
-    """What is counted while a batch streams by."""
-
-    rows_in: int = 0
-    scored: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    days: Counter[date] = field(default_factory=Counter)
-    served: Counter[Role] = field(default_factory=Counter)
-    profiles: dict[Role, Profile] = field(default_factory=dict)
-    agreement: Agreement | None = None
-    read_s: float = 0.0
-    predict_s: float = 0.0
-    write_s: float = 0.0
-
-    def timed_reading(self, blocks: Iterator[Block], *, since: float) -> Iterator[Block]:
-        """The same blocks; the time that their reader lets one wait, from `since` on, is added up."""
-        for block in blocks:
-            self.read_s += time.perf_counter() - since
-            yield block
-            since = time.perf_counter()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Times a `with` block as writing."""
-        started = time.perf_counter()
-        yield
-        self.write_s += time.perf_counter() - started
-
-    def add(self, block: ScoredBlock) -> None:
-        """Count a block; profiles add up in the order of blocks, so that the same file gives the same sums."""
-        self.rows_in += block.rows.num_rows + len(block.rejected)
-        self.scored += block.rows.num_rows
-        self.reasons.update(rejected.code for rejected in block.rejected)
-        self.days.update(block.days)
-        self.served.update(block.served)
-        self.predict_s += block.predict_s
-        for role, profile in block.profiles.items():
-            self.profiles[role] = merge_profiles([self.profiles[role], profile]) if role in self.profiles else profile
-        if block.agreement is not None:
-            self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
-
-    def figures(self, contract: RowContract) -> dict[str, object]:
-        """The manifest's fields that were counted."""
-        quarantined = sum(self.reasons.values())
-        over_budget = quarantined > contract.error_budget * self.rows_in
-        return {
-            "status": Status.SUSPECT if over_budget else Status.SCORED,
-            "rows_in": self.rows_in,
-            "rows_scored": self.scored,
-            "rows_quarantined": quarantined,
-            "quarantined_by_reason": dict(self.reasons),
-            "served": {role: rows for role, rows in self.served.items() if rows},
-            "profiles": self.profiles,
-            "agreement": self.agreement,
-            "event_days": {day: rows for day, rows in sorted(self.days.items()) if rows},
-        }
-
-    def timings(self, total_s: float) -> Timings:
-        """Seconds by stage."""
-        return Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s)
-
-
-def _conserved(manifest: Manifest) -> Manifest:
-    """The manifest itself, if its rows add up: in = scored + quarantined = rows in its files."""
-    stored = _rows(manifest.outputs), _rows(manifest.quarantine)
-    counted = manifest.rows_scored, manifest.rows_quarantined
-    if stored != counted or manifest.rows_in != sum(counted):
-        message = (
-            f"batch {manifest.batch_id}: {manifest.rows_in} rows in, {counted[0]} scored and {counted[1]} quarantined, "
-            f"{stored[0]} and {stored[1]} stored"
-        )
-        raise ConservationError(message)
-    return manifest
-
-
-def _rows(files: tuple[StoredFile, ...]) -> int:
-    return sum(file.rows for file in files)
 
 
 def _clear_lost_attempts(store: ObjectStore, standing: Manifest, attempt: str) -> None:

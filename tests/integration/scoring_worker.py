@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from functions.scoring import handler, scored_file, service
+from functions.scoring import attempt, handler, scored_file
 from functions.shared.adapters import s3
 from functions.shared.reading.service import read_blocks
 
@@ -109,7 +109,7 @@ def main() -> None:
     # Parts are sent, rows written and blocks read in turns, as in a batch of many megabytes.
     s3.PART_BYTES = PART_BYTES
     scored_file.ROW_GROUP_BYTES = BLOCK_BYTES
-    vars(service)["read_blocks"] = partial(read_blocks, block_bytes=BLOCK_BYTES)
+    vars(attempt)["read_blocks"] = partial(read_blocks, block_bytes=BLOCK_BYTES)
     calls = Calls()
     events = boto3._get_default_session().events
     events.register_first("before-call.s3", calls.begin)

@@ -84,7 +84,7 @@ def by_scikit_learn(version: Version, rows: Iterable[Row]) -> NDArray[np.float64
 def in_small_blocks(patch: pytest.MonkeyPatch, block_bytes: int) -> None:
     """Let small files come in several blocks and be written in several row groups, as large ones are."""
     patch.setattr("functions.scoring.scored_file.ROW_GROUP_BYTES", block_bytes)
-    patch.setattr("functions.scoring.service.read_blocks", partial(read_blocks, block_bytes=block_bytes))
+    patch.setattr("functions.scoring.attempt.read_blocks", partial(read_blocks, block_bytes=block_bytes))
 
 
 @dataclass

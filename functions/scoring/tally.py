@@ -1,0 +1,80 @@
+"""What is counted while a batch streams by."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+from functions.scoring.block import ScoredBlock
+from functions.shared.domain.agreement import merge_agreements
+from functions.shared.domain.manifest import Status, Timings
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.profile import Agreement, Profile
+from functions.shared.domain.profiling import merge_profiles
+from functions.shared.domain.release import Role
+from functions.shared.reading.rows import Block
+
+
+@dataclass
+class Tally:
+    """Rows by what became of them, and seconds by stage."""
+
+    rows_in: int = 0
+    scored: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    days: Counter[date] = field(default_factory=Counter)
+    served: Counter[Role] = field(default_factory=Counter)
+    profiles: dict[Role, Profile] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    read_s: float = 0.0
+    predict_s: float = 0.0
+    write_s: float = 0.0
+
+    def timed_reading(self, blocks: Iterator[Block], *, since: float) -> Iterator[Block]:
+        """The same blocks; the time that their reader lets one wait, from `since` on, is added up."""
+        for block in blocks:
+            self.read_s += time.perf_counter() - since
+            yield block
+            since = time.perf_counter()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Times a `with` block as writing."""
+        started = time.perf_counter()
+        yield
+        self.write_s += time.perf_counter() - started
+
+    def add(self, block: ScoredBlock) -> None:
+        """Count a block; profiles add up in the order of blocks, so that the same file gives the same sums."""
+        self.rows_in += block.rows.num_rows + len(block.rejected)
+        self.scored += block.rows.num_rows
+        self.reasons.update(rejected.code for rejected in block.rejected)
+        self.days.update(block.days)
+        self.served.update(block.served)
+        self.predict_s += block.predict_s
+        for role, profile in block.profiles.items():
+            self.profiles[role] = merge_profiles([self.profiles[role], profile]) if role in self.profiles else profile
+        if block.agreement is not None:
+            self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
+
+    def figures(self, contract: RowContract) -> dict[str, object]:
+        """The manifest's fields that were counted."""
+        quarantined = sum(self.reasons.values())
+        over_budget = quarantined > contract.error_budget * self.rows_in
+        return {
+            "status": Status.SUSPECT if over_budget else Status.SCORED,
+            "rows_in": self.rows_in,
+            "rows_scored": self.scored,
+            "rows_quarantined": quarantined,
+            "quarantined_by_reason": dict(self.reasons),
+            "served": {role: rows for role, rows in self.served.items() if rows},
+            "profiles": self.profiles,
+            "agreement": self.agreement,
+            "event_days": {day: rows for day, rows in sorted(self.days.items()) if rows},
+        }
+
+    def timings(self, total_s: float) -> Timings:
+        """Seconds by stage."""
+        return Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s)
