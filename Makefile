@@ -4,10 +4,10 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test fuzz bench check browser lock clean
+.PHONY: help install demo test fuzz bench bench-image check build invoke browser lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
 	python3 -m venv .tools
@@ -24,12 +24,17 @@ $(UV):
 	$(UV) pip sync --quiet --python .ministack --require-hashes requirements/ministack.txt
 	touch $@
 
+.sam/installed: $(UV) requirements/sam.txt
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .sam
+	$(UV) pip sync --quiet --python .sam --require-hashes requirements/sam.txt
+	touch $@
+
 install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
 
 demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
-test: check browser ## everything that proves this works
+test: check browser build ## everything that proves this works
 	$(PYTHON) -m pytest
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
@@ -38,11 +43,23 @@ fuzz: install ## throw nasty files at the readers for ten minutes, guided by cov
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
 
+bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
+	$(PYTHON) -m tests.bench.image
+
 check: install ## style, types, arrows between packages
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+build: install .sam/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in
+	infra/local/docker.sh
+	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
+	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Commit="$$(git describe --always --dirty --abbrev=40 || echo unknown)"
+	$(PYTHON) -m infra.local.image
+
+invoke: build ## each function of the image once, by SAM, on an embedded AWS; shows the manifest of a scored file
+	$(PYTHON) -m infra.demo.invoke
 
 browser: ## Chromium, which shows the report to the tests; installed where it is missing
 	tests/e2e/install-chromium.sh
@@ -54,6 +71,10 @@ lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	  pyproject.toml --constraints requirements/development.txt --output-file requirements/functions.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
 	  requirements/ministack.in --output-file requirements/ministack.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  requirements/sam.in --output-file requirements/sam.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  requirements/runtime.in --output-file requirements/runtime.txt
 
 clean: ## remove the environments and caches
-	rm -rf .venv .ministack .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ministack .sam .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis

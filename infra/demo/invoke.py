@@ -1,0 +1,40 @@
+"""`make invoke`: each function of the built image once, by `sam local invoke`, against an embedded AWS."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from functions.shared.domain.errors import EverscoreError
+from infra.cli.operator import embedded
+from infra.demo.once import each_function_once, idle_stack
+from infra.local.containers import container_functions
+from infra.local.sam import sam_invoke
+
+
+def say(line: str) -> None:
+    """Tell on standard error, which leaves standard output to the manifest."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Invoke all four and print the manifest of the sample batch."""
+    with idle_stack(say) as stack, container_functions(stack) as functions:
+
+        def invoke(function: str, event: Mapping[str, Any]) -> Any:
+            say(f"sam local invoke: {function}")
+            started = time.monotonic()
+            answer = sam_invoke(functions, function, event)
+            say(f"  answered after {time.monotonic() - started:.1f} s")
+            return answer
+
+        manifest = each_function_once(embedded(stack), invoke)
+    print(json.dumps(manifest.model_dump(mode="json", exclude={"profiles", "agreement"}), indent=2))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EverscoreError as error:
+        sys.exit(f"failed: {error}")

@@ -1,0 +1,91 @@
+"""Each function once, on flights: what an image is tried with, however its functions are invoked."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from functions.shared.domain import layout
+from functions.shared.domain.errors import EmbeddedAwsError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.ports import ObjectInfo
+from infra.cli.operator import Operator
+from infra.demo import flights
+from infra.demo.flights import MODEL
+from infra.local.embedded import FUNCTIONS, Progress, embedded_aws
+from infra.local.servers import ROOT
+from infra.local.stacks import Stack
+
+type Invoke = Callable[[str, Mapping[str, Any]], Any]
+"""Has a function, by its package's name, work on an event, and returns its answer or raises."""
+
+TRAINING_DAYS = (date(2013, 1, 1), date(2013, 1, 21))
+BATCH_MONDAY = date(2013, 1, 28)
+IDLE = "def handler(event, context):\n    return {}\n"
+
+
+@contextmanager
+def idle_stack(progress: Progress) -> Iterator[Stack]:
+    """An embedded AWS whose own functions do nothing, so that all that is done there is done by those invoked."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        shutil.copy(ROOT / "template.yaml", root)
+        for function in FUNCTIONS:
+            package = root / "functions" / function
+            package.mkdir(parents=True)
+            (package / "handler.py").write_text(IDLE)
+        with embedded_aws("image", root=root, progress=progress, parameters={"ScheduleState": "DISABLED"}) as stack:
+            yield stack
+
+
+def batch_of_flights() -> bytes:
+    """The week that is scored, as CSV; some of its rows are broken."""
+    return flights.week(flights.departures(), BATCH_MONDAY).batch
+
+
+def each_function_once(operator: Operator, invoke: Invoke) -> Manifest:
+    """Train a version, release it, score a week by it and measure that; return the manifest.
+
+    Raises:
+        EmbeddedAwsError: if a function leaves its delivery in the queue.
+    """
+    body = BytesIO()
+    flights.between(flights.departures(), *TRAINING_DAYS).to_parquet(body, index=False)
+    known = operator.upload(f"{layout.TRAINING}/{MODEL}/january.parquet", body.getvalue())
+    request = _sample("retraining/train-by-hand") | {"key": known.key, "version_id": known.version_id, "kinds": {"day_of_week": "category"}}
+    decision = invoke("retraining", request)["decision"]
+    decided = operator.store.info(layout.decision_key(MODEL, decision["challenger_version"]))
+    invoke("release", _created(operator.store.bucket, decided))
+    batch = operator.upload(f"{layout.BATCHES}/{MODEL}/{BATCH_MONDAY}.csv", batch_of_flights())
+    _deliver(invoke, "scoring", _created(operator.inbox.bucket, batch))
+    manifest = operator.await_manifest(batch, timeout_s=0)
+    committed = next(operator.store.list(layout.manifest_prefix(MODEL)))
+    _deliver(invoke, "metric_emission", _created(operator.store.bucket, operator.store.info(committed.key)))
+    return manifest
+
+
+def _deliver(invoke: Invoke, function: str, created: Mapping[str, Any]) -> None:
+    """Hand an event to a function as its queue does."""
+    event = _sample("scoring/s3-upload")
+    event["Records"][0]["body"] = json.dumps(created)
+    if failures := invoke(function, event)["batchItemFailures"]:
+        message = f"{function} did not end its work: {failures}"
+        raise EmbeddedAwsError(message)
+
+
+def _created(bucket: str, info: ObjectInfo) -> dict[str, Any]:
+    """What EventBridge says of an object."""
+    event = _sample("release/decision-created")
+    event["detail"]["bucket"]["name"] = bucket
+    event["detail"]["object"] |= {"key": info.key, "size": info.bytes, "etag": info.etag, "version-id": info.version_id}
+    return event
+
+
+def _sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event

@@ -1,0 +1,160 @@
+"""An embedded stack's functions in containers of the image, each under AWS's runtime interface emulator."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import Any, NoReturn
+
+import boto3
+
+from functions.shared.domain.errors import EmbeddedAwsError
+from infra.local.bridge import bridged
+from infra.local.image import IMAGE
+from infra.local.stacks import Stack
+
+MEMORY_OF_A_CPU_MB = 1769
+UNPRIVILEGED = "993:990"
+"""User and group, neither of which the image knows: on Lambda, too, the user is not the image's."""
+SERVING_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFunction:
+    """One function as its stack configures it, with addresses that containers can reach."""
+
+    command: str
+    memory_mb: int
+    timeout_s: int
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def container_functions(stack: Stack) -> Iterator[Mapping[str, ContainerFunction]]:
+    """A stack's functions by package name; its servers can be reached from containers while the block runs."""
+    own = stack.env()
+    client = boto3.client(
+        "lambda",
+        endpoint_url=stack.endpoint,
+        aws_access_key_id=own["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=own["AWS_SECRET_ACCESS_KEY"],
+        region_name=own["AWS_DEFAULT_REGION"],
+    )
+    with bridged(stack.endpoint) as endpoint, bridged(stack.mlflow_uri) as mlflow_uri:
+        reachable = {name: value for name, value in own.items() if name.startswith("AWS_")} | {"AWS_ENDPOINT_URL": endpoint}
+        functions = {}
+        for function, deployed in stack.functions.items():
+            configured = client.get_function_configuration(FunctionName=deployed)
+            variables = {name: value for name, value in configured["Environment"]["Variables"].items() if name != "PYTHONPATH"}
+            if "MLFLOW_TRACKING_URI" in variables:
+                variables["MLFLOW_TRACKING_URI"] = mlflow_uri
+            functions[function] = ContainerFunction(
+                command=configured["Handler"],
+                memory_mb=configured["MemorySize"],
+                timeout_s=configured["Timeout"],
+                environment=variables | reachable,
+            )
+        yield functions
+
+
+class Emulated:
+    """One running container of a function. It works on one event at a time, as on Lambda."""
+
+    def __init__(self, container: str, port: int, timeout_s: int) -> None:
+        self._container = container
+        self._port = port
+        self._timeout_s = timeout_s
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """The function's answer.
+
+        Raises:
+            EmbeddedAwsError: if the function raised, with what it logged.
+        """
+        status, body = self._ask("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+        if status != 200:
+            _failed(f"the emulator answered {status}: {body.decode(errors='replace')}", self.logs())
+        return checked_answer(body, self.logs())
+
+    def logs(self) -> str:
+        """What the function and the emulator have printed."""
+        logs = ["docker", "logs", self._container]
+        return subprocess.run(logs, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    def await_emulator(self) -> None:
+        """Wait until the emulator serves. The function starts with its first event only."""
+        end = time.monotonic() + SERVING_S
+        while True:
+            try:
+                self._ask("GET", "/", "")
+            except (OSError, HTTPException) as error:
+                if time.monotonic() > end:
+                    _failed(f"the emulator does not serve: {error}", self.logs())
+                time.sleep(0.02)
+            else:
+                return
+
+    def _ask(self, method: str, path: str, body: str) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_s)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def emulated(function: ContainerFunction, *, image: str = IMAGE, variables: Mapping[str, str] | None = None) -> Iterator[Emulated]:
+    """Run a function in a container as Lambda does: its memory and share of a CPU, unprivileged, with only /tmp to write to.
+
+    Args:
+        image: its name.
+        variables: further environment, e.g. `{"PYTHONVERBOSE": "1"}`.
+    """
+    environment = {
+        **function.environment,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        **(variables or {}),
+    }
+    cpus = min(function.memory_mb / MEMORY_OF_A_CPU_MB, os.cpu_count() or 1)
+    run = [
+        *("docker", "run", "--detach", "--user", UNPRIVILEGED, "--read-only", "--tmpfs", "/tmp", "--publish", "127.0.0.1::8080"),  # noqa: S108
+        *("--memory", f"{function.memory_mb}m", "--cpus", f"{cpus:.3f}"),
+        *(option for name, value in environment.items() for option in ("--env", f"{name}={value}")),
+        *(image, function.command),
+    ]
+    started = subprocess.run(run, check=False, capture_output=True, text=True)
+    container = started.stdout.strip()
+    try:
+        if started.returncode != 0:
+            _failed(f"the container did not start: {started.stderr.strip()}", "")
+        published = subprocess.run(["docker", "port", container, "8080/tcp"], check=True, capture_output=True, text=True).stdout
+        running = Emulated(container, int(published.split()[0].rpartition(":")[2]), function.timeout_s)
+        running.await_emulator()
+        yield running
+    finally:
+        if container:
+            subprocess.run(["docker", "rm", "--force", "--volumes", container], check=False, capture_output=True)
+
+
+def checked_answer(body: str | bytes, logs: str) -> Any:
+    """A function's answer, read.
+
+    Raises:
+        EmbeddedAwsError: if it is an error: the emulator answers those like anything else.
+    """
+    answer = json.loads(body or "null")
+    if isinstance(answer, dict) and "errorType" in answer:
+        _failed(f"{answer['errorType']}: {answer.get('errorMessage')}", logs)
+    return answer
+
+
+def _failed(what: str, logs: str) -> NoReturn:
+    message = f"{what}\n{logs}".strip()
+    raise EmbeddedAwsError(message)

@@ -1,0 +1,33 @@
+"""The functions' image, as `sam build` leaves it, and what it weighs."""
+
+import re
+import subprocess
+
+from infra.local.servers import ROOT
+
+IMAGE = "scoring:everscore"
+"""What `sam build` calls the image of all functions: by the first of them, and the template's DockerTag."""
+LARGEST_MB = 700
+"""What it may weigh beyond its base, unpacked."""
+
+
+def base_image() -> str:
+    """The name of the image that it is built on."""
+    [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "functions" / "Dockerfile").read_text(), re.MULTILINE)
+    return str(base)
+
+
+def size_mb(image: str) -> float:
+    """Megabytes (1e6) of an image's layers, unpacked."""
+    inspect = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
+    return int(subprocess.run(inspect, check=True, capture_output=True, text=True).stdout) / 1e6
+
+
+def main() -> None:
+    """Print sizes."""
+    base, size = base_image(), size_mb(IMAGE)
+    print(f"{IMAGE}: {size:.0f} MB, {size - size_mb(base):.0f} MB beyond {base}")
+
+
+if __name__ == "__main__":
+    main()
