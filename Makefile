@@ -34,7 +34,7 @@ install: .venv/installed .ministack/installed ## the locked environments: ours, 
 demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
-test: check browser build ## everything that proves this works
+test: check browser ## everything that proves this works
 	$(PYTHON) -m pytest
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage

@@ -48,23 +48,28 @@ def batch_of_flights() -> bytes:
     return flights.week(flights.departures(), BATCH_MONDAY).batch
 
 
-def each_function_once(operator: Operator, invoke: Invoke) -> Manifest:
-    """Train a version, release it, score a week by it and measure that; return the manifest.
+def each_function_once(operator: Operator, invoke: Invoke, model: str = MODEL) -> Manifest:
+    """Train a model's first version, release it, score a week by it and measure that; return the manifest.
 
     Raises:
         EmbeddedAwsError: if a function leaves its delivery in the queue.
     """
     body = BytesIO()
     flights.between(flights.departures(), *TRAINING_DAYS).to_parquet(body, index=False)
-    known = operator.upload(f"{layout.TRAINING}/{MODEL}/january.parquet", body.getvalue())
-    request = _sample("retraining/train-by-hand") | {"key": known.key, "version_id": known.version_id, "kinds": {"day_of_week": "category"}}
+    known = operator.upload(f"{layout.TRAINING}/{model}/january.parquet", body.getvalue())
+    request = _sample("retraining/train-by-hand") | {
+        "key": known.key,
+        "version_id": known.version_id,
+        "kinds": {"day_of_week": "category"},
+        "model": model,
+    }
     decision = invoke("retraining", request)["decision"]
-    decided = operator.store.info(layout.decision_key(MODEL, decision["challenger_version"]))
+    decided = operator.store.info(layout.decision_key(model, decision["challenger_version"]))
     invoke("release", _created(operator.store.bucket, decided))
-    batch = operator.upload(f"{layout.BATCHES}/{MODEL}/{BATCH_MONDAY}.csv", batch_of_flights())
+    batch = operator.upload(f"{layout.BATCHES}/{model}/{BATCH_MONDAY}.csv", batch_of_flights())
     _deliver(invoke, "scoring", _created(operator.inbox.bucket, batch))
     manifest = operator.await_manifest(batch, timeout_s=0)
-    committed = next(operator.store.list(layout.manifest_prefix(MODEL)))
+    committed = next(operator.store.list(layout.manifest_prefix(model)))
     _deliver(invoke, "metric_emission", _created(operator.store.bucket, operator.store.info(committed.key)))
     return manifest
 

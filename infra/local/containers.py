@@ -18,8 +18,11 @@ from infra.local.image import IMAGE
 from infra.local.stacks import Stack
 
 MEMORY_OF_A_CPU_MB = 1769
-UNPRIVILEGED = "993:990"
-"""User and group, neither of which the image knows: on Lambda, too, the user is not the image's."""
+CONFINED = (
+    *("docker", "run", "--detach", "--pull", "never", "--publish", "127.0.0.1::8080"),
+    # A user and group that the image does not know, and /tmp alone to write to: so it is on Lambda.
+    *("--user", "993:990", "--read-only", "--tmpfs=/tmp"),
+)
 SERVING_S = 30.0
 
 
@@ -85,6 +88,12 @@ class Emulated:
         logs = ["docker", "logs", self._container]
         return subprocess.run(logs, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
+    def processor_s(self) -> float:
+        """Processor seconds that the container has taken so far."""
+        read = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2> /dev/null || sed -n 's/usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
+        nanoseconds = subprocess.run(["docker", "exec", self._container, "sh", "-c", read], check=True, capture_output=True, text=True)
+        return int(nanoseconds.stdout) / 1e9
+
     def await_emulator(self) -> None:
         """Wait until the emulator serves. The function starts with its first event only."""
         end = time.monotonic() + SERVING_S
@@ -124,7 +133,7 @@ def emulated(function: ContainerFunction, *, image: str = IMAGE, variables: Mapp
     }
     cpus = min(function.memory_mb / MEMORY_OF_A_CPU_MB, os.cpu_count() or 1)
     run = [
-        *("docker", "run", "--detach", "--user", UNPRIVILEGED, "--read-only", "--tmpfs", "/tmp", "--publish", "127.0.0.1::8080"),  # noqa: S108
+        *CONFINED,
         *("--memory", f"{function.memory_mb}m", "--cpus", f"{cpus:.3f}"),
         *(option for name, value in environment.items() for option in ("--env", f"{name}={value}")),
         *(image, function.command),

@@ -1,0 +1,133 @@
+"""Weigh the functions' image and time its cold starts, and write docs/performance.md.
+
+    make bench-image                                         # builds it first; or:
+    python -m tests.bench.image [--rounds 5] [--print]
+
+In every round a new model is trained, released, scored by and measured, each by a function in a new container.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from infra.cli.operator import embedded
+from infra.demo.once import each_function_once, idle_stack
+from infra.local.containers import ContainerFunction, container_functions, emulated
+from infra.local.image import IMAGE, base_image, size_mb
+from tests.bench.document_table import markdown_table, replace_measured
+from tests.bench.scoring.processes import machine
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
+HEAVY = ("numpy", "pyarrow", "boto3", "scipy", "pandas", "sklearn", "skops", "mlflow")
+LARGEST = 8
+WORK = {
+    "scoring": "reads the release and the version, scores 6,000 flights",
+    "metric_emission": "measures that batch",
+    "retraining": "trains on 18,000 flights, compiles, registers in MLflow",
+    "release": "publishes the version, sets MLflow's aliases",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """Seconds until a new container's first answer, of them until the handler was imported, and of processors."""
+
+    answer_s: float
+    init_s: float
+    processor_s: float
+
+
+def note(line: str) -> None:
+    """Say how it goes on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def cold_start(name: str, function: ContainerFunction, event: Mapping[str, Any]) -> tuple[Any, ColdStart]:
+    """A function's answer to a container's first event."""
+    with emulated(function) as running:
+        before, started = running.processor_s(), perf_counter()
+        answer = running.invoke(event)
+        answer_s = perf_counter() - started
+        [init_ms] = re.findall(r"INIT REPORT\(durationMs: ([\d.]+)\)", running.logs())
+        measured = ColdStart(answer_s, float(init_ms) / 1000, running.processor_s() - before)
+    note(f"{name}: {measured}")
+    return answer, measured
+
+
+def imported(function: ContainerFunction, event: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """A function's answer, and which of the heavy packages it had imported by then."""
+    with emulated(function, variables={"PYTHONVERBOSE": "1"}) as running:
+        answer = running.invoke(event)
+        return answer, {name for name in HEAVY if f"\nimport '{name}' " in running.logs()}
+
+
+def cold_starts(rounds: int) -> str:
+    """A table of medians."""
+    measured: defaultdict[str, list[ColdStart]] = defaultdict(list)
+    packages: dict[str, set[str]] = {}
+    with idle_stack(note) as stack, container_functions(stack) as functions:
+
+        def look(name: str, event: Mapping[str, Any]) -> Any:
+            answer, packages[name] = imported(functions[name], event)
+            return answer
+
+        def time(name: str, event: Mapping[str, Any]) -> Any:
+            answer, took = cold_start(name, functions[name], event)
+            measured[name].append(took)
+            return answer
+
+        operator = embedded(stack)
+        each_function_once(operator, look, "unmeasured")
+        for number in range(rounds):
+            each_function_once(operator, time, f"round-{number}")
+    rows = []
+    for name, work in WORK.items():
+        seconds = (median(getattr(run, of) for run in measured[name]) for of in ("init_s", "answer_s", "processor_s"))
+        loaded = ", ".join(package for package in HEAVY if package in packages[name])
+        rows.append([name, f"{functions[name].memory_mb}", *(f"{value:.2f}" for value in seconds), work, loaded])
+    header = ["function", "MB of memory", "init s", "init + first answer s", "processor s", "which", "imported by then"]
+    return markdown_table(header, rows)
+
+
+def weights() -> str:
+    """A table of the image's parts, with the largest packages."""
+    run = ["docker", "run", "--rm", "--entrypoint", "sh", IMAGE, "-c", "du -s -B 1000000 /var/task/*"]
+    lines = subprocess.run(run, check=True, capture_output=True, text=True).stdout.splitlines()
+    parts = sorted(((int(megabytes), Path(path).name) for megabytes, path in map(str.split, lines)), reverse=True)
+    base, whole = size_mb(base_image()), size_mb(IMAGE)
+    rows = [["beyond the base image", f"{whole - base:.0f}"], *([f"… `{name}`", str(megabytes)] for megabytes, name in parts[:LARGEST])]
+    return markdown_table(["part", "MB, unpacked"], [*rows, ["the base image", f"{base:.0f}"]])
+
+
+def circumstances(rounds: int) -> Sequence[str]:
+    """How it was measured."""
+    inspect = ["docker", "image", "inspect", "--format", '{{index .Config.Labels "everscore.stand-in"}}', IMAGE]
+    stand_in = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip() == "true"
+    base = f"a stand-in for {base_image()}, which could not be pulled" if stand_in else base_image()
+    return ["", f"`make bench-image`, {rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, {machine()}. Base image: {base}."]
+
+
+def main() -> None:
+    """Measure and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--print", action="store_true", help="print, and leave the document alone")
+    options = parser.parse_args()
+    text = "\n".join([weights(), "", cold_starts(options.rounds), *circumstances(options.rounds)])
+    if options.print:
+        print(text)
+    else:
+        replace_measured(DOCUMENT, "image", text)
+
+
+if __name__ == "__main__":
+    main()
