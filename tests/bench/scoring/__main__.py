@@ -108,7 +108,8 @@ class Bench:
 
     def circumstances(self, name: str) -> str:
         """When, where and how a table was measured, and how quiet the machine was."""
-        text = f"`python -m tests.bench.scoring --only {name}`, {self.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, {machine()}."
+        runs = "one run each" if name in {"stages", "memory"} else f"{self.rounds} rounds"
+        text = f"`python -m tests.bench.scoring --only {name}`, {runs}, {datetime.now(UTC):%Y-%m-%d}, {machine()}."
         if self.others:
             text += f" Meanwhile other work took {median(self.others):.1f} processors."
         return text
