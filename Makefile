@@ -55,7 +55,7 @@ check: install ## style, types, arrows between packages
 build: install .sam/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in
 	infra/local/docker.sh
 	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
-	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Commit="$$(git describe --always --dirty --abbrev=40 || echo unknown)"
+	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
 
 invoke: build ## each function of the image once, by SAM, on an embedded AWS; shows the manifest of a scored file

@@ -7,6 +7,7 @@ In every round a new model is trained, released, scored by and measured, each by
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -113,7 +114,8 @@ def circumstances(rounds: int) -> Sequence[str]:
     inspect = ["docker", "image", "inspect", "--format", '{{index .Config.Labels "everscore.stand-in"}}', IMAGE]
     stand_in = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip() == "true"
     base = f"a stand-in for {base_image()}, which could not be pulled" if stand_in else base_image()
-    return ["", f"`make bench-image`, {rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, {machine()}. Base image: {base}."]
+    busy = f"{os.getloadavg()[0]:.1f} processes were runnable at the end; this takes one"
+    return ["", f"`make bench-image`, {rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, {machine()}; {busy}. Base image: {base}."]
 
 
 def main() -> None:
