@@ -1,11 +1,8 @@
-"""What is read from and put into SAM's template and its answers."""
+"""What is read from SAM's template and put into it."""
 
 import copy
 
-import pytest
-
-from functions.shared.domain.errors import EmbeddedAwsError
-from infra.local.containers import ContainerFunction, checked_answer
+from infra.local.containers import ContainerFunction
 from infra.local.sam import logical_id, with_environments
 
 TEMPLATE = {
@@ -35,15 +32,3 @@ def test_each_function_gets_exactly_its_own_environment_and_the_template_stays_a
     assert changed["Resources"]["Release"]["Properties"]["Environment"] == {"Variables": {"B": "2"}}
     assert changed["Resources"]["Store"] == before["Resources"]["Store"]
     assert before == TEMPLATE
-
-
-@pytest.mark.parametrize(
-    ("body", "answer"), [('{"batchItemFailures": []}', {"batchItemFailures": []}), (b"null", None), ("", None), ("[1]", [1])]
-)
-def test_an_answer_is_read(body: str | bytes, answer: object) -> None:
-    assert checked_answer(body, "") == answer
-
-
-def test_an_error_that_comes_like_an_answer_is_raised_with_what_was_logged() -> None:
-    with pytest.raises(EmbeddedAwsError, match=r"(?s)InputError: no such model.*the log"):
-        checked_answer('{"errorType": "InputError", "errorMessage": "no such model", "stackTrace": []}', "the log")
