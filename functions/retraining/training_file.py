@@ -108,13 +108,13 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
     """One word among thousands of numbers would make a category of them, and a poor model without a word about it.
 
     Raises:
-        TrainingError: if a category's values are nearly all numbers.
+        TrainingError: if a category's values are nearly all numbers. If all are, a typed file says that they are texts.
     """
     for feature in features:
         values = table[feature.name].drop_null()
         if feature.kind is FeatureKind.CATEGORY and len(values):
             refused = np.concatenate([to_numbers(chunk).refused for chunk in values.chunks])
-            if refused.mean() < RIDDLE_SHARE:
+            if 0 < refused.mean() < RIDDLE_SHARE:
                 first = values[int(refused.argmax())].as_py()
                 message = (
                     f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}: "

@@ -60,7 +60,6 @@ def each_function_once(operator: Operator, invoke: Invoke, model: str = MODEL) -
     request = _sample("retraining/train-by-hand") | {
         "key": known.key,
         "version_id": known.version_id,
-        "kinds": {"day_of_week": "category"},
         "model": model,
     }
     decision = invoke("retraining", request)["decision"]

@@ -228,7 +228,9 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("status", "--stack", "nowhere"), "nowhere"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], told: str) -> None:
+def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(
+    everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], told: str
+) -> None:
     done = everscore.run(*arguments, code=2)
     assert told in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -1,8 +1,11 @@
 """A model's first version, from an uploaded file."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import log_loss
 
@@ -57,6 +60,15 @@ def test_a_word_among_numbers_must_be_explained() -> None:
     world = World()
     kinds = {feature.name: feature.kind for feature in released(world, world.train(rows, kinds={"price": "category"})).spec.features}
     assert kinds["price"] is FeatureKind.CATEGORY
+
+
+def test_texts_that_are_all_numbers_are_categories_where_the_file_has_types() -> None:
+    table = pa.Table.from_pylist([{**row, "weekday": str(number % 7)} for number, row in enumerate(sold(0, 30))])
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    world = World()
+    kinds = {feature.name: feature.kind for feature in released(world, world.train(body.getvalue())).spec.features}
+    assert (kinds["weekday"], kinds["price"]) == (FeatureKind.CATEGORY, FeatureKind.NUMBER)
 
 
 def test_the_snapshot_holds_every_row_that_was_used_as_it_was() -> None:
