@@ -6,8 +6,10 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decay import Decay
 from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import Policy, WatchPolicy
+from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 
 type Evidence = dict[str, float | str]
@@ -49,6 +51,14 @@ def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence
 def _alert(model: str, kind: AlertKind, window: str, message: str, evidence: Evidence, now: datetime) -> Alert:
     runbook = f"docs/runbook.md#{kind.value}"
     return Alert(model=model, kind=kind, window=window, message=message, evidence=evidence, runbook=runbook, raised_at=now)
+
+
+def labels_alert(created: StoredObject, arrived: datetime, rejected: BatchRejectedError, now: datetime) -> Alert:
+    """A file of labels cannot be read."""
+    window = f"{arrived.date().isoformat()}-{layout.batch_id(created.bucket, created.key, created.version_id, 'labels')[:8]}"
+    evidence: Evidence = {"code": rejected.code, "key": created.key}
+    message = f"the labels in {created.key} cannot be read: {rejected} ({rejected.remedy})"
+    return _alert(layout.model_of(created.key), AlertKind.FAILED, window, message, evidence, now)
 
 
 def decay_alert(model: str, version: str, last_day: date, decay: Decay, now: datetime) -> Alert:

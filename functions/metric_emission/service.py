@@ -7,7 +7,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from functions.metric_emission.alerts import batch_alerts, decay_alert, raise_once, told_lately
+from functions.metric_emission.alerts import batch_alerts, decay_alert, labels_alert, raise_once, told_lately
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
 from functions.metric_emission.metrics import (
@@ -23,7 +23,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.decay import detect_decay
 from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
 from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.manifest import Manifest
@@ -120,9 +120,10 @@ def record_labels(
 ) -> None:
     """Join a file of labels with its predictions, restate the days it touches, and alert if the champion has decayed.
 
+    A file that is no table, or lacks the id or the target column, is told of and left alone: a retry cannot help.
+
     Raises:
         NotFoundError: if the model serves nothing, or the file is gone.
-        BatchRejectedError: if the file is no table or lacks the id or the target column.
     """
     model = layout.model_of(created.key)
     release = Releases(store).current(model)
@@ -131,8 +132,12 @@ def record_labels(
         raise NotFoundError(message)
     spec = bundles.load(release.champion).spec
     policy = Policies(store).current(model)
-    labels = read_labels(created, spec, inbox=inbox)
     arrived = inbox.info(created.key, created.version_id).last_modified
+    try:
+        labels = read_labels(created, spec, inbox=inbox)
+    except BatchRejectedError as rejected:
+        raise_once(labels_alert(created, arrived, rejected, now()), store)
+        return
     file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
     waiting = put_to_wait(model, file, labels, arrived, store)
     manifests = _recent(model, policy, store, now())

@@ -103,7 +103,7 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest | R
         created = StoredObject.from_event(json.dumps(event))
         assert created is not None, "the rule matches alerts/ only, where no folder marker is written"
         kind = created.key.rsplit("-", 1)[-1].removesuffix(".json")
-        return RetrainRequest(model=layout.model_of(created.key), trigger=ALERT + kind)
+        return RetrainRequest(model=layout.model_or_unnamed(created.key), trigger=ALERT + kind)
     if event.get("action") == "train":
         return TrainRequest.model_validate(event)
     if event.get("action") == "reproduce":

@@ -15,6 +15,7 @@ from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import canonical_labels
+from functions.shared.domain.performance import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
@@ -31,17 +32,22 @@ _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """What an uploaded file holds to learn from, and how many of its rows were left out, by reason."""
+    """What an uploaded file holds to learn from, how many of its rows were left out, by reason, and which columns."""
 
     rows: TrainingSet
     left_out: Counter[str]
+    other_columns: tuple[str, ...]
 
     def left_out_reasons(self) -> tuple[Reason, ...]:
-        """One sentence if rows were left out, for the decision."""
-        if not self.left_out:
-            return ()
-        told = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
-        return (Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {told}"),)
+        """A sentence each if rows or columns were left out, for the decision."""
+        reasons = []
+        if self.left_out:
+            told = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
+            reasons.append(Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {told}"))
+        if self.other_columns:
+            told = ", ".join(self.other_columns)
+            reasons.append(Reason(code="no_features", message=f"columns that hold neither numbers, categories nor booleans: {told}"))
+        return tuple(reasons)
 
 
 def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore) -> TrainingFile:
@@ -67,12 +73,17 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out = Counter(rejected.code for rejected in read.rejected)
     table = _within(read.table, policy.row_contract.ranges)
     left_out["out_of_range"] += read.table.num_rows - table.num_rows
+    left_out["missing_target"] += table[request.target].null_count
     table = table.filter(table[request.target].is_valid())
     if len(read.rejected) > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = read.rejected[0]
         message = f"{len(read.rejected):,} rows of {request.key} cannot be read, the first in line {first.line}: {first.message}"
         raise TrainingError(message)
     task = request.task or _task_of(table[request.target])
+    metric = request.metric or METRIC[task]
+    if metric not in METRICS[task]:
+        message = f"a {task} task has no metric {metric!r}, only {', '.join(METRICS[task])}"
+        raise TrainingError(message)
     spec = ModelSpec(
         name=request.model,
         task=task,
@@ -81,7 +92,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         time_column=request.time_column,
         timezone=request.timezone,
         features=tuple(features),
-        metric=request.metric or METRIC[task],
+        metric=metric,
         estimator=request.estimator or default_estimator(task),
         parameters=dict(request.parameters),
         seed=request.seed,
@@ -91,7 +102,10 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     else:
         arrival = inbox.info(request.key, request.version_id).last_modified.date()
         days = pa.chunked_array([pa.array([arrival] * table.num_rows, pa.date32())])
-    return TrainingFile(assemble(spec, [table.append_column(DAY, days)]), +left_out)
+    rows = assemble(spec, [table.append_column(DAY, days)])
+    left_out["duplicate_id"] += table.num_rows - rows.rows
+    others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
+    return TrainingFile(rows, +left_out, others)
 
 
 def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> list[Feature]:

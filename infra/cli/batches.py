@@ -1,5 +1,6 @@
 """Commands that send files: batches to score, and labels."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,9 @@ def score(
     if out is not None and out.suffix != ".parquet":
         message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
         raise InputError(message)
+    if out is not None and not os.access(out.absolute().parent, os.W_OK):
+        message = f"{out}: its folder does not exist or cannot be written to"
+        raise InputError(message)
     operator = connect(stack)
     if offline:
         if out is None:
@@ -37,7 +41,7 @@ def score(
             raise InputError(message)
         with console.status("scoring"):
             manifest = score_offline(model, file, out, releases=operator.store)
-        _show(manifest, as_json=as_json)
+        _show(manifest, as_json=as_json, out=out)
         return
     uploaded = operator.upload_file(f"batches/{model}/{file.name}", file, console)
     if out is None and not wait:
@@ -46,15 +50,17 @@ def score(
         return
     with console.status("scoring"):
         manifest = operator.await_manifest(uploaded)
-    if out is not None and manifest.status is not Status.FAILED:
+    if out is not None and manifest.outputs:
         operator.download_scored(manifest, out)
-    _show(manifest, as_json=as_json)
+    _show(manifest, as_json=as_json, out=out)
 
 
-def _show(manifest: Manifest, *, as_json: bool) -> None:
+def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None) -> None:
     """Show a manifest; a failed batch is the user's to mend, so the command ends with 2."""
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
     show(shown, screens.manifest_screen, as_json=as_json)
+    if out is not None and manifest.outputs:
+        console.print(f"scored rows: {out}", highlight=False, soft_wrap=True)
     if manifest.status is Status.FAILED:
         raise typer.Exit(2)
 
@@ -117,7 +123,14 @@ def rescore(
 @app.command()
 def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = False) -> None:
     """Upload labels: a file with the id column and the target."""
+    from infra.cli.label_file import look_at_labels
     from infra.cli.operator import connect
 
-    uploaded = connect(stack).upload_file(f"labels/{model}/{file.name}", file, console)
-    show({"key": uploaded.key, "version_id": uploaded.version_id}, screens.uploaded_screen, as_json=as_json)
+    operator = connect(stack)
+    spec = operator.spec_of(model, operator.release_of(model).champion.version)
+    found = look_at_labels(file, spec)
+    if not found["labels"]:
+        message = f"{file} holds no label of {model!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
+        raise InputError(message)
+    uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
+    show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, screens.labels_screen, as_json=as_json)

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from functions.shared.domain.errors import EmbeddedAwsError, InputError
 from infra.local.embedded import detached_aws, embedded_aws, logs_of
-from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks
+from infra.local.stacks import Stack, read_keeper, remains_of, remove_stack, running_stack, running_stacks
 
 WATCH_S = 0.5
+DEFAULT_NAME = "everscore"
 
 app = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
 
@@ -22,7 +23,7 @@ Name = Annotated[str | None, typer.Option("--stack", help="Which one, if several
 
 @app.command()
 def up(
-    stack: Annotated[str, typer.Option("--stack", help="Its name among the running ones.")] = "everscore",
+    stack: Annotated[str, typer.Option("--stack", help="Its name among the running ones.")] = DEFAULT_NAME,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the AWS endpoint; a free one by default.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is up; `local down` ends it.")] = False,
 ) -> None:
@@ -30,6 +31,12 @@ def up(
     console = Console(stderr=True)
     if any(running.name == stack for running in running_stacks()):
         message = f"{stack} is running already: `everscore local down --stack {stack}` ends it, `--stack NAME` starts another"
+        raise InputError(message)
+    if (folder := remains_of(stack)) is not None:
+        message = (
+            f"{stack} died and left its models and data in {folder}, where they can be looked at but not revived; "
+            f"`everscore local down --stack {stack}` removes them"
+        )
         raise InputError(message)
     with ExitStack() as lifetime:
         with console.status("") as status:
@@ -71,10 +78,11 @@ def env(
 
 @app.command()
 def down(stack: Name = None) -> None:
-    """End the running embedded AWS and remove everything in it."""
-    running = running_stack(stack)
-    remove_stack(running.folder)
-    Console(stderr=True).print(f"{running.name} is down")
+    """End the running embedded AWS and remove everything in it, or what one that died left."""
+    remains = remains_of(stack or DEFAULT_NAME)
+    folder = remains if remains is not None else running_stack(stack).folder
+    remove_stack(folder)
+    Console(stderr=True).print(f"{folder.name} is down")
 
 
 def _show(running: Stack, console: Console) -> None:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from getpass import getuser
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import typer
 
@@ -36,6 +37,9 @@ def train(
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
 
+    if timezone not in available_timezones():
+        message = f"--timezone {timezone}: no such zone; write it as in Europe/Berlin"
+        raise InputError(message)
     parameters, kinds = (dict(_pair(text) for text in texts or []) for texts in (param, kind))
     if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
         message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
@@ -57,8 +61,12 @@ def train(
         "kinds": kinds,
         "metric": metric,
     }
-    with console.status("training in the retraining function"):
-        decision = operator.ask("Retraining", request)["decision"]
+    try:
+        with console.status("training in the retraining function"):
+            decision = operator.ask("Retraining", request)["decision"]
+    except KeyboardInterrupt:
+        console.print(f"the training goes on in the function; `everscore status {model}` will show its version", highlight=False)
+        raise
     with console.status("waiting for the release"):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
     show(decision, screens.decision_screen, as_json=as_json)
@@ -138,7 +146,9 @@ def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None
     """Take one step of the release, as the schedule would."""
     from infra.cli.operator import connect
 
-    step = connect(stack).ask("Release", {"action": "tick", "model": model, "who": getuser()})
+    operator = connect(stack)
+    operator.release_of(model)
+    step = operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
     show(step, screens.step_screen, as_json=as_json)
 
 

@@ -174,7 +174,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
     head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
         f"  {reason['message']}" for reason in decision["reasons"]
     )
-    learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} newer ones; engine {decision['engine']}"
+    learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out ones; engine {decision['engine']}"
     return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)
 
 
@@ -264,6 +264,17 @@ def quarantine_screen(written: dict[str, Any]) -> RenderableType:
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
     """An upload that nobody waits for."""
     return Text(f"uploaded as {uploaded['key']} (version {uploaded['version_id']})")
+
+
+def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
+    """What a file of labels holds; labels are joined with their rows in the background."""
+    lines = [f"uploaded {uploaded['labels']:,} labels as {uploaded['key']} (version {uploaded['version_id']})"]
+    if uploaded["unlabelled"] or uploaded["rejected"]:
+        lines.append(f"  {uploaded['unlabelled']:,} rows without a label and {uploaded['rejected']:,} that cannot be read are left out")
+    if uploaded["unknown"]:
+        classes = ", ".join(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
+        lines.append(f"  classes that the model does not know measure nothing: {classes}")
+    return Text("\n".join(lines))
 
 
 def requested_screen(requested: dict[str, Any]) -> RenderableType:

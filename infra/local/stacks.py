@@ -6,6 +6,7 @@ the time at which the process started it does.
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import time
@@ -126,11 +127,25 @@ def running_stack(name: str | None = None) -> Stack:
     raise NoStackError(message)
 
 
+def remains_of(name: str) -> Path | None:
+    """The folder of a stack of this name that was up and died without being ended; None if there is none."""
+    folder = stacks_home() / name
+    return folder if (folder / STACK).exists() and not _lives(folder) else None
+
+
 def remove_stack(folder: Path) -> None:
     """End a stack and remove its folder; harmless if it has ended."""
     if (keeper := read_keeper(folder)) is not None:
         keeper.kill()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path, *, keep: bool) -> None:
+    """End what a dead stack left running and remove its folder, unless it was up under another name: its data are someone's."""
+    if not keep:
+        remove_stack(folder)
+    elif (keeper := read_keeper(folder)) is not None:
+        keeper.kill()
 
 
 def read_keeper(folder: Path) -> Keeper | None:
@@ -145,7 +160,7 @@ def read_keeper(folder: Path) -> Keeper | None:
 def new_folder(name: str) -> Iterator[Path]:
     """Make a stack's state folder; nobody else makes or clears one until the block ends.
 
-    What dead stacks left is removed first. If a living stack has the name already, the folder gets the next free
+    What dead stacks of this name left is removed first. If a living stack has the name already, the folder gets the next free
     `<name>-2`, `<name>-3`, … The block must write `keeper.json`, or the next caller clears the folder away.
     """
     home = stacks_home()
@@ -153,7 +168,7 @@ def new_folder(name: str) -> Iterator[Path]:
     with (home / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for folder in [path for path in home.iterdir() if path.is_dir() and not _lives(path)]:
-            remove_stack(folder)
+            _clear(folder, keep=(folder / STACK).exists() and re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.name) is None)
         taken = {path.name for path in home.iterdir()}
         number = 1
         while (free := name if number == 1 else f"{name}-{number}") in taken:

@@ -196,6 +196,20 @@ def test_quarantined_rows_are_mended_and_replayed(
     assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)
 
 
+def test_labels_are_looked_at_before_they_are_sent(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    odd = tmp_path / "odd.csv"
+    odd.write_text("application;defaulted\nA1;no\nA2;maybe\nA3;\n;yes\n")
+    found = everscore.json("labels", MODEL, odd)
+    assert (found["labels"], found["unlabelled"], found["rejected"], found["unknown"]) == (2, 1, 1, {"maybe": 1})
+
+
+def test_where_every_row_is_quarantined_no_file_is_written(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    bad, out = tmp_path / "bad.csv", tmp_path / "bad.parquet"
+    bad.write_text("application;received;income;debt;region\nB1;2024-05-01;lots;much;N\n")
+    assert everscore.json("score", MODEL, bad, "-o", out)["rows_quarantined"] == 1
+    assert not out.exists()
+
+
 def test_a_batch_is_scored_again(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
     batch = everscore.json("score", MODEL, applications(tmp_path / "once.csv", range(8000, 8040), label=False), "--wait")
     assert everscore.json("rescore", MODEL, batch["batch_id"], "--verify")["identical"]
@@ -225,6 +239,11 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("train", "new", __file__, "--target", "a", "--id", "b"), "has no column"),
         (("train", "../up", __file__, "--target", "a", "--id", "b"), "../up"),
         (("score", MODEL, __file__, "--wait"), "application"),
+        (("score", MODEL, __file__, "-o", "/no/such/folder/out.parquet"), "/no/such/folder"),
+        (("labels", MODEL, __file__), "application"),
+        (("labels", "nobody", __file__), "models: loans"),
+        (("tick", "nobody"), "models: loans"),
+        (("train", "new", __file__, "--target", "a", "--id", "b", "--timezone", "Mars/X"), "Mars/X"),
         (("status", "--stack", "nowhere"), "nowhere"),
     ],
 )

@@ -62,6 +62,20 @@ def test_a_word_among_numbers_must_be_explained() -> None:
     assert kinds["price"] is FeatureKind.CATEGORY
 
 
+def test_what_is_not_learnt_from_is_told() -> None:
+    rows = [{**row, "seen": "2013-01-01"} for row in sold(0, 30)]
+    decision = World().train([*rows, rows[0], {**rows[1], "bought": None}])
+    assert [reason.message for reason in decision.reasons[1:]] == [
+        "2 rows of the file were left out: missing_target 1, duplicate_id 1",
+        "columns that hold neither numbers, categories nor booleans: seen",
+    ]
+
+
+def test_a_metric_that_the_task_does_not_have_is_refused() -> None:
+    with pytest.raises(TrainingError, match="has no metric 'rmse', only accuracy"):
+        World().train(sold(0, 30), metric="rmse")
+
+
 def test_texts_that_are_all_numbers_are_categories_where_the_file_has_types() -> None:
     table = pa.Table.from_pylist([{**row, "weekday": str(number % 7)} for number, row in enumerate(sold(0, 30))])
     body = io.BytesIO()
@@ -124,7 +138,7 @@ def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
     assert decision.snapshot.rows == 300
     told = decision.reasons[1]
     assert told.code == "left_out"
-    assert told.message.startswith("3 rows of the file were left out: ")
+    assert told.message.startswith("7 rows of the file were left out: missing_target 4, ")
     assert "out_of_range 1" in told.message
 
 

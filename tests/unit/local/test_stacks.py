@@ -10,7 +10,18 @@ import psutil
 import pytest
 
 from functions.shared.domain.errors import NoStackError
-from infra.local.stacks import KEEPER, STACK, Keeper, Stack, new_folder, remove_stack, running_stack, running_stacks, stacks_home
+from infra.local.stacks import (
+    KEEPER,
+    STACK,
+    Keeper,
+    Stack,
+    new_folder,
+    remains_of,
+    remove_stack,
+    running_stack,
+    running_stacks,
+    stacks_home,
+)
 
 
 @pytest.fixture
@@ -110,15 +121,22 @@ def test_removing_a_stack_ends_its_whole_process_group(home: Path, process: subp
     assert not (home / "a").exists()
 
 
-def test_what_a_lost_keeper_left_running_is_ended_with_its_folder(home: Path, process: subprocess.Popen[bytes]) -> None:
+@pytest.mark.parametrize(("started", "kept"), [("b", True), ("a", False)])
+def test_what_a_lost_keeper_left_running_is_ended_and_its_data_go_only_for_a_namesake(
+    home: Path,
+    process: subprocess.Popen[bytes],
+    started: str,
+    kept: bool,  # noqa: FBT001
+) -> None:
     put_stack(home, "a", keeper_of(process))
     members = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    with new_folder("b"):
+    assert remains_of("a") == home / "a"
+    with new_folder(started):
         pass
     assert all(map(has_ended, members))
-    assert not (home / "a").exists()
+    assert (home / "a" / STACK).exists() is kept
 
 
 def test_a_new_stack_takes_the_next_free_name(home: Path, process: subprocess.Popen[bytes]) -> None:

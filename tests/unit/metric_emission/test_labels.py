@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_UNMATCHED, PERFORMANCE
 from functions.shared.domain import layout
-from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
+from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
@@ -282,14 +282,17 @@ def test_a_batch_of_other_days_than_the_labels_is_not_read() -> None:
     ("text", "code"),
     [("", "empty_file"), ("id,at\nr0,2013-04-01T10:00:00Z\n", "missing_column"), ("bought\nyes\n", "missing_column"), ("\x00\x01", None)],
 )
-def test_a_file_that_holds_no_labels_is_refused_and_changes_nothing(text: str, code: str | None) -> None:
+def test_people_are_told_of_a_file_that_holds_no_labels_and_nothing_changes(text: str, code: str | None) -> None:
     world = World()
     world.scored("a.csv", rows(*SCORES))
     before = world.store.keys()
-    with pytest.raises(BatchRejectedError) as refused:
-        world.label(text)
-    assert code in {refused.value.code, None}
-    assert (world.store.keys(), world.emitted) == (before, [])
+    world.label(text)
+    [alert] = world.alerts()
+    assert (alert.kind, alert.evidence["key"]) == ("failed", f"labels/{MODEL}/labels.csv")
+    assert code in {alert.evidence["code"], None}
+    after = world.store.keys()
+    assert (after - before, before - after) == ({found.key for found in world.store.list("alerts/")}, set())
+    assert not world.emitted
 
 
 def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:

@@ -1,0 +1,46 @@
+"""A file of labels, looked at before it is uploaded: can it be read, and does the model know its classes."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import read_table
+from functions.shared.reading.source import LocalFile
+
+_SHOWN = 5
+
+
+def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
+    """How many labels a file holds, and which of them can measure nothing.
+
+    Args:
+        spec: of the version that serves.
+
+    Returns:
+        `labels`: rows with an id and a label; `rejected`: rows that cannot be read or lack the id; `unlabelled`: rows
+        without a label; `unknown`: rows by class that the model does not know, the commonest five.
+
+    Raises:
+        BatchRejectedError: if the file is no table, or lacks the id or the target column.
+    """
+    columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
+    read = read_table(LocalFile(file), key=file.name, columns=columns, timezone=spec.timezone)
+    target = read.table[spec.target]
+    labels = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)
+    return {
+        "labels": len(labels) - labels.null_count,
+        "unlabelled": labels.null_count,
+        "rejected": len(read.rejected),
+        "unknown": {} if spec.task is Task.REGRESSION else _unknown(labels.drop_null(), spec),
+    }
+
+
+def _unknown(labels: pa.ChunkedArray, spec: ModelSpec) -> dict[str, int]:
+    known = pc.is_in(labels, value_set=pa.array(spec.classes, labels.type))
+    counts = pc.value_counts(labels.filter(pc.invert(known))).to_pylist()
+    return {item["values"]: item["counts"] for item in sorted(counts, key=lambda item: -item["counts"])[:_SHOWN]}
