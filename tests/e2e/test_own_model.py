@@ -80,7 +80,7 @@ def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict
     scored = pq.read_table(out)
     assert scored["application"].to_pylist() == [f"A{row}" for row in range(4000, 4700)]
     assert set(scored["prediction"].to_pylist()) == {"no", "yes"}
-    assert scored["clerk"].to_pylist()[:1] == ["ann"], "columns that the model does not know are carried through"
+    assert scored["clerk"].to_pylist()[:1] == ["ann"], "inputs are carried through"
 
 
 def test_offline_and_in_the_function_the_scores_are_the_same(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_labels_are_looked_at_before_they_are_sent(everscore: Command, trained: 
 
 def test_where_every_row_is_quarantined_no_file_is_written(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
     bad, out = tmp_path / "bad.csv", tmp_path / "bad.parquet"
-    bad.write_text("application;received;income;debt;region\nB1;2024-05-01;lots;much;N\n")
+    bad.write_text("application;received;income;debt;region;clerk\nB1;2024-05-01;lots;much;N;ann\n")
     assert everscore.json("score", MODEL, bad, "-o", out)["rows_quarantined"] == 1
     assert not out.exists()
 
