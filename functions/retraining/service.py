@@ -101,6 +101,8 @@ def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
     if request.model is None:
         return RetrainingResult(requested=_request_all(request.trigger, workshop))
     try:
+        # Before the lease: an alert that is refused must not be in the way of a schedule at the same moment.
+        _check_trigger(request.model, request, Policies(workshop.store).current(request.model), workshop)
         with Leases(workshop.store).held(request.model, holder=workshop.new_holder(), now=workshop.now):
             return RetrainingResult(decision=_challenge(request.model, request, workshop))
     except (NothingToLearnError, RetrainingBusyError) as reason:
@@ -118,7 +120,6 @@ def _request_all(trigger: str, workshop: Workshop) -> tuple[str, ...]:
 def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decision:
     """Fit a challenger on all that matured before the newest days, and compare it with the champion on these."""
     policy = Policies(workshop.store).current(model)
-    _check_trigger(model, request, policy, workshop)
     served, taught = _champion(model, workshop.store)
     champion = workshop.bundles.load(served)
     rows, strangers = _of_known_classes(_rows_since(champion, taught, policy, workshop.store), served.version)

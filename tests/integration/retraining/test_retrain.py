@@ -12,6 +12,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import WatchedStore
 from tests.integration.retraining.world import NOW, Row, World, day, labelled, sold, trained
 
 
@@ -246,6 +247,14 @@ def test_a_retraining_that_died_holds_up_the_next_one_no_longer_than_its_lease()
 
 
 # Alerts
+
+
+def test_an_alert_that_is_refused_asks_for_no_lease_and_so_is_in_nobodys_way() -> None:
+    world = trained()
+    calls: list[str] = []
+    store = WatchedStore(world.store, lambda moment: calls.append(moment.call))
+    assert world.retrain(trigger="alert:drift", workshop=world.workshop(store=store)).skipped
+    assert not [call for call in calls if "leases/" in call]
 
 
 def test_an_alert_waits_until_the_last_version_has_cooled_down() -> None:
