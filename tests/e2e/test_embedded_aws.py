@@ -302,8 +302,14 @@ def test_nothing_outlives_the_process_that_started_it_not_even_a_function_at_wor
     assert held not in running_stacks()
 
 
+def heed_interrupts() -> None:
+    """As a terminal starts a command, even where the tests themselves run in the background, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_ends_local_up_and_removes_what_it_made(home: Path) -> None:
-    with subprocess.Popen([*LOCAL, "up", "--stack", "shown"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as shown:
+    command = [*LOCAL, "up", "--stack", "shown"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as shown:  # noqa: PLW1509
         assert shown.stderr is not None
         told = [line for line in iter(shown.stderr.readline, "Ctrl-C ends it.\n") if line]
         [stack] = [stack for stack in running_stacks() if stack.name == "shown"]
