@@ -5,12 +5,15 @@ from datetime import date, datetime, timedelta
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decay import Decay
-from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import Policy, WatchPolicy
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
+
+EXPLAINED = 5
+"""How many features an alert names as its possible cause."""
 
 type Evidence = dict[str, float | str]
 
@@ -32,10 +35,15 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, before: DriftRep
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
     if drift is not None and drift.alert and drifted(drift).keys() - drifted(before).keys():
-        found = drifted(drift)
-        message = "drift in " + ", ".join(f"{column} (PSI {value:.2f})" for column, value in found.items())
-        alerts.append(_about(manifest, AlertKind.DRIFT, message, {**found}, now))
+        message = "drift in " + ", ".join(_told(column) for column in drift.columns if column.drifted)
+        alert = _about(manifest, AlertKind.DRIFT, message, {**drifted(drift)}, now)
+        alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED]}))
     return alerts
+
+
+def _told(column: ColumnDrift) -> str:
+    effect = f", moves the scores by {column.effect.moved:.2g}" if column.effect else ""
+    return f"{column.feature} (PSI {column.value:.2f}{effect})"
 
 
 def drifted(drift: DriftReport | None) -> dict[str, float]:
@@ -61,12 +69,16 @@ def labels_alert(created: StoredObject, arrived: datetime, rejected: BatchReject
     return _alert(layout.model_of(created.key), AlertKind.FAILED, window, message, evidence, now)
 
 
-def decay_alert(model: str, version: str, last_day: date, decay: Decay, now: datetime) -> Alert:
-    """The champion loses more than at its training; `last_day` is the newest labelled one."""
+def decay_alert(model: str, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:
+    """The champion loses more than at its training; `last_day` is the newest labelled one, `drift` what was last seen of it."""
     figures = ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
     evidence: Evidence = {name: value for name in figures if (value := getattr(decay, name)) is not None}
     message = f"version {version} loses {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training"
-    return _alert(model, AlertKind.PERFORMANCE, f"{last_day.isoformat()}-v{version}", message, evidence, now)
+    why = drift.by_effect()[:EXPLAINED] if drift else ()
+    if why and why[0].effect:
+        message += f"; of all features, {why[0].feature} moves the scores most, by {why[0].effect.moved:.2g}"
+    alert = _alert(model, AlertKind.PERFORMANCE, f"{last_day.isoformat()}-v{version}", message, evidence, now)
+    return alert.model_copy(update={"why": why})
 
 
 def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:

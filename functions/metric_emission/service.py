@@ -232,6 +232,16 @@ def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectS
     decay = detect_decay(days, bundles.load(release.champion).baseline, policy.performance)
     if not decay.alert:
         return
-    alert = decay_alert(model, release.champion.version, max(day.day for day in days), decay, now)
+    version = release.champion.version
+    alert = decay_alert(model, version, max(day.day for day in days), decay, _last_drift(model, version, store), now)
     if not told_lately(alert, store, days=policy.performance.look_back_days):
         raise_once(alert, store)
+
+
+def _last_drift(model: str, version: str, store: ObjectStore) -> DriftReport | None:
+    """What was last seen of a version's features."""
+    for manifest in Manifests(store).newest(model):
+        emitted = read_document(store, EmittedBatch, layout.emitted_key(model, manifest.batch_id))
+        if emitted is not None and emitted.version == version and emitted.drift is not None:
+            return emitted.drift
+    return None

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
@@ -102,7 +103,8 @@ def bundle_files(candidate: Candidate, version: str, scores: NDArray[np.float64]
         prevalence=float(np.mean(held.truth() == 1)) if spec.task is Task.BINARY else None,
         calibration=_calibration(candidate, scores),
     )
-    return make_bundle(spec, baseline, candidate.fitted.compiled, candidate.fitted.pipeline)
+    explained = with_effects(baseline, candidate.fitted.engine, learnt.table, held.table, seed=spec.seed)
+    return make_bundle(spec, explained, candidate.fitted.compiled, candidate.fitted.pipeline)
 
 
 def _calibration(candidate: Candidate, scores: NDArray[np.float64]) -> Calibration | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from functions.shared.domain.document import Document
+from functions.shared.domain.drift import ColumnDrift
 
 
 class AlertKind(StrEnum):
@@ -20,12 +21,16 @@ class AlertKind(StrEnum):
 
 
 class Alert(Document):
-    """What was seen, the evidence in figures, and what to do. `window` names the event days or the batch it is about."""
+    """What was seen, the evidence in figures, and what to do. `window` names the event days or the batch it is about.
+
+    `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first.
+    """
 
     model: str
     kind: AlertKind
     window: str
     message: str
     evidence: Mapping[str, float | str]
+    why: tuple[ColumnDrift, ...] = ()
     runbook: str
     raised_at: datetime

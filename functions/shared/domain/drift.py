@@ -11,6 +11,7 @@ import numpy as np
 
 from functions.shared.domain.divergence import jensen_shannon, psi, sampling_noise
 from functions.shared.domain.document import Value
+from functions.shared.domain.effect import Effect, effect_of_drift
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.nulls import Null, day_null, row_null
 from functions.shared.domain.policy import DriftPolicy
@@ -25,6 +26,7 @@ class ColumnDrift(Value):
     `value` is its PSI; `jensen_shannon`, the Jensen-Shannon distance (0 to 1), is shown and not tested. `p_value` is
     the chance of a PSI at least as large where nothing has changed. `threshold` is the PSI from which on this column
     would have been called drifted, the others being what they are. Both are None if there were too few rows to judge.
+    `effect` is what the column's change does to the scores; None for scores themselves.
     """
 
     feature: str
@@ -35,6 +37,7 @@ class ColumnDrift(Value):
     threshold: float | None = None
     p_value: float | None = None
     drifted: bool = False
+    effect: Effect | None = None
 
 
 class DriftReport(Value):
@@ -47,6 +50,11 @@ class DriftReport(Value):
     rows: int
     too_few: bool
     columns: tuple[ColumnDrift, ...]
+
+    def by_effect(self) -> tuple[ColumnDrift, ...]:
+        """The features by what their change does to the scores, the greatest first; those whose effect is unknown are left out."""
+        known = [(column.effect.moved, column) for column in self.columns if column.effect is not None]
+        return tuple(column for _, column in sorted(known, key=lambda pair: -pair[0]))
 
 
 def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, days: int) -> DriftReport:
@@ -71,8 +79,10 @@ def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, d
         *_comparisons(baseline.features, profile.features, "feature"),
         *_comparisons(baseline.scores, profile.scores, "score"),
     ]
+    outputs = [score.bins.name for score in baseline.scores]
     too_few = profile.rows < policy.min_rows
-    judged = tuple(column.shown() for column in columns) if too_few else _judge(columns, policy, days)
+    shown = [column.shown(outputs) for column in columns]
+    judged = tuple(shown) if too_few else _judge(columns, shown, policy, days)
     return DriftReport(alert=any(column.drifted for column in judged), rows=profile.rows, too_few=too_few, columns=judged)
 
 
@@ -98,13 +108,14 @@ class _Comparison:
     counts: tuple[int, ...]
     role: ColumnRole
 
-    def shown(self) -> ColumnDrift:
+    def shown(self, outputs: Sequence[str]) -> ColumnDrift:
         expected, counts = np.array(self.baseline.counts), np.array(self.counts)
         return ColumnDrift(
             feature=self.baseline.bins.name,
             column=self.role,
             value=float(psi(expected, counts)),
             jensen_shannon=float(jensen_shannon(expected, counts)),
+            effect=effect_of_drift(expected, counts, self.baseline.means, outputs),
         )
 
     def nulls(self, days: int) -> tuple[Null, ...]:
@@ -129,8 +140,7 @@ def _comparisons(baselines: Iterable[ColumnBaseline], counts: Mapping[str, tuple
         yield _Comparison(baseline, counts[name], role)
 
 
-def _judge(columns: Sequence[_Comparison], policy: DriftPolicy, days: int) -> tuple[ColumnDrift, ...]:
-    shown = [column.shown() for column in columns]
+def _judge(columns: Sequence[_Comparison], shown: Sequence[ColumnDrift], policy: DriftPolicy, days: int) -> tuple[ColumnDrift, ...]:
     nulls = [column.nulls(days) for column in columns]
     p_values = [max(null.tail(column.value) for null in column_nulls) for column, column_nulls in zip(shown, nulls, strict=True)]
     cutoff = rejection_cutoff(p_values, policy.false_discovery_rate)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from functions.shared.domain.calibration import Calibration
 from functions.shared.domain.document import Document, Value
+from functions.shared.domain.effect import BinMeans
 from functions.shared.domain.spec import FeatureKind
 
 
@@ -35,12 +36,14 @@ class DayExcess(Value):
 class ColumnBaseline(Value):
     """One column at training: its bins, the training rows in each, and what real days are known to differ by.
 
-    `excess` holds an entry for each length of run that training had enough days for, in rising order.
+    `excess` holds an entry for each length of run that training had enough days for, in rising order. `means` holds, by
+    output and bin, the mean score if this feature lay in that bin; nothing where the version does not tell.
     """
 
     bins: Bins
     counts: tuple[int, ...]
     excess: tuple[DayExcess, ...] = ()
+    means: BinMeans = ()
 
 
 class Baseline(Document):
