@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from functions.metric_emission.metrics import Measurement
+from functions.metric_emission.measurements import Measurement
 
 
 def print_measurements(measurements: Iterable[Measurement]) -> None:

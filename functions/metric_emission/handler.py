@@ -31,15 +31,15 @@ def use_cases() -> UseCases:
     from functions.metric_emission.upkeep import sweep, tick
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
-    from functions.shared.settings import settings
+    from functions.shared.settings import measuring_settings
 
-    client = s3_client()
-    store, inbox = S3ObjectStore(client, settings().store), S3ObjectStore(client, settings().inbox)
+    settings, client = measuring_settings(), s3_client()
+    store, inbox = S3ObjectStore(client, settings.store), S3ObjectStore(client, settings.inbox)
     ports: dict[str, Any] = {"store": store, "emit": print_measurements, "now": lambda: datetime.now(UTC)}
     bundles = Bundles(store)
     return UseCases(
         created={
-            store.bucket: partial(record_batch, bundles=bundles, **ports),
+            store.bucket: partial(record_batch, bundles=bundles, memory_gb=settings.scoring_memory_mb / 1024, **ports),
             inbox.bucket: partial(record_labels, bundles=bundles, inbox=inbox, **ports),
         },
         scheduled={"tick": partial(tick, **ports), "sweep": partial(sweep, inbox=inbox, **ports)},

@@ -1,128 +1,152 @@
-"""The catalogue of metrics, and what batches, drift and event days measure of it."""
+"""The catalogue of metrics. CloudWatch's lines, Prometheus' series, dashboards, alarms and documents are made from it or held to it."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
-from functions.shared.domain.drift import DriftReport
-from functions.shared.domain.estimate import Estimate
-from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+PREFIX = "everscore"
+TOP_COLUMNS = 10
+"""Of how many columns the drift is told as a metric; the stored report has all of them."""
+
+
+class Kind(StrEnum):
+    """How values of a metric add up: a counter's are summed, a gauge's last one stands, a histogram's are counted by size."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Occasion(StrEnum):
+    """When values of a metric are told: with a batch, with a file of labels, by the hourly tick, or by the daily sweep."""
+
+    BATCH = "batch"
+    LABELS = "labels"
+    TICK = "tick"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One entry of the catalogue: name, CloudWatch unit, the dimensions its values have, and what it means."""
+    """One entry of the catalogue.
+
+    `name` and `unit` are CloudWatch's; values are in base units (seconds, bytes, shares of one). `dimensions` are Prometheus'
+    labels too. `buckets` are a histogram's upper bounds, in order, without the infinite one.
+    """
 
     name: str
     unit: str
+    kind: Kind
+    occasion: Occasion
     dimensions: tuple[str, ...]
     help: str
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def prometheus(self) -> str:
+        """The conventional name in Prometheus; a histogram's series add `_bucket`, `_sum` and `_count`.
+
+        >>> ROWS_IN.prometheus, PREDICTION_SECONDS.prometheus
+        ('everscore_rows_in_total', 'everscore_prediction_seconds')
+        """
+        words = "_".join(re.findall(r"[A-Z][a-z]*", self.name)).lower()
+        return f"{PREFIX}_{words}{'_total' if self.kind is Kind.COUNTER else ''}"
 
 
-ROWS_IN = Metric("RowsIn", "Count", ("model",), "rows read in a batch")
-ROWS_SCORED = Metric("RowsScored", "Count", ("model",), "rows scored in a batch")
-ROWS_QUARANTINED = Metric("RowsQuarantined", "Count", ("model",), "rows set aside in a batch")
-BATCHES = Metric("Batches", "Count", ("model", "status"), "batches that ended, by status")
-PREDICTION_SECONDS = Metric("PredictionSeconds", "Seconds", ("model",), "time a batch spent predicting")
-BATCH_SECONDS = Metric("BatchSeconds", "Seconds", ("model",), "time a batch took in all")
-DRIFT = Metric("Drift", "None", ("model", "column"), "PSI of a drifting column over the pooled last batches")
-DRIFTED_COLUMNS = Metric("DriftedColumns", "Count", ("model",), "columns that drifted over the pooled last batches")
-LABEL_COVERAGE = Metric("LabelCoverage", "None", ("model",), "share of an event day's rows that have a label, 0 to 1")
-LABELS = Metric("Labels", "Count", ("model",), "labels in a file")
-LABELS_UNMATCHED = Metric("LabelsUnmatched", "Count", ("model",), "labels of a file that no scored row waited for")
-PERFORMANCE = Metric("Performance", "None", ("model", "role", "metric"), "a metric of a restated event day")
-ESTIMATED = Metric("EstimatedPerformance", "None", ("model", "metric"), "a metric of a batch as estimated before its labels")
-MODELS = Metric("Models", "Count", (), "models that serve; also the heartbeat of metric_emission")
-HOURS_SINCE_LAST_BATCH = Metric("HoursSinceLastBatch", "None", ("model",), "hours since a model's last batch was committed")
-CHAMPION_AGE_DAYS = Metric("ChampionAgeDays", "None", ("model",), "days since the champion's training was decided on")
-UNSCORED_FILES = Metric("UnscoredFiles", "Count", (), "uploads of the last two days that have no manifest after an hour")
+STAGE_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+WAIT_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+
+_MODEL = ("model",)
+
+
+def _counter(name: str, unit: str, occasion: Occasion, dimensions: tuple[str, ...], meaning: str) -> Metric:
+    return Metric(name, unit, Kind.COUNTER, occasion, dimensions, meaning)
+
+
+def _gauge(name: str, unit: str, occasion: Occasion, dimensions: tuple[str, ...], meaning: str) -> Metric:
+    return Metric(name, unit, Kind.GAUGE, occasion, dimensions, meaning)
+
+
+def _seconds(name: str, buckets: tuple[float, ...], meaning: str) -> Metric:
+    return Metric(name, "Seconds", Kind.HISTOGRAM, Occasion.BATCH, _MODEL, meaning, buckets)
+
+
+ROWS_IN = _counter("RowsIn", "Count", Occasion.BATCH, _MODEL, "rows read in a batch")
+ROWS_SCORED = _counter("RowsScored", "Count", Occasion.BATCH, _MODEL, "rows scored in a batch")
+ROWS_QUARANTINED = _counter("RowsQuarantined", "Count", Occasion.BATCH, ("model", "reason"), "rows set aside in a batch, by reason")
+BATCHES = _counter("Batches", "Count", Occasion.BATCH, ("model", "status"), "batches that ended, by status")
+BATCH_ERRORS = _counter("BatchErrors", "Count", Occasion.BATCH, ("model", "code"), "batches that failed, by the error's code")
+BYTES_IN = _counter("BytesIn", "Bytes", Occasion.BATCH, _MODEL, "bytes of a batch's file")
+BYTES_OUT = _counter("BytesOut", "Bytes", Occasion.BATCH, _MODEL, "bytes that a batch wrote, scored and quarantined")
+GIGABYTE_SECONDS = _counter("GigabyteSeconds", "None", Occasion.BATCH, _MODEL, "what Lambda charges a batch's scoring by")
+READ_SECONDS = _seconds("ReadSeconds", STAGE_SECONDS, "time a batch waited for its reader")
+PREDICTION_SECONDS = _seconds("PredictionSeconds", STAGE_SECONDS, "time a batch spent predicting, added up over threads")
+WRITE_SECONDS = _seconds("WriteSeconds", STAGE_SECONDS, "time a batch spent writing")
+BATCH_SECONDS = _seconds("BatchSeconds", STAGE_SECONDS, "time a batch took in all")
+WAIT = _seconds("WaitSeconds", WAIT_SECONDS, "time from a file's upload to its manifest, beyond what its scoring took")
+DRIFT = _gauge(
+    "Drift", "None", Occasion.BATCH, ("model", "column"), f"PSI of a column over the pooled last batches, of the {TOP_COLUMNS} largest"
+)
+DRIFTED_COLUMNS = _gauge("DriftedColumns", "Count", Occasion.BATCH, _MODEL, "columns that drifted over the pooled last batches")
+ESTIMATED = _gauge(
+    "EstimatedPerformance", "None", Occasion.BATCH, ("model", "metric"), "a metric of a batch as estimated before its labels"
+)
+ESTIMATED_LOW = _gauge(
+    "EstimatedPerformanceLow", "None", Occasion.BATCH, ("model", "metric"), "lower 95 % bound of the log loss's estimate"
+)
+ESTIMATED_HIGH = _gauge(
+    "EstimatedPerformanceHigh", "None", Occasion.BATCH, ("model", "metric"), "upper 95 % bound of the log loss's estimate"
+)
+LABELS = _counter("Labels", "Count", Occasion.LABELS, _MODEL, "labels in a file")
+LABELS_UNMATCHED = _counter("LabelsUnmatched", "Count", Occasion.LABELS, _MODEL, "labels of a file that no scored row waited for")
+LABEL_COVERAGE = _gauge("LabelCoverage", "None", Occasion.LABELS, _MODEL, "share of an event day's rows that have a label, 0 to 1")
+PERFORMANCE = _gauge("Performance", "None", Occasion.LABELS, ("model", "role", "metric"), "a metric of a restated event day")
+PERFORMANCE_LOW = _gauge(
+    "PerformanceLow", "None", Occasion.LABELS, ("model", "role", "metric"), "lower 95 % bound of the model's own metric on that day"
+)
+PERFORMANCE_HIGH = _gauge(
+    "PerformanceHigh", "None", Occasion.LABELS, ("model", "role", "metric"), "upper 95 % bound of the model's own metric on that day"
+)
+MODELS = _gauge("Models", "Count", Occasion.TICK, (), "models that serve; also the heartbeat of metric_emission")
+QUEUED_MESSAGES = _gauge("QueuedMessages", "Count", Occasion.TICK, ("queue",), "messages that wait in a queue of the stack")
+LAST_BATCH_AGE = _gauge("LastBatchAgeSeconds", "Seconds", Occasion.TICK, _MODEL, "time since a model's last batch was committed")
+CHAMPION_AGE = _gauge("ChampionAgeSeconds", "Seconds", Occasion.TICK, _MODEL, "time since the champion's training was decided on")
+RELEASE_SEQUENCE = _gauge("ReleaseSequence", "None", Occasion.TICK, _MODEL, "number of the release that serves; it grows with each release")
+CHALLENGER_SHARE = _gauge("ChallengerShare", "None", Occasion.TICK, _MODEL, "share of the rows that a challenger answers, 0 to 1")
+ALERTS = _gauge("Alerts", "Count", Occasion.TICK, ("model", "kind"), "alerts that were raised in the last day, by kind")
+UNSCORED_FILES = _gauge("UnscoredFiles", "Count", Occasion.SWEEP, (), "uploads of the last two days that have no manifest after an hour")
 
 CATALOGUE = (
     ROWS_IN,
     ROWS_SCORED,
     ROWS_QUARANTINED,
     BATCHES,
+    BATCH_ERRORS,
+    BYTES_IN,
+    BYTES_OUT,
+    GIGABYTE_SECONDS,
+    READ_SECONDS,
     PREDICTION_SECONDS,
+    WRITE_SECONDS,
     BATCH_SECONDS,
+    WAIT,
     DRIFT,
     DRIFTED_COLUMNS,
-    LABEL_COVERAGE,
+    ESTIMATED,
+    ESTIMATED_LOW,
+    ESTIMATED_HIGH,
     LABELS,
     LABELS_UNMATCHED,
+    LABEL_COVERAGE,
     PERFORMANCE,
-    ESTIMATED,
+    PERFORMANCE_LOW,
+    PERFORMANCE_HIGH,
     MODELS,
-    HOURS_SINCE_LAST_BATCH,
-    CHAMPION_AGE_DAYS,
+    QUEUED_MESSAGES,
+    LAST_BATCH_AGE,
+    CHAMPION_AGE,
+    RELEASE_SEQUENCE,
+    CHALLENGER_SHARE,
+    ALERTS,
     UNSCORED_FILES,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A value of a metric. Non-finite values cannot be made: they would print as invalid JSON."""
-
-    metric: Metric
-    value: float
-    dimensions: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        """Check the value and the dimensions.
-
-        Raises:
-            ValueError: if the value is not finite or the dimensions are not the metric's.
-        """
-        if not math.isfinite(self.value) or tuple(self.dimensions) != self.metric.dimensions:
-            message = f"{self.metric.name}: {self.value} with {dict(self.dimensions)} is no measurement"
-            raise ValueError(message)
-
-
-type Emit = Callable[[Iterable[Measurement]], None]
-
-
-def batch_measurements(manifest: Manifest) -> list[Measurement]:
-    """The operational metrics of one batch."""
-    model = {"model": manifest.model}
-    return [
-        Measurement(ROWS_IN, manifest.rows_in, model),
-        Measurement(ROWS_SCORED, manifest.rows_scored, model),
-        Measurement(ROWS_QUARANTINED, manifest.rows_quarantined, model),
-        Measurement(BATCHES, 1, {**model, "status": manifest.status.value}),
-        Measurement(PREDICTION_SECONDS, manifest.timings.predict_s, model),
-        Measurement(BATCH_SECONDS, manifest.timings.total_s, model),
-    ]
-
-
-def drift_measurements(model: str, report: DriftReport) -> list[Measurement]:
-    """How many columns drifted, and by how much each of those."""
-    drifted = [column for column in report.columns if column.drifted]
-    return [
-        Measurement(DRIFTED_COLUMNS, len(drifted), {"model": model}),
-        *(Measurement(DRIFT, column.value, {"model": model, "column": column.feature}) for column in drifted),
-    ]
-
-
-def performance_measurements(day: DayPerformance) -> list[Measurement]:
-    """Label coverage and metrics of one restated event day; a metric that is undefined there is left out."""
-    coverage = day.rows_labelled / day.rows_predicted
-    return [
-        Measurement(LABEL_COVERAGE, coverage, {"model": day.model}),
-        *(
-            Measurement(PERFORMANCE, value, {"model": day.model, "role": group.role.value, "metric": name})
-            for group in day.groups
-            for name, value in group.metrics.items()
-            if value is not None and math.isfinite(value)
-        ),
-    ]
-
-
-def estimate_measurements(model: str, estimate: Estimate) -> list[Measurement]:
-    """What was estimated, if anything."""
-    return [Measurement(ESTIMATED, found.value, {"model": model, "metric": name}) for name, found in estimate.metrics.items()]
-
-
-def label_measurements(model: str, labels: int, unmatched: int) -> list[Measurement]:
-    """How many labels a file held, and how many of them belong to no scored row."""
-    named = {"model": model}
-    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, unmatched, named)]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from functions.metric_emission.alerts import batch_alerts, decay_alert, labels_alert, raise_once, told_lately
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
-from functions.metric_emission.metrics import (
+from functions.metric_emission.measurements import (
     Emit,
     batch_measurements,
     drift_measurements,
@@ -45,10 +45,15 @@ from functions.shared.repositories.releases import Releases
 _RESTATEMENTS = 5
 
 
-def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> None:
+def record_batch(
+    created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime], memory_gb: float
+) -> None:
     """Alert on what a person should know of a committed batch, then emit its metrics and drift once.
 
     Alerts come first since they may be raised again after a crash; metrics would be counted twice.
+
+    Args:
+        memory_gb: what the function has that scored the batch.
     """
     manifest = Manifests(store).read(created.key)
     claim_key = layout.emitted_key(manifest.model, manifest.batch_id)
@@ -74,11 +79,11 @@ def record_batch(created: StoredObject, *, store: ObjectStore, bundles: Bundles,
         raise_once(alert, store)
     if not store.create(claim_key, claim.to_json()):
         return
-    emit(batch_measurements(manifest))
+    emit(batch_measurements(manifest, memory_gb=memory_gb))
     if drift is not None:
         emit(drift_measurements(manifest.model, drift))
-    if claim.estimate is not None:
-        emit(estimate_measurements(manifest.model, claim.estimate))
+    if release and claim.estimate:
+        emit(estimate_measurements(manifest.model, claim.estimate, metric=bundles.load(release.champion).spec.metric))
 
 
 def _estimate(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> Estimate | None:
@@ -165,7 +170,7 @@ def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectS
         for key, rows in relabelled(manifest, day, spec, store=store):
             write_labelled(store, key, rows)
         if list(store.list(layout.labelled_prefix(spec.name, day))):
-            emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day])))
+            emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day]), metric=spec.metric))
 
 
 def _rows_predicted(manifests: Sequence[Manifest]) -> Counter[date]:
@@ -186,7 +191,7 @@ def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], sp
     predicted = _rows_predicted(manifests)
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)
-        emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day])))
+        emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day]), metric=spec.metric))
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:

@@ -1,18 +1,20 @@
 """What the clock asks for: the hourly state of every model, and the daily sweep."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from functions.metric_emission.alerts import raise_once, rhythm_alerts, unscored_alert
+from functions.metric_emission.measurements import Emit, Measurement
 from functions.metric_emission.metrics import (
-    CHAMPION_AGE_DAYS,
-    HOURS_SINCE_LAST_BATCH,
+    ALERTS,
+    CHALLENGER_SHARE,
+    CHAMPION_AGE,
+    LAST_BATCH_AGE,
     MODELS,
+    RELEASE_SEQUENCE,
     UNSCORED_FILES,
-    Emit,
-    Measurement,
 )
 from functions.shared.domain import layout
 from functions.shared.fan_out import for_each
@@ -22,7 +24,7 @@ from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
-_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 _IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
 """Files of an attempt younger than the first may still be written; those older than the second were swept before."""
 _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
@@ -30,7 +32,7 @@ _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 
 
 def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
-    """Emit how long ago each model was last used and trained, and alert where its policy expects more.
+    """Tell the state of each model that serves, and alert where its policy expects more.
 
     Returns:
         How many models serve.
@@ -44,21 +46,35 @@ def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict
 
 
 def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> bool:
-    """Whether a model serves; if it does, its ages are told."""
+    """Whether a model serves; if it does, its state is told."""
     release = Releases(store).current(model)
     decision = Decisions(store).of(model, release.champion.version) if release else None
     if release is None or decision is None:
         return False
     last = next(Manifests(store).newest(model), None)
-    silent_hours = (now - last.created_at) / _HOUR if last else None
-    age_days = (now - decision.decided_at) / _DAY
-    named = {"model": model}
-    emit([Measurement(CHAMPION_AGE_DAYS, age_days, named)])
-    if silent_hours is not None:
-        emit([Measurement(HOURS_SINCE_LAST_BATCH, silent_hours, named)])
-    for alert in rhythm_alerts(model, silent_hours, age_days, Policies(store).current(model).watch, now):
+    silent = now - last.created_at if last else None
+    age = now - decision.decided_at
+    for alert in rhythm_alerts(
+        model, silent / _HOUR if silent is not None else None, age / _DAY, Policies(store).current(model).watch, now
+    ):
         raise_once(alert, store)
+    named = {"model": model}
+    emit(
+        [
+            Measurement(CHAMPION_AGE, age / _SECOND, named),
+            *([Measurement(LAST_BATCH_AGE, silent / _SECOND, named)] if silent is not None else []),
+            Measurement(RELEASE_SEQUENCE, release.seq, named),
+            Measurement(CHALLENGER_SHARE, release.challenger.share if release.challenger else 0.0, named),
+            *(Measurement(ALERTS, raised, {**named, "kind": kind}) for kind, raised in _raised_since(now - _DAY, model, store).items()),
+        ]
+    )
     return True
+
+
+def _raised_since(moment: datetime, model: str, store: ObjectStore) -> Counter[str]:
+    """Alerts by kind, which ends their keys."""
+    raised = (found.key for found in store.list(f"alerts/{model}/") if found.last_modified > moment)
+    return Counter(key.removesuffix(".json").rsplit("-", 1)[1] for key in raised)
 
 
 def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:

@@ -27,6 +27,12 @@ class RegistrySettings(Settings):
     mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", min_length=1)
 
 
+class MeasuringSettings(Settings):
+    """… and how much memory (MB) the function has whose work is measured."""
+
+    scoring_memory_mb: int = Field(alias="EVERSCORE_SCORING_MEMORY_MB", gt=0)
+
+
 def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
     """Read `kind` from environment variables, or raise MissingSettingError that names each one."""
     try:
@@ -47,3 +53,9 @@ def settings() -> Settings:
 def registry_settings() -> RegistrySettings:
     """Settings of the running process, with the registry's."""
     return read_settings(RegistrySettings, os.environ)
+
+
+@cache
+def measuring_settings() -> MeasuringSettings:
+    """Settings of the running process, with the measured function's."""
+    return read_settings(MeasuringSettings, os.environ)

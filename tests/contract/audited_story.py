@@ -124,7 +124,7 @@ class Story:
         key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
         ports = self.measuring()
         created = StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1)
-        record_batch(created, bundles=Bundles(ports["store"]), **ports)
+        record_batch(created, bundles=Bundles(ports["store"]), memory_gb=2.0, **ports)
 
     def label(self, created: StoredObject) -> None:
         ports = self.measuring()

@@ -1,23 +1,35 @@
 """What becomes known of a batch that was committed."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from functions.metric_emission.measurements import batch_measurements, drift_measurements
 from functions.metric_emission.metrics import (
+    BATCH_ERRORS,
+    BATCH_SECONDS,
     BATCHES,
+    BYTES_IN,
+    BYTES_OUT,
     DRIFT,
     DRIFTED_COLUMNS,
+    GIGABYTE_SECONDS,
     PREDICTION_SECONDS,
+    READ_SECONDS,
     ROWS_IN,
     ROWS_QUARANTINED,
     ROWS_SCORED,
+    WAIT,
+    WRITE_SECONDS,
 )
 from functions.shared.domain import layout
+from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.manifest import BatchError, Manifest, Status, Timings
+from functions.shared.domain.manifest import BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.releases import Releases
-from tests.fakes.documents import make_release
+from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.world import World
@@ -44,16 +56,46 @@ def drift_of(world: World, manifest: Manifest) -> tuple[int, set[str]]:
 
 def test_a_batch_is_measured_by_what_its_manifest_says() -> None:
     world = World()
-    timings = Timings(predict_s=0.5, total_s=2.0)
-    world.record(world.profiled("a.csv", like_training(world.baseline), rows_in=123, rows_quarantined=3, timings=timings))
-    assert {metric.name: world.values(metric) for metric in (ROWS_IN, ROWS_SCORED, ROWS_QUARANTINED, PREDICTION_SECONDS)} == {
-        "RowsIn": [123],
-        "RowsScored": [120],
-        "RowsQuarantined": [3],
-        "PredictionSeconds": [0.5],
-    }
-    [batches] = [measurement for measurement in world.emitted if measurement.metric is BATCHES]
-    assert batches.dimensions == {"model": MODEL, "status": "scored"}
+    manifest = world.profiled(
+        "a.csv",
+        like_training(world.baseline),
+        rows_in=123,
+        rows_quarantined=3,
+        quarantined_by_reason={"missing_id": 1, "infinite": 2},
+        timings=Timings(read_s=0.25, predict_s=0.5, write_s=0.125, total_s=2.0),
+        outputs=(StoredFile(key="scored/part", rows=0, bytes=700, sha256=""),),
+        quarantine=(StoredFile(key="quarantine/part", rows=3, bytes=50, sha256=""),),
+    )
+    emitted = [(found.metric, dict(found.dimensions), found.value) for found in batch_measurements(manifest, memory_gb=2.0)]
+    model = {"model": MODEL}
+    waited_s = (manifest.created_at - datetime(2013, 4, 1, 9, tzinfo=UTC)).total_seconds() - 2.0
+    assert emitted == [
+        (ROWS_IN, model, 123),
+        (ROWS_SCORED, model, 120),
+        (ROWS_QUARANTINED, {**model, "reason": "missing_id"}, 1),
+        (ROWS_QUARANTINED, {**model, "reason": "infinite"}, 2),
+        (BATCHES, {**model, "status": "scored"}, 1),
+        (BYTES_IN, model, 100),
+        (BYTES_OUT, model, 750),
+        (GIGABYTE_SECONDS, model, 4.0),
+        (READ_SECONDS, model, 0.25),
+        (PREDICTION_SECONDS, model, 0.5),
+        (WRITE_SECONDS, model, 0.125),
+        (BATCH_SECONDS, model, 2.0),
+        (WAIT, model, waited_s),
+    ]
+
+
+def test_a_batch_that_failed_is_counted_by_its_errors_code() -> None:
+    error = BatchError(code="missing_column", message="no column 'price'", remedy="add it")
+    emitted = list(batch_measurements(make_manifest(status=Status.FAILED, error=error), memory_gb=2.0))
+    [errors] = [measurement for measurement in emitted if measurement.metric is BATCH_ERRORS]
+    assert (errors.value, errors.dimensions) == (1, {"model": MODEL, "code": "missing_column"})
+
+
+def test_how_long_a_file_waited_is_not_told_of_a_batch_that_is_scored_again() -> None:
+    emitted = batch_measurements(make_manifest(supersedes="an earlier one"), memory_gb=2.0)
+    assert not [measurement for measurement in emitted if measurement.metric is WAIT]
 
 
 def test_a_second_delivery_emits_nothing_and_tells_nobody() -> None:
@@ -99,7 +141,14 @@ def test_people_are_told_nothing_of_a_batch_like_all_others() -> None:
         world.record(world.profiled(f"{number}.csv", like_training(world.baseline)))
     assert world.kinds() == []
     assert world.values(DRIFTED_COLUMNS) == [0, 0, 0, 0]
-    assert world.values(DRIFT) == []
+    assert max(world.values(DRIFT)) < 0.05
+
+
+def test_only_the_columns_that_differ_most_are_metrics() -> None:
+    columns = tuple(ColumnDrift(feature=f"f{number}", column="feature", value=number / 100, jensen_shannon=0) for number in range(50))
+    report = DriftReport(alert=False, rows=1000, too_few=False, columns=columns)
+    told = {found.dimensions["column"]: found.value for found in drift_measurements(MODEL, report) if found.metric is DRIFT}
+    assert told == {f"f{number}": number / 100 for number in range(40, 50)}
 
 
 def test_drift_is_judged_over_the_last_batches_together() -> None:

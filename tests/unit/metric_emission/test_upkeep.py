@@ -4,7 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from functions.metric_emission.metrics import CHAMPION_AGE_DAYS, HOURS_SINCE_LAST_BATCH, MODELS, UNSCORED_FILES
+from functions.metric_emission.metrics import (
+    ALERTS,
+    CHALLENGER_SHARE,
+    CHAMPION_AGE,
+    LAST_BATCH_AGE,
+    MODELS,
+    RELEASE_SEQUENCE,
+    UNSCORED_FILES,
+)
 from functions.metric_emission.upkeep import sweep, tick
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import BatchError, Status, StoredFile
@@ -12,7 +20,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from tests.fakes.documents import NOW, make_decision, make_manifest
 from tests.fakes.memory_store import EPOCH
-from tests.fakes.versions import MODEL
+from tests.fakes.versions import MODEL, make_version
 from tests.unit.metric_emission.world import World, rows
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,8 +49,8 @@ def test_a_tick_tells_how_old_the_champion_and_its_last_batch_are() -> None:
     world.scored("a.csv", rows(0.5), created_at=NOW + 6 * HOUR)
     world.moment = NOW + 2 * DAY
     assert run_tick(world) == {"models": 1}
-    assert world.values(CHAMPION_AGE_DAYS) == [2.0]
-    assert world.values(HOURS_SINCE_LAST_BATCH) == [42.0]
+    assert world.values(CHAMPION_AGE) == [2 * 24 * 3600]
+    assert world.values(LAST_BATCH_AGE) == [42 * 3600]
     assert world.values(MODELS) == [1]
 
 
@@ -51,7 +59,29 @@ def test_a_tick_beats_its_heart_even_if_nothing_serves() -> None:
     world.store.delete([layout.release_key(MODEL)])
     assert run_tick(world) == {"models": 0}, "a version lies there, but none serves"
     assert world.values(MODELS) == [0]
-    assert world.values(CHAMPION_AGE_DAYS) == []
+    assert world.values(CHAMPION_AGE) == []
+
+
+def test_a_tick_tells_which_release_serves_and_how_much_a_challenger_answers() -> None:
+    world = decided()
+    run_tick(world)
+    world.serve(world.version, make_version("2", seed=2))
+    run_tick(world)
+    assert (world.values(RELEASE_SEQUENCE), world.values(CHALLENGER_SHARE)) == ([1, 2], [0, 0.25])
+
+
+def test_a_tick_counts_the_alerts_of_the_last_day_by_kind() -> None:
+    world = decided()
+    world.moment = EPOCH + 20 * HOUR
+    for key in ("2013-04-01-aaaa-drift", "2013-04-02-bbbb-drift", "2013-04-02-v1-performance"):
+        world.store.write(f"alerts/{MODEL}/{key}.json", b"{}")
+    run_tick(world)
+    told = {measurement.dimensions["kind"]: measurement.value for measurement in world.emitted if measurement.metric is ALERTS}
+    assert told == {"drift": 2, "performance": 1}
+    world.emitted.clear()
+    world.moment += DAY
+    run_tick(world)
+    assert world.values(ALERTS) == []
 
 
 def test_nobody_is_told_of_silence_or_age_unless_the_model_has_a_rhythm() -> None:
@@ -89,7 +119,7 @@ def test_one_models_trouble_keeps_no_other_from_its_turn() -> None:
     world.store.write(layout.release_key("before"), b"{}")
     with pytest.raises(ExceptionGroup, match="1 of 2 models failed"):
         run_tick(world)
-    assert world.values(CHAMPION_AGE_DAYS) == [0.0]
+    assert world.values(CHAMPION_AGE) == [0.0]
 
 
 # Sweep

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.metrics import Measurement, Metric
+from functions.metric_emission.measurements import Measurement
+from functions.metric_emission.metrics import Metric
 from functions.metric_emission.service import record_batch, record_labels
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
@@ -173,7 +174,7 @@ class World:
         """One delivery of a manifest."""
         key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
         created = StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1)
-        record_batch(created, store=store or self.store, bundles=self.bundles, emit=self.emit, now=self.now)
+        record_batch(created, store=store or self.store, bundles=self.bundles, emit=self.emit, now=self.now, memory_gb=2.0)
 
     def label(self, text: str, name: str = "labels.csv", *, store: ObjectStore | None = None) -> StoredObject:
         """Labels are uploaded and delivered once."""

@@ -1,0 +1,125 @@
+"""What batches, drift, labels and event days measure of the catalogue's metrics."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from functions.metric_emission.metrics import (
+    BATCH_ERRORS,
+    BATCH_SECONDS,
+    BATCHES,
+    BYTES_IN,
+    BYTES_OUT,
+    DRIFT,
+    DRIFTED_COLUMNS,
+    ESTIMATED,
+    ESTIMATED_HIGH,
+    ESTIMATED_LOW,
+    GIGABYTE_SECONDS,
+    LABEL_COVERAGE,
+    LABELS,
+    LABELS_UNMATCHED,
+    PERFORMANCE,
+    PERFORMANCE_HIGH,
+    PERFORMANCE_LOW,
+    PREDICTION_SECONDS,
+    READ_SECONDS,
+    ROWS_IN,
+    ROWS_QUARANTINED,
+    ROWS_SCORED,
+    TOP_COLUMNS,
+    WAIT,
+    WRITE_SECONDS,
+    Metric,
+)
+from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.estimate import Estimate
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance import DayPerformance
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A value of a metric; `day` is the event day it is about, where there is one.
+
+    Non-finite values cannot be made: they would print as invalid JSON.
+    """
+
+    metric: Metric
+    value: float
+    dimensions: Mapping[str, str]
+    day: date | None = None
+
+    def __post_init__(self) -> None:
+        """Check the value and the dimensions.
+
+        Raises:
+            ValueError: if the value is not finite or the dimensions are not the metric's.
+        """
+        if not math.isfinite(self.value) or tuple(self.dimensions) != self.metric.dimensions:
+            message = f"{self.metric.name}: {self.value} with {dict(self.dimensions)} is no measurement"
+            raise ValueError(message)
+
+
+type Emit = Callable[[Iterable[Measurement]], None]
+
+
+def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
+    """The operational metrics of one batch, which a function of so much memory scored."""
+    model, timings = {"model": manifest.model}, manifest.timings
+    yield Measurement(ROWS_IN, manifest.rows_in, model)
+    yield Measurement(ROWS_SCORED, manifest.rows_scored, model)
+    for reason, rows in manifest.quarantined_by_reason.items():
+        yield Measurement(ROWS_QUARANTINED, rows, {**model, "reason": reason})
+    yield Measurement(BATCHES, 1, {**model, "status": manifest.status.value})
+    if manifest.error:
+        yield Measurement(BATCH_ERRORS, 1, {**model, "code": manifest.error.code})
+    yield Measurement(BYTES_IN, manifest.source.bytes, model)
+    yield Measurement(BYTES_OUT, sum(file.bytes for file in (*manifest.outputs, *manifest.quarantine)), model)
+    yield Measurement(GIGABYTE_SECONDS, timings.total_s * memory_gb, model)
+    yield Measurement(READ_SECONDS, timings.read_s, model)
+    yield Measurement(PREDICTION_SECONDS, timings.predict_s, model)
+    yield Measurement(WRITE_SECONDS, timings.write_s, model)
+    yield Measurement(BATCH_SECONDS, timings.total_s, model)
+    if manifest.supersedes is None:
+        waited_s = (manifest.created_at - manifest.source.last_modified) / _SECOND - timings.total_s
+        yield Measurement(WAIT, max(waited_s, 0.0), model)
+
+
+def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]:
+    """How many columns drifted, and the largest distances."""
+    yield Measurement(DRIFTED_COLUMNS, sum(column.drifted for column in report.columns), {"model": model})
+    largest = sorted(report.columns, key=lambda column: column.value, reverse=True)[:TOP_COLUMNS]
+    for column in largest:
+        yield Measurement(DRIFT, column.value, {"model": model, "column": column.feature})
+
+
+def estimate_measurements(model: str, estimate: Estimate, *, metric: str) -> Iterator[Measurement]:
+    """What was estimated, if anything, and the bounds of the model's own metric."""
+    for name, found in estimate.metrics.items():
+        yield Measurement(ESTIMATED, found.value, {"model": model, "metric": name})
+    if own := estimate.metrics.get(metric):
+        yield Measurement(ESTIMATED_LOW, own.low, {"model": model, "metric": metric})
+        yield Measurement(ESTIMATED_HIGH, own.high, {"model": model, "metric": metric})
+
+
+def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:
+    """Label coverage, metrics and the bounds of the model's own one on a restated event day; what is undefined is left out."""
+    yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
+    for group in day.groups:
+        named = {"model": day.model, "role": group.role.value}
+        for name, value in group.metrics.items():
+            if value is not None and math.isfinite(value):
+                yield Measurement(PERFORMANCE, value, {**named, "metric": name}, day.day)
+        if own := group.intervals.get(metric):
+            yield Measurement(PERFORMANCE_LOW, own.low, {**named, "metric": metric}, day.day)
+            yield Measurement(PERFORMANCE_HIGH, own.high, {**named, "metric": metric}, day.day)
+
+
+def label_measurements(model: str, labels: int, unmatched: int) -> list[Measurement]:
+    """How many labels a file held, and how many of them belong to no scored row."""
+    named = {"model": model}
+    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, unmatched, named)]
