@@ -4,23 +4,28 @@ The columns are the keys of the objects within the first `JSONL_HEAD_BYTES`, in 
 lacks is missing; one that comes up later only is a reason to reject its row, for there is no column to carry it. Values may
 be texts, under the same grammar as in delimited text, or JSON's own numbers and booleans.
 
-A block whose values are of the types seen in the head is parsed at once; any other is parsed line by line, with the same
-result. Blank lines are no rows.
+A block whose lines are all of the shape seen in the head is parsed at once; of any other the lines that are, and the rest one
+by one, with the same result. Blank lines are no rows.
 """
 
 import codecs
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.json as arrow_json
+from numpy.typing import NDArray
 
 from functions.shared.ahead import map_ahead
+from functions.shared.arrow import fixed_width
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
+from functions.shared.reading.json_shape import LineShape, may_be_integers
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
 from functions.shared.reading.quarantine import rejected_rows
 from functions.shared.reading.records import LINES, Spans, TextBlock, cut, line_ends, refuse_long, spans
@@ -28,6 +33,8 @@ from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.text import is_utf8
 from functions.shared.reading.values import to_texts
+
+type Places = NDArray[np.int64]
 
 
 def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
@@ -67,6 +74,15 @@ def _records_of(head: bytes) -> list[Record]:
     return records
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some lines of a block: typed rows with the places of their lines, and the issues of the others."""
+
+    rows: pa.RecordBatch
+    places: Places
+    issues: list[Issue]
+
+
 class _Parser:
     """Parses the blocks of one file, in several threads."""
 
@@ -74,78 +90,92 @@ class _Parser:
         self._names = list(dict.fromkeys(name for record in head for name in record))
         self._rules = rules
         refuse_columns(self._names, rules.columns)
-        self._schema = self._seen_schema(head)
+        self._shape = LineShape(self._names, head, rules)
 
     def parse(self, text: TextBlock) -> Block:
         """Type the lines of a block; describe those that cannot be."""
         found = spans(text, LINES)
-        raw, places, issues = self._at_once(text, found) or self._line_by_line(text, found)
-        conformed = conform(raw, self._rules)
-        issues += [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
-        records = len(found.starts)
-        return Block(conformed.rows, rejected_rows(issues, text, LINES, records=records))
+        part = self._whole(text.data, found) or self._sieved(text.data, found)
+        return Block(part.rows, rejected_rows(part.issues, text, LINES, records=len(found.starts)))
 
-    def _seen_schema(self, head: Sequence[Record]) -> pa.Schema | None:
-        types = [self._seen_type(name, {type(record.get(name)) for record in head}) for name in self._names]
-        return None if None in types else pa.schema(list(zip(self._names, types, strict=True)))
+    def _whole(self, data: bytes, found: Spans) -> _Part | None:
+        """All lines at once, if that can be."""
+        raw = self._at_once(data, len(found.starts)) if _holds_an_object_a_line(data, found) else None
+        return None if raw is None else self._conformed(raw, np.arange(len(found.starts)))
 
-    def _seen_type(self, name: str, seen: set[type]) -> pa.DataType | None:
-        """The type that holds all values of a key exactly, if there is one."""
-        seen = seen - {type(None)}
-        is_number = self._rules.of(name).kind is ColumnKind.NUMBER
-        if is_number and seen <= {int, float}:
-            return pa.float64()
-        if seen == {int}:
-            return pa.int64()
-        if seen == {bool}:
-            return pa.bool_()
-        return pa.string() if seen <= {str} else None
+    def _sieved(self, data: bytes, found: Spans) -> _Part:
+        """The lines of the file's shape at once, and the others one by one."""
+        shaped = self._shape.matches(data, found)
+        lines = [data[start:end] for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
+        raw = self._at_once(b"\n".join(compress(lines, shaped)) + b"\n", int(shaped.sum())) if shaped.any() else None
+        if raw is None:
+            return self._one_by_one(lines, np.arange(len(lines)))
+        return _interleaved(self._conformed(raw, np.flatnonzero(shaped)), self._one_by_one(lines, np.flatnonzero(~shaped)))
 
-    def _at_once(self, text: TextBlock, found: Spans) -> tuple[pa.RecordBatch, Sequence[int], list[Issue]] | None:
-        """All lines as rows of the types seen in the head, or None if one does not fit."""
-        if self._schema is None or not _holds_an_object_a_line(text.data, found):
+    def _at_once(self, data: bytes, lines: int) -> pa.RecordBatch | None:
+        """Lines as rows of the types seen in the head, or None if one does not fit."""
+        if self._shape.schema is None or not is_utf8(data):  # which Arrow does not check
             return None
-        reading = arrow_json.ReadOptions(use_threads=False, block_size=len(text.data) + 1)
-        parsing = arrow_json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="error")
+        reading = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+        parsing = arrow_json.ParseOptions(explicit_schema=self._shape.schema, unexpected_field_behavior="error")
         try:
-            table = arrow_json.read_json(pa.BufferReader(text.data), read_options=reading, parse_options=parsing)
+            table = arrow_json.read_json(pa.BufferReader(data), read_options=reading, parse_options=parsing)
         except pa.ArrowInvalid:
             return None
-        if table.num_rows != len(found.starts):
+        if table.num_rows != lines:
             return None
-        batch = table.select(self._names).combine_chunks().to_batches()[0]
-        columns = [self._as_text(name, column) for name, column in zip(self._names, batch.columns, strict=True)]
-        return pa.RecordBatch.from_arrays(columns, names=self._names), range(table.num_rows), []
+        columns = table.select(self._names).combine_chunks().to_batches()[0].columns
+        for position, name in enumerate(self._names):
+            if self._rules.of(name).kind is ColumnKind.NUMBER:
+                continue
+            if columns[position].type == pa.float64() and may_be_integers(columns[position]):
+                return None
+            columns[position] = to_texts(columns[position])
+        return pa.RecordBatch.from_arrays(columns, names=self._names)
 
-    def _as_text(self, name: str, column: pa.Array) -> pa.Array:
-        return column if self._rules.of(name).kind is ColumnKind.NUMBER else to_texts(column)
-
-    def _line_by_line(self, text: TextBlock, found: Spans) -> tuple[pa.RecordBatch, Sequence[int], list[Issue]]:
-        """The columns of the lines that are objects, their places, and the issues of the others."""
+    def _one_by_one(self, lines: Sequence[bytes], places: Places) -> _Part:
+        """Lines by Python's json module, each of which may be no row for a reason of its own."""
         known = frozenset(self._names)
         records: list[Record] = []
-        places: list[int] = []
+        read: list[int] = []
         issues: list[Issue] = []
-        for place, (start, end) in enumerate(zip(found.starts.tolist(), found.ends.tolist(), strict=True)):
+        for place in places.tolist():
             try:
-                record = parse_record(text.data[start:end])
+                record = parse_record(lines[place])
                 _refuse_unexpected(record, known)
             except MalformedRecordError as malformed:
                 issues.append(Issue(place, malformed.code, str(malformed)))
             else:
                 records.append(record)
-                places.append(place)
+                read.append(place)
         columns = [column_of([record.get(name) for record in records], self._rules.of(name).kind) for name in self._names]
-        return pa.RecordBatch.from_arrays(columns, names=self._names), places, issues
+        part = self._conformed(pa.RecordBatch.from_arrays(columns, names=self._names), np.array(read, np.int64))
+        return _Part(part.rows, part.places, issues + part.issues)
+
+    def _conformed(self, raw: pa.RecordBatch, places: Places) -> _Part:
+        conformed = conform(raw, self._rules)
+        issues = [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
+        return _Part(conformed.rows, np.delete(places, [issue.place for issue in conformed.issues]), issues)
+
+
+def _interleaved(one: _Part, other: _Part) -> _Part:
+    """The lines of both parts, in the order of their places."""
+    issues = one.issues + other.issues
+    if not other.rows.num_rows:
+        return _Part(one.rows, one.places, issues)
+    places = np.concatenate([one.places, other.places])
+    order = np.argsort(places)
+    rows = pa.Table.from_batches([one.rows, other.rows]).unify_dictionaries().combine_chunks().take(fixed_width(order, pa.int64()))
+    return _Part(rows.to_batches()[0], places[order], issues)
 
 
 def _holds_an_object_a_line(data: bytes, found: Spans) -> bool:
-    """Whether every line looks like an object, and all of it is UTF-8, which Arrow does not check."""
+    """Whether every line looks like an object: Arrow would take two on a line for two rows, and one on two for one."""
     if not len(found.starts):
         return False
     values = np.frombuffer(data, np.uint8)
     braced = (values[found.starts] == b"{"[0]) & (values[found.ends - 1] == b"}"[0])
-    return bool(braced.all()) and is_utf8(data)
+    return bool(braced.all())
 
 
 def _refuse_unexpected(record: Record, known: frozenset[str]) -> None:

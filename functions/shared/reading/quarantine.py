@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from functions.shared.domain.errors import ConservationError
 from functions.shared.reading.conform import Issue
 from functions.shared.reading.records import Spans, Syntax, TextBlock, spans
@@ -9,15 +11,14 @@ from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.text import is_utf8
 
 INVALID_UTF8 = "invalid_utf8"
+_ASCII = 0x80
 
 
 def undecodable(block: TextBlock, found: Spans) -> list[int]:
-    """Places of the records that are not UTF-8."""
-    return [
-        place
-        for place, (start, end) in enumerate(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
-        if not is_utf8(block.data[start:end])
-    ]
+    """Places of the records that are not UTF-8; only those with a byte beyond ASCII need a look."""
+    beyond = np.flatnonzero(np.frombuffer(block.data, np.uint8) >= _ASCII)
+    suspects = np.unique(np.searchsorted(found.starts, beyond, "right") - 1)
+    return [place for place in suspects.tolist() if not is_utf8(block.data[found.starts[place] : found.ends[place]])]
 
 
 def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, records: int) -> tuple[RejectedRow, ...]:

@@ -204,16 +204,27 @@ def _numbers_of_texts(column: pa.Array) -> Converted:
 
 
 def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
+    """By the first of these that works: all at once, without missing marks, without what is no time, or a text at a time."""
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
     present = _missing_as_null(column)
+    if (alike := _instants_of_like_texts(present, zone)) is not None:
+        return alike
+    refused = valid_mask(present) & ~mask_of(pc.match_substring_regex(present, _TIME))
+    present = with_nulls(present, refused)
+    found = _instants_of_like_texts(present, zone) or _instants_of_mixed_texts(present, zone)
+    return Converted(found.array, found.refused | refused)
+
+
+def _instants_of_like_texts(present: pa.Array, zone: ZoneInfo) -> Converted | None:
+    """Where all texts name an offset, or none does, and all are times."""
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(present, pa.timestamp("us")), zone)
     with suppress(pa.ArrowInvalid):
         aware = _instants_of_timestamps(pc.cast(present, INSTANT), zone)
         if not _may_be_of_year_zero(aware.array):
             return aware
-    return _instants_of_mixed_texts(present, zone)
+    return None
 
 
 def _may_be_of_year_zero(instants: pa.Array) -> bool:
@@ -222,9 +233,8 @@ def _may_be_of_year_zero(instants: pa.Array) -> bool:
 
 
 def _instants_of_mixed_texts(present: pa.Array, zone: ZoneInfo) -> Converted:
-    """Where some texts name an offset and others do not, have more digits than microseconds, or are no times."""
-    grammatical = mask_of(pc.match_substring_regex(present, _TIME))
-    refused = valid_mask(present) & ~(grammatical & _real_days(present))
+    """Where some texts name an offset and others do not, have more digits than microseconds, or name no day of the calendar."""
+    refused = valid_mask(present) & ~_real_days(present)
     present = pc.replace_substring_regex(with_nulls(present, refused), r"(\.[0-9]{6})[0-9]+", r"\1")
     zoned = mask_of(pc.match_substring_regex(present, _ENDS_IN_ZONE))
     naive = pc.cast(with_nulls(present, zoned), pa.timestamp("us"))

@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.reading import jsonlines, records
+from functions.shared.reading.json_records import parse_record
 from tests.unit.shared.reading.files import read, refusal
 
 KEY = "batches/trees/rows.jsonl"
@@ -99,17 +100,68 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-(2**70), 2**70),
     st.floats(),
-    st.sampled_from(["", "a", "1.5", "NA", "é", "2013-01-01", "2013-01-01T05:15Z", "true"]),
+    st.sampled_from([-0.0, 2.0**53, "", "a", "1.5", "NA", "é", "\U0001f332", 'q"\\', "2013-01-01", "2013-01-01T05:15Z", "true", [1], {}]),
 )
+NAMES = st.sampled_from(["note", "a.b", "x y", "(", "\\d", 'say "so"', "é", "\n"])
 RECORDS = st.lists(
-    st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, VALUES)).map(lambda changed: GOOD | changed), min_size=1, max_size=4
+    st.tuples(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, VALUES)),
+        st.dictionaries(NAMES, VALUES, max_size=2),
+        st.booleans(),
+    ).map(lambda parts: json.dumps(GOOD | parts[0] | parts[1], ensure_ascii=parts[2]) + "\n"),
+    min_size=1,
+    max_size=5,
 )
 
 
-@given(RECORDS, st.sampled_from(["\n", "\r\n", "\n\n"]))
-def test_a_block_parsed_at_once_gives_what_its_lines_give_one_by_one(records: list[dict[str, object]], end: str) -> None:
-    data = "".join(json.dumps(record) + end for record in records).encode()
+@given(RECORDS)
+@example([json.dumps(GOOD | {"note": 1.5}) + "\n", json.dumps(GOOD | {"note": 10**10}) + "\n"])
+@example([json.dumps(GOOD | {"note": 1.5}) + "\n", json.dumps(GOOD).replace('"n"', "-0") + "\n"])
+@example([json.dumps(GOOD) + "\n", json.dumps(GOOD)[:-1] + ', "id": "twice"}\n'])
+def test_lines_read_at_once_give_what_they_give_one_by_one(records: list[str]) -> None:
+    """A line that begins with a space is of no shape that is read at once."""
+    whole = "".join(records).encode()
+    spaced = "".join(f" {record}" for record in records).encode()
+    rows, rejected = read(spaced + b"[]", KEY)
+    for data in (whole + b"[]", whole + spaced[: spaced.index(b"\n") + 1] + b"[]"):
+        some_rows, some_rejected = read(data, KEY)
+        assert repr(some_rows[: len(rows)]) == repr(rows)
+        assert [(bad.row, bad.message) for bad in some_rejected[: len(rejected) - 1]] == [(bad.row, bad.message) for bad in rejected[:-1]]
+    assert repr(read(whole, KEY)[0]) == repr(rows)
+
+
+def one_bad_line_in_a_hundred(bad: bytes) -> bytes:
+    return b"".join(bad if number % 100 == 50 else lines(GOOD | {"id": str(number)}) for number in range(1000))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [lines(GOOD | {"size": "oops"}), lines(GOOD | {"age": [1]}), b'{"id": 1\n', b"[1]\n", b'{"id": "\xff"}\n'],
+)
+def test_only_the_bad_lines_of_a_block_are_read_one_by_one(bad: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+
+    def watched(line: bytes) -> object:
+        seen.append(line)
+        return parse_record(line)
+
+    data = lines(*[GOOD] * 10) + one_bad_line_in_a_hundred(bad)
+    monkeypatch.setattr(jsonlines, "JSONL_HEAD_BYTES", len(lines(GOOD)))
+    monkeypatch.setattr(jsonlines, "parse_record", watched)
     rows, rejected = read(data, KEY)
-    slow_rows, slow_rejected = read(data + b"[]", KEY)
-    assert rows == slow_rows
-    assert rejected == slow_rejected[:-1]
+    assert (len(rows), len(rejected)) == (1000, 10)
+    assert seen == [lines(GOOD)[:-1], *[bad[:-1]] * 10]
+
+
+def test_numbers_that_are_carried_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = lines(*[GOOD | {"note": number / 8} for number in range(100)])
+    monkeypatch.setattr(jsonlines, "JSONL_HEAD_BYTES", 500)
+    monkeypatch.setattr(jsonlines._Parser, "_one_by_one", None)
+    rows, _ = read(data, KEY)
+    assert [row["note"] for row in rows[:10]] == ["0", "0.125", "0.25", "0.375", "0.5", "0.625", "0.75", "0.875", "1", "1.125"]
+
+
+def test_a_file_of_very_many_keys_is_read_too() -> None:
+    wide = GOOD | {f"column {number}": number for number in range(5000)}
+    rows, [bad] = read(lines(wide, GOOD | {"size": "oops"}, wide), KEY)
+    assert (len(rows), rows[1]["column 4999"], bad.row) == (2, "4999", 2)
