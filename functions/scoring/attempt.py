@@ -1,23 +1,43 @@
-"""One attempt at a batch: its rows are read, scored and written; nothing counts before the manifest is committed."""
+"""One attempt at rows, of a whole batch or of a partition of one: they are read, scored and written.
+
+Nothing counts before the manifest is committed.
+"""
 
 import time
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
 from functools import partial
+from itertools import chain, islice
 
 from functions.scoring.block import score_block
 from functions.scoring.output import AttemptOutputs
 from functions.scoring.panel import Panel, assemble_panel
 from functions.scoring.tally import Tally
 from functions.shared.ahead import map_ahead
-from functions.shared.domain.errors import BatchRejectedError, ConservationError
+from functions.shared.domain import layout
+from functions.shared.domain.counts import Counts, counted_manifest
+from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, Source, StoredFile
-from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Release
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks
 from functions.shared.repositories.bundles import Bundles
+
+type Read = Callable[[ModelSpec], Iterator[Block]]
+"""Begins to read the rows for a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring rows gave: counts, files, and by what they were scored."""
+
+    counts: Counts
+    outputs: tuple[StoredFile, ...]
+    quarantine: tuple[StoredFile, ...]
+    release: PinnedRelease
 
 
 def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
@@ -30,14 +50,35 @@ def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, stor
         BatchRejectedError: if the batch as a whole cannot be scored.
         ConservationError: if rows were lost or made up.
     """
+    contract, source = release.policy.row_contract, draft.source
+
+    def read(spec: ModelSpec) -> Iterator[Block]:
+        return read_blocks(inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract)
+
+    named = draft.model, draft.batch_id, draft.attempt, 0
+    outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
+    scored = score_rows(read, release, outputs, bundles=bundles, arrival=arrival_of(source))
+    pinned = draft.model_copy(update={"release": scored.release})
+    return counted_manifest(pinned, scored.counts, contract=contract, outputs=scored.outputs, quarantine=scored.quarantine)
+
+
+def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles: Bundles, arrival: date) -> Scored:
+    """Score the rows that `read` gives by a release, into files.
+
+    Args:
+        arrival: the event day of rows whose model has no time column.
+
+    Raises:
+        BatchRejectedError: if the rows as a whole cannot be scored.
+    """
     contract = release.policy.row_contract
     started = time.perf_counter()
     whole, damaged = assemble_panel(release, bundles)
     reading_since = time.perf_counter()
-    panel, blocks, lacking = _opened(draft.source, inbox, whole, contract)
+    panel, blocks, lacking = _opened(read, whole)
     tally = Tally()
-    score = partial(score_block, panel=panel, contract=contract, arrival=draft.source.last_modified.astimezone(UTC).date())
-    with AttemptOutputs(store, draft.model, draft.batch_id, draft.attempt) as outputs:
+    score = partial(score_block, panel=panel, contract=contract, arrival=arrival)
+    with outputs:
         for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):
             tally.add(block)
             with tally.writing():
@@ -51,16 +92,12 @@ def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, stor
         challenger=_pinned_challenger(release),
         challenger_suspended=damaged or lacking,
     )
-    manifest = draft.model_copy(
-        update={
-            **tally.figures(contract),
-            "release": pinned,
-            "outputs": scored,
-            "quarantine": quarantined,
-            "timings": tally.timings(time.perf_counter() - started),
-        }
-    )
-    return _conserved(manifest)
+    return Scored(tally.counts(time.perf_counter() - started), scored, quarantined, pinned)
+
+
+def arrival_of(source: Source) -> date:
+    """The UTC day on which a source arrived."""
+    return source.last_modified.astimezone(UTC).date()
 
 
 def _pinned_challenger(release: Release) -> PinnedChallenger | None:
@@ -68,40 +105,17 @@ def _pinned_challenger(release: Release) -> PinnedChallenger | None:
     return PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
 
 
-def _opened(source: Source, inbox: ObjectStore, panel: Panel, contract: RowContract) -> tuple[Panel, Iterator[Block], str | None]:
-    """Begin to read. A batch that lacks a column of the challenger's only is scored by the champion alone."""
-
-    def begin(spec_panel: Panel) -> Iterator[Block]:
-        data = inbox.open(source.key, source.version_id)
-        blocks = read_blocks(data, key=source.key, spec=spec_panel.reading_spec, contract=contract)
-        return _with_first(next(blocks), blocks)
-
+def _opened(read: Read, panel: Panel) -> tuple[Panel, Iterator[Block], str | None]:
+    """Begin to read. Rows that lack a column of the challenger's only are scored by the champion alone."""
     try:
-        return panel, begin(panel), None
+        return panel, _begun(read(panel.reading_spec)), None
     except BatchRejectedError as rejected:
         if rejected.code != "missing_column" or panel.reading_spec == panel.champion.spec:
             raise
         alone = panel.without_challenger()
-        return alone, begin(alone), str(rejected)
+        return alone, _begun(read(alone.reading_spec)), str(rejected)
 
 
-def _with_first(first: Block, others: Iterator[Block]) -> Iterator[Block]:
-    yield first
-    yield from others
-
-
-def _conserved(manifest: Manifest) -> Manifest:
-    """The manifest itself, if its rows add up: in = scored + quarantined = rows in its files."""
-    stored = _rows(manifest.outputs), _rows(manifest.quarantine)
-    counted = manifest.rows_scored, manifest.rows_quarantined
-    if stored != counted or manifest.rows_in != sum(counted):
-        message = (
-            f"batch {manifest.batch_id}: {manifest.rows_in} rows in, {counted[0]} scored and {counted[1]} quarantined, "
-            f"{stored[0]} and {stored[1]} stored"
-        )
-        raise ConservationError(message)
-    return manifest
-
-
-def _rows(files: tuple[StoredFile, ...]) -> int:
-    return sum(file.rows for file in files)
+def _begun(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same blocks, the first of them read already: what refuses a file shows there."""
+    return chain(list(islice(blocks, 1)), blocks)

@@ -1,4 +1,4 @@
-"""What a batch leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
+"""What an attempt leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,6 @@ from typing import Any, Self
 import pyarrow as pa
 
 from functions.scoring.scored_file import ScoredFile
-from functions.shared.domain import layout
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.scored_columns import free_name
@@ -20,10 +19,11 @@ from functions.shared.reading.rows import RejectedRow
 class AttemptOutputs:
     """The files of one attempt. Nothing of them is visible before `finish`, and nothing counts before the manifest."""
 
-    def __init__(self, store: ObjectStore, model: str, batch: str, attempt: str) -> None:
+    def __init__(self, store: ObjectStore, *, scored: str, quarantine: str) -> None:
+        """The keys of the two files."""
         self._store = store
-        self._scored_key = layout.scored_key(model, batch, attempt, 0)
-        self._quarantine_key = layout.quarantine_key(model, batch, attempt, 0)
+        self._scored_key = scored
+        self._quarantine_key = quarantine
         self._open = ExitStack()
         self._scored: ScoredFile | None = None
         self._quarantined: Upload | None = None

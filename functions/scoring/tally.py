@@ -1,4 +1,4 @@
-"""What is counted while a batch streams by."""
+"""What is counted while rows stream by."""
 
 import time
 from collections import Counter
@@ -9,8 +9,8 @@ from datetime import date
 
 from functions.scoring.block import ScoredBlock
 from functions.shared.domain.agreement import merge_agreements
-from functions.shared.domain.manifest import Status, Timings
-from functions.shared.domain.policy import RowContract
+from functions.shared.domain.counts import Counts
+from functions.shared.domain.manifest import Timings
 from functions.shared.domain.profile import Agreement, Profile
 from functions.shared.domain.profiling import merge_profiles
 from functions.shared.domain.release import Role
@@ -59,22 +59,15 @@ class Tally:
         if block.agreement is not None:
             self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
 
-    def figures(self, contract: RowContract) -> dict[str, object]:
-        """The manifest's fields that were counted."""
-        quarantined = sum(self.reasons.values())
-        over_budget = quarantined > contract.error_budget * self.rows_in
-        return {
-            "status": Status.SUSPECT if over_budget else Status.SCORED,
-            "rows_in": self.rows_in,
-            "rows_scored": self.scored,
-            "rows_quarantined": quarantined,
-            "quarantined_by_reason": dict(self.reasons),
-            "served": {role: rows for role, rows in self.served.items() if rows},
-            "profiles": self.profiles,
-            "agreement": self.agreement,
-            "event_days": {day: rows for day, rows in sorted(self.days.items()) if rows},
-        }
-
-    def timings(self, total_s: float) -> Timings:
-        """Seconds by stage."""
-        return Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s)
+    def counts(self, total_s: float) -> Counts:
+        """What was counted, of rows that took so many seconds of wall time in all."""
+        return Counts(
+            rows_in=self.rows_in,
+            rows_scored=self.scored,
+            quarantined_by_reason=dict(self.reasons),
+            served={role: rows for role, rows in self.served.items() if rows},
+            profiles=self.profiles,
+            agreement=self.agreement,
+            event_days={day: rows for day, rows in sorted(self.days.items()) if rows},
+            timings=Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s),
+        )
