@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError
-from infra.cli import batches, data, demo, local, models, report
+from infra.cli import batches, cost, data, demo, local, models, report
 from infra.cli.options import console
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(models.app)
 app.add_typer(data.app, name="data")
 app.add_typer(batches.app)
 app.add_typer(report.app)
+app.add_typer(cost.app)
 
 
 def run() -> None:

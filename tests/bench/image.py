@@ -21,10 +21,12 @@ from time import perf_counter
 from typing import Any
 
 from infra.cli.operator import embedded
+from infra.cost.speed import ColdStarts
 from infra.demo.once import each_function_once, idle_stack
 from infra.local.containers import ContainerFunction, container_functions, emulated
 from infra.local.image import IMAGE, base_image, size_mb
 from tests.bench.document_table import markdown_table, replace_measured
+from tests.bench.figures import record
 from tests.bench.scoring.processes import machine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -71,8 +73,8 @@ def imported(function: ContainerFunction, event: Mapping[str, Any]) -> tuple[Any
         return answer, {name for name in HEAVY if f"\nimport '{name}' " in running.logs()}
 
 
-def cold_starts(rounds: int) -> str:
-    """A table of medians."""
+def cold_starts(rounds: int) -> tuple[str, ColdStarts]:
+    """A table of medians, and of them what is reckoned with."""
     measured: defaultdict[str, list[ColdStart]] = defaultdict(list)
     packages: dict[str, set[str]] = {}
     with idle_stack(note) as stack, container_functions(stack) as functions:
@@ -96,7 +98,9 @@ def cold_starts(rounds: int) -> str:
         loaded = ", ".join(package for package in HEAVY if package in packages[name])
         rows.append([name, f"{functions[name].memory_mb}", *(f"{value:.2f}" for value in seconds), work, loaded])
     header = ["function", "MB of memory", "init s", "init + first answer s", "processor s", "which", "imported by then"]
-    return markdown_table(header, rows)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    answers = {name: median(run.answer_s for run in runs) for name, runs in measured.items()}
+    return markdown_table(header, rows), ColdStarts(date=today, machine=machine(), image_mb=size_mb(IMAGE), seconds=answers)
 
 
 def weights() -> str:
@@ -124,11 +128,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--print", action="store_true", help="print, and leave the document alone")
     options = parser.parse_args()
-    text = "\n".join([weights(), "", cold_starts(options.rounds), *circumstances(options.rounds)])
+    table, figures = cold_starts(options.rounds)
+    text = "\n".join([weights(), "", table, *circumstances(options.rounds)])
     if options.print:
         print(text)
     else:
         replace_measured(DOCUMENT, "image", text)
+        record(cold_starts=figures)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""`everscore cost`: what it will cost, before anything is deployed."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from functions.shared.domain.errors import InputError
+from infra.cli.options import AsJson, show
+from infra.cost.deployed import deployed
+from infra.cost.estimate import Basis, Bill, Load, idle_month, scoring_bill, watching_bill
+from infra.cost.prices import listed_prices
+from infra.cost.series import all_series
+from infra.cost.speed import measured
+
+app = typer.Typer()
+MILLION = 1_000_000
+
+
+@app.command()
+def cost(
+    rows: Annotated[int, typer.Option(min=1, help="Rows scored in a month, over all models.")],
+    columns: Annotated[int, typer.Option(min=1, help="Columns of a row.")] = 14,
+    models: Annotated[int, typer.Option(min=0, help="Models that are watched.")] = 1,
+    files: Annotated[int, typer.Option(min=1, help="Files in which the rows come.")] = 30,
+    engine: Annotated[str, typer.Option(help="Whose speed to reckon with: logistic or boosting.")] = "boosting",
+    as_json: AsJson = False,
+) -> None:
+    """Reckon what a month costs on AWS, by measured speed and listed prices: idle, and a million rows."""
+    basis = Basis(measured(), listed_prices(), deployed())
+    if engine not in basis.measured.stages.seconds:
+        message = f"no speed was measured for {engine!r}, only for {', '.join(basis.measured.stages.seconds)}"
+        raise InputError(message)
+    idle = idle_month(basis, models)
+    load = Load(rows, columns, files, engine, models)
+    scoring, watching = scoring_bill(load, basis), watching_bill(load, basis.prices)
+    stages, prices = basis.measured.stages, basis.prices
+    listed = f"prices of {prices.as_of}, {prices.region}, without the free tier"
+    show(
+        {
+            "rows": rows,
+            "files": files,
+            "models": models,
+            "dollars_a_million_rows": scoring.dollars / rows * MILLION,
+            "dollars_for_the_rows": scoring.dollars,
+            "dollars_for_their_metrics": watching.dollars,
+            "dollars_an_idle_month": idle.dollars,
+            "metric_series": all_series(models, columns),
+            "alarms": basis.deployed.alarms,
+            "idle": _items(idle),
+            "scoring": _items(scoring),
+            "watching": _items(watching),
+            "basis": f"{listed}; {engine} as measured on {stages.date}, {stages.machine}",
+        },
+        _screen,
+        as_json=as_json,
+    )
+
+
+def _items(bill: Bill) -> list[dict[str, Any]]:
+    return [
+        {"what": line.what, "amount": line.amount, "each": line.price.dollars, "dollars": line.dollars, "source": line.price.source}
+        for line in bill.lines
+    ]
+
+
+def _screen(answer: dict[str, Any]) -> Group:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "amount", "each, $", "$"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for title, part, total in (
+        ("an idle month", "idle", "dollars_an_idle_month"),
+        (f"scoring {answer['rows']:,} rows in {answer['files']:,} files", "scoring", "dollars_for_the_rows"),
+        ("watching it", "watching", "dollars_for_their_metrics"),
+    ):
+        table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
+        for item in answer[part]:
+            table.add_row(f"  {item['what']}", f"{item['amount']:,.6g}", f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
+    million = Text(f"{answer['dollars_a_million_rows']:.4f} dollars a million rows", style="bold")
+    watched = f"{answer['models']} models: about {answer['metric_series']} metric series, {answer['alarms']} alarms"
+    return Group(table, Text(), million, Text(watched), Text(answer["basis"], style="dim"))

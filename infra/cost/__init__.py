@@ -1,0 +1,1 @@
+"""What Everscore costs on AWS: measured speed, listed prices, and what the template deploys."""

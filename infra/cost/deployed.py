@@ -1,0 +1,84 @@
+"""What of the template is paid for: memory, schedules, queues with a consumer and alarms, at its defaults."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local.servers import ROOT
+from infra.local.transformation import Template, read_template
+
+HOURS_A_MONTH = 730
+_PER_HOUR = {"minute": 60.0, "hour": 1.0, "day": 1 / 24}
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_DAILY = re.compile(r"cron\(\d+ \d+ \* \* \? \*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function's memory in MB and how often its schedules start it in a month."""
+
+    memory_mb: int
+    starts: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What runs while nothing is scored. `functions` are by package name."""
+
+    functions: Mapping[str, Function]
+    architecture: str
+    polled_queues: int
+    alarms: int
+
+
+def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
+    """Read it from the template."""
+    content = read_template(template.read_text())
+    found = {name: resource["Properties"] for name, resource in content["Resources"].items() if _is(resource, "Serverless::Function")}
+    functions = {_package(properties): _function(content, properties) for properties in found.values()}
+    sources = [event for properties in found.values() for event in properties.get("Events", {}).values()]
+    return Deployed(
+        functions=functions,
+        architecture=_default(content, content["Globals"]["Function"]["Architectures"][0]),
+        polled_queues=sum(event["Type"] == "SQS" for event in sources),
+        alarms=sum(_is(resource, "CloudWatch::Alarm") for resource in content["Resources"].values()),
+    )
+
+
+def starts_a_month(schedule: str) -> float:
+    """How often `rate(…)`, or a `cron(…)` of one time a day, comes round in a month of 730 hours.
+
+    Raises:
+        ValueError: for any other expression.
+
+    >>> starts_a_month("rate(15 minutes)"), round(starts_a_month("cron(0 2 * * ? *)"), 1)
+    (2920.0, 30.4)
+    """
+    if match := _RATE.fullmatch(schedule):
+        return HOURS_A_MONTH * _PER_HOUR[match[2]] / int(match[1])
+    if _DAILY.fullmatch(schedule):
+        return HOURS_A_MONTH / 24
+    message = f"{schedule!r} is neither a rate nor once a day"
+    raise ValueError(message)
+
+
+def _function(template: Template, properties: Mapping[str, Any]) -> Function:
+    schedules = [event["Properties"] for event in properties.get("Events", {}).values() if event["Type"] == "ScheduleV2"]
+    starts = sum(starts_a_month(_default(template, schedule["ScheduleExpression"])) for schedule in schedules)
+    return Function(int(_default(template, properties["MemorySize"])), starts)
+
+
+def _package(properties: Mapping[str, Any]) -> str:
+    [command] = properties["ImageConfig"]["Command"]
+    return str(command).split(".")[1]
+
+
+def _default(template: Template, value: Any) -> Any:
+    """A value of the template, or the default of the parameter that it refers to."""
+    return template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
+
+
+def _is(resource: Mapping[str, Any], kind: str) -> bool:
+    return bool(resource["Type"] == f"AWS::{kind}")

@@ -1,0 +1,136 @@
+"""From measured seconds and listed prices to dollars: of an idle month, and of rows scored.
+
+Lambda gives 1,769 MB one processor, so that seconds of work are seconds that pass; more memory is taken to speed nothing up,
+less to slow down in proportion. Stages are taken to grow with rows and with columns. Nothing is taken off for the free tier.
+What is not in it: data that leaves AWS, an MLflow server, a KMS key, and people.
+"""
+
+from dataclasses import dataclass
+
+from infra.cost.deployed import HOURS_A_MONTH, Deployed
+from infra.cost.prices import Price, Prices
+from infra.cost.series import all_series, ticked_series
+from infra.cost.speed import ONCE, Measured
+
+MEMORY_OF_A_CPU_MB = 1769
+POLLERS = 5
+"""Connections with which Lambda waits at a queue (AWS Lambda, "Using Lambda with Amazon SQS"), each asking every 20 s."""
+POLL_S = 20
+COMPRESSED = 0.4
+"""Of the image's unpacked size, what a registry stores. An assumption."""
+LOG_BYTES_A_CALL = 2_000
+OUTPUT_SHARE = 0.5
+"""Of the input's bytes, what scored Parquet takes. An assumption: it depends on how well columns compress."""
+PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 12, 12, 6, 3, 2
+"""Requests about a batch beside reading and writing its parts: the manifest, its claim, its measurement; two messages sent,
+received and deleted; the file, the manifest and one document more announced; two functions called."""
+READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
+"""A ranged read, and a part of a multipart upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An item of a bill: so many units at a price."""
+
+    what: str
+    amount: float
+    price: Price
+
+    @property
+    def dollars(self) -> float:
+        """Amount times price."""
+        return self.amount * self.price.dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is scored in a month: rows in all, columns of a row, files they come in, on which engine, and of how many models."""
+
+    rows: int
+    columns: int
+    files: int = 30
+    engine: str = "boosting"
+    models: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What every estimate rests on."""
+
+    measured: Measured
+    prices: Prices
+    deployed: Deployed
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Lines and their sum."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def dollars(self) -> float:
+        """All of it."""
+        return sum(line.dollars for line in self.lines)
+
+
+def scoring_seconds(load: Load, measured: Measured, memory_mb: int) -> float:
+    """Seconds that `scoring` is billed for, all files together, each begun by a warm function."""
+    stages = measured.stages
+    growing = sum(seconds for stage, seconds in stages.seconds[load.engine].items() if stage not in ONCE)
+    loading = stages.seconds[load.engine]["load the model"] * load.files
+    work = growing * (load.rows / stages.rows) * (load.columns / stages.columns) + loading
+    return work * max(1.0, MEMORY_OF_A_CPU_MB / memory_mb)
+
+
+def idle_month(basis: Basis, models: int) -> Bill:
+    """What a month costs in which nothing is scored, with so many models to watch."""
+    prices, stack = basis.prices, basis.deployed
+    starts = sum(function.starts for function in stack.functions.values())
+    gb_seconds = sum(
+        function.starts * basis.measured.cold_starts.seconds[name] * function.memory_mb / 1024
+        for name, function in stack.functions.items()
+        if function.starts
+    )
+    polls = stack.polled_queues * POLLERS * HOURS_A_MONTH * 3600 / POLL_S
+    return Bill(
+        (
+            Line("alarms", stack.alarms, prices.cloudwatch_alarm_month),
+            Line("metrics of the hourly tick", ticked_series(models), prices.cloudwatch_metric_month),
+            Line("waiting at the queues, requests", polls, prices.sqs_request),
+            Line("ticks, GB-seconds, each a cold start", gb_seconds, prices.gb_second(stack.architecture)),
+            Line("ticks, calls", starts, prices.lambda_request),
+            Line("ticks, schedules", starts, prices.scheduler_invocation),
+            Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+            Line("the image, GB", basis.measured.cold_starts.image_mb * COMPRESSED / 1000, prices.ecr_gb_month),
+        )
+    )
+
+
+def scoring_bill(load: Load, basis: Basis) -> Bill:
+    """What scoring the rows costs beside an idle month, from the upload to the measured manifest."""
+    prices, stack = basis.prices, basis.deployed
+    scoring, measuring = (stack.functions[name].memory_mb for name in ("scoring", "metric_emission"))
+    stages = basis.measured.stages
+    input_bytes = stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
+    scoring_s = scoring_seconds(load, basis.measured, scoring)
+    measuring_s = basis.measured.cold_starts.seconds["metric_emission"] * load.files
+    return Bill(
+        (
+            Line("scoring, GB-seconds", scoring_s * scoring / 1024, prices.gb_second(stack.architecture)),
+            Line("measuring, GB-seconds", measuring_s * measuring / 1024, prices.gb_second(stack.architecture)),
+            Line("calls", CALLS_A_BATCH * load.files, prices.lambda_request),
+            Line("writes to S3", PUTS_A_BATCH * load.files + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
+            Line("reads from S3", GETS_A_BATCH * load.files + input_bytes / READ_BYTES, prices.s3_get),
+            Line("input and output kept a month, GB", input_bytes * (1 + OUTPUT_SHARE) / 1e9, prices.s3_gb_month),
+            Line("messages", SQS_A_BATCH * load.files, prices.sqs_request),
+            Line("events", EVENTS_A_BATCH * load.files, prices.eventbridge_event),
+            Line("GB of logs", CALLS_A_BATCH * LOG_BYTES_A_CALL * load.files / 1e9, prices.cloudwatch_logs_gb),
+        )
+    )
+
+
+def watching_bill(load: Load, prices: Prices) -> Bill:
+    """What the metrics of batches cost: each is paid for by the hour in which it is sent a value."""
+    series = all_series(load.models, load.columns) - ticked_series(load.models)
+    return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))

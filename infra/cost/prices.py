@@ -1,0 +1,45 @@
+"""The dated table of prices, `prices.toml`."""
+
+import tomllib
+from pathlib import Path
+
+from functions.shared.domain.document import Written
+
+TABLE = Path(__file__).with_name("prices.toml")
+
+
+class Price(Written):
+    """Dollars for one unit, and where they are listed."""
+
+    dollars: float
+    source: str
+
+
+class Prices(Written):
+    """Every price that an estimate uses, by the unit it is for."""
+
+    as_of: str
+    region: str
+    lambda_x86_64_gb_second: Price
+    lambda_arm64_gb_second: Price
+    lambda_request: Price
+    s3_put: Price
+    s3_get: Price
+    s3_gb_month: Price
+    sqs_request: Price
+    eventbridge_event: Price
+    scheduler_invocation: Price
+    cloudwatch_metric_month: Price
+    cloudwatch_alarm_month: Price
+    cloudwatch_logs_gb: Price
+    ecr_gb_month: Price
+    step_functions_transition: Price
+
+    def gb_second(self, architecture: str) -> Price:
+        """Lambda's price of duration on `x86_64` or `arm64`."""
+        return {"x86_64": self.lambda_x86_64_gb_second, "arm64": self.lambda_arm64_gb_second}[architecture]
+
+
+def listed_prices() -> Prices:
+    """The table as it stands in the project."""
+    return Prices.model_validate(tomllib.loads(TABLE.read_text()))

@@ -1,0 +1,42 @@
+"""What was measured: seconds of each stage of scoring and of each function's cold start, as the benchmarks left them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from functions.shared.domain.document import Document, Value
+
+FIGURES = Path(__file__).with_name("measured.json")
+ONCE = ("start and import", "load the model")
+"""Stages that a batch goes through once, however many rows it has; all others grow with rows."""
+
+
+class Stages(Value):
+    """Processor seconds by engine's model and stage, for `rows` rows of `columns` columns."""
+
+    date: str
+    machine: str
+    rows: int
+    columns: int
+    input_bytes: int
+    seconds: Mapping[str, Mapping[str, float]]
+
+
+class ColdStarts(Value):
+    """Seconds until a new container of a function has given its first answer, and the image's size."""
+
+    date: str
+    machine: str
+    image_mb: float
+    seconds: Mapping[str, float]
+
+
+class Measured(Document):
+    """What `make bench` and `make bench-image` measured last."""
+
+    stages: Stages
+    cold_starts: ColdStarts
+
+
+def measured() -> Measured:
+    """The figures that stand in the project."""
+    return Measured.from_json(FIGURES.read_bytes())

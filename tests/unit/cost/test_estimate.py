@@ -1,0 +1,113 @@
+"""What things cost, worked out by hand from figures and prices that are easy to reckon with."""
+
+import pytest
+
+from functions.metric_emission.metrics import CATALOGUE, Occasion
+from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
+from infra.cost.estimate import Basis, Load, idle_month, scoring_bill, scoring_seconds, watching_bill
+from infra.cost.prices import Price, Prices, listed_prices
+from infra.cost.series import all_series, ticked_series
+from infra.cost.speed import ColdStarts, Measured, Stages, measured
+
+FIGURES = Measured(
+    stages=Stages(
+        date="2026-01-01",
+        machine="a machine",
+        rows=1_000_000,
+        columns=10,
+        input_bytes=80 * (1 << 20),
+        seconds={"boosting": {"start and import": 9.0, "load the model": 0.5, "parse": 2.0, "predict": 1.0}},
+    ),
+    cold_starts=ColdStarts(date="2026-01-01", machine="a machine", image_mb=500, seconds={"metric_emission": 2.0, "release": 4.0}),
+)
+ONE_DOLLAR_EACH = Prices(
+    as_of="2026-01",
+    region="nowhere",
+    **{name: Price(dollars=1.0, source="made up") for name in Prices.model_fields if name not in {"as_of", "region"}},  # type: ignore[arg-type]
+)
+STACK = Deployed(
+    functions={"scoring": Function(2048, 0), "metric_emission": Function(1024, 10), "release": Function(512, 100)},
+    architecture="x86_64",
+    polled_queues=2,
+    alarms=7,
+)
+BASIS = Basis(FIGURES, ONE_DOLLAR_EACH, STACK)
+
+
+def test_seconds_grow_with_rows_and_columns_and_a_file_adds_the_loading_of_its_model() -> None:
+    # 2 million rows of 20 columns: (2 + 1) s twice twice, and three times 0.5 s; starting is paid once by a warm function.
+    assert scoring_seconds(Load(2_000_000, 20, files=3), FIGURES, 1769) == pytest.approx(13.5)
+
+
+@pytest.mark.parametrize(("memory_mb", "seconds"), [(1769, 3.5), (10240, 3.5), (884.5, 7.0)])
+def test_less_memory_than_a_processor_has_is_slower_and_more_is_not_faster(memory_mb: float, seconds: float) -> None:
+    assert scoring_seconds(Load(1_000_000, 10, files=1), FIGURES, memory_mb) == pytest.approx(seconds)  # type: ignore[arg-type]
+
+
+def test_an_idle_month_is_alarms_ticks_waiting_and_storage() -> None:
+    amounts = {line.what: line.amount for line in idle_month(BASIS, models=2).lines}
+    # Two queues, five connections, each asking three times a minute for 730 hours.
+    assert amounts["waiting at the queues, requests"] == 2 * 5 * 3 * 60 * 730
+    # 10 ticks of 2 s in 1 GB and 100 of 4 s in half a GB.
+    assert amounts["ticks, GB-seconds, each a cold start"] == pytest.approx(10 * 2 * 1 + 100 * 4 * 0.5)
+    assert (amounts["alarms"], amounts["ticks, calls"], amounts["ticks, schedules"]) == (7, 110, 110)
+    assert amounts["metrics of the hourly tick"] == ticked_series(2)
+
+
+def test_rows_cost_time_requests_and_storage() -> None:
+    bill = scoring_bill(Load(1_000_000, 10, files=2), BASIS)
+    amounts = {line.what: line.amount for line in bill.lines}
+    assert amounts["scoring, GB-seconds"] == pytest.approx((3.0 + 2 * 0.5) * 2)
+    assert amounts["measuring, GB-seconds"] == pytest.approx(2 * 2.0)
+    assert amounts["reads from S3"] == 2 * 12 + 20, "80 MiB are read 4 MiB at a time"
+    assert amounts["writes to S3"] == 2 * 12 + 5, "half as much is written 8 MiB at a time"
+    assert bill.dollars == pytest.approx(sum(amounts.values())), "at a dollar each"
+
+
+def test_metrics_are_paid_for_by_the_hour_and_never_for_more_than_a_month() -> None:
+    series = all_series(1, 10) - ticked_series(1)
+    assert watching_bill(Load(1, 10, files=73), ONE_DOLLAR_EACH).dollars == pytest.approx(series / 10)
+    assert watching_bill(Load(1, 10, files=5000), ONE_DOLLAR_EACH).dollars == series
+
+
+def test_what_a_tick_tells_is_once_of_the_stack_or_once_of_each_model() -> None:
+    ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK]
+    of_a_model = sum("model" in metric.dimensions for metric in ticked)
+    assert ticked_series(5) - ticked_series(4) >= of_a_model > 0
+    assert ticked_series(0) >= len(ticked) - of_a_model > 0
+
+
+def test_every_metric_of_the_catalogue_is_counted() -> None:
+    of_models = sum("model" in metric.dimensions for metric in CATALOGUE)
+    none, one, two = (all_series(models, 10) for models in (0, 1, 2))
+    assert none >= len(CATALOGUE) - of_models > 0
+    assert two - one == one - none >= of_models
+
+
+@pytest.mark.parametrize(
+    ("schedule", "times"), [("rate(1 hour)", 730), ("rate(15 minutes)", 2920), ("rate(1 day)", 730 / 24), ("cron(30 3 * * ? *)", 730 / 24)]
+)
+def test_a_schedule_comes_round_so_often_in_a_month(schedule: str, times: float) -> None:
+    assert starts_a_month(schedule) == pytest.approx(times)
+
+
+def test_a_schedule_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="weekly"):
+        starts_a_month("weekly")
+
+
+def test_the_templates_own_schedules_queues_and_alarms_are_counted() -> None:
+    stack = deployed()
+    assert stack.polled_queues == 2
+    assert stack.alarms >= 11
+    assert stack.functions["release"].starts == 2920
+    assert stack.functions["scoring"].starts == 0
+
+
+def test_every_function_that_a_schedule_starts_was_measured() -> None:
+    started = {name for name, function in deployed().functions.items() if function.starts}
+    assert started <= set(measured().cold_starts.seconds)
+
+
+def test_an_idle_month_costs_what_the_readme_promises() -> None:
+    assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 5
