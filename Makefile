@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test fuzz bench bench-image check build invoke browser lock clean
+.PHONY: help install demo test fuzz bench bench-image check build invoke dashboards browser lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ build: install .sam/installed ## the functions' image, from AWS's base image or,
 
 invoke: build ## each function of the image once, by SAM, on an embedded AWS; shows the manifest of a scored file
 	$(PYTHON) -m infra.demo.invoke
+
+dashboards: install ## write Grafana's pages anew, from the catalogue of metrics
+	$(PYTHON) -m infra.grafana
 
 browser: ## Chromium, which shows the report to the tests; installed where it is missing
 	tests/e2e/install-chromium.sh

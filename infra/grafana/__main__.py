@@ -1,0 +1,15 @@
+"""`python -m infra.grafana`: write what is made from the catalogue, below this folder."""
+
+from infra.grafana.written import FOLDER, files
+
+
+def main() -> None:
+    """Write every file anew."""
+    for name, text in files().items():
+        file = FOLDER / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Queries in CloudWatch's terms. Grafana makes a search of a dimension whose value is `*`, and a line of each metric found."""
+
+from grafana_foundation_sdk.builders.cloudwatch import CloudWatchMetricsQuery
+from grafana_foundation_sdk.models.cloudwatch import CloudWatchQueryMode, Dimensions, MetricEditorMode, MetricQueryType
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+from functions.metric_emission.metrics import Kind, Metric
+from infra.grafana.query import STEP, Query
+
+NAMESPACE = "Everscore"
+SERVICE = {"service": "metric_emission"}
+"""Every metric has this dimension too (docs/decisions/0008-metrics-carry-the-service.md)."""
+
+TYPE = "cloudwatch"
+REGION = "default"
+
+
+def statistic(query: Query) -> str:
+    """How the values of one step become a point."""
+    match query.metric.kind:
+        case Kind.GAUGE:
+            return "Average"
+        case Kind.COUNTER:
+            return "Sum"
+        case Kind.HISTOGRAM:
+            return f"p{100 * (query.quantile or 0):g}"
+
+
+def dimensions(query: Query) -> Dimensions:
+    """All dimensions of the metric, `*` for those that tell lines apart."""
+    asked: Dimensions = {dimension: query.where.get(dimension, "*") for dimension in query.metric.dimensions}
+    return asked | SERVICE
+
+
+def target(query: Query, ref: str, source: DataSourceRef) -> CloudWatchMetricsQuery:
+    """What a panel sends."""
+    legend = query.legend.replace("{", "${PROP('Dim.").replace("}", "')}")
+    return (
+        CloudWatchMetricsQuery()
+        .ref_id(ref)
+        .datasource(source)
+        .query_mode(CloudWatchQueryMode.METRICS)
+        .metric_query_type(MetricQueryType.SEARCH)
+        .metric_editor_mode(MetricEditorMode.BUILDER)
+        .region(REGION)
+        .namespace(NAMESPACE)
+        .metric_name(query.metric.name)
+        .dimensions(dimensions(query))
+        .match_exact(match_exact=True)
+        .statistic(statistic(query))
+        .period(STEP)
+        .label(legend)
+    )
+
+
+def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str, object]:
+    """The values of a dimension, for a variable's list."""
+    return {
+        "queryType": "dimensionValues",
+        "region": REGION,
+        "namespace": NAMESPACE,
+        "metricName": metric.name,
+        "dimensionKey": dimension,
+        "dimensionFilters": {"model": "$model"} if of_model else {},
+        "refId": "values",
+    }

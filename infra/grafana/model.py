@@ -1,0 +1,171 @@
+"""A model's page: champion against challenger, estimate against truth, drift, and what its batches bring."""
+
+from functions.metric_emission.metrics import (
+    ALERTS,
+    BATCH_ERRORS,
+    BATCH_SECONDS,
+    BATCHES,
+    BYTES_IN,
+    BYTES_OUT,
+    CHALLENGER_SHARE,
+    CHAMPION_AGE,
+    DRIFT,
+    DRIFTED_COLUMNS,
+    ESTIMATED,
+    ESTIMATED_HIGH,
+    ESTIMATED_LOW,
+    GIGABYTE_SECONDS,
+    LABEL_COVERAGE,
+    LABELS,
+    LABELS_UNMATCHED,
+    LAST_BATCH_AGE,
+    PERFORMANCE,
+    PERFORMANCE_HIGH,
+    PERFORMANCE_LOW,
+    PREDICTION_SECONDS,
+    READ_SECONDS,
+    RELEASE_SEQUENCE,
+    ROWS_IN,
+    ROWS_QUARANTINED,
+    ROWS_SCORED,
+    WAIT,
+    WRITE_SECONDS,
+    Metric,
+)
+from infra.grafana.page import Look, Page, Panel, Section
+from infra.grafana.query import MODEL, Query
+
+_MEASURED = MODEL | {"metric": "$metric"}
+_CHAMPION = _MEASURED | {"role": "champion"}
+_CHALLENGER = _MEASURED | {"role": "challenger"}
+_STAGES = {"read": READ_SECONDS, "predict": PREDICTION_SECONDS, "write": WRITE_SECONDS, "in all": BATCH_SECONDS}
+
+USUAL_PSI = (0.1, 0.25)
+"""Where PSI is commonly called noticeable and large. Whether a column drifted is decided otherwise: see docs/monitoring.md."""
+
+
+def _figure(title: str, explained: str, metric: Metric, unit: str = "short") -> Panel:
+    return Panel(title, explained, Look.FIGURES, (Query(metric, title.lower(), MODEL),), unit, width=4)
+
+
+_NOW = Section(
+    "Now",
+    (
+        _figure("Release", "Number of the release that serves; each change of what is served has the next.", RELEASE_SEQUENCE),
+        _figure("On trial", "Share of rows that a challenger answers.", CHALLENGER_SHARE, "percentunit"),
+        _figure("Age of the champion", "Since its training was decided on.", CHAMPION_AGE, "s"),
+        _figure("Since the last batch", "", LAST_BATCH_AGE, "s"),
+        _figure("Drifted columns", "Over the pooled last batches.", DRIFTED_COLUMNS),
+        Panel("Alerts", "Of the last day, by kind.", Look.FIGURES, (Query(ALERTS, "{kind}", MODEL),), width=4, levels=(1,)),
+    ),
+)
+
+_PERFORMANCE = Section(
+    "Performance",
+    (
+        Panel(
+            "Champion against challenger",
+            "From labels, of the newest event day when they came; both score all rows. The bounds hold 95 % and stand for the "
+            "model's own metric.",
+            Look.LINES,
+            (
+                Query(PERFORMANCE_LOW, "champion, lower bound", _CHAMPION),
+                Query(PERFORMANCE_HIGH, "champion, upper bound", _CHAMPION),
+                Query(PERFORMANCE_LOW, "challenger, lower bound", _CHALLENGER),
+                Query(PERFORMANCE_HIGH, "challenger, upper bound", _CHALLENGER),
+                Query(PERFORMANCE, "champion", _CHAMPION),
+                Query(PERFORMANCE, "challenger", _CHALLENGER),
+            ),
+            width=12,
+            bands=(("champion, upper bound", "champion, lower bound"), ("challenger, upper bound", "challenger, lower bound")),
+        ),
+        Panel(
+            "Estimate against truth",
+            "What each batch was thought to do before its labels came, and what labels said then. Where it refuses, nothing is shown.",
+            Look.LINES,
+            (
+                Query(ESTIMATED_LOW, "estimate, lower bound", _MEASURED),
+                Query(ESTIMATED_HIGH, "estimate, upper bound", _MEASURED),
+                Query(ESTIMATED, "estimate", _MEASURED),
+                Query(PERFORMANCE, "truth", _CHAMPION),
+            ),
+            width=12,
+            bands=(("estimate, upper bound", "estimate, lower bound"),),
+        ),
+        Panel(
+            "All metrics of the champion",
+            "Of the newest event day when labels came.",
+            Look.LINES,
+            (Query(PERFORMANCE, "{metric}", MODEL | {"role": "champion"}),),
+            width=12,
+        ),
+        Panel(
+            "Labels",
+            "That came, and those of them that no scored row waited for.",
+            Look.BARS,
+            (Query(LABELS, "came", MODEL), Query(LABELS_UNMATCHED, "belong to no row", MODEL)),
+            width=6,
+        ),
+        Panel("Labelled", "Share of an event day's rows.", Look.LINES, (Query(LABEL_COVERAGE, "labelled", MODEL),), "percentunit", width=6),
+    ),
+)
+
+_DRIFT = Section(
+    "Drift",
+    (
+        Panel(
+            "Drift by column",
+            "PSI of the pooled last batches against training, of the columns that moved furthest. Which of them moves the scores, "
+            "the alert and the report say.",
+            Look.CELLS,
+            (Query(DRIFT, "{column}", MODEL),),
+            width=16,
+            levels=USUAL_PSI,
+        ),
+        Panel("Drifted columns", "Told apart from chance and from ordinary days.", Look.BARS, (Query(DRIFTED_COLUMNS, "columns", MODEL),)),
+    ),
+)
+
+_BATCHES = Section(
+    "Batches",
+    (
+        Panel(
+            "Rows",
+            "Those read are those scored and those set aside: none is lost.",
+            Look.LINES,
+            (Query(ROWS_IN, "read", MODEL), Query(ROWS_SCORED, "scored", MODEL)),
+        ),
+        Panel("Rows set aside", "By reason, which the README explains.", Look.BARS, (Query(ROWS_QUARANTINED, "{reason}", MODEL),)),
+        Panel(
+            "Batches",
+            "By status, and failed ones by the error's code.",
+            Look.BARS,
+            (Query(BATCHES, "{status}", MODEL), Query(BATCH_ERRORS, "{code}", MODEL)),
+        ),
+        Panel(
+            "Time by stage",
+            "Of half of all batches. Stages overlap, so they don't add up.",
+            Look.LINES,
+            tuple(Query(metric, stage, MODEL, quantile=0.5) for stage, metric in _STAGES.items()),
+            "s",
+        ),
+        Panel(
+            "Time spent predicting",
+            "Half of all batches take less than the lower line, 95 of 100 less than the upper.",
+            Look.LINES,
+            tuple(Query(PREDICTION_SECONDS, f"{quantile:.0%}", MODEL, quantile) for quantile in (0.5, 0.95)),
+            "s",
+        ),
+        Panel(
+            "Waiting before they are scored",
+            "95 of 100 batches wait less.",
+            Look.LINES,
+            (Query(WAIT, "waiting", MODEL, quantile=0.95),),
+            "s",
+        ),
+        Panel("Bytes", "", Look.LINES, (Query(BYTES_IN, "read", MODEL), Query(BYTES_OUT, "written", MODEL)), "bytes"),
+        Panel("GB-seconds", "What Lambda charges scoring by.", Look.BARS, (Query(GIGABYTE_SECONDS, "GB-seconds", MODEL),)),
+    ),
+)
+
+MODEL_PAGE = Page("model", "Everscore: a model", of_model=True, sections=(_NOW, _PERFORMANCE, _DRIFT, _BATCHES))

@@ -1,0 +1,69 @@
+"""Queries in Prometheus' language.
+
+Every value is sent again by each hourly tick, so one is looked for in the three hours before: Prometheus itself looks back
+five minutes. Growth is a difference of totals, since `increase` extrapolates and leaves out what a new line begins with.
+"""
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+from functions.metric_emission.metrics import MODELS, RELEASE_SEQUENCE, Kind, Metric
+from infra.grafana.query import MODEL, STEP, Query
+
+HELD = "3h"
+STACK = {"stack": "$stack"}
+"""Several stacks may share a Prometheus; each series names its own."""
+
+TYPE = "prometheus"
+
+
+def expression(query: Query) -> str:
+    """The query as PromQL, in which the page's variables stand as `$name`."""
+    metric = query.metric
+    match metric.kind:
+        case Kind.GAUGE:
+            return f"max{_by(query.by)}({_last(metric.prometheus, query)})"
+        case Kind.COUNTER:
+            return _growth(metric.prometheus, query, query.by)
+        case Kind.HISTOGRAM:
+            return f"histogram_quantile({query.quantile}, {_growth(f'{metric.prometheus}_bucket', query, (*query.by, 'le'))})"
+
+
+def target(query: Query, ref: str, source: DataSourceRef) -> Dataquery:
+    """What a panel sends."""
+    legend = query.legend.replace("{", "{{").replace("}", "}}")
+    return Dataquery().ref_id(ref).datasource(source).expr(expression(query)).legend_format(legend).interval(STEP).range()
+
+
+def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str, object]:
+    """The values of a dimension, for a variable's list."""
+    matchers = ", ".join(f'{label}="{value}"' for label, value in (STACK | (MODEL if of_model else {})).items())
+    return {"query": f"label_values({metric.prometheus}{{{matchers}}}, {dimension})", "refId": "values"}
+
+
+def release_annotations(source: DataSourceRef) -> build.AnnotationQuery:
+    """A mark whenever another release began to serve."""
+    serving = Query(RELEASE_SEQUENCE, "release", MODEL)
+    now, before = (_last(RELEASE_SEQUENCE.prometheus, serving, ago) for ago in ("", STEP))
+    changed = f"max({now}) != max({before})"
+    return build.AnnotationQuery().name("Releases").datasource(source).icon_color("blue").expr(changed)
+
+
+def _growth(name: str, query: Query, by: tuple[str, ...]) -> str:
+    total, before = (f"sum{_by(by)}({_last(name, query, ago)})" for ago in ("", STEP))
+    return f"{total} - ({before} or 0 * {total})"
+
+
+def _last(name: str, query: Query, ago: str = "") -> str:
+    matchers = ", ".join(f'{label}="{value}"' for label, value in {**STACK, **query.where}.items())
+    return f"last_over_time({name}{{{matchers}}}[{HELD}]{f' offset {ago}' if ago else ''})"
+
+
+def stacks_query() -> dict[str, object]:
+    """The stacks that there are, for a variable's list."""
+    return {"query": f"label_values({MODELS.prometheus}, stack)", "refId": "values"}
+
+
+def _by(dimensions: tuple[str, ...]) -> str:
+    return f" by ({', '.join(dimensions)}) " if dimensions else ""
