@@ -12,7 +12,7 @@ from infra.cli.options import AsJson, show
 from infra.cost.deployed import deployed
 from infra.cost.estimate import Basis, Bill, Load, idle_month, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
-from infra.cost.series import all_series
+from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
 
 app = typer.Typer()
@@ -48,6 +48,7 @@ def cost(
             "dollars_for_their_metrics": watching.dollars,
             "dollars_an_idle_month": idle.dollars,
             "metric_series": all_series(models, columns),
+            "prometheus_series": series_of_a_stack().prometheus + models * series_of_a_model(columns).prometheus,
             "alarms": basis.deployed.alarms,
             "idle": _items(idle),
             "scoring": _items(scoring),
@@ -79,5 +80,6 @@ def _screen(answer: dict[str, Any]) -> Group:
         for item in answer[part]:
             table.add_row(f"  {item['what']}", f"{item['amount']:,.6g}", f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
     million = Text(f"{answer['dollars_a_million_rows']:.4f} dollars a million rows", style="bold")
-    watched = f"{answer['models']} models: about {answer['metric_series']} metric series, {answer['alarms']} alarms"
+    series = f"{answer['metric_series']} metrics in CloudWatch, {answer['prometheus_series']} series in Prometheus"
+    watched = f"{answer['models']} models: about {series}, {answer['alarms']} alarms"
     return Group(table, Text(), million, Text(watched), Text(answer["basis"], style="dim"))

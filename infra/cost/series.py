@@ -1,28 +1,88 @@
-"""How many custom metrics the catalogue makes: one for each combination of dimensions' values, as CloudWatch counts them."""
+"""How many series the catalogue makes: one for each combination of dimensions' values that is told at a time.
 
+CloudWatch charges for each metric it got in an hour, and Prometheus holds each series in memory; both count a column that has
+left the largest ones no longer once it is silent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 
-from functions.metric_emission.metrics import CATALOGUE, TOP_COLUMNS, Metric, Occasion
+from functions.metric_emission.metrics import (
+    CATALOGUE,
+    ESTIMATED,
+    ESTIMATED_HIGH,
+    ESTIMATED_LOW,
+    PERFORMANCE,
+    PERFORMANCE_HIGH,
+    PERFORMANCE_LOW,
+    TOP_COLUMNS,
+    Kind,
+    Metric,
+    Occasion,
+)
+from functions.shared.domain.performance import METRICS
+from functions.shared.domain.spec import Task
 
-SEEN = {"status": 2, "role": 2, "metric": 6, "reason": 2, "code": 1, "queue": 2, "kind": 1}
-"""How many values of a dimension a model is taken to show in a month, where the catalogue does not bound them."""
+SEEN: Mapping[str, int] = {"status": 2, "role": 2, "reason": 2, "code": 1, "queue": 2, "kind": 1}
+"""How many values of a dimension are taken to be seen, where the catalogue does not say: a challenger runs, some rows and batches fail."""
+
+_ESTIMATED_METRICS = 4
+"""Accuracy, AUC, log loss and Brier score."""
+
+_OF_A_HISTOGRAM = 3
+"""Series beside its finite buckets: the infinite bucket, the sum and the count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Metrics as CloudWatch counts them, and series as Prometheus does, which keeps a histogram's buckets apart."""
+
+    cloudwatch: int
+    prometheus: int
+
+
+def series_of_a_model(columns: int, task: Task = Task.BINARY) -> Series:
+    """What one model of so many columns makes, outputs included."""
+    named = {"model": 1, "column": min(columns, TOP_COLUMNS), **SEEN}
+    return _counted({metric: named | {"metric": _metrics_told(metric, task)} for metric in CATALOGUE if "model" in metric.dimensions})
+
+
+def series_of_a_stack() -> Series:
+    """What a stack makes that has no model."""
+    return _counted({metric: SEEN for metric in CATALOGUE if "model" not in metric.dimensions})
 
 
 def ticked_series(models: int) -> int:
-    """Series that are sent in every hour, whether anything was scored or not."""
-    return sum(_series(metric, models, columns=0) for metric in CATALOGUE if metric.occasion is Occasion.TICK)
+    """CloudWatch's metrics that are sent in every hour, whether anything was scored or not."""
+    ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK]
+    return sum(_counted({metric: {"model": models, **SEEN}}).cloudwatch for metric in ticked)
 
 
 def all_series(models: int, columns: int) -> int:
-    """Series when as many columns drift as are told of, a challenger runs and some batches fail.
-
-    Args:
-        models: that are watched, each with as many columns.
-        columns: of a row.
-    """
-    return sum(_series(metric, models, columns) for metric in CATALOGUE)
+    """CloudWatch's metrics of a stack with so many models, each of so many columns."""
+    return series_of_a_stack().cloudwatch + models * series_of_a_model(columns).cloudwatch
 
 
-def _series(metric: Metric, models: int, columns: int) -> int:
-    values = {"model": models, "column": min(columns, TOP_COLUMNS), **SEEN}
-    return prod(values.get(dimension, 1) for dimension in metric.dimensions)
+def _counted(values: Mapping[Metric, Mapping[str, int]]) -> Series:
+    """Over metrics, with the number of values that each of their dimensions has."""
+    told = {metric: prod(seen[dimension] for dimension in metric.dimensions) for metric, seen in values.items()}
+    return Series(sum(told.values()), sum(count * _in_prometheus(metric) for metric, count in told.items()))
+
+
+def _in_prometheus(metric: Metric) -> int:
+    return len(metric.buckets) + _OF_A_HISTOGRAM if metric.kind is Kind.HISTOGRAM else 1
+
+
+def _metrics_told(metric: Metric, task: Task) -> int:
+    """How many metrics of a model's task stand in the dimension `metric`: bounds are told of the model's own one only."""
+    estimated = task is Task.BINARY
+    told = {
+        PERFORMANCE: len(METRICS[task]),
+        PERFORMANCE_LOW: 1,
+        PERFORMANCE_HIGH: 1,
+        ESTIMATED: _ESTIMATED_METRICS * estimated,
+        ESTIMATED_LOW: int(estimated),
+        ESTIMATED_HIGH: int(estimated),
+    }
+    return told.get(metric, 1)

@@ -1,0 +1,85 @@
+"""Series are counted as they are made."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from functions.metric_emission.measurements import (
+    Measurement,
+    batch_measurements,
+    drift_measurements,
+    estimate_measurements,
+    label_measurements,
+    performance_measurements,
+)
+from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
+from functions.shared.domain.calibration import fit_calibration
+from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.estimate import estimate_performance
+from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.policy import EstimatePolicy
+from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+from infra.cost.series import series_of_a_model, series_of_a_stack
+from tests.fakes.documents import make_manifest
+from tests.fakes.versions import MODEL
+
+COLUMNS = 30
+
+
+def told_of_batches_and_labels() -> list[Measurement]:
+    """A binary model's: one batch with rows set aside for two reasons, drift of many columns, an estimate, labels of two roles."""
+    columns = tuple(ColumnDrift(feature=f"x{number}", column="feature", value=0.1, jensen_shannon=0.1) for number in range(COLUMNS))
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(size=5000)
+    calibration = fit_calibration(rng.uniform(size=5000) < scores, scores, rng)
+    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], held=[], rng=rng)
+    groups = tuple(
+        GroupPerformance(
+            role=role,
+            version="1",
+            rows=10,
+            metrics=dict.fromkeys(METRICS[Task.BINARY], 0.5),
+            intervals={"log_loss": Interval(low=0.4, high=0.6)},
+            loss_sum=1,
+            loss_sum_squares=1,
+        )
+        for role in Role
+    )
+    day = DayPerformance(model=MODEL, day=date(2013, 4, 1), rows_predicted=20, rows_labelled=10, groups=groups)
+    manifest = make_manifest("a.csv", quarantined_by_reason={"missing_id": 1, "infinite": 2})
+    return [
+        *batch_measurements(manifest, memory_gb=1),
+        *drift_measurements(MODEL, DriftReport(alert=False, rows=500, too_few=False, columns=columns)),
+        *estimate_measurements(MODEL, estimate),
+        *performance_measurements(day, metric="log_loss"),
+        *label_measurements(MODEL, 10, 0),
+    ]
+
+
+def test_a_model_makes_as_many_series_as_are_counted() -> None:
+    made = {(told.metric.name, *told.dimensions.values()) for told in told_of_batches_and_labels()}
+    a_second_status_and_one_error = 2
+    ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK and "model" in metric.dimensions]
+    assert {BATCHES.name, BATCH_ERRORS.name} <= {metric.name for metric in CATALOGUE if metric.occasion is Occasion.BATCH}
+    assert series_of_a_model(COLUMNS).cloudwatch == len(made) + a_second_status_and_one_error + len(ticked)
+
+
+def test_prometheus_keeps_the_buckets_of_a_histogram_apart() -> None:
+    histograms = [metric for metric in CATALOGUE if metric.kind is Kind.HISTOGRAM]
+    of_a_model = series_of_a_model(COLUMNS)
+    # Each has its finite buckets, the infinite one, a sum and a count, where CloudWatch has one metric.
+    assert of_a_model.prometheus - of_a_model.cloudwatch == sum(len(metric.buckets) + 2 for metric in histograms) > 0
+    assert series_of_a_stack().prometheus == series_of_a_stack().cloudwatch
+
+
+@pytest.mark.parametrize(("columns", "more"), [(TOP_COLUMNS - 1, -1), (TOP_COLUMNS + 1, 0), (5000, 0)])
+def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> None:
+    assert series_of_a_model(columns).cloudwatch - series_of_a_model(TOP_COLUMNS).cloudwatch == more
+
+
+def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
+    classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
+    # 8 metrics a role against 4, and four estimates with two bounds.
+    assert classified - regressed == 2 * (8 - 4) + 4 + 2
