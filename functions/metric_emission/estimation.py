@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import Estimate, estimate_performance, input_alerts
+from functions.shared.domain.estimate import HELD, Estimate, estimate_performance, input_alerts
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
@@ -51,7 +51,7 @@ def _borne_out(manifest: Manifest, store: ObjectStore) -> Iterator[bool]:
     """Whether the true log loss lay within the interval, for earlier batches of this version with labels, oldest first."""
     for earlier in reversed(list(_earlier(manifest, store))):
         emitted = read_document(store, EmittedBatch, layout.emitted_key(earlier.model, earlier.batch_id))
-        estimated = emitted.estimate.metrics.get("log_loss") if emitted and emitted.estimate else None
+        estimated = emitted.estimate.metrics.get(HELD) if emitted and emitted.estimate else None
         truth = _true_loss(earlier, store)
         if estimated is not None and truth is not None:
             yield estimated.low <= truth <= estimated.high

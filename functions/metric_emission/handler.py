@@ -12,7 +12,9 @@ from functions.shared.queue import process_records
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from functions.metric_emission.totals import Send
     from functions.shared.envelopes import StoredObject
+    from functions.shared.settings import MeasuringSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def use_cases() -> UseCases:
     from functions.metric_emission.emf import print_measurements
     from functions.metric_emission.service import record_batch, record_labels
     from functions.metric_emission.upkeep import sweep, tick
+    from functions.shared.adapters.queues import queued_messages
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.settings import measuring_settings
@@ -42,8 +45,22 @@ def use_cases() -> UseCases:
             store.bucket: partial(record_batch, bundles=bundles, memory_gb=settings.scoring_memory_mb / 1024, **ports),
             inbox.bucket: partial(record_labels, bundles=bundles, inbox=inbox, **ports),
         },
-        scheduled={"tick": partial(tick, **ports), "sweep": partial(sweep, inbox=inbox, **ports)},
+        scheduled={
+            "tick": partial(tick, send=_sender(settings), queued=partial(queued_messages, settings.queues), **ports),
+            "sweep": partial(sweep, inbox=inbox, **ports),
+        },
     )
+
+
+def _sender(settings: "MeasuringSettings") -> "Send":
+    """Remote write, where the stack was given an address for it."""
+    if not settings.remote_write_url:
+        return lambda _: None
+    from functions.metric_emission.prometheus import families
+    from functions.shared.adapters.remote_write import RemoteWrite
+
+    server = RemoteWrite(settings.remote_write_url)
+    return lambda totals: server.send(families([totals], stack=settings.stack), totals.told_at)
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:

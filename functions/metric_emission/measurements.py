@@ -34,7 +34,8 @@ from functions.metric_emission.metrics import (
     Metric,
 )
 from functions.shared.domain.drift import DriftReport
-from functions.shared.domain.estimate import Estimate
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.estimate import HELD, Estimate
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 
@@ -67,6 +68,15 @@ class Measurement:
 type Emit = Callable[[Iterable[Measurement]], None]
 
 
+def claimed_measurements(manifest: Manifest, claim: EmittedBatch, *, memory_gb: float) -> list[Measurement]:
+    """All that is told of one batch; each delivery of it measures the same."""
+    return [
+        *batch_measurements(manifest, memory_gb=memory_gb),
+        *(drift_measurements(manifest.model, claim.drift) if claim.drift else ()),
+        *(estimate_measurements(manifest.model, claim.estimate) if claim.estimate else ()),
+    ]
+
+
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
     """The operational metrics of one batch, which a function of so much memory scored."""
     model, timings = {"model": manifest.model}, manifest.timings
@@ -97,13 +107,13 @@ def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]
         yield Measurement(DRIFT, column.value, {"model": model, "column": column.feature})
 
 
-def estimate_measurements(model: str, estimate: Estimate, *, metric: str) -> Iterator[Measurement]:
-    """What was estimated, if anything, and the bounds of the model's own metric."""
+def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measurement]:
+    """What was estimated, if anything, and the bounds of what is held against the truth."""
     for name, found in estimate.metrics.items():
         yield Measurement(ESTIMATED, found.value, {"model": model, "metric": name})
-    if own := estimate.metrics.get(metric):
-        yield Measurement(ESTIMATED_LOW, own.low, {"model": model, "metric": metric})
-        yield Measurement(ESTIMATED_HIGH, own.high, {"model": model, "metric": metric})
+    if held := estimate.metrics.get(HELD):
+        yield Measurement(ESTIMATED_LOW, held.low, {"model": model, "metric": HELD})
+        yield Measurement(ESTIMATED_HIGH, held.high, {"model": model, "metric": HELD})
 
 
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:

@@ -91,11 +91,9 @@ DRIFTED_COLUMNS = _gauge("DriftedColumns", "Count", Occasion.BATCH, _MODEL, "col
 ESTIMATED = _gauge(
     "EstimatedPerformance", "None", Occasion.BATCH, ("model", "metric"), "a metric of a batch as estimated before its labels"
 )
-ESTIMATED_LOW = _gauge(
-    "EstimatedPerformanceLow", "None", Occasion.BATCH, ("model", "metric"), "lower 95 % bound of the log loss's estimate"
-)
+ESTIMATED_LOW = _gauge("EstimatedPerformanceLow", "None", Occasion.BATCH, ("model", "metric"), "lower 95 % bound of the estimated log loss")
 ESTIMATED_HIGH = _gauge(
-    "EstimatedPerformanceHigh", "None", Occasion.BATCH, ("model", "metric"), "upper 95 % bound of the log loss's estimate"
+    "EstimatedPerformanceHigh", "None", Occasion.BATCH, ("model", "metric"), "upper 95 % bound of the estimated log loss"
 )
 LABELS = _counter("Labels", "Count", Occasion.LABELS, _MODEL, "labels in a file")
 LABELS_UNMATCHED = _counter("LabelsUnmatched", "Count", Occasion.LABELS, _MODEL, "labels of a file that no scored row waited for")
@@ -109,7 +107,13 @@ PERFORMANCE_HIGH = _gauge(
 )
 MODELS = _gauge("Models", "Count", Occasion.TICK, (), "models that serve; also the heartbeat of metric_emission")
 QUEUED_MESSAGES = _gauge("QueuedMessages", "Count", Occasion.TICK, ("queue",), "messages that wait in a queue of the stack")
-LAST_BATCH_AGE = _gauge("LastBatchAgeSeconds", "Seconds", Occasion.TICK, _MODEL, "time since a model's last batch was committed")
+LAST_BATCH_AGE = _gauge(
+    "LastBatchAgeSeconds",
+    "Seconds",
+    Occasion.TICK,
+    _MODEL,
+    "time since a model's last batch was committed, before the first since its release",
+)
 CHAMPION_AGE = _gauge("ChampionAgeSeconds", "Seconds", Occasion.TICK, _MODEL, "time since the champion's training was decided on")
 RELEASE_SEQUENCE = _gauge("ReleaseSequence", "None", Occasion.TICK, _MODEL, "number of the release that serves; it grows with each release")
 CHALLENGER_SHARE = _gauge("ChallengerShare", "None", Occasion.TICK, _MODEL, "share of the rows that a challenger answers, 0 to 1")

@@ -12,12 +12,13 @@ from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
 from functions.metric_emission.measurements import (
     Emit,
-    batch_measurements,
-    drift_measurements,
-    estimate_measurements,
+    Measurement,
+    claimed_measurements,
     label_measurements,
     performance_measurements,
 )
+from functions.metric_emission.metrics import Occasion
+from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
 from functions.shared.domain.decay import detect_decay
@@ -48,7 +49,7 @@ _RESTATEMENTS = 5
 def record_batch(
     created: StoredObject, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime], memory_gb: float
 ) -> None:
-    """Alert on what a person should know of a committed batch, then emit its metrics and drift once.
+    """Alert on what a person should know of a committed batch, then emit its metrics and drift once, and count it once.
 
     Alerts come first since they may be raised again after a crash; metrics would be counted twice.
 
@@ -57,8 +58,16 @@ def record_batch(
     """
     manifest = Manifests(store).read(created.key)
     claim_key = layout.emitted_key(manifest.model, manifest.batch_id)
-    if read_document(store, EmittedBatch, claim_key):
-        return
+    known = read_document(store, EmittedBatch, claim_key)
+    claim = known or _look_at(manifest, store=store, bundles=bundles, emit=emit, now=now)
+    measured = claimed_measurements(manifest, claim, memory_gb=memory_gb)
+    if known is None and store.create(claim_key, claim.to_json()):
+        emit(measured)
+    fold(manifest.model, Occasion.BATCH, measured, store=store, now=now, once=manifest.batch_id)
+
+
+def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> EmittedBatch:
+    """Judge a batch, give its rows the labels that wait for them, and alert; the claim on its metrics is to be made."""
     release = Releases(store).current(manifest.model)
     policy = Policies(store).current(manifest.model)
     drift = _pooled_drift(manifest, release, policy, store, bundles) if release else None
@@ -72,18 +81,12 @@ def record_batch(
     )
     if release and manifest.outputs:
         spec = bundles.load(release.champion).spec
-        _join_waiting(manifest, spec, policy, store, emit, now())
+        _join_waiting(manifest, spec, policy, store, emit, now)
         if manifest.supersedes:
-            _relabel(manifest, spec, policy, store, emit, now())
+            _relabel(manifest, spec, policy, store, emit, now)
     for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
         raise_once(alert, store)
-    if not store.create(claim_key, claim.to_json()):
-        return
-    emit(batch_measurements(manifest, memory_gb=memory_gb))
-    if drift is not None:
-        emit(drift_measurements(manifest.model, drift))
-    if release and claim.estimate:
-        emit(estimate_measurements(manifest.model, claim.estimate, metric=bundles.load(release.champion).spec.metric))
+    return claim
 
 
 def _estimate(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> Estimate | None:
@@ -147,30 +150,40 @@ def record_labels(
     waiting = put_to_wait(model, file, labels, arrived, store)
     manifests = _recent(model, policy, store, now())
     joined = join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat())
-    _store_labelled(joined, file, manifests, spec, store, emit)
+    measured = [
+        *_store_labelled(joined, file, manifests, spec, store),
+        *label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows),
+    ]
     leave_waiting(waiting, joined.unmatched, store)
-    emit(label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows))
+    emit(measured)
+    fold(model, Occasion.LABELS, measured, store=store, now=now, once=file)
     _alert_on_decay(model, release, policy, store, bundles, now())
 
 
-def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: datetime) -> None:
+def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
     """Give labels that came before this batch to its rows."""
-    for waiting in waiting_for(manifest.model, store, now):
+    for waiting in waiting_for(manifest.model, store, now()):
         joined = join_labels(waiting.labels, [manifest], spec, store=store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
-            manifests = _recent(manifest.model, policy, store, now)
-            _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, store, emit)
+            manifests = _recent(manifest.model, policy, store, now())
+            measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, store)
+            emit(measured)
+            fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
             leave_waiting(waiting, joined.unmatched, store)
 
 
-def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: datetime) -> None:
+def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
     """Measure a batch that was scored again by the labels which its rows have already."""
-    predicted = _rows_predicted(_recent(manifest.model, policy, store, now))
+    predicted = _rows_predicted(_recent(manifest.model, policy, store, now()))
+    measured: list[Measurement] = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, spec, store=store):
             write_labelled(store, key, rows)
         if list(store.list(layout.labelled_prefix(spec.name, day))):
-            emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day]), metric=spec.metric))
+            restated = _restate(spec.name, day, spec, store, predicted[day])
+            measured += performance_measurements(restated, metric=spec.metric)
+    emit(measured)
+    fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
 
 
 def _rows_predicted(manifests: Sequence[Manifest]) -> Counter[date]:
@@ -186,12 +199,15 @@ def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> li
     return list(Manifests(store).newest(model, since=(now - timedelta(days=policy.labels.look_back_days)).date()))
 
 
-def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore, emit: Emit) -> None:
-    """Store labelled rows under a name that every delivery of them has, and restate their days."""
+def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
+    """Store labelled rows under a name that every delivery of them has, restate their days, and measure these."""
     predicted = _rows_predicted(manifests)
+    measured: list[Measurement] = []
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)
-        emit(performance_measurements(_restate(spec.name, day, spec, store, predicted[day]), metric=spec.metric))
+        restated = _restate(spec.name, day, spec, store, predicted[day])
+        measured += performance_measurements(restated, metric=spec.metric)
+    return measured
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:

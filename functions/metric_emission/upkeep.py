@@ -1,7 +1,7 @@
 """What the clock asks for: the hourly state of every model, and the daily sweep."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -13,9 +13,12 @@ from functions.metric_emission.metrics import (
     CHAMPION_AGE,
     LAST_BATCH_AGE,
     MODELS,
+    QUEUED_MESSAGES,
     RELEASE_SEQUENCE,
     UNSCORED_FILES,
+    Occasion,
 )
+from functions.metric_emission.totals import Send, fold
 from functions.shared.domain import layout
 from functions.shared.fan_out import for_each
 from functions.shared.ports import ObjectStore
@@ -30,9 +33,12 @@ _IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
 _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 """An upload should have its manifest after the first; the second is how far a daily sweep looks back."""
 
+type Queued = Callable[[], Mapping[str, int]]
+"""Messages that wait, by queue."""
 
-def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
-    """Tell the state of each model that serves, and alert where its policy expects more.
+
+def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Callable[[], datetime]) -> dict[str, int]:
+    """Tell the state of each model that serves and of the queues, alert where a policy expects more, and send all totals.
 
     Returns:
         How many models serve.
@@ -40,35 +46,42 @@ def tick(*, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict
     Raises:
         ExceptionGroup: at the end, of what was raised for some models.
     """
-    serving = sum(for_each(Releases(store).models(), lambda model: _look_at(model, store, emit, now())))
-    emit([Measurement(MODELS, serving, {})])
+
+    def tell(name: str, measured: Sequence[Measurement]) -> None:
+        emit(measured)
+        send(fold(name, Occasion.TICK, measured, store=store, now=now))
+
+    def look_at(model: str) -> bool:
+        state = _state(model, store, now())
+        if state:
+            tell(model, state)
+        return bool(state)
+
+    serving = sum(for_each(Releases(store).models(), look_at))
+    waiting = (Measurement(QUEUED_MESSAGES, messages, {"queue": queue}) for queue, messages in queued().items())
+    tell(layout.FLEET, [Measurement(MODELS, serving, {}), *waiting])
     return {"models": serving}
 
 
-def _look_at(model: str, store: ObjectStore, emit: Emit, now: datetime) -> bool:
-    """Whether a model serves; if it does, its state is told."""
+def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:
+    """What is to be told of a model, which is nothing if it serves nothing; people are told of its silence or age."""
     release = Releases(store).current(model)
     decision = Decisions(store).of(model, release.champion.version) if release else None
     if release is None or decision is None:
-        return False
+        return []
     last = next(Manifests(store).newest(model), None)
-    silent = now - last.created_at if last else None
+    silent = now - (last.created_at if last else release.decided_at)
     age = now - decision.decided_at
-    for alert in rhythm_alerts(
-        model, silent / _HOUR if silent is not None else None, age / _DAY, Policies(store).current(model).watch, now
-    ):
+    for alert in rhythm_alerts(model, silent / _HOUR, age / _DAY, Policies(store).current(model).watch, now):
         raise_once(alert, store)
     named = {"model": model}
-    emit(
-        [
-            Measurement(CHAMPION_AGE, age / _SECOND, named),
-            *([Measurement(LAST_BATCH_AGE, silent / _SECOND, named)] if silent is not None else []),
-            Measurement(RELEASE_SEQUENCE, release.seq, named),
-            Measurement(CHALLENGER_SHARE, release.challenger.share if release.challenger else 0.0, named),
-            *(Measurement(ALERTS, raised, {**named, "kind": kind}) for kind, raised in _raised_since(now - _DAY, model, store).items()),
-        ]
-    )
-    return True
+    return [
+        Measurement(CHAMPION_AGE, age / _SECOND, named),
+        Measurement(LAST_BATCH_AGE, silent / _SECOND, named),
+        Measurement(RELEASE_SEQUENCE, release.seq, named),
+        Measurement(CHALLENGER_SHARE, release.challenger.share if release.challenger else 0.0, named),
+        *(Measurement(ALERTS, raised, {**named, "kind": kind}) for kind, raised in _raised_since(now - _DAY, model, store).items()),
+    ]
 
 
 def _raised_since(moment: datetime, model: str, store: ObjectStore) -> Counter[str]:
@@ -89,7 +102,9 @@ def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[
     for model, keys in unscored.items():
         raise_once(unscored_alert(model, keys, now()), store)
     uploads = sum(len(keys) for keys in unscored.values())
-    emit([Measurement(UNSCORED_FILES, uploads, {})])
+    measured = [Measurement(UNSCORED_FILES, uploads, {})]
+    emit(measured)
+    fold(layout.FLEET, Occasion.SWEEP, measured, store=store, now=now)
     return {"deleted": len(abandoned), "unscored": uploads}
 
 

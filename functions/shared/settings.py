@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 
 class MissingSettingError(Exception):
@@ -28,9 +28,17 @@ class RegistrySettings(Settings):
 
 
 class MeasuringSettings(Settings):
-    """… and how much memory (MB) the function has whose work is measured."""
+    """… and how much memory (MB) scoring has, the URLs of all queues by name, and where a Prometheus takes samples, if anywhere."""
 
     scoring_memory_mb: int = Field(alias="EVERSCORE_SCORING_MEMORY_MB", gt=0)
+    queues: dict[str, str] = Field(alias="EVERSCORE_QUEUES")
+    remote_write_url: str = Field(alias="EVERSCORE_REMOTE_WRITE_URL", default="")
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _by_name(cls, pairs: str) -> dict[str, str]:
+        """Read `name=url name=url …`."""
+        return dict(pair.split("=", 1) for pair in pairs.split())
 
 
 def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
@@ -59,3 +67,15 @@ def registry_settings() -> RegistrySettings:
 def measuring_settings() -> MeasuringSettings:
     """Settings of the running process, with the measured function's."""
     return read_settings(MeasuringSettings, os.environ)
+
+
+@cache
+def scoring_settings() -> ScoringSettings:
+    """Settings of the running process, with those of handing large uploads over."""
+    return read_settings(ScoringSettings, os.environ)
+
+
+@cache
+def partitioning_settings() -> PartitioningSettings:
+    """Settings of the running process, with the sizes of partitions."""
+    return read_settings(PartitioningSettings, os.environ)

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
+from functions.erasure import desk as erasure
+from functions.erasure.event import EraseRequest
+from functions.erasure.service import erase
 from functions.metric_emission.service import record_batch, record_labels
 from functions.metric_emission.upkeep import sweep, tick
 from functions.release import service as release
@@ -59,7 +62,9 @@ def requests_of(operation: str, parameters: dict[str, Any]) -> Iterator[Request]
             yield Request(bucket, "s3:AbortMultipartUpload", key)
         case "DeleteObjects":
             for named in parameters["Delete"]["Objects"]:
-                yield Request(bucket, "s3:DeleteObject", named["Key"])
+                yield Request(bucket, "s3:DeleteObjectVersion" if "VersionId" in named else "s3:DeleteObject", named["Key"])
+        case "ListObjectVersions":
+            yield Request(bucket, "s3:ListBucketVersions", parameters["Prefix"])
         case "ListObjectsV2":
             yield Request(bucket, "s3:ListBucket", parameters["Prefix"])
         case _:
@@ -186,6 +191,7 @@ def play(patch: pytest.MonkeyPatch) -> Story:
         _challenger(story)
         _decay(story)
         _upkeep(story)
+        _erasure(story)
     return story
 
 
@@ -243,7 +249,26 @@ def _upkeep(story: Story) -> None:
     story.upload(f"batches/{MODEL}/lost.csv", "id\n")
     for key in (layout.scored_key(MODEL, "f" * 32, "a", 0), layout.quarantine_key(MODEL, "f" * 32, "a", 0)):
         story.store(PEOPLE, "Store").write(key, b"")
-    tick(**story.measuring())
+    tick(**story.measuring(), send=lambda _: None, queued=dict)
     for later in (timedelta(hours=3), timedelta(days=4)):
         story.later = later
         sweep(inbox=story.store("metric_emission", "Inbox"), **story.measuring())
+
+
+def _erasure(story: Story) -> None:
+    """People with rows in everything, the only one of their batch too, are erased once all is quiet."""
+    store = story.store(PEOPLE, "Store")
+    headless = story.upload(f"batches/{MODEL}/headless.csv", table(30, 1, columns=BATCH).split("\n", 1)[1])
+    story.record(story.score(headless))
+    alone = story.upload(f"batches/{MODEL}/alone.csv", f"{BATCH}\nd30-0,2013-03-30T00:00:00Z,1\nr,,cheap\ns,,cheap\n")
+    story.record(story.score(alone))
+    story.later = timedelta()
+    story.label(story.upload(f"labels/{MODEL}/early.csv", "id,at,bought\nd30-0,2013-12-01T00:00:00Z,yes\n"))
+    story.label(story.upload(f"labels/{MODEL}/alone.csv", "id,at,bought\nd30-0,2013-03-30T00:00:00Z,yes\n"))
+    story.later = timedelta(days=4)
+    desk = erasure.Desk(story.store("erasure", "Inbox"), story.store("erasure", "Store"), story.new_name, story.now)
+    erased = erase(EraseRequest(model=MODEL, ids=("d0-0", "d30-0", "r"), who="ada"), desk)
+    assert erased.rows.keys() == {"scored", "quarantine", "labelled", "waiting"}
+    assert erased.versions
+    assert erased.left == ()
+    assert {info.key for info in store.list(layout.erasure_prefix(MODEL))} == {layout.erasure_key(MODEL, erased.erasure)}

@@ -83,6 +83,14 @@ class NoStackError(InputError):
     """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
 
 
+class NotForgottenError(EverscoreError):
+    """A version of an object cannot be removed for good (a lock, a missing right); mend that, then ask for the erasure again."""
+
+
+class RemoteWriteError(EverscoreError):
+    """The Prometheus server does not take samples. Everything else goes on; the next tick sends what stands then."""
+
+
 class PortTakenError(InputError):
     """The port asked for is in use; choose another or none, then retry."""
 

@@ -24,6 +24,8 @@ GROUPS = 1000
 DRAWS_A_CURVE = 5
 MATURE_WINDOWS, MISSES = 3, 2
 NEW_SHARE, OUTER_SHARE = 0.05, 0.9
+HELD = "log_loss"
+"""The metric whose interval is held against the truth when labels come."""
 
 
 class Estimated(Value):

@@ -11,6 +11,9 @@ BATCHES, TRAINING, LABELS = "batches", "training", "labels"
 UNNAMED_MODEL = "_unnamed"
 """Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
 
+FLEET = "_fleet"
+"""Whose totals are of no model; no model can have this name."""
+
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 
 
@@ -162,3 +165,8 @@ def policy_key(model: str, number: int) -> str:
 def snapshot_key(md5: str) -> str:
     """A training file in DVC's content-addressed remote layout; the remote's URL is `s3://<store>/snapshots`."""
     return f"snapshots/files/md5/{md5[:2]}/{md5[2:]}"
+def totals_key(name: str) -> str:
+    """What a model's metrics add up to, or, for `FLEET`, those that are of no model."""
+    return f"totals/{name}.json"
+
+

@@ -27,7 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def run_tick(world: World) -> dict[str, int]:
-    return tick(store=world.store, emit=world.emit, now=world.now)
+    return tick(store=world.store, emit=world.emit, send=world.sent.append, queued=lambda: {"scoring": 3}, now=world.now)
 
 
 def run_sweep(world: World) -> dict[str, int]:

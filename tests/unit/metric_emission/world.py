@@ -21,6 +21,7 @@ from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Baseline, Profile
 from functions.shared.domain.release import Release, Role, ServedModel
+from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
@@ -73,6 +74,7 @@ class World:
     inbox: MemoryStore = field(default_factory=lambda: MemoryStore("inbox"))
     store: MemoryStore = field(default_factory=MemoryStore)
     emitted: list[Measurement] = field(default_factory=list)
+    sent: list[Totals] = field(default_factory=list)
     moment: datetime = NOW
     seconds: Iterator[int] = field(default_factory=count)
     version: Version = field(default_factory=make_version)

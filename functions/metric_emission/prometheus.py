@@ -1,0 +1,41 @@
+"""Totals as Prometheus names and orders them: metric families with samples."""
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client import Metric as Family
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
+from functions.metric_emission.totals import metric_of
+from functions.shared.domain.totals import Series, Totals
+
+
+def families(documents: Iterable[Totals], *, stack: str) -> Iterator[Family]:
+    """One family a metric that has series, in the catalogue's order; each series says whose stack it is of."""
+    series = [series for totals in documents for series in totals.series]
+    for metric in CATALOGUE:
+        if found := [known for known in series if metric_of(known) is metric]:
+            yield _family(metric, found, stack)
+
+
+def _family(metric: Metric, series: Iterable[Series], stack: str) -> Family:
+    labels = ("stack", *metric.dimensions)
+    match metric.kind:
+        case Kind.COUNTER:
+            counter = CounterMetricFamily(metric.prometheus, metric.help, labels=labels)
+            for known in series:
+                counter.add_metric([stack, *known.dimensions.values()], known.value)
+            return counter
+        case Kind.GAUGE:
+            gauge = GaugeMetricFamily(metric.prometheus, metric.help, labels=labels)
+            for known in series:
+                gauge.add_metric([stack, *known.dimensions.values()], known.value)
+            return gauge
+        case Kind.HISTOGRAM:
+            histogram = HistogramMetricFamily(metric.prometheus, metric.help, labels=labels)
+            bounds = [*map(str, metric.buckets), "+Inf"]
+            for known in series:
+                cumulative = list(zip(bounds, accumulate(known.counts), strict=True))
+                histogram.add_metric([stack, *known.dimensions.values()], cumulative, known.value)
+            return histogram

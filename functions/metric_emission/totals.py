@@ -1,0 +1,148 @@
+"""Measurements on their way to Prometheus: folded into one document a model, each batch and each file of labels once.
+
+Functions live for seconds and run side by side, and a counter that one of them kept would start anew with each. So what is
+counted stands in the store and changes by compare-and-swap; the tick alone sends it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from functions.metric_emission.measurements import Measurement
+from functions.metric_emission.metrics import CATALOGUE, Kind, Metric, Occasion
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.totals import Series, Totals
+from functions.shared.ports import ObjectStore
+
+REMEMBERED = 500
+"""How many batches and label files back a second delivery is known by. Deliveries of one message end within hours."""
+
+_TRIES = 20
+_TICK = timedelta(milliseconds=1)
+_METRICS = {metric.name: metric for metric in CATALOGUE}
+
+type Send = Callable[[Totals], None]
+"""Hand totals on to a Prometheus server, if there is one."""
+
+type _Identity = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def fold(
+    name: str,
+    occasion: Occasion,
+    measurements: Iterable[Measurement],
+    *,
+    store: ObjectStore,
+    now: Callable[[], datetime],
+    once: str | None = None,
+) -> Totals:
+    """Add what was measured on an occasion to the totals of a model, or of `layout.FLEET`.
+
+    Args:
+        name: whose totals.
+        occasion: whose gauges the measured ones replace, all of them.
+        measurements: of this occasion's metrics.
+        store: where totals lie.
+        now: the time.
+        once: what was measured, if it must not be counted twice.
+
+    Returns:
+        The totals that stand now.
+
+    Raises:
+        ConflictError: if others changed the totals at every try.
+    """
+    key, told = layout.totals_key(name), list(measurements)
+    for _ in range(_TRIES):
+        etag, before = _standing(key, store, now)
+        if once is not None and once in before.folded:
+            return before
+        after = folded(before, occasion, told, now=now(), once=once)
+        try:
+            if etag is not None:
+                store.replace(key, after.to_json(), etag=etag)
+            elif not store.create(key, after.to_json()):
+                continue
+        except ConflictError:
+            continue
+        return after
+    message = f"{key} was changed by others {_TRIES} times in a row"
+    raise ConflictError(message)
+
+
+def metric_of(series: Series) -> Metric | None:
+    """The metric that a series is of, or None if another Everscore counted it in another shape: it starts anew."""
+    metric = _METRICS.get(series.metric)
+    if metric is None or tuple(series.dimensions) != metric.dimensions:
+        return None
+    counts = len(metric.buckets) + 1 if metric.kind is Kind.HISTOGRAM else 0
+    return metric if len(series.counts) == counts else None
+
+
+def _standing(key: str, store: ObjectStore, now: Callable[[], datetime]) -> tuple[str | None, Totals]:
+    try:
+        body, etag = store.read_tagged(key)
+    except NotFoundError:
+        return None, Totals(told_at=now())
+    return etag, Totals.from_json(body)
+
+
+def folded(before: Totals, occasion: Occasion, measurements: Sequence[Measurement], *, now: datetime, once: str | None = None) -> Totals:
+    """Totals with some measurements added.
+
+    Counters and histograms grow. Gauges take the place of all that this occasion told before, so that a column or a role of which
+    nothing is told any more disappears; but gauges of an event day never take the place of a later day's.
+    """
+    series = {_identity(found.metric, found.dimensions): found for found in before.series if metric_of(found)}
+    for measurement in measurements:
+        if measurement.metric.kind is not Kind.GAUGE:
+            _count(series, measurement)
+    gauges = [found for found in measurements if found.metric.kind is Kind.GAUGE]
+    newest = max((found.day for found in gauges if found.day), default=None)
+    standing = [key for key, found in series.items() if _is_gauge_of(found, occasion)]
+    if not _is_older(newest, [series[key].day for key in standing]):
+        for key in standing:
+            del series[key]
+        for found in gauges:
+            if found.day == newest:
+                series[_identity(found.metric.name, found.dimensions)] = _series(found)
+    told_at = max(now, before.told_at + _TICK)
+    names = (*before.folded, once)[-REMEMBERED:] if once else before.folded
+    return Totals(series=tuple(series.values()), folded=names, told_at=told_at)
+
+
+def _count(series: dict[_Identity, Series], measurement: Measurement) -> None:
+    key, fresh = _identity(measurement.metric.name, measurement.dimensions), _series(measurement)
+    if (known := series.get(key)) is None:
+        series[key] = fresh
+        return
+    counts = tuple(old + new for old, new in zip(known.counts, fresh.counts, strict=True))
+    series[key] = known.model_copy(update={"value": known.value + fresh.value, "counts": counts})
+
+
+def _series(measurement: Measurement) -> Series:
+    metric = measurement.metric
+    counts = _bucketed(metric, measurement.value) if metric.kind is Kind.HISTOGRAM else ()
+    return Series(metric=metric.name, dimensions=dict(measurement.dimensions), value=measurement.value, counts=counts, day=measurement.day)
+
+
+def _bucketed(metric: Metric, value: float) -> tuple[int, ...]:
+    """One value as a histogram: a 1 in the first bucket whose upper bound it does not exceed, 0 elsewhere."""
+    bucket = bisect_left(metric.buckets, value)
+    return tuple(int(number == bucket) for number in range(len(metric.buckets) + 1))
+
+
+def _identity(metric: str, dimensions: Mapping[str, str]) -> _Identity:
+    return metric, tuple(dimensions.items())
+
+
+def _is_gauge_of(series: Series, occasion: Occasion) -> bool:
+    metric = _METRICS[series.metric]
+    return metric.kind is Kind.GAUGE and metric.occasion is occasion
+
+
+def _is_older(day: date | None, standing: Iterable[date | None]) -> bool:
+    """Whether gauges of a day are about an earlier one than those that stand; gauges without a day are about now."""
+    days = [known for known in standing if known is not None]
+    return bool(days) and (day is None or day < max(days))
