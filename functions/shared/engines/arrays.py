@@ -35,6 +35,15 @@ class Arrays:
             raise _invalid(name, "holds other values than finite float64")
         return array
 
+    def divisor(self) -> float:
+        """What sums are divided by: a number above 0; 1 where none is stored."""
+        if "divisor" not in self:
+            return 1.0
+        divisor = float(self.floats("divisor", 1)[0])
+        if divisor <= 0:
+            raise _invalid("divisor", "is not above 0")
+        return divisor
+
     def edges(self, name: str) -> Floats:
         """Strictly increasing finite numbers."""
         array = self.floats(name, None)

@@ -16,7 +16,7 @@ from sklearn.base import is_classifier
 from functions.shared.domain.errors import NotCompilableError
 from functions.shared.domain.spec import Feature, ModelSpec, Task
 from functions.shared.engines.bins import Bins, CategoryBins
-from functions.shared.engines.bitvector import LeafSum, MaskTable, TreeModel
+from functions.shared.engines.bitvector_model import LeafSum, MaskTable, TreeModel
 from functions.shared.engines.compiled import Compiled
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.forest_compiler import forest_model, thresholds_by_feature
@@ -160,7 +160,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel:
                 left = tree.goes_left(node, values[: feature_bins.size, column])
                 masks[:, number] &= ~np.where(left, word.type(below[tree.right[node]]), word.type(below[tree.left[node]]))
         tables.append(MaskTable(k, *_sharing_equal_rows(feature_bins, masks)))
-    return TreeModel(form.link, form.base, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))
+    return TreeModel(form.link, form.base, form.divisor, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))
 
 
 def _splits_by_column(trees: Sequence[Tree]) -> dict[int, list[tuple[int, int]]]:

@@ -19,8 +19,18 @@ class EngineKind(StrEnum):
     NATIVE = "native"
 
 
+class Means(StrEnum):
+    """What an engine computes with: our compiled loops, NumPy's, or scikit-learn itself. Scores do not depend on which."""
+
+    KERNEL = "kernel"
+    NUMPY = "numpy"
+    SCIKIT_LEARN = "scikit-learn"
+
+
 class Engine(Protocol):
     """Scores typed rows; several threads may call it at once."""
+
+    means: Means
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """Scores of shape (rows, outputs), in row order.

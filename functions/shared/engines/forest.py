@@ -1,12 +1,14 @@
-"""The engine of deep trees: every row walks down every tree, many rows a step.
+"""The engine of deep trees: every row walks down every tree, by `trees.c` where it was built, otherwise by NumPy, to the same bits.
 
 A feature's bin decides its columns, so a column is known by the rank of its value among those that its bins give, and a
 split compares two small integers. A column has two codes, which differ for missing values only: a split sends them left by
-asking for the one that is below all ranks, or right by the one that is above.
+asking for the one that is below all ranks, or right by the one that is above. A column of more values than a code can tell
+apart has codes for each stretch of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, read_bins
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Floats, Means
+from functions.shared.engines.kernels.trees import ForestKernel, tree_library
 from functions.shared.engines.links import INVERSE_LINKS
 
 BLOCK_ROWS = 16_384
@@ -26,18 +29,19 @@ FIRST_STEPS, STEPS = 8, 4
 """Steps before the first look at who has arrived, and between looks."""
 
 # A node is one integer, so that a step down fetches memory once: code to look at, highest rank that goes left, left child.
-CODE_BITS, RANK_BITS, NODE_BITS = 16, 20, 27
+# In memory that is the `node` of trees.c.
+CODE_BITS, RANK_BITS, NODE_BITS = 16, 16, 31
 _RANK, _LEFT = CODE_BITS, CODE_BITS + RANK_BITS
 NEVER = 2**RANK_BITS - 1
 """The rank of a leaf: no code is above it, so a leaf's step leads to itself."""
 
 type Nodes = NDArray[np.int64]
-type Ranks = NDArray[np.int32]
+type Ranks = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What is compared for one column and one way of missing values: the rank of each bin of its feature."""
+    """What is compared for a stretch of one column and one way of missing values: the rank of each bin of its feature."""
 
     feature: int
     ranks: Ranks
@@ -45,14 +49,16 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class ForestModel:
-    """An ensemble over raw features: `link` names one of `INVERSE_LINKS`, `base` has shape (sums,).
+    """An ensemble over raw features: `link((base + leaf values) / divisor)`.
 
-    `nodes` are all trees', a tree's after the one before it; a right child follows its left sibling. `values` has shape
-    (nodes, width): tree t adds its leaf's to the raw sums from `first_sums[t]` on.
+    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,). `nodes` are all trees', a tree's after the one before it; a
+    right child follows its left sibling. `values` has shape (nodes, width): tree t adds its leaf's to the raw sums from
+    `first_sums[t]` on.
     """
 
     link: str
     base: Floats
+    divisor: float
     bins: tuple[tuple[int, Bins], ...]
     codes: tuple[Code, ...]
     nodes: Nodes
@@ -65,6 +71,7 @@ class ForestModel:
         stored: dict[str, NDArray[Any]] = {
             "link": np.array(self.link),
             "base": self.base,
+            "divisor": np.array([self.divisor]),
             "features": np.array([feature for feature, _ in self.bins], dtype=np.int64),
             "code_features": np.array([code.feature for code in self.codes], dtype=np.int64),
             "nodes": self.nodes,
@@ -86,12 +93,15 @@ def pack(code: NDArray[np.intp], rank: NDArray[np.intp], left: NDArray[np.intp])
 
 
 class ForestEngine:
-    """Scores with a `ForestModel` in NumPy."""
+    """Scores with a `ForestModel`."""
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
         """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
+        kernel = _kernel(self._model)
+        self.means = Means.NUMPY if kernel is None else Means.KERNEL
+        self._add_leaves = partial(_add_leaves, self._model) if kernel is None else kernel.add_leaves
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""
@@ -103,17 +113,24 @@ class ForestEngine:
             block = slice(start, start + BLOCK_ROWS)
             codes = np.stack([code.ranks.take(bins[code.feature][block]) for code in model.codes], axis=1)
             self._add_leaves(codes, raw[block])
+        if model.divisor != 1.0:
+            raw /= model.divisor
         return INVERSE_LINKS[model.link](raw)
 
-    def _add_leaves(self, codes: Ranks, raw: Floats) -> None:
-        """Add the trees' values to `raw`, shape (rows, sums), for rows with these codes."""
-        model, width = self._model, self._model.values.shape[1]
-        flat = codes.ravel()
-        first_codes = np.arange(0, flat.size, codes.shape[1])
-        for root, first_sum in zip(model.roots.tolist(), model.first_sums.tolist(), strict=True):
-            leaves = _leaves(model.nodes, root, flat, first_codes)
-            for k in range(width):
-                raw[:, first_sum + k] += model.values[:, k].take(leaves)
+
+def _kernel(model: ForestModel) -> ForestKernel | None:
+    library = tree_library()
+    return None if library is None else ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values)
+
+
+def _add_leaves(model: ForestModel, codes: Ranks, raw: Floats) -> None:
+    """Add the trees' values to `raw`, shape (rows, sums), for rows with these codes, in NumPy."""
+    flat, width = codes.ravel(), model.values.shape[1]
+    first_codes = np.arange(0, flat.size, codes.shape[1])
+    for root, first_sum in zip(model.roots.tolist(), model.first_sums.tolist(), strict=True):
+        leaves = _leaves(model.nodes, root, flat, first_codes)
+        for k in range(width):
+            raw[:, first_sum + k] += model.values[:, k].take(leaves)
 
 
 def _leaves(nodes: Nodes, root: int, codes: Ranks, first_codes: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -140,11 +157,11 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestMo
     bins = {feature: read_bins(arrays, feature, features[feature].kind) for feature in used}
     codes = []
     for k, feature in enumerate(arrays.integers("code_features", below=len(features)).tolist()):
-        ranks = arrays.integers(f"ranks_{k}", below=NEVER)
+        ranks = arrays.integers(f"ranks_{k}", below=NEVER + 1)
         if feature not in bins or len(ranks) != bins[feature].size:
             message = f"code {k} has {len(ranks)} ranks, which are not those of a feature's bins"
             raise InvalidBundleError(message)
-        codes.append(Code(feature, ranks.astype(np.int32)))
+        codes.append(Code(feature, ranks.astype(np.uint16)))
     nodes = arrays.integers("nodes")
     _check_walks(nodes, len(codes))
     roots = arrays.integers("roots", below=len(nodes))
@@ -153,7 +170,8 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestMo
     if len(first_sums) != len(roots) or not len(roots) or not codes or not 1 <= values.shape[1] <= outputs:
         message = "the trees, their sums and their values do not go together"
         raise InvalidBundleError(message)
-    return ForestModel(link, arrays.floats("base", outputs), tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
+    base, divisor = arrays.floats("base", outputs), arrays.divisor()
+    return ForestModel(link, base, divisor, tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
 
 
 def _check_walks(nodes: Nodes, codes: int) -> None:

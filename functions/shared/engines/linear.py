@@ -12,7 +12,7 @@ from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, numbers_of, read_bins
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Floats, Means
 from functions.shared.engines.links import INVERSE_LINKS
 
 
@@ -66,6 +66,8 @@ class LinearModel:
 
 class LinearEngine:
     """Scores with a `LinearModel` in NumPy."""
+
+    means = Means.NUMPY
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
         """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from functions.shared.domain.spec import Feature, Task
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Floats, Means
 from functions.shared.engines.frame import to_frame
 
 
@@ -17,6 +17,8 @@ class NativeEngine:
     The pipeline is set to work in one job, because Lambda has no /dev/shm for joblib; whoever has several batches scores
     them in threads.
     """
+
+    means = Means.SCIKIT_LEARN
 
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
         jobs = {name: 1 for name in pipeline.get_params() if name.rpartition("__")[2] == "n_jobs"}

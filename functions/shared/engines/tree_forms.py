@@ -73,7 +73,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class TreeForm:
-    """`link(base + values of the leaves)`, `base` of shape (sums,).
+    """`link((base + values of the leaves) / divisor)`, `base` of shape (sums,), added up tree by tree.
 
     `outputs[t][j]` is the sum that value j of tree t adds to; `compares_in` the precision of thresholds' comparisons.
     `preprocessor` is a transformer inside the estimator.
@@ -84,6 +84,7 @@ class TreeForm:
     trees: tuple[Tree, ...]
     outputs: tuple[tuple[int, ...], ...]
     compares_in: type[np.floating[Any]]
+    divisor: float = 1.0
     preprocessor: Any = None
 
 
@@ -160,7 +161,7 @@ def _averaged(model: Any) -> TreeForm:
     classes = getattr(model, "classes_", None)
     # Of two classes, only the second's probability is asked for.
     wanted = slice(None) if classes is None or not _is_binary(model) else slice(1, 2)
-    trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted] / len(members)) for member in members)
+    trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted]) for member in members)
     sums = trees[0].values.shape[1]
     return TreeForm(
         link="identity",
@@ -168,6 +169,7 @@ def _averaged(model: Any) -> TreeForm:
         trees=trees,
         outputs=(tuple(range(sums)),) * len(trees),
         compares_in=np.float32,
+        divisor=float(len(trees)),
     )
 
 

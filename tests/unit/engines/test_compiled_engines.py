@@ -90,7 +90,7 @@ def scores_agree(engine: Engine, native: Engine, batch: pa.RecordBatch) -> None:
     scores = engine.score(batch)
     assert scores.shape == expected.shape
     assert scores.dtype == np.float64
-    np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -107,6 +107,13 @@ def test_a_compiled_engine_scores_as_scikit_learn_does(name: str) -> None:
         scores_agree(engine, native, batch)
 
     on_any_batch()
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if "random forest" in name or "extra trees" in name or name == "decision tree"])
+def test_averages_are_those_of_scikit_learn_to_the_last_bit(name: str) -> None:
+    spec, pipeline, compiled = fitted(name)
+    engine, native = build_engine(compiled, spec), NativeEngine(pipeline, spec.task, spec.features)
+    assert np.array_equal(engine.score(training_rows()), native.score(training_rows()))
 
 
 @pytest.mark.parametrize("name", ["histogram boosting", "gradient boosting", "random forest"])

@@ -91,9 +91,7 @@ def test_tables_beyond_the_limit_stay_native(monkeypatch: pytest.MonkeyPatch) ->
     assert "tables" in compile_pipeline(fit(spec), spec).reason
 
 
-@pytest.mark.parametrize(
-    ("limit", "reason"), [("MAX_NODES", "nodes, more than 50"), ("MAX_THRESHOLDS", "distinct thresholds, more than 50")]
-)
+@pytest.mark.parametrize(("limit", "reason"), [("MAX_BYTES", "MiB, more than 0"), ("MAX_THRESHOLDS", "distinct thresholds, more than 50")])
 def test_deep_trees_beyond_a_limit_stay_native(monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
     monkeypatch.setattr(forest_compiler, limit, 50)
     spec = make_spec(REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=2)

@@ -1,0 +1,104 @@
+"""A tree ensemble as masks: which leaves each feature still allows, as bits, for all trees at once.
+
+QuickScorer (Lucchese et al., SIGIR 2015) with its scan over thresholds folded into a table: `mask[feature][bin][tree]` has a
+bit for each leaf that the bin does not exclude, neither by the splits it fails nor by those it passes. The AND over a
+row's features leaves one bit a tree: the leaf the row ends in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.shared.domain.errors import InvalidBundleError
+from functions.shared.domain.spec import Feature
+from functions.shared.engines.arrays import Arrays
+from functions.shared.engines.bins import Bins, read_bins
+from functions.shared.engines.engine import Floats
+from functions.shared.engines.links import INVERSE_LINKS
+
+type Masks = NDArray[np.uint32] | NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskTable:
+    """One feature's bins and, for each bin and tree, the leaves it allows: shape (bins, trees)."""
+
+    feature: int
+    bins: Bins
+    masks: Masks
+
+
+@dataclass(frozen=True, slots=True)
+class LeafSum:
+    """Adds to one raw sum the leaf values of the trees from `first`: `values` has shape (trees, leaves)."""
+
+    output: int
+    first: int
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TreeModel:
+    """An ensemble over raw features: `link((base + leaf values) / divisor)`.
+
+    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,).
+    """
+
+    link: str
+    base: Floats
+    divisor: float
+    tables: tuple[MaskTable, ...]
+    leaf_sums: tuple[LeafSum, ...]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `read_tree_model` reads."""
+        stored: dict[str, NDArray[Any]] = {
+            "link": np.array(self.link),
+            "base": self.base,
+            "divisor": np.array([self.divisor]),
+            "features": np.array([table.feature for table in self.tables], dtype=np.int64),
+            "sum_outputs": np.array([leaf_sum.output for leaf_sum in self.leaf_sums], dtype=np.int64),
+            "sum_first_trees": np.array([leaf_sum.first for leaf_sum in self.leaf_sums], dtype=np.int64),
+        }
+        for table in self.tables:
+            stored |= {f"masks_{table.feature}": table.masks, **table.bins.arrays(table.feature)}
+        for k, leaf_sum in enumerate(self.leaf_sums):
+            stored[f"leaves_{k}"] = leaf_sum.values
+        return stored
+
+
+def read_tree_model(arrays: Arrays, features: Sequence[Feature], outputs: int) -> TreeModel:
+    """The model that `TreeModel.arrays` stored.
+
+    Raises:
+        InvalidBundleError: if the arrays are no such model over these features with so many outputs.
+    """
+    link = arrays.text("link")
+    if link not in INVERSE_LINKS:
+        message = f"there is no link {link!r}"
+        raise InvalidBundleError(message)
+    tables: list[MaskTable] = []
+    for feature in arrays.integers("features", below=len(features)).tolist():
+        bins = read_bins(arrays, feature, features[feature].kind)
+        masks = arrays.words(f"masks_{feature}", bins.size, like=tables[0].masks if tables else None)
+        tables.append(MaskTable(feature, bins, masks))
+    if not tables or not tables[0].masks.shape[1]:
+        message = "a tree ensemble needs a feature and a tree"
+        raise InvalidBundleError(message)
+    trees, leaves = tables[0].masks.shape[1], 8 * tables[0].masks.itemsize
+    sum_outputs = arrays.integers("sum_outputs", below=outputs)
+    first_trees = arrays.integers("sum_first_trees", below=trees)
+    if len(sum_outputs) != len(first_trees) or not len(sum_outputs):
+        message = "the outputs and first trees of the leaf sums do not go together"
+        raise InvalidBundleError(message)
+    leaf_sums = []
+    for k, (output, first) in enumerate(zip(sum_outputs.tolist(), first_trees.tolist(), strict=True)):
+        values = arrays.floats(f"leaves_{k}", None, leaves)
+        if first + len(values) > trees:
+            message = f"leaf sum {k} reaches beyond the last tree"
+            raise InvalidBundleError(message)
+        leaf_sums.append(LeafSum(output, first, values))
+    return TreeModel(link, arrays.floats("base", outputs), arrays.divisor(), tuple(tables), tuple(leaf_sums))

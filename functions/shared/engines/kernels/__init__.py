@@ -1,0 +1,1 @@
+"""Inner loops in C, and what calls them."""

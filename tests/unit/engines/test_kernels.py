@@ -1,0 +1,171 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from functions.shared.engines.compiled import Compiled, build_engine
+from functions.shared.engines.engine import Engine, EngineKind, Means
+from functions.shared.engines.forest import NEVER, pack
+from functions.shared.engines.kernels import trees
+from functions.shared.engines.kernels.trees import SETTING, BitvectorKernel, ForestKernel, tree_library
+from tests.unit.engines.rows import batches, training_rows
+from tests.unit.engines.test_compiled_engines import SPECS, fitted
+
+built = pytest.mark.skipif(tree_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
+TREES = [name for name in SPECS if name.startswith(("histogram", "gradient", "random", "extra", "deep", "decision"))]
+
+
+@pytest.fixture(autouse=True)
+def _as_found() -> Any:
+    yield
+    tree_library.cache_clear()
+
+
+def in_numpy(compiled: Compiled, spec: Any) -> Engine:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SETTING, "off")
+        tree_library.cache_clear()
+        engine = build_engine(compiled, spec)
+    tree_library.cache_clear()
+    return engine
+
+
+@built
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
+def test_kernels_give_the_same_bits_as_numpy(name: str) -> None:
+    spec, _, compiled = fitted(name)
+    kernel, numpy = build_engine(compiled, spec), in_numpy(compiled, spec)
+    assert (kernel.means, numpy.means) == (Means.KERNEL, Means.NUMPY)
+    assert kernel.score(training_rows()).tobytes() == numpy.score(training_rows()).tobytes()
+
+    @settings(max_examples=10)
+    @given(batches)
+    def on_any_batch(batch: pa.RecordBatch) -> None:
+        assert kernel.score(batch).tobytes() == numpy.score(batch).tobytes()
+
+    on_any_batch()
+
+
+@built
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from([np.uint32, np.uint64]), st.integers(1, 9), st.integers(1, 70), st.integers(0, 11))
+def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
+    data: st.DataObject, word: type[np.unsignedinteger[Any]], tables: int, count: int, rows: int
+) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    bits = 8 * np.dtype(word).itemsize
+    sizes = rng.integers(1, 6, tables)
+    # Where two dense masks meet few bits are left, where eight do mostly none: then the highest leaf is taken.
+    masks = [rng.integers(0, 2**bits, (size, count), np.uint64).astype(word) for size in sizes]
+    codes = [rng.integers(0, size, rows) for size in sizes]
+    outputs = data.draw(st.integers(1, 3))
+    firsts = [data.draw(st.integers(0, count - 1)) for _ in range(outputs)]
+    sums = [(output, first, rng.normal(size=(rng.integers(1, count - first + 1), bits))) for output, first in enumerate(firsts)]
+    raw = rng.normal(size=(rows, outputs))
+    expected = raw.copy()
+    for row in range(rows):
+        for output, first, leaves in sums:
+            for tree, values in enumerate(leaves, first):
+                left = [int(table[code[row], tree]) for table, code in zip(masks, codes, strict=True)]
+                allowed = [bit for bit in range(bits) if all(mask >> bit & 1 for mask in left)]
+                expected[row, output] += values[allowed[0] if allowed else bits - 1]
+    BitvectorKernel(tree_library(), masks, sums, outputs).add_leaves(codes, raw)
+    assert np.array_equal(raw, expected)
+
+
+def nested_tree(nodes: list[Any], place: int) -> Any:
+    if nodes[place] is None:
+        return place
+    code, rank, left = nodes[place]
+    return code, rank, nested_tree(nodes, left), nested_tree(nodes, left + 1)
+
+
+@st.composite
+def random_trees(draw: st.DrawFn) -> tuple[Any, Any, list[Any]]:
+    """Trees as packed nodes and their roots, and the same trees as nested tuples `(code, rank, left, right)` or a leaf's place."""
+    columns = draw(st.integers(1, 5))
+    nodes: list[Any] = []
+    nested, roots = [], []
+    for _ in range(draw(st.integers(1, 4))):
+        splits = draw(st.integers(0, 12))
+        roots.append(len(nodes))
+        nodes.append(None)
+        open_leaves = [roots[-1]]
+        for _ in range(splits):
+            place = open_leaves.pop(draw(st.integers(0, len(open_leaves) - 1)))
+            nodes[place] = (draw(st.integers(0, columns - 1)), draw(st.sampled_from([0, 1, 7, NEVER - 1])), len(nodes))
+            open_leaves += [len(nodes), len(nodes) + 1]
+            nodes += [None, None]
+        nested.append(nested_tree(nodes, roots[-1]))
+    packed = [pack(*(np.array(part) for part in node or (0, NEVER, place))) for place, node in enumerate(nodes)]
+    return columns, (np.array(packed), np.array(roots)), nested
+
+
+def leaf_of(tree: Any, codes: Any) -> int:
+    if isinstance(tree, int):
+        return tree
+    code, rank, left, right = tree
+    return leaf_of(right if codes[code] > rank else left, codes)
+
+
+@built
+@settings(max_examples=60)
+@given(st.data(), random_trees(), st.integers(0, 19), st.integers(1, 3))
+def test_a_row_walks_right_wherever_its_code_is_above_the_rank(data: st.DataObject, forest: Any, rows: int, width: int) -> None:
+    columns, (nodes, roots), nested = forest
+    codes = data.draw(hnp.arrays(np.uint16, (rows, columns), elements=st.sampled_from([0, 1, 2, 7, 8, NEVER - 1, NEVER])))
+    values = np.random.default_rng(0).normal(size=(len(nodes), width))
+    first_sums = np.arange(len(roots)) % 2
+    raw = np.ones((rows, width + 1))
+    expected = raw.copy()
+    for row in range(rows):
+        for tree, first in zip(nested, first_sums, strict=True):
+            expected[row, first : first + width] += values[leaf_of(tree, codes[row])]
+    ForestKernel(tree_library(), nodes, roots, first_sums, values).add_leaves(codes, raw)
+    assert np.array_equal(raw, expected)
+
+
+@built
+def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
+    nodes, roots, first_sums = (np.array(values) for values in ([NEVER << 16], [0], [0]))
+    kernel = ForestKernel(tree_library(), nodes, roots, first_sums, np.ones((1, 1)))
+    codes, raw = np.zeros((4, 2), np.uint16), np.zeros((4, 1))
+    read_only = raw.copy()
+    read_only.flags.writeable = False
+    for wrong_codes, wrong_raw in (
+        (codes.astype(np.int32), raw),
+        (np.asfortranarray(codes), raw),
+        (codes, raw.astype(np.float32)),
+        (codes, np.zeros((4, 2))[:, :1]),
+        (codes, read_only),
+    ):
+        with pytest.raises(TypeError):
+            kernel.add_leaves(wrong_codes, wrong_raw)
+    kernel.add_leaves(codes, raw)
+    assert raw.tolist() == [[1.0]] * 4
+
+
+def test_where_kernels_are_switched_off_or_missing_numpy_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec, _, compiled = fitted("random forest")
+    for setting in ("off", str(tmp_path / "nothing.so")):
+        monkeypatch.setenv(SETTING, setting)
+        tree_library.cache_clear()
+        assert build_engine(compiled, spec).means is Means.NUMPY
+
+
+@built
+def test_a_build_of_another_source_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "INTERFACE", -1)
+    tree_library.cache_clear()
+    assert tree_library() is None
+
+
+def test_linear_engines_need_no_kernel() -> None:
+    spec, _, compiled = fitted("linear regression")
+    assert (compiled.kind, build_engine(compiled, spec).means) == (EngineKind.LINEAR, Means.NUMPY)
