@@ -75,20 +75,20 @@ class RegistryUnavailableError(EverscoreError):
     """The model registry does not answer. What is served goes on; retry when it is back."""
 
 
-class ReleaseRefusedError(InputError):
-    """The release asked for is not safe or not possible, and says why. A retry cannot help."""
-
-
-class NoStackError(InputError):
-    """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
-
-
 class NotForgottenError(EverscoreError):
     """A version of an object cannot be removed for good (a lock, a missing right); mend that, then ask for the erasure again."""
 
 
 class RemoteWriteError(EverscoreError):
     """The Prometheus server does not take samples. Everything else goes on; the next tick sends what stands then."""
+
+
+class ReleaseRefusedError(InputError):
+    """The release asked for is not safe or not possible, and says why. A retry cannot help."""
+
+
+class NoStackError(InputError):
+    """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
 
 
 class PortTakenError(InputError):

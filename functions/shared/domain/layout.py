@@ -127,6 +127,11 @@ def emitted_key(model: str, batch: str) -> str:
     return f"emitted/{model}/{batch}.json"
 
 
+def totals_key(name: str) -> str:
+    """What a model's metrics add up to, or, for `FLEET`, those that are of no model."""
+    return f"totals/{name}.json"
+
+
 def labelled_prefix(model: str, day: date | None = None) -> str:
     """Rows with their labels, by event day."""
     return f"labelled/{model}/" + (f"dt={day.isoformat()}/" if day else "")
@@ -165,8 +170,3 @@ def policy_key(model: str, number: int) -> str:
 def snapshot_key(md5: str) -> str:
     """A training file in DVC's content-addressed remote layout; the remote's URL is `s3://<store>/snapshots`."""
     return f"snapshots/files/md5/{md5[:2]}/{md5[2:]}"
-def totals_key(name: str) -> str:
-    """What a model's metrics add up to, or, for `FLEET`, those that are of no model."""
-    return f"totals/{name}.json"
-
-
