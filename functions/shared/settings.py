@@ -51,6 +51,20 @@ def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) ->
         raise MissingSettingError(message) from error
 
 
+class ScoringSettings(Settings):
+    """… above which size an upload is scored in partitions, and by which state machine."""
+
+    partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
+    state_machine: str = Field(alias="EVERSCORE_STATE_MACHINE", min_length=1)
+
+
+class PartitioningSettings(Settings):
+    """… the size of a partition, and the size up to which an upload that cannot be cut is one. A megabyte is 2^20 bytes."""
+
+    partition_mb: int = Field(alias="EVERSCORE_PARTITION_MB", gt=0)
+    partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
+
+
 @cache
 def settings() -> Settings:
     """Settings of the running process."""
