@@ -5,9 +5,12 @@ from collections.abc import Iterable, Mapping
 from infra.report.batch_charts import answered, quarantined, timings
 from infra.report.drawing import HUES, Figure
 from infra.report.drift_chart import drift_map
+from infra.report.estimate_chart import estimates
 from infra.report.gate_chart import judgement
 from infra.report.gather import History
 from infra.report.performance_chart import performance, shown_metrics
+from infra.report.summary import last_drift
+from infra.report.why_chart import movers
 
 
 def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
@@ -16,8 +19,8 @@ def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
     drawn_by_section: dict[str, Iterable[Figure | None]] = {
         "serving": [answered(history.batches, hues)],
         "versions": [judgement(history.decisions)],
-        "performance": [performance(history, metric, hues) for metric in shown_metrics(history)],
-        "drift": [drift_map(history.batches)],
+        "performance": [*(performance(history, metric, hues) for metric in shown_metrics(history)), estimates(history)],
+        "drift": [drift_map(history.batches), movers(last_drift(history))],
         "quarantine": [quarantined(history.batches)],
         "batches": [timings(history.batches)],
     }

@@ -21,8 +21,8 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
         partial(_judgement, judged=judged),
         name="judgement",
         title="What each challenger gained at the gate",
-        note="Mean loss of the champion less the challenger's on rows that neither had seen, with its bounds: right of 0 is better. "
-        "The upright mark is the minimum effect; a challenger wins when its whole interval lies beyond it.",
+        note=f"Mean {_loss(judged)} of the champion less the challenger's on rows that neither had seen, with its bounds: right of 0 is "
+        "better. The upright mark is the minimum effect; a challenger wins when its whole interval lies beyond it.",
         alt="; ".join(
             f"version {decision.challenger_version} against {decision.champion_version}: {figure(decision.difference)}"
             f" ({figure(decision.ci_low)} to {figure(decision.ci_high)}), {decision.decision.value}"
@@ -30,6 +30,11 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
         ),
         keys=(Key("promoted", GOOD), Key("kept out", ALARM)),
     )
+
+
+def _loss(judged: Sequence[Decision]) -> str:
+    """What is compared: regressions by their squared error, whatever metric they are shown by."""
+    return "squared error" if "rmse" in judged[-1].challenger else "log loss"
 
 
 def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
@@ -47,7 +52,9 @@ def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
     rows = data(values).encode(y=alt.Y("version:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13)))
     colour = alt.Color("hue:N", scale=None, legend=None)
     x = alt.X(
-        "difference:Q", title="gain in loss", axis=alt.Axis(grid=True, tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8)
+        "difference:Q",
+        title=f"gain in {_loss(judged)}",
+        axis=alt.Axis(grid=True, tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8),
     )
     nothing = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED).encode(x="zero:Q")
     return alt.layer(

@@ -13,6 +13,7 @@ from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import InputError
+from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release
@@ -33,10 +34,11 @@ _SAMPLES_A_REASON = 3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch's commit, and the drift of the batches pooled up to it (None where nothing was measured)."""
+    """A batch's commit, the drift of the batches pooled up to it, and its estimate before labels; None where nothing was measured."""
 
     manifest: Manifest
     drift: DriftReport | None
+    estimate: Estimate | None = None
 
     @property
     def day(self) -> date:
@@ -94,7 +96,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         committed = sorted(store.list(layout.manifest_prefix(model)), key=lambda found: found.last_modified)
         manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
         standing = _standing(manifests)
-        drifts = readers.map(lambda manifest: _drift(manifest, store), standing)
+        measured = readers.map(lambda manifest: _measured(manifest, store), standing)
         days = [found.key for found in store.list(f"performance/{model}/")][-DAYS:]
         alerts = [found.key for found in store.list(f"alerts/{model}/")][-ALERTS:]
         history = History(
@@ -102,7 +104,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             now=now,
             releases=tuple(releases.history(model)),
             decisions=tuple(Decisions(store).all(model)),
-            batches=tuple(Batch(manifest, drift) for manifest, drift in zip(standing, drifts, strict=True)),
+            batches=tuple(measured),
             older_batches=len(committed) - len(manifests),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
             alerts=tuple(
@@ -126,9 +128,9 @@ def _standing(manifests: list[Manifest]) -> list[Manifest]:
     )
 
 
-def _drift(manifest: Manifest, store: ObjectStore) -> DriftReport | None:
+def _measured(manifest: Manifest, store: ObjectStore) -> Batch:
     emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
-    return emitted.drift if emitted else None
+    return Batch(manifest, emitted.drift, emitted.estimate) if emitted else Batch(manifest, None)
 
 
 def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:

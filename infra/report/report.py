@@ -52,6 +52,7 @@ def _environment() -> Environment:
         wording.count,
         wording.figure,
         wording.chance,
+        wording.moved,
         wording.share,
         wording.seconds,
         wording.size,

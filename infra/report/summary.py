@@ -1,10 +1,10 @@
 """The figures a report begins with: who serves, how many rows, how well, and whether all add up."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, Role
@@ -32,8 +32,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RecentLoss:
-    """Mean loss a row of the champion's version over its last labelled days, and the same at training where it is known."""
+    """What the champion's version lost over its last labelled days, and the same at training where it is known.
 
+    A mean log loss a row, or for a regression the root of its mean squared error: `name` says which.
+    """
+
+    name: str
     version: str
     days: int
     rows: int
@@ -62,8 +66,13 @@ def summarize(history: History) -> Summary:
         totals=_totals(history.batches),
         labelled_share=sum(day.rows_labelled for day in history.days) / predicted if predicted else None,
         recent=_recent_loss(history),
-        drift=next((batch.drift for batch in reversed(history.batches) if batch.drift and batch.drift.columns), None),
+        drift=last_drift(history),
     )
+
+
+def last_drift(history: History) -> DriftReport | None:
+    """What the last measured batches say."""
+    return next((batch.drift for batch in reversed(history.batches) if batch.drift and batch.drift.columns), None)
 
 
 def _totals(batches: Sequence[Batch]) -> Totals:
@@ -85,20 +94,16 @@ def _recent_loss(history: History) -> RecentLoss | None:
     rows = sum(group.rows for group in groups)
     if not rows:
         return None
+    name, mean = ("rmse", math.sqrt) if "rmse" in groups[-1].metrics else ("log_loss", float)
     trained = {decision.challenger_version: decision for decision in history.decisions}.get(version)
     return RecentLoss(
+        name=name,
         version=version,
         days=len(groups),
         rows=rows,
-        loss=sum(group.loss_sum for group in groups) / rows,
-        at_training=_loss_at_training(trained) if trained else None,
+        loss=mean(sum(group.loss_sum for group in groups) / rows),
+        at_training=trained.challenger.get(name) if trained else None,
     )
-
-
-def _loss_at_training(decision: Decision) -> float | None:
-    """In the unit of `loss_sum`: log loss, or squared error for a regression."""
-    root = decision.challenger.get("rmse")
-    return decision.challenger.get("log_loss") if root is None else root**2
 
 
 def _last_days(days: Sequence[DayPerformance]) -> list[DayPerformance]:

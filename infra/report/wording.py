@@ -27,6 +27,17 @@ def figure(value: float | None) -> str:
     return f"{value:.3g}".replace("e-0", "e-")
 
 
+def moved(value: float) -> str:
+    """By how much a score moves: two digits that matter; less than a ten-thousandth is next to nothing.
+
+    >>> [moved(value) for value in (0.0471, 0.00031, 0.00001, 0.0, 1234.5)]
+    ['0.047', '0.00031', '< 0.0001', '0', '1,234']
+    """
+    if value and abs(value) < 0.0001:
+        return "< 0.0001"
+    return figure(float(f"{value:.2g}")) if abs(value) < 100 else figure(value)
+
+
 def chance(probability: float | None) -> str:
     """A probability, which below one in ten thousand is just that.
 

@@ -9,7 +9,9 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.effect import Effect
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.estimate import Estimate, Estimated
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.performance import DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.release import Release, Role, ServedChallenger, ServedModel
@@ -56,18 +58,34 @@ def batch(number: int, **fields: Any) -> Manifest:
     return make_manifest(f"{day}.csv", **(plain | fields))
 
 
-def write_batch(store: ObjectStore, manifest: Manifest, drift: Mapping[str, float] | None = None) -> None:
-    """A batch's commit and, with PSI by feature, what was emitted of it; above 0.1 a feature has drifted."""
+def write_batch(
+    store: ObjectStore, manifest: Manifest, drift: Mapping[str, float] | None = None, *, estimate: Estimate | None = None
+) -> None:
+    """A batch's commit and, with PSI by feature, what was emitted of it; above 0.1 a feature has drifted, and each moves a tenth of it."""
     Manifests(store).commit(manifest)
     if drift is None:
         return
     columns = tuple(
-        ColumnDrift(feature=name, column="feature", value=psi, jensen_shannon=psi / 2, threshold=0.1, p_value=0.01, drifted=psi > 0.1)
+        ColumnDrift(
+            feature=name,
+            column="feature",
+            value=psi,
+            jensen_shannon=psi / 2,
+            threshold=0.1,
+            p_value=0.01,
+            drifted=psi > 0.1,
+            effect=Effect(output="score", moved=psi / 10, shift=-psi / 10),
+        )
         for name, psi in drift.items()
     )
     report = DriftReport(alert=any(column.drifted for column in columns), rows=300, too_few=False, columns=columns)
-    emitted = EmittedBatch(batch_id=manifest.batch_id, model=MODEL, version="1", drift=report, emitted_at=NOW)
+    emitted = EmittedBatch(batch_id=manifest.batch_id, model=MODEL, version="1", drift=report, estimate=estimate, emitted_at=NOW)
     store.write(layout.emitted_key(MODEL, manifest.batch_id), emitted.to_json())
+
+
+def estimate_of(value: float, doubt: float) -> Estimate:
+    """An estimate of the log loss, so far up or down in doubt."""
+    return Estimate(rows=98, metrics={"log_loss": Estimated(value=value, low=value - doubt, high=value + doubt)})
 
 
 def write_quarantine(store: ObjectStore, manifest: Manifest, rows: list[dict[str, Any]]) -> Manifest:
@@ -101,13 +119,16 @@ def write_day(store: ObjectStore, day: date, losses: Mapping[tuple[Role, str], f
     store.write(layout.performance_key(MODEL, day), performed.to_json())
 
 
-def write_alert(store: ObjectStore, kind: AlertKind, message: str, *, hour: int = 0, **evidence: float | str) -> None:
+def write_alert(
+    store: ObjectStore, kind: AlertKind, message: str, *, hour: int = 0, why: tuple[ColumnDrift, ...] = (), **evidence: float | str
+) -> None:
     alert = Alert(
         model=MODEL,
         kind=kind,
         window=f"2013-04-{hour + 1:02}",
         message=message,
         evidence=evidence,
+        why=why,
         runbook=f"docs/runbook.md#{kind.value}",
         raised_at=NOW + timedelta(hours=hour),
     )
@@ -141,11 +162,13 @@ def whole_story() -> MemoryStore:
         manifest = batch(number)
         if number == 9:
             manifest = write_quarantine(store, manifest, [rejected(7), rejected(9)])
-        write_batch(store, manifest, {"price": 0.02 * number, "shop": 0.01})
+        write_batch(store, manifest, {"price": 0.02 * number, "shop": 0.01}, estimate=estimate_of(0.5 + number / 200, 0.04))
         write_day(
             store,
             FIRST_DAY + timedelta(days=number),
             {(Role.CHAMPION, "1"): 0.5 + number / 100, (Role.CHALLENGER, "2"): 0.4 + number / 200},
         )
-    write_alert(store, AlertKind.DRIFT, "drift in price (PSI 0.18)", price=0.18)
+    effect = Effect(output="score", moved=0.018, shift=-0.018)
+    why = ColumnDrift(feature="price", column="feature", value=0.18, jensen_shannon=0.09, threshold=0.1, drifted=True, effect=effect)
+    write_alert(store, AlertKind.DRIFT, "drift in price (PSI 0.18, moves the scores by 0.018)", why=(why,), price=0.18)
     return store

@@ -78,7 +78,11 @@ def test_alerts_come_newest_first() -> None:
     store = whole_story()
     write_alert(store, AlertKind.FAILED, "later", hour=5)
     write_alert(store, AlertKind.QUARANTINE, "between", hour=3)
-    assert [alert.message for alert in gather(MODEL, store, NOW).alerts] == ["later", "between", "drift in price (PSI 0.18)"]
+    assert [alert.message for alert in gather(MODEL, store, NOW).alerts] == [
+        "later",
+        "between",
+        "drift in price (PSI 0.18, moves the scores by 0.018)",
+    ]
 
 
 def test_a_model_of_which_nothing_is_stored_is_refused_with_the_names_of_those_there_are() -> None:

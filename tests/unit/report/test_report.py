@@ -14,12 +14,15 @@ from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
+from functions.shared.domain.performance import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from infra.report.charts import figures_of
 from infra.report.drawing import Figure
+from infra.report.estimate_chart import comparisons
 from infra.report.gather import gather
 from infra.report.report import make_report
 from infra.report.runbook import ADVICE
@@ -31,6 +34,7 @@ from tests.unit.report.story import (
     FIRST_DAY,
     NOW,
     batch,
+    estimate_of,
     on_trial,
     rejected,
     served,
@@ -95,8 +99,8 @@ def test_every_section_of_a_whole_story_has_its_chart(figures: Mapping[str, tupl
     assert {section: [figure.name for figure in drawn] for section, drawn in figures.items()} == {
         "serving": ["answered"],
         "versions": ["judgement"],
-        "performance": ["performance-log_loss", "performance-auc"],
-        "drift": ["drift-map"],
+        "performance": ["performance-log_loss", "performance-auc", "estimates"],
+        "drift": ["drift-map", "movers"],
         "quarantine": ["quarantined"],
         "batches": ["timings"],
     }
@@ -264,11 +268,48 @@ def test_recent_loss_is_of_the_champion_over_its_last_28_days_beside_training() 
     assert recent.loss == pytest.approx(0.5)
 
 
-def test_a_regression_is_compared_in_squared_error() -> None:
+def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_square() -> None:
     store = MemoryStore()
     write_releases(store, make_release())
     Decisions(store).write(make_decision("1", challenger={"rmse": 3.0}))
-    write_day(store, FIRST_DAY, {(Role.CHAMPION, "1"): 8.0})
-    recent = summarize(gather(MODEL, store, NOW)).recent
-    assert recent is not None
-    assert recent.at_training == 9.0
+    Decisions(store).write(make_decision("2", challenger={"rmse": 2.9}, difference=0.5, ci_low=0.1, ci_high=0.9, minimum_effect=0.2))
+    group = GroupPerformance(role=Role.CHAMPION, version="1", rows=50, metrics={"rmse": 4.0}, loss_sum=50 * 16.0, loss_sum_squares=1e5)
+    day = DayPerformance(model=MODEL, day=FIRST_DAY, rows_predicted=50, rows_labelled=50, groups=(group,))
+    store.write(layout.performance_key(MODEL, FIRST_DAY), day.to_json())
+    words = flat(report_on(store))
+    assert "RMSE lately 4 3 at training" in words
+    assert "Mean squared error of the champion less the challenger's" in words
+    assert "log loss" not in words.lower()
+
+
+def test_an_alert_names_the_features_that_move_the_scores(page: Page) -> None:
+    assert "What moves the scores, all else staying as it was: price by 0.018; PSI 0.18 drifted" in flat(page)
+
+
+def test_features_are_charted_by_what_they_move() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0), {"hour": 0.05, "price": 0.3, "shop": 0.2})
+    [_, movers] = figures_of(gather(MODEL, store, NOW))["drift"]
+    assert (movers.name, movers.alt) == ("movers", "The scores are moved by price 0.03, shop 0.02, hour 0.005")
+
+
+def test_estimates_are_held_against_the_labels_of_their_rows() -> None:
+    store = MemoryStore()
+    for number, doubt in enumerate((0.2, 0.01, 0.2)):
+        write_batch(store, batch(number), {"price": 0.01}, estimate=estimate_of(0.5, doubt))
+    refused = Estimate(rows=98, refusals=(Reason(code="few_rows", message="98 rows, at least 300 are needed"),))
+    write_batch(store, batch(3), {"price": 0.01}, estimate=refused)
+    for number in range(2):
+        write_day(store, FIRST_DAY + timedelta(days=number), {(Role.CHAMPION, "1"): 0.6, (Role.CHALLENGER, "2"): 0.5})
+    history = gather(MODEL, store, NOW)
+    assert [(each.truth, each.borne_out) for each in comparisons(history)] == [(0.6, True), (0.6, False), (None, None)]
+    [chart] = [chart for chart in figures_of(history)["performance"] if chart.name == "estimates"]
+    assert "1 of 2 estimates were borne out by labels" in chart.note
+    assert "Of 1 batches no estimate was given: few rows." in chart.note
+
+
+def test_a_truth_takes_the_labels_of_half_the_rows() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0, event_days={FIRST_DAY: 101}), {"price": 0.01}, estimate=estimate_of(0.5, 0.2))
+    write_day(store, FIRST_DAY, {(Role.CHAMPION, "1"): 0.6})
+    assert [each.truth for each in comparisons(gather(MODEL, store, NOW))] == [None]

@@ -1,0 +1,106 @@
+"""The chart of estimates made before labels, against what labels said then."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import altair as alt
+
+from functions.shared.domain.estimate import HELD, Estimated
+from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.release import Role
+from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
+from infra.report.gather import Batch, History
+from infra.report.wording import count, figure, spelled
+
+LEAST_COVERAGE = 0.5
+"""Of a batch's rows, what must have a label for there to be a truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was thought of a batch, and the truth where enough labels have come."""
+
+    day: date
+    estimated: Estimated
+    truth: float | None
+
+    @property
+    def borne_out(self) -> bool | None:
+        """Whether the truth lies in the estimate's interval; None without a truth."""
+        return None if self.truth is None else self.estimated.low <= self.truth <= self.estimated.high
+
+
+def comparisons(history: History) -> tuple[Comparison, ...]:
+    """Every batch that was estimated, in order."""
+    days = {performed.day: performed for performed in history.days}
+    return tuple(
+        Comparison(batch.day, estimated, _truth(batch, [days[day] for day in batch.manifest.event_days if day in days]))
+        for batch in history.batches
+        if batch.estimate and (estimated := batch.estimate.metrics.get(HELD))
+    )
+
+
+def estimates(history: History) -> Figure | None:
+    """Estimate and truth, batch by batch."""
+    compared = comparisons(history)
+    if not compared:
+        return None
+    known = [comparison for comparison in compared if comparison.truth is not None]
+    right = sum(bool(comparison.borne_out) for comparison in known)
+    score = f"{count(right)} of {count(len(known))} estimates were borne out by labels" if known else "No labels have come yet"
+    return drawn(
+        partial(_estimates, compared=compared),
+        name="estimates",
+        title=f"Estimate against truth: {spelled(HELD)}",
+        note="What each batch was thought to do before its labels, with its 95 % interval, and what labels said. "
+        f"{score}.{_refused(history)}",
+        alt=f"{score}; " + ", ".join(f"{figure(each.estimated.value)} and {figure(each.truth)} in truth" for each in known[-5:]),
+        keys=(Key("estimate", CALM), Key("truth, within the interval", GOOD), Key("truth, beyond it", ALARM)),
+    )
+
+
+def _truth(batch: Batch, days: Sequence[DayPerformance]) -> float | None:
+    labelled = sum(day.rows_labelled for day in days)
+    if batch.manifest.release is None or labelled < LEAST_COVERAGE * sum(batch.manifest.event_days.values()):
+        return None
+    version = batch.manifest.release.champion
+    groups = [group for day in days for group in day.groups if (group.role, group.version) == (Role.CHAMPION, version)]
+    rows = sum(group.rows for group in groups)
+    return sum(group.loss_sum for group in groups) / rows if rows else None
+
+
+def _refused(history: History) -> str:
+    reasons = Counter(reason.code for batch in history.batches if batch.estimate for reason in batch.estimate.refusals)
+    batches = sum(bool(batch.estimate.refusals) for batch in history.batches if batch.estimate)
+    named = ", ".join(spelled(code) for code, _ in reasons.most_common())
+    return f" Of {count(batches)} batches no estimate was given: {named}." if batches else ""
+
+
+def _estimates(canvas: Canvas, *, compared: Sequence[Comparison]) -> Drawing:
+    thought = [
+        {"day": each.day.isoformat(), "value": each.estimated.value, "low": each.estimated.low, "high": each.estimated.high}
+        for each in compared
+    ]
+    said = [
+        {"day": each.day.isoformat(), "truth": each.truth, "hue": GOOD if each.borne_out else ALARM}
+        for each in compared
+        if each.truth is not None
+    ]
+    x = alt.X(
+        "day:T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format="%-d %b", tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    base = data(thought).encode(x=x)
+    return alt.layer(
+        base.mark_rule(color=CALM, strokeWidth=5, opacity=0.35).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_tick(color=CALM, thickness=3, size=14, orient="horizontal").encode(y=y),
+        data(said)
+        .mark_point(filled=True, size=48, opacity=1)
+        .encode(x=x, y=alt.Y("truth:Q"), color=alt.Color("hue:N", scale=None, legend=None)),
+    )
