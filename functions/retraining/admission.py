@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.retraining.fitting import fit
+from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.bootstrap import mean_over_days
@@ -12,17 +12,23 @@ from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.harm import auc_by_row
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import GatePolicy
-from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
+from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
 
 
 def admission_reasons(
-    champion: LoadedModel, champion_scores: NDArray[np.float64], trained: TrainingSet, newest: TrainingSet, policy: GatePolicy
+    champion: LoadedModel,
+    recipe: Recipe,
+    champion_scores: NDArray[np.float64],
+    trained: TrainingSet,
+    newest: TrainingSet,
+    policy: GatePolicy,
 ) -> tuple[Reason, ...]:
     """Why the newest rows must not decide anything; empty if they may.
 
     Args:
         champion: what serves.
+        recipe: how it was made, and so the probe is: whether labels can be learnt is asked of what did learn them.
         champion_scores: its scores of the newest rows.
         trained: the rows it was trained on.
         newest: the holdout.
@@ -33,7 +39,7 @@ def admission_reasons(
         Reason(code="suspect_units", message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?")
         for unit in units
     ]
-    if labels := suspect_labels(newest.spec.task, _probe(champion, champion_scores, newest, policy), policy):
+    if labels := suspect_labels(newest.spec.task, _probe(champion, recipe, champion_scores, newest, policy), policy):
         reasons.append(labels)
     return tuple(reasons)
 
@@ -50,8 +56,8 @@ def _ranking_metric(task: Task) -> str:
     return "r2" if task is Task.REGRESSION else "auc"
 
 
-def _probe(champion: LoadedModel, scores: NDArray[np.float64], newest: TrainingSet, policy: GatePolicy) -> LabelProbe:
-    """Fit the same estimator on some days of the newest rows and measure it on the others."""
+def _probe(champion: LoadedModel, recipe: Recipe, scores: NDArray[np.float64], newest: TrainingSet, policy: GatePolicy) -> LabelProbe:
+    """Fit what the champion is on some days of the newest rows and measure it on the others."""
     name = _ranking_metric(newest.spec.task)
     high = None
     if newest.spec.task is Task.BINARY and len(np.unique(newest.truth())) > 1:
@@ -59,19 +65,19 @@ def _probe(champion: LoadedModel, scores: NDArray[np.float64], newest: TrainingS
         ranks = auc_by_row(newest.truth() == 1, scores[:, 0])
         high = mean_over_days(newest.days, ranks, resamples=policy.resamples, rng=rng).high(policy.alpha)
     return LabelProbe(
-        probe=_probe_metric(newest.spec, newest, name),
+        probe=_probe_metric(recipe, newest, name),
         champion_at_training=champion.baseline.out_of_time.get(name),
         champion_now_high=high,
     )
 
 
-def _probe_metric(spec: ModelSpec, newest: TrainingSet, name: str) -> float | None:
+def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> float | None:
     import pyarrow as pa
 
     fold = probe_folds(newest.days)
     try:
-        probe = fit(spec, TrainingSet(spec, newest.table.filter(pa.array(fold))))
+        probe = recipe.fit(TrainingSet(recipe.spec, newest.table.filter(pa.array(fold))))
     except TrainingError:
         return None
     rest = TrainingSet(probe.spec, newest.table.filter(pa.array(~fold))).known()
-    return measure(spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None
+    return measure(probe.spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None

@@ -11,19 +11,21 @@ from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.envelopes import StoredObject
 
+PERSON, SCHEDULE = "person", "schedule"
+"""Triggers: what a person asks for, and what the clock does."""
+
 ALERT = "alert:"
 """Begins the trigger of a retraining that an alert asks for; its kind follows."""
 
 
-class TrainRequest(BaseModel):
-    """A model's first version, from an uploaded file. What is None is inferred from the file.
+class FirstRequest(BaseModel):
+    """A model's first version, with an uploaded file of labelled rows. What is None is inferred from the file.
 
     `kinds` says what columns hold whose values do not tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["train"] = "train"
     model: str
     key: str
     version_id: str | None = None
@@ -31,23 +33,43 @@ class TrainRequest(BaseModel):
     id_column: str
     time_column: str | None = None
     timezone: str = "UTC"
-    task: Task | None = None
-    estimator: str | None = None
-    parameters: Mapping[str, object] = Field(default_factory=dict)
     kinds: Mapping[str, FeatureKind] = Field(default_factory=dict)
     metric: str | None = None
     seed: int = 0
 
 
+class TrainRequest(FirstRequest):
+    """A first version that is trained on the file."""
+
+    action: Literal["train"] = "train"
+    task: Task | None = None
+    estimator: str | None = None
+    parameters: Mapping[str, object] = Field(default_factory=dict)
+
+
+class AdoptRequest(FirstRequest):
+    """A first version that is a pipeline logged in MLflow; the file shows what its rows look like."""
+
+    action: Literal["adopt"] = "adopt"
+    uri: str
+
+
 class RetrainRequest(BaseModel):
-    """A challenger for a model, or for every model if none is named. `window` overrides the policy's."""
+    """A challenger for a model, or for every model if none is named. `window` overrides the policy's.
+
+    It is made as the champion was, but for what is named: another estimator, parameters (beside the champion's if its
+    estimator stays), and features to leave out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["retrain"] = "retrain"
     model: str | None = None
-    trigger: str = "schedule"
+    trigger: str = SCHEDULE
     window: Window | None = None
+    estimator: str | None = None
+    parameters: Mapping[str, object] = Field(default_factory=dict)
+    drop: tuple[str, ...] = ()
 
 
 class ReproduceRequest(BaseModel):
@@ -88,7 +110,7 @@ class RetrainingResult(BaseModel):
     requested: tuple[str, ...] = ()
 
 
-def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest | ReproduceRequest:
+def parse_request(event: Mapping[str, Any]) -> TrainRequest | AdoptRequest | RetrainRequest | ReproduceRequest:
     """Read a direct call, EventBridge's `Retraining Requested`, or an alert's arrival in the store.
 
     Raises:
@@ -106,6 +128,8 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | RetrainRequest | R
         return RetrainRequest(model=layout.model_or_unnamed(created.key), trigger=ALERT + kind)
     if event.get("action") == "train":
         return TrainRequest.model_validate(event)
+    if event.get("action") == "adopt":
+        return AdoptRequest.model_validate(event)
     if event.get("action") == "reproduce":
         return ReproduceRequest.model_validate(event)
     return RetrainRequest.model_validate(event)

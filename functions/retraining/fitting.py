@@ -44,8 +44,13 @@ def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:
     return np.concatenate(list(map_ahead(engine.score, iter(rows.table.to_batches(max_chunksize=65_536)))))
 
 
-def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
-    """Fit the spec's estimator and compile it if that is exact on these rows and on awkward ones.
+def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
+    """Fit the spec's estimator, and compile it if that is exact on these rows and on awkward ones.
+
+    Args:
+        spec: what to learn, from which features, and how.
+        rows: what to learn from.
+        template: the pipeline that is cloned where the spec's was adopted.
 
     Raises:
         TrainingError: if there are too few rows, a single class, or more than two for a binary task.
@@ -57,11 +62,14 @@ def fit(spec: ModelSpec, rows: TrainingSet) -> Fitted:
     target = _target(spec, rows)
     if spec.task is not Task.REGRESSION:
         _check_labels(spec, target)
-    pipeline = fit_pipeline(spec, frame, target)
+    pipeline = fit_pipeline(spec, frame, target, template)
     classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
-    fitted_spec = spec.model_copy(
-        update={"classes": classes, "libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")}
-    )
+    return as_fitted(pipeline, spec.model_copy(update={"classes": classes}), rows)
+
+
+def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
+    """A fitted pipeline with what serves it, proved on `rows`; its spec with the libraries and the image that made it."""
+    fitted_spec = spec.model_copy(update={"libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")})
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)

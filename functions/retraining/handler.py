@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.retraining.event import (
+    AdoptRequest,
     ReproduceRequest,
     Reproduction,
     RetrainingResult,
@@ -46,12 +47,14 @@ def workshop() -> "Workshop":
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Make a version, rebuild one, or ask for one of each model, and say what came of it."""
     from functions.retraining.reproduction import reproduce
-    from functions.retraining.service import retrain, train_first
+    from functions.retraining.service import adopt_first, retrain, train_first
 
     result: RetrainingResult | Reproduction
     match parse_request(event):
         case TrainRequest() as request:
             result = RetrainingResult(decision=train_first(request, workshop()))
+        case AdoptRequest() as request:
+            result = RetrainingResult(decision=adopt_first(request, workshop()))
         case RetrainRequest() as request:
             result = retrain(request, workshop())
         case ReproduceRequest() as request:

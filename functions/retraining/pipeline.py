@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -50,22 +50,38 @@ def build_pipeline(spec: ModelSpec) -> Pipeline:
     The seed is passed on, and early stopping is off unless asked for. Fit it by `fit_pipeline`.
 
     Raises:
-        TrainingError: if `spec.estimator` is no scikit-learn estimator for the task or lacks one of `spec.parameters`.
+        TrainingError: if `spec.estimator` cannot be imported, does not fit the task or lacks one of `spec.parameters`.
     """
     model = _estimator(spec)
     return Pipeline([("columns", _columns(model, spec)), ("model", model)])
 
 
-def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any]) -> Pipeline:
-    """The pipeline of `spec` fitted on `frame`, as `frame.to_frame` makes it, and the target of each of its rows.
+def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
+    """An adopted pipeline, unfitted, with the parameters of `spec` set; where it left a seed to chance, with the spec's.
+
+    Raises:
+        TrainingError: if it lacks one of `spec.parameters`.
+    """
+    pipeline = clone(template)
+    try:
+        pipeline.set_params(**spec.parameters)
+    except ValueError as error:
+        message = f"the adopted pipeline cannot be given {dict(spec.parameters)}: {error}"
+        raise TrainingError(message) from error
+    seeds = {name for name in pipeline.get_params() if name.rpartition("__")[2] == "random_state"}
+    return pipeline.set_params(**{name: spec.seed for name in seeds if not isinstance(pipeline.get_params()[name], int)})
+
+
+def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None) -> Any:
+    """The pipeline of `spec`, or a clone of `template`, fitted on `frame` (as `to_frame` makes it) and the target of its rows.
 
     The same arguments give the same model to the last bit, so it works in one thread: sums of gradients over several are
     added in another order, and then HistGradientBoosting splits elsewhere. (On a busy machine one is also the fastest.)
 
     Raises:
-        TrainingError: as `build_pipeline` does, or if scikit-learn refuses the rows or a parameter's value.
+        TrainingError: as `build_pipeline` and `clone_pipeline` do, or if scikit-learn refuses the rows or a parameter's value.
     """
-    pipeline = build_pipeline(spec)
+    pipeline = build_pipeline(spec) if template is None else clone_pipeline(template, spec)
     try:
         with threadpool_limits(1):
             return pipeline.fit(frame, target)
@@ -100,13 +116,10 @@ def _estimator(spec: ModelSpec) -> Any:
 
 def _estimator_class(path: str) -> Callable[..., BaseEstimator]:
     module, _, name = path.rpartition(".")
-    if module.partition(".")[0] != "sklearn":
-        message = f"{path!r} is no scikit-learn estimator: give a dotted path such as sklearn.linear_model.LogisticRegression"
-        raise TrainingError(message)
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name) if module else None
     except (ImportError, AttributeError) as error:
-        message = f"{path!r} cannot be imported: {error}"
+        message = f"{path!r} cannot be imported: {error}. Estimators of your own must be installed in the functions' image"
         raise TrainingError(message) from error
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)) or inspect.isabstract(found):
         message = f"{path!r} is no estimator: give a dotted path such as sklearn.linear_model.LogisticRegression"

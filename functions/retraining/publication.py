@@ -13,7 +13,7 @@ from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.calibration import Calibration, fit_calibration
-from functions.shared.domain.decision import Decision, Reason, Snapshot, Verdict
+from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
 from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
 from functions.shared.domain.gate import Comparison
 from functions.shared.domain.performance import losses, measure
@@ -52,6 +52,7 @@ class Judgement:
     champion_metrics: Mapping[str, float | None] = field(default_factory=dict)
     comparison: Comparison | None = None
     agreement: Agreement | None = None
+    cross_validation: tuple[Fold, ...] = ()
 
 
 def publish(
@@ -151,6 +152,7 @@ def _decision(
         trained_first_day=learnt_days[0],
         trained_last_day=learnt_days[-1],
         agreement=judgement.agreement,
+        cross_validation=judgement.cross_validation,
         thresholds=policy.gate,
         trigger=judgement.trigger,
         run_id=registered.run_id,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from functions.retraining.event import ReproduceRequest, Reproduction
-from functions.retraining.fitting import fit, library_versions, score_rows
+from functions.retraining.fitting import as_fitted, library_versions, score_rows
 from functions.retraining.publication import Candidate, bundle_files
+from functions.retraining.recipe import Recipe, recipe_of
 from functions.retraining.training_file import hold_out_newest
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
@@ -25,7 +26,7 @@ from functions.shared.repositories.snapshots import Snapshots
 
 
 def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles) -> Reproduction:
-    """Fit a version again from its own snapshot, parameters and seed.
+    """Fit a version again from its own snapshot, parameters and seed; one that was adopted as it is, is compiled again.
 
     Files are identical under the recorded libraries, on the recorded architecture; elsewhere sums of floats may differ in
     their last digits, and the largest difference of a score says by how much.
@@ -38,12 +39,13 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
         message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
         raise TrainingError(message)
     prefix = layout.version_prefix(request.model, request.version)
+    served = ServedModel(version=request.version, digest=decision.digest, prefix=prefix)
     try:
-        released = bundles.load(ServedModel(version=request.version, digest=decision.digest, prefix=prefix))
+        released, recipe = bundles.load(served), recipe_of(served, bundles)
         rows = TrainingSet(released.spec, Snapshots(store).read(decision.snapshot.md5))
     except (DigestMismatchError, NotFoundError) as damage:
         return Reproduction(model=request.model, version=request.version, identical=False, difference=str(damage))
-    candidate = _refit(decision, rows)
+    candidate = _refit(decision, recipe, rows)
     scores = candidate.fitted.score(candidate.held)
     files = bundle_files(candidate, request.version, scores, measure(rows.spec.task, candidate.held.truth(), scores))
     difference = _first_difference(files, prefix, decision, store)
@@ -58,15 +60,18 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
     )
 
 
-def _refit(decision: Decision, rows: TrainingSet) -> Candidate:
+def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
     """The candidate as it was before its version had a number."""
+    if decision.champion_version is None and recipe.spec.adopted:
+        adopted = as_fitted(recipe.template, recipe.spec, rows)
+        return Candidate(adopted, rows, hold_out_newest(rows, rows.spec.seed)[1].known(), rows)
     first, last = decision.trained_first_day, decision.trained_last_day
     held_first, held_last = decision.holdout_first_day, decision.holdout_last_day
     if decision.champion_version is None or first is None or last is None or held_first is None or held_last is None:
         learnt, held = hold_out_newest(rows, rows.spec.seed)
     else:
         learnt, held = rows.between(first, last), rows.between(held_first, held_last)
-    fitted = fit(rows.spec, learnt)
+    fitted = recipe.fit(learnt)
     return Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), rows)
 
 

@@ -1,7 +1,8 @@
 """A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -10,14 +11,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.retraining.admission import admission_reasons
-from functions.retraining.event import ALERT, RetrainingResult, RetrainRequest, TrainRequest
-from functions.retraining.fitting import Fitted, fit, score_rows
+from functions.retraining.adoption import adoptable_rows, look_at, told
+from functions.retraining.cross_validation import Contest, cross_validate
+from functions.retraining.event import ALERT, PERSON, AdoptRequest, RetrainingResult, RetrainRequest, TrainRequest
+from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
+from functions.retraining.material import Material, gather, windowed
 from functions.retraining.publication import Candidate, Judgement, publish
+from functions.retraining.recipe import changed, recipe_of
 from functions.retraining.training_file import hold_out_newest, read_training_file
-from functions.retraining.training_set import TrainingSet, assemble, labelled_since
+from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.agreement import compare_scores
 from functions.shared.domain.alert import AlertKind
-from functions.shared.domain.calendar import event_watermark, matured_until
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import NothingToLearnError, RetrainingBusyError, TrainingError
 from functions.shared.domain.gate import Holdout, judge
@@ -30,10 +34,8 @@ from functions.shared.ports import EventBus, ObjectStore, Registry
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
-from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
-from functions.shared.repositories.snapshots import Snapshots
 
 _SLICES_A_CATEGORY = 3
 _ALERTS_THAT_RETRAIN = {ALERT + AlertKind.DRIFT.value, ALERT + AlertKind.PERFORMANCE.value}
@@ -66,17 +68,49 @@ def train_first(request: TrainRequest, workshop: Workshop) -> Decision:
         BatchRejectedError: if the file is no readable table.
         RetrainingBusyError: if another training of this model is running.
     """
-    if Releases(workshop.store).current(request.model) is not None:
-        message = f"model {request.model!r} serves already: `everscore retrain {request.model}` makes a challenger"
-        raise TrainingError(message)
-    with Leases(workshop.store).held(request.model, holder=workshop.new_holder(), now=workshop.now):
-        policy = Policies(workshop.store).current(request.model)
+    with _making_the_first(request.model, workshop) as policy:
         file = read_training_file(request, policy, workshop.inbox)
         learnt, held = hold_out_newest(file.rows, request.seed)
         fitted = fit(file.rows.spec, learnt)
         candidate = Candidate(fitted, learnt, _measurable(fitted, held), file.rows)
         first = Reason(code="first", message="the model's first version has no champion to beat")
-        return workshop.publish(candidate, Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), "person"), policy)
+        return workshop.publish(candidate, Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), PERSON), policy)
+
+
+def adopt_first(request: AdoptRequest, workshop: Workshop) -> Decision:
+    """Serve a pipeline that somebody logged in MLflow as a model's first version, as it is.
+
+    It may have learnt from any row of the reference file, so all of them count as learnt, and a challenger is only ever judged
+    on newer days. Its figures are of the newest fifth, as after a training.
+
+    Raises:
+        AdoptionRefusedError: if the pipeline cannot serve here.
+        TrainingError: if the model serves already, or the file does not suit the pipeline.
+        BatchRejectedError: if the file is no readable table.
+        RetrainingBusyError: if another training of this model is running.
+    """
+    with _making_the_first(request.model, workshop) as policy:
+        logged = workshop.registry.logged_pipeline(request.uri)
+        adopted = look_at(logged)
+        asked = request.model_dump(exclude={"action", "uri"})
+        described = TrainRequest(**asked, task=adopted.task, estimator=adopted.estimator)
+        file = read_training_file(described, policy, workshop.inbox, only=adopted.columns)
+        rows = adoptable_rows(adopted, file.rows)
+        fitted = as_fitted(adopted.pipeline, rows.spec, rows)
+        held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
+        message = f"{request.uri} as it was logged; whether it learnt from rows of the reference file, its figures do not tell"
+        reasons = (Reason(code="adopted", message=message), *told(logged, fitted.spec, file.rows, rows), *file.left_out_reasons())
+        return workshop.publish(Candidate(fitted, rows, held, rows), Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+
+
+@contextmanager
+def _making_the_first(model: str, workshop: Workshop) -> Iterator[Policy]:
+    """The policy for a first version, while nobody else makes one."""
+    if Releases(workshop.store).current(model) is not None:
+        message = f"model {model!r} serves already: `everscore retrain {model}` makes a challenger"
+        raise TrainingError(message)
+    with Leases(workshop.store).held(model, holder=workshop.new_holder(), now=workshop.now):
+        yield Policies(workshop.store).current(model)
 
 
 def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
@@ -121,18 +155,16 @@ def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decis
     """Fit a challenger on all that matured before the newest days, and compare it with the champion on these."""
     policy = Policies(workshop.store).current(model)
     served, taught = _champion(model, workshop.store)
-    champion = workshop.bundles.load(served)
-    rows, strangers = _of_known_classes(_rows_since(champion, taught, policy, workshop.store), served.version)
-    holdout_days = _holdout_days(rows, taught, policy)
-    learnt, limits = _limited(_windowed(rows, request, policy, before=holdout_days[0]), policy)
-    fitted = fit(champion.spec, learnt)
+    champion, champion_recipe = workshop.bundles.load(served), recipe_of(served, workshop.bundles)
+    recipe = changed(champion_recipe, request)
+    material = gather(champion.spec, taught, request, policy, workshop.store)
+    fitted = recipe.fit(material.learnt)
     _check_classes(fitted, champion)
-    held = TrainingSet(fitted.spec, rows.between(holdout_days[0], holdout_days[-1]).table)
-    snapshot = TrainingSet(champion.spec, pa.concat_tables([learnt.table, held.table]))
-    earlier = rows.between(rows.distinct_days[0], taught.trained_last_day or holdout_days[0])
-    judgement = _judged(request.trigger, served.version, champion, fitted, earlier, held, policy, workshop.store)
-    judgement = replace(judgement, reasons=(*judgement.reasons, *strangers, *limits))
-    return workshop.publish(Candidate(fitted, learnt, held, snapshot), judgement, policy)
+    contest = Contest(champion, taught, champion_recipe, recipe, lambda rows: windowed(rows, request, policy))
+    judgement = _judged(contest, fitted, material, request.trigger, policy, workshop.store)
+    held = TrainingSet(fitted.spec, material.held.table)
+    snapshot = TrainingSet(fitted.spec, pa.concat_tables([material.learnt.table, held.table]).drop_columns(list(request.drop)))
+    return workshop.publish(Candidate(fitted, material.learnt, held, snapshot), judgement, policy)
 
 
 def _check_trigger(model: str, request: RetrainRequest, policy: Policy, workshop: Workshop) -> None:
@@ -165,29 +197,6 @@ def _champion(model: str, store: ObjectStore) -> tuple[ServedModel, Decision]:
     return release.champion, taught
 
 
-def _rows_since(champion: LoadedModel, taught: Decision, policy: Policy, store: ObjectStore) -> TrainingSet:
-    """The champion's snapshot and the mature rows labelled since."""
-    watermark = event_watermark(Manifests(store).newest(taught.model))
-    if watermark is None:
-        message = "no batch was scored yet, so there is nothing new to learn from"
-        raise NothingToLearnError(message)
-    fresh = labelled_since(champion.spec, store=store, until=matured_until(watermark, policy.labels.delay_days))
-    new_labels, needed = sum(table.num_rows for table in fresh), policy.retraining.min_new_labels
-    if new_labels < needed:
-        message = f"{new_labels:,} mature labels came since, {needed:,} are needed"
-        raise NothingToLearnError(message)
-    return assemble(champion.spec, [Snapshots(store).read(taught.snapshot.md5), *fresh])
-
-
-def _of_known_classes(rows: TrainingSet, champion: str) -> tuple[TrainingSet, tuple[Reason, ...]]:
-    """The rows that both versions can be measured on, and a sentence about those left out."""
-    known = rows.known()
-    if known.rows == rows.rows:
-        return rows, ()
-    message = f"{rows.rows - known.rows:,} rows were left out, whose {rows.spec.target!r} version {champion} does not know"
-    return known, (Reason(code="left_out", message=message),)
-
-
 def _check_classes(fitted: Fitted, champion: LoadedModel) -> None:
     """Two versions can be compared, and stand in for each other, only if they tell the same classes apart."""
     if missing := [label for label in champion.spec.classes if label not in fitted.spec.classes]:
@@ -195,59 +204,24 @@ def _check_classes(fitted: Fitted, champion: LoadedModel) -> None:
         raise TrainingError(message)
 
 
-def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[date]:
-    """The newest days that neither model has seen."""
-    last = taught.trained_last_day
-    unseen = [day for day in rows.distinct_days if last is None or day > last][-policy.gate.holdout_days :]
-    if not unseen:
-        message = "no mature day lies after the champion's training"
-        raise NothingToLearnError(message)
-    return unseen
-
-
-def _windowed(rows: TrainingSet, request: RetrainRequest, policy: Policy, *, before: date) -> TrainingSet:
-    """The rows to fit: all before the holdout, or the window that the request or the policy names."""
-    last = before - timedelta(days=1)
-    window = request.window or (None if policy.retraining.window == "all" else policy.retraining.window)
-    if window is not None:
-        return rows.between(window.start, min(window.end, last))
-    first = date.min if policy.retraining.last_days is None else before - timedelta(days=policy.retraining.last_days)
-    return rows.between(first, last)
-
-
-def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
-    """The newest rows that the policy allows, and a sentence about those left out."""
-    learnt = rows.newest(policy.retraining.max_rows)
-    if learnt.rows == rows.rows:
-        return learnt, ()
-    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows (retraining.max_rows)"
-    return learnt, (Reason(code="limited", message=message),)
-
-
-def _judged(
-    trigger: str,
-    champion_version: str,
-    champion: LoadedModel,
-    fitted: Fitted,
-    earlier: TrainingSet,
-    held: TrainingSet,
-    policy: Policy,
-    store: ObjectStore,
-) -> Judgement:
+def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, policy: Policy, store: ObjectStore) -> Judgement:
     """Whether the newest rows may be trusted, and whether the challenger is better on them."""
+    champion, version = contest.champion, contest.taught.challenger_version
+    held = TrainingSet(fitted.spec, material.held.table)
     ours, theirs = score_rows(champion.engine, held), fitted.score(held)
-    distrust = admission_reasons(champion, ours, earlier, held, policy.gate)
+    distrust = admission_reasons(champion, contest.champion_recipe, ours, material.known, held, policy.gate)
     holdout = Holdout(held.spec.task, held.days, held.truth(), ours, theirs, _slices(held))
-    retry = _earlier_tries(held.spec.name, champion_version, held.distinct_days[0], store)
+    retry = _earlier_tries(held.spec.name, version, held.distinct_days[0], store)
     comparison = judge(holdout, policy.gate, retry=retry, rng=np.random.default_rng(champion.spec.seed))
     return Judgement(
         verdict=Verdict.KEEP if distrust else comparison.verdict,
-        reasons=(*distrust, *comparison.reasons),
+        reasons=(*distrust, *comparison.reasons, *material.notes),
         trigger=trigger,
-        champion_version=champion_version,
+        champion_version=version,
         champion_metrics=measure(held.spec.task, held.truth(), ours),
         comparison=comparison,
         agreement=compare_scores(champion.baseline, ours, theirs),
+        cross_validation=cross_validate(contest, material.before, policy.gate),
     )
 
 

@@ -50,8 +50,14 @@ class TrainingFile:
         return tuple(reasons)
 
 
-def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore) -> TrainingFile:
+def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore, *, only: Sequence[str] | None = None) -> TrainingFile:
     """Read an uploaded training file under the policy's row contract; what the request leaves open is inferred.
+
+    Args:
+        request: what the file is to be read as.
+        policy: in force.
+        inbox: where the file lies.
+        only: the features, in their order; by default all columns that are of a kind to learn from.
 
     Raises:
         TrainingError: if a named column is missing, no feature is left, or more rows are bad than the error budget allows.
@@ -63,7 +69,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
             raise TrainingError(message)
-    features = _features(request, kinds)
+    features = _features(request, kinds, only)
     columns = {feature.name: ColumnKind(feature.kind.value) for feature in features}
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
     if request.time_column:
@@ -71,7 +77,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     read = read_table(source, key=request.key, columns=columns, timezone=request.timezone)
     _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
     left_out = Counter(rejected.code for rejected in read.rejected)
-    table = _within(read.table, policy.row_contract.ranges)
+    table = within(read.table, policy.row_contract.ranges)
     left_out["out_of_range"] += read.table.num_rows - table.num_rows
     left_out["missing_target"] += table[request.target].null_count
     table = table.filter(table[request.target].is_valid())
@@ -105,17 +111,24 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
-    return TrainingFile(rows, +left_out, others)
+    return TrainingFile(rows, +left_out, others if only is None else ())
 
 
-def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> list[Feature]:
-    """Every column that is of a kind to learn from and has no other part."""
+def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequence[str] | None) -> list[Feature]:
+    """Every column that is of a kind to learn from and has no other part, or those asked for."""
     own = {request.target, request.id_column, request.time_column}
     if taken := own & request.kinds.keys():
         message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind"
         raise TrainingError(message)
-    known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS}
-    return [Feature(name=name, kind=kind) for name, kind in {**known, **request.kinds}.items()]
+    known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS} | dict(request.kinds)
+    wanted = list(known) if only is None else only
+    if missing := [name for name in wanted if name not in known]:
+        message = (
+            f"{request.key} has no feature {', '.join(missing)}: a column that is there holds neither numbers, categories nor "
+            "booleans, or has another part; --kind COLUMN=KIND says what it holds"
+        )
+        raise TrainingError(message)
+    return [Feature(name=name, kind=known[name]) for name in wanted]
 
 
 def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
@@ -137,7 +150,7 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
                 raise TrainingError(message)
 
 
-def _within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:
+def within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:
     """The rows whose numbers are possible; a null is.
 
     Raises:

@@ -102,18 +102,16 @@ def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-def labelled_since(spec: ModelSpec, *, store: ObjectStore, until: date) -> list[pa.Table]:
-    """Rows labelled after they were scored, of event days up to `until`, the earlier labels first."""
-    tables = []
-    prefix = layout.labelled_prefix(spec.name)
-    for folder in store.folders(prefix):
-        day = date.fromisoformat(folder.removeprefix("dt="))
-        if day > until:
-            continue
-        for found in sorted(store.list(f"{prefix}{folder}/"), key=lambda info: info.last_modified):
-            rows = pq.read_table(io.BytesIO(store.read(found.key)))
-            tables.append(_labelled(rows, spec).append_column(DAY, pa.array([day] * rows.num_rows, pa.date32())))
-    return tables
+def labelled_days(model: str, store: ObjectStore) -> list[date]:
+    """The event days of which rows were labelled after they were scored, in order."""
+    return sorted(date.fromisoformat(folder.removeprefix("dt=")) for folder in store.folders(layout.labelled_prefix(model)))
+
+
+def labelled_on(spec: ModelSpec, day: date, store: ObjectStore) -> list[pa.Table]:
+    """The rows of an event day that were labelled, the earlier labels first."""
+    found = sorted(store.list(layout.labelled_prefix(spec.name, day)), key=lambda info: info.last_modified)
+    tables = [_labelled(pq.read_table(io.BytesIO(store.read(info.key))), spec) for info in found]
+    return [table.append_column(DAY, pa.array([day] * table.num_rows, pa.date32())) for table in tables]
 
 
 def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:

@@ -78,6 +78,24 @@ class ObjectStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One of an object's versions. Of the newest, a listing shows the object; where it is a deletion, none is."""
+
+    info: ObjectInfo
+    newest: bool
+
+
+class VersionedStore(ObjectStore, Protocol):
+    """A bucket with its past, for whoever must remove something for good."""
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """All versions of all objects below a prefix, deletions left out, in order of key."""
+
+    def forget(self, versions: Iterable[ObjectInfo]) -> None:
+        """Remove versions for good; absent ones are no error."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
     """What the registry keeps of one fit. `files` are small artifacts by name; `model` is the fitted pipeline."""
 
@@ -96,6 +114,15 @@ class RegisteredVersion:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedPipeline:
+    """A scikit-learn pipeline that somebody logged: the URI that will always mean it, its skops file, and what wrote that."""
+
+    uri: str
+    skops: bytes
+    scikit_learn: str
+
+
 class Registry(Protocol):
     """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`)."""
 
@@ -104,6 +131,9 @@ class Registry(Protocol):
 
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         """Add small files and numbers to a run."""
+
+    def logged_pipeline(self, uri: str) -> LoggedPipeline:
+        """What was logged under a model's URI, or raise AdoptionRefusedError if that is no scikit-learn model in skops format."""
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""
@@ -123,3 +153,10 @@ class EventBus(Protocol):
 
     def request_retraining(self, model: str, *, trigger: str) -> None:
         """Ask for one model's retraining."""
+
+
+class Executions(Protocol):
+    """Where work that outlasts one function is handed to."""
+
+    def start(self, name: str, request: Mapping[str, str]) -> bool:
+        """Start work under a name; False if there is, or lately was, work of that name."""

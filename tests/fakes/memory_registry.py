@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from functions.shared.ports import RegisteredVersion, TrainingRun
+from functions.shared.domain.errors import AdoptionRefusedError
+from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
 
 
 @dataclass
@@ -23,10 +24,11 @@ class _Model:
 
 
 class MemoryRegistry:
-    """`Registry` in memory; `runs` holds what was recorded, by run id."""
+    """`Registry` in memory; `runs` holds what was recorded, by run id, and `logged` what others logged, by URI."""
 
     def __init__(self) -> None:
         self.runs: dict[str, RecordedRun] = {}
+        self.logged: dict[str, LoggedPipeline] = {}
         self._models: dict[str, _Model] = {}
 
     def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
@@ -39,6 +41,11 @@ class MemoryRegistry:
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         self.runs[run_id].files.update(files)
         self.runs[run_id].metrics.update(metrics)
+
+    def logged_pipeline(self, uri: str) -> LoggedPipeline:
+        if uri not in self.logged:
+            raise AdoptionRefusedError(uri)
+        return self.logged[uri]
 
     def aliases(self, model: str) -> Mapping[str, str]:
         return dict(self._models[model].aliases) if model in self._models else {}

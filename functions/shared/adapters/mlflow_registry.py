@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from functions.shared.domain.errors import RegistryUnavailableError
-from functions.shared.ports import RegisteredVersion, TrainingRun
+from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
+from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
 
@@ -36,7 +36,7 @@ class MlflowRegistry:
         """Record a run with its model, and register it as the model's next version."""
         import mlflow
 
-        from functions.shared.engines.skops_file import TRUSTED_TYPES
+        from functions.shared.engines.skops_file import trusted_types
 
         mlflow.set_tracking_uri(self._tracking_uri)
         mlflow.set_experiment(self._name(model))
@@ -47,7 +47,7 @@ class MlflowRegistry:
                 run.model,
                 name="model",
                 serialization_format="skops",
-                skops_trusted_types=list(TRUSTED_TYPES),
+                skops_trusted_types=list(trusted_types()),
                 pip_requirements=[f"{name}=={version}" for name, version in run.libraries.items()],
             )
         registered = mlflow.register_model(logged.model_uri, self._name(model))
@@ -61,6 +61,37 @@ class MlflowRegistry:
             self._client.log_artifacts(run_id, folder)
         for name, value in metrics.items():
             self._client.log_metric(run_id, name, value)
+
+    def logged_pipeline(self, uri: str) -> LoggedPipeline:
+        """Fetch a logged model's file; nothing of it is loaded here."""
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        mlflow.set_tracking_uri(self._tracking_uri)
+        with TemporaryDirectory() as folder:
+            try:
+                with _reachable():
+                    place = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+            except (MlflowException, OSError) as error:
+                message = f"no model can be read at {uri!r}: {error}; write it as models:/NAME/VERSION"
+                raise AdoptionRefusedError(message) from error
+            if not (place / "MLmodel").is_file():
+                message = f"{uri!r} is no model: write it as models:/NAME/VERSION"
+                raise AdoptionRefusedError(message)
+            logged = mlflow.models.Model.load(str(place))
+            flavor = logged.flavors.get("sklearn")
+            if flavor is None:
+                message = f"{uri} is no scikit-learn model but one of {', '.join(logged.flavors)}"
+                raise AdoptionRefusedError(message)
+            # Without the entry, MLflow wrote it before it knew another format than pickle.
+            if (format_ := flavor.get("serialization_format", "pickle")) != "skops":
+                message = (
+                    f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: "
+                    'log it again by mlflow.sklearn.log_model(model, name="model", serialization_format="skops")'
+                )
+                raise AdoptionRefusedError(message)
+            body = (place / flavor["pickled_model"]).read_bytes()
+        return LoggedPipeline(f"models:/{logged.model_id}" if logged.model_id else uri, body, flavor["sklearn_version"])
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""

@@ -39,6 +39,16 @@ class Snapshot(Value):
     last_day: date | None = None
 
 
+class Fold(Value):
+    """A stretch of days before the holdout, and what both models measured there, knowing only what came before it."""
+
+    first_day: date
+    last_day: date
+    rows: int
+    champion: Mapping[str, float | None]
+    challenger: Mapping[str, float | None]
+
+
 class Decision(Document):
     """The gate's record, stored once per challenger.
 
@@ -46,7 +56,9 @@ class Decision(Document):
     `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
     `digest` is the sha-256 of the version's `bundle.json`; `engine` serves it, for `engine_reason`.
     The version was fitted on `trained_rows` rows of the event days `trained_first_day` to `trained_last_day`.
+    `erased_rows` were removed from its snapshot since, at people's wish: it learnt from them all the same.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
+    `cross_validation` tells how both did on earlier days; it decides nothing.
     """
 
     model: str
@@ -67,6 +79,7 @@ class Decision(Document):
     holdout_first_day: date | None = None
     holdout_last_day: date | None = None
     snapshot: Snapshot
+    erased_rows: int = 0
     digest: str
     engine: str
     engine_reason: str
@@ -74,6 +87,7 @@ class Decision(Document):
     trained_first_day: date | None = None
     trained_last_day: date | None = None
     agreement: Agreement | None = None
+    cross_validation: tuple[Fold, ...] = ()
     thresholds: GatePolicy = GatePolicy()
     trigger: str
     run_id: str | None = None

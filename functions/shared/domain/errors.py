@@ -43,6 +43,10 @@ class BatchRejectedError(InputError):
         self.remedy = remedy
 
 
+class PartitionsFailedError(EverscoreError):
+    """A batch could not be scored in partitions, and its manifest says so. Redriving the execution takes it up again."""
+
+
 class ConservationError(EverscoreError):
     """Rows in differ from rows scored + quarantined: our defect. Nothing is committed; report it."""
 
@@ -63,8 +67,12 @@ class TrainingError(InputError):
     """A training set cannot give a model (too few rows, one class, a missing column). A retry cannot help."""
 
 
+class AdoptionRefusedError(InputError):
+    """A logged model cannot become a version here, and the message says what to change. A retry cannot help."""
+
+
 class RetrainingBusyError(EverscoreError):
-    """Another retraining of this model holds the lease; retry when it has ended."""
+    """Another retraining or an erasure of this model holds the lease; retry when it has ended."""
 
 
 class NothingToLearnError(EverscoreError):
@@ -89,6 +97,10 @@ class ReleaseRefusedError(InputError):
 
 class NoStackError(InputError):
     """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
+
+
+class NoImageError(InputError):
+    """The functions' image is not on this machine. Build it, then retry."""
 
 
 class PortTakenError(InputError):

@@ -98,12 +98,17 @@ class Window(Written):
 
 
 class RetrainingPolicy(Written):
-    """What a challenger is trained on and how often one may be made."""
+    """What a challenger is trained on and how often one may be made.
+
+    An alert retrains when the last version is `cool_down_hours` old. The schedule does when `rest_days` newer days are
+    mature than those that the champion's last challenger was judged on: each try on overlapping days must be surer.
+    """
 
     window: Literal["all"] | Window = "all"
     last_days: int | None = Field(default=None, ge=1)
     min_new_labels: int = Field(default=500, ge=1)
     cool_down_hours: float = Field(default=24, ge=0)
+    rest_days: int = Field(default=14, ge=0)
     max_rows: int = Field(default=5_000_000, ge=100)
 
 
@@ -121,7 +126,11 @@ class VetoPolicy(Written):
 
 
 class GatePolicy(Written):
-    """When a challenger counts as better. `minimum_effect` is relative to the champion's holdout loss."""
+    """When a challenger counts as better. `minimum_effect` is relative to the champion's holdout loss.
+
+    Beside it both models are cross-validated on `folds` stretches of earlier days (below 2: not at all), each fit learning at
+    most `fold_rows` rows.
+    """
 
     holdout_days: int = Field(default=28, ge=1)
     min_holdout_days: int = Field(default=14, ge=1)
@@ -132,6 +141,8 @@ class GatePolicy(Written):
     resamples: int = Field(default=2000, ge=200)
     label_probe_margin: float = Field(default=0.10, ge=0)
     label_probe_margin_r2: float = Field(default=0.15, ge=0)
+    folds: int = Field(default=3, ge=0)
+    fold_rows: int = Field(default=100_000, ge=100)
     vetoes: VetoPolicy = VetoPolicy()
 
 

@@ -57,6 +57,8 @@ class ModelSpec(Document):
 
     `classes` holds the labels as text in the order of the estimator's `classes_`; for a binary task the second is the
     positive one, whose probability is the score. It is empty for a regression.
+    `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
+    `parameters` set on it, and `estimator` only says what its last step is.
     """
 
     name: str
@@ -70,6 +72,7 @@ class ModelSpec(Document):
     metric: str
     estimator: str
     parameters: Mapping[str, object] = Field(default_factory=dict)
+    adopted: str | None = None
     seed: int = 0
     libraries: Mapping[str, str] = Field(default_factory=dict)
     image_digest: str | None = None

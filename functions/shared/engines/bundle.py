@@ -87,6 +87,13 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     return LoadedModel(spec, baseline, _engine(read, index, spec))
 
 
+def load_fitted(read: Reader, digest: str) -> Any:
+    """A version's fitted pipeline. Arguments and errors are those of `load_bundle`."""
+    from functions.shared.engines.skops_file import load_pipeline
+
+    return load_pipeline(_checked(read, read_index(read, digest), PIPELINE))
+
+
 def read_index(read: Reader, digest: str) -> BundleIndex:
     """The version's `bundle.json`.
 

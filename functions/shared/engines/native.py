@@ -21,7 +21,7 @@ class NativeEngine:
     means = Means.SCIKIT_LEARN
 
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
-        jobs = {name: 1 for name in pipeline.get_params() if name.rpartition("__")[2] == "n_jobs"}
+        jobs = {name: 1 for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None}
         self.pipeline = pipeline.set_params(**jobs)
         self._task = task
         self._features = tuple(features)

@@ -3,6 +3,8 @@
 import io
 import json
 import zipfile
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,15 @@ TRUSTED_TYPES = (
     "sklearn.utils.validation.check_array",
 )
 
+TRUST_GROUP = "everscore.trusted_types"
 _SCHEMA = "schema.json"
+
+
+@cache
+def trusted_types() -> tuple[str, ...]:
+    """The types that a file may hold: ours, and those that installed packages vouch for by entry points of `TRUST_GROUP`."""
+    vouched = (point.value.replace(":", ".") for point in entry_points(group=TRUST_GROUP))
+    return (*TRUSTED_TYPES, *sorted(vouched))
 
 
 def dump_pipeline(pipeline: Any) -> bytes:
@@ -41,7 +51,7 @@ def dump_pipeline(pipeline: Any) -> bytes:
     import skops.io
 
     data = skops.io.dumps(pipeline)
-    refused = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES))
+    refused = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types()))
     if refused:
         message = f"the pipeline holds types that Everscore does not load: {', '.join(refused)}"
         raise InvalidBundleError(message)
@@ -49,7 +59,7 @@ def dump_pipeline(pipeline: Any) -> bytes:
         schema = json.loads(written.read(_SCHEMA))
         files: dict[str, str] = {}
         _number_parts(schema, {}, files)
-        members = {new: written.read(old) for old, new in files.items()}
+        members = {new: _without_padding(written.read(old)) for old, new in files.items()}
     members[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -74,6 +84,20 @@ def _number_parts(node: object, numbers: dict[int, int], files: dict[str, str]) 
         _number_parts(part, numbers, files)
 
 
+def _without_padding(content: bytes) -> bytes:
+    """An array file whose gaps between fields are zero: in scikit-learn's trees they hold what lay in memory before."""
+    if not content.startswith(b"\x93NUMPY"):
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None or not array.size:
+        return content
+    octets = np.zeros(array.nbytes, np.uint8)
+    fields = octets.view(array.dtype)
+    for name in array.dtype.names:
+        fields[name] = array[name]
+    return content[: -array.nbytes] + octets.tobytes()
+
+
 def load_pipeline(data: bytes) -> Any:
     """The pipeline in a skops file whose origin was checked.
 
@@ -84,7 +108,7 @@ def load_pipeline(data: bytes) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        pipeline = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+        pipeline = skops.io.loads(data, trusted=list(trusted_types()))
     except UntrustedTypesFoundException as error:
         message = f"the model holds types that Everscore does not load: {error}"
         raise InvalidBundleError(message) from error

@@ -1,7 +1,9 @@
 """Bundles: versions as scoring loads them, checked by digest and kept while the process lives."""
 
+from typing import Any
+
 from functions.shared.domain.release import ServedModel
-from functions.shared.engines.bundle import LoadedModel, load_bundle
+from functions.shared.engines.bundle import LoadedModel, load_bundle, load_fitted
 from functions.shared.ports import ObjectStore
 
 _KEPT = 8
@@ -28,3 +30,7 @@ class Bundles:
         while len(self._loaded) > _KEPT:
             del self._loaded[next(iter(self._loaded))]
         return model
+
+    def pipeline(self, served: ServedModel) -> Any:
+        """The version's fitted scikit-learn pipeline, whatever engine serves it. Errors are those of `load`."""
+        return load_fitted(lambda name: self._store.read(served.prefix + name), served.digest)

@@ -1,5 +1,6 @@
 """A challenger for a model that serves: from which rows, when, and what becomes of it."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -27,6 +28,10 @@ def days(first: int, last: int) -> list[date]:
 
 def codes(decision: Decision) -> list[str]:
     return [reason.code for reason in decision.reasons]
+
+
+def messages(decision: Decision) -> list[str]:
+    return [reason.message for reason in decision.reasons]
 
 
 def opposite(row: Row) -> str:
@@ -96,7 +101,7 @@ def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told()
     world = labelled()
     world.label([{**sold(31, 1)[0], "bought": "mabye"}, {**sold(43, 1)[0], "bought": "perhaps"}], "typos")
     decision = world.challenger()
-    assert decision.reasons[-1].message == "2 rows were left out, whose 'bought' version 1 does not know"
+    assert decision.reasons[-1].message == "2 rows were left out: they have a 'bought' that version 1 does not know"
     assert (decision.trained_rows, decision.rows) == (399, 49)
 
 
@@ -110,6 +115,50 @@ def test_a_window_without_one_of_the_champions_classes_is_refused() -> None:
     with pytest.raises(TrainingError, match="hold no 'bought' of none: widen the window"):
         world.retrain(window=Window(start=day(30), end=day(99)))
     assert world.challenger().rows == 50
+
+
+def test_rows_that_todays_policy_calls_impossible_are_learnt_from_and_judged_on_no_more() -> None:
+    world = labelled()
+    world.set_policy(row_contract={"ranges": {"price": [-1.5, 1.5], "at": [0, 1]}})
+    decision = world.challenger()
+    rows = [*sold(0, 30), *sold(30, 15)]
+    possible = [row for row in rows if -1.5 <= row["price"] <= 1.5]
+    stored = Snapshots(world.store).read(decision.snapshot.md5)
+    assert sorted(stored["price"].to_pylist()) == sorted(row["price"] for row in possible)
+    assert f"{len(rows) - len(possible)} rows were left out: they lie outside the policy's row_contract.ranges" in messages(decision)
+
+
+def test_of_too_many_rows_the_newest_are_learnt_and_the_decision_says_so() -> None:
+    world = labelled()
+    world.set_policy(retraining={"min_new_labels": 20, "max_rows": 130})
+    decision = world.challenger()
+    assert (decision.trained_rows, decision.trained_first_day, decision.trained_last_day) == (130, day(27), day(39))
+    assert snapshot_days(world, decision) == days(27, 44)
+    assert "learnt from the newest 130 of 400 rows (retraining.max_rows)" in messages(decision)
+
+
+def test_labelled_days_beyond_what_may_be_learnt_are_not_even_read() -> None:
+    world = trained()
+    world.label(sold(30, 30))
+    world.batch(90)
+    world.set_policy(retraining={"min_new_labels": 20, "max_rows": 120})
+    calls: list[str] = []
+    store = WatchedStore(world.store, lambda moment: calls.append(moment.call))
+    decision = world.retrain(workshop=world.workshop(store=store)).decision
+    assert decision is not None
+    assert (decision.trained_rows, decision.trained_first_day) == (120, day(43))
+    read = {found[1] for call in calls if (found := re.search(r"^read .*labelled/.*dt=([\d-]+)", call))}
+    assert read == {str(when) for when in days(43, 59)}
+    assert "labelled rows up to 2013-02-12 were not read (retraining.max_rows)" in messages(decision)
+
+
+def test_a_window_is_read_however_old_it_is() -> None:
+    world = trained()
+    world.label(sold(30, 30))
+    world.batch(90)
+    world.set_policy(retraining={"min_new_labels": 20, "max_rows": 100})
+    decision = world.challenger(window=Window(start=day(30), end=day(39)))
+    assert (decision.trained_first_day, decision.trained_last_day, decision.trained_rows) == (day(30), day(39), 100)
 
 
 def test_a_late_label_for_a_row_of_the_champions_training_is_learnt_too() -> None:
@@ -200,9 +249,33 @@ def test_too_few_mature_labels_are_told_with_what_is_needed() -> None:
     world.label(sold(30, 15))
     world.batch(38)
     world.set_policy(retraining={"min_new_labels": 21})
-    assert world.retrain().skipped == "20 mature labels came since, 21 are needed"
+    assert world.retrain().skipped == "20 mature labels came since 2013-01-30, 21 are needed"
     assert len(Decisions(world.store).all(MODEL)) == 1
     assert not list(world.store.list("leases/"))
+
+
+def test_labels_that_the_champion_has_learnt_do_not_count_as_new() -> None:
+    world = labelled()
+    world.challenger()
+    world.serve("2")
+    assert world.retrain().skipped == "0 mature labels came since 2013-02-14, 20 are needed"
+    world.label(sold(45, 3))
+    assert world.challenger().champion_version == "2"
+
+
+def test_the_schedule_waits_for_newer_days_than_those_a_challenger_was_judged_on() -> None:
+    world = trained()
+    world.set_policy(retraining={"min_new_labels": 20, "rest_days": 6})
+    world.label(sold(30, 15))
+    world.batch(51)
+    assert world.challenger(trigger="schedule").holdout_last_day == day(44)
+    world.label(sold(45, 30), "later")
+    world.batch(56)
+    told = "the schedule makes another when 6 newer ones are mature (retraining.rest_days), 5 are"
+    assert world.retrain(trigger="schedule").skipped == f"the champion's last challenger was judged on days up to {day(44)}: {told}"
+    world.batch(57)
+    assert world.retrain(trigger="schedule").decision is not None
+    assert world.retrain(trigger="person").decision is not None, "persons need not wait"
 
 
 def test_a_model_that_serves_nothing_cannot_be_retrained() -> None:
@@ -232,7 +305,7 @@ def test_without_a_model_one_retraining_of_each_is_asked_for() -> None:
 def test_while_another_retraining_runs_this_one_is_skipped() -> None:
     world = labelled()
     with Leases(world.store).held(MODEL, holder="another", now=lambda: NOW):
-        assert "another retraining of 'sales' is running" in (world.retrain().skipped or "")
+        assert "a retraining or an erasure of 'sales' is running" in (world.retrain().skipped or "")
     assert world.retrain().decision is not None
 
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from functions.metric_emission.labels import labelled_key
-from functions.retraining.event import RetrainingResult, RetrainRequest, TrainRequest
-from functions.retraining.service import Workshop, retrain, train_first
+from functions.retraining.event import AdoptRequest, RetrainingResult, RetrainRequest, TrainRequest
+from functions.retraining.service import Workshop, adopt_first, retrain, train_first
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.policy import Policy
@@ -137,6 +137,16 @@ class World:
         key = self.inbox.write(f"training/{MODEL}/first.csv", body).key
         plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at", "estimator": LINEAR}
         return train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), self.workshop())
+
+    def adopt(self, rows: Sequence[Row], **request: Any) -> Decision:
+        """A first version that others trained, with an uploaded file of reference."""
+        key = self.inbox.write(f"training/{MODEL}/reference.csv", as_csv(rows)).key
+        plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at"}
+        return adopt_first(AdoptRequest(model=MODEL, key=key, **(plain | request)), self.workshop())
+
+    def decisions(self) -> list[Decision]:
+        """All that was decided."""
+        return Decisions(self.store).all(MODEL)
 
     def retrain(self, *, workshop: Workshop | None = None, **request: Any) -> RetrainingResult:
         """A challenger."""

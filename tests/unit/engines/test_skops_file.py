@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -43,6 +43,18 @@ def test_equal_models_are_equal_bytes_wherever_they_lie_in_memory() -> None:
     first, between, second = fitted(), [object() for _ in range(1000)], fitted()
     assert dump_pipeline(first) == dump_pipeline(second)
     assert between
+
+
+def test_a_model_that_comes_back_is_the_same_bytes_again_whatever_lies_between_the_fields_of_its_trees() -> None:
+    written = dump_pipeline(RandomForestClassifier(3, random_state=0).fit(X, Y))
+    returned = load_pipeline(written)
+    for tree in returned.estimators_:
+        state = tree.tree_.__getstate__()
+        octets = state["nodes"].view(np.uint8).reshape(len(state["nodes"]), -1)
+        octets[:, 57:] = 0xAB  # after the last field, one byte at 56
+        tree.tree_.__setstate__(state)
+    assert dump_pipeline(returned) == written
+    assert np.array_equal(load_pipeline(written).predict_proba(X), returned.predict_proba(X))
 
 
 def test_no_memory_address_is_left_in_the_file() -> None:

@@ -7,11 +7,13 @@ import pytest
 
 from functions.retraining import reproduction
 from functions.retraining.event import ReproduceRequest, TrainRequest
+from functions.retraining.recipe import Recipe
 from functions.retraining.reproduction import reproduce
 from functions.retraining.service import Workshop, train_first
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.release import ServedModel
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
@@ -75,8 +77,12 @@ def test_a_snapshot_that_was_tampered_with_is_named(shop: Workshop, decision: De
 def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
     shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = reproduction.fit
-    monkeypatch.setattr(reproduction, "fit", lambda spec, rows: fit(spec.model_copy(update={"parameters": {"C": 0.5}}), rows))
+    true_recipe = reproduction.recipe_of
+
+    def other_recipe(served: ServedModel, bundles: Bundles) -> Recipe:
+        return Recipe(true_recipe(served, bundles).spec.model_copy(update={"parameters": {"C": 0.5}}))
+
+    monkeypatch.setattr(reproduction, "recipe_of", other_recipe)
     rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
     assert not rebuilt.identical
     assert rebuilt.difference is not None

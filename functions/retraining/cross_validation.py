@@ -1,0 +1,92 @@
+"""Time-series cross-validation: how both models would have done on earlier stretches of days, each knowing what came before only.
+
+Reported beside the gate, which it never decides: its folds are older than what either model has to face, and were seen by the
+challenger that is released.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from functions.retraining.fitting import score_rows
+from functions.retraining.recipe import Recipe
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.decision import Decision, Fold
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.performance import measure
+from functions.shared.domain.policy import GatePolicy
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import LoadedModel
+from functions.shared.engines.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Who is compared: the served champion with what it was taught and how it was made, and how challengers are made.
+
+    `windowed` narrows rows to those that a challenger may learn from.
+    """
+
+    champion: LoadedModel
+    taught: Decision
+    champion_recipe: Recipe
+    challenger_recipe: Recipe
+    windowed: Callable[[TrainingSet], TrainingSet]
+
+
+def cross_validate(contest: Contest, rows: TrainingSet, policy: GatePolicy) -> tuple[Fold, ...]:
+    """Both models on stretches of days before the holdout, the oldest first; fewer than asked for where rows are too few.
+
+    The challenger is fitted anew on what lies before each fold. The champion is the one that serves where the fold is newer
+    than its training, and else is made again from its own rows before the fold.
+
+    Args:
+        contest: who is compared.
+        rows: all rows older than the holdout.
+        policy: `folds` and `fold_rows`.
+    """
+    found = []
+    for first, last in _folds(rows.distinct_days, policy):
+        try:
+            found.append(_fold(contest, rows, first, last, policy.fold_rows))
+        except TrainingError:  # before this fold there is too little to learn from
+            continue
+    return tuple(fold for fold in found if fold.rows)
+
+
+def _folds(days: list[date], policy: GatePolicy) -> Iterator[tuple[date, date]]:
+    """The newest stretches of days, as long as a holdout or, of few days, in as many parts and one to begin with."""
+    from sklearn.model_selection import TimeSeriesSplit
+
+    length = min(policy.holdout_days, len(days) // (policy.folds + 1))
+    if policy.folds < 2 or not length:
+        return
+    for _, tested in TimeSeriesSplit(policy.folds, test_size=length).split(days):
+        yield days[tested[0]], days[tested[-1]]
+
+
+def _fold(contest: Contest, rows: TrainingSet, first: date, last: date, most: int) -> Fold:
+    past, tested = rows.between(date.min, first - timedelta(days=1)), rows.between(first, last)
+    learnt = contest.windowed(past).newest(most)
+    made = contest.challenger_recipe.fit(learnt)
+    spec, engine = contest.champion.spec, contest.champion.engine
+    if (until := contest.taught.trained_last_day) is None or until >= first:
+        own = past.between(contest.taught.trained_first_day or date.min, until or date.max).newest(most)
+        same = contest.champion_recipe is contest.challenger_recipe and own.table.equals(learnt.table)
+        again = made if same else contest.champion_recipe.fit(own)
+        spec, engine = again.spec, again.engine
+    both_know = TrainingSet(spec, TrainingSet(made.spec, tested.table).known().table).known()
+    return Fold(
+        first_day=first,
+        last_day=last,
+        rows=both_know.rows,
+        champion=_measured(spec, engine, both_know),
+        challenger=_measured(made.spec, made.engine, both_know),
+    )
+
+
+def _measured(spec: ModelSpec, engine: Engine, rows: TrainingSet) -> dict[str, float | None]:
+    if not rows.rows:
+        return {}
+    truth, scores = TrainingSet(spec, rows.table).truth(), score_rows(engine, rows)
+    return measure(spec.task, truth, scores)

@@ -1,0 +1,161 @@
+"""What a challenger may learn from and be judged on: the champion's snapshot and the labels since, cleaned and cut in time."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from functions.retraining.event import SCHEDULE, RetrainRequest
+from functions.retraining.training_file import within
+from functions.retraining.training_set import TrainingSet, assemble, labelled_days, labelled_on
+from functions.shared.domain.calendar import event_watermark, matured_until
+from functions.shared.domain.decision import Decision, Reason
+from functions.shared.domain.errors import NothingToLearnError
+from functions.shared.domain.policy import Policy, Window
+from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Rows by their use: `learnt` to fit, `held` to judge on, `known` to the champion when it was trained.
+
+    `before` holds all rows older than `held`, `notes` a sentence each about rows that were left out.
+    """
+
+    before: TrainingSet
+    learnt: TrainingSet
+    held: TrainingSet
+    known: TrainingSet
+    notes: tuple[Reason, ...]
+
+
+def gather(spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: Policy, store: ObjectStore) -> Material:
+    """The rows of a challenger.
+
+    Args:
+        spec: the champion's.
+        taught: the decision on the champion, which tells what it has learnt.
+        request: who asks, and for which window.
+        policy: in force.
+        store: holds snapshots and labelled rows.
+
+    Raises:
+        NothingToLearnError: if too little has come since.
+    """
+    found, unread = _rows_since(spec, taught, request, policy, store)
+    rows, left_out = _cleaned(found, taught.challenger_version, policy)
+    held_days = _holdout_days(rows, taught, policy)
+    before = rows.between(date.min, held_days[0] - timedelta(days=1))
+    learnt, limits = _limited(windowed(before, request, policy), policy)
+    return Material(
+        before=before,
+        learnt=learnt,
+        held=rows.between(held_days[0], held_days[-1]),
+        known=rows.between(date.min, taught.trained_last_day or held_days[0]),
+        notes=(*left_out, *limits, *unread),
+    )
+
+
+def _rows_since(
+    spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: Policy, store: ObjectStore
+) -> tuple[TrainingSet, tuple[Reason, ...]]:
+    """The champion's snapshot and the mature rows labelled since; a sentence if older ones were not read.
+
+    Days are read from the newest on, and no more of them than may be judged on and learnt from, which bounds memory.
+    """
+    watermark = event_watermark(Manifests(store).newest(spec.name))
+    if watermark is None:
+        message = "no batch was scored yet, so there is nothing new to learn from"
+        raise NothingToLearnError(message)
+    until = matured_until(watermark, policy.labels.delay_days)
+    if request.trigger == SCHEDULE:
+        _check_rest(taught, until, policy, store)
+    days = [day for day in labelled_days(spec.name, store) if day <= until]
+    learnt_until, needed = taught.snapshot.last_day or date.min, policy.retraining.min_new_labels
+    bound = None if _window(request, policy) else policy.retraining.max_rows
+    tables: list[pa.Table] = []
+    new = beyond_holdout = 0
+    unread: tuple[Reason, ...] = ()
+    for number, day in enumerate(reversed(days)):
+        if day <= learnt_until and new < needed:
+            break
+        if bound is not None and beyond_holdout >= bound:
+            unread = (Reason(code="limited", message=f"labelled rows up to {day} were not read (retraining.max_rows)"),)
+            break
+        fresh = labelled_on(spec, day, store)
+        rows = sum(table.num_rows for table in fresh)
+        new += rows * (day > learnt_until)
+        beyond_holdout += rows * (number >= policy.gate.holdout_days)
+        tables += reversed(fresh)
+    if new < needed and not unread:
+        message = f"{new:,} mature labels came since {learnt_until}, {needed:,} are needed"
+        raise NothingToLearnError(message)
+    return assemble(spec, [Snapshots(store).read(taught.snapshot.md5), *reversed(tables)]), unread
+
+
+def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStore) -> None:
+    """Every night's try on nearly the same days would be luck, or be held to ever smaller chances of it."""
+    judged = [
+        decision.holdout_last_day
+        for decision in Decisions(store).all(taught.model)
+        if decision.champion_version == taught.challenger_version and decision.holdout_last_day is not None
+    ]
+    if judged and (rested := (until - max(judged)).days) < policy.retraining.rest_days:
+        message = (
+            f"the champion's last challenger was judged on days up to {max(judged)}: the schedule makes another when "
+            f"{policy.retraining.rest_days} newer ones are mature (retraining.rest_days), {max(rested, 0)} are"
+        )
+        raise NothingToLearnError(message)
+
+
+def _cleaned(rows: TrainingSet, champion: str, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
+    """The rows that are possible by the row contract of today and of classes that the champion knows; and what was left out."""
+    numbers = {feature.name for feature in rows.spec.features if feature.kind is FeatureKind.NUMBER}
+    ranges = {name: bounds for name, bounds in policy.row_contract.ranges.items() if name in numbers}
+    possible = TrainingSet(rows.spec, within(rows.table, ranges))
+    known = possible.known()
+    left_out = (
+        (rows.rows - possible.rows, "lie outside the policy's row_contract.ranges"),
+        (possible.rows - known.rows, f"have a {rows.spec.target!r} that version {champion} does not know"),
+    )
+    return known, tuple(Reason(code="left_out", message=f"{count:,} rows were left out: they {why}") for count, why in left_out if count)
+
+
+def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[date]:
+    """The newest days that neither model has seen."""
+    last = taught.trained_last_day
+    unseen = [day for day in rows.distinct_days if last is None or day > last][-policy.gate.holdout_days :]
+    if not unseen:
+        message = "no mature day lies after the champion's training"
+        raise NothingToLearnError(message)
+    return unseen
+
+
+def _window(request: RetrainRequest, policy: Policy) -> Window | None:
+    return request.window or (None if policy.retraining.window == "all" else policy.retraining.window)
+
+
+def windowed(before: TrainingSet, request: RetrainRequest, policy: Policy) -> TrainingSet:
+    """The rows to fit: all before the holdout, or the window that the request or the policy names."""
+    window = _window(request, policy)
+    if window is not None:
+        return before.between(window.start, window.end)
+    if policy.retraining.last_days is None or not before.rows:
+        return before
+    last = before.distinct_days[-1]
+    return before.between(last - timedelta(days=policy.retraining.last_days - 1), last)
+
+
+def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
+    """The newest rows that the policy allows, and a sentence about those left out."""
+    learnt = rows.newest(policy.retraining.max_rows)
+    if learnt.rows == rows.rows:
+        return learnt, ()
+    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows (retraining.max_rows)"
+    return learnt, (Reason(code="limited", message=message),)

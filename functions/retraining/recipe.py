@@ -1,0 +1,60 @@
+"""How a model's versions are made: the spec, and where its pipeline was adopted, the one that is cloned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from functions.retraining.event import RetrainRequest
+from functions.retraining.fitting import Fitted, fit
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.repositories.bundles import Bundles
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a fit needs beside rows."""
+
+    spec: ModelSpec
+    template: Any = None
+
+    def fit(self, rows: TrainingSet) -> Fitted:
+        """A version that learnt `rows`. Errors are those of `fitting.fit`."""
+        return fit(self.spec, TrainingSet(self.spec, rows.table), self.template)
+
+
+def recipe_of(served: ServedModel, bundles: Bundles) -> Recipe:
+    """How a released version was made."""
+    spec = bundles.load(served).spec
+    return Recipe(spec, bundles.pipeline(served) if spec.adopted else None)
+
+
+def changed(recipe: Recipe, request: RetrainRequest) -> Recipe:
+    """The recipe with what a person wants otherwise; itself if that is nothing.
+
+    Raises:
+        TrainingError: if a column to drop is no feature, all are, or an adopted pipeline names the columns it needs.
+    """
+    if request.estimator is None and not request.parameters and not request.drop:
+        return recipe
+    spec, adopted = recipe.spec, request.estimator is None and recipe.spec.adopted
+    if unknown := set(request.drop) - {feature.name for feature in spec.features}:
+        message = f"{spec.name!r} has no feature {', '.join(sorted(unknown))} to drop; it has {_names(spec)}"
+        raise TrainingError(message)
+    if request.drop and adopted:
+        message = f"the pipeline of {spec.adopted} names its columns itself: drop columns together with another estimator"
+        raise TrainingError(message)
+    features = tuple(feature for feature in spec.features if feature.name not in request.drop)
+    if not features:
+        message = f"{spec.name!r} would have no feature left of {_names(spec)}"
+        raise TrainingError(message)
+    beside = spec.parameters if request.estimator is None else {}
+    new: dict[str, object] = {"features": features, "parameters": {**beside, **request.parameters}}
+    if request.estimator is not None:
+        new |= {"estimator": request.estimator, "adopted": None}
+    return Recipe(spec.model_copy(update=new), recipe.template if adopted else None)
+
+
+def _names(spec: ModelSpec) -> str:
+    return ", ".join(feature.name for feature in spec.features)
