@@ -26,6 +26,9 @@ def up(
     stack: Annotated[str, typer.Option("--stack", help="Its name among the running ones.")] = DEFAULT_NAME,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the AWS endpoint; a free one by default.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is up; `local down` ends it.")] = False,
+    containers: Annotated[
+        bool, typer.Option("--containers", help="Run functions in containers of the built image, confined as on Lambda.")
+    ] = False,
 ) -> None:
     """Start the embedded AWS with Everscore deployed to it; Ctrl-C ends it."""
     console = Console(stderr=True)
@@ -49,9 +52,9 @@ def up(
 
             start = time.monotonic()
             if detach:
-                running = detached_aws(stack, port=port, progress=progress)
+                running = detached_aws(stack, port=port, progress=progress, containers=containers)
             else:
-                running = lifetime.enter_context(embedded_aws(stack, port=port, progress=progress))
+                running = lifetime.enter_context(embedded_aws(stack, port=port, progress=progress, containers=containers))
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)
         if detach:

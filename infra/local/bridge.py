@@ -6,6 +6,7 @@ passes every connection on, so that the servers themselves stay where they are.
 
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from functions.shared.domain.errors import EmbeddedAwsError
+from infra.local.servers import url_of
 
 CHUNK_BYTES = 1 << 16
 
@@ -26,20 +28,31 @@ def bridged(url: str) -> Iterator[str]:
     Raises:
         EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
     """
-    address = urlsplit(url)
-    assert address.hostname is not None
-    assert address.port is not None
-    server = _Forwarder((_bridge_address(), 0), (address.hostname, address.port))
-    with server:
+    with bridge_socket() as listener, _Forwarder(listener, url) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield "http://{}:{}".format(*server.server_address)
+            yield url_of(listener)
         finally:
             server.shutdown()
 
 
-def _bridge_address() -> str:
-    """Address of this machine on Docker's default network."""
+def bridge_socket() -> socket.socket:
+    """A socket that listens where containers can reach it, on a free port.
+
+    Raises:
+        EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
+    """
+    listener = socket.create_server((bridge_address(), 0), backlog=128)
+    listener.set_inheritable(True)
+    return listener
+
+
+def bridge_address() -> str:
+    """Address of this machine on Docker's default network.
+
+    Raises:
+        EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
+    """
     name = '{{index .Options "com.docker.network.bridge.name"}}'
     inspect = ["docker", "network", "inspect", "bridge", "--format", name]
     bridge = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
@@ -54,9 +67,14 @@ class _Forwarder(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, listen: tuple[str, int], target: tuple[str, int]) -> None:
-        self.target = target
-        super().__init__(listen, _Connection)
+    def __init__(self, listener: socket.socket, url: str) -> None:
+        target = urlsplit(url)
+        assert target.hostname is not None
+        assert target.port is not None
+        self.target = target.hostname, target.port
+        super().__init__(listener.getsockname(), _Connection, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener.dup()
 
 
 class _Connection(BaseRequestHandler):
@@ -77,3 +95,13 @@ def _pour(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
+
+
+def main() -> None:
+    """Pass connections to the socket on standard input on to the server whose URL is the argument, until killed."""
+    with socket.socket(fileno=sys.stdin.fileno()) as listener, _Forwarder(listener, sys.argv[1]) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,13 +4,14 @@ import json
 import sys
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
 
 from functions.shared.domain.errors import EmbeddedAwsError
-from infra.local.transformation import for_embedded_aws, read_template, zip_packages
+from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, with_definitions, zip_packages
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -22,23 +23,35 @@ CREATION_S = 60
 REQUIRED_OUTPUTS = {"InboxBucket", "StoreBucket", "ScoringFunction", "MetricEmissionFunction", "RetrainingFunction", "ReleaseFunction"}
 
 
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """Functions in containers of an image, and the endpoint by which they reach the embedded AWS."""
+
+    image: str
+    endpoint: str
+
+
 def deploy(
-    root: Path, stack_name: str, parameters: Mapping[str, str], *, s3: "S3Client", cloudformation: "CloudFormationClient"
+    root: Path,
+    stack_name: str,
+    parameters: Mapping[str, str],
+    *,
+    containers: Containers | None,
+    s3: "S3Client",
+    cloudformation: "CloudFormationClient",
 ) -> dict[str, str]:
-    """Create the stack from the template and the functions under `root`; return its outputs.
+    """Create the stack from the template under `root`, with the functions there or in containers; return its outputs.
 
     Raises:
         EmbeddedAwsError: if a resource could not be created, with its reason.
     """
-    s3.create_bucket(Bucket=CODE_BUCKET)
-    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(root, PACKAGES))
-    template = for_embedded_aws(
-        read_template((root / "template.yaml").read_text()),
-        parameters,
-        code_uri=f"s3://{CODE_BUCKET}/{CODE_KEY}",
-        runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
-        variables={"PYTHONPATH": sysconfig.get_path("purelib")},
-    )
+    packing: AsZip | AsImage
+    if containers is None:
+        packing, variables = _uploaded(root, s3), {"PYTHONPATH": sysconfig.get_path("purelib")}
+    else:
+        packing, variables = AsImage(containers.image), {"AWS_ENDPOINT_URL": containers.endpoint}
+    source = with_definitions(read_template((root / "template.yaml").read_text()), root)
+    template = for_embedded_aws(source, parameters, packing=packing, variables=variables)
     try:
         cloudformation.create_stack(
             StackName=stack_name,
@@ -60,6 +73,12 @@ def deploy(
         message = f"template.yaml lacks the outputs {', '.join(missing)}"
         raise EmbeddedAwsError(message)
     return outputs
+
+
+def _uploaded(root: Path, s3: "S3Client") -> AsZip:
+    s3.create_bucket(Bucket=CODE_BUCKET)
+    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(root, PACKAGES))
+    return AsZip(f"s3://{CODE_BUCKET}/{CODE_KEY}", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def _reasons(stack_name: str, cloudformation: "CloudFormationClient") -> str:

@@ -16,9 +16,23 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.shared.domain.errors import EmbeddedAwsError
-from infra.local.deployment import deploy
+from infra.local.bridge import bridge_socket
+from infra.local.deployment import Containers, deploy
+from infra.local.image import IMAGE, require_image
 from infra.local.ministack import ministack_python
-from infra.local.servers import ACCOUNT, REGION, ROOT, Server, Servers, listening_socket, ministack_server, mlflow_server, url_of
+from infra.local.servers import (
+    ACCOUNT,
+    REGION,
+    ROOT,
+    Server,
+    Servers,
+    bridge_server,
+    listening_socket,
+    ministack_server,
+    mlflow_server,
+    url_of,
+)
+from infra.local.stack_containers import expect_containers
 from infra.local.stacks import KEEPER, SECRET, STACK, Keeper, Stack, new_folder, remove_stack
 
 ANSWER_S = 180
@@ -47,6 +61,7 @@ def embedded_aws(
     progress: Progress = quiet,
     parameters: Mapping[str, str] = AS_ON_AWS,
     root: Path = ROOT,
+    containers: bool = False,
 ) -> Iterator[Stack]:
     """Run an embedded AWS while the block runs. It goes with this process, however that ends.
 
@@ -56,13 +71,14 @@ def embedded_aws(
         progress: is told each step, a phrase in the present tense.
         parameters: of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
         root: folder of the template and of the functions' code.
+        containers: whether functions run in containers of the built image, and not as processes of this machine.
 
     Raises:
         PortTakenError: if `port` is in use.
         EmbeddedAwsError: if it does not come up; its folder stays until the next start, for the logs.
     """
     with ExitStack() as undo:
-        stack, _ = _start(name, port, progress, parameters, root, undo)
+        stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers)
         undo.callback(remove_stack, stack.folder)
         undo.callback(progress, "stopping the embedded AWS")
         yield stack
@@ -75,10 +91,11 @@ def detached_aws(
     progress: Progress = quiet,
     parameters: Mapping[str, str] = AS_ON_AWS,
     root: Path = ROOT,
+    containers: bool = False,
 ) -> Stack:
     """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
     with ExitStack() as undo:
-        stack, tie = _start(name, port, progress, parameters, root, undo)
+        stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers)
         tie.write(b"be free\n")
         tie.close()
         undo.pop_all()
@@ -86,18 +103,29 @@ def detached_aws(
 
 
 def _start(
-    name: str, port: int | None, progress: Progress, parameters: Mapping[str, str], root: Path, undo: ExitStack
+    name: str, port: int | None, progress: Progress, parameters: Mapping[str, str], root: Path, undo: ExitStack, *, containers: bool
 ) -> tuple[Stack, IO[bytes]]:
     """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
     python = ministack_python(ROOT, progress)
+    if containers:
+        require_image()
     progress("starting the embedded AWS and MLflow")
-    with listening_socket(port) as aws, listening_socket() as mlflow, new_folder(name) as folder:
+    with ExitStack() as sockets, new_folder(name) as folder:
+        aws, mlflow = sockets.enter_context(listening_socket(port)), sockets.enter_context(listening_socket())
         endpoint, mlflow_uri = url_of(aws), url_of(mlflow)
-        tie = _start_keeper(folder, (ministack_server(folder, python, aws), mlflow_server(folder, mlflow)), undo)
+        servers = [ministack_server(folder, python, aws, containers=containers), mlflow_server(folder, mlflow)]
+        inside, mlflow_inside = None, mlflow_uri
+        if containers:
+            expect_containers(folder)
+            aws_bridge, mlflow_bridge = sockets.enter_context(bridge_socket()), sockets.enter_context(bridge_socket())
+            servers += [bridge_server("bridge-aws", folder, aws_bridge, endpoint)]
+            servers += [bridge_server("bridge-mlflow", folder, mlflow_bridge, mlflow_uri)]
+            inside, mlflow_inside = Containers(IMAGE, url_of(aws_bridge)), url_of(mlflow_bridge)
+        tie = _start_keeper(folder, servers, undo)
     try:
         _wait_for_answer(f"{endpoint}/_ministack/health")
         progress("creating the stack from template.yaml")
-        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_uri, **parameters})
+        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_inside, **parameters}, inside)
         progress("waiting for MLflow")
         _wait_for_answer(f"{mlflow_uri}/health")
     except (OSError, HTTPException, BotoCoreError, ClientError, EmbeddedAwsError) as error:
@@ -150,13 +178,14 @@ def _wait_for_answer(url: str) -> None:
         connection.close()
 
 
-def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str, str], containers: Containers | None) -> dict[str, str]:
     session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SECRET, region_name=REGION)
     direct = Config(proxies={})
     return deploy(
         root,
         stack_name,
         parameters,
+        containers=containers,
         s3=session.client("s3", endpoint_url=endpoint, config=direct),
         cloudformation=session.client("cloudformation", endpoint_url=endpoint, config=direct),
     )

@@ -1,8 +1,10 @@
 """The functions' image, as `sam build` leaves it, and what it weighs."""
 
 import re
+import shutil
 import subprocess
 
+from functions.shared.domain.errors import NoImageError
 from infra.local.servers import ROOT
 
 IMAGE = "scoring:everscore"
@@ -21,6 +23,18 @@ def size_mb(image: str) -> float:
     """Megabytes (1e6) of an image's layers, unpacked."""
     inspect = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
     return int(subprocess.run(inspect, check=True, capture_output=True, text=True).stdout) / 1e6
+
+
+def require_image() -> None:
+    """Make sure that the image is built.
+
+    Raises:
+        NoImageError: if Docker does not answer or does not have it.
+    """
+    inspect = ["docker", "image", "inspect", IMAGE]
+    if shutil.which("docker") is None or subprocess.run(inspect, check=False, capture_output=True).returncode != 0:
+        message = "the functions' image is not built on this machine: `make build` does it"
+        raise NoImageError(message)
 
 
 def main() -> None:

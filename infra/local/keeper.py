@@ -15,22 +15,31 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.local.servers import Server, Servers
+from infra.local.stack_containers import remove_containers
 
 POLL_S = 0.5
 
 
 def keep(servers: Sequence[Server], folder: Path) -> None:
-    """Run the servers until one of them ends or, while tied to it, standard input does; return then, with servers alive.
+    """Run the servers until one of them ends or, while tied to it, standard input does; end them then.
 
     Args:
         servers: what to run; each is given the socket whose descriptor this process inherited, as its standard input.
         folder: where each writes `<name>.log`.
     """
     running = {server.name: _start(server, folder) for server in servers}
+    try:
+        _watch(running)
+    finally:
+        for process in running.values():
+            process.kill()
+
+
+def _watch(running: Mapping[str, subprocess.Popen[bytes]]) -> None:
     tie = [sys.stdin.buffer]
     while all(process.poll() is None for process in running.values()):
         if select.select(tie, [], [], POLL_S)[0]:
@@ -58,6 +67,7 @@ def main() -> None:
     try:
         keep(Servers.from_json((folder / "servers.json").read_bytes()).servers, folder)
     finally:
+        remove_containers(folder)
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

@@ -1,17 +1,20 @@
-"""ministack's application with three of its differences from AWS mended, so that functions and the command need no code for them.
+"""ministack's application with four of its differences from AWS mended, so that functions and the command need no code for them.
 
 - A ranged GET that names a version is answered with the whole object: it gets the range, which is how batches are read.
 - Events of versioned buckets name no version: they get the version-id, by which everything is read.
 - A function's error is answered without its type: it gets the class's name, by which callers know a refusal from a failure.
+- Containers of functions have all of the machine's memory: they get what the function is configured with, and Lambda's confinement.
 
 This module is imported by ministack's interpreter and may use nothing but the standard library and ministack, whose
 internals are what they are because its version is locked.
 """
 
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,6 +24,7 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
+MEMORY_OF_A_CPU_MB = 1769
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
 _RAISED = re.compile(r"(?:\w+\.)*(\w+): (.*)")
 _WHOLE_OBJECT = (b"content-length", b"content-range", b"x-amz-checksum-")
@@ -45,6 +49,25 @@ def positions(first: bytes, last: bytes, size: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
+@dataclass(slots=True)
+class Cut:
+    """What a request wants of an object, and the object's size once the part has been cut out."""
+
+    wanted: tuple[bytes, bytes]
+    size: int | None = None
+
+    def of(self, body: bytes) -> bytes:
+        """The part; the whole if it lies beyond the end, which is refused later."""
+        found = positions(*self.wanted, len(body))
+        if found is None:
+            return body
+        self.size = len(body)
+        return body[slice(*found)]
+
+
+_CUT: ContextVar[Cut | None] = ContextVar("cut", default=None)
+
+
 def with_ranged_versions(application: Application) -> Application:
     """Wrap an ASGI application so that it cuts the answer to a ranged GET of a version."""
 
@@ -53,6 +76,8 @@ def with_ranged_versions(application: Application) -> Application:
         if wanted is None:
             await application(scope, receive, send)
             return
+        cut = Cut(wanted)
+        _CUT.set(cut)
         started: list[Message] = []
         body = bytearray()
 
@@ -63,23 +88,37 @@ def with_ranged_versions(application: Application) -> Application:
                 body.extend(message.get("body", b""))
 
         await application(scope, receive, collect)
-        for message in _answer(started[0], bytes(body), wanted):
+        for message in _answer(started[0], bytes(body), cut):
             await send(message)
 
     return ranged
 
 
-def _answer(start: Message, body: bytes, wanted: tuple[bytes, bytes]) -> tuple[Message, Message]:
+def cut_bodies_early() -> None:
+    """Make ministack's S3 hand out of a version what a ranged GET wants: copies of large objects would take seconds each."""
+    s3: Any = import_module("ministack.services.s3")
+    whole = s3._version_body
+
+    def part(*arguments: Any) -> bytes | None:
+        body: bytes | None = whole(*arguments)
+        cut = _CUT.get()
+        return body if cut is None or body is None else cut.of(body)
+
+    s3._version_body = part
+
+
+def _answer(start: Message, body: bytes, cut: Cut) -> tuple[Message, Message]:
     if start["status"] != 200:
         return start, {"type": "http.response.body", "body": body}
     headers = [(name, value) for name, value in start["headers"] if not name.lower().startswith(_WHOLE_OBJECT)]
-    cut = positions(*wanted, len(body))
-    if cut is None:
+    size = len(body) if cut.size is None else cut.size
+    found = positions(*cut.wanted, size)
+    if found is None:
         status, content = 416, b"<Error><Code>InvalidRange</Code><Message>The requested range is not satisfiable</Message></Error>"
-        content_range = f"bytes */{len(body)}"
+        content_range = f"bytes */{size}"
     else:
-        status, content = 206, body[slice(*cut)]
-        content_range = f"bytes {cut[0]}-{cut[1] - 1}/{len(body)}"
+        status, content = 206, body[slice(*found)] if cut.size is None else body
+        content_range = f"bytes {found[0]}-{found[1] - 1}/{size}"
     headers += [(b"content-length", str(len(content)).encode()), (b"content-range", content_range.encode())]
     return {**start, "status": status, "headers": headers}, {"type": "http.response.body", "body": content}
 
@@ -137,9 +176,47 @@ def name_error_types() -> None:
     functions._execute_function_warm = execute_with_type
 
 
+def confined(options: Mapping[str, Any], folder: str, processors: int) -> dict[str, Any]:
+    """Options of the Docker SDK's `run` for a function's container, as Lambda would have it.
+
+    That is: its memory and no swap, its share of the processors, an unprivileged user that the image does not know, and /tmp
+    alone to write to.
+
+    Args:
+        options: as ministack has them; the environment names the function's memory in MB.
+        folder: of the stack, by which its containers are found again.
+        processors: that this machine has.
+    """
+    memory_mb = int(options["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    return {
+        **options,
+        "mem_limit": f"{memory_mb}m",
+        "memswap_limit": f"{memory_mb}m",
+        "nano_cpus": int(1e9 * min(memory_mb / MEMORY_OF_A_CPU_MB, processors)),
+        "user": "993:990",
+        "read_only": True,
+        "tmpfs": {"/tmp": ""},  # noqa: S108 - of the container
+        "labels": {**options.get("labels", {}), "everscore.stack": folder},
+    }
+
+
+def confine_containers(folder: str) -> None:
+    """Make ministack start containers of functions as Lambda does."""
+    collection: Any = import_module("docker.models.containers").ContainerCollection
+    run = collection.run
+
+    def run_confined(self: Any, image: str, command: Any = None, **options: Any) -> Any:
+        return run(self, image, command, **confined(options, folder, os.cpu_count() or 1))
+
+    collection.run = run_confined
+
+
 def ministack_application() -> Application:
     """What hypercorn serves."""
+    cut_bodies_early()
     name_versions_in_events()
     name_error_types()
+    if folder := os.environ.get("EVERSCORE_CONTAINERS"):
+        confine_containers(folder)
     application: Application = import_module("ministack.app").app
     return with_ranged_versions(application)

@@ -22,6 +22,9 @@ ACCOUNT = "000000000000"
 INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS")
 """What servers and functions get of the starting process's environment: nothing that could lead to a real account."""
 
+DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+"""By which Docker's clients find its engine."""
+
 
 class Server(Value):
     """A process to keep: its command, whole environment, and the descriptor of its listening socket."""
@@ -58,11 +61,15 @@ def listening_socket(port: int | None = None) -> socket.socket:
 
 def url_of(listener: socket.socket) -> str:
     """Where clients reach a listening socket, e.g. `http://127.0.0.1:40123`."""
-    return f"http://{HOST}:{listener.getsockname()[1]}"
+    return "http://{}:{}".format(*listener.getsockname())
 
 
-def ministack_server(folder: Path, python: Path, listener: socket.socket) -> Server:
-    """AWS in one process. Objects live on disk, all else in memory; functions run as children with `python`."""
+def ministack_server(folder: Path, python: Path, listener: socket.socket, *, containers: bool = False) -> Server:
+    """AWS in one process. Objects live on disk, all else in memory; functions run as children with `python`, or in containers."""
+    if containers:
+        docker = {"EVERSCORE_CONTAINERS": str(folder)} | {name: os.environ[name] for name in DOCKER if name in os.environ}
+    else:
+        docker = {"DOCKER_HOST": f"unix://{folder / 'no-docker'}"}
     return Server(
         name="ministack",
         command=(str(python), "-m", "hypercorn", APPLICATION, "--bind", "fd://0", "--workers", "0", "--keep-alive", "75"),
@@ -79,8 +86,8 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket) -> Ser
             # Neither is used here, and both would listen on every interface.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            "DOCKER_HOST": f"unix://{folder / 'no-docker'}",
-        },
+        }
+        | docker,
         socket=listener.fileno(),
     )
 
@@ -97,6 +104,12 @@ def mlflow_server(folder: Path, listener: socket.socket) -> Server:
         environment=_environment(folder) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
         socket=listener.fileno(),
     )
+
+
+def bridge_server(name: str, folder: Path, listener: socket.socket, url: str) -> Server:
+    """What passes containers' connections on to a server that listens on the loopback interface only."""
+    command = (sys.executable, "-m", "infra.local.bridge", url)
+    return Server(name=name, command=command, environment=_environment(folder) | {"PYTHONPATH": str(ROOT)}, socket=listener.fileno())
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ import psutil
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NoStackError
 from infra.local.servers import ACCOUNT, REGION
+from infra.local.stack_containers import remove_containers
 
 SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 KEEPER, STACK = "keeper.json", "stack.json"
@@ -135,17 +136,22 @@ def remains_of(name: str) -> Path | None:
 
 def remove_stack(folder: Path) -> None:
     """End a stack and remove its folder; harmless if it has ended."""
-    if (keeper := read_keeper(folder)) is not None:
-        keeper.kill()
+    _end(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(folder: Path, *, keep: bool) -> None:
     """End what a dead stack left running and remove its folder, unless it was up under another name: its data are someone's."""
-    if not keep:
+    if keep:
+        _end(folder)
+    else:
         remove_stack(folder)
-    elif (keeper := read_keeper(folder)) is not None:
+
+
+def _end(folder: Path) -> None:
+    if (keeper := read_keeper(folder)) is not None:
         keeper.kill()
+    remove_containers(folder)
 
 
 def read_keeper(folder: Path) -> Keeper | None:

@@ -1,13 +1,14 @@
 """The differences between what AWS is given and what the embedded AWS takes; everything else is deployed as it is.
 
-- The embedded AWS runs functions as processes of its host, without Docker. So a function packed as an image becomes the
-  same code packed as a zip, with the image's command as its handler.
+- The embedded AWS runs functions as processes of its host, without Docker, unless it is told to use containers. So a function
+  packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
 """
 
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,41 @@ def read_template(text: str) -> Template:
     return template
 
 
+@dataclass(frozen=True, slots=True)
+class AsZip:
+    """Functions as zips that `zip_packages` made: `s3://bucket/key`, and Lambda's name of this Python, e.g. `python3.13`."""
+
+    code_uri: str
+    runtime: str
+
+    def pack(self, properties: Template) -> None:
+        """Make an image function's properties a zip function's."""
+        [handler] = properties.pop("ImageConfig")["Command"]
+        del properties["PackageType"]
+        properties |= {"Handler": handler, "Runtime": self.runtime, "CodeUri": self.code_uri}
+
+
+@dataclass(frozen=True, slots=True)
+class AsImage:
+    """Functions as an image that Docker has under this name."""
+
+    name: str
+
+    def pack(self, properties: Template) -> None:
+        """Name the image that the function is to run in."""
+        properties["ImageUri"] = self.name
+
+
 def for_embedded_aws(
-    template: Mapping[str, Any], parameters: Mapping[str, str], *, code_uri: str, runtime: str, variables: Mapping[str, str]
+    template: Mapping[str, Any], parameters: Mapping[str, str], *, packing: AsZip | AsImage, variables: Mapping[str, str]
 ) -> Template:
-    """Return the template with every image function as a zip function; the one passed in stays as it is.
+    """Return the template with every image function packed so that it runs here; the one passed in stays as it is.
 
     Args:
         template: as `read_template` gives it.
         parameters: values that the stack is created with, where they differ from the defaults.
-        code_uri: `s3://bucket/key` of the zip made by `zip_packages`.
-        runtime: Lambda's name of this Python, e.g. `python3.13`.
-        variables: environment that the image would have had, e.g. PYTHONPATH.
+        packing: in what the functions are.
+        variables: further environment of each function, e.g. PYTHONPATH.
     """
     declared = template.get("Parameters", {})
     numbers = {name: int(parameters.get(name, spec["Default"])) for name, spec in declared.items() if spec["Type"] == "Number"}
@@ -64,11 +89,24 @@ def for_embedded_aws(
     for resource in local["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
             properties = resource["Properties"]
-            [handler] = properties.pop("ImageConfig")["Command"]
-            del properties["PackageType"], resource["Metadata"]
-            properties |= {"Handler": handler, "Runtime": runtime, "CodeUri": code_uri}
+            del resource["Metadata"]
+            packing.pack(properties)
             properties.setdefault("Environment", {}).setdefault("Variables", {}).update(variables)
     return local
+
+
+def with_definitions(template: Mapping[str, Any], root: Path) -> Template:
+    """The template with the definitions of state machines in it, which SAM would upload from files under `root`."""
+    resources = {name: _with_definition(resource, root) for name, resource in template["Resources"].items()}
+    return {**template, "Resources": resources}
+
+
+def _with_definition(resource: Mapping[str, Any], root: Path) -> Mapping[str, Any]:
+    if resource["Type"] != "AWS::Serverless::StateMachine":
+        return resource
+    properties = dict(resource["Properties"])
+    definition = yaml.safe_load((root / properties.pop("DefinitionUri")).read_text())
+    return {**resource, "Properties": {**properties, "Definition": definition}}
 
 
 def _with_numbers(part: Any, numbers: Mapping[str, int]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.transformation import for_embedded_aws, read_template, zip_packages
+from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, zip_packages
 
 IMAGE_FUNCTION = {
     "Type": "AWS::Serverless::Function",
@@ -36,9 +36,8 @@ parts = st.recursive(
 
 
 def transformed(template: dict[str, Any], parameters: dict[str, str] | None = None) -> dict[str, Any]:
-    return for_embedded_aws(
-        template, parameters or {}, code_uri="s3://code/functions.zip", runtime="python3.13", variables={"PYTHONPATH": "/site"}
-    )
+    packing = AsZip("s3://code/functions.zip", "python3.13")
+    return for_embedded_aws(template, parameters or {}, packing=packing, variables={"PYTHONPATH": "/site"})
 
 
 def test_an_image_function_becomes_a_zip_with_the_images_command_as_handler() -> None:
@@ -53,6 +52,17 @@ def test_an_image_function_becomes_a_zip_with_the_images_command_as_handler() ->
             "MemorySize": 1769,
             "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "scoring", "PYTHONPATH": "/site"}},
         },
+    }
+
+
+def test_an_image_function_may_stay_one_of_an_image_that_docker_has() -> None:
+    template = for_embedded_aws(TEMPLATE, {}, packing=AsImage("scoring:everscore"), variables={"AWS_ENDPOINT_URL": "http://172.17.0.1:1"})
+    scoring = template["Resources"]["Scoring"]
+    assert "Metadata" not in scoring
+    assert scoring["Properties"] == IMAGE_FUNCTION["Properties"] | {
+        "ImageUri": "scoring:everscore",
+        "MemorySize": 1769,
+        "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "scoring", "AWS_ENDPOINT_URL": "http://172.17.0.1:1"}},
     }
 
 

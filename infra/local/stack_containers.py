@@ -1,0 +1,23 @@
+"""The containers in which an embedded stack's functions run: they outlive the processes that started them."""
+
+import subprocess
+from pathlib import Path
+
+LABEL = "everscore.stack"
+"""Of each such container; the value is the stack's folder."""
+MARK = "containers"
+
+
+def expect_containers(folder: Path) -> None:
+    """Note that the stack in a folder starts containers."""
+    (folder / MARK).touch()
+
+
+def remove_containers(folder: Path) -> None:
+    """Remove the containers of the stack in a folder, if it starts any, running or not."""
+    if not (folder / MARK).exists():
+        return
+    find = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={folder}"]
+    found = subprocess.run(find, check=False, capture_output=True, text=True).stdout.split()
+    if found:
+        subprocess.run(["docker", "rm", "--force", "--volumes", *found], check=False, capture_output=True)
