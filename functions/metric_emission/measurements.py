@@ -20,6 +20,7 @@ from functions.metric_emission.metrics import (
     LABEL_COVERAGE,
     LABELS,
     LABELS_UNMATCHED,
+    MEASURING_DELAY,
     PERFORMANCE,
     PERFORMANCE_HIGH,
     PERFORMANCE_LOW,
@@ -72,6 +73,7 @@ def claimed_measurements(manifest: Manifest, claim: EmittedBatch, *, memory_gb: 
     """All that is told of one batch; each delivery of it measures the same."""
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
+        Measurement(MEASURING_DELAY, max((claim.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": manifest.model}),
         *(drift_measurements(manifest.model, claim.drift) if claim.drift else ()),
         *(estimate_measurements(manifest.model, claim.estimate) if claim.estimate else ()),
     ]

@@ -84,6 +84,7 @@ PREDICTION_SECONDS = _seconds("PredictionSeconds", STAGE_SECONDS, "time a batch 
 WRITE_SECONDS = _seconds("WriteSeconds", STAGE_SECONDS, "time a batch spent writing")
 BATCH_SECONDS = _seconds("BatchSeconds", STAGE_SECONDS, "time a batch took in all")
 WAIT = _seconds("WaitSeconds", WAIT_SECONDS, "time from a file's upload to its manifest, beyond what its scoring took")
+MEASURING_DELAY = _seconds("MeasuringDelaySeconds", WAIT_SECONDS, "time from a batch's manifest to its measurement")
 DRIFT = _gauge(
     "Drift", "None", Occasion.BATCH, ("model", "column"), f"PSI of a column over the pooled last batches, of the {TOP_COLUMNS} largest"
 )
@@ -106,6 +107,7 @@ PERFORMANCE_HIGH = _gauge(
     "PerformanceHigh", "None", Occasion.LABELS, ("model", "role", "metric"), "upper 95 % bound of the model's own metric on that day"
 )
 MODELS = _gauge("Models", "Count", Occasion.TICK, (), "models that serve; also the heartbeat of metric_emission")
+SILENCE = _gauge("SilenceSeconds", "Seconds", Occasion.TICK, (), "time since the last batch of any model that serves")
 QUEUED_MESSAGES = _gauge("QueuedMessages", "Count", Occasion.TICK, ("queue",), "messages that wait in a queue of the stack")
 LAST_BATCH_AGE = _gauge(
     "LastBatchAgeSeconds",
@@ -134,6 +136,7 @@ CATALOGUE = (
     WRITE_SECONDS,
     BATCH_SECONDS,
     WAIT,
+    MEASURING_DELAY,
     DRIFT,
     DRIFTED_COLUMNS,
     ESTIMATED,
@@ -146,6 +149,7 @@ CATALOGUE = (
     PERFORMANCE_LOW,
     PERFORMANCE_HIGH,
     MODELS,
+    SILENCE,
     QUEUED_MESSAGES,
     LAST_BATCH_AGE,
     CHAMPION_AGE,

@@ -15,6 +15,7 @@ from functions.metric_emission.metrics import (
     MODELS,
     QUEUED_MESSAGES,
     RELEASE_SEQUENCE,
+    SILENCE,
     UNSCORED_FILES,
     Occasion,
 )
@@ -51,16 +52,28 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
         emit(measured)
         send(fold(name, Occasion.TICK, measured, store=store, now=now))
 
-    def look_at(model: str) -> bool:
+    def look_at(model: str) -> list[Measurement]:
         state = _state(model, store, now())
         if state:
             tell(model, state)
-        return bool(state)
+        return state
 
-    serving = sum(for_each(Releases(store).models(), look_at))
-    waiting = (Measurement(QUEUED_MESSAGES, messages, {"queue": queue}) for queue, messages in queued().items())
-    tell(layout.FLEET, [Measurement(MODELS, serving, {}), *waiting])
-    return {"models": serving}
+    states = [state for state in for_each(Releases(store).models(), look_at) if state]
+    tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued())])
+    return {"models": len(states)}
+
+
+def _fleet_measurements(states: Sequence[Sequence[Measurement]]) -> Iterator[Measurement]:
+    """Of all models that serve together, by the state of each."""
+    yield Measurement(MODELS, len(states), {})
+    ages = [found.value for state in states for found in state if found.metric is LAST_BATCH_AGE]
+    if ages:
+        yield Measurement(SILENCE, min(ages), {})
+
+
+def _queue_measurements(queued: Mapping[str, int]) -> Iterator[Measurement]:
+    for queue, messages in queued.items():
+        yield Measurement(QUEUED_MESSAGES, messages, {"queue": queue})
 
 
 def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:

@@ -1,0 +1,168 @@
+"""What calls people, defined once: CloudWatch's alarms in template.yaml are held to it, Prometheus' and Grafana's rules are made from it.
+
+An alarm is about the machinery and has a section of its name in docs/runbook.md. What is called of a single model `metric_emission`
+decides, by the model's policy; it tells people itself, and the rules of Prometheus and Grafana say the same by kind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from functions.metric_emission.metrics import (
+    ALERTS,
+    MEASURING_DELAY,
+    MODELS,
+    QUEUED_MESSAGES,
+    SILENCE,
+    UNSCORED_FILES,
+    WAIT,
+    Metric,
+)
+from functions.shared.domain.alert import AlertKind
+
+HELD = "3h"
+"""How far back a value is looked for: each hourly tick sends it again, and two may fail."""
+
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchCondition:
+    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of so many successive periods.
+
+    `watched` is the template's resource whose metric it is, None for one of ours. A `threshold` that is a name is the template's
+    parameter of that name. `missing_is_bad`: no data breaches too.
+    """
+
+    namespace: str
+    metric: str
+    threshold: float | str
+    watched: str | None = None
+    statistic: Literal["Maximum", "Sum", "SampleCount"] = "Maximum"
+    period_s: int = 300
+    periods: int = 1
+    beyond: Literal["above", "below"] = "above"
+    missing_is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One reason to call a person about the machinery.
+
+    `prometheus` is the condition in PromQL, whose result has the label `stack`; None for a function's errors, since no function
+    lives to count its own crash: what it leaves undone shows in the dead letters.
+    """
+
+    name: str
+    summary: str
+    cloudwatch: CloudWatchCondition
+    prometheus: str | None
+
+    @property
+    def runbook(self) -> str:
+        """Its section."""
+        return f"docs/runbook.md#{self.name.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAlert:
+    """One kind of alert about a model, as a rule that shows for a day that such alerts were raised."""
+
+    kind: AlertKind
+    summary: str
+
+    @property
+    def prometheus(self) -> str:
+        """The condition in PromQL, whose result has the labels `stack` and `model`."""
+        return f"{_last(ALERTS, kind=self.kind.value)} > 0"
+
+    @property
+    def runbook(self) -> str:
+        """Its section."""
+        return f"docs/runbook.md#{self.kind.value}"
+
+
+def _last(metric: Metric, **labels: str) -> str:
+    matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
+    return f"last_over_time({metric.prometheus}{f'{{{matchers}}}' if matchers else ''}[{HELD}])"
+
+
+def _dead_letters(queue: str, name: str, summary: str) -> Alarm:
+    condition = CloudWatchCondition("AWS/SQS", "ApproximateNumberOfMessagesVisible", 0, watched=name)
+    return Alarm(f"{name}Alarm", summary, condition, f"{_last(QUEUED_MESSAGES, queue=queue)} > 0")
+
+
+def _late(delay: Metric, queue: str, summary: str) -> Alarm:
+    """More waited longer than an hour than three hours ago."""
+    condition = CloudWatchCondition("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueAgeAlarmSeconds", watched=queue)
+    within = f'bucket{{le="{_HOUR_S}"}}'
+    late = " - ".join(f"sum by (stack) (last_over_time({delay.prometheus}_{series}[{HELD}]))" for series in ("count", within))
+    before = late.replace(f"[{HELD}]", f"[{HELD}] offset {HELD}")
+    return Alarm(f"{queue}AgeAlarm", summary, condition, f"({late}) > (({before}) or 0 * ({late}))")
+
+
+def _errors(function: str, summary: str) -> Alarm:
+    condition = CloudWatchCondition("AWS/Lambda", "Errors", 0, watched=function, statistic="Sum")
+    return Alarm(f"{function}ErrorsAlarm", summary, condition, None)
+
+
+ALARMS = (
+    _dead_letters(
+        "scoring_dead_letters", "ScoringDeadLetters", "Files that could not be scored five times over lie in the dead letter queue."
+    ),
+    _dead_letters(
+        "metric_dead_letters",
+        "MetricDeadLetters",
+        "Manifests or labels that could not be measured five times over lie in the dead letter queue.",
+    ),
+    _dead_letters(
+        "failed_events",
+        "FailedEvents",
+        "An event could not be delivered, or a retraining, release, tick or sweep failed three times.",
+    ),
+    _late(WAIT, "ScoringQueue", "A file has been waiting to be scored for too long."),
+    _late(MEASURING_DELAY, "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
+    _errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
+    _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
+    _errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
+    _errors("Retraining", "Retraining fails, often for want of MLflow."),
+    _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
+    _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
+    Alarm(
+        "UnscoredFilesAlarm",
+        "The daily sweep found files that nothing came of; alerts/<model>/ names them.",
+        CloudWatchCondition("Everscore", UNSCORED_FILES.name, 0, period_s=86400),
+        f"{_last(UNSCORED_FILES)} > 0",
+    ),
+    Alarm(
+        "SilenceAlarm",
+        "No batch of any model has come for longer than this stack is ever without one.",
+        CloudWatchCondition("Everscore", SILENCE.name, "SilenceAlarmSeconds", period_s=3600),
+        f"{_last(SILENCE)} > 604800",
+    ),
+    Alarm(
+        "HeartbeatAlarm",
+        "metric_emission's tick has not been heard for three hours, so nobody watches the models.",
+        CloudWatchCondition(
+            "Everscore", MODELS.name, 1, statistic="SampleCount", period_s=3600, periods=3, beyond="below", missing_is_bad=True
+        ),
+        f"(present_over_time({MODELS.prometheus}[7d]) unless present_over_time({MODELS.prometheus}[{HELD}])) "
+        f"or absent_over_time({MODELS.prometheus}[7d])",
+    ),
+)
+
+MODEL_ALERTS = (
+    ModelAlert(AlertKind.DRIFT, "The pooled last batches look different from the rows that the champion was trained on."),
+    ModelAlert(AlertKind.PERFORMANCE, "The champion loses more on labels of the last weeks than at its training."),
+    ModelAlert(AlertKind.QUARANTINE, "A larger share of a batch's rows was set aside than the error budget allows."),
+    ModelAlert(AlertKind.FAILED, "A whole file could not be scored, or labels could not be read."),
+    ModelAlert(AlertKind.SILENT, "No batch has come for longer than the policy's rhythm allows."),
+    ModelAlert(AlertKind.STALE, "The champion was trained longer ago than the policy allows."),
+    ModelAlert(AlertKind.UNSCORED, "Files lie in the inbox that were neither scored nor refused."),
+)
+
+
+def with_rules() -> Iterator[Alarm | ModelAlert]:
+    """Whatever Prometheus and Grafana have a rule for."""
+    yield from (alarm for alarm in ALARMS if alarm.prometheus)
+    yield from MODEL_ALERTS

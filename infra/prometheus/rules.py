@@ -1,0 +1,36 @@
+"""Alert rules for Prometheus, made from the alarms' one definition. `python -m infra.prometheus.rules` writes them anew."""
+
+from pathlib import Path
+
+import yaml
+
+from infra.alarms import Alarm, ModelAlert, with_rules
+
+RULES = Path(__file__).parent / "rules" / "everscore.yml"
+_HEAD = "# Made by `python -m infra.prometheus.rules` from infra/alarms.py.\n"
+
+
+def rules_text() -> str:
+    """The rule file, in YAML."""
+    groups = [{"name": "everscore", "rules": [_rule(alarm) for alarm in with_rules()]}]
+    return _HEAD + yaml.safe_dump({"groups": groups}, sort_keys=False, width=120, allow_unicode=True)
+
+
+def rule_name(alarm: Alarm | ModelAlert) -> str:
+    """What a rule is called: `Everscore` and the alarm's name, or the kind of the alert."""
+    return f"Everscore{alarm.name.removesuffix('Alarm') if isinstance(alarm, Alarm) else alarm.kind.capitalize()}"
+
+
+def _rule(alarm: Alarm | ModelAlert) -> dict[str, object]:
+    whose = "{{ $labels.stack }}" if isinstance(alarm, Alarm) else "{{ $labels.model }} in {{ $labels.stack }}"
+    return {
+        "alert": rule_name(alarm),
+        "expr": alarm.prometheus,
+        "labels": {"about": "machinery" if isinstance(alarm, Alarm) else "model"},
+        "annotations": {"summary": f"{whose}: {alarm.summary}", "runbook": alarm.runbook},
+    }
+
+
+if __name__ == "__main__":
+    RULES.parent.mkdir(exist_ok=True)
+    RULES.write_text(rules_text())

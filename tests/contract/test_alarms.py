@@ -1,0 +1,74 @@
+"""One definition of what calls people, and CloudWatch's alarms, Prometheus' rules and the queues that are watched held to it."""
+
+from typing import Any
+
+import pytest
+
+from functions.shared.domain.alert import AlertKind
+from infra.alarms import ALARMS, MODEL_ALERTS, Alarm
+from infra.prometheus.rules import RULES, rules_text
+from tests.contract.template import FUNCTION_PROPERTIES, QUEUES, TEMPLATE, resources_of
+from tests.integration.prometheus.server import promtool
+
+TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
+DIMENSIONS: dict[str, Any] = {
+    "AWS/SQS": lambda queue: [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
+    "AWS/Lambda": lambda function: [{"Name": "FunctionName", "Value": {"Ref": function}}],
+    "Everscore": lambda _: [{"Name": "service", "Value": "metric_emission"}],
+}
+
+
+def test_the_template_has_each_alarm_and_no_other() -> None:
+    assert set(TEMPLATE_ALARMS) == {alarm.name for alarm in ALARMS}
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_an_alarm_of_the_template_is_the_one_that_is_defined(alarm: Alarm) -> None:
+    condition = alarm.cloudwatch
+    assert TEMPLATE_ALARMS[alarm.name] == {
+        "AlarmDescription": alarm.summary,
+        "Namespace": condition.namespace,
+        "MetricName": condition.metric,
+        "Dimensions": DIMENSIONS[condition.namespace](condition.watched),
+        "Statistic": condition.statistic,
+        "Period": condition.period_s,
+        "EvaluationPeriods": condition.periods,
+        "Threshold": {"Ref": condition.threshold} if isinstance(condition.threshold, str) else condition.threshold,
+        "ComparisonOperator": {"above": "GreaterThanThreshold", "below": "LessThanThreshold"}[condition.beyond],
+        "TreatMissingData": "breaching" if condition.missing_is_bad else "notBreaching",
+        "AlarmActions": [{"Ref": "Alarms"}],
+    }
+
+
+def test_only_the_heartbeat_takes_missing_data_for_a_breach() -> None:
+    assert [alarm.name for alarm in ALARMS if alarm.cloudwatch.missing_is_bad] == ["HeartbeatAlarm"]
+
+
+def test_thresholds_that_prometheus_cannot_look_up_are_the_templates_defaults() -> None:
+    parameters = TEMPLATE["Parameters"]
+    named = {
+        alarm.name: parameters[alarm.cloudwatch.threshold]["Default"] for alarm in ALARMS if isinstance(alarm.cloudwatch.threshold, str)
+    }
+    assert named == {"ScoringQueueAgeAlarm": 3600, "MetricQueueAgeAlarm": 3600, "SilenceAlarm": 604800}
+    for alarm in ALARMS:
+        assert str(named.get(alarm.name, "")) in str(alarm.prometheus)
+
+
+def test_only_a_functions_own_errors_have_no_rule_in_prometheus() -> None:
+    assert {alarm.name for alarm in ALARMS if alarm.prometheus is None} == {f"{function}ErrorsAlarm" for function in FUNCTION_PROPERTIES}
+
+
+def test_each_kind_of_alert_has_its_rule() -> None:
+    assert [alert.kind for alert in MODEL_ALERTS] == list(AlertKind)
+
+
+def test_the_rule_file_is_what_the_definition_makes() -> None:
+    assert RULES.read_text() == rules_text(), "python -m infra.prometheus.rules"
+    promtool("check", "rules", str(RULES))
+
+
+def test_each_queue_of_the_stack_is_counted_by_the_tick() -> None:
+    text = FUNCTION_PROPERTIES["MetricEmission"]["Environment"]["Variables"]["EVERSCORE_QUEUES"]["Fn::Sub"]
+    counted = dict(pair.split("=") for pair in text.split())
+    assert sorted(counted.values()) == sorted(f"${{{queue}}}" for queue in QUEUES)
+    assert all(f'queue="{name}"' in str([alarm.prometheus for alarm in ALARMS]) for name in counted if "dead" in name or "failed" in name)
