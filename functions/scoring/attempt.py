@@ -91,6 +91,8 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
         champion=release.champion.version,
         challenger=_pinned_challenger(release),
         challenger_suspended=damaged or lacking,
+        challenger_damaged=damaged is not None,
+        means=panel.means,
     )
     return Scored(tally.counts(time.perf_counter() - started), scored, quarantined, pinned)
 

@@ -69,7 +69,7 @@ def _versions(versions: list[dict[str, Any]]) -> RenderableType:
         table.add_row(
             version["version"],
             version["decision"],
-            version["engine"],
+            _engine(version),
             f"{version['trained_rows']:,} rows, {' to '.join(version['trained_days'])}",
             f"{metric} {measured:.3f}" if measured is not None else "",
             version["explanation"],
@@ -97,6 +97,12 @@ def _performance(state: dict[str, Any]) -> RenderableType:
 def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     """What the newest batch's performance is thought to be, before its labels; nothing for tasks that have no estimate."""
     if estimate is None:
+def _engine(version: dict[str, Any]) -> str:
+    """The engine, and once the version has scored, whether compiled loops or NumPy's were at work."""
+    means = version["engine_means"]
+    return version["engine"] if means in {None, "scikit-learn"} else f"{version['engine']} ({means})"
+
+
         return []
     if estimate["refusals"]:
         return [Text("Estimate of the newest batch: refused, " + "; ".join(reason["message"] for reason in estimate["refusals"]))]

@@ -9,7 +9,7 @@ from functions.shared.domain.decision import Decision
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
-from functions.shared.domain.release import Release
+from functions.shared.domain.release import Release, Role
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document, read_documents
@@ -33,7 +33,8 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     alerts = sorted(read_documents(store, Alert, f"alerts/{model}/"), key=lambda alert: alert.raised_at)
     return {
         **_served(release),
-        "versions": [_version(decision) for decision in Decisions(store).all(model)],
+    means = _last_means(batches)
+        "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
         "performance": [
             {
@@ -78,7 +79,17 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
     return {"drift": None, "estimate": None}
 
 
-def _version(decision: Decision) -> dict[str, Any]:
+def _last_means(batches: list[Manifest]) -> dict[str, str]:
+    """By version, what computed its scores in the newest batch that it scored."""
+    found: dict[str, str] = {}
+    for release in (manifest.release for manifest in batches if manifest.release):
+        versions = {Role.CHAMPION: release.champion, Role.CHALLENGER: release.challenger.version if release.challenger else ""}
+        for role, means in release.means.items():
+            found.setdefault(versions[role], means)
+    return found
+
+
+def _version(decision: Decision, means: str | None) -> dict[str, Any]:
     return {
         "version": decision.challenger_version,
         "decision": decision.decision.value,
@@ -95,6 +106,7 @@ def _version(decision: Decision) -> dict[str, Any]:
 
 
 def _batch(manifest: Manifest) -> dict[str, Any]:
+        "engine_means": means,
     return {
         "batch_id": manifest.batch_id,
         "key": manifest.source.key,

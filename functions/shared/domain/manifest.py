@@ -56,7 +56,11 @@ class PinnedChallenger(Value):
 
 
 class PinnedRelease(Value):
-    """The release a batch was scored by, chosen when it started."""
+    """The release a batch was scored by, chosen when it started.
+
+    `challenger_suspended` says why the challenger did not score along; `challenger_damaged` that it could not be loaded as released.
+    `means` tells by role what computed the scores: `kernel` (compiled loops), `numpy` or `scikit-learn`.
+    """
 
     seq: int
     champion: str
@@ -65,6 +69,8 @@ class PinnedRelease(Value):
 
 
 class Timings(Value):
+    challenger_damaged: bool = False
+    means: Mapping[Role, str] = Field(default_factory=dict)
     """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
 
     Stages overlap, so their sum may exceed `total_s`.

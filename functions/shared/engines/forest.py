@@ -23,7 +23,7 @@ from functions.shared.engines.engine import Floats, Means
 from functions.shared.engines.kernels.trees import ForestKernel, tree_library
 from functions.shared.engines.links import INVERSE_LINKS
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 """Rows that walk together: fewer would fetch each tree into the cache more often."""
 FIRST_STEPS, STEPS = 8, 4
 """Steps before the first look at who has arrived, and between looks."""
