@@ -47,16 +47,16 @@ class Panel:
         return Panel(self.champion, self.champion_version, None)
 
     @property
-    def reading_spec(self) -> ModelSpec:
-        """The champion's spec, widened by features that only the challenger knows, so that one reading serves both."""
-        spec = self.champion.spec
-        if self.challenge is None:
-    @property
     def means(self) -> dict[Role, str]:
         """By role, what computes the scores."""
         challenger = {} if self.challenge is None else {Role.CHALLENGER: str(self.challenge.model.engine.means)}
         return {Role.CHAMPION: str(self.champion.engine.means), **challenger}
 
+    @property
+    def reading_spec(self) -> ModelSpec:
+        """The champion's spec, widened by features that only the challenger knows, so that one reading serves both."""
+        spec = self.champion.spec
+        if self.challenge is None:
             return spec
         known = {feature.name for feature in spec.features}
         more = tuple(feature for feature in self.challenge.model.spec.features if feature.name not in known)

@@ -78,6 +78,12 @@ def _versions(versions: list[dict[str, Any]]) -> RenderableType:
     return Group(table, *(Text(f"native engine of {reason}", "dim") for reason in native))
 
 
+def _engine(version: dict[str, Any]) -> str:
+    """The engine, and once the version has scored, whether compiled loops or NumPy's were at work."""
+    means = version["engine_means"]
+    return version["engine"] if means in {None, "scikit-learn"} else f"{version['engine']} ({means})"
+
+
 def _performance(state: dict[str, Any]) -> RenderableType:
     """The champion's metric by event day, one line a version that labels reached."""
     if not state["performance"]:
@@ -97,12 +103,6 @@ def _performance(state: dict[str, Any]) -> RenderableType:
 def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     """What the newest batch's performance is thought to be, before its labels; nothing for tasks that have no estimate."""
     if estimate is None:
-def _engine(version: dict[str, Any]) -> str:
-    """The engine, and once the version has scored, whether compiled loops or NumPy's were at work."""
-    means = version["engine_means"]
-    return version["engine"] if means in {None, "scikit-learn"} else f"{version['engine']} ({means})"
-
-
         return []
     if estimate["refusals"]:
         return [Text("Estimate of the newest batch: refused, " + "; ".join(reason["message"] for reason in estimate["refusals"]))]

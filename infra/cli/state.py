@@ -31,9 +31,9 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     model = release.model
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
     alerts = sorted(read_documents(store, Alert, f"alerts/{model}/"), key=lambda alert: alert.raised_at)
+    means = _last_means(batches)
     return {
         **_served(release),
-    means = _last_means(batches)
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
         "performance": [
@@ -97,6 +97,7 @@ def _version(decision: Decision, means: str | None) -> dict[str, Any]:
         "explanation": "; ".join(reason.message for reason in decision.reasons),
         "engine": decision.engine,
         "engine_reason": decision.engine_reason,
+        "engine_means": means,
         "metric": decision.metric,
         "metrics": dict(decision.challenger),
         "trained_rows": decision.trained_rows,
@@ -106,7 +107,6 @@ def _version(decision: Decision, means: str | None) -> dict[str, Any]:
 
 
 def _batch(manifest: Manifest) -> dict[str, Any]:
-        "engine_means": means,
     return {
         "batch_id": manifest.batch_id,
         "key": manifest.source.key,

@@ -66,11 +66,11 @@ class PinnedRelease(Value):
     champion: str
     challenger: PinnedChallenger | None = None
     challenger_suspended: str | None = None
+    challenger_damaged: bool = False
+    means: Mapping[Role, str] = Field(default_factory=dict)
 
 
 class Timings(Value):
-    challenger_damaged: bool = False
-    means: Mapping[Role, str] = Field(default_factory=dict)
     """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
 
     Stages overlap, so their sum may exceed `total_s`.
