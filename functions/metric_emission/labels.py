@@ -4,7 +4,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -50,18 +50,19 @@ class Joined:
 def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, *, store: ObjectStore, arrived: str) -> Joined:
     """Find the scored rows that labels belong to.
 
-    A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id.
-    Of several labels for one row in a file the last wins.
+    A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id in the files
+    that were uploaded before it, for it cannot tell of what came later. Of several labels for one row in a file the last wins.
 
     Args:
         manifests: the batches that may hold the rows, newest first.
+        arrived: when the labels were uploaded, in ISO 8601.
     """
     identity = [ID, TIME] if labels.has_time else [ID]
     waiting = _last(labels.table, identity)
     days = set(pc.unique(pc.cast(waiting[TIME], pa.date32(), safe=False)).to_pylist()) if labels.has_time else None
     found: dict[date, list[pa.Table]] = defaultdict(list)
     for manifest in manifests:
-        if days is not None and not days & manifest.event_days.keys():
+        if not days & manifest.event_days.keys() if days is not None else manifest.source.last_modified > datetime.fromisoformat(arrived):
             continue
         for output in reversed(manifest.outputs):
             if not waiting.num_rows:
@@ -89,14 +90,14 @@ def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectS
 
 
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """`ID` and `TIME` of scored rows, and the `ROW` where each lies, in order of time."""
-    columns = {name: rows[stored] for name, stored in _identity(rows.column_names, spec).items()}
-    numbered = pa.table(columns).append_column(ROW, pa.array(np.arange(rows.num_rows)))
-    return numbered.sort_by([(TIME, "ascending"), (ROW, "ascending")]) if TIME in columns else numbered
+    """`ID`, as text, and `TIME` of scored rows, and the `ROW` where each lies."""
+    columns = {name: rows[stored] for name, stored in stored_identity(rows.column_names, spec).items()}
+    columns[ID] = pc.cast(columns[ID], pa.string())
+    return pa.table(columns).append_column(ROW, pa.array(np.arange(rows.num_rows)))
 
 
-def _identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
-    """The names of `ID` and, where the model has times, `TIME` among the columns of scored rows."""
+def stored_identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
+    """What `ID` and, where the model has times, `TIME` are called among the columns of scored rows."""
     names = {ID: spec.id_column, TIME: spec.time_column}
     return {name: stored_name(column, columns, spec) for name, column in names.items() if column}
 
@@ -109,8 +110,10 @@ def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:
 
 
 def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.Table:
-    """`ROW` of the last scored row of each identity that a label waits for, with the label and its `POSITION`."""
+    """`ROW` of the scored row, the last in time, of each identity that a label waits for, with the label and its `POSITION`."""
     known = scored.filter(pc.is_in(scored[ID], value_set=waiting[ID]))
+    if TIME in known.column_names:
+        known = known.sort_by([(TIME, "ascending"), (ROW, "ascending")])
     latest = _last(known, identity).select([*identity, ROW])
     return latest.join(waiting.select([*identity, "label", POSITION]), identity, join_type="inner", use_threads=False)
 
@@ -129,14 +132,22 @@ def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, arrived: str)
 
 
 def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tuple[date, pa.Table]]:
-    """Rows of each event day; the day of arrival where the model has no time column."""
+    """Rows of each event day, in their order."""
+    days = event_days(rows, manifest, spec)
+    order = pc.sort_indices(pa.table({"day": days, ROW: pa.array(np.arange(rows.num_rows))}), [("day", "ascending"), (ROW, "ascending")])
+    ordered = rows.take(order).combine_chunks()
+    start = 0
+    for found in pc.value_counts(days.take(order)).to_pylist():
+        yield found["values"], ordered.slice(start, found["counts"])
+        start += found["counts"]
+
+
+def event_days(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> pa.ChunkedArray:
+    """The event day of each scored row; the day of arrival where the model has no time column."""
     if spec.time_column is None:
-        if rows.num_rows:
-            yield manifest.source.last_modified.astimezone(UTC).date(), rows
-        return
-    days = pc.cast(rows[_identity(rows.column_names, spec)[TIME]], pa.date32(), safe=False)
-    for day in pc.unique(days):
-        yield day.as_py(), rows.filter(pc.equal(days, day))
+        arrived = manifest.source.last_modified.astimezone(UTC).date()
+        return pa.chunked_array([pa.repeat(pa.scalar(arrived), rows.num_rows)])
+    return pc.cast(rows[stored_identity(rows.column_names, spec)[TIME]], pa.date32(), safe=False)
 
 
 def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
@@ -169,9 +180,9 @@ def write_labelled(store: ObjectStore, key: str, table: pa.Table) -> None:
 
 
 def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int) -> DayPerformance:
-    """The metrics of one event day from all its labelled rows.
+    """The metrics of one event day from all its rows with a label that says something: of a class that the model knows.
 
-    The last label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
+    The last such label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
     rows = _labelled_rows(model, day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
@@ -188,14 +199,16 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
 
 
 def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
-    """What performance needs of all labelled rows of a day, by `ID` and `TIME`, the labels that came first first."""
+    """What performance needs of a day's rows with a known label, by `ID` and `TIME`, the labels that came first first."""
     scores = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in spec.score_columns]
     tables = []
     for found in store.list(layout.labelled_prefix(model, day)):
         file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
-        identity = _identity(file.schema_arrow.names, spec)
+        identity = stored_identity(file.schema_arrow.names, spec)
         rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, *scores])
-        tables.append(rows.rename_columns({stored: name for name, stored in identity.items()}))
+        if spec.task is not Task.REGRESSION:
+            rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
+        tables.append(_as_text(rows.rename_columns({stored: name for name, stored in identity.items()}), {ID}))
     return pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
 
 
@@ -239,9 +252,7 @@ class _Part:
 
 
 def _by_versions(spec: ModelSpec, rows: pa.Table) -> Iterator[_Part]:
-    """Rows with a known class, by the versions that scored them. A label outside the classes measures nothing."""
-    if spec.task is not Task.REGRESSION:
-        rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
+    """Rows by the versions that scored them."""
     versions = rows.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
     for pair in sorted(versions, key=lambda pair: (pair[CHAMPION], pair[CHALLENGER] or "")):
         champion, challenger = pair[CHAMPION], pair[CHALLENGER]

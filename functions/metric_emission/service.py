@@ -1,6 +1,5 @@
 """What a manifest or a file of labels means for what is known of a model: metrics, performance, alerts."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -18,6 +17,7 @@ from functions.metric_emission.measurements import (
     performance_measurements,
 )
 from functions.metric_emission.metrics import Occasion
+from functions.metric_emission.predicted import rows_predicted
 from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
@@ -174,7 +174,7 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
 
 def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
     """Measure a batch that was scored again by the labels which its rows have already."""
-    predicted = _rows_predicted(_recent(manifest.model, policy, store, now()))
+    predicted = rows_predicted(manifest.event_days, _recent(manifest.model, policy, store, now()), spec, store=store)
     measured: list[Measurement] = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, spec, store=store):
@@ -186,14 +186,6 @@ def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectS
     fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
 
 
-def _rows_predicted(manifests: Sequence[Manifest]) -> Counter[date]:
-    """Scored rows by event day."""
-    predicted = Counter[date]()
-    for manifest in manifests:
-        predicted.update(manifest.event_days)
-    return predicted
-
-
 def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
     """The batches that labels may belong to, newest first."""
     return list(Manifests(store).newest(model, since=(now - timedelta(days=policy.labels.look_back_days)).date()))
@@ -201,7 +193,7 @@ def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> li
 
 def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
     """Store labelled rows under a name that every delivery of them has, restate their days, and measure these."""
-    predicted = _rows_predicted(manifests)
+    predicted = rows_predicted(joined.by_day, manifests, spec, store=store)
     measured: list[Measurement] = []
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)

@@ -78,7 +78,8 @@ class LocalFolder:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Objects below a prefix, in order of key."""
-        keys = sorted(path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if path.is_file())
+        above = self._root / prefix.rpartition("/")[0]
+        keys = sorted(path.relative_to(self._root).as_posix() for path in above.rglob("*") if path.is_file())
         return (self.info(key) for key in keys if key.startswith(prefix) and _UNFINISHED not in key)
 
     def folders(self, prefix: str) -> Iterator[str]:

@@ -56,7 +56,7 @@ def serve(
 
 def make_source(name: str = "april.csv", *, day: date = date(2013, 4, 1), version_id: str = "v1") -> Source:
     """A version of an upload that arrived on a UTC day."""
-    arrived = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+    arrived = datetime(day.year, day.month, day.day, 7, tzinfo=UTC)
     return Source(bucket="inbox", key=f"batches/{MODEL}/{name}", version_id=version_id, etag="e1", bytes=100, last_modified=arrived)
 
 

@@ -12,8 +12,8 @@ from functions.shared.domain.spec import FeatureKind, ModelSpec
 class ColumnKind(StrEnum):
     """How a column is read, and the Arrow type it gets.
 
-    `id`: string. `time`: timestamp[us, UTC]. `number`: float64. `category`: dictionary of int32 to string. `boolean`: bool.
-    `carried`: string from text formats, the file's own type from Parquet.
+    `time`: timestamp[us, UTC]. `number`: float64. `category`: dictionary of int32 to string. `boolean`: bool.
+    `id`, `carried`: string from text formats, the file's own type from Parquet.
     """
 
     ID = "id"

@@ -62,7 +62,7 @@ def read_table(
     timezone: str = "UTC",
     carry: bool = False,
 ) -> TableRead:
-    """Read a file of labels or of training rows into memory, under the same contract as a batch.
+    """Read a file of labels or of training rows into memory, under the same contract as a batch; ids are texts.
 
     Args:
         columns: the columns that the file must have, and their kinds. Ids and times must not be missing in a row.
@@ -75,7 +75,14 @@ def read_table(
     blocks = list(_blocks(source, key, table_rules(columns, timezone), DEFAULT_BLOCK_BYTES))
     kept = [block.rows if carry else block.rows.select(list(columns)) for block in blocks]
     rejected = tuple(row for block in blocks for row in block.rejected)
-    return TableRead(pa.Table.from_batches(kept), rejected)
+    return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), rejected)
+
+
+def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if columns.get(name) is ColumnKind.ID:
+            table = table.set_column(place, name, table[name].cast(pa.string()))
+    return table
 
 
 def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_BYTES) -> dict[str, ColumnKind]:

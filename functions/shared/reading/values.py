@@ -129,8 +129,12 @@ def to_categories(column: pa.Array) -> Converted:
 
 
 def to_ids(column: pa.Array) -> Converted:
-    """Ids as texts; an empty one is missing."""
-    return Converted(_empty_as_null(to_texts(_plain(column))), _none(column))
+    """Ids as they are, if `to_texts` can tell their texts; an empty text and NaN are missing."""
+    column = _plain(column)
+    if pa.types.is_string(column.type):
+        return Converted(_empty_as_null(column), _none(column))
+    to_texts(column.slice(0, 0))
+    return Converted(_nan_as_null(column) if pa.types.is_floating(column.type) else column, _none(column))
 
 
 def to_texts(column: pa.Array) -> pa.Array:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from tests.fakes.versions import MODEL, make_version
 from tests.unit.metric_emission.world import DAY, Scored, World
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
+LATER = "2013-05-01T00:00:00+00:00"
 IDENTITIES = st.tuples(st.integers(0, 3), st.integers(0, 3))
 """An id, and how many half days after `START`."""
 
@@ -42,7 +44,7 @@ def batches(world: World, scored: list[list[Identity]]) -> list[Manifest]:
 def joined(world: World, labels: Labels, manifests: list[Manifest], spec: ModelSpec) -> set[tuple[Any, ...]]:
     return {
         (day, row["id"], row["at"], row["score"], row[LABEL])
-        for day, rows in join_labels(labels, manifests, spec, store=world.store, arrived="now").by_day.items()
+        for day, rows in join_labels(labels, manifests, spec, store=world.store, arrived=LATER).by_day.items()
         for row in rows.to_pylist()
     }
 
@@ -74,7 +76,7 @@ def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> No
     world.scored("old.csv", old, day=DAY)
     world.scored("new.csv", new, day=DAY + timedelta(days=1))
     labels = Labels(pa.table({"id": ["r0", "a", "b"], "label": ["yes", "no", "yes"]}), has_time=False)
-    found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived="now").by_day
+    found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived=LATER).by_day
     assert {day: rows["score"].to_pylist() for day, rows in found.items()} == {DAY: [0.2], DAY + timedelta(days=1): [0.9, 0.9]}
     for day, rows in found.items():
         write_labelled(world.store, labelled_key(MODEL, day, "labels"), rows)
@@ -87,3 +89,20 @@ def test_a_file_that_no_label_waits_for_any_more_is_not_read() -> None:
     manifests = batches(world, [[(0, 0)], [(0, 0)]])
     world.store.delete(file.key for file in manifests[-1].outputs)
     assert len(joined(world, labels_of([((0, 0), "yes")], has_time=True), manifests, make_version().spec)) == 1
+
+
+def test_ids_meet_by_their_text_whatever_type_a_file_has() -> None:
+    world, spec = World(), make_version().spec
+    manifest = world.scored("a.csv", [Scored("7", 0.9, START), Scored("8", 0.2, START)])
+    [output] = manifest.outputs
+    rows = pq.read_table(pa.BufferReader(world.store.read(output.key)))
+    body = pa.BufferOutputStream()
+    pq.write_table(rows.set_column(0, "id", pa.array([7, 8])), body)
+    world.store.write(output.key, bytes(body.getvalue()))
+    world.scored("b.csv", [Scored("9", 0.4, START)])
+    labels = Labels(pa.table({"id": ["7", "9", "007"], "label": ["yes", "no", "no"]}), has_time=False)
+    found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived=LATER)
+    assert found.by_day[DAY].select(["id", LABEL]).to_pylist() == [{"id": "9", LABEL: "no"}, {"id": "7", LABEL: "yes"}]
+    assert found.unmatched.table["id"].to_pylist() == ["007"]
+    write_labelled(world.store, labelled_key(MODEL, DAY, "labels"), found.by_day[DAY])
+    assert day_performance(MODEL, DAY, spec, store=world.store, predicted=3).rows_labelled == 2

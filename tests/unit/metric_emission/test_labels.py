@@ -215,13 +215,43 @@ def test_rows_that_a_label_look_back_does_not_reach_get_none() -> None:
     assert world.values(LABELS_UNMATCHED) == [4]
 
 
-def test_labels_of_a_class_that_the_model_does_not_know_measure_nothing_but_are_kept() -> None:
+def test_labels_of_a_class_that_the_model_does_not_know_are_kept_but_cover_nothing() -> None:
     world = World()
     world.scored("a.csv", rows(*SCORES))
-    world.label(csv(("yes", "no", "maybe", "yes")))
-    assert (champion(world.performance()).rows, world.performance().rows_labelled) == (3, 4)
+    world.label(csv(("maybe",) * 4))
+    assert (world.performance().rows_labelled, world.performance().groups) == (0, ())
+    world.label(csv(("yes", "no", "maybe", "yes")), "some known.csv")
+    assert (champion(world.performance()).rows, world.performance().rows_labelled) == (3, 3)
+    assert world.values(LABEL_COVERAGE) == [0, 0.75]
+    assert len(list(world.store.list(layout.labelled_prefix(MODEL, DAY)))) == 2
+
+
+def test_a_label_of_an_unknown_class_takes_no_known_ones_place() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv())
+    before = world.performance()
     world.label(csv(("maybe",) * 4), "all unknown.csv")
-    assert world.performance().groups == ()
+    assert world.performance() == before
+
+
+def test_rows_that_are_scored_twice_are_predicted_once() -> None:
+    world = World()
+    for name in ("a.csv", "again.csv"):
+        world.scored(name, rows(*SCORES))
+    world.scored("mended.csv", rows(0.9, 0.8, 0.3, 0.6, 0.5))
+    world.scored("another day.csv", rows(*SCORES, day=NEXT_DAY))
+    world.label(csv())
+    assert (world.performance().rows_predicted, world.performance().rows_labelled) == (5, 4)
+    assert world.values(LABEL_COVERAGE) == [0.8]
+
+
+def test_without_times_no_label_meets_a_prediction_that_was_asked_for_after_it() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.scored("later.csv", rows(*(1 - score for score in SCORES)), day=NEXT_DAY)
+    world.label(without_time())
+    assert champion(world.performance()).metrics["accuracy"] == 0.75
 
 
 def test_rows_without_a_label_or_an_id_say_nothing() -> None:

@@ -72,6 +72,15 @@ def test_without_times_a_label_goes_to_the_first_batch_that_has_its_id() -> None
     assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75)
 
 
+def test_without_times_a_label_does_not_wait_for_a_batch_that_was_uploaded_after_it() -> None:
+    world = World()
+    world.label(without_time())
+    tomorrow = DAY + timedelta(days=1)
+    world.record(world.scored("later.csv", rows(*SCORES), day=tomorrow, profiles=profile(world)))
+    assert not list(world.store.list(layout.labelled_prefix(MODEL)))
+    assert len(waiting(world)) == 1
+
+
 def overtaken() -> tuple[World, Manifest]:
     world = World()
     world.label(csv(TRUTH))

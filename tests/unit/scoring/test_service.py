@@ -67,6 +67,58 @@ def test_every_row_of_any_format_is_scored_as_scikit_learn_would_in_its_order(na
     assert set(table["role"].to_pylist()) == {"champion"}
 
 
+IDS, CARRIED = [f"{number:03d}" for number in range(40)], ["007", "1.50", "NA", "true", " x ", "2013-04-01", "1e3", "é"] * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "notes", "kept"),
+    [
+        ("april.csv", CARRIED, CARRIED),
+        ("april.jsonl", CARRIED, CARRIED),
+        ("april.jsonl", [7, 1.5, True, "007", None, [1], 2**60, "x"] * 5, ["7", "1.5", "true", "007", None, "[1]", str(2**60), "x"] * 5),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [200, 2**20])
+def test_ids_and_carried_columns_of_text_files_come_out_as_text_to_the_letter(
+    name: str, notes: list[object], kept: list[object], block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_blocks(monkeypatch, block_bytes)
+    world = World()
+    serve(world.store, make_version())
+    sent = [row | {"id": number, "note": note} for row, number, note in zip(good_rows(), IDS, notes, strict=True)]
+    table = world.table(world.score(world.upload((as_csv if name.endswith("csv") else as_jsonl)(sent), f"batches/{MODEL}/{name}")))
+    assert (table["id"].to_pylist(), table["note"].to_pylist()) == (IDS, kept)
+    assert {str(table.schema.field(column).type) for column in ("id", "note")} == {"string"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "notes"),
+    [
+        (pa.array(range(40)), pa.array([2**60, None] * 20)),
+        (pa.array(IDS), pa.array([1.5, float("nan")] * 20, pa.float32())),
+        (pa.array(IDS, pa.large_string()), pa.array([["a"], []] * 20)),
+        (pa.array(range(40), pa.uint8()), pa.array(["a", "b"] * 20).dictionary_encode()),
+        (pa.array(range(40), pa.decimal128(5, 2)), pa.array([b"a", None] * 20)),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [200, 2**20])
+def test_ids_and_carried_columns_of_parquet_keep_values_and_types(
+    ids: pa.Array, notes: pa.Array, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_blocks(monkeypatch, block_bytes)
+    world = World()
+    serve(world.store, make_version())
+    rows = pq.read_table(io.BytesIO(as_parquet(good_rows())))
+    sent = rows.set_column(0, "id", ids).set_column(rows.column_names.index("note"), "note", notes)
+    body = io.BytesIO()
+    pq.write_table(sent, body, row_group_size=15)
+    table = world.table(world.score(world.upload(body.getvalue(), f"batches/{MODEL}/april.parquet")))
+    for name in ("id", "note"):
+        assert repr(table[name].to_pylist()) == repr(sent[name].to_pylist())
+    assert table.schema.field("note").type == notes.type
+    assert table.schema.field("id").type == (pa.string() if ids.type == pa.large_string() else ids.type)
+
+
 def test_a_multiclass_model_gives_a_score_a_class_and_predicts_the_most_probable() -> None:
     world, version = World(), make_version("1", EngineKind.LINEAR, Task.MULTICLASS)
     serve(world.store, version)
@@ -355,6 +407,7 @@ def test_in_a_rollout_both_models_score_all_rows_and_each_answers_its_own() -> N
     assert manifest.release is not None
     assert manifest.release.challenger is not None
     assert (manifest.release.challenger.version, manifest.release.challenger.share) == ("2", 0.5)
+    assert 0 < manifest.timings.challenger_predict_s < manifest.timings.predict_s
 
 
 def test_the_same_ids_stay_with_the_challenger_when_its_share_grows() -> None:
@@ -392,6 +445,7 @@ def test_a_challenger_whose_column_is_missing_sits_this_batch_out(as_file: Calla
     assert manifest.release is not None
     assert manifest.release.challenger_suspended is not None
     assert "distance" in manifest.release.challenger_suspended
+    assert not manifest.release.challenger_damaged
     assert (manifest.rows_scored, manifest.served, set(manifest.profiles)) == (40, {"champion": 40}, {"champion"})
     assert "challenger_score" not in table.column_names
     np.testing.assert_allclose(scores(table, "score"), by_scikit_learn(make_version(), good_rows()), rtol=0, atol=1e-9)
@@ -412,6 +466,7 @@ def test_a_challenger_that_cannot_be_loaded_is_left_out_and_the_champion_serves(
     assert manifest.release is not None
     assert manifest.release.challenger_suspended is not None
     assert "version 2 cannot be loaded" in manifest.release.challenger_suspended
+    assert manifest.release.challenger_damaged
 
 
 def test_columns_have_one_type_inside_a_rollout_and_outside(world: World) -> None:

@@ -39,8 +39,8 @@ def written(columns: dict[str, pa.Array], **options: object) -> bytes:
 def test_native_types_become_the_contracts_and_extra_columns_keep_theirs(block_bytes: int) -> None:
     rows, rejected = read(written(COLUMNS, row_group_size=3), KEY, block_bytes=block_bytes)
     assert rows == [
-        {"id": "1", "size": 1.0, "colour": "red", "wet": True, "at": AT, "age": 5.0, "tags": ["a"]},
-        {"id": "4", "size": 4.0, "colour": "NA", "wet": True, "at": AT, "age": 8.0, "tags": ["b"]},
+        {"id": 1, "size": 1.0, "colour": "red", "wet": True, "at": AT, "age": 5.0, "tags": ["a"]},
+        {"id": 4, "size": 4.0, "colour": "NA", "wet": True, "at": AT, "age": 8.0, "tags": ["b"]},
     ]
     assert [(bad.row, bad.line, bad.byte_offset, bad.code) for bad in rejected] == [
         (2, None, None, "infinite"),

@@ -81,7 +81,9 @@ def test_categories_and_ids_of_all_types_have_one_text(column: pa.Array, texts: 
     categories = to_categories(column).array
     assert categories.type == pa.dictionary(pa.int32(), pa.string())
     assert categories.to_pylist() == texts
-    assert to_ids(column).array.to_pylist() == texts
+    ids = to_ids(column).array
+    assert ids.cast(pa.string()).to_pylist() == texts
+    assert ids.type == (column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
 
 
 @pytest.mark.parametrize("convert", [to_numbers, to_booleans, to_categories, to_ids, lambda column: to_instants(column, ZoneInfo("UTC"))])
