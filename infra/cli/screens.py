@@ -1,5 +1,6 @@
 """What people see of an answer: each function draws one of the commands' JSON objects."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +13,13 @@ _BARS = "▁▂▃▄▅▆▇█"
 _DAYS, _COLUMNS, _BATCHES = 28, 6, 5
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Values as a line of bars, the smallest lowest.
+def sparkline(values: Sequence[float], *marks: float) -> str:
+    """Values as a line of bars, on a scale that holds all of them and the marks too.
 
-    >>> sparkline([1.0, 2.0, 8.0])
-    '▁▂█'
+    >>> sparkline([1.0, 2.0, 8.0]), sparkline([6.0, 7.0, 8.0], 0.0), sparkline([0.0, 1.0], 7.0)
+    ('▁▂█', '▆▇█', '▁▂')
     """
-    low, high = min(values), max(values)
+    low, high = min(*values, *marks, math.inf), max(*values, *marks, -math.inf)
     step = (high - low) / (len(_BARS) - 1) or 1.0
     return "".join(_BARS[round((value - low) / step)] for value in values)
 
@@ -46,7 +47,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
     parts.append(_drift(state["drift"]))
     if state["batches"]:
-        parts.append(_batches(state["batches"][:_BATCHES]))
+        parts.append(_batches(state["batches"]))
     parts += [Text(f"alert {alert['kind']} ({alert['window']}): {alert['message']}", "yellow") for alert in state["alerts"]]
     return Group(*parts)
 
@@ -114,16 +115,27 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
     if drift is None or drift["too_few"]:
         return Text("Drift: too few scored rows to judge yet.")
     drifted = [column for column in drift["features"] if column["drifted"]]
-    table = _table("column", "PSI", "drifts from", "", title=f"Drift over {drift['rows']:,} rows: {len(drifted) or 'none'} drifted")
-    for column in sorted(drift["features"], key=lambda column: -column["value"] / column["threshold"])[:_COLUMNS]:
+    title = f"Drift over {drift['rows']:,} rows: {len(drifted) or 'none'} drifted"
+    table = _table("column", "PSI", "drifts from", "moves scores by", "by batch", "", title=title)
+    for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:
+        moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
         mark = Text("drifted", "yellow") if column["drifted"] else Text("")
-        table.add_row(column["feature"], f"{column['value']:.3f}", f"{column['threshold']:.3f}", mark)
+        history = sparkline(column["history"], 0.0, column["threshold"])
+        table.add_row(column["feature"], f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
     return table
 
 
+def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:
+    """In order: what drifted, what moves the scores, what is nearest to its threshold."""
+    moved = column["effect"]["moved"] if column["effect"] else 0.0
+    return not column["drifted"], -moved, -column["value"] / column["threshold"]
+
+
 def _batches(batches: list[dict[str, Any]]) -> RenderableType:
-    table = _table("batch", "status", "scored", "quarantined", "version", "seconds", "file", title="Newest batches")
-    for batch in batches:
+    rows, seconds = (sparkline([batch[name] for batch in reversed(batches)], 0.0) for name in ("rows_scored", "total_s"))
+    title = f"Batches: rows {rows}, seconds {seconds}"
+    table = _table("batch", "status", "scored", "quarantined", "version", "seconds", "file", title=title)
+    for batch in batches[:_BATCHES]:
         table.add_row(
             batch["batch_id"][:8],
             batch["status"],

@@ -1,5 +1,6 @@
 """What `everscore status` knows of a model, gathered from stored documents."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
 
 _BATCHES, _ALERTS = 20, 5
+_READERS = 8
 
 
 def fleet_status(store: ObjectStore) -> dict[str, Any]:
@@ -69,14 +71,21 @@ def _served(release: Release) -> dict[str, Any]:
 
 
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
-    """The drift and the estimate of the newest batch that could be judged."""
-    for manifest in batches:
-        emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
-        if emitted is not None and emitted.drift is not None:
-            drift = emitted.drift.model_dump(mode="json")
-            features = {"alert": drift["alert"], "rows": drift["rows"], "too_few": drift["too_few"], "features": drift["columns"]}
-            return {"drift": features, "estimate": emitted.estimate.model_dump(mode="json") if emitted.estimate else None}
-    return {"drift": None, "estimate": None}
+    """The drift and the estimate of the newest batch that could be judged; each column with its PSI by batch, oldest first."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        emitted = readers.map(lambda batch: read_document(store, EmittedBatch, layout.emitted_key(batch.model, batch.batch_id)), batches)
+        measured = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
+    if not measured:
+        return {"drift": None, "estimate": None}
+    newest, report = measured[0]
+    history = [column for found, drift in reversed(measured) if found.version == newest.version for column in drift.columns]
+    features = [
+        column.model_dump(mode="json")
+        | {"history": [past.value for past in history if (past.feature, past.column) == (column.feature, column.column)]}
+        for column in report.columns
+    ]
+    drift = {"alert": report.alert, "rows": report.rows, "too_few": report.too_few, "features": features}
+    return {"drift": drift, "estimate": newest.estimate.model_dump(mode="json") if newest.estimate else None}
 
 
 def _last_means(batches: list[Manifest]) -> dict[str, str]:

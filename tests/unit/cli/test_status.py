@@ -1,0 +1,76 @@
+"""What `everscore status MODEL` says of a model, from its stored documents."""
+
+import io
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+
+from functions.shared.repositories.releases import Releases
+from infra.cli.screens import status_screen
+from infra.cli.state import model_status
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.unit.report.story import batch, whole_story, write_batch
+
+RISING = "▁▂▃▃▄▅▆▆▇█"
+"""Nine equal steps from nothing in seven of height: 0, .78, 1.56, 2.33, 3.11, 3.89, 4.67, 5.44, 6.22, 7."""
+
+
+def state_of(store: MemoryStore) -> dict[str, Any]:
+    release = Releases(store).current(MODEL)
+    assert release is not None
+    return model_status(release, store)
+
+
+def lines_of(state: dict[str, Any], width: int = 120) -> list[str]:
+    printed = io.StringIO()
+    Console(width=width, file=printed).print(status_screen(state))
+    return [line.rstrip() for line in printed.getvalue().splitlines()]
+
+
+def line_of(state: dict[str, Any], start: str) -> str:
+    [found] = [line for line in (" ".join(line.split()) for line in lines_of(state)) if line.startswith(start)]
+    return found
+
+
+def test_each_column_is_shown_with_its_drift_by_batch_and_what_it_moves() -> None:
+    state = state_of(whole_story())
+    features = {column["feature"]: column for column in state["drift"]["features"]}
+    assert features["price"]["history"] == [0.02 * number for number in range(10)]
+    assert line_of(state, "price") == f"price 0.180 0.100 0.018 {RISING} drifted"
+
+
+def test_a_columns_drift_is_drawn_up_to_where_it_would_count() -> None:
+    # Always 0.01 where 0.1 would be drift: a tenth of the way up.
+    assert line_of(state_of(whole_story()), "shop") == f"shop 0.010 0.100 0.001 {'▂' * 10}"
+
+
+def test_drifted_columns_come_first_and_then_those_that_move_the_scores() -> None:
+    store = whole_story()
+    write_batch(store, batch(10), {"hour": 0.01, "price": 0.3, "shop": 0.09})
+    shown = [line.split()[0] for line in lines_of(state_of(store)) if line.startswith(("hour", "price", "shop"))]
+    assert shown == ["price", "shop", "hour"]
+
+
+def test_rows_and_seconds_are_shown_by_batch_from_nothing_up() -> None:
+    store = whole_story()
+    for number, rows in enumerate((49, 0), start=10):
+        write_batch(store, batch(number, rows_in=rows, rows_scored=rows, created_at=batch(number).created_at + timedelta(days=1)))
+    assert line_of(state_of(store), "Batches:").startswith(f"Batches: rows {'█' * 10}▅▁, seconds")
+
+
+def test_performance_is_shown_by_day_and_version() -> None:
+    assert line_of(state_of(whole_story()), "1 champion") == f"1 champion 0.590 0.545 {RISING}"
+
+
+def test_one_screen_is_enough() -> None:
+    assert len(lines_of(state_of(whole_story()))) <= 40
+
+
+def test_before_any_batch_the_screen_says_what_is_missing() -> None:
+    store = whole_story()
+    store.delete([found.key for prefix in ("manifests/", "emitted/", "performance/", "alerts/") for found in store.list(prefix)])
+    shown = lines_of(state_of(store))
+    assert "Drift: too few scored rows to judge yet." in shown
+    assert "Performance: no labels yet (`everscore labels MODEL FILE`)." in shown
