@@ -9,13 +9,17 @@ from functions.shared.domain import layout
 
 
 class ReleaseRequest(BaseModel):
-    """One step for one model, or for all of them on a tick."""
+    """One step for one model, or for all of them on a tick.
+
+    `rollback` may name a version that was the champion before. `force` has `promote` serve what the gate kept out; it needs a reason.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["tick", "promote", "rollback", "retire"] = "tick"
     model: str | None = None
     version: str | None = None
+    force: bool = False
     reason: str = ""
     who: str = "schedule"
 

@@ -30,9 +30,9 @@ def rollout_evidence(
     """
     assert release.challenger is not None, "only a rollout has evidence"
     challenger = release.challenger.version
-    tried = [manifest for manifest in manifests if _challenger(manifest) == challenger]
+    tried = [manifest for manifest in manifests if challenger_of(manifest) == challenger]
     began = min([release.decided_at, *(manifest.created_at for manifest in tried)])
-    alone = (manifest for manifest in manifests if _challenger(manifest) is None and manifest.created_at < began)
+    alone = (manifest for manifest in manifests if challenger_of(manifest) is None and manifest.created_at < began)
     now = [manifest for manifest in manifests if _is_of(release, manifest)]
     watermark = event_watermark(manifests)
     mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
@@ -52,7 +52,8 @@ def _is_of(release: Release, manifest: Manifest) -> bool:
     return manifest.release.seq == release.seq if manifest.release else manifest.created_at >= release.decided_at
 
 
-def _challenger(manifest: Manifest) -> str | None:
+def challenger_of(manifest: Manifest) -> str | None:
+    """The version that challenged when a batch was scored, None if none did."""
     return manifest.release.challenger.version if manifest.release and manifest.release.challenger else None
 
 
@@ -62,6 +63,7 @@ def _traffic(manifests: Iterable[Manifest]) -> Traffic:
         batches=len(batches),
         failed=sum(batch.status is Status.FAILED for batch in batches),
         suspended=sum(batch.release is not None and batch.release.challenger_suspended is not None for batch in batches),
+        mismatched=sum(batch.release is not None and batch.release.challenger_damaged for batch in batches),
         rows_in=sum(batch.rows_in for batch in batches),
         rows_quarantined=sum(batch.rows_quarantined for batch in batches),
         predict_s=sum(batch.timings.predict_s for batch in batches),

@@ -32,7 +32,7 @@ def desk() -> "Desk":
 
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Take one step for a model (for all of them on a schedule's tick) and say which."""
-    from functions.release.service import promote, retire, rollback
+    from functions.release.service import promote, restore, retire, rollback
     from functions.shared.domain.errors import ReleaseRefusedError
 
     request = parse_request(event)
@@ -44,9 +44,14 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
             if request.version is None:
                 message = "name the version to promote"
                 raise ReleaseRefusedError(message)
-            return promote(request.model, request.version, reason=reason, who=request.who, desk=desk()).summary()
+            if request.force and not request.reason:
+                message = f"the gate kept version {request.version} out: who forces it says why"
+                raise ReleaseRefusedError(message)
+            return promote(request.model, request.version, reason=reason, who=request.who, force=request.force, desk=desk()).summary()
         case "retire":
             return retire(request.model, reason=reason, who=request.who, desk=desk()).summary()
+        case "rollback" if request.version is not None:
+            return restore(request.model, request.version, reason=reason, who=request.who, desk=desk()).summary()
         case "rollback":
             return rollback(request.model, reason=reason, who=request.who, desk=desk()).summary()
         case "tick":

@@ -4,12 +4,14 @@ import hashlib
 from contextlib import suppress
 
 from functions.release.desk import Desk
+from functions.release.evidence import challenger_of
 from functions.shared.domain import layout
-from functions.shared.domain.decision import Decision
+from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
-from functions.shared.domain.release import PinnedPolicy, Release, ServedChallenger, ServedModel
+from functions.shared.domain.release import Answered, PinnedPolicy, Release, Role, ServedChallenger, ServedModel, Withdrawal
 from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -52,7 +54,21 @@ def publish_next(
             "decided_at": desk.now(),
         }
     )
-    return _publish(following, desk, over=standing)
+    return _publish(following.model_copy(update={"withdrawn": _withdrawn(release, following, desk)}), desk, over=standing)
+
+
+def _withdrawn(before: Release, after: Release, desk: Desk) -> Withdrawal | None:
+    """The challenger whose rollout ends without its becoming the champion."""
+    challenger = before.challenger
+    still = {after.champion.version, after.challenger.version if after.challenger else None}
+    if challenger is None or challenger.version in still:
+        return None
+    answered = tuple(
+        Answered(batch_id=manifest.batch_id, rows=rows)
+        for manifest in Manifests(desk.store).newest(before.model)
+        if challenger_of(manifest) == challenger.version and (rows := manifest.served.get(Role.CHALLENGER, 0))
+    )
+    return Withdrawal(version=challenger.version, share=challenger.share, answered=answered)
 
 
 def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> Release:
@@ -127,3 +143,17 @@ def challenging(served: ServedModel, desk: Desk, *, model: str) -> ServedChallen
         salt=desk.new_salt(),
         mode=policy.mode,
     )
+
+
+def refuse_losers(model: str, version: str, desk: Desk) -> None:
+    """Pass if the gate did not keep a version out.
+
+    Raises:
+        ReleaseRefusedError: with the gate's reasons, and how a person serves the version all the same.
+    """
+    decision = Decisions(desk.store).of(model, version)
+    if decision is not None and decision.decision is Verdict.KEEP:
+        told = "; ".join(reason.message for reason in decision.reasons)
+        forced = f"everscore promote {model} {version} --force --reason WHY"
+        message = f"the gate kept version {version} out ({told}); `{forced}` serves it all the same"
+        raise ReleaseRefusedError(message)

@@ -2,7 +2,7 @@
 
 from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
-from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, servable
+from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
 from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
@@ -52,11 +52,12 @@ def _without_registry(standing: StandingRelease, away: RegistryUnavailableError,
     return Step(step.action, step.share, (*step.reasons, Reason(code="registry_unavailable", message=str(away))))
 
 
-def promote(model: str, version: str, *, reason: str, who: str, desk: Desk) -> Release:
-    """Serve a version at once, by hand.
+def promote(model: str, version: str, *, reason: str, who: str, force: bool, desk: Desk) -> Release:
+    """Serve a version at once, by hand. A rollout ends with it, and the release says so.
 
     Raises:
-        ReleaseRefusedError: if the model serves nothing or this version already, or the version has no sound bundle.
+        ReleaseRefusedError: if the model serves nothing or this version already, the version has no sound bundle, or the gate
+            kept it out, unless it is forced or was the champion before.
         ConflictError: if another decider was first; look again.
     """
     standing = _serving(model, desk)
@@ -65,8 +66,30 @@ def promote(model: str, version: str, *, reason: str, who: str, desk: Desk) -> R
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
     served = servable(model, version, desk)
+    if not force and version not in _champions(model, desk):
+        refuse_losers(model, version, desk)
     previous = standing.release.previous if version == champion.version else champion
     return publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who)
+
+
+def _champions(model: str, desk: Desk) -> set[str]:
+    """Versions that were ever served to all."""
+    return {release.champion.version for release in Releases(desk.store).history(model)}
+
+
+def restore(model: str, version: str, *, reason: str, who: str, desk: Desk) -> Release:
+    """Serve a version again that was the champion at any time before.
+
+    Raises:
+        ReleaseRefusedError: if it never was, or as `promote`.
+        ConflictError: if another decider was first; look again.
+    """
+    _serving(model, desk)
+    if version not in (champions := _champions(model, desk)):
+        known = ", ".join(sorted(champions, key=int))
+        message = f"version {version} of {model!r} was never the champion; versions {known} were, and `everscore promote` serves any"
+        raise ReleaseRefusedError(message)
+    return promote(model, version, reason=reason, who=who, force=False, desk=desk)
 
 
 def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from functions.release.desk import Desk
-from functions.release.publication import agree, aliases_of, challenging, publish_next, servable
+from functions.release.publication import agree, aliases_of, challenging, publish_next, refuse_losers, servable
 from functions.shared.domain.canary import Action, Step
-from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import Release
-from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import StandingRelease
 
 _WHO = "a person in the registry"
@@ -47,7 +46,7 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: 
     if wanted is None or (wanted == release.champion.version and not release.retired):
         return None
     served = servable(release.model, wanted, desk)
-    _refuse_losers(release.model, wanted, desk)
+    refuse_losers(release.model, wanted, desk)
     why = f"the alias champion was set to version {wanted}"
     previous = release.previous if wanted == release.champion.version else release.champion
     publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
@@ -72,12 +71,3 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk
     why = f"the alias challenger was set to version {wanted}"
     publish_next(standing, desk, challenger=challenger, reason=why, who=_WHO)
     return Step(Action.EXPAND, challenger.share, (Reason(code="wish", message=why),))
-
-
-def _refuse_losers(model: str, version: str, desk: Desk) -> None:
-    """An alias is moved easily: a version that the gate kept out needs the command's `promote`, which asks for a reason."""
-    decision = Decisions(desk.store).of(model, version)
-    if decision is not None and decision.decision is Verdict.KEEP:
-        told = "; ".join(reason.message for reason in decision.reasons)
-        message = f"the gate kept version {version} out ({told}); `everscore promote {model} {version}` serves it all the same"
-        raise ReleaseRefusedError(message)

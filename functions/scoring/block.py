@@ -29,6 +29,7 @@ class ScoredBlock:
     profiles: Mapping[Role, Profile]
     agreement: Agreement | None
     predict_s: float
+    challenger_predict_s: float
 
 
 def score_block(block: Block, *, panel: Panel, contract: RowContract, arrival: date) -> ScoredBlock:
@@ -56,4 +57,5 @@ def score_block(block: Block, *, panel: Panel, contract: RowContract, arrival: d
         profiles=profiles,
         agreement=agreement,
         predict_s=predict_s,
+        challenger_predict_s=answers.challenger_s,
     )

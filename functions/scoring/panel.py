@@ -1,5 +1,6 @@
 """Who scores: the champion, and during a rollout the challenger beside it on every row."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +28,15 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One block's scores. `by_challenger` is True for the rows that the challenger answers, None outside a rollout."""
+    """One block's scores. `by_challenger` is True for the rows that the challenger answers, None outside a rollout.
+
+    `challenger_s` is what the second model cost in seconds: its scores, and who answers.
+    """
 
     champion: NDArray[np.float64]
     challenger: NDArray[np.float64] | None
     by_challenger: NDArray[np.bool_] | None
+    challenger_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,12 @@ class Panel:
         champion = self.champion.engine.score(rows)
         if self.challenge is None:
             return Answers(champion, None, None)
-        terms = self.challenge.terms
+        started, terms = time.perf_counter(), self.challenge.terms
         ids = rows.column(self.champion.spec.id_column)
         share = terms.share if terms.mode == "canary" else 0.0
         answered = answered_by_challenger(ids, salt=terms.salt, share=share)
-        return Answers(champion, self.challenge.model.engine.score(rows), answered)
+        challenger = self.challenge.model.engine.score(rows)
+        return Answers(champion, challenger, answered, time.perf_counter() - started)
 
 
 def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | None]:

@@ -30,6 +30,7 @@ class Tally:
     agreement: Agreement | None = None
     read_s: float = 0.0
     predict_s: float = 0.0
+    challenger_predict_s: float = 0.0
     write_s: float = 0.0
 
     def timed_reading(self, blocks: Iterator[Block], *, since: float) -> Iterator[Block]:
@@ -54,6 +55,7 @@ class Tally:
         self.days.update(block.days)
         self.served.update(block.served)
         self.predict_s += block.predict_s
+        self.challenger_predict_s += block.challenger_predict_s
         for role, profile in block.profiles.items():
             self.profiles[role] = merge_profiles([self.profiles[role], profile]) if role in self.profiles else profile
         if block.agreement is not None:
@@ -69,5 +71,11 @@ class Tally:
             profiles=self.profiles,
             agreement=self.agreement,
             event_days={day: rows for day, rows in sorted(self.days.items()) if rows},
-            timings=Timings(read_s=self.read_s, predict_s=self.predict_s, write_s=self.write_s, total_s=total_s),
+            timings=Timings(
+                read_s=self.read_s,
+                predict_s=self.predict_s,
+                challenger_predict_s=self.challenger_predict_s,
+                write_s=self.write_s,
+                total_s=total_s,
+            ),
         )

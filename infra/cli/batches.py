@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from infra.cli import screens
 from infra.cli.options import AsJson, File, Model, StackName, console, show
+
+if TYPE_CHECKING:
+    from infra.cli.operator import Operator
 
 app = typer.Typer()
 
@@ -102,22 +105,52 @@ def replay(
 @app.command()
 def rescore(
     model: Model,
-    batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
+    batch_id: Annotated[str | None, typer.Argument(help="The batch, or the beginning of its name.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Score by the release of then, compare byte by byte, keep nothing.")] = False,
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="All batches that the last withdrawn challenger answered rows of.")
+    ] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a batch again by what is served now; its manifest supersedes the old one."""
     from infra.cli.operator import connect
 
+    if (batch_id is None) != withdrawn or (withdrawn and verify):
+        message = "name a batch, or ask with --withdrawn for those that a withdrawn challenger answered"
+        raise InputError(message)
     operator = connect(stack)
-    manifest = operator.manifest_of(model, batch_id)
-    request = {"action": "verify" if verify else "rescore", "model": model, "batch_id": manifest.batch_id}
+    if batch_id is None:
+        rescored = [_rescored(operator, model, batch) for batch in _withdrawn(operator, model)]
+        show({"model": model, "rescored": rescored}, screens.rescored_screen, as_json=as_json)
+        return
+    batch = operator.manifest_of(model, batch_id).batch_id
+    if not verify:
+        show(_rescored(operator, model, batch), screens.manifest_screen, as_json=as_json)
+        return
     with console.status("scoring again"):
-        answer = operator.ask("Scoring", request)
-    show(answer, screens.verification_screen if verify else screens.manifest_screen, as_json=as_json)
-    if not answer.get("identical", True):
+        found = operator.ask("Scoring", {"action": "verify", "model": model, "batch_id": batch})
+    show(found, screens.verification_screen, as_json=as_json)
+    if not found["identical"]:
         raise typer.Exit(1)
+
+
+def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
+    with console.status(f"scoring {batch[:8]} again"):
+        return operator.ask("Scoring", {"action": "rescore", "model": model, "batch_id": batch})
+
+
+def _withdrawn(operator: "Operator", model: str) -> list[str]:
+    """Batches of the last withdrawal that still stand as the challenger answered them."""
+    from functions.shared.repositories.manifests import Manifests
+    from functions.shared.repositories.releases import Releases
+
+    withdrawals = [release.withdrawn for release in Releases(operator.store).history(model) if release.withdrawn]
+    if not withdrawals:
+        message = f"no challenger of {model!r} was ever withdrawn"
+        raise InputError(message)
+    standing = {manifest.batch_id for manifest in Manifests(operator.store).newest(model)}
+    return [batch.batch_id for batch in withdrawals[-1].answered if batch.batch_id in standing]
 
 
 @app.command()

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError
-from infra.cli import batches, cost, data, demo, local, models, report
+from infra.cli import batches, cost, data, demo, erasure, local, models, releases, report
 from infra.cli.options import console
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
 app.add_typer(demo.app)
 app.add_typer(local.app, name="local")
 app.add_typer(models.app)
+app.add_typer(releases.app)
+app.add_typer(erasure.app)
 app.add_typer(data.app, name="data")
 app.add_typer(batches.app)
 app.add_typer(report.app)

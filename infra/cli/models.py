@@ -142,50 +142,6 @@ def reproduce(
 
 
 @app.command()
-def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Take one step of the release, as the schedule would."""
-    from infra.cli.operator import connect
-
-    operator = connect(stack)
-    operator.release_of(model)
-    step = operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
-    show(step, screens.step_screen, as_json=as_json)
-
-
-@app.command()
-def promote(
-    model: Model,
-    version: Annotated[str, typer.Argument(help="Version to serve.")],
-    reason: Reason = "",
-    stack: StackName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Serve a version at once."""
-    from infra.cli.operator import connect
-
-    request = {"action": "promote", "model": model, "version": version, "reason": reason, "who": getuser()}
-    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
-
-
-@app.command()
-def rollback(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
-    """End a running canary, or else serve the previous champion again."""
-    from infra.cli.operator import connect
-
-    request = {"action": "rollback", "model": model, "reason": reason, "who": getuser()}
-    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
-
-
-@app.command()
-def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
-    """Serve a model no more: later batches fail with the reason, until a version is promoted."""
-    from infra.cli.operator import connect
-
-    request = {"action": "retire", "model": model, "reason": reason, "who": getuser()}
-    show(connect(stack).ask("Release", request), screens.release_screen, as_json=as_json)
-
-
-@app.command()
 def status(
     model: Annotated[str | None, typer.Argument(help="Name of the model; all of them by default.")] = None,
     stack: StackName = None,

@@ -1,7 +1,7 @@
 """What people see of an answer: each function draws one of the commands' JSON objects."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +44,8 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         f": {serving}; challenger {_challenger(state)}, previous {previous}\n",
         (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
     )
-    parts: list[RenderableType] = [head, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
+    costs = [Text(line) for line in (*_withdrawn(state), *_second_model(state))]
+    parts: list[RenderableType] = [head, *costs, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
     parts.append(_drift(state["drift"]))
     if state["batches"]:
         parts.append(_batches(state["batches"]))
@@ -54,7 +55,25 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
 
 def _challenger(served: dict[str, Any]) -> str:
     challenger = served["challenger"]
-    return f"{challenger['version']} on {challenger['share']:.0%}" if challenger else "none"
+    if challenger is None:
+        return "none"
+    return (
+        f"{challenger['version']} as a shadow"
+        if challenger["mode"] == "shadow"
+        else f"{challenger['version']} on {challenger['share']:.0%}"
+    )
+
+
+def _second_model(state: dict[str, Any]) -> list[str]:
+    """What a running rollout costs: the challenger scores every row too."""
+    beside = [batch for batch in state["batches"] if state["challenger"] and batch["challenger"] == state["challenger"]["version"]]
+    both = sum(batch["predict_s"] for batch in beside)
+    if not both:
+        return []
+    second = sum(batch["challenger_predict_s"] for batch in beside)
+    return [
+        f"  version {state['challenger']['version']} takes {second:.2f} of {both:.2f} s of predicting in the last {len(beside)} batches"
+    ]
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -177,6 +196,8 @@ def verification_screen(found: dict[str, Any]) -> RenderableType:
     return Text(
         "\n".join([f"batch {found['batch_id'][:8]} of {found['model']}: not identical", *(f"  {key}" for key in found["different"])])
     )
+        *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
+        *([f"  {manifest['rows_erased']:,} rows were erased since, and the upload with them"] if manifest["rows_erased"] else []),
 
 
 def decision_screen(decision: dict[str, Any]) -> RenderableType:
@@ -185,6 +206,11 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
     first = decision["champion_version"] is None
     verdict = "serves" if first else {"promote": "goes into a canary", "keep": "is kept out"}[decision["decision"]]
+def _predicting(timings: dict[str, float]) -> str:
+    champion = timings["predict_s"] - timings["challenger_predict_s"]
+    return f"{champion:.3f} s by the champion, {timings['challenger_predict_s']:.3f} s by the challenger beside it"
+
+
     table = _table("metric", "challenger") if first else _table("metric", "champion", "challenger")
     for name, value in decision["challenger"].items():
         sides = (value,) if first else (decision["champion"].get(name), value)
@@ -217,7 +243,31 @@ def step_screen(step: dict[str, Any]) -> RenderableType:
 def release_screen(release: dict[str, Any]) -> RenderableType:
     """What is served now, and why."""
     serving = "retired" if release["retired"] else f"version {release['champion']['version']} serves"
-    return Text(f"{release['model']}: {serving} (release {release['seq']}: {release['reason']})")
+    lines = [f"{release['model']}: {serving} (release {release['seq']}: {release['reason']})", *_withdrawn(release)]
+    return Text("\n".join(lines))
+
+
+def _withdrawn(release: dict[str, Any]) -> list[str]:
+    """What the rollout that a release ended leaves behind."""
+    if (withdrawn := release["withdrawn"]) is None:
+        return []
+    answered = withdrawn["answered"]
+    rows = sum(batch["rows"] for batch in answered)
+    ended = f"  ends the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
+    lines = [f"{ended}, which answered {rows:,} rows of {len(answered):,} batches"]
+    if answered:
+        lines.append(f"  `everscore rescore {release['model']} --withdrawn` scores them again by version {release['champion']['version']}")
+    return lines
+
+
+def history_screen(found: dict[str, Any]) -> RenderableType:
+    """Releases, the newest last."""
+    table = _table("release", "since (UTC)", "champion", "challenger", "by", "why", title=f"Releases of {found['model']}")
+    for release in found["releases"]:
+        champion = release["champion"]["version"] if release["champion"] else "retired"
+        since = release["decided_at"][:16].replace("T", " ")
+        table.add_row(str(release["seq"]), since, champion, _challenger(release), release["decided_by"], release["reason"])
+    return table
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
@@ -298,3 +348,29 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
 def requested_screen(requested: dict[str, Any]) -> RenderableType:
     """A retraining that nobody waits for."""
     return Text(f"{requested['model']}: retraining was asked for; `everscore status {requested['model']}` will show its decision")
+
+
+def erasure_screen(answer: dict[str, Any]) -> RenderableType:
+    """What went, and what is to be asked for again."""
+    rows, versions = Counter[str](), Counter[str]()
+    for erasure in answer["erasures"]:
+        rows.update(erasure["rows"])
+        versions.update(erasure["versions"])
+    uploads = sum(len(erasure["uploads"]) for erasure in answer["erasures"])
+    objects = sum(erasure["objects"] for erasure in answer["erasures"])
+    told = ", ".join(f"{count:,} {kind}" for kind, count in rows.items()) or "none"
+    lines = [
+        f"{answer['model']}: rows of {answer['people']:,} ids removed: {told}; {objects:,} versions of objects removed for good",
+        *(f"  version {version} was trained on {count:,} of them: retrain, then it can go" for version, count in versions.items()),
+        *([f"  {uploads:,} uploads that showed them were removed whole"] if uploads else []),
+        *(f"  left until it is worked off, so ask again then: {key}" for key in answer["left"]),
+        *(f"  record: erasures/{answer['model']}/{erasure['erasure']}.json" for erasure in answer["erasures"]),
+    ]
+    return Text("\n".join(lines))
+
+
+def rescored_screen(answer: dict[str, Any]) -> RenderableType:
+    """Batches that were scored again."""
+    if not answer["rescored"]:
+        return Text(f"{answer['model']}: nothing is left to be scored again")
+    return Group(*(manifest_screen(manifest) for manifest in answer["rescored"]))

@@ -65,7 +65,8 @@ def _served(release: Release) -> dict[str, Any]:
         "decided_at": release.decided_at.isoformat(),
         "policy": release.policy.number,
         "champion": {"version": release.champion.version},
-        "challenger": {"version": challenger.version, "share": challenger.share} if challenger else None,
+        "challenger": {"version": challenger.version, "share": challenger.share, "mode": challenger.mode} if challenger else None,
+        "withdrawn": release.withdrawn.model_dump(mode="json") if release.withdrawn else None,
         "previous": {"version": release.previous.version} if release.previous else None,
     }
 
@@ -125,5 +126,8 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "rows_quarantined": manifest.rows_quarantined,
         "champion": manifest.release.champion if manifest.release else None,
         "total_s": manifest.timings.total_s,
+        "challenger": manifest.release.challenger.version if manifest.release and manifest.release.challenger else None,
+        "predict_s": manifest.timings.predict_s,
+        "challenger_predict_s": manifest.timings.challenger_predict_s,
         "error": manifest.error.message if manifest.error else None,
     }

@@ -42,6 +42,7 @@ FUNCTIONS = {
     "metric_emission": "MetricEmissionFunction",
     "retraining": "RetrainingFunction",
     "release": "ReleaseFunction",
+    "erasure": "ErasureFunction",
 }
 AS_ON_AWS: Mapping[str, str] = {}
 """No parameter of the template changed."""

@@ -235,7 +235,7 @@ def _challenger(story: Story) -> None:
     assert story.tick() == "expand"
     _batch(story, 45, 3)
     assert story.tick() in {"hold", "rollback"}
-    release.promote(MODEL, "2", reason="audit", who="ada", desk=story.desk())
+    release.promote(MODEL, "2", reason="audit", who="ada", force=True, desk=story.desk())
     release.rollback(MODEL, reason="audit", who="ada", desk=story.desk())
 
 

@@ -12,6 +12,8 @@ from tests.contract.template import ROOT, as_list, folder_of, statements
 
 PAGE = (ROOT / "docs/architecture.md").read_text()
 FUNCTIONS = {"scoring", "metric_emission", "retraining", "release"}
+ERASURE = {"erasure"}
+"""It goes after what others wrote, and has a table of its own."""
 VERSIONS = "releases/*/versions/*"
 
 
@@ -37,11 +39,11 @@ def functions_in(cell: str) -> set[str]:
     return set(re.findall(r"\w+", cell)) & FUNCTIONS
 
 
-def allowed(bucket: str, action: str) -> Mapping[str, set[str]]:
+def allowed(bucket: str, action: str, *, functions: set[str] = FUNCTIONS) -> Mapping[str, set[str]]:
     """Functions by the pattern in a bucket that the template lets them do this to."""
     found = defaultdict(set)
     for function, statement in statements():
-        if action in as_list(statement["Action"]):
+        if folder_of(function) in functions and action in as_list(statement["Action"]):
             for resource in as_list(statement["Resource"]):
                 if resource["Fn::Sub"].startswith(f"${{{bucket}.Arn}}/"):
                     found[resource["Fn::Sub"].split("/", 1)[1]].add(folder_of(function))
@@ -67,6 +69,7 @@ def test_only_the_writer_of_a_prefix_may_write_there() -> None:
     written = {prefix: functions_in(row[1]) for prefix, row in STORE.items()}
     assert allowed("Store", "s3:PutObject") == {prefix: writers for prefix, writers in written.items() if writers}
     assert all(len(writers) <= 1 for writers in written.values())
+    assert [row[1] for prefix, row in STORE.items() if prefix == "erasures/*"] == ["erasure"]
     assert allowed("Inbox", "s3:PutObject") == {}
 
 
@@ -87,6 +90,21 @@ def test_only_attempts_leases_and_labels_that_wait_may_be_deleted() -> None:
         "waiting/*": {"metric_emission"},
     }
     assert allowed("Inbox", "s3:DeleteObject") == {}
+
+
+def test_erasure_may_do_what_its_table_says_and_nobody_else_may_remove_for_good() -> None:
+    actions = {
+        "read": "s3:GetObjectVersion",
+        "write": "s3:PutObject",
+        "delete": "s3:DeleteObject",
+        "remove for good": "s3:DeleteObjectVersion",
+    }
+    rows = {row[0]: row[1:] for row in table("erasure may | in the store | in the inbox")}
+    assert rows.keys() == actions.keys()
+    for what, cells in rows.items():
+        for bucket, cell in zip(("Store", "Inbox"), cells, strict=True):
+            assert {f"{prefix}*" for prefix in re.findall(r"`([^`]+)`", cell)} == set(allowed(bucket, actions[what], functions=ERASURE))
+    assert allowed("Store", "s3:DeleteObjectVersion") == allowed("Inbox", "s3:DeleteObjectVersion") == {}
 
 
 def test_the_tree_names_each_package_that_there_is() -> None:

@@ -14,6 +14,7 @@ import functions.metric_emission.handler as metric_emission
 import functions.release.event as release
 import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
+from functions.erasure.event import EraseRequest
 from functions.release.event import ReleaseRequest
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
 from functions.scoring.event import RescoreRequest
@@ -121,6 +122,7 @@ REQUESTS = {
     ),
 }
 
+    "erasure/erase-by-hand": EraseRequest(model="churn", ids=("C-1042", "C-2077"), reason="request of 3 June", who="ada"),
 PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
     "retraining": retraining.parse_request,
     "release": release.parse_request,
@@ -134,6 +136,7 @@ def test_each_sample_event_is_told_apart_here() -> None:
 
 @pytest.fixture
 def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
+    "erasure": EraseRequest.model_validate,
     """What the handlers of both queues hand on."""
     arrived: list[StoredObject] = []
     monkeypatch.setattr(scoring, "score_upload", arrived.append)

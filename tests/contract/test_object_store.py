@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.shared.adapters.s3 import PART_BYTES, S3ObjectStore, s3_client
-from functions.shared.domain.errors import ConflictError, NotFoundError
-from functions.shared.ports import ObjectStore
+from functions.shared.domain.errors import ConflictError, NotForgottenError, NotFoundError
+from functions.shared.ports import ObjectStore, VersionedStore
 from infra.cli.local_folder import LocalFolder
 from tests.fakes.memory_store import MemoryStore
 
@@ -68,6 +68,12 @@ def bucket(request: pytest.FixtureRequest) -> ObjectStore:
     return make_store(request.param, request)
 
 
+@pytest.fixture(params=["memory", "s3"])
+def versioned(request: pytest.FixtureRequest) -> VersionedStore:
+    """A bucket whose past can be taken away."""
+    return cast("VersionedStore", make_store(request.param, request))
+
+
 def keys(store: ObjectStore, prefix: str = "") -> list[str]:
     return [info.key for info in store.list(prefix)]
 
@@ -104,6 +110,53 @@ def test_each_version_stays_readable_when_the_object_is_overwritten_or_deleted(b
     assert bucket.read("k", second.version_id) == b"second"
     assert (bucket.info("k", first.version_id), bucket.info("k", second.version_id)) == (first, second)
     assert bucket.open("k", first.version_id).read_at(0, 10) == b"one"
+
+
+def test_all_versions_are_listed_with_the_newest_marked_and_deletions_left_out(versioned: VersionedStore) -> None:
+    first, second = versioned.write("a/k", b"one"), versioned.write("a/k", b"second")
+    other = versioned.write("a/l", b"other")
+    versioned.delete(["a/l"])
+    versioned.write("b/k", b"elsewhere")
+    found = sorted(versioned.versions("a/"), key=lambda version: (version.info.key, version.info.last_modified, version.newest))
+    assert [(version.info.key, version.info.version_id, version.newest) for version in found] == [
+        ("a/k", first.version_id, False),
+        ("a/k", second.version_id, True),
+        ("a/l", other.version_id, False),
+    ]
+    assert [version.info.bytes for version in found] == [3, 6, 5]
+
+
+def test_what_is_forgotten_is_gone_for_good_and_brings_back_what_stood_before(versioned: VersionedStore) -> None:
+    first, second = versioned.write("k", b"one"), versioned.write("k", b"second")
+    versioned.forget([second, second])
+    assert versioned.read("k") == b"one"
+    with pytest.raises(NotFoundError):
+        versioned.read("k", second.version_id)
+    versioned.forget([first])
+    assert (keys(versioned), [*versioned.versions("")]) == ([], [])
+
+
+def test_what_was_deleted_before_does_not_come_back(versioned: VersionedStore) -> None:
+    versioned.write("k", b"one")
+    versioned.delete(["k"])
+    versioned.forget([versioned.write("k", b"second")])
+    assert keys(versioned) == []
+
+
+def test_more_versions_are_forgotten_than_one_request_takes(versioned: VersionedStore) -> None:
+    versioned.forget([versioned.write(f"k{number}", b"x") for number in range(1001)])
+    assert [*versioned.versions("")] == []
+
+
+@pytest.mark.usefixtures("_aws")
+def test_a_refusal_to_forget_is_told() -> None:
+    client = s3_client()
+    client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    store = S3ObjectStore(client, "locked")
+    kept = store.write("k", b"one")
+    client.put_object_legal_hold(Bucket="locked", Key="k", LegalHold={"Status": "ON"})
+    with pytest.raises(NotForgottenError, match="locked/k"):
+        store.forget([kept])
 
 
 def test_without_a_version_the_newest_is_meant(store: ObjectStore) -> None:

@@ -32,7 +32,7 @@ def rights(function: str) -> Iterator[Right]:
         if folder_of(name) != function:
             continue
         for action in as_list(statement["Action"]):
-            if action == "s3:ListBucket":
+            if action in {"s3:ListBucket", "s3:ListBucketVersions"}:
                 for prefix in as_list(statement["Condition"]["StringLikeIfExists"]["s3:prefix"]):
                     yield Right(statement["Resource"]["Fn::GetAtt"][0], action, prefix)
             elif action.startswith("s3:"):

@@ -76,7 +76,7 @@ def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict
     out = tmp_path / "scored.parquet"
     manifest = everscore.json("score", MODEL, file, "-o", out)
     assert (manifest["status"], manifest["rows_in"], manifest["rows_scored"]) == ("scored", 700, 700)
-    assert manifest["release"] == {"seq": 1, "champion": "1", "challenger": None, "challenger_suspended": None}
+    assert manifest["release"] == {"seq": 1, "champion": "1", "challenger": None, "challenger_suspended": None, "challenger_damaged": False}
     scored = pq.read_table(out)
     assert scored["application"].to_pylist() == [f"A{row}" for row in range(4000, 4700)]
     assert set(scored["prediction"].to_pylist()) == {"no", "yes"}

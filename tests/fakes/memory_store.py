@@ -10,7 +10,7 @@ from typing import Self
 
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.manifest import StoredFile
-from functions.shared.ports import ObjectInfo
+from functions.shared.ports import ObjectInfo, StoredVersion
 
 EPOCH = datetime(2013, 4, 1, 8, tzinfo=UTC)
 
@@ -28,6 +28,8 @@ class MemoryStore:
         self._bucket = bucket
         self._newest: dict[str, _Version] = {}
         self._versions: dict[tuple[str, str], _Version] = {}
+        self._deleted: dict[str, datetime] = {}
+        self._written = 0
         self._lock = RLock()
 
     @property
@@ -49,7 +51,7 @@ class MemoryStore:
 
     def write(self, key: str, body: bytes) -> ObjectInfo:
         with self._lock:
-            number = len(self._versions) + 1
+            number = self._written = self._written + 1
             info = ObjectInfo(
                 key=key,
                 bytes=len(body),
@@ -88,12 +90,33 @@ class MemoryStore:
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
-            self._newest.pop(key, None)
+            if gone := self._newest.pop(key, None):
+                self._deleted[key] = gone.info.last_modified
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        for (key, _), version in sorted(self._versions.items(), key=lambda found: found[0][0].encode()):
+            if key.startswith(prefix):
+                yield StoredVersion(version.info, newest=self._newest.get(key) is version)
+
+    def forget(self, versions: Iterable[ObjectInfo]) -> None:
+        with self._lock:
+            for info in [*versions]:
+                gone = self._versions.pop((info.key, info.version_id), None)
+                if gone is not None and self._newest.get(info.key) is gone:
+                    self._bring_back(info.key)
+
+    def _bring_back(self, key: str) -> None:
+        """Have the version before the newest be the newest, unless the object was deleted between the two."""
+        del self._newest[key]
+        older = [version for (name, _), version in self._versions.items() if name == key]
+        if older and older[-1].info.last_modified > self._deleted.get(key, EPOCH):
+            self._newest[key] = older[-1]
 
     def copy(self) -> "MemoryStore":
         """Another bucket with the same objects, from which each goes its own way."""
         other = MemoryStore(self._bucket)
         other._newest, other._versions = dict(self._newest), dict(self._versions)
+        other._deleted, other._written = dict(self._deleted), self._written
         return other
 
     def keys(self) -> set[str]:

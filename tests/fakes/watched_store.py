@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from functions.shared.domain.manifest import StoredFile
-from functions.shared.ports import ObjectInfo, ObjectStore, Upload
+from functions.shared.ports import ObjectInfo, StoredVersion, Upload, VersionedStore
 from functions.shared.reading.source import Source
 
 
@@ -45,7 +45,7 @@ class CrashAt:
 class WatchedStore:
     """`ObjectStore` that tells a watcher before and after each call that reaches the store behind it."""
 
-    def __init__(self, inner: ObjectStore, watcher: Watcher) -> None:
+    def __init__(self, inner: VersionedStore, watcher: Watcher) -> None:
         self._inner = inner
         self._watcher = watcher
         self._calls = 0
@@ -93,6 +93,13 @@ class WatchedStore:
 
     def folders(self, prefix: str) -> Iterator[str]:
         yield from self.watched(f"list {prefix}", lambda: [*self._inner.folders(prefix)])
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        yield from self.watched(f"versions {prefix}", lambda: [*self._inner.versions(prefix)])
+
+    def forget(self, versions: Iterable[ObjectInfo]) -> None:
+        for info in versions:
+            self.watched(f"forget {info.key}", lambda info=info: self._inner.forget([info]))  # type: ignore[misc]
 
     def delete(self, keys: Iterable[str]) -> None:
         # One request deletes many objects, but not at once: a crash may come between any two.

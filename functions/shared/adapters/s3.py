@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.errors import ConflictError, NotForgottenError, NotFoundError
 from functions.shared.domain.manifest import StoredFile
-from functions.shared.ports import ObjectInfo
+from functions.shared.ports import ObjectInfo, StoredVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef
 
 PART_BYTES = 8 * 1024 * 1024
 """Multipart part size: 10,000 parts of it make 80 GB, far beyond what one Lambda writes."""
@@ -142,6 +142,26 @@ class S3ObjectStore:
         """Delete objects; absent ones are no error."""
         for some in batched(keys, 1000, strict=False):
             self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True})
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """All versions of all objects below a prefix, deletions left out, in order of key."""
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
+            for found in page.get("Versions", []):
+                info = ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), found["VersionId"], found["LastModified"])
+                yield StoredVersion(info, newest=found["IsLatest"])
+
+    def forget(self, versions: Iterable[ObjectInfo]) -> None:
+        """Remove versions for good; absent ones are no error.
+
+        Raises:
+            NotForgottenError: if S3 refuses one of them.
+        """
+        for some in batched(versions, 1000, strict=False):
+            named: list[ObjectIdentifierTypeDef] = [{"Key": info.key, "VersionId": info.version_id} for info in some]
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": named, "Quiet": True})
+            for refused in answer.get("Errors", []):
+                message = f"s3://{self._bucket}/{refused.get('Key')} cannot be removed for good: {refused.get('Message')}"
+                raise NotForgottenError(message)
 
     def _translated(self, error: ClientError, key: str) -> Exception:
         if _code(error) in _ABSENT:

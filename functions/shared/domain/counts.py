@@ -53,6 +53,7 @@ def merge_counts(parts: Iterable[Counts]) -> Counts:
         timings=Timings(
             read_s=sum(part.timings.read_s for part in counted),
             predict_s=sum(part.timings.predict_s for part in counted),
+            challenger_predict_s=sum(part.timings.challenger_predict_s for part in counted),
             write_s=sum(part.timings.write_s for part in counted),
             total_s=sum(part.timings.total_s for part in counted),
         ),

@@ -97,6 +97,16 @@ def quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:
     return f"quarantine/{model}/{batch}/{attempt}/part-{part:05d}.jsonl"
 
 
+def of_attempt(key: str, attempt: str) -> str:
+    """Where another attempt keeps the same file of a batch.
+
+    >>> of_attempt("scored/m/b/a1/part-00000.parquet", "a2")
+    'scored/m/b/a2/part-00000.parquet'
+    """
+    batch, _, name = key.rsplit("/", 2)
+    return f"{batch}/{attempt}/{name}"
+
+
 def release_prefix(model: str) -> str:
     """Everything about what a model serves."""
     return f"releases/{model}/"
@@ -152,6 +162,11 @@ def performance_key(model: str, day: date) -> str:
     return f"performance/{model}/{day.isoformat()}.json"
 
 
+def alert_prefix(model: str) -> str:
+    """All alerts about a model."""
+    return f"alerts/{model}/"
+
+
 def alert_key(model: str, window: str, kind: str) -> str:
     """One alert, written once."""
     return f"alerts/{model}/{window}-{kind}.json"
@@ -162,11 +177,24 @@ def decision_key(model: str, challenger: str) -> str:
     return f"decisions/{model}/{challenger}.json"
 
 
+def erasure_prefix(model: str) -> str:
+    """What was ever erased of a model."""
+    return f"erasures/{model}/"
+
+
+def erasure_key(model: str, erasure: str) -> str:
+    """The record of one erasure."""
+    return f"erasures/{model}/{erasure}.json"
+
+
 def policy_key(model: str, number: int) -> str:
     """One numbered policy. Zero-padded, so that a listing is in order."""
     return f"policies/{model}/{number:06d}.json"
 
 
+SNAPSHOT_FILES = "snapshots/files/md5"
+
+
 def snapshot_key(md5: str) -> str:
     """A training file in DVC's content-addressed remote layout; the remote's URL is `s3://<store>/snapshots`."""
-    return f"snapshots/files/md5/{md5[:2]}/{md5[2:]}"
+    return f"{SNAPSHOT_FILES}/{md5[:2]}/{md5[2:]}"

@@ -73,7 +73,7 @@ class PinnedRelease(Value):
 class Timings(Value):
     """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
 
-    Stages overlap, so their sum may exceed `total_s`.
+    Stages overlap, so their sum may exceed `total_s`. `challenger_predict_s` is the part of `predict_s` that a second model cost.
     """
 
     read_s: float = 0.0
@@ -81,6 +81,7 @@ class Timings(Value):
     write_s: float = 0.0
     total_s: float = 0.0
 
+    challenger_predict_s: float = 0.0
 
 class Manifest(Document):
     """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
@@ -90,6 +91,10 @@ class Manifest(Document):
     """
 
     batch_id: str
+    `partitions` is how many the object was scored in; None if it was scored whole.
+
+    `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
+    they count what the files hold; what was measured of the batch (`served`, `event_days`, profiles, agreement) stays.
     model: str
     status: Status
     error: BatchError | None = None
@@ -99,6 +104,7 @@ class Manifest(Document):
     quarantined_by_reason: Mapping[str, int] = Field(default_factory=dict)
     release: PinnedRelease | None = None
     outputs: tuple[StoredFile, ...] = ()
+    rows_erased: int = 0
     quarantine: tuple[StoredFile, ...] = ()
     source: Source
     purpose: str = "score"

@@ -43,11 +43,32 @@ class PinnedPolicy(Value):
     row_contract: RowContract = RowContract()
 
 
+class Answered(Value):
+    """A batch, and how many of its rows the challenger answered."""
+
+    batch_id: str
+    rows: int = Field(ge=1)
+
+
+class Withdrawal(Value):
+    """A challenger whose rollout this release ended, and what it answered till then; batches scored again since are left out."""
+
+    version: str
+    share: Share
+    answered: tuple[Answered, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows that it answered."""
+        return sum(batch.rows for batch in self.answered)
+
+
 class Release(Document):
     """The release document. `seq` rises by one a change; each is kept whole under `history/`.
 
     `newest` is the highest version this model ever served or tried: only later ones are candidates. A `retired` model scores
-    no batch; its champion is the one it had last.
+    no batch; its champion is the one it had last. `withdrawn` is the challenger that was on its way until this release, if it
+    did not become the champion by it.
     """
 
     model: str
@@ -57,6 +78,7 @@ class Release(Document):
     previous: ServedModel | None = None
     newest: str
     retired: bool = False
+    withdrawn: Withdrawal | None = None
     policy: PinnedPolicy = PinnedPolicy()
     reason: str
     decided_by: str

@@ -1,4 +1,4 @@
-"""Leases: of several that want to do the same for one model, one does."""
+"""Leases: of several that want to change what a model learns from, one does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,6 +48,15 @@ class Leases:
                 if self._standing(key)[0].holder == holder:
                     self._store.delete([key])
 
+    def running(self, now: datetime) -> set[str]:
+        """Models whose lease is held."""
+        found = {model: self._standing(layout.lease_key(model))[0] for model in self._models()}
+        return {model for model, lease in found.items() if lease.until > now}
+
+    def _models(self) -> Iterator[str]:
+        for found in self._store.list("leases/"):
+            yield found.key.removeprefix("leases/").removesuffix(".json")
+
     def _take_over(self, model: str, lease: Lease, now: datetime) -> None:
         """Succeed a holder that is dead, or find that we hold the lease already (a retried request)."""
         key = layout.lease_key(model)
@@ -56,11 +65,11 @@ class Leases:
             if standing.holder == lease.holder:
                 return
             if standing.until > now:
-                message = f"another retraining of {model!r} is running, until {standing.until:%H:%M} UTC at the latest"
+                message = f"a retraining or an erasure of {model!r} is running, until {standing.until:%H:%M} UTC at the latest"
                 raise RetrainingBusyError(message)
             self._store.replace(key, lease.to_json(), etag=etag)
         except (ConflictError, NotFoundError) as error:
-            message = f"another retraining of {model!r} began or ended at this moment"
+            message = f"a retraining or an erasure of {model!r} began or ended at this moment"
             raise RetrainingBusyError(message) from error
 
     def _standing(self, key: str) -> tuple[Lease, str]:

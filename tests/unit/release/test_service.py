@@ -8,8 +8,11 @@ from functions.release import service
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
+from functions.shared.domain.manifest import Timings
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.profile import Agreement
+from functions.shared.domain.release import Release, Role
+from functions.shared.repositories.manifests import Manifests
 from tests.fakes.versions import MODEL
 from tests.unit.release.world import World, check, in_canary, serving
 
@@ -224,7 +227,7 @@ def test_a_retired_model_serves_nobody_until_a_version_is_promoted() -> None:
     assert (released.retired, released.challenger, released.champion.version) == (True, None, "1")
     assert set(world.registry.aliases(MODEL)) <= {"previous"}
     assert (world.tick().action, world.release) == (Action.NONE, released), "a tick leaves it as it is"
-    again = service.promote(MODEL, "1", reason="rules were worse", who="ada", desk=world.desk())
+    again = service.promote(MODEL, "1", reason="rules were worse", who="ada", force=False, desk=world.desk())
     assert (again.retired, again.champion.version) == (False, "1")
     assert world.registry.aliases(MODEL)["champion"] == "1"
     check(world)
@@ -250,12 +253,136 @@ def test_a_new_policy_is_pinned_and_the_challenger_survives() -> None:
 def test_a_version_is_promoted_by_hand_over_a_rollout() -> None:
     world = in_canary()
     world.train(verdict=Verdict.KEEP)
-    published = world.promote("3")
+    published = world.promote("3", force=True)
     assert (published.reason, published.decided_by) == ("I say so", "ada")
     assert published == world.release
     assert world.served() == ("3", None, "1")
     assert codes(world.tick()) == ["nothing"]
     check(world)
+
+
+def test_what_the_gate_kept_out_is_promoted_by_force_only() -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP)
+    before = world.release
+    with pytest.raises(ReleaseRefusedError, match=r"kept version 2 out \(version 2 was judged\); `everscore promote sales 2 --force"):
+        world.promote("2")
+    assert world.release == before
+    world.promote("2", force=True)
+    assert world.served() == ("2", None, "1")
+    world.promote("1")
+    world.promote("2")
+    assert world.served() == ("2", None, "1"), "it served before, so somebody forced it then"
+    check(world)
+
+
+def test_any_version_that_ever_served_is_brought_back_by_name() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.train(beats="2")
+    world.promote("3")
+    world.train(beats="3")
+    world.tick()
+    assert world.served() == ("3", "4", "2")
+    with pytest.raises(ReleaseRefusedError, match="version 4 of 'sales' was never the champion; versions 1, 2, 3 were"):
+        world.restore("4")
+    world.restore("1")
+    assert world.served() == ("1", None, "3")
+    with pytest.raises(ReleaseRefusedError, match="serves already"):
+        world.restore("1")
+    check(world)
+
+
+# What a rollout leaves
+
+
+def answered(world: World) -> tuple[str, float, list[int]] | None:
+    """Version and share of the challenger that the release withdrew, and its rows by batch, newest first."""
+    withdrawn = world.release.withdrawn
+    return (withdrawn.version, withdrawn.share, [batch.rows for batch in withdrawn.answered]) if withdrawn else None
+
+
+def in_canary_that_answered() -> World:
+    world = in_canary()
+    for name, rows in {"one.csv": 50, "two.csv": 60}.items():
+        world.batch(name, served={Role.CHAMPION: 1000 - rows, Role.CHALLENGER: rows})
+    return world
+
+
+def test_a_rollback_by_itself_records_the_batches_and_rows_that_the_challenger_answered() -> None:
+    world = in_canary_that_answered()
+    world.labels(harm=BAD)
+    assert world.tick().action is Action.ROLLBACK
+    assert answered(world) == ("2", 0.05, [60, 50])
+    assert world.release.withdrawn is not None
+    assert world.release.withdrawn.rows == 110
+    named = {manifest.source.key.rsplit("/", 1)[-1]: manifest.batch_id for manifest in Manifests(world.store).newest(MODEL)}
+    assert [batch.batch_id for batch in world.release.withdrawn.answered] == [named["two.csv"], named["one.csv"]]
+    world.set_policy(canary={"min_days": 3})
+    world.tick()
+    assert answered(world) is None, "it is the business of one release"
+
+
+def test_batches_that_were_scored_again_are_not_listed() -> None:
+    world = in_canary_that_answered()
+    first = next(manifest for manifest in Manifests(world.store).newest(MODEL) if manifest.source.key.endswith("one.csv"))
+    world.batch("again.csv", supersedes=first.batch_id)
+    world.rollback()
+    assert answered(world) == ("2", 0.05, [60])
+
+
+@pytest.mark.parametrize("end", [World.rollback, World.retire, lambda world: world.promote("3", force=True)])
+def test_a_person_who_ends_a_rollout_is_told_what_it_leaves(end: Callable[[World], Release]) -> None:
+    world = in_canary_that_answered()
+    world.train(verdict=Verdict.KEEP)
+    released = end(world)
+    assert released.withdrawn is not None
+    assert answered(world) == ("2", 0.05, [60, 50])
+
+
+def test_another_challenger_in_its_place_withdraws_the_first() -> None:
+    world = in_canary_that_answered()
+    world.move("challenger", world.train())
+    world.tick()
+    assert answered(world) == ("2", 0.05, [60, 50])
+
+
+@pytest.mark.parametrize("promotion", [lambda world: world.promote("2"), lambda world: world.labels(harm=GOOD) or world.tick()])
+def test_a_challenger_that_goes_on_or_becomes_the_champion_is_not_withdrawn(promotion: Callable[[World], object]) -> None:
+    world = in_canary_that_answered()
+    promotion(world)
+    assert world.release.seq == 3
+    assert answered(world) is None
+
+
+def test_a_bundle_that_is_not_the_one_released_ends_a_rollout_at_once() -> None:
+    world = in_canary()
+    world.batch("damaged.csv", sat_out="version 2 cannot be loaded: …", damaged=True)
+    step = world.tick()
+    assert (step.action, codes(step)) == (Action.ROLLBACK, ["digest"])
+
+
+def test_batches_that_the_challenger_cannot_score_end_a_rollout() -> None:
+    world = in_canary()
+    for number in range(2):
+        world.batch(f"{number}.csv", sat_out="the file lacks a column of version 2's")
+    assert codes(world.tick()) == ["suspended"]
+
+
+def test_scores_that_move_away_from_the_champions_end_a_rollout() -> None:
+    world = in_canary(agreement=joint(300, 200).model_copy(update={"difference_sum": 0.0, "difference_squares": 10.0}))
+    moved = joint(300, 200).model_copy(update={"difference_sum": 500.0, "difference_squares": 260.0})
+    world.batch("moved.csv", agreement=moved)
+    assert codes(world.tick()) == ["mean_difference"]
+
+
+def test_predictions_that_take_much_longer_than_before_end_a_rollout() -> None:
+    world = serving()
+    world.batch("before.csv", timings=Timings(predict_s=0.01))
+    world.train()
+    world.tick()
+    world.batch("since.csv", timings=Timings(predict_s=1.0, challenger_predict_s=0.99))
+    assert codes(world.tick()) == ["slow"]
 
 
 def test_a_rollback_ends_a_rollout_first_and_then_brings_the_previous_champion_back() -> None:
@@ -280,7 +407,7 @@ def test_what_has_no_sound_bundle_is_never_served_by_hand_either(damage: Callabl
     with pytest.raises(ReleaseRefusedError, match="version 2"):
         world.promote("2")
     world.train(verdict=Verdict.KEEP)
-    world.promote("3")
+    world.promote("3", force=True)
     damage(world, "1")
     with pytest.raises(ReleaseRefusedError, match="version 1"):
         world.rollback()

@@ -55,7 +55,7 @@ def test_a_version_that_the_gate_kept_out_is_refused_with_the_reason_and_the_ali
     step = world.tick()
     assert (step.action, step.share) == (Action.NONE, 0.05)
     assert [reason.code for reason in step.reasons] == ["refused"]
-    assert "kept version 3 out (version 3 was judged); `everscore promote sales 3`" in step.reasons[0].message
+    assert "kept version 3 out (version 3 was judged); `everscore promote sales 3 --force" in step.reasons[0].message
     assert world.release == before
     check(world)
 

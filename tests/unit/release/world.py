@@ -72,14 +72,26 @@ class World:
         Decisions(self.store).write(decision)
         return registered.version
 
-    def batch(self, name: str, *, day: date = FIRST_DAY, rows: int = 1000, quarantined: int = 0, **fields: Any) -> None:
-        """Scoring commits a batch under the release that is served."""
+    def batch(
+        self,
+        name: str,
+        *,
+        day: date = FIRST_DAY,
+        rows: int = 1000,
+        quarantined: int = 0,
+        sat_out: str | None = None,
+        damaged: bool = False,
+        **fields: Any,
+    ) -> None:
+        """Scoring commits a batch under the release that is served; its challenger may have sat it out, damaged or not."""
         release = self.release
         challenger = release.challenger
         pinned = PinnedRelease(
             seq=release.seq,
             champion=release.champion.version,
             challenger=PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None,
+            challenger_suspended=sat_out,
+            challenger_damaged=damaged,
         )
         counted = {"rows_in": rows, "rows_scored": rows - quarantined, "rows_quarantined": quarantined, "event_days": {day: rows}}
         manifest = make_manifest(name, day=day, release=pinned, created_at=self.now(), **(counted | fields))
@@ -125,9 +137,13 @@ class World:
         """One step, as the schedule asks for it."""
         return service.tick(MODEL, self.desk(watcher))
 
-    def promote(self, version: str, watcher: Watcher = quiet) -> Release:
+    def promote(self, version: str, watcher: Watcher = quiet, *, force: bool = False) -> Release:
         """By hand."""
-        return service.promote(MODEL, version, reason="I say so", who="ada", desk=self.desk(watcher))
+        return service.promote(MODEL, version, reason="I say so", who="ada", force=force, desk=self.desk(watcher))
+
+    def restore(self, version: str, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return service.restore(MODEL, version, reason="I say so", who="ada", desk=self.desk(watcher))
 
     def rollback(self, watcher: Watcher = quiet) -> Release:
         """By hand."""

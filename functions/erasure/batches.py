@@ -1,0 +1,88 @@
+"""Scored and quarantined rows: new files are written, then the manifest names them; the old ones are `earlier`'s.
+
+So a batch is whole at any moment, and what a crash leaves is a file that no manifest names.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from functions.erasure.desk import Desk, Task
+from functions.erasure.files import Lighter, lighter
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.manifest import Manifest, StoredFile
+from functions.shared.repositories.manifests import Manifests
+
+_ATTEMPTS = 5
+
+
+def erase_from_batches(task: Task, desk: Desk) -> dict[str, int]:
+    """Take people's rows out of all batches of a model, those that were superseded too.
+
+    Returns:
+        How many rows went, by key of the file that held them.
+    """
+    manifests = Manifests(desk.store).keys(task.model).values()
+    return {name: light.removed for key in manifests for name, light in _erase_from_batch(key, task, desk).items()}
+
+
+def _erase_from_batch(key: str, task: Task, desk: Desk) -> Mapping[str, Lighter]:
+    """Take people's rows out of one batch, whose manifest may change meanwhile.
+
+    Raises:
+        ConflictError: if it always does.
+    """
+    for _ in range(_ATTEMPTS):
+        body, etag = desk.store.read_tagged(key)
+        manifest = Manifest.from_json(body)
+        found = {file.key: lighter(file.key, desk.store.read(file.key), task.spec, task.people) for file in _files(manifest)}
+        replaced = {name: light for name, light in found.items() if light is not None}
+        if not replaced:
+            return {}
+        remaining = _rewritten(manifest, replaced, desk)
+        try:
+            desk.store.replace(key, remaining.to_json(), etag=etag)
+        except ConflictError:  # the new files are nobody's; metric_emission sweeps such
+            continue
+        return replaced
+    message = f"{key} was changed by others {_ATTEMPTS} times in a row"
+    raise ConflictError(message)
+
+
+def _files(manifest: Manifest) -> tuple[StoredFile, ...]:
+    return (*manifest.outputs, *manifest.quarantine)
+
+
+def _rewritten(manifest: Manifest, replaced: Mapping[str, Lighter], desk: Desk) -> Manifest:
+    """The manifest of what is left, whose new files are written."""
+    attempt = desk.new_name()
+    outputs, quarantine = (
+        tuple(left for file in files if (left := _left(file, replaced.get(file.key), attempt, desk)) is not None)
+        for files in (manifest.outputs, manifest.quarantine)
+    )
+    scored, quarantined = (sum(file.rows for file in files) for files in (outputs, quarantine))
+    reasons = dict(manifest.quarantined_by_reason)
+    for light in replaced.values():
+        for reason, rows in light.reasons.items():
+            reasons[reason] -= rows
+    return manifest.model_copy(
+        update={
+            "outputs": outputs,
+            "quarantine": quarantine,
+            "rows_scored": scored,
+            "rows_quarantined": quarantined,
+            "rows_erased": manifest.rows_in - scored - quarantined,
+            "quarantined_by_reason": {reason: rows for reason, rows in reasons.items() if rows},
+        }
+    )
+
+
+def _left(file: StoredFile, light: Lighter | None, attempt: str, desk: Desk) -> StoredFile | None:
+    """A file as it stands from now on; None if no row is left."""
+    if light is None:
+        return file
+    if not light.rows:
+        return None
+    key = layout.of_attempt(file.key, attempt)
+    desk.store.write(key, light.body)
+    return StoredFile(key=key, rows=light.rows, bytes=len(light.body), sha256=hashlib.sha256(light.body).hexdigest())

@@ -1,0 +1,41 @@
+"""Versions of objects that were overwritten or deleted, and files that no manifest names: they show people too."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from functions.erasure.desk import Desk, Task
+from functions.erasure.files import shows
+from functions.shared.domain import layout
+from functions.shared.ports import ObjectInfo
+from functions.shared.repositories.manifests import Manifests
+
+
+def clear_earlier(task: Task, desk: Desk) -> int:
+    """Remove, for good, every version of a model's files that shows people and that nothing refers to.
+
+    Returns:
+        How many versions went.
+    """
+    idle = (*_idle_files(task.model, desk), *_idle_labels(task.model, desk))
+    showing = [info for info in idle if shows(info.key, desk.store.read(info.key, info.version_id), task.spec, task.people)]
+    desk.store.forget(showing)
+    return len(showing)
+
+
+def _idle_files(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+    """Of scored and quarantined files those that no manifest names; but a batch without manifest may be at work on its newest."""
+    manifests = Manifests(desk.store)
+    committed = manifests.keys(model)
+    for kind in ("scored", "quarantine", "partitions"):
+        for batch, versions in groupby(desk.store.versions(f"{kind}/{model}/"), key=lambda version: version.info.key.split("/")[2]):
+            manifest = manifests.read(committed[batch]) if batch in committed else None
+            named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else None
+            for version in versions:
+                if not version.newest or (named is not None and version.info.key not in named):
+                    yield version.info
+
+
+def _idle_labels(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+    """Labelled rows and waiting labels that were replaced or taken away."""
+    for prefix in (layout.labelled_prefix(model), layout.waiting_prefix(model)):
+        yield from (version.info for version in desk.store.versions(prefix) if not version.newest)

@@ -1,0 +1,79 @@
+"""Stored files without the rows of people to be forgotten."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from functions.erasure.people import People
+from functions.shared.domain.scored_columns import stored_name
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.reading.quarantine import INVALID_UTF8
+
+_WAITING_ID = "id"
+"""What labels that wait call the id column, whatever the model calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lighter:
+    """A file's bytes after rows were taken out: how many are left, how many went, and those of a quarantine by reason."""
+
+    body: bytes
+    rows: int
+    removed: int
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+def lighter(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter | None:
+    """A file of the store without people's rows; None if it shows none of them.
+
+    Args:
+        key: where it lies, which tells what it is: quarantined rows are JSON lines, documents hold no rows, all others are Parquet.
+    """
+    if key.endswith(".json"):
+        return None
+    return _lighter_lines(body, people) if key.endswith(".jsonl") else _lighter_table(key, body, spec, people)
+
+
+def shows(key: str, body: bytes, spec: ModelSpec, people: People) -> bool:
+    """Whether a file shows one of the people, or is damaged, so that nobody can say."""
+    try:
+        return lighter(key, body, spec, people) is not None
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return True
+
+
+def _lighter_table(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter | None:
+    with pq.ParquetFile(pa.BufferReader(body)) as file:
+        names = file.schema_arrow.names
+        column = _WAITING_ID if key.startswith("waiting/") else stored_name(spec.id_column, names, spec)
+        if column not in names:
+            return None
+        theirs = people.rows(file.read([column])[column])
+        removed = pc.sum(theirs).as_py() or 0
+        if not removed:
+            return None
+        sink = pa.BufferOutputStream()
+        with pq.ParquetWriter(sink, file.schema_arrow, compression="zstd") as writer:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group)
+                writer.write_table(rows.filter(pc.invert(people.rows(rows[column]))))
+    return Lighter(bytes(sink.getvalue()), len(theirs) - removed, removed)
+
+
+def _lighter_lines(body: bytes, people: People) -> Lighter | None:
+    kept, reasons = [], Counter[str]()
+    for line in body.splitlines(keepends=True):
+        row = json.loads(line)
+        raw = row["raw"]
+        if people.named_in(raw.encode("latin-1").decode(errors="replace") if row["code"] == INVALID_UTF8 else raw):
+            reasons[row["code"]] += 1
+        else:
+            kept.append(line)
+    if not reasons:
+        return None
+    return Lighter(b"".join(kept), len(kept), reasons.total(), reasons)

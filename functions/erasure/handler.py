@@ -1,0 +1,36 @@
+"""Lambda entry point: a person asks for people's rows to be erased, and is told what went."""
+
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.erasure.event import EraseRequest
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.erasure.desk import Desk
+
+
+@cache
+def desk() -> "Desk":
+    """The real ports."""
+    from functions.erasure.desk import Desk
+    from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.settings import settings
+
+    client = s3_client()
+    return Desk(
+        inbox=S3ObjectStore(client, settings().inbox),
+        store=S3ObjectStore(client, settings().store),
+        new_name=lambda: uuid.uuid4().hex,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    """Erase, and return the record."""
+    from functions.erasure.service import erase
+
+    return erase(EraseRequest.model_validate(event), desk()).summary()

@@ -1,0 +1,40 @@
+"""What was said of files that could not be read may quote them: manifests of failed batches, and the alerts about them."""
+
+from functions.erasure.desk import Desk, Task
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.manifests import Manifests
+
+_ERASED = "(what was said here named somebody who was erased)"
+
+
+def erase_from_messages(task: Task, desk: Desk) -> int:
+    """Take what names people out of the manifests of failed batches, and remove alerts that name them.
+
+    Returns:
+        How many versions of documents went for good.
+    """
+    for key in Manifests(desk.store).keys(task.model).values():
+        body, etag = desk.store.read_tagged(key)
+        manifest = Manifest.from_json(body)
+        if manifest.error is not None and task.people.named_in(manifest.error.message):
+            error = manifest.error.model_copy(update={"message": _ERASED})
+            desk.store.replace(key, manifest.model_copy(update={"error": error}).to_json(), etag=etag)
+    documents = [
+        version.info
+        for prefix in (layout.manifest_prefix(task.model), layout.alert_prefix(task.model))
+        for version in desk.store.versions(prefix)
+    ]
+    quoting = [info for info in documents if task.people.named_in(_quoted(info.key, desk.store.read(info.key, info.version_id)))]
+    desk.store.forget(quoting)
+    return len(quoting)
+
+
+def _quoted(key: str, body: bytes) -> str:
+    """The part of a document that may quote a file."""
+    if key.startswith("manifests/"):
+        error = Manifest.from_json(body).error
+        return error.message if error else ""
+    alert = Alert.from_json(body)
+    return alert.message if alert.kind is AlertKind.FAILED else ""

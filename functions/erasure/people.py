@@ -1,0 +1,57 @@
+"""The people to be forgotten, and how their rows are told."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_WORD = re.compile(r"\w+")
+
+
+class People:
+    """Some ids. A row is theirs if its id is one of them as text; raw text, if one of them stands in it as a word of its own."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = frozenset(ids)
+        self._array = pa.array(sorted(self._ids), pa.string())
+        self._by_first_word: dict[str, list[str]] = defaultdict(list)
+        for person in self._ids:
+            found = _WORD.search(person)
+            self._by_first_word[found[0] if found else ""].append(person)
+
+    @property
+    def count(self) -> int:
+        """How many ids."""
+        return len(self._ids)
+
+    def rows(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+        """Which rows are theirs, as booleans without nulls, by their ids (text, dictionary or number)."""
+        return pc.is_in(pc.cast(ids, pa.string()), value_set=self._array)
+
+    def named_in(self, text: str) -> bool:
+        """Whether text that is no table shows one of them.
+
+        >>> People(["7", "ada b"]).named_in("17;x"), People(["7", "ada b"]).named_in("x;7"), People(["7", "ada b"]).named_in('"ada b"')
+        (False, True, True)
+        """
+        return any(self._stands_in(spelled) for spelled in _spellings(text))
+
+    def _stands_in(self, text: str) -> bool:
+        words = {"", *_WORD.findall(text)}
+        candidates = (person for word in words & self._by_first_word.keys() for person in self._by_first_word[word])
+        return any(re.search(rf"(?<!\w){re.escape(person)}(?!\w)", text) for person in candidates)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """The text, and what it says where it is written in another way: a JSON object, or quotes that are doubled."""
+    yield text
+    yield text.replace('""', '"')
+    if "\\" in text:
+        for line in text.splitlines():
+            try:
+                yield json.dumps(json.loads(line), ensure_ascii=False)
+            except json.JSONDecodeError:
+                continue

@@ -1,0 +1,120 @@
+"""Erase people: their rows out of everything stored of a model, every version of it, and a record of what went."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from functions.erasure.batches import erase_from_batches
+from functions.erasure.desk import Desk, Task
+from functions.erasure.earlier import clear_earlier
+from functions.erasure.event import EraseRequest
+from functions.erasure.labels import erase_from_labels
+from functions.erasure.messages import erase_from_messages
+from functions.erasure.people import People
+from functions.erasure.snapshots import clear_unnamed, erase_from_snapshots
+from functions.erasure.uploads import remove_uploads
+from functions.shared.domain import layout
+from functions.shared.domain.erasure import Erasure
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
+from functions.shared.repositories.leases import Leases
+from functions.shared.repositories.releases import Releases
+
+_MOST_LOOKS = 3
+"""Rows that come while it looks are found by the second look; who sends such people on and on is told of by `left`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look removed, and what it left alone; as in the record."""
+
+    rows: Counter[str]
+    batches: Counter[str]
+    versions: Mapping[str, int]
+    uploads: tuple[str, ...]
+    objects: int
+    left: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nobody was seen."""
+        return not (self.rows or self.versions or self.objects)
+
+
+def erase(request: EraseRequest, desk: Desk) -> Erasure:
+    """Remove people's rows from everything stored of a model, and look again until nothing is found.
+
+    Broken off anywhere, it is finished by asking again; asked twice, it finds nothing to do. Meanwhile the model is scored and
+    measured as ever, but not trained.
+
+    Raises:
+        InputError: if the model never served.
+        RetrainingBusyError: if the model is being trained, or others are being erased.
+        NotForgottenError: if a version of an object cannot be removed for good.
+    """
+    task = Task(_spec(request.model, desk), People(request.ids))
+    erasure = Erasure(
+        model=request.model,
+        erasure=f"{desk.now():%Y%m%dT%H%M%SZ}-{desk.new_name()}",
+        people=task.people.count,
+        who=request.who,
+        reason=request.reason,
+        begun_at=desk.now(),
+    )
+    with Leases(desk.store).held(request.model, holder=erasure.erasure, now=desk.now):
+        _record(erasure, desk)
+        for _ in range(_MOST_LOOKS):
+            found = _look(task, desk)
+            erasure = _with(erasure, found)
+            _record(erasure, desk)
+            if found.nothing:
+                break
+        erasure = erasure.model_copy(update={"ended_at": desk.now()})
+        _record(erasure, desk)
+    return erasure
+
+
+def _look(task: Task, desk: Desk) -> Found:
+    """Remove what is seen, everywhere once: what refers to files first, the files that nothing refers to then."""
+    batches = erase_from_batches(task, desk)
+    labels = erase_from_labels(task, desk)
+    versions = erase_from_snapshots(task, desk)
+    earlier = clear_earlier(task, desk)
+    unnamed, training = clear_unnamed(task, desk)
+    messages = erase_from_messages(task, desk)
+    uploads = remove_uploads(task, desk)
+    rows, by_batch = Counter[str](), Counter[str]()
+    for key, removed in {**batches, **labels}.items():
+        rows[key.split("/", 1)[0]] += removed
+    for key, removed in batches.items():
+        by_batch[key.split("/")[2]] += removed
+    objects = earlier + unnamed + messages + uploads.objects
+    return Found(rows, by_batch, versions, uploads.removed, objects, (*uploads.left, *training))
+
+
+def _with(erasure: Erasure, found: Found) -> Erasure:
+    """The record of all looks up to this one."""
+    return erasure.model_copy(
+        update={
+            "rows": dict(Counter(erasure.rows) + found.rows),
+            "batches": dict(Counter(erasure.batches) + found.batches),
+            "versions": dict(Counter(erasure.versions) + Counter(found.versions)),
+            "uploads": tuple(dict.fromkeys((*erasure.uploads, *found.uploads))),
+            "objects": erasure.objects + found.objects,
+            "left": found.left,
+        }
+    )
+
+
+def _record(erasure: Erasure, desk: Desk) -> None:
+    desk.store.write(layout.erasure_key(erasure.model, erasure.erasure), erasure.to_json())
+
+
+def _spec(model: str, desk: Desk) -> ModelSpec:
+    """The spec of the version that serves, or served last."""
+    release = Releases(desk.store).current(model)
+    if release is None:
+        message = f"model {model!r} never served here, so it is unknown which column names a person"
+        raise InputError(message)
+    return ModelSpec.from_json(desk.store.read(release.champion.prefix + SPEC))

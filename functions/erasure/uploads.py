@@ -1,0 +1,70 @@
+"""Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from functions.erasure.desk import Desk, Task
+from functions.shared.domain import layout
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.ports import ObjectInfo
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import read_table
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+from functions.shared.repositories.manifests import Manifests
+
+_LABELS_BY = timedelta(hours=1)
+"""Labels are worked off within minutes; younger ones may still be in the queue."""
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Keys of uploads that show people: those that were removed, `objects` versions in all, and those to be worked off first."""
+
+    removed: tuple[str, ...]
+    objects: int
+    left: tuple[str, ...]
+
+
+def remove_uploads(task: Task, desk: Desk) -> Uploads:
+    """Remove every version of every upload that shows people, for good, unless its other rows would be lost with it."""
+    showing = [info for info in _versions(task.model, desk) if _shows(desk.inbox.open(info.key, info.version_id), info.key, task)]
+    committed = Manifests(desk.store).keys(task.model)
+    left = [info for info in showing if _is_awaited(info, committed, desk)]
+    removed = [info for info in showing if info not in left]
+    desk.inbox.forget(removed)
+    keys = [tuple(dict.fromkeys(info.key for info in infos)) for infos in (removed, left)]
+    return Uploads(keys[0], len(removed), keys[1])
+
+
+def _versions(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+    for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING):
+        yield from (version.info for version in desk.inbox.versions(f"{kind}/{model}/"))
+
+
+def _is_awaited(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> bool:
+    """Whether an upload holds rows that may stand nowhere else yet."""
+    if info.key.startswith(f"{layout.BATCHES}/"):
+        return layout.batch_id(desk.inbox.bucket, info.key, info.version_id) not in committed
+    return info.key.startswith(f"{layout.LABELS}/") and desk.now() - info.last_modified < _LABELS_BY
+
+
+def _shows(source: Source, key: str, task: Task) -> bool:
+    """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
+    try:
+        read = read_table(source, key=key, columns={task.spec.id_column: ColumnKind.ID})
+    except BatchRejectedError:
+        return task.people.named_in(_text(source))
+    return task.people.rows(read.table[task.spec.id_column]).to_pylist().count(True) > 0 or any(
+        task.people.named_in(row.raw) for row in read.rejected
+    )
+
+
+def _text(source: Source) -> str:
+    try:
+        body = b"".join(utf8_chunks(decompressed_chunks(source, _CHUNK_BYTES)))
+    except BatchRejectedError:
+        body = source.read_at(0, source.size)
+    return body.decode(errors="replace")

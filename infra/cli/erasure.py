@@ -1,0 +1,67 @@
+"""`everscore erase`: people's rows out of everything stored."""
+
+from getpass import getuser
+from itertools import batched
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from infra.cli import screens
+from infra.cli.options import AsJson, Model, Reason, StackName, console, show
+
+if TYPE_CHECKING:
+    from functions.shared.domain.spec import ModelSpec
+
+app = typer.Typer()
+
+IDS_A_CALL = 10_000
+"""A call takes 6 MB, so this many ids of up to 600 bytes."""
+
+
+@app.command()
+def erase(
+    model: Model,
+    ids: Annotated[Path, typer.Option("--ids", help="File with the model's id column: whose rows go.", exists=True, dir_okay=False)],
+    reason: Reason = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove people's rows, for good, from everything stored of a model; ask again until it says that none are left."""
+    from infra.cli.operator import connect
+
+    operator = connect(stack)
+    people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
+    if not yes and console.is_terminal:
+        question = f"Remove all rows of {len(people):,} ids from everything stored of {model}? There is no way back"
+        typer.confirm(question, abort=True, err=True)
+    erased = []
+    for some in batched(people, IDS_A_CALL, strict=False):
+        with console.status("looking through everything stored"):
+            request = {"action": "erase", "model": model, "ids": some, "reason": reason, "who": getuser()}
+            erased.append(operator.ask("Erasure", request))
+    answer = {"model": model, "people": len(people), "left": sorted({key for one in erased for key in one["left"]}), "erasures": erased}
+    show(answer, screens.erasure_screen, as_json=as_json)
+    if answer["left"]:
+        raise typer.Exit(1)
+
+
+def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
+    """The ids in a file, each once, as batches have them.
+
+    Raises:
+        InputError: if there are none, or a row has none.
+    """
+    from functions.shared.reading.rules import ColumnKind
+    from functions.shared.reading.service import read_table
+    from functions.shared.reading.source import LocalFile
+
+    read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID})
+    if read.rejected:
+        first = read.rejected[0]
+        message = f"{file}: {len(read.rejected)} rows cannot be read, the first is row {first.row}: {first.message}"
+        raise InputError(message)
+    found: dict[str, Any] = dict.fromkeys(read.table[spec.id_column].to_pylist())
+    return list(found)
