@@ -94,6 +94,7 @@ def _show(running: Stack, console: Console) -> None:
         "store": f"s3://{running.store}",
         "AWS": running.endpoint,
         "MLflow": running.mlflow_uri,
+        "metrics": running.metrics_url,
         "logs": str(running.folder),
     }.items():
         console.print(f"  {what:<7} {where}", soft_wrap=True, highlight=False)

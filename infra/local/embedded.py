@@ -24,16 +24,18 @@ from infra.local.servers import (
     ACCOUNT,
     REGION,
     ROOT,
+    SECRET,
     Server,
     Servers,
     bridge_server,
+    exposition_server,
     listening_socket,
     ministack_server,
     mlflow_server,
     url_of,
 )
 from infra.local.stack_containers import expect_containers
-from infra.local.stacks import KEEPER, SECRET, STACK, Keeper, Stack, new_folder, remove_stack
+from infra.local.stacks import KEEPER, STACK, Keeper, Stack, new_folder, remove_stack
 
 ANSWER_S = 180
 LOG_LINES = 15
@@ -112,9 +114,13 @@ def _start(
         require_image()
     progress("starting the embedded AWS and MLflow")
     with ExitStack() as sockets, new_folder(name) as folder:
-        aws, mlflow = sockets.enter_context(listening_socket(port)), sockets.enter_context(listening_socket())
-        endpoint, mlflow_uri = url_of(aws), url_of(mlflow)
-        servers = [ministack_server(folder, python, aws, containers=containers), mlflow_server(folder, mlflow)]
+        aws, mlflow, exposition = (sockets.enter_context(listening_socket(wanted)) for wanted in (port, None, None))
+        endpoint, mlflow_uri, metrics_url = url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics"
+        servers = [
+            ministack_server(folder, python, aws, containers=containers),
+            mlflow_server(folder, mlflow),
+            exposition_server(folder, exposition, endpoint),
+        ]
         inside, mlflow_inside = None, mlflow_uri
         if containers:
             expect_containers(folder)
@@ -137,6 +143,7 @@ def _start(
         folder=folder,
         endpoint=endpoint,
         mlflow_uri=mlflow_uri,
+        metrics_url=metrics_url,
         inbox=outputs["InboxBucket"],
         store=outputs["StoreBucket"],
         functions={function: outputs[output] for function, output in FUNCTIONS.items()},

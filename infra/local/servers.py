@@ -1,4 +1,4 @@
-"""The two servers of an embedded AWS: ministack, and MLflow on sqlite.
+"""The servers of an embedded AWS: ministack, MLflow on sqlite, and what Prometheus scrapes.
 
 Each is given a socket that listens already, as its standard input. So a port is never chosen and then lost to another
 process, and a client may connect at once: it waits in the socket's queue until the server accepts.
@@ -18,6 +18,7 @@ APPLICATION = "infra.local.mended_ministack:ministack_application()"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS")
 """What servers and functions get of the starting process's environment: nothing that could lead to a real account."""
@@ -110,6 +111,23 @@ def bridge_server(name: str, folder: Path, listener: socket.socket, url: str) ->
     """What passes containers' connections on to a server that listens on the loopback interface only."""
     command = (sys.executable, "-m", "infra.local.bridge", url)
     return Server(name=name, command=command, environment=_environment(folder) | {"PYTHONPATH": str(ROOT)}, socket=listener.fileno())
+
+
+def exposition_server(folder: Path, listener: socket.socket, endpoint: str) -> Server:
+    """What Prometheus scrapes, from the AWS at an endpoint."""
+    return Server(
+        name="exposition",
+        command=(sys.executable, "-m", "infra.local.exposition", str(folder)),
+        environment=_environment(folder)
+        | {
+            "PYTHONPATH": str(ROOT),
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": REGION,
+        },
+        socket=listener.fileno(),
+    )
 
 
 def _environment(folder: Path) -> dict[str, str]:

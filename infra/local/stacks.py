@@ -18,10 +18,9 @@ import psutil
 
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NoStackError
-from infra.local.servers import ACCOUNT, REGION
+from infra.local.servers import ACCOUNT, REGION, SECRET
 from infra.local.stack_containers import remove_containers
 
-SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 KEEPER, STACK = "keeper.json", "stack.json"
 CLOCK_STEP_S = 60.0
 """By how much the machine's clock may be set while a stack runs; start times of processes move along."""
@@ -75,6 +74,7 @@ class Stack(Document):
     folder: Path
     endpoint: str
     mlflow_uri: str
+    metrics_url: str
     inbox: str
     store: str
     functions: Mapping[str, str]
@@ -90,6 +90,7 @@ class Stack(Document):
             "EVERSCORE_INBOX": self.inbox,
             "EVERSCORE_STORE": self.store,
             "MLFLOW_TRACKING_URI": self.mlflow_uri,
+            "EVERSCORE_METRICS_URL": self.metrics_url,
             **{f"EVERSCORE_{function.upper()}_FUNCTION": deployed for function, deployed in self.functions.items()},
         }
 

@@ -60,6 +60,7 @@ def put_stack(home: Path, name: str, keeper: Keeper) -> Stack:
         folder=folder,
         endpoint="http://127.0.0.1:1",
         mlflow_uri="http://127.0.0.1:2",
+        metrics_url="http://127.0.0.1:3/metrics",
         inbox="in",
         store="st",
         functions={"scoring": "s-1"},
@@ -79,6 +80,7 @@ def test_the_environment_of_a_stack_is_what_local_env_promises(home: Path) -> No
         "EVERSCORE_INBOX": "in",
         "EVERSCORE_STORE": "st",
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:2",
+        "EVERSCORE_METRICS_URL": "http://127.0.0.1:3/metrics",
         "EVERSCORE_SCORING_FUNCTION": "s-1",
     }
 

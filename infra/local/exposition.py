@@ -1,0 +1,71 @@
+"""What Prometheus scrapes of an embedded AWS: its models' totals, read anew from the store at each scrape."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import Metric as Family
+from prometheus_client.registry import Collector
+
+from functions.metric_emission.prometheus import families
+from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+from functions.shared.domain.totals import Totals
+from functions.shared.repositories.documents import read_documents
+from infra.local.stacks import STACK, Stack
+
+FORGOTTEN = timedelta(hours=3)
+"""Totals that even the hourly tick has left alone for so long are of a model that serves no more, or of a fleet nobody watches."""
+
+
+class StoredTotals(Collector):
+    """The series of the stack in a folder; none before it is up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Family]:
+        """All families, as remote write would send them now."""
+        if not (self._folder / STACK).exists():
+            return
+        stack = Stack.from_json((self._folder / STACK).read_bytes())
+        documents = read_documents(S3ObjectStore(s3_client(), stack.store), Totals, "totals/")
+        fresh = (totals for totals in documents if datetime.now(UTC) - totals.told_at < FORGOTTEN)
+        yield from families(fresh, stack=stack.name)
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Scrapes come every few seconds, too many to log."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
+        """Say nothing."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A server on a socket that listens already."""
+
+    daemon_threads = True
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(listener.getsockname(), _QuietHandler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.server_name, self.server_port = listener.getsockname()
+        self.setup_environ()
+
+
+def main() -> None:
+    """Serve `/metrics` of the stack in the folder named by the argument, on the socket that is standard input."""
+    registry = CollectorRegistry()
+    registry.register(StoredTotals(Path(sys.argv[1])))
+    with _Server(socket.socket(fileno=0)) as server:
+        server.set_app(make_wsgi_app(registry))
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
