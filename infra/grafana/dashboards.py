@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Any
 
 from grafana_foundation_sdk.builders import common, dashboard, stat, statushistory, timeseries
 from grafana_foundation_sdk.builders.cloudwatch import CloudWatchMetricsQuery
@@ -57,10 +56,16 @@ CLOUDWATCH = Source(cloudwatch.TYPE, cloudwatch.target, cloudwatch.values_query)
 SOURCES = (CLOUDWATCH, PROMETHEUS)
 
 
-def dashboard_json(page: Page, source: Source) -> str:
+def page_json(page: Page, source: Source) -> str:
     """The page on one kind of data source."""
-    built = json.loads(json.dumps(_dashboard(page, source).build(), cls=JSONEncoder))
-    return json.dumps(_numbered(built), indent=1) + "\n"
+    return dashboard_json(_dashboard(page, source))
+
+
+def dashboard_json(made: dashboard.Dashboard) -> str:
+    """A dashboard's text, its panels numbered, since links name them so."""
+    built = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+    panels = [{**panel, "id": number} for number, panel in enumerate(built["panels"], start=1)]
+    return json.dumps({**built, "panels": panels}, indent=1) + "\n"
 
 
 def uid(page: Page, source: Source) -> str:
@@ -150,8 +155,3 @@ def _levels(levels: tuple[float, ...]) -> dashboard.ThresholdsConfig:
 
 def _thin() -> list[DynamicConfigValue]:
     return [DynamicConfigValue("custom.lineWidth", 0), DynamicConfigValue("custom.showPoints", "never")]
-
-
-def _numbered(built: dict[str, Any]) -> dict[str, Any]:
-    """Panels by number, which links and alerts name them by."""
-    return {**built, "panels": [{**panel, "id": number} for number, panel in enumerate(built["panels"], start=1)]}

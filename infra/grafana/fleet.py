@@ -10,11 +10,13 @@ from functions.metric_emission.metrics import (
     GIGABYTE_SECONDS,
     LABEL_COVERAGE,
     LAST_BATCH_AGE,
+    MEASURING_DELAY,
     MODELS,
     PERFORMANCE,
     QUEUED_MESSAGES,
     RELEASE_SEQUENCE,
     ROWS_SCORED,
+    SILENCE,
     UNSCORED_FILES,
     WAIT,
 )
@@ -32,8 +34,9 @@ FLEET = Page(
             "Now",
             (
                 Panel(
-                    "Models", "That serve. Nothing here means that nobody watches them.", Look.FIGURES, (Query(MODELS, "models"),), width=4
+                    "Models", "That serve. Nothing here means that nobody watches them.", Look.FIGURES, (Query(MODELS, "models"),), width=3
                 ),
+                Panel("Since any batch", "Of any model that serves.", Look.FIGURES, (Query(SILENCE, "silence"),), "s", width=3),
                 Panel(
                     "Uploads without a manifest",
                     "Of the last two days, after an hour; the daily sweep counts them.",
@@ -47,9 +50,9 @@ FLEET = Page(
                     "By queue. Those in a dead letter queue wait for a person.",
                     Look.FIGURES,
                     (Query(QUEUED_MESSAGES, "{queue}"),),
-                    width=8,
+                    width=7,
                 ),
-                Panel("Alerts", "Of the last day.", Look.FIGURES, (Query(ALERTS, "{model}: {kind}"),), width=8, levels=(1,)),
+                Panel("Alerts", "Of the last day.", Look.FIGURES, (Query(ALERTS, "{model}: {kind}"),), width=7, levels=(1,)),
             ),
         ),
         Section(
@@ -83,7 +86,11 @@ FLEET = Page(
                 Panel("Since the last batch", "", Look.LINES, (Query(LAST_BATCH_AGE, "{model}"),), "s"),
                 Panel("Time of a batch", "95 of 100 take less.", Look.LINES, (Query(BATCH_SECONDS, "{model}", quantile=0.95),), "s"),
                 Panel(
-                    "Waiting before it is scored", "95 of 100 batches wait less.", Look.LINES, (Query(WAIT, "{model}", quantile=0.95),), "s"
+                    "Waiting",
+                    "From a file's upload until it is scored, and from then until it is measured; 95 of 100 wait less.",
+                    Look.LINES,
+                    (Query(WAIT, "{model}: to be scored", quantile=0.95), Query(MEASURING_DELAY, "{model}: to be measured", quantile=0.95)),
+                    "s",
                 ),
                 Panel("GB-seconds", "What Lambda charges scoring by.", Look.BARS, (Query(GIGABYTE_SECONDS, "{model}"),)),
             ),

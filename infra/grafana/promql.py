@@ -9,9 +9,9 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from functions.metric_emission.metrics import MODELS, RELEASE_SEQUENCE, Kind, Metric
+from infra.alarms import HELD
 from infra.grafana.query import MODEL, STEP, Query
 
-HELD = "3h"
 STACK = {"stack": "$stack"}
 """Several stacks may share a Prometheus; each series names its own."""
 

@@ -15,7 +15,10 @@ from infra.grafana.query import Query
 from infra.grafana.written import FOLDER, files
 from tests.contract.template import ROOT
 
-PAGES = {name: json.loads(text) for name, text in files().items() if name.endswith(".json")}
+FILES = files()
+PAGES = {name: json.loads(text) for name, text in FILES.items() if name.startswith(("pages/cloudwatch/", "pages/prometheus/"))}
+RUNBOOK = json.loads(FILES["pages/runbook.json"])
+RULES = yaml.safe_load(FILES["provisioning/alerting/everscore.yaml"])["groups"][0]["rules"]
 BY_NAME = {metric.name: metric for metric in CATALOGUE}
 VARIABLE = re.compile(r"\$(?:{(\w+)|(\w+))")
 
@@ -41,8 +44,11 @@ def metrics_asked(target: dict[str, Any]) -> set[str]:
 
 
 def test_the_files_are_those_that_make_dashboards_writes() -> None:
-    written = {str(file.relative_to(FOLDER)): file.read_text() for file in FOLDER.glob("pages/*/*.json")}
-    assert written == {name: text for name, text in files().items() if name.startswith("pages/")}
+    written = {
+        str(file.relative_to(FOLDER)): file.read_text() for part in ("pages", "provisioning") for file in (FOLDER / part).rglob("*.*")
+    }
+    by_hand = {"provisioning/datasources/everscore.yaml", "provisioning/dashboards/everscore.yaml"}
+    assert {name: text for name, text in written.items() if name not in by_hand} == FILES, "run `make dashboards`"
 
 
 @pytest.mark.parametrize("source", ["cloudwatch", "prometheus"])
@@ -140,6 +146,49 @@ def test_a_query_that_the_catalogue_cannot_answer_is_refused(
 
 
 def test_the_provisioned_data_sources_are_of_the_kinds_that_pages_ask() -> None:
-    provisioned = yaml.safe_load((FOLDER / "provisioning/datasources/everscore.yaml").read_text())["datasources"]
     chosen = {variable["query"] for page in PAGES.values() for variable in page["templating"]["list"] if variable["type"] == "datasource"}
-    assert {source["type"] for source in provisioned} == chosen
+    assert {source["type"] for source in provisioned_sources()} == chosen
+
+
+def test_each_section_of_the_runbook_is_a_panel() -> None:
+    sections = re.findall(r"^### (.*)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
+    shown = {panel["title"]: panel["options"]["content"] for panel in RUNBOOK["panels"] if panel["type"] == "text"}
+    assert set(sections) < set(shown)
+    assert all(shown[section] for section in sections)
+    assert {"Alerts", "Alarms"} <= set(shown)
+
+
+def test_there_is_a_rule_for_whatever_prometheus_calls_people_for_and_it_is_the_same() -> None:
+    in_prometheus = yaml.safe_load((ROOT / "infra/prometheus/rules/everscore.yml").read_text())["groups"][0]["rules"]
+    told = {rule["title"]: rule["data"][0]["model"]["expr"] for rule in RULES}
+    assert told == {rule["alert"]: rule["expr"] for rule in in_prometheus}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["title"])
+def test_a_rule_leads_to_its_own_section_of_the_runbook(rule: dict[str, Any]) -> None:
+    link = re.fullmatch(r"/d/(.*)\?viewPanel=(\d+)", rule["annotations"]["runbook_url"])
+    assert link is not None
+    assert link[1] == RUNBOOK["uid"]
+    [panel] = [panel for panel in RUNBOOK["panels"] if panel["id"] == int(link[2])]
+    assert panel["title"].removesuffix("Alarm").lower() == rule["title"].removeprefix("Everscore").lower()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["title"])
+def test_a_rule_fires_on_any_result_and_no_result_is_peace(rule: dict[str, Any]) -> None:
+    query, threshold = rule["data"]
+    assert query["datasourceUid"] in {source["uid"] for source in provisioned_sources()}
+    assert (query["refId"], threshold["model"]["expression"], rule["condition"]) == ("A", "A", threshold["refId"])
+    assert threshold["model"]["conditions"] == [{"evaluator": {"type": "gt", "params": [0]}}]
+    assert rule["noDataState"] == "OK"
+
+
+def test_rules_have_names_of_their_own_that_grafana_takes() -> None:
+    uids = [rule["uid"] for rule in RULES]
+    assert len(set(uids)) == len(uids)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,40}", uid) for uid in uids)
+    assert "$" not in FILES["provisioning/alerting/everscore.yaml"], "Grafana would look it up in its environment"
+
+
+def provisioned_sources() -> list[dict[str, Any]]:
+    provisioned: list[dict[str, Any]] = yaml.safe_load((FOLDER / "provisioning/datasources/everscore.yaml").read_text())["datasources"]
+    return provisioned
