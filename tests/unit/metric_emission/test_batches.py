@@ -25,6 +25,7 @@ from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.manifest import BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import make_manifest, make_release
@@ -217,6 +218,13 @@ def drifting() -> tuple[World, Manifest]:
     return world, world.profiled("a.csv", like_training(world.baseline, "price"), status=Status.SUSPECT, rows_in=160, rows_quarantined=40)
 
 
+def rows_counted(world: World) -> float:
+    """What Prometheus is told of rows that came in."""
+    totals = Totals.from_json(world.store.read(layout.totals_key(MODEL)))
+    [series] = [series for series in totals.series if series.metric == ROWS_IN.name]
+    return series.value
+
+
 def test_a_crash_at_any_call_never_loses_an_alert_nor_counts_a_batch_twice() -> None:
     for moment in moments():
         world, manifest = drifting()
@@ -226,6 +234,7 @@ def test_a_crash_at_any_call_never_loses_an_alert_nor_counts_a_batch_twice() -> 
         assert sorted(world.kinds()) == ["drift", "quarantine"], moment
         claimed = moment.side == "after" and moment.call.startswith("create emitted/")
         assert world.values(ROWS_IN) == ([] if claimed else [160]), moment
+        assert rows_counted(world) == 160, "for Prometheus even the batch whose claim was written and not printed"
 
 
 def test_a_delivery_within_another_emits_once() -> None:
@@ -238,6 +247,7 @@ def test_a_delivery_within_another_emits_once() -> None:
 
         world.record(manifest, store=WatchedStore(world.store, deliver))
         assert world.values(ROWS_IN) == [160]
+        assert rows_counted(world) == 160
         assert sorted(world.kinds()) == ["drift", "quarantine"]
 
 
