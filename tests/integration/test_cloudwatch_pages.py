@@ -20,30 +20,11 @@ from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
 from infra.grafana.written import FOLDER
 from infra.local.ministack import ministack_python
 from infra.local.servers import REGION, ROOT, listening_socket, ministack_server, url_of
+from tests.integration.page_data import CHOSEN, combinations
 
-CHOSEN = {"$model": "sales", "$metric": "log_loss", "$step": "86400"}
-VALUES: Mapping[str, tuple[str, ...]] = {
-    "model": ("sales", "loans"),
-    "role": ("champion", "challenger"),
-    "metric": ("log_loss", "auc"),
-    "column": ("price", "shop"),
-    "reason": ("missing_id", "infinite"),
-    "code": ("empty_file", "no_header"),
-    "status": ("scored", "failed"),
-    "queue": ("ScoringQueue", "ScoringDeadLetters"),
-    "kind": ("drift", "stale"),
-}
-"""Values that the dimensions take here, whether or not the catalogue's metrics take all of them together."""
-
+STEP_S = 86400
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 PAGES = [json.loads(file.read_text()) for file in sorted((FOLDER / "pages/cloudwatch").iterdir())]
-
-
-def combinations(metric: Metric) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = [{}]
-    for dimension in metric.dimensions:
-        found = [{**known, dimension: value} for known in found for value in VALUES[dimension]]
-    return found
 
 
 def emitted() -> list[Measurement]:
@@ -61,6 +42,11 @@ def lines_of(measurements: list[Measurement]) -> list[dict[str, Any]]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         print_measurements(measurements)
     return [json.loads(line) for line in printed.getvalue().splitlines()]
+
+
+def chosen(value: str) -> str:
+    """A dimension's value as the page's variables have it."""
+    return CHOSEN[value.removeprefix("$")] if value.startswith("$") else value
 
 
 def put(cloudwatch: Any, lines: list[dict[str, Any]]) -> None:
@@ -105,15 +91,15 @@ def cloudwatch(tmp_path_factory: pytest.TempPathFactory, measurements: list[Meas
 
 def answers(cloudwatch: Any, target: Mapping[str, Any]) -> dict[tuple[tuple[str, str], ...], list[float]]:
     """The lines that Grafana would draw: a search for every `*`, and one metric's statistic for each that it finds."""
-    asked = {name: CHOSEN.get(value, value) for name, value in target["dimensions"].items()}
+    asked = {name: chosen(value) for name, value in target["dimensions"].items()}
     filters = [{"Name": name} if value == "*" else {"Name": name, "Value": value} for name, value in asked.items()]
     pages = cloudwatch.get_paginator("list_metrics").paginate(
         Namespace=target["namespace"], MetricName=target["metricName"], Dimensions=filters
     )
     found = [metric for page in pages for metric in page["Metrics"] if {named["Name"] for named in metric["Dimensions"]} == asked.keys()]
-    period = int(CHOSEN[target["period"]])
+    assert target["period"] == "$step"
     queries = [
-        {"Id": f"q{number}", "MetricStat": {"Metric": metric, "Period": period, "Stat": target["statistic"]}}
+        {"Id": f"q{number}", "MetricStat": {"Metric": metric, "Period": STEP_S, "Stat": target["statistic"]}}
         for number, metric in enumerate(found)
     ]
     assert queries, f"{target['metricName']} {asked} finds nothing"
@@ -144,7 +130,7 @@ def test_every_query_of_the_page_is_answered_with_what_was_emitted(
     assert targets
     for target in targets:
         [metric] = [metric for metric in CATALOGUE if metric.name == target["metricName"]]
-        fixed = {name: CHOSEN.get(value, value) for name, value in target["dimensions"].items() if value != "*" and name != "service"}
+        fixed = {name: chosen(value) for name, value in target["dimensions"].items() if value != "*" and name != "service"}
         told = defaultdict(list)
         for measurement in measurements:
             if measurement.metric is metric and fixed.items() <= measurement.dimensions.items():
