@@ -50,13 +50,14 @@ def tree_library() -> ctypes.CDLL | None:
     here = Path(__file__).parent
     built = [Path(wanted)] if wanted else [here / f"libtrees{suffix}" for suffix in EXTENSION_SUFFIXES]
     found = next((path for path in built if path.exists()), None)
-    if found is None:
+    return None if found is None else open_library(found)
+
+
+def open_library(path: Path) -> ctypes.CDLL | None:
+    """A build of `trees.c`; None if it is of another source than this module was written for."""
+    library = ctypes.CDLL(str(path))
+    if library.everscore_trees_interface() != INTERFACE:
         return None
-    library = ctypes.CDLL(str(found))
-    return _declared(library) if library.everscore_trees_interface() == INTERFACE else None
-
-
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     count, address = ctypes.c_int64, ctypes.c_void_p
     library.everscore_bitvector.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, count, address, address, address]
     library.everscore_forest.argtypes = [ctypes.POINTER(_ForestModel), count, address, address]

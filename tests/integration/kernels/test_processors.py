@@ -1,0 +1,82 @@
+"""The same sums on processors that are not here: arm64, and x86-64-v2, which lacks AVX2; and a library for each of them."""
+
+import ctypes
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from functions.shared.engines.forest import NEVER, pack
+from functions.shared.engines.kernels.trees import BitvectorKernel, ForestKernel, open_library
+from tests.integration.kernels.building import HERE, build
+
+ARM, ELDER = ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]), ("x86_64-linux-gnu-gcc", ["qemu-x86_64", "-cpu", "Nehalem"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("processors")
+
+
+@pytest.fixture(scope="module", params=[ARM, ELDER], ids=["arm64", "x86-64-v2"])
+def elsewhere(request: pytest.FixtureRequest, folder: Path) -> Callable[..., Any]:
+    """Calls a kernel on another processor: bytes in, sums out."""
+    compiler, emulator = request.param
+    program = build(compiler, "-static", source=HERE / "one_call.c", out=folder / f"one_call-{compiler}")
+
+    def call(raw: Any, *arguments: Any) -> Any:
+        sent = b"".join(np.asarray(argument).tobytes() for argument in (*arguments, raw))
+        ran = subprocess.run([*emulator, program], input=sent, capture_output=True, check=True)
+        return np.frombuffer(ran.stdout).reshape(raw.shape)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def here(folder: Path) -> ctypes.CDLL | None:
+    return open_library(build("gcc", "-shared", "-fPIC", out=folder / "libtrees.so"))
+
+
+@pytest.mark.parametrize("word", [np.uint32, np.uint64])
+def test_masks_leave_the_same_leaves_on_every_processor(elsewhere: Callable[..., Any], here: ctypes.CDLL, word: type[Any]) -> None:
+    rng = np.random.default_rng(5)
+    rows, trees, outputs, bits = 401, 37, 2, 8 * np.dtype(word).itemsize
+    # Two bits of three, so that the five tables of a row leave some.
+    sizes = [3, 300, 1, 20, 7]
+    masks = [(rng.integers(0, 2**63, (2, size, trees), np.uint64) * 2 + 1).astype(word) for size in sizes]
+    masks = [first | second for first, second in masks]
+    codes = [rng.integers(0, size, rows) for size in sizes]
+    leaves = [rng.normal(size=(trees, bits)) for _ in range(outputs)]
+    raw = rng.normal(size=(rows, outputs))
+    tables = [part for mask, code in zip(masks, codes, strict=True) for part in (len(mask), mask, code)]
+    there = elsewhere(raw, bits, rows, len(masks), trees, outputs, *tables, *leaves)
+    BitvectorKernel(here, masks, [(output, 0, values) for output, values in enumerate(leaves)], outputs).add_leaves(codes, raw)
+    assert there.tobytes() == raw.tobytes()
+
+
+def test_rows_end_in_the_same_leaves_on_every_processor(elsewhere: Callable[..., Any], here: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(6)
+    rows, columns, width, depth = 403, 9, 3, 7
+    # Three full trees: level by level, node k of a tree has the children 2k + 1 and 2k + 2.
+    inner, size = 2**depth - 1, 2 ** (depth + 1) - 1
+    roots, first_sums = np.arange(3) * size, np.array([0, 1, 0])
+    places = np.arange(3 * size)
+    is_leaf = places % size >= inner
+    left = np.where(is_leaf, places, places // size * size + 2 * (places % size) + 1)
+    nodes = pack(rng.integers(0, columns, 3 * size), np.where(is_leaf, NEVER, rng.integers(0, NEVER, 3 * size)), left)
+    values, raw = rng.normal(size=(3 * size, width)), rng.normal(size=(rows, width + 1))
+    codes = rng.integers(0, NEVER + 1, (rows, columns)).astype(np.uint16)
+    there = elsewhere(raw, 0, rows, columns, 3, width, width + 1, len(nodes), nodes, roots, first_sums, values, codes)
+    ForestKernel(here, nodes, roots, first_sums, values).add_leaves(codes, raw)
+    assert there.tobytes() == raw.tobytes()
+
+
+@pytest.mark.parametrize(("compiler", "machine"), [("x86_64-linux-gnu-gcc", 62), ("aarch64-linux-gnu-gcc", 183)], ids=["x86-64", "arm64"])
+def test_the_library_is_built_for_both_of_lambdas_architectures(folder: Path, compiler: str, machine: int) -> None:
+    library = build(compiler, "-shared", "-fPIC", out=folder / f"libtrees-{machine}.so").read_bytes()
+    # ELF's header: at byte 18 the machine (62 is x86-64, 183 AArch64), as the ELF specification numbers them.
+    assert (library[:4], int.from_bytes(library[18:20], "little")) == (b"\x7fELF", machine)
+    assert all(name in library for name in (b"everscore_trees_interface", b"everscore_bitvector", b"everscore_forest"))
