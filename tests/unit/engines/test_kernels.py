@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.integration.engines.test_compiled_engines import SPECS, fitted
 
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind, Means
@@ -14,7 +15,6 @@ from functions.shared.engines.forest import NEVER, pack
 from functions.shared.engines.kernels import trees
 from functions.shared.engines.kernels.trees import SETTING, BitvectorKernel, ForestKernel, tree_library
 from tests.unit.engines.rows import batches, training_rows
-from tests.unit.engines.test_compiled_engines import SPECS, fitted
 
 built = pytest.mark.skipif(tree_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 TREES = [name for name in SPECS if name.startswith(("histogram", "gradient", "random", "extra", "deep", "decision"))]

@@ -9,12 +9,11 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_UNMATCHED, PERFORMANCE
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError, NotFoundError
+from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from tests.fakes.versions import MODEL, make_version
-from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
 
@@ -375,66 +374,3 @@ def test_people_are_told_nothing_of_a_champion_that_does_as_well_as_at_training(
     world = World(bundles=MeasuredBundles(0.5))
     week(world, DAY, "no")
     assert world.alerts() == []
-
-
-# At the same time, and broken off
-
-
-def two_files() -> World:
-    world = World()
-    world.scored("a.csv", rows(*SCORES))
-    return world
-
-
-def other_half() -> str:
-    return "id,at,bought\n" + "".join(line + "\n" for line in csv().splitlines()[3:])
-
-
-def moments() -> list[Moment]:
-    """Before each call on the store from the first that writes on."""
-    seen: list[Moment] = []
-    world = two_files()
-    world.label(csv(TRUTH[:2]), store=WatchedStore(world.store, seen.append))
-    first = next(number for number, moment in enumerate(seen) if moment.call.startswith("write "))
-    return [moment for moment in seen[first:] if moment.side == "before"]
-
-
-def test_a_crash_at_any_call_is_made_good_by_the_next_delivery() -> None:
-    expected = two_files()
-    expected.label(csv(TRUTH[:2]))
-    for moment in moments():
-        world = two_files()
-        created = world.upload_labels(csv(TRUTH[:2]))
-        with pytest.raises(Crash):
-            world.deliver(created, store=WatchedStore(world.store, CrashAt(moment)))
-        world.deliver(created)
-        assert world.performance() == expected.performance(), moment
-        assert world.store.keys() == expected.store.keys(), moment
-
-
-@pytest.mark.parametrize("standing", [False, True])
-def test_two_files_that_are_worked_off_at_the_same_time_both_count(standing: bool) -> None:  # noqa: FBT001
-    for moment in moments():
-        world = two_files()
-        if standing:
-            world.label(csv(TRUTH[:1]), "first.csv")
-
-        def deliver(now: Moment, world: World = world, at: Moment = moment) -> None:
-            if now == at:
-                world.label(other_half(), "other.csv")
-
-        world.label(csv(TRUTH[:2]), store=WatchedStore(world.store, deliver))
-        assert (world.performance().rows_labelled, champion(world.performance()).metrics["accuracy"]) == (4, 0.75), moment
-
-
-def test_a_day_that_others_restate_again_and_again_is_left_to_the_next_delivery() -> None:
-    world = two_files()
-    key = layout.performance_key(MODEL, DAY)
-    world.label(csv(TRUTH[:1]))
-
-    def meddle(now: Moment) -> None:
-        if now.side == "before" and now.call == f"replace {key}":
-            world.store.write(key, world.performance().model_copy(update={"rows_predicted": now.number + 100}).to_json())
-
-    with pytest.raises(ConflictError, match="5 times in a row"):
-        world.label(csv(), "b.csv", store=WatchedStore(world.store, meddle))

@@ -2,18 +2,14 @@
 
 from datetime import timedelta
 
-import pytest
-
 from functions.metric_emission.metrics import LABELS_UNMATCHED
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.profile import Profile
 from functions.shared.domain.release import Role
-from functions.shared.envelopes import StoredObject
 from tests.fakes.versions import MODEL
-from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.test_labels import SCORES, TRUTH, champion, csv, without_time
+from tests.unit.metric_emission.test_labels import SCORES, champion, csv, without_time
 from tests.unit.metric_emission.world import DAY, World, rows
 
 
@@ -79,55 +75,3 @@ def test_without_times_a_label_does_not_wait_for_a_batch_that_was_uploaded_after
     world.record(world.scored("later.csv", rows(*SCORES), day=tomorrow, profiles=profile(world)))
     assert not list(world.store.list(layout.labelled_prefix(MODEL)))
     assert len(waiting(world)) == 1
-
-
-def overtaken() -> tuple[World, Manifest]:
-    world = World()
-    world.label(csv(TRUTH))
-    return world, arrive(world, "a.csv", *SCORES[:3])
-
-
-def moments() -> list[Moment]:
-    seen: list[Moment] = []
-    world, manifest = overtaken()
-    world.record(manifest, store=WatchedStore(world.store, seen.append))
-    return seen
-
-
-def test_a_crash_at_any_call_loses_no_label() -> None:
-    expected, manifest = overtaken()
-    expected.record(manifest)
-    for moment in moments():
-        world, manifest = overtaken()
-        with pytest.raises(Crash):
-            world.record(manifest, store=WatchedStore(world.store, CrashAt(moment)))
-        world.record(manifest)
-        assert world.performance() == expected.performance(), moment
-        assert world.store.keys() == expected.store.keys(), moment
-
-
-def test_labels_and_rows_that_come_at_the_same_time_always_meet() -> None:
-    """The batch is committed and measured wholly within each call that the labels' delivery makes."""
-    seen: list[Moment] = []
-    plain = World()
-    plain.label(csv(), store=WatchedStore(plain.store, seen.append))
-    for moment in seen:
-        world = World()
-
-        def deliver(now: Moment, world: World = world, at: Moment = moment) -> None:
-            if now == at:
-                world.record(arrive(world, "a.csv", *SCORES))
-
-        created = world.upload_labels(csv())
-        finish(world, created, WatchedStore(world.store, deliver))
-        assert (world.performance(DAY).rows_labelled, waiting(world)) == (4, []), moment
-
-
-def finish(world: World, created: StoredObject, store: WatchedStore) -> None:
-    """Deliver labels, and once more if another writer was in the way, as the queue would."""
-    from functions.shared.domain.errors import ConflictError
-
-    try:
-        world.deliver(created, store=store)
-    except ConflictError:
-        world.deliver(created)
