@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime
 from getpass import getuser
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -17,59 +18,90 @@ from infra.cli.options import AsJson, File, Model, Reason, StackName, console, s
 app = typer.Typer()
 
 
+Target = Annotated[str, typer.Option(help="Column to predict.")]
+IdColumn = Annotated[str, typer.Option("--id", help="Column that names a row.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event time.")]
+Timezone = Annotated[str, typer.Option(help="Of times that name no offset.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")]
+Metric = Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")]
+Parameters = Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")]
+
+
 @app.command()
 def train(
     model: Model,
     file: File,
-    target: Annotated[str, typer.Option(help="Column to predict.")],
-    id_column: Annotated[str, typer.Option("--id", help="Column that names a row.")],
-    time_column: Annotated[str | None, typer.Option("--time", help="Column of event time.")] = None,
-    timezone: Annotated[str, typer.Option(help="Of times that name no offset.")] = "UTC",
+    target: Target,
+    id_column: IdColumn,
+    time_column: TimeColumn = None,
+    timezone: Timezone = "UTC",
     estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")] = None,
-    kind: Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")] = None,
+    param: Parameters = None,
+    kind: Kinds = None,
+    metric: Metric = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version from a file and serve it."""
+    columns = _columns(target, id_column, time_column, timezone, kind)
+    request = {"action": "train", "estimator": estimator, "parameters": _pairs(param), **columns, "metric": metric}
+    _first_version(model, file, request, stack, as_json=as_json)
+
+
+@app.command()
+def adopt(
+    model: Model,
+    models_uri: Annotated[str, typer.Argument(help="Of the pipeline in MLflow: models:/NAME/VERSION.")],
+    file: File,
+    target: Target,
+    id_column: IdColumn,
+    time_column: TimeColumn = None,
+    timezone: Timezone = "UTC",
+    kind: Kinds = None,
+    metric: Metric = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a scikit-learn pipeline that is in MLflow already; FILE holds labelled rows like those it will score."""
+    columns = _columns(target, id_column, time_column, timezone, kind)
+    _first_version(model, file, {"action": "adopt", "uri": models_uri, **columns, "metric": metric}, stack, as_json=as_json)
+
+
+def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
+    """What a request for a first version says of its file's columns."""
+    if timezone not in available_timezones():
+        message = f"--timezone {timezone}: no such zone; write it as in Europe/Berlin"
+        raise InputError(message)
+    kinds = _pairs(kind)
+    if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
+        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
+        raise InputError(message)
+    return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
+
+
+def _first_version(model: str, file: Path, request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
+    """Upload a file, have a first version made with it, and wait until that serves."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
 
-    if timezone not in available_timezones():
-        message = f"--timezone {timezone}: no such zone; write it as in Europe/Berlin"
-        raise InputError(message)
-    parameters, kinds = (dict(_pair(text) for text in texts or []) for texts in (param, kind))
-    if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
-        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
-        raise InputError(message)
     checked_model_name(model)
     operator = connect(stack)
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
-    request = {
-        "action": "train",
-        "model": model,
-        "key": uploaded.key,
-        "version_id": uploaded.version_id,
-        "target": target,
-        "id_column": id_column,
-        "time_column": time_column,
-        "timezone": timezone,
-        "estimator": estimator,
-        "parameters": parameters,
-        "kinds": kinds,
-        "metric": metric,
-    }
+    request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
-        with console.status("training in the retraining function"):
+        with console.status("at work in the retraining function"):
             decision = operator.ask("Retraining", request)["decision"]
     except KeyboardInterrupt:
-        console.print(f"the training goes on in the function; `everscore status {model}` will show its version", highlight=False)
+        console.print(f"the function goes on; `everscore status {model}` will show the version", highlight=False)
         raise
     with console.status("waiting for the release"):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
     show(decision, screens.decision_screen, as_json=as_json)
+
+
+def _pairs(texts: list[str] | None) -> dict[str, object]:
+    return dict(_pair(text) for text in texts or [])
 
 
 def _pair(text: str) -> tuple[str, object]:
@@ -93,13 +125,17 @@ def retrain(
     model: Model,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and show it.")] = False,
     window: Annotated[str | None, typer.Option(help="FIRST:LAST event day to learn from, instead of the policy's.")] = None,
+    estimator: Annotated[str | None, typer.Option(help="Dotted path of another scikit-learn estimator than the champion's.")] = None,
+    param: Parameters = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column not to learn from any more, repeatable.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a challenger from what was learnt since, and judge it."""
+    """Make a challenger from what was learnt since, as the champion was made or otherwise, and judge it."""
     from infra.cli.operator import connect
 
-    request: dict[str, Any] = {"action": "retrain", "model": model, "trigger": "person"}
+    recipe = {"estimator": estimator, "parameters": _pairs(param), "drop": drop or []}
+    request: dict[str, Any] = {"action": "retrain", "model": model, "trigger": "person", **recipe}
     if window is not None:
         request["window"] = _window(window)
     operator = connect(stack)

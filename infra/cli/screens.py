@@ -9,6 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+SAME_SCORE = 1e-9
+"""Two builds of a version agree to this outside the image and the architecture that it was made on."""
+
 _BARS = "▁▂▃▄▅▆▇█"
 _DAYS, _COLUMNS, _BATCHES = 28, 6, 5
 
@@ -95,7 +98,19 @@ def _versions(versions: list[dict[str, Any]]) -> RenderableType:
             version["explanation"],
         )
     native = [f"version {version['version']}: {version['engine_reason']}" for version in versions if version["engine"] == "native"]
-    return Group(table, *(Text(f"native engine of {reason}", "dim") for reason in native))
+    return Group(table, *_earlier(versions[-1]), *(Text(f"native engine of {reason}", "dim") for reason in native))
+
+
+def _earlier(version: dict[str, Any]) -> list[RenderableType]:
+    """How a version and its champion would have done on earlier days; nothing where they were not compared there."""
+    folds, metric = version["cross_validation"], version["metric"]
+    told = (
+        f"{_figure(fold['challenger'].get(metric))} against {_figure(fold['champion'].get(metric))} "
+        f"({fold['first_day']} to {fold['last_day']})"
+        for fold in folds
+    )
+    head = f"Version {version['version']} against its champion on earlier days, each knowing what came before: {metric} "
+    return [Text(head + ", ".join(told), "dim")] if folds else []
 
 
 def _engine(version: dict[str, Any]) -> str:
@@ -214,12 +229,19 @@ def _predicting(timings: dict[str, float]) -> str:
     table = _table("metric", "challenger") if first else _table("metric", "champion", "challenger")
     for name, value in decision["challenger"].items():
         sides = (value,) if first else (decision["champion"].get(name), value)
-        table.add_row(name, *(f"{side:.4f}" if side is not None else "none" for side in sides))
+        table.add_row(name, *map(_figure, sides))
+    for fold in decision["cross_validation"]:
+        earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))
+        table.add_row(f"{decision['metric']} {fold['first_day']} to {fold['last_day']}, learnt before", *map(_figure, earlier))
     head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
         f"  {reason['message']}" for reason in decision["reasons"]
     )
     learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out ones; engine {decision['engine']}"
     return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
 
 
 def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
@@ -229,7 +251,8 @@ def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
         return Text(f"{name}: rebuilt from its {rebuilt['rows']:,} rows, identical byte by byte")
     lines = [f"{name}: not identical: {rebuilt['difference']}"]
     if (largest := rebuilt["largest_score_difference"]) is not None:
-        lines.append(f"  scores of its {rebuilt['rows']:,} rows differ by at most {largest:.3g}")
+        alike = "equal within 1e-9" if largest <= SAME_SCORE else "more than 1e-9 apart"
+        lines.append(f"  scores of its {rebuilt['rows']:,} rows differ by at most {largest:.3g}: {alike}")
     lines += [f"  {library} is {present}, {recorded} was recorded" for library, (recorded, present) in rebuilt["libraries"].items()]
     return Text("\n".join(lines))
 

@@ -16,7 +16,7 @@ import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
 from functions.erasure.event import EraseRequest
 from functions.release.event import ReleaseRequest
-from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.event import AdoptRequest, ReproduceRequest, RetrainRequest, TrainRequest
 from functions.scoring.event import RescoreRequest
 from functions.shared.domain.policy import Window
 from functions.shared.envelopes import StoredObject
@@ -103,6 +103,16 @@ REQUESTS = {
     ),
     "retraining/train-by-hand": TrainRequest(
         model="flights",
+        key="training/flights/spring.parquet",
+        version_id="Rk6XdQ3wLt9c8NvUeHs5YzJ2aDgP7ZiM",
+        target="late",
+        id_column="flight_id",
+        time_column="scheduled_departure",
+        timezone="America/New_York",
+    ),
+    "retraining/adopt-by-hand": AdoptRequest(
+        model="flights",
+        uri="models:/late-departures/3",
         key="training/flights/spring.parquet",
         version_id="Rk6XdQ3wLt9c8NvUeHs5YzJ2aDgP7ZiM",
         target="late",

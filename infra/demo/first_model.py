@@ -1,0 +1,127 @@
+"""The demo's first model, made offline stage by stage as `dvc.yaml` names them: `python -m infra.demo.first_model STAGE`.
+
+The stages are the retraining function's own steps, so the bundle is the one that the demo's version 1 serves, byte by byte.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from functions.retraining.event import TrainRequest
+from functions.retraining.fitting import fit, score_rows
+from functions.retraining.publication import Candidate, bundle_files
+from functions.retraining.training_file import hold_out_newest, read_training_file
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.performance import measure
+from functions.shared.domain.policy import Policy, RowContract
+from functions.shared.engines.bundle import bundle_digest, load_bundle
+from infra.cli.local_folder import LocalFolder
+from infra.demo import flights
+
+PARAMETERS = Path("params.yaml")
+WORK = Path("build/first-model")
+DATA, BUNDLE = "flights.parquet", WORK / "bundle"
+RESULTS = Path("infra/demo/first-model")
+DIGITS = 6
+BINS = 10
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one stage in the project's folder."""
+    stages = {"prepare": prepare, "train": train, "evaluate": evaluate}
+    if len(arguments) != 1 or arguments[0] not in stages:
+        sys.exit(f"name one stage: {', '.join(stages)}")
+    stages[arguments[0]](yaml.safe_load(PARAMETERS.read_text()))
+
+
+def prepare(parameters: dict[str, Any]) -> None:
+    """Cut the first months out of the year."""
+    days = (date.fromisoformat(parameters["prepare"][name]) for name in ("first_day", "last_day"))
+    WORK.mkdir(parents=True, exist_ok=True)
+    flights.between(flights.departures(), *days).to_parquet(WORK / DATA, index=False)
+
+
+def train(parameters: dict[str, Any]) -> None:
+    """Fit on the older four fifths and write the version's bundle."""
+    learnt, held = _rows(parameters)
+    fitted = fit(learnt.spec, learnt)
+    candidate = Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), learnt)
+    scores = fitted.score(candidate.held)
+    files = bundle_files(candidate, "1", scores, measure(fitted.spec.task, candidate.held.truth(), scores))
+    BUNDLE.mkdir(parents=True, exist_ok=True)
+    for name, body in files.items():
+        (BUNDLE / name).write_bytes(body)
+
+
+def evaluate(parameters: dict[str, Any]) -> None:
+    """Measure the bundle on the newest fifth, by the engine that would serve it."""
+    files = {file.name: file.read_bytes() for file in BUNDLE.iterdir()}
+    digest = bundle_digest(files)
+    model = load_bundle(files.__getitem__, digest)
+    learnt, held = _rows(parameters)
+    held = TrainingSet(model.spec, held.table).known()
+    truth, scores = held.truth(), score_rows(model.engine, held)
+    measured = {name: _rounded(value) for name, value in measure(model.spec.task, truth, scores).items()}
+    figures = {**measured, "learnt_rows": learnt.rows, "held_rows": held.rows}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
+    late = truth == 1
+    _write("roc.csv", ("share_of_punctual", "share_of_late"), _roc(late, scores[:, 0]))
+    _write("calibration.csv", ("mean_score", "share_late", "rows"), _calibration(late, scores[:, 0]))
+    days = ((day, measure(model.spec.task, truth[held.days == day], scores[held.days == day])) for day in np.unique(held.days))
+    _write("by_day.csv", ("day", "log_loss"), ((str(day), _rounded(metrics["log_loss"])) for day, metrics in days))
+
+
+def _rows(parameters: dict[str, Any]) -> tuple[TrainingSet, TrainingSet]:
+    """The rows to learn and those held out, read as the retraining function reads an upload."""
+    made = parameters["train"]
+    request = TrainRequest(
+        model=flights.MODEL,
+        key=DATA,
+        target=flights.TARGET,
+        id_column=flights.ID,
+        time_column=flights.TIME,
+        estimator=made["estimator"],
+        parameters=made["parameters"],
+        seed=made["seed"],
+    )
+    policy = Policy(row_contract=RowContract(ranges=made["ranges"]))
+    file = read_training_file(request, policy, LocalFolder(WORK))
+    return hold_out_newest(file.rows, request.seed)
+
+
+def _roc(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Iterable[tuple[float | None, ...]]:
+    from sklearn.metrics import roc_curve
+
+    false, true, _ = roc_curve(late, scores)
+    grid = np.linspace(0, 1, 101)
+    return ((_rounded(x), _rounded(y)) for x, y in zip(grid, np.interp(grid, false, true), strict=True))
+
+
+def _calibration(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Iterable[tuple[float | None, ...]]:
+    """Ten groups of equal size by score."""
+    for group in np.array_split(np.argsort(scores, kind="stable"), BINS):
+        yield _rounded(scores[group].mean()), _rounded(late[group].mean()), len(group)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Few enough digits that another processor's last ones do not show."""
+    return None if value is None else round(float(value), DIGITS)
+
+
+def _write(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with (RESULTS / name).open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
