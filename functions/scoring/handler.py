@@ -1,4 +1,4 @@
-"""Lambda entry point: uploads under `batches/`, through SQS, to scored batches; and batches that a person wants scored again."""
+"""Lambda entry point: uploads, through SQS, to scored batches; partitions of large ones; batches that a person wants scored again."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.shared.domain.manifest import Manifest
+    from functions.shared.domain.partition import Partition, PartitionResult
     from functions.shared.envelopes import StoredObject
 
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """What is done with an upload, and with a batch (by model and name) that a person asks for."""
+    """What is done with an upload, with a partition, and with a batch (by model and name) that a person asks for."""
 
+    hand_over: "Callable[[StoredObject], bool]"
     score: "Callable[[StoredObject], Manifest]"
+    score_partition: "Callable[[Partition], PartitionResult]"
     rescore: "Callable[[str, str], Manifest]"
     verify: Callable[[str, str], tuple[str, ...]]
 
@@ -29,37 +32,58 @@ class UseCases:
 @cache
 def use_cases() -> UseCases:
     """The use cases with their real ports."""
+    from functions.scoring.handover import hand_over
+    from functions.scoring.partition import score_partition
     from functions.scoring.service import rescore_batch, score_batch, verify_batch
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.adapters.state_machine import StateMachine
     from functions.shared.repositories.bundles import Bundles
-    from functions.shared.settings import settings
+    from functions.shared.settings import scoring_settings
 
-    client = s3_client()
-    store = S3ObjectStore(client, settings().store)
+    client, settings = s3_client(), scoring_settings()
+    store = S3ObjectStore(client, settings.store)
     ports: dict[str, Any] = {
-        "inbox": S3ObjectStore(client, settings().inbox),
+        "inbox": S3ObjectStore(client, settings.inbox),
         "store": store,
         "bundles": Bundles(store),
         "new_attempt": lambda: uuid.uuid4().hex,
     }
     clock: dict[str, Any] = {"now": lambda: datetime.now(UTC)}
     return UseCases(
+        hand_over=partial(hand_over, executions=StateMachine(settings.state_machine), above_bytes=settings.partition_above_mb * 2**20),
         score=partial(score_batch, **ports, **clock),
+        score_partition=partial(score_partition, **ports),
         rescore=partial(rescore_batch, **ports, **clock),
         verify=partial(verify_batch, **ports),
     )
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Score each upload of an SQS delivery, the smallest first (those that did not end are delivered again), or one batch again."""
+    """Score the uploads of an SQS delivery, the smallest first (those that did not end come again), a partition, or a batch again."""
     if "Records" in event:
         return process_records(event, context, score_upload)
+    if "partition" in event:
+        return _score_partition(event)
     return _score_again(event)
 
 
 def score_upload(created: "StoredObject") -> None:
-    """Score one upload and log what became of it."""
+    """Score one upload, or hand it over if it is too large, and log what became of it."""
+    if use_cases().hand_over(created):
+        logger().info("handed over", extra={"key": created.key, "bytes": created.size_bytes})
+        return
     _log(use_cases().score(created))
+
+
+def _score_partition(event: dict[str, Any]) -> dict[str, Any]:
+    from functions.shared.domain.partition import Partition
+
+    partition = Partition.model_validate(event["partition"])
+    result = use_cases().score_partition(partition)
+    extra = {"batch_id": partition.batch_id, "partition": partition.number, "rows_in": result.counts.rows_in}
+    logger().info("partition", extra=extra)
+    # What the items of a Distributed Map answer may not grow with their number: results lie in the store.
+    return {}
 
 
 def _score_again(event: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """What an attempt leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from functions.shared.domain.policy import RowContract
 from functions.shared.domain.scored_columns import free_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore, Upload
+from functions.shared.quarantined import quarantine_line
 from functions.shared.reading.rows import RejectedRow
 
 
@@ -43,7 +43,7 @@ class AttemptOutputs:
         for row in rows:
             if self._quarantined is None:
                 self._quarantined = self._open.enter_context(self._store.upload(self._quarantine_key))
-            self._quarantined.write(_line(row))
+            self._quarantined.write(quarantine_line(row))
             self._quarantined_rows += 1
 
     def finish(self) -> tuple[tuple[StoredFile, ...], tuple[StoredFile, ...]]:
@@ -62,18 +62,6 @@ class AttemptOutputs:
     def __exit__(self, *error: object) -> None:
         """Drop what is not finished."""
         self._open.close()
-
-
-def _line(row: RejectedRow) -> bytes:
-    fields: dict[str, Any] = {
-        "row": row.row,
-        "line": row.line,
-        "byte_offset": row.byte_offset,
-        "code": row.code,
-        "message": row.message,
-        "raw": row.raw,
-    }
-    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
 def scored_rows(rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract) -> pa.RecordBatch:

@@ -6,8 +6,8 @@ from datetime import datetime
 from functions.scoring.attempt import attempt_batch
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, InputError
-from functions.shared.domain.manifest import BatchError, Manifest, Status
-from functions.shared.domain.release import Release
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.drafts import batch_error, drafted, pinned_release
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
@@ -33,23 +33,13 @@ def score_batch(
         NotFoundError: if the object's version is gone.
         ConservationError: if rows were lost or made up; nothing is committed.
     """
-    source = source_of(inbox.bucket, inbox.info(created.key, created.version_id))
-    draft = Manifest(
-        batch_id=layout.batch_id(source.bucket, source.key, source.version_id),
-        model=layout.model_or_unnamed(created.key),
-        status=Status.FAILED,
-        source=source,
-        replays=layout.replayed_batch(created.key),
-        attempt=new_attempt(),
-        created_at=now(),
-    )
-    if standing := Manifests(store).find(draft.model, draft.batch_id, source):
+    draft = drafted(source_of(inbox.bucket, inbox.info(created.key, created.version_id)), attempt=new_attempt(), now=now())
+    if standing := Manifests(store).find(draft.model, draft.batch_id, draft.source):
         return standing
     try:
-        ended = attempt_batch(draft, _pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
+        ended = attempt_batch(draft, pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:
-        error = BatchError(code=rejected.code, message=str(rejected), remedy=rejected.remedy)
-        ended = draft.model_copy(update={"error": error})
+        ended = draft.model_copy(update={"error": batch_error(rejected)})
     return _committed(ended, store, now())
 
 
@@ -75,7 +65,7 @@ def rescore_batch(
         NotFoundError: if there is no such batch, or the upload's version is gone.
     """
     batch = Manifests(store).named(model, batch_id)
-    release, source = _pinned_release(store, batch), batch.source
+    release, source = pinned_release(store, batch), batch.source
     purpose = f"rescore:{release.seq}"
     draft = Manifest(
         batch_id=layout.batch_id(source.bucket, source.key, source.version_id, purpose),
@@ -123,20 +113,6 @@ def _committed(ended: Manifest, store: ObjectStore, now: datetime) -> Manifest:
     standing = Manifests(store).commit(ended.model_copy(update={"created_at": now}))
     _clear_lost_attempts(store, standing, ended.attempt)
     return standing
-
-
-def _pinned_release(store: ObjectStore, draft: Manifest) -> Release:
-    if draft.model == layout.UNNAMED_MODEL:
-        layout_error = f"the key {draft.source.key!r} names no model"
-        raise BatchRejectedError("no_model", layout_error, "upload to batches/<model>/<file>")
-    release = Releases(store).current(draft.model)
-    if release is None:
-        message = f"model {draft.model!r} serves nothing yet"
-        raise BatchRejectedError("no_release", message, f"everscore train {draft.model} …, then upload the file again")
-    if release.retired:
-        message = f"model {draft.model!r} was retired: {release.reason}"
-        raise BatchRejectedError("retired", message, f"everscore promote {draft.model} VERSION, then upload the file again")
-    return release
 
 
 def _clear_lost_attempts(store: ObjectStore, standing: Manifest, attempt: str) -> None:

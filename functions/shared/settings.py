@@ -59,9 +59,13 @@ class ScoringSettings(Settings):
 
 
 class PartitioningSettings(Settings):
-    """… the size of a partition, and the size up to which an upload that cannot be cut is one. A megabyte is 2^20 bytes."""
+    """… the size of a partition, how many are scored at once, and up to which size an upload that cannot be cut is one.
+
+    A megabyte is 2^20 bytes.
+    """
 
     partition_mb: int = Field(alias="EVERSCORE_PARTITION_MB", gt=0)
+    partition_concurrency: int = Field(alias="EVERSCORE_PARTITION_CONCURRENCY", gt=0)
     partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
 
 

@@ -24,13 +24,20 @@ def score(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Parquet file to write the scored rows to; waits for them.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the manifest and show it.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Score in this process, by the same code; stores nothing but OUT.")] = False,
+    partition_bytes: Annotated[
+        int | None, typer.Option(min=1, max=10**15 - 1, help="Score it in partitions of about so many bytes, however small it is.")
+    ] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload a batch to be scored."""
+    from functions.shared.domain import layout
     from infra.cli.offline import score_offline
     from infra.cli.operator import connect
 
+    if offline and partition_bytes:
+        message = "--partition-bytes has the state machine of a stack at work: leave --offline out"
+        raise InputError(message)
     if out is not None and out.suffix != ".parquet":
         message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
         raise InputError(message)
@@ -46,13 +53,14 @@ def score(
             manifest = score_offline(model, file, out, releases=operator.store)
         _show(manifest, as_json=as_json, out=out)
         return
-    uploaded = operator.upload_file(f"batches/{model}/{file.name}", file, console)
+    key = layout.partitioned_key(model, partition_bytes, file.name) if partition_bytes else f"batches/{model}/{file.name}"
+    uploaded = operator.upload_file(key, file, console)
     if out is None and not wait:
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
         show(answer, screens.uploaded_screen, as_json=as_json)
         return
     with console.status("scoring"):
-        manifest = operator.await_manifest(uploaded)
+        manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
     if out is not None and manifest.outputs:
         operator.download_scored(manifest, out)
     _show(manifest, as_json=as_json, out=out)

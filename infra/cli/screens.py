@@ -196,12 +196,20 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
     )
     lines = [
         head,
+        *([f"  in {manifest['partitions']} partitions"] if manifest["partitions"] else []),
+        *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
+        *([f"  {manifest['rows_erased']:,} rows were erased since, and the upload with them"] if manifest["rows_erased"] else []),
         *([f"  supersedes batch {manifest['supersedes']}"] if manifest["supersedes"] else []),
         *([f"  mended rows of batch {manifest['replays']}"] if manifest["replays"] else []),
         *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
         *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
     ]
     return Text("\n".join(lines))
+
+
+def _predicting(timings: dict[str, float]) -> str:
+    champion = timings["predict_s"] - timings["challenger_predict_s"]
+    return f"{champion:.3f} s by the champion, {timings['challenger_predict_s']:.3f} s by the challenger beside it"
 
 
 def verification_screen(found: dict[str, Any]) -> RenderableType:
@@ -211,8 +219,6 @@ def verification_screen(found: dict[str, Any]) -> RenderableType:
     return Text(
         "\n".join([f"batch {found['batch_id'][:8]} of {found['model']}: not identical", *(f"  {key}" for key in found["different"])])
     )
-        *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
-        *([f"  {manifest['rows_erased']:,} rows were erased since, and the upload with them"] if manifest["rows_erased"] else []),
 
 
 def decision_screen(decision: dict[str, Any]) -> RenderableType:
@@ -221,11 +227,6 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
     first = decision["champion_version"] is None
     verdict = "serves" if first else {"promote": "goes into a canary", "keep": "is kept out"}[decision["decision"]]
-def _predicting(timings: dict[str, float]) -> str:
-    champion = timings["predict_s"] - timings["challenger_predict_s"]
-    return f"{champion:.3f} s by the champion, {timings['challenger_predict_s']:.3f} s by the challenger beside it"
-
-
     table = _table("metric", "challenger") if first else _table("metric", "champion", "challenger")
     for name, value in decision["challenger"].items():
         sides = (value,) if first else (decision["champion"].get(name), value)

@@ -45,6 +45,7 @@ FUNCTIONS = {
     "retraining": "RetrainingFunction",
     "release": "ReleaseFunction",
     "erasure": "ErasureFunction",
+    "partitioning": "PartitioningFunction",
 }
 AS_ON_AWS: Mapping[str, str] = {}
 """No parameter of the template changed."""

@@ -5,6 +5,8 @@
 - A function's error is answered without its type: it gets the class's name, by which callers know a refusal from a failure.
 - Containers of functions have all of the machine's memory: they get what the function is configured with, and Lambda's confinement.
 
+What its Step Functions lacks is mended in `mended_stepfunctions.py`.
+
 This module is imported by ministack's interpreter and may use nothing but the standard library and ministack, whose
 internals are what they are because its version is locked.
 """
@@ -18,6 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
+
+from infra.local.mended_stepfunctions import mend_step_functions
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -216,6 +220,7 @@ def ministack_application() -> Application:
     cut_bodies_early()
     name_versions_in_events()
     name_error_types()
+    mend_step_functions()
     if folder := os.environ.get("EVERSCORE_CONTAINERS"):
         confine_containers(folder)
     application: Application = import_module("ministack.app").app

@@ -2,6 +2,7 @@
 
 - The embedded AWS runs functions as processes of its host, without Docker, unless it is told to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
+- It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
 """
 
@@ -91,7 +92,7 @@ def for_embedded_aws(
             properties = resource["Properties"]
             del resource["Metadata"]
             packing.pack(properties)
-            properties.setdefault("Environment", {}).setdefault("Variables", {}).update(variables)
+            properties.setdefault("Environment", {})["Variables"] = _as_texts(properties["Environment"].get("Variables", {})) | dict(variables)
     return local
 
 
@@ -107,6 +108,11 @@ def _with_definition(resource: Mapping[str, Any], root: Path) -> Mapping[str, An
     properties = dict(resource["Properties"])
     definition = yaml.safe_load((root / properties.pop("DefinitionUri")).read_text())
     return {**resource, "Properties": {**properties, "Definition": definition}}
+
+
+def _as_texts(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables with numbers written out, as the environment of a process needs them."""
+    return {name: str(value) if isinstance(value, int) else value for name, value in environment.items()}
 
 
 def _with_numbers(part: Any, numbers: Mapping[str, int]) -> Any:

@@ -17,18 +17,24 @@ from functions.erasure.event import EraseRequest
 from functions.erasure.service import erase
 from functions.metric_emission.service import record_batch, record_labels
 from functions.metric_emission.upkeep import sweep, tick
+from functions.partitioning.service import Site, commit_batch, give_up, plan_batch
 from functions.release import service as release
 from functions.release.desk import Desk
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
 from functions.retraining.reproduction import reproduce
 from functions.retraining.service import Workshop, retrain, train_first
+from functions.scoring.partition import score_partition
 from functions.scoring.service import rescore_batch, score_batch, verify_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
+from functions.shared.domain.errors import PartitionsFailedError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.partition import Partition
 from functions.shared.domain.policy import Policy
 from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.partitions import Partitions
 from functions.shared.repositories.policies import Policies
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.recording_bus import RecordingBus
@@ -114,6 +120,34 @@ class Story:
         store = self.store("scoring", "Store")
         ports = {"store": store, "bundles": Bundles(store), "new_attempt": self.new_name, "now": self.now}
         return score_batch(created, inbox=self.store("scoring", "Inbox"), **ports)  # type: ignore[arg-type]
+
+    def score_in_partitions(self, created: StoredObject) -> Manifest:
+        """What the state machine does, with a worker that another one overtakes."""
+        store = self.store("partitioning", "Store")
+        site = Site(
+            inbox=self.store("partitioning", "Inbox"),
+            store=store,
+            new_attempt=self.new_name,
+            now=self.now,
+            partition_bytes=2**19,
+            whole_bytes=2**30,
+            concurrency=2,
+        )
+        assert plan_batch(created.key, created.version_id, site) == 1
+        batch = layout.batch_id("Inbox", created.key, created.version_id)
+        with pytest.raises(PartitionsFailedError):
+            give_up(created.key, created.version_id, "lost", execution="x", redrives=0, site=site)
+        give_up(created.key, created.version_id, "lost", execution="x", redrives=1, site=site)
+        reader = self.store("scoring", "Store")
+        ports: dict[str, Any] = {"inbox": self.store("scoring", "Inbox"), "store": reader, "bundles": Bundles(reader)}
+        for partition in Partitions(self.store(PEOPLE, "Store")).plan(MODEL, batch, 1) or ():
+            score_partition(partition, **ports, new_attempt=partial(self._overtaken, partition, ports))
+        assert commit_batch(created.key, created.version_id, 1, site) is None
+        return Manifests(self.store(PEOPLE, "Store")).named(MODEL, batch)
+
+    def _overtaken(self, partition: Partition, ports: dict[str, Any]) -> str:
+        score_partition(partition, **ports, new_attempt=self.new_name)
+        return self.new_name()
 
     def score_again(self, manifest: Manifest) -> Manifest:
         store = self.store("scoring", "Store")
@@ -220,6 +254,11 @@ def _batch(story: Story, first_day: int, days: int, *, bad_rows: str = "") -> Ma
 
 def _batches_and_labels(story: Story) -> None:
     first = _batch(story, 30, 15, bad_rows="r,2013-01-31T00:00:00Z,cheap\n")
+    large = story.upload(f"batches/{MODEL}/partitioned/4000/large.csv", table(46, 15, columns=BATCH) + "r,2013-01-31T00:00:00Z,cheap\n")
+    crashed = MODEL, layout.batch_id("Inbox", large.key, large.version_id), "crashed", 0
+    for key in (layout.scored_key(*crashed), layout.quarantine_key(*crashed)):
+        story.store(PEOPLE, "Store").write(key, b"")
+    assert story.score_in_partitions(large).rows_quarantined == 1
     story.label(story.upload(f"labels/{MODEL}/30.csv", table(30, 15, columns=LABELS)))
     story.record(story.score_again(first))
     story.label(story.upload(f"labels/{MODEL}/again.csv", table(30, 15, columns=LABELS)))
@@ -265,6 +304,8 @@ def _erasure(story: Story) -> None:
     story.later = timedelta()
     story.label(story.upload(f"labels/{MODEL}/early.csv", "id,at,bought\nd30-0,2013-12-01T00:00:00Z,yes\n"))
     story.label(story.upload(f"labels/{MODEL}/alone.csv", "id,at,bought\nd30-0,2013-03-30T00:00:00Z,yes\n"))
+    left = b'{"row": 1, "code": "missing_time", "raw": "d30-0,,1"}\n'
+    store.write(layout.partition_quarantine_key(MODEL, next(iter(Manifests(store).keys(MODEL))), "a", 0), left)
     story.later = timedelta(days=4)
     desk = erasure.Desk(story.store("erasure", "Inbox"), story.store("erasure", "Store"), story.new_name, story.now)
     erased = erase(EraseRequest(model=MODEL, ids=("d0-0", "d30-0", "r"), who="ada"), desk)

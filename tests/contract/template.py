@@ -21,6 +21,10 @@ QUEUES = resources_of("AWS::SQS::Queue")
 SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
 
 
+PAYLOADS = {"partitioning/plan": "Plan", "partitioning/commit": "Commit", "partitioning/give-up": "GiveUp", "scoring/partition": "Score"}
+"""Sample events that the state machine sends, with the state that does."""
+
+
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every function's policies, with the function's logical id."""
     for name, function in FUNCTION_PROPERTIES.items():

@@ -11,7 +11,7 @@ from functions.shared.domain import layout
 from tests.contract.template import ROOT, as_list, folder_of, statements
 
 PAGE = (ROOT / "docs/architecture.md").read_text()
-FUNCTIONS = {"scoring", "metric_emission", "retraining", "release"}
+FUNCTIONS = {"scoring", "partitioning", "metric_emission", "retraining", "release"}
 ERASURE = {"erasure"}
 """It goes after what others wrote, and has a table of its own."""
 VERSIONS = "releases/*/versions/*"
@@ -68,7 +68,8 @@ def test_each_prefix_of_the_layout_has_its_row() -> None:
 def test_only_the_writer_of_a_prefix_may_write_there() -> None:
     written = {prefix: functions_in(row[1]) for prefix, row in STORE.items()}
     assert allowed("Store", "s3:PutObject") == {prefix: writers for prefix, writers in written.items() if writers}
-    assert all(len(writers) <= 1 for writers in written.values())
+    together = {"scoring", "partitioning"}
+    assert all(len(writers) <= 1 or writers == together for writers in written.values())
     assert [row[1] for prefix, row in STORE.items() if prefix == "erasures/*"] == ["erasure"]
     assert allowed("Inbox", "s3:PutObject") == {}
 
@@ -82,7 +83,7 @@ def test_only_the_readers_of_a_prefix_may_read_there() -> None:
 
 
 def test_only_attempts_leases_and_labels_that_wait_may_be_deleted() -> None:
-    attempts = {"scoring", "metric_emission"}
+    attempts = {"scoring", "partitioning", "metric_emission"}
     assert allowed("Store", "s3:DeleteObject") == {
         "scored/*": attempts,
         "quarantine/*": attempts,

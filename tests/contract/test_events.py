@@ -11,13 +11,16 @@ import pytest
 from pydantic import BaseModel
 
 import functions.metric_emission.handler as metric_emission
+import functions.partitioning.event as partitioning
 import functions.release.event as release
 import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
 from functions.erasure.event import EraseRequest
+from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
 from functions.release.event import ReleaseRequest
 from functions.retraining.event import AdoptRequest, ReproduceRequest, RetrainRequest, TrainRequest
 from functions.scoring.event import RescoreRequest
+from functions.shared.domain.partition import Partition, PartitionResult, Portion
 from functions.shared.domain.policy import Window
 from functions.shared.envelopes import StoredObject
 
@@ -92,6 +95,9 @@ ARRIVALS = {
     ],
 }
 
+YEAR = {"key": "batches/flights/2013/year.csv", "version_id": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"}
+EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:everscore-partitioned-scoring:2c46dbbbf8926d7b38ec278c09183ec2"
+
 SCHEDULED = {"metric_emission/tick": "tick", "metric_emission/sweep": "sweep"}
 
 REQUESTS = {
@@ -122,6 +128,16 @@ REQUESTS = {
     ),
     "retraining/reproduce-by-hand": ReproduceRequest(model="flights", version="2"),
     "scoring/rescore-by-hand": RescoreRequest(action="rescore", model="flights", batch_id="5d41402abc4b2a76b9719d911017c592"),
+    "erasure/erase-by-hand": EraseRequest(model="churn", ids=("C-1042", "C-2077"), reason="request of 3 June", who="ada"),
+    "partitioning/plan": PlanRequest(action="plan", **YEAR),
+    "partitioning/commit": CommitRequest(action="commit", **YEAR, turn=1),
+    "partitioning/give-up": GiveUpRequest(
+        action="give_up",
+        **YEAR,
+        execution=EXECUTION,
+        redrives=0,
+        failure=Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The specified tolerated failure threshold was exceeded"),
+    ),
     "release/decision-created": ReleaseRequest(action="tick", model="flights", who="decision"),
     "release/tick": ReleaseRequest(action="tick", model=None, who="schedule"),
     "release/tick-by-hand": ReleaseRequest(action="tick", model="flights", who="ada"),
@@ -132,21 +148,23 @@ REQUESTS = {
     ),
 }
 
-    "erasure/erase-by-hand": EraseRequest(model="churn", ids=("C-1042", "C-2077"), reason="request of 3 June", who="ada"),
+PARTITION = "scoring/partition"
+
 PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
     "retraining": retraining.parse_request,
     "release": release.parse_request,
+    "erasure": EraseRequest.model_validate,
+    "partitioning": partitioning.parse_request,
     "scoring": RescoreRequest.model_validate,
 }
 
 
 def test_each_sample_event_is_told_apart_here() -> None:
-    assert set(EVENTS) == {*ARRIVALS, *SCHEDULED, *REQUESTS}
+    assert set(EVENTS) == {*ARRIVALS, *SCHEDULED, *REQUESTS, PARTITION}
 
 
 @pytest.fixture
 def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
-    "erasure": EraseRequest.model_validate,
     """What the handlers of both queues hand on."""
     arrived: list[StoredObject] = []
     monkeypatch.setattr(scoring, "score_upload", arrived.append)
@@ -179,3 +197,17 @@ def test_a_request_asks_for_what_its_name_says(name: str) -> None:
 def test_a_misspelt_field_of_a_request_by_hand_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="resaon"):
         PARSERS[name.split("/", maxsplit=1)[0]]({**EVENTS[name], "resaon": "…"})
+
+
+def test_a_partition_is_scored_and_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Partition] = []
+
+    def score(partition: Partition) -> PartitionResult:
+        asked.append(partition)
+        return PartitionResult(portion=partition.portion, attempt="a")
+
+    monkeypatch.setattr(scoring, "use_cases", lambda: SimpleNamespace(score_partition=score))
+    assert scoring.handler(EVENTS[PARTITION], CONTEXT) == {}
+    [partition] = asked
+    assert (partition.number, partition.release_seq, partition.source.key) == (1, 3, YEAR["key"])
+    assert partition.portion == Portion(kind="csv", start=268_435_512, stop=536_870_913)

@@ -62,6 +62,8 @@ def run(script: str, *arguments: str) -> str:
         "EVERSCORE_STACK": "s",
         "EVERSCORE_INBOX": "i",
         "EVERSCORE_STORE": "o",
+        "EVERSCORE_PARTITION_ABOVE_MB": "1",
+        "EVERSCORE_STATE_MACHINE": "m",
     }
     done = subprocess.run([sys.executable, "-c", script, *arguments], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

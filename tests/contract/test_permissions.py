@@ -60,7 +60,9 @@ UNASKED: Mapping[str, Mapping[Right, str]] = {
     "scoring": {
         Right("Store", "s3:AbortMultipartUpload", "scored/*"): "only what is above 8 MB is sent in parts, and only a failure drops them",
         Right("Store", "s3:AbortMultipartUpload", "quarantine/*"): "the same",
+        Right("Store", "s3:AbortMultipartUpload", "partitions/*"): "the same",
     },
+    "partitioning": {Right("Store", "s3:AbortMultipartUpload", "quarantine/*"): "the same"},
 }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from functions.metric_emission.metrics import CATALOGUE
 from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.manifest import PARTITIONS_FAILED
 from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
 from functions.shared.reading.quarantine import INVALID_UTF8
 from functions.shared.reading.values import MISSING
@@ -40,7 +41,7 @@ def spans(text: str) -> list[str]:
 
 def codes_raised() -> Iterator[str]:
     """Codes with which reading and scoring refuse rows and files."""
-    for folder in ("functions/shared/reading", "functions/scoring"):
+    for folder in ("functions/shared", "functions/shared/reading", "functions/scoring", "functions/partitioning"):
         for file in (ROOT / folder).glob("*.py"):
             calls = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
             for call in calls:
@@ -60,7 +61,14 @@ def codes_listed(text: str, headers: tuple[str, str]) -> set[str]:
 @pytest.mark.parametrize("language", REFUSALS)
 def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(language: str) -> None:
     unparseable: Mapping[object, tuple[str, str]] = _UNPARSEABLE
-    refused = {*codes_raised(), *_MISSING_CODES.values(), *(code for code, _ in unparseable.values()), INVALID_UTF8, *CALLED_IN}
+    refused = {
+        *codes_raised(),
+        PARTITIONS_FAILED,
+        *_MISSING_CODES.values(),
+        *(code for code, _ in unparseable.values()),
+        INVALID_UTF8,
+        *CALLED_IN,
+    }
     assert codes_listed(readme(language), REFUSALS[language]) == refused
 
 

@@ -167,6 +167,8 @@ def stage(aws: str) -> Iterator[Stage]:
         "EVERSCORE_STACK": "kill",
         "EVERSCORE_INBOX": INBOX,
         "EVERSCORE_STORE": STORE,
+        "EVERSCORE_PARTITION_ABOVE_MB": "512",
+        "EVERSCORE_STATE_MACHINE": "none",
         "PYTHONPATH": str(ROOT),
         # A process that forks must have no thread besides its own, not even a library's.
         "OPENBLAS_NUM_THREADS": "1",

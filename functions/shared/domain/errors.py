@@ -103,10 +103,6 @@ class NoImageError(InputError):
     """The functions' image is not on this machine. Build it, then retry."""
 
 
-class NoImageError(InputError):
-    """The functions' image is not on this machine. Build it, then retry."""
-
-
 class PortTakenError(InputError):
     """The port asked for is in use; choose another or none, then retry."""
 

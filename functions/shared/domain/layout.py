@@ -15,6 +15,7 @@ FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
+_PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
 
 def model_of(key: str) -> str:
@@ -61,6 +62,21 @@ def replayed_batch(key: str) -> str | None:
     return found[1] if found else None
 
 
+def partitioned_key(model: str, partition_bytes: int, name: str) -> str:
+    """Where a file is uploaded that is to be scored in partitions of about so many bytes, however small it is."""
+    return f"{BATCHES}/{model}/partitioned/{partition_bytes}/{name}"
+
+
+def wanted_partition_bytes(key: str) -> int | None:
+    """The size of partitions that an upload asks for by where it lies, if it does.
+
+    >>> wanted_partition_bytes("batches/flights/partitioned/1048576/april.csv")
+    1048576
+    """
+    found = _PARTITIONED.fullmatch(key)
+    return int(found[1]) if found else None
+
+
 def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> str:
     """Name of a batch: 32 hex digits, the same for every delivery of one version of one object for one purpose."""
     text = f"{bucket}\0{key}\0{version_id}\0{purpose}"
@@ -105,6 +121,31 @@ def of_attempt(key: str, attempt: str) -> str:
     """
     batch, _, name = key.rsplit("/", 2)
     return f"{batch}/{attempt}/{name}"
+
+
+def partitions_prefix(model: str, batch: str) -> str:
+    """What the work on a batch in partitions leaves until it is committed."""
+    return f"partitions/{model}/{batch}/"
+
+
+def plan_key(model: str, batch: str, turn: int) -> str:
+    """The partitions of a batch, as they are cut in the first turn or again in the second."""
+    return f"partitions/{model}/{batch}/plan-{turn}.json"
+
+
+def partition_result_key(model: str, batch: str, start: int, stop: int) -> str:
+    """What became of a partition. Its name is where it lies in the file, so that a later plan finds what is done already."""
+    return f"partitions/{model}/{batch}/results/{start:015d}-{stop:015d}.json"
+
+
+def partition_quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:
+    """Quarantined rows of a partition, not numbered in the file yet."""
+    return f"partitions/{model}/{batch}/{attempt}/part-{part:05d}.jsonl"
+
+
+def resumption_key(model: str, batch: str, redrives: int) -> str:
+    """Claim that a redriven execution took up a batch again."""
+    return f"partitions/{model}/{batch}/resumed-{redrives}.json"
 
 
 def release_prefix(model: str) -> str:

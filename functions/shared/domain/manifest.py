@@ -11,6 +11,9 @@ from functions.shared.domain.policy import Share
 from functions.shared.domain.profile import Agreement, Profile
 from functions.shared.domain.release import Role
 
+PARTITIONS_FAILED = "partitions_failed"
+"""Code of a batch whose work in partitions stopped half-way and can be taken up again."""
+
 
 class Status(StrEnum):
     """How a batch ended. `suspect`: scored, but more rows were quarantined than the error budget allows."""
@@ -78,42 +81,48 @@ class Timings(Value):
 
     read_s: float = 0.0
     predict_s: float = 0.0
+    challenger_predict_s: float = 0.0
     write_s: float = 0.0
     total_s: float = 0.0
 
-    challenger_predict_s: float = 0.0
 
 class Manifest(Document):
     """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
 
     `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them
     by the role that answered. `replays` is the batch whose quarantined rows, mended, this one brings.
-    """
-
-    batch_id: str
     `partitions` is how many the object was scored in; None if it was scored whole.
 
     `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
     they count what the files hold; what was measured of the batch (`served`, `event_days`, profiles, agreement) stays.
+    """
+
+    batch_id: str
     model: str
     status: Status
     error: BatchError | None = None
     rows_in: int = 0
     rows_scored: int = 0
     rows_quarantined: int = 0
+    rows_erased: int = 0
     quarantined_by_reason: Mapping[str, int] = Field(default_factory=dict)
     release: PinnedRelease | None = None
     outputs: tuple[StoredFile, ...] = ()
-    rows_erased: int = 0
     quarantine: tuple[StoredFile, ...] = ()
     source: Source
     purpose: str = "score"
     supersedes: str | None = None
     replays: str | None = None
     attempt: str
+    partitions: int | None = None
     served: Mapping[Role, int] = Field(default_factory=dict)
     profiles: Mapping[Role, Profile] = Field(default_factory=dict)
     agreement: Agreement | None = None
     event_days: Mapping[date, int] = Field(default_factory=dict)
     timings: Timings = Timings()
     created_at: datetime
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
+        return self.error is not None and self.error.code == PARTITIONS_FAILED

@@ -32,7 +32,6 @@ class Partition(Document):
     source: Source
     portion: Portion
     release_seq: int
-    replays: str | None = None
     planned_at: datetime
 
 

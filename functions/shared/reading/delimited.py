@@ -7,7 +7,7 @@ which. Rows with another number of fields than the header are set aside by the p
 import codecs
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,6 +45,11 @@ class Header:
     offset: int
     line: int
 
+    @property
+    def syntax(self) -> Syntax:
+        """How the records below it are cut."""
+        return Syntax(self.separator.encode())
+
 
 def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
     """Read the chunks of a file of delimited text.
@@ -53,9 +58,18 @@ def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
         BatchRejectedError: if the file as a whole cannot be read.
     """
     header = read_header(chunks, rules)
+    parse = delimited_parser(header, rules)
+    return map_ahead(parse, cut(header.body, header.syntax, offset=header.offset, line=header.line))
+
+
+def delimited_parser(header: Header, rules: Rules) -> Callable[[TextBlock], Block]:
+    """What parses blocks of records below a header.
+
+    Raises:
+        BatchRejectedError: if the header's columns are not what the rules need.
+    """
     refuse_columns(header.names, rules.columns)
-    parser = _Parser(header, rules)
-    return map_ahead(parser.parse, cut(header.body, parser.syntax, offset=header.offset, line=header.line))
+    return _Parser(header, rules).parse
 
 
 def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
@@ -144,7 +158,7 @@ class _Parser:
     """
 
     def __init__(self, header: Header, rules: Rules) -> None:
-        self.syntax = Syntax(header.separator.encode())
+        self._syntax = header.syntax
         self._header = header
         self._rules = rules
         self._carried = [index for index, name in enumerate(header.names) if rules.of(name).kind is ColumnKind.CARRIED]
@@ -160,7 +174,7 @@ class _Parser:
             conformed, records = Conformed(conform(self._no_rows(), self._rules).rows, (_unclosed(text),)), 1
         else:
             conformed, records = self._conformed(text)
-        return Block(conformed.rows, rejected_rows(conformed.issues, text, self.syntax, records=records))
+        return Block(conformed.rows, rejected_rows(conformed.issues, text, self._syntax, records=records))
 
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
         """The block's good rows and all its issues, placed among its records; and how many records it has."""
@@ -184,7 +198,7 @@ class _Parser:
         """The text without the records that are not UTF-8, their issues and their places."""
         if is_utf8(text.data):
             return text.data, [], []
-        found = spans(text, self.syntax)
+        found = spans(text, self._syntax)
         removed = undecodable(text, found)
         kept = np.delete(np.stack([found.starts, found.ends], axis=1), removed, axis=0)
         data = b"".join(text.data[start:end] + b"\n" for start, end in kept.tolist())

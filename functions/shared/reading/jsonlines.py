@@ -10,7 +10,7 @@ by one, with the same result. Blank lines are no rows.
 
 import codecs
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -44,9 +44,24 @@ def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
         BatchRejectedError: if the file as a whole cannot be read.
     """
     head = _head(chunks)
-    mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    parser = _Parser(_records_of(head[mark:]), rules)
-    return map_ahead(parser.parse, cut(itertools.chain([head[mark:]], chunks), LINES, offset=mark))
+    mark = _mark_bytes(head)
+    parse = _Parser(_records_of(head[mark:]), rules).parse
+    return map_ahead(parse, cut(itertools.chain([head[mark:]], chunks), LINES, offset=mark))
+
+
+def jsonl_parser(chunks: Iterator[bytes], rules: Rules) -> tuple[Callable[[TextBlock], Block], int]:
+    """What parses blocks of lines of a file that begins with these chunks, and where its first line begins.
+
+    Raises:
+        BatchRejectedError: if the file as a whole cannot be read.
+    """
+    head = _head(chunks)
+    mark = _mark_bytes(head)
+    return _Parser(_records_of(head[mark:]), rules).parse, mark
+
+
+def _mark_bytes(head: bytes) -> int:
+    return len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -26,13 +27,24 @@ _VALUE_BYTES = 8
 """A value takes so many bytes in memory, however few a repeated one takes in the file."""
 
 
-def parquet_blocks(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
-    """Read a Parquet file. `block_bytes` counts bytes as they are before compression.
+def parquet_blocks(source: Source, rules: Rules, block_bytes: int, *, groups: range | None = None) -> Iterator[Block]:
+    """Read a Parquet file, or row groups of it. `block_bytes` counts bytes as they are before compression.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
     """
-    return map_ahead(lambda batch: _block(batch, rules), _batches(source, rules, block_bytes))
+    return map_ahead(lambda batch: _block(batch, rules), _batches(source, rules, block_bytes, groups))
+
+
+def row_group_bytes(source: Source) -> list[int]:
+    """Compressed bytes of each row group of a Parquet file.
+
+    Raises:
+        BatchRejectedError: `corrupt_parquet`.
+    """
+    with _readable("footer"), _opened(source) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        return [sum(group.column(column).total_compressed_size for column in range(group.num_columns)) for group in groups]
 
 
 class _SourceFile(io.RawIOBase):
@@ -64,15 +76,27 @@ class _SourceFile(io.RawIOBase):
         return data
 
 
-def _batches(source: Source, rules: Rules, block_bytes: int) -> Iterator[pa.RecordBatch]:
-    where = "footer"
-    try:
-        with arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r")) as file:
-            refuse_columns(file.schema_arrow.names, rules.columns)
-            for number in range(file.num_row_groups):
-                where = f"row group {number + 1} of {file.num_row_groups}"
+def _batches(source: Source, rules: Rules, block_bytes: int, groups: range | None) -> Iterator[pa.RecordBatch]:
+    with _readable("footer"):
+        file = _opened(source)
+    with file:
+        refuse_columns(file.schema_arrow.names, rules.columns)
+        for number in range(file.num_row_groups) if groups is None else groups:
+            where = f"row group {number + 1} of {file.num_row_groups}"
+            with _readable(where):
                 rows = _rows_a_block(file.metadata.row_group(number), block_bytes, where)
                 yield from file.iter_batches(rows, row_groups=[number], use_threads=False)
+
+
+def _opened(source: Source) -> arrow_parquet.ParquetFile:
+    return arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r"))
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Whatever Arrow cannot read within the block is the file's fault, and where it lies."""
+    try:
+        yield
     except OSError as error:
         if error.errno is not None:
             raise

@@ -28,9 +28,11 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def stored_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:
-    """The bytes of a file as they are stored, several ranges fetched at a time."""
-    return map_ahead(lambda offset: source.read_at(offset, chunk_bytes), iter(range(0, source.size, chunk_bytes)), threads=_FETCHES)
+def stored_chunks(source: Source, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
+    """The bytes of a file, or those from `start` to before `stop`, as they are stored, several ranges fetched at a time."""
+    end = source.size if stop is None else stop
+    offsets = iter(range(start, end, chunk_bytes))
+    return map_ahead(lambda offset: source.read_at(offset, min(chunk_bytes, end - offset)), offsets, threads=_FETCHES)
 
 
 def decompressed_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:

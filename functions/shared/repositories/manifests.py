@@ -52,19 +52,25 @@ class Manifests:
         return self.read(key)
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Write a manifest if its batch has none yet.
+        """Write a manifest if its batch has none yet, or one of work that stopped half-way.
 
         Returns:
             The manifest that stands: this one, or another attempt's that was first. A retried request of ours that had
             succeeded is recognised by its attempt.
         """
-        if self._store.create(_key(manifest.model, manifest.batch_id, manifest.source), manifest.to_json()):
+        key = _key(manifest.model, manifest.batch_id, manifest.source)
+        if self._store.create(key, manifest.to_json()):
             return manifest
-        standing = self.find(manifest.model, manifest.batch_id, manifest.source)
-        if standing is None:
+        try:
+            body, etag = self._store.read_tagged(key)
+        except NotFoundError as error:
             message = f"the manifest of batch {manifest.batch_id} was refused as present, then not found"
-            raise ConflictError(message)
-        return standing
+            raise ConflictError(message) from error
+        standing = Manifest.from_json(body)
+        if not standing.resumable or manifest.resumable:
+            return standing
+        self._store.replace(key, manifest.to_json(), etag=etag)
+        return manifest
 
     def newest(self, model: str, *, since: date | None = None) -> Iterator[Manifest]:
         """Manifests that nothing supersedes, newest first, of batches that arrived on or after a UTC day."""

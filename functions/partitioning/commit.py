@@ -1,0 +1,100 @@
+"""Make one manifest of what became of all partitions, as if the object had been scored whole."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.shared.ahead import map_ahead
+from functions.shared.domain import layout
+from functions.shared.domain.counts import counted_manifest, merge_counts
+from functions.shared.domain.manifest import Manifest, PinnedRelease, StoredFile
+from functions.shared.domain.partition import Partition, PartitionResult
+from functions.shared.ports import ObjectStore
+from functions.shared.quarantined import numbered_on
+from functions.shared.reading.formats import empty_file
+from functions.shared.reading.text import stored_chunks
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.releases import Releases
+
+_CHUNK_BYTES = 2**20
+_FILES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnumbered:
+    """Quarantined rows of a partition, and how many rows and lines of text come before it."""
+
+    file: StoredFile
+    rows: int
+    lines: int
+
+
+def commit_whole(
+    draft: Manifest, plan: Sequence[Partition], results: Sequence[PartitionResult], *, store: ObjectStore, now: Callable[[], datetime]
+) -> Manifest:
+    """Commit the batch whose partitions, in order, gave these results.
+
+    Returns:
+        The manifest that stands.
+
+    Raises:
+        BatchRejectedError: `empty_file`, if there was no row in any of them.
+        ConservationError: if rows were lost or made up.
+    """
+    counts = merge_counts(result.counts for result in results)
+    if not counts.rows_in:
+        raise empty_file("the file has no rows")
+    took_s = (now() - plan[0].planned_at).total_seconds()
+    counted = counted_manifest(
+        draft.model_copy(update={"release": _release(results), "partitions": len(results), "created_at": now()}),
+        counts.model_copy(update={"timings": counts.timings.model_copy(update={"total_s": took_s})}),
+        contract=Releases(store).at(draft.model, plan[0].release_seq).policy.row_contract,
+        outputs=tuple(file for result in results for file in result.outputs),
+        quarantine=_numbered(draft, results, store),
+    )
+    standing = Manifests(store).commit(counted)
+    _clear(standing, draft.attempt, store)
+    return standing
+
+
+def _release(results: Sequence[PartitionResult]) -> PinnedRelease | None:
+    """The release of all partitions; a challenger that could not score one of them along was suspended."""
+    releases = [result.release for result in results if result.release]
+    return next((release for release in releases if release.challenger_suspended), releases[0])
+
+
+def _numbered(draft: Manifest, results: Sequence[PartitionResult], store: ObjectStore) -> tuple[StoredFile, ...]:
+    """The quarantined rows of all partitions, numbered in the whole file."""
+
+    def numbered(item: tuple[int, _Unnumbered]) -> StoredFile:
+        part, quarantined = item
+        return _number(quarantined, layout.quarantine_key(draft.model, draft.batch_id, draft.attempt, part), store)
+
+    return tuple(map_ahead(numbered, enumerate(_unnumbered(results)), threads=_FILES_AT_ONCE))
+
+
+def _unnumbered(results: Sequence[PartitionResult]) -> Iterator[_Unnumbered]:
+    rows = lines = 0
+    for result in results:
+        yield from (_Unnumbered(file, rows, lines) for file in result.quarantine)
+        rows += result.counts.rows_in
+        lines += result.lines
+
+
+def _number(quarantined: _Unnumbered, key: str, store: ObjectStore) -> StoredFile:
+    source = store.open(quarantined.file.key)
+    with store.upload(key) as upload, closing(stored_chunks(source, _CHUNK_BYTES)) as chunks:
+        rest = b""
+        for chunk in chunks:
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            upload.write(numbered_on(whole + end, rows=quarantined.rows, text_lines=quarantined.lines))
+        return upload.finish(rows=quarantined.file.rows)
+
+
+def _clear(standing: Manifest, attempt: str, store: ObjectStore) -> None:
+    """Delete what the manifest does not name: of all attempts if it is this one's, else of this one only."""
+    named = {file.key for file in (*standing.outputs, *standing.quarantine)}
+    for prefix in (layout.scored_prefix(standing.model, standing.batch_id), layout.quarantine_prefix(standing.model, standing.batch_id)):
+        found = [info.key for info in store.list(prefix) if info.key not in named]
+        store.delete(key for key in found if standing.attempt == attempt or key.startswith(f"{prefix}{attempt}/"))

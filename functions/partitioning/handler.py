@@ -1,0 +1,53 @@
+"""Lambda entry point: the steps of the state machine that scores an upload in partitions, but for the scoring."""
+
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.shared.observability import logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.partitioning.service import Site
+
+MEGABYTE = 2**20
+
+
+@cache
+def site() -> "Site":
+    """The real ports and sizes."""
+    from functions.partitioning.service import Site
+    from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.settings import partitioning_settings
+
+    settings, client = partitioning_settings(), s3_client()
+    return Site(
+        inbox=S3ObjectStore(client, settings.inbox),
+        store=S3ObjectStore(client, settings.store),
+        new_attempt=lambda: uuid.uuid4().hex,
+        now=lambda: datetime.now(UTC),
+        partition_bytes=settings.partition_mb * MEGABYTE,
+        whole_bytes=settings.partition_above_mb * MEGABYTE,
+        concurrency=settings.partition_concurrency,
+    )
+
+
+def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    """Plan, commit or give up a batch, and say where the work on it stands."""
+    from functions.partitioning.event import CommitRequest, GiveUpRequest, PlanRequest, parse_request, work_on
+    from functions.partitioning.service import commit_batch, give_up, plan_batch
+
+    turn: int | None = 1
+    match request := parse_request(event):
+        case PlanRequest():
+            turn = plan_batch(request.key, request.version_id, site())
+        case CommitRequest():
+            turn = commit_batch(request.key, request.version_id, request.turn, site())
+        case GiveUpRequest():
+            failure, redrives = str(request.failure), request.redrives or 0
+            give_up(request.key, request.version_id, failure, execution=request.execution, redrives=redrives, site=site())
+    work = work_on(site().inbox.bucket, request, turn, site().concurrency)
+    logger().info("partitions", extra={"action": request.action, **work.model_dump()})
+    return work.model_dump()

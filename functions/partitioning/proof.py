@@ -1,0 +1,47 @@
+"""Whether a text was cut between its records, from what its portions show.
+
+The first portion begins where the file does. If it ends outside of quotes, the second begins outside of them, and so on: when all
+portions but the last are closed, every cut lies between records, whatever else the file holds.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.manifest import BatchError
+from functions.shared.domain.partition import PartitionResult
+
+LAST_TURN = 2
+"""A second cut follows from the number of quotes; where that number does not tell, a third would know no more."""
+
+
+class Verdict(Enum):
+    """What the results of all partitions mean."""
+
+    PROVED = "proved"
+    CUT_AGAIN = "cut again"
+
+
+def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Verdict:
+    """Whether the results, in order, are those of the whole file.
+
+    Raises:
+        BatchRejectedError: what a partition refused the file for, if it began where a record does; or `bare_quote`, if the file
+            has quotes inside unquoted fields, so that counting them tells nothing.
+    """
+    for result in results[:-1]:
+        _refuse(result.error)
+        if not result.closed:
+            if turn < LAST_TURN:
+                return Verdict.CUT_AGAIN
+            where = f"between byte {result.portion.start} and byte {result.portion.stop}"
+            message = f"a quote {where} is neither around a field nor doubled inside one, so that the file cannot be cut between its rows"
+            remedy = 'write fields with quotes as "5"" pipe", or upload the rows as Parquet or in smaller files'
+            raise BatchRejectedError("bare_quote", message, remedy)
+    _refuse(results[-1].error)
+    return Verdict.PROVED
+
+
+def _refuse(error: BatchError | None) -> None:
+    if error is not None:
+        raise BatchRejectedError(error.code, error.message, error.remedy)

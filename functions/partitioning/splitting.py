@@ -1,0 +1,128 @@
+"""Cut a file into portions without reading it all.
+
+Text is cut behind a line end near each multiple of the size that is asked for. Whether that line end lies inside a quoted field
+cannot be known from what stands around it, so it is taken for the end of a record. The portions' ledgers prove it afterwards
+(`proof.py`), or tell what a second cut needs to know.
+"""
+
+import codecs
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from functions.shared.ahead import map_ahead
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.partition import Portion
+from functions.shared.reading.delimited import first_record
+from functions.shared.reading.formats import Format, detect_format
+from functions.shared.reading.limits import MAX_RECORD_BYTES
+from functions.shared.reading.parquet import row_group_bytes
+from functions.shared.reading.portions import file_head
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import GZIP_MAGIC
+
+MAX_PORTIONS = 10_000
+"""More would take long to start and to commit; larger portions do as well."""
+
+_WINDOW_BYTES = 2**16
+_LOOKS_AT_ONCE = 16
+_INDIVISIBLE = {GZIP_MAGIC: "gzip data", codecs.BOM_UTF16_LE: "UTF-16 text", codecs.BOM_UTF16_BE: "UTF-16 text"}
+
+
+def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
+    """Portions of about `portion_bytes` that together are the file, in order; at most `MAX_PORTIONS`.
+
+    Args:
+        whole_bytes: size up to which a file that cannot be cut is one portion.
+
+    Raises:
+        BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or what makes it no file of rows.
+    """
+    form = detect_format(source, key)
+    least = max(portion_bytes, -(-source.size // MAX_PORTIONS))
+    if form is Format.PARQUET:
+        return _row_groups(row_group_bytes(source), least)
+    if what := _INDIVISIBLE.get(source.read_at(0, 2)):
+        if source.size > whole_bytes:
+            message = (
+                f"{what} cannot be cut into partitions, and its {source.size} bytes are above the limit of one function, {whole_bytes}"
+            )
+            raise BatchRejectedError("indivisible", message, "upload it as plain UTF-8 text or as Parquet, or in smaller files")
+        return [Portion(kind="whole", start=0, stop=source.size)]
+    first_row = first_record(file_head(source))[2] if form is Format.CSV else 0
+    places = sorted({max(place, first_row) for place in range(least, source.size, least)})
+    return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
+
+
+def cut_again(source: Source, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:
+    """The portions of a text with each cut that lies inside quotes moved behind the record that it had split.
+
+    Where every quote opens or closes a field, an odd number of them before a place means that it lies inside one.
+
+    Args:
+        odd_quotes: of each portion, whether it holds an odd number of quotes.
+    """
+    odd_before = np.cumsum(odd_quotes) % 2 == 1
+    cuts = [portion.stop for portion in portions[:-1]]
+    split = [cut for cut, odd in zip(cuts, odd_before, strict=False) if odd]
+    kept = [cut for cut, odd in zip(cuts, odd_before, strict=False) if not odd]
+    return _portions(Format(portions[0].kind), source.size, kept + _behind_line_ends(source, split, inside=True))
+
+
+def _row_groups(sizes: Sequence[int], least: int) -> list[Portion]:
+    """Runs of row groups of at least so many bytes, but for the last."""
+    stops, gathered = [], 0
+    for number, size in enumerate(sizes, start=1):
+        gathered += size
+        if gathered >= least:
+            stops.append(number)
+            gathered = 0
+    if not stops or stops[-1] != len(sizes):
+        stops.append(len(sizes))
+    return [Portion(kind="parquet", start=start, stop=stop) for start, stop in pairwise([0, *stops])]
+
+
+def _portions(form: Format, size: int, cuts: Iterable[int]) -> list[Portion]:
+    bounds = [0, *sorted({cut for cut in cuts if cut < size}), size]
+    return [Portion(kind=form.value, start=start, stop=stop) for start, stop in pairwise(bounds)]
+
+
+def _behind_line_ends(source: Source, places: Sequence[int], *, inside: bool | None) -> list[int]:
+    """For each place the end of the first record that ends behind it; none for a record that is longer than may be."""
+    look = partial(_behind_line_end, source, inside=inside)
+    return [found for found in map_ahead(look, iter(places), threads=_LOOKS_AT_ONCE) if found is not None]
+
+
+def _behind_line_end(source: Source, place: int, *, inside: bool | None) -> int | None:
+    length = _WINDOW_BYTES
+    while True:
+        window = source.read_at(place, length)
+        end = first_line_end(window, inside=inside)
+        if end is not None:
+            return place + end
+        if len(window) < length or length > MAX_RECORD_BYTES:
+            return None
+        length *= 4
+
+
+def first_line_end(window: bytes, *, inside: bool | None) -> int | None:
+    r"""Where the first line of a text ends, its line end included: at a line feed or, if there is none, a carriage return.
+
+    Args:
+        inside: whether the text begins inside quotes; then line ends inside quotes are passed over. If that is not known (None),
+            quotes mean nothing.
+
+    >>> first_line_end(b'a,"b\nc"\nd', inside=None), first_line_end(b'a,"b\nc"\nd', inside=False), first_line_end(b'b\nc"\nd', inside=True)
+    (5, 8, 5)
+    """
+    data = np.frombuffer(window, np.uint8)
+    quotes = np.flatnonzero(data == b'"'[0])
+    for mark, stop in ((b"\n", len(data)), (b"\r", len(data) - 1)):
+        ends = np.flatnonzero(data[: max(stop, 0)] == mark[0])
+        if inside is not None:
+            ends = ends[(np.searchsorted(quotes, ends) + inside) % 2 == 0]
+        if len(ends):
+            return int(ends[0]) + 1
+    return None

@@ -1,0 +1,69 @@
+"""Score one partition of a batch, once however often it is asked, by the code that scores whole batches."""
+
+from collections.abc import Callable, Iterator
+
+from functions.scoring.attempt import arrival_of, score_rows
+from functions.scoring.output import AttemptOutputs
+from functions.shared.domain import layout
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.partition import Partition, PartitionResult
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.drafts import batch_error
+from functions.shared.ports import ObjectStore
+from functions.shared.reading.portions import Ledger, has_odd_quotes, read_portion
+from functions.shared.reading.rows import Block
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.partitions import Partitions
+from functions.shared.repositories.releases import Releases
+
+
+def score_partition(
+    partition: Partition, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles, new_attempt: Callable[[], str]
+) -> PartitionResult:
+    """Score a partition by the release that its plan pinned, and write down what became of it.
+
+    Returns:
+        The result that stands: this attempt's, or another's that was first.
+
+    Raises:
+        NotFoundError: if the object's version, the release or a bundle is gone.
+    """
+    partitions = Partitions(store)
+    if standing := partitions.result(partition):
+        return standing
+    result = _attempted(partition, new_attempt(), inbox=inbox, store=store, bundles=bundles)
+    standing = partitions.commit(partition, result)
+    if standing.attempt != result.attempt:
+        store.delete(file.key for file in result.outputs)
+    return standing
+
+
+def _attempted(partition: Partition, attempt: str, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> PartitionResult:
+    release = Releases(store).at(partition.model, partition.release_seq)
+    source, portion = partition.source, partition.portion
+    data = inbox.open(source.key, source.version_id)
+    ledger = Ledger()
+
+    def read(spec: ModelSpec) -> Iterator[Block]:
+        contract = release.policy.row_contract
+        return read_portion(data, key=source.key, portion=portion, spec=spec, contract=contract, ledger=ledger)
+
+    named = partition.model, partition.batch_id, attempt, partition.number
+    outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.partition_quarantine_key(*named))
+    try:
+        scored = score_rows(read, release, outputs, bundles=bundles, arrival=arrival_of(source))
+    except BatchRejectedError as rejected:
+        # It may be refused only because it was cut inside quotes, which counting them all will tell.
+        odd_quotes = portion.kind == "csv" and has_odd_quotes(data, portion)
+        return PartitionResult(portion=portion, attempt=attempt, odd_quotes=odd_quotes, error=batch_error(rejected))
+    return PartitionResult(
+        portion=portion,
+        attempt=attempt,
+        counts=scored.counts,
+        release=scored.release,
+        outputs=scored.outputs,
+        quarantine=scored.quarantine,
+        lines=ledger.lines,
+        odd_quotes=ledger.odd_quotes,
+        closed=ledger.closed,
+    )

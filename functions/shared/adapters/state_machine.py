@@ -1,0 +1,31 @@
+"""Executions of a state machine, through AWS Step Functions."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class StateMachine:
+    """`Executions` of one state machine."""
+
+    def __init__(self, arn: str) -> None:
+        self._arn = arn
+
+    @cached_property
+    def _client(self) -> "SFNClient":
+        import boto3
+
+        return boto3.client("stepfunctions")
+
+    def start(self, name: str, request: Mapping[str, str]) -> bool:
+        """Start an execution; False if one of this name runs or ran in the last 90 days."""
+        client = self._client
+        try:
+            client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request, sort_keys=True))
+        except client.exceptions.ExecutionAlreadyExists:
+            return False
+        return True

@@ -1,0 +1,124 @@
+"""Read one portion of a file: the rows that reading all of it would give, but for their numbers.
+
+How many rows and lines come before, nobody knows who has not read them. A portion of text that was cut inside a quoted field is
+read all the same, wrongly; its ledger tells.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from functions.shared.ahead import map_ahead
+from functions.shared.domain.partition import Portion
+from functions.shared.domain.policy import RowContract
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.reading.delimited import delimited_parser, read_header
+from functions.shared.reading.jsonlines import jsonl_parser
+from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES
+from functions.shared.reading.parquet import parquet_blocks
+from functions.shared.reading.records import LINES, Syntax, TextBlock, cut, line_ends
+from functions.shared.reading.rows import Block
+from functions.shared.reading.rules import Rules, scoring_rules
+from functions.shared.reading.service import read_blocks
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import stored_chunks
+
+_HEADER_CHUNK_BYTES = 2**16
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What reading a portion of text shows of its place in the file; complete when all its blocks were read.
+
+    `lines` end in the portion; it holds an odd number of quote characters or not; and it ends outside of quotes if it is
+    `closed`.
+    """
+
+    lines: int = 0
+    odd_quotes: bool = False
+    closed: bool = True
+
+    def keep(self, blocks: Iterator[TextBlock]) -> Iterator[TextBlock]:
+        """The same blocks, noted."""
+        for block in blocks:
+            self.lines = block.line - 1 + line_ends(block.data)
+            self.odd_quotes ^= block.data.count(b'"') % 2 == 1
+            self.closed = not block.unclosed
+            yield block
+
+
+def read_portion(
+    source: Source,
+    *,
+    key: str,
+    portion: Portion,
+    spec: ModelSpec,
+    contract: RowContract,
+    ledger: Ledger,
+    block_bytes: int = DEFAULT_BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Read a portion of a batch for a model, under the contract of `read_blocks`; rows and lines are numbered within it.
+
+    Args:
+        ledger: a new one, which is filled.
+
+    Raises:
+        BatchRejectedError: as `read_blocks`, but not for having no rows, unless the portion is the whole file.
+    """
+    if portion.kind == "whole":
+        return read_blocks(source, key=key, spec=spec, contract=contract, block_bytes=block_bytes)
+    return _numbered(_READERS[portion.kind](source, portion, scoring_rules(spec, contract), ledger, block_bytes))
+
+
+def has_odd_quotes(source: Source, portion: Portion) -> bool:
+    """Whether a portion of text holds an odd number of quote characters."""
+    with closing(stored_chunks(source, DEFAULT_BLOCK_BYTES, start=portion.start, stop=portion.stop)) as chunks:
+        return sum(chunk.count(b'"') for chunk in chunks) % 2 == 1
+
+
+def file_head(source: Source, chunk_bytes: int = _HEADER_CHUNK_BYTES) -> Iterator[bytes]:
+    """The bytes of a file from its beginning on, fetched as they are asked for."""
+    for offset in range(0, source.size, chunk_bytes):
+        yield source.read_at(offset, chunk_bytes)
+
+
+def _numbered(blocks: Iterator[Block]) -> Iterator[Block]:
+    rows = 0
+    for block in blocks:
+        yield block.numbered_from(rows)
+        rows += block.rows_in
+
+
+def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+    header = read_header(file_head(source), rules)
+    parse = delimited_parser(header, rules)
+    first = portion.start == 0
+    start, line = (header.offset, header.line) if first else (portion.start, 1)
+    return _text(source, start, portion.stop, parse, header.syntax, ledger, block_bytes, line)
+
+
+def _jsonl(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+    parse, first_line = jsonl_parser(file_head(source, JSONL_HEAD_BYTES), rules)
+    return _text(source, max(portion.start, first_line), portion.stop, parse, LINES, ledger, block_bytes, 1)
+
+
+def _text(
+    source: Source,
+    start: int,
+    stop: int,
+    parse: Callable[[TextBlock], Block],
+    syntax: Syntax,
+    ledger: Ledger,
+    block_bytes: int,
+    line: int,
+) -> Iterator[Block]:
+    ledger.lines = line - 1
+    with closing(stored_chunks(source, block_bytes, start=start, stop=stop)) as chunks:
+        yield from map_ahead(parse, ledger.keep(cut(chunks, syntax, offset=start, line=line)))
+
+
+def _parquet(source: Source, portion: Portion, rules: Rules, _: Ledger, block_bytes: int) -> Iterator[Block]:
+    return parquet_blocks(source, rules, block_bytes, groups=range(portion.start, portion.stop))
+
+
+_READERS = {"csv": _delimited, "jsonl": _jsonl, "parquet": _parquet}
