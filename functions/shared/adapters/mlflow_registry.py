@@ -1,5 +1,6 @@
 """The model registry, through MLflow: runs with their pipeline in skops format, versions, aliases."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +23,8 @@ class MlflowRegistry:
     def __init__(self, tracking_uri: str, stack: str) -> None:
         self._tracking_uri = tracking_uri
         self._stack = stack
+        if not tracking_uri.startswith("arn:"):
+            _quiet_sagemakers_plugin()
 
     def _name(self, model: str) -> str:
         return f"{self._stack}-{model}"
@@ -127,6 +130,11 @@ class MlflowRegistry:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
+
+
+def _quiet_sagemakers_plugin() -> None:
+    """Keep it from warning, at every request to any other server, that the server's address is no ARN."""
+    logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 
 @contextmanager
