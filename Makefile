@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test fuzz bench bench-image check build invoke dashboards browser lock clean
+.PHONY: help install demo test fuzz bench bench-image check build invoke dashboards browser prometheus rules lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ install: .venv/installed .ministack/installed ## the locked environments: ours, 
 demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
-test: check browser ## everything that proves this works
+test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
 	$(PYTHON) -m pytest
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
@@ -66,6 +66,12 @@ dashboards: install ## write Grafana's pages anew, from the catalogue of metrics
 
 browser: ## Chromium, which shows the report to the tests; installed where it is missing
 	tests/e2e/install-chromium.sh
+
+prometheus: ## Prometheus and promtool, which the tests ask; unpacked into .tools where they are missing
+	infra/prometheus/install.sh
+
+rules: install ## write Prometheus' rules anew, from the alarms' one definition
+	$(PYTHON) -m infra.prometheus.rules
 
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \

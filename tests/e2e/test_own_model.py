@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,14 @@ from typing import Any
 import boto3
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from mlflow import MlflowClient
+
+from tests.integration.prometheus.server import ROOT, running_prometheus
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
 MODEL = "loans"
+PROMETHEUS = ROOT / "infra" / "prometheus"
 
 
 class Command:
@@ -215,6 +221,39 @@ def test_a_batch_is_scored_again(everscore: Command, trained: dict[str, Any], tm
     assert everscore.json("rescore", MODEL, batch["batch_id"], "--verify")["identical"]
     again = everscore.json("rescore", MODEL, batch["batch_id"][:12])
     assert (again["supersedes"], again["rows_scored"]) == (batch["batch_id"], 40)
+
+
+def test_prometheus_scrapes_what_the_manifests_say(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    environment = json.loads(everscore.run("local", "env", "--json").stdout)
+    account = {"aws_access_key_id": environment["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"]}
+    place = account | {"endpoint_url": environment["AWS_ENDPOINT_URL"], "region_name": environment["AWS_DEFAULT_REGION"]}
+    tick = boto3.client("lambda", **place).invoke(
+        FunctionName=environment["EVERSCORE_METRIC_EMISSION_FUNCTION"], Payload=b'{"action": "tick"}'
+    )
+    assert json.load(tick["Payload"]) == {"models": 1}
+    s3 = boto3.client("s3", **place)
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=environment["EVERSCORE_STORE"], Prefix=f"manifests/{MODEL}/")["Contents"]]
+    manifests = [json.load(s3.get_object(Bucket=environment["EVERSCORE_STORE"], Key=key)["Body"]) for key in keys]
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "everscore.json").write_text(json.dumps([{"targets": [environment["EVERSCORE_METRICS_URL"]]}]))
+    configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    configuration["global"]["scrape_interval"] = "1s"
+    with running_prometheus(tmp_path, configuration) as prometheus:
+        deadline = time.monotonic() + 60
+        counted: dict[Any, float] = {}
+        while sum(counted.values()) < len(manifests) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            counted = prometheus.query("sum by (status) (everscore_batches_total)")
+        assert counted == {frozenset({("status", status)}): n for status, n in Counter(batch["status"] for batch in manifests).items()}
+        model = f'model="{MODEL}"'
+        for field in ("rows_in", "rows_scored"):
+            assert prometheus.value(f"everscore_{field}_total{{{model}}}") == sum(batch[field] for batch in manifests)
+        assert prometheus.value("sum(everscore_rows_quarantined_total)") == sum(batch["rows_quarantined"] for batch in manifests)
+        assert prometheus.value(f"everscore_batch_seconds_sum{{{model}}}") == pytest.approx(
+            sum(batch["timings"]["total_s"] for batch in manifests)
+        )
+        assert prometheus.value(f"everscore_release_sequence{{{model}}}") == everscore.json("status", MODEL)["seq"]
 
 
 def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained: dict[str, Any]) -> None:
