@@ -29,6 +29,10 @@ $(UV):
 	$(UV) pip sync --quiet --python .sam --require-hashes requirements/sam.txt
 	touch $@
 
+.asl/installed: infra/state_machines/package-lock.json infra/state_machines/install-checker.sh
+	infra/state_machines/install-checker.sh
+	touch $@
+
 install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
 
 demo: install ## the whole loop on real flights, on an AWS in one process
@@ -86,4 +90,4 @@ lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	  requirements/runtime.in --output-file requirements/runtime.txt
 
 clean: ## remove the environments and caches
-	rm -rf .venv .ministack .sam .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ministack .sam .asl .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -91,7 +91,8 @@ def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Meas
         yield Measurement(BATCH_ERRORS, 1, {**model, "code": manifest.error.code})
     yield Measurement(BYTES_IN, manifest.source.bytes, model)
     yield Measurement(BYTES_OUT, sum(file.bytes for file in (*manifest.outputs, *manifest.quarantine)), model)
-    yield Measurement(GIGABYTE_SECONDS, timings.total_s * memory_gb, model)
+    functions_s = timings.total_s if timings.functions_s is None else timings.functions_s
+    yield Measurement(GIGABYTE_SECONDS, functions_s * memory_gb, model)
     yield Measurement(READ_SECONDS, timings.read_s, model)
     yield Measurement(PREDICTION_SECONDS, timings.predict_s, model)
     yield Measurement(WRITE_SECONDS, timings.write_s, model)

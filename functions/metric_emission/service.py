@@ -57,13 +57,15 @@ def record_batch(
         memory_gb: what the function has that scored the batch.
     """
     manifest = Manifests(store).read(created.key)
-    claim_key = layout.emitted_key(manifest.model, manifest.batch_id)
+    # What is taken up again after a failure half-way has its metrics all the same, in another manifest under the same key.
+    claimed = f"{manifest.batch_id}-failed" if manifest.resumable else manifest.batch_id
+    claim_key = layout.emitted_key(manifest.model, claimed)
     known = read_document(store, EmittedBatch, claim_key)
     claim = known or _look_at(manifest, store=store, bundles=bundles, emit=emit, now=now)
     measured = claimed_measurements(manifest, claim, memory_gb=memory_gb)
     if known is None and store.create(claim_key, claim.to_json()):
         emit(measured)
-    fold(manifest.model, Occasion.BATCH, measured, store=store, now=now, once=manifest.batch_id)
+    fold(manifest.model, Occasion.BATCH, measured, store=store, now=now, once=claimed)
 
 
 def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> EmittedBatch:

@@ -42,6 +42,7 @@ FUNCTIONS = ("scoring", "metric_emission", "retraining", "release")
 def noting_project(root: Path) -> Path:
     """A folder with the project's template and functions that note each event in the store."""
     shutil.copy(ROOT / "template.yaml", root / "template.yaml")
+    shutil.copytree(ROOT / "infra" / "state_machines", root / "infra" / "state_machines")
     for function in FUNCTIONS:
         package = root / "functions" / function
         package.mkdir(parents=True)

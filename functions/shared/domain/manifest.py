@@ -77,6 +77,7 @@ class Timings(Value):
     """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
 
     Stages overlap, so their sum may exceed `total_s`. `challenger_predict_s` is the part of `predict_s` that a second model cost.
+    `functions_s` is what all functions took together, where partitions were scored at once.
     """
 
     read_s: float = 0.0
@@ -84,6 +85,7 @@ class Timings(Value):
     challenger_predict_s: float = 0.0
     write_s: float = 0.0
     total_s: float = 0.0
+    functions_s: float | None = None
 
 
 class Manifest(Document):

@@ -23,7 +23,7 @@ from functions.metric_emission.metrics import (
 from functions.shared.domain import layout
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.manifest import BatchError, Manifest, Status, StoredFile, Timings
+from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document
@@ -258,3 +258,20 @@ def test_a_release_in_the_making_is_no_trouble() -> None:
     Releases(world.store).publish(make_release(seq=2, champion=world.release.champion), over=standing)
     world.record(manifest)
     assert drift_of(world, manifest)[0] == 120
+
+
+def test_a_batch_taken_up_again_after_a_failure_half_way_is_told_of_twice_and_its_rows_once() -> None:
+    world = World()
+    error = BatchError(code=PARTITIONS_FAILED, message="lost", remedy="redrive")
+    world.record(world.commit("a.csv", status=Status.FAILED, error=error))
+    for _ in range(2):
+        world.record(world.commit("a.csv", status=Status.SCORED, rows_in=5, rows_scored=5))
+    assert world.values(BATCHES) == [1, 1]
+    assert world.values(ROWS_IN) == [0, 5]
+    assert rows_counted(world) == 5
+
+
+def test_a_batch_scored_in_partitions_cost_what_all_functions_took() -> None:
+    timings = Timings(total_s=2.0, functions_s=7.0)
+    [cost] = [m.value for m in batch_measurements(make_manifest(timings=timings), memory_gb=2.0) if m.metric is GIGABYTE_SECONDS]
+    assert cost == 14.0

@@ -15,7 +15,7 @@ from functions.metric_emission.metrics import (
 )
 from functions.metric_emission.upkeep import sweep, tick
 from functions.shared.domain import layout
-from functions.shared.domain.manifest import BatchError, Status, StoredFile
+from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from tests.fakes.documents import NOW, make_decision, make_manifest
@@ -161,6 +161,17 @@ def test_files_of_attempts_that_never_committed_are_deleted_when_they_are_old() 
 def test_files_of_an_attempt_that_may_still_be_at_work_are_left(age: timedelta) -> None:
     _, told = swept(age)
     assert told["deleted"] == 0
+
+
+@pytest.mark.parametrize(("age", "left"), [(14 * DAY, 1), (16 * DAY, 0)])
+def test_what_was_scored_of_a_batch_that_can_be_taken_up_again_is_left_as_long_as_it_can(age: timedelta, left: int) -> None:
+    world = World()
+    error = BatchError(code=PARTITIONS_FAILED, message="lost", remedy="redrive")
+    failed = world.commit("a.csv", status=Status.FAILED, error=error)
+    world.store.write(layout.scored_key(MODEL, failed.batch_id, "a1", 0), b"x")
+    world.moment = NOW + age
+    run_sweep(world)
+    assert len(attempts(world)) == left
 
 
 def test_a_second_sweep_finds_nothing_more() -> None:
