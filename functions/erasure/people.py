@@ -4,6 +4,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,12 +48,21 @@ class People:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """The text, and what it says where it is written in another way: a JSON object, or quotes that are doubled."""
+    """The text, and what it says where it is written in another way: quotes that are doubled, or JSON with escapes."""
     yield text
     yield text.replace('""', '"')
     if "\\" in text:
         for line in text.splitlines():
-            try:
-                yield json.dumps(json.loads(line), ensure_ascii=False)
-            except json.JSONDecodeError:
-                continue
+            with suppress(json.JSONDecodeError):
+                yield "\n".join(_leaves(json.loads(line)))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """The values of a JSON document."""
+    match value:
+        case dict():
+            yield from chain.from_iterable(map(_leaves, value.values()))
+        case list():
+            yield from chain.from_iterable(map(_leaves, value))
+        case _:
+            yield str(value)

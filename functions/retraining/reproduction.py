@@ -29,7 +29,8 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
     """Fit a version again from its own snapshot, parameters and seed; one that was adopted as it is, is compiled again.
 
     Files are identical under the recorded libraries, on the recorded architecture; elsewhere sums of floats may differ in
-    their last digits, and the largest difference of a score says by how much.
+    their last digits, and the largest difference of a score says by how much. Where people's rows were erased from the
+    snapshot, nothing is fitted.
 
     Raises:
         TrainingError: if the version was never decided on.
@@ -38,6 +39,9 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
     if decision is None:
         message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
         raise TrainingError(message)
+    if decision.erased_rows:
+        told = f"{decision.erased_rows:,} rows of its training set were erased since, so it cannot come out again"
+        return Reproduction(model=request.model, version=request.version, identical=False, difference=told)
     prefix = layout.version_prefix(request.model, request.version)
     served = ServedModel(version=request.version, digest=decision.digest, prefix=prefix)
     try:

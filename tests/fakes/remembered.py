@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import count
 
@@ -32,7 +32,7 @@ from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import WatchedStore, Watcher
 
-NOW = datetime(2013, 4, 10, 12, tzinfo=UTC)
+NOW = datetime(2013, 4, 2, 12, tzinfo=UTC)
 HEADER = "id,at,price,shop,member,note"
 PEOPLE = ("ada-7", "bob-7")
 """Those who want to be forgotten. `eve-7` is somebody else."""
@@ -91,9 +91,7 @@ class Life:
     def label(self, name: str, text: str) -> None:
         """A file of labels is uploaded and joined."""
         created = self.upload(f"labels/{MODEL}/{name}", text)
-        record_labels(
-            created, inbox=self.inbox, store=self.store, bundles=Bundles(self.store), emit=list, now=lambda: self.now
-        )
+        record_labels(created, inbox=self.inbox, store=self.store, bundles=Bundles(self.store), emit=list, now=lambda: self.now)
 
     def learn(self, version: str, *days: date) -> Snapshot:
         """A version's training set and its decision; each day somebody else and both who will be forgotten."""
@@ -157,7 +155,7 @@ def _lived() -> Life:
     rows = [f"{person},2013-04-0{day}T10:00:00Z,{day}.5,north,true,seen" for day in (1, 2) for person in (*PEOPLE, "eve-7")]
     bad = ["ada-7,2013-04-01T11:00:00Z,cheap,north,true,x", "eve-7,2013-04-01T11:00:00Z,cheap,north,true,x", 'x,"bob-7"', "y"]
     april = life.score(life.upload(f"batches/{MODEL}/april.csv", "\n".join([HEADER, *rows, *bad]) + "\n"))
-    others = [f"eve-{number},2013-04-03T10:00:00Z,{number}.5,north,true,seen" for number in range(9)]
+    others = [f"mia-{number},2013-04-03T10:00:00Z,{number}.5,north,true,seen" for number in range(9)]
     life.score(life.upload(f"batches/{MODEL}/others.csv", "\n".join([HEADER, *others]) + "\n"))
     only = [f"{person},2013-04-04T10:00:00Z,3.5,north,true,seen" for person in PEOPLE]
     life.score(life.upload(f"batches/{MODEL}/only.csv", "\n".join([HEADER, *only]) + "\n"))

@@ -1,26 +1,38 @@
 """Whoever is erased is found nowhere, and everybody else is where they were."""
 
+import hashlib
 import io
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from functions.retraining.event import ReproduceRequest
+from functions.retraining.reproduction import reproduce
 from functions.shared.domain import layout
+from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
+from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.documents import make_decision
 from tests.fakes.remembered import HEADER, NOW, PEOPLE, Life, lived, shown
 from tests.fakes.versions import MODEL
 
 
-def ids_of(life: Life, manifest: Manifest) -> list[str]:
-    """The ids in a batch's scored files."""
+def rows_of(life: Life, manifest: Manifest) -> list[dict[str, Any]]:
+    """A batch's scored rows."""
     tables = [pq.read_table(io.BytesIO(life.store.read(file.key))) for file in manifest.outputs]
-    return [person for table in tables for person in table["id"].to_pylist()]
+    return [row for table in tables for row in table.to_pylist()]
+
+
+def everything(life: Life, prefix: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each Parquet file below a prefix."""
+    return {info.key: pq.read_table(io.BytesIO(life.store.read(info.key))).to_pylist() for info in life.store.list(prefix)}
 
 
 def test_people_left_traces_everywhere_before() -> None:
@@ -32,5 +44,201 @@ def test_nobody_who_was_erased_is_found_in_any_version_of_any_object() -> None:
     life = lived()
     erasure = life.erase()
     assert shown(life) == set()
-    assert erasure.ended_at == NOW
-    assert erasure.left == ()
+    assert (erasure.ended_at, erasure.left, erasure.people) == (NOW, (), 2)
+
+
+def test_one_person_is_erased_and_another_stays() -> None:
+    life = lived()
+    life.erase("ada-7")
+    assert shown(life, ("ada-7",)) == set()
+    kinds = {key.split("/", 1)[0] for key in shown(life, ("bob-7",))}
+    assert kinds == {"scored", "quarantine", "labelled", "waiting", "snapshots"}, "only uploads go whole"
+
+
+def test_scored_rows_of_others_are_as_they_were_and_in_order() -> None:
+    life = lived()
+    before = {name: rows_of(life, manifest) for name, manifest in life.manifests().items()}
+    life.erase()
+    after = {name: rows_of(life, manifest) for name, manifest in life.manifests().items()}
+    assert after == {name: [row for row in rows if row["id"] not in PEOPLE] for name, rows in before.items()}
+    assert [row["id"] for row in after["april.csv score"]] == ["eve-7", "eve-7"]
+
+
+def test_manifests_count_and_seal_what_is_left() -> None:
+    life = lived()
+    before = life.manifests()
+    life.erase()
+    for name, manifest in life.manifests().items():
+        assert manifest.rows_in == manifest.rows_scored + manifest.rows_quarantined + manifest.rows_erased == before[name].rows_in
+        assert sum(manifest.quarantined_by_reason.values()) == manifest.rows_quarantined == sum(file.rows for file in manifest.quarantine)
+        assert manifest.rows_scored == sum(file.rows for file in manifest.outputs)
+        for file in (*manifest.outputs, *manifest.quarantine):
+            body = life.store.read(file.key)
+            assert (file.bytes, file.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+    april, only = life.manifests()["april.csv score"], life.manifests()["only.csv score"]
+    assert (april.rows_scored, april.rows_quarantined, april.rows_erased) == (2, 2, 6)
+    assert april.quarantined_by_reason == {"unparseable_number": 1, "wrong_field_count": 1}
+    assert (only.outputs, only.rows_scored, only.rows_erased) == ((), 0, 2)
+    assert life.manifests()["others.csv score"] == before["others.csv score"]
+
+
+def test_labelled_and_waiting_rows_of_others_stay() -> None:
+    life = lived()
+    before = {prefix: everything(life, f"{prefix}/") for prefix in ("labelled", "waiting")}
+    life.erase()
+    for prefix, files in before.items():
+        kept = {key: [row for row in rows if row["id"] not in PEOPLE] for key, rows in files.items()}
+        assert everything(life, f"{prefix}/") == {key: rows for key, rows in kept.items() if rows}
+        assert any(kept.values())
+
+
+def test_training_sets_are_lighter_under_another_name_and_their_versions_say_so() -> None:
+    life = lived()
+    old = {decision.challenger_version: decision.snapshot for decision in Decisions(life.store).all(MODEL)}
+    life.erase()
+    for decision in Decisions(life.store).all(MODEL):
+        before, after = old[decision.challenger_version], decision.snapshot
+        assert (decision.erased_rows, after.rows, before.rows - after.rows) == (4, 2, 4)
+        assert after.md5 != before.md5
+        assert after.first_day == before.first_day
+        table = Snapshots(life.store).read(after.md5)
+        assert table["id"].to_pylist() == ["eve-7", "eve-7"]
+        assert after.bytes == sum(len(body) for _, body in Snapshots(life.store).files(after.md5))
+
+
+def test_a_version_trained_on_erased_rows_is_not_reproduced_and_told_why() -> None:
+    life = lived()
+    life.erase()
+    found = reproduce(ReproduceRequest(model=MODEL, version="1"), store=life.store, bundles=Bundles(life.store))
+    assert not found.identical
+    assert found.difference == "4 rows of its training set were erased since, so it cannot come out again"
+
+
+def test_the_record_says_what_went_and_names_nobody() -> None:
+    life = lived()
+    erasure = life.erase()
+    key = layout.erasure_key(MODEL, erasure.erasure)
+    assert Erasure.from_json(life.store.read(key)) == erasure
+    assert (erasure.who, erasure.reason) == ("ada", "their wish")
+    assert erasure.rows == {"scored": 10, "quarantine": 4, "labelled": 5, "waiting": 2}
+    assert sorted(erasure.batches.values()) == [2, 6, 6]
+    assert erasure.versions == {"1": 4, "2": 4}
+    assert set(erasure.uploads) == {
+        f"batches/{MODEL}/april.csv",
+        f"batches/{MODEL}/only.csv",
+        f"batches/{MODEL}/headless.csv",
+        f"labels/{MODEL}/april.csv",
+        f"labels/{MODEL}/only.csv",
+        f"training/{MODEL}/first.csv",
+    }
+
+
+def test_asked_again_there_is_nothing_to_do() -> None:
+    life = lived()
+    life.erase()
+    objects = {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")}
+    again = life.erase()
+    assert (again.rows, again.versions, again.uploads, again.objects) == ({}, {}, (), 0)
+    after = {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")}
+    assert all(info.key.startswith(("erasures/", "leases/")) for info in after - objects)
+    assert objects <= after
+
+
+def test_an_upload_that_is_not_scored_yet_is_left_and_named_until_it_is() -> None:
+    life = lived()
+    created = life.upload(f"batches/{MODEL}/late.csv", f"{HEADER}\nada-7,2013-04-05T10:00:00Z,3.5,north,true,x\n")
+    erasure = life.erase()
+    assert erasure.left == (created.key,)
+    assert shown(life) == {created.key}
+    life.score(created)
+    assert life.erase().left == ()
+    assert shown(life) == set()
+
+
+def test_labels_that_came_just_now_are_left_for_an_hour() -> None:
+    life = lived()
+    created = life.upload(f"labels/{MODEL}/late.csv", "id,at,bought\nada-7,2013-04-05T10:00:00Z,yes\n")
+    life.now = life.inbox.info(created.key).last_modified + timedelta(minutes=59)
+    assert created.key in life.erase().left
+    life.now += timedelta(minutes=2)
+    assert life.erase().left == ()
+    assert shown(life) == set()
+
+
+def test_files_of_another_model_are_not_touched() -> None:
+    life = lived()
+    for kind in ("scored", "labelled"):
+        life.store.write(f"{kind}/other/b/a/part-00000.parquet", b"ada-7")
+    life.inbox.write("batches/other/april.csv", b"id\nada-7\n")
+    life.erase()
+    assert shown(life) == {"scored/other/b/a/part-00000.parquet", "labelled/other/b/a/part-00000.parquet", "batches/other/april.csv"}
+
+
+def test_a_training_file_that_another_models_version_learnt_from_stays_for_that_one() -> None:
+    life = lived()
+    shared = Decisions(life.store).all(MODEL)[0].snapshot
+    Decisions(life.store).write(make_decision("1", snapshot=shared).model_copy(update={"model": "other"}))
+    life.erase()
+    assert Snapshots(life.store).read(shared.md5).num_rows == 6
+    assert Decisions(life.store).all(MODEL)[0].snapshot.rows == 2
+
+
+def test_training_files_of_another_model_that_is_being_trained_are_left_for_a_while() -> None:
+    life = lived()
+    snapshot = life.learn("9", date(2013, 1, 5))
+    life.store.delete([layout.decision_key(MODEL, "9")])
+    life.now = life.store.info(layout.snapshot_key(snapshot.md5)).last_modified + timedelta(minutes=19)
+    with Leases(life.store).held("other", holder="trainer", now=lambda: life.now):
+        left = life.erase().left
+    assert any(key.startswith("snapshots/") for key in left)
+    assert Snapshots(life.store).read(snapshot.md5).num_rows == 3
+    life.now += timedelta(hours=1)
+    life.erase()
+    assert shown(life) == set()
+
+
+def test_while_the_model_is_trained_or_others_are_erased_nobody_is() -> None:
+    life = lived()
+    with (
+        Leases(life.store).held(MODEL, holder="somebody", now=lambda: life.now),
+        pytest.raises(RetrainingBusyError, match="a retraining or an erasure of 'sales' is running"),
+    ):
+        life.erase()
+    life.erase()
+    assert shown(life) == set()
+
+
+def test_a_model_that_never_served_has_no_column_to_look_at() -> None:
+    with pytest.raises(InputError, match="never served"):
+        Life().erase()
+
+
+def test_a_batch_whose_manifest_changes_meanwhile_is_looked_at_again() -> None:
+    life = lived()
+    key = Manifests(life.store).keys(MODEL)[life.manifests()["only.csv score"].batch_id]
+    raced = []
+
+    def race(moment: Any) -> None:
+        if moment.call == f"replace {key}" and moment.side == "before" and not raced:
+            raced.append(moment)
+            life.store.write(key, life.store.read(key) + b" ")
+
+    life.erase(watcher=race)
+    assert raced
+    assert life.manifests()["only.csv score"].rows_erased == 2
+    assert shown(life) == set()
+
+
+def test_rows_that_were_labelled_while_it_looked_are_found_by_the_second_look() -> None:
+    life = lived()
+    rows = {info.key: life.store.read(info.key) for info in life.store.list("labelled/")}
+    came = []
+
+    def come(moment: Any) -> None:
+        if moment.call.startswith("versions snapshots") and not came:
+            came.append(moment)
+            for number, body in enumerate(rows.values()):
+                life.store.write(f"labelled/{MODEL}/dt=2013-04-01/late-{number}.parquet", body)
+
+    assert life.erase(watcher=come).rows["labelled"] == 10
+    assert shown(life) == set()
