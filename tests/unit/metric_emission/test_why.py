@@ -1,0 +1,72 @@
+"""An alert says which features move the scores."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from functions.shared.domain.profile import Baseline, ColumnBaseline
+from functions.shared.domain.release import ServedModel
+from functions.shared.engines.bundle import LoadedModel
+from tests.unit.metric_emission.test_batches import like_training
+from tests.unit.metric_emission.world import DAY, MeasuredBundles, World, rows
+
+MANY = {"drift": {"min_rows": 100}, "performance": {"min_days": 2, "min_labels": 1}}
+
+
+class ExplainedBundles(MeasuredBundles):
+    """A version whose scores rise by a tenth from bin to bin of the price and don't care for the shop."""
+
+    def load(self, served: ServedModel) -> LoadedModel:
+        model = super().load(served)
+        return replace(model, baseline=explained(model.baseline))
+
+
+def explained(baseline: Baseline) -> Baseline:
+    def means(column: ColumnBaseline) -> tuple[tuple[float, ...], ...]:
+        step = {"price": 0.1, "shop": 0.0}.get(column.bins.name)
+        return () if step is None else (tuple(step * place for place in range(len(column.counts))),)
+
+    return baseline.model_copy(
+        update={"features": tuple(column.model_copy(update={"means": means(column)}) for column in baseline.features)}
+    )
+
+
+def drifting(world: World) -> None:
+    world.set_policy(**MANY)
+    world.record(world.profiled("a.csv", like_training(world.baseline, "price", "shop", "member")))
+
+
+def test_drift_is_told_with_what_each_drifted_column_does_to_the_scores() -> None:
+    world = World(bundles=ExplainedBundles(0.5))
+    drifting(world)
+    [alert] = world.alerts()
+    assert [column.feature for column in alert.why] == ["price", "shop"]
+    [price, shop] = [column.effect.moved for column in alert.why if column.effect]
+    # All rows move to the price's last bin: from their own, as many tenths as bins lie between.
+    [counts] = [column.counts for column in world.baseline.features if column.bins.name == "price"]
+    last = len(counts) - 1
+    expected = sum(rows * 0.1 * (last - place) for place, rows in enumerate(counts)) / sum(counts)
+    assert abs(price - expected) < 1e-9
+    assert shop == 0
+    assert f"price (PSI {alert.evidence['price']:.2f}, moves the scores by {expected:.2g})" in alert.message
+    assert f"shop (PSI {alert.evidence['shop']:.2f}, moves the scores by 0)" in alert.message
+
+
+def test_decay_is_told_with_what_was_last_seen_to_move_the_scores() -> None:
+    world = World(bundles=ExplainedBundles(0.01))
+    drifting(world)
+    days = [DAY + timedelta(days=number) for number in range(4)]
+    for day in days:
+        world.scored(f"{day}.csv", rows(*[0.9] * 30, day=day, prefix=f"{day}-"), day=day)
+    labels = [f"{day}-{number},{day}T10:00:00Z,no" for day in days for number in range(30)]
+    world.label("\n".join(["id,at,bought", *labels]))
+    [alert] = [alert for alert in world.alerts() if alert.kind == "performance"]
+    assert [column.feature for column in alert.why] == ["price", "shop"]
+    assert "; of all features, price moves the scores most, by " in alert.message
+
+
+def test_versions_that_recorded_no_means_raise_alerts_as_ever() -> None:
+    world = World()
+    drifting(world)
+    [alert] = world.alerts()
+    assert alert.why == ()
+    assert "moves" not in alert.message
