@@ -1,5 +1,6 @@
 """The registry by the ARN of a SageMaker MLflow app: signed requests, and no more rights than they need."""
 
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from functions.shared.adapters.mlflow_registry import MlflowRegistry
 from functions.shared.ports import TrainingRun
 from infra.local.servers import listening_socket, mlflow_server, url_of
+from tests.contract.template import RESOURCES
 
 # MLflow warns of its own type hints and of its libraries.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -113,7 +115,7 @@ def seen(mlflow: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
