@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binomtest, norm, ttest_1samp
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from functions.shared.domain.confidence import DaySums
 from functions.shared.domain.decay import detect_decay
@@ -121,6 +122,15 @@ def test_calibration_error_is_worked_out_by_hand() -> None:
     # Bin .2-.3: mean confidence .25 against 1 of 2 hits; last bin: mean .975 against 1 of 2.
     hit, confidence = np.array([True, False, True, False]), np.array([0.22, 0.28, 0.95, 1.0])
     assert calibration_error(hit, confidence) == pytest.approx((0.25 + 0.475) / 2)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 999)), min_size=1, max_size=60))
+@settings(deadline=None, max_examples=25)
+def test_calibration_error_is_the_distance_to_scikit_learns_calibration_curve(rows: list[tuple[bool, int]]) -> None:
+    hit, confidence = np.array([row[0] for row in rows]), np.array([(row[1] + 0.5) / 1000 for row in rows])
+    shares, confidences = calibration_curve(hit, confidence, pos_label=True, n_bins=10)
+    counts = np.histogram(confidence, bins=10, range=(0, 1))[0]
+    assert calibration_error(hit, confidence) == pytest.approx(np.abs(shares - confidences) @ counts[counts > 0] / hit.size)
 
 
 def test_a_wrong_certainty_costs_a_finite_loss() -> None:
