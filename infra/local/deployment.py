@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-CODE_BUCKET, CODE_KEY = "everscore-code", "functions.zip"
+CODE_BUCKET, CODE_KEY, TEMPLATE_KEY = "everscore-code", "functions.zip", "template.json"
 PACKAGES = ("functions",)
 CREATION_S = 60
 REQUIRED_OUTPUTS = {"InboxBucket", "StoreBucket", "ScoringFunction", "MetricEmissionFunction", "RetrainingFunction", "ReleaseFunction"}
@@ -45,6 +45,7 @@ def deploy(
     Raises:
         EmbeddedAwsError: if a resource could not be created, with its reason.
     """
+    s3.create_bucket(Bucket=CODE_BUCKET)
     packing: AsZip | AsImage
     if containers is None:
         packing, variables = _uploaded(root, s3), {"PYTHONPATH": sysconfig.get_path("purelib")}
@@ -52,10 +53,11 @@ def deploy(
         packing, variables = AsImage(containers.image), {"AWS_ENDPOINT_URL": containers.endpoint}
     source = with_definitions(read_template((root / "template.yaml").read_text()), root)
     template = for_embedded_aws(source, parameters, packing=packing, variables=variables)
+    s3.put_object(Bucket=CODE_BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
     try:
         cloudformation.create_stack(
             StackName=stack_name,
-            TemplateBody=json.dumps(template),
+            TemplateURL=f"{s3.meta.endpoint_url}/{CODE_BUCKET}/{TEMPLATE_KEY}",  # a request holds no more than 51,200 bytes
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
@@ -76,7 +78,6 @@ def deploy(
 
 
 def _uploaded(root: Path, s3: "S3Client") -> AsZip:
-    s3.create_bucket(Bucket=CODE_BUCKET)
     s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(root, PACKAGES))
     return AsZip(f"s3://{CODE_BUCKET}/{CODE_KEY}", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
