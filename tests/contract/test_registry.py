@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import LogisticRegression
 
 from functions.shared.adapters.mlflow_registry import MlflowRegistry
+from functions.shared.domain.errors import AdoptionRefusedError
+from functions.shared.engines.skops_file import load_pipeline
 from functions.shared.ports import Registry, TrainingRun
 from tests.fakes.memory_registry import MemoryRegistry
 
@@ -103,6 +106,49 @@ def recorded(registry: Registry, run_id: str) -> tuple[dict[str, bytes], dict[st
 
 
 # What only MLflow does
+
+
+@pytest.mark.parametrize("uri", ["models:/late/1", "models:/late@best"])
+def test_a_logged_pipeline_is_fetched_as_its_file_and_named_for_good(tracking_uri: str, uri: str) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.sklearn.log_model(FITTED, name="model", registered_model_name="late", pip_requirements=[])
+    mlflow.MlflowClient().set_registered_model_alias("late", "best", "1")
+    logged = MlflowRegistry(tracking_uri, "s").logged_pipeline(uri)
+    assert np.array_equal(load_pipeline(logged.skops).coef_, FITTED.coef_)
+    assert logged.scikit_learn == sklearn.__version__
+    assert logged.uri.startswith("models:/m-"), "an alias or a version may come to mean another model"
+    assert MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.uri) == logged
+
+
+@pytest.mark.parametrize("format_", ["pickle", "cloudpickle"])
+def test_a_pickled_pipeline_is_refused_with_the_remedy(tracking_uri: str, format_: str) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri)
+    logged = mlflow.sklearn.log_model(FITTED, name="model", serialization_format=format_, pip_requirements=[])
+    with pytest.raises(AdoptionRefusedError, match=f'logged as {format_}.*serialization_format="skops"'):
+        MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri)
+
+
+@pytest.mark.parametrize("uri", ["models:/nobody/1", "models:/late/99", "late", "nonsense:/x", "models:/"])
+def test_a_model_that_is_not_there_is_refused(tracking_uri: str, uri: str) -> None:
+    with pytest.raises(AdoptionRefusedError, match="models:/NAME/VERSION"):
+        MlflowRegistry(tracking_uri, "s").logged_pipeline(uri)
+
+
+def test_a_model_of_another_library_is_refused(tracking_uri: str) -> None:
+    import mlflow
+
+    class Echo(mlflow.pyfunc.PythonModel):
+        def predict(self, model_input: list[str]) -> list[str]:
+            return model_input
+
+    mlflow.set_tracking_uri(tracking_uri)
+    logged = mlflow.pyfunc.log_model(python_model=Echo(), name="model", pip_requirements=[])
+    with pytest.raises(AdoptionRefusedError, match="no scikit-learn model but one of python_function"):
+        MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri)
 
 
 def test_stacks_that_share_a_server_do_not_see_each_other(tracking_uri: str) -> None:

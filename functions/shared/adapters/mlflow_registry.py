@@ -1,6 +1,7 @@
 """The model registry, through MLflow: runs with their pipeline in skops format, versions, aliases."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,6 +13,9 @@ from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavail
 from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
+
+_LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
+"""Where a model may be adopted from: MLflow would fetch files of any place that a URI can name."""
 
 _AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
 """Error codes of a server that may answer later; the client reports a lost connection as the first."""
@@ -70,6 +74,9 @@ class MlflowRegistry:
         import mlflow
         from mlflow.exceptions import MlflowException
 
+        if not _LOGGED.fullmatch(uri):
+            message = f"{uri!r} names no model of MLflow's: write it as models:/NAME/VERSION"
+            raise AdoptionRefusedError(message)
         mlflow.set_tracking_uri(self._tracking_uri)
         with TemporaryDirectory() as folder:
             try:
@@ -79,7 +86,7 @@ class MlflowRegistry:
                 message = f"no model can be read at {uri!r}: {error}; write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message) from error
             if not (place / "MLmodel").is_file():
-                message = f"{uri!r} is no model: write it as models:/NAME/VERSION"
+                message = f"{uri!r} is no whole model: write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message)
             logged = mlflow.models.Model.load(str(place))
             flavor = logged.flavors.get("sklearn")

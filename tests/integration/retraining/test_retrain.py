@@ -9,6 +9,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.policy import Window
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 from functions.shared.repositories.snapshots import Snapshots
@@ -197,6 +198,67 @@ def test_the_champions_own_training_days_are_never_judged_on() -> None:
     decision = world.challenger()
     assert decision.holdout_first_day == day(24), "days 24 to 29 were held out of version 1"
     assert decision.trained_last_day == day(23)
+
+
+# By which recipe
+
+
+def spec_of(world: World, version: str) -> ModelSpec:
+    return ModelSpec.from_json(world.store.read(layout.version_prefix(MODEL, version) + "spec.json"))
+
+
+def test_a_person_tries_another_estimator_with_parameters_and_without_a_column() -> None:
+    world = labelled()
+    decision = world.challenger(estimator="sklearn.tree.DecisionTreeClassifier", parameters={"max_depth": 2}, drop=("shop",))
+    spec = spec_of(world, "2")
+    assert (spec.estimator, spec.parameters) == ("sklearn.tree.DecisionTreeClassifier", {"max_depth": 2})
+    assert [feature.name for feature in spec.features] == ["price"]
+    assert "shop" not in Snapshots(world.store).read(decision.snapshot.md5).column_names
+    assert decision.champion["log_loss"] is not None, "the champion is measured with all of its columns"
+    assert decision.difference is not None
+
+
+def test_parameters_alone_are_set_beside_the_champions() -> None:
+    world = World()
+    world.set_policy()
+    world.train(sold(0, 30), parameters={"C": 0.5, "max_iter": 300})
+    world.serve()
+    world.label(sold(30, 15))
+    world.batch(60)
+    world.challenger(parameters={"C": 2.0})
+    assert spec_of(world, "2").parameters == {"C": 2.0, "max_iter": 300}
+
+
+def test_once_champion_another_recipe_is_the_models() -> None:
+    world = labelled()
+    world.challenger(estimator="sklearn.naive_bayes.GaussianNB", drop=("shop",))
+    world.serve("2")
+    world.label(sold(45, 5))
+    assert world.challenger().champion_version == "2"
+    assert spec_of(world, "3").model_dump(exclude={"libraries"}) == spec_of(world, "2").model_dump(exclude={"libraries"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"drop": ("colour",)}, "has no feature colour to drop; it has price, shop"),
+        ({"drop": ("price", "shop")}, "no feature left of price, shop"),
+        ({"estimator": "sklearn.linear_model.Ridge"}, "choose a classifier"),
+        ({"estimator": "nobody.Knows"}, "installed in the functions' image"),
+        ({"parameters": {"depth": 3}}, "has no parameter depth"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_with_the_reason(request_: dict[str, object], told: str) -> None:
+    world = labelled()
+    with pytest.raises(TrainingError, match=told):
+        world.retrain(**request_)
+    assert len(world.decisions()) == 1
+
+
+def test_whether_labels_can_be_learnt_is_asked_of_the_champions_recipe_not_of_a_poor_challengers() -> None:
+    world = labelled()
+    decision = world.challenger(estimator="sklearn.dummy.DummyClassifier")
+    assert codes(decision) == ["no_gain"]
 
 
 # The verdict
