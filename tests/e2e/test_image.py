@@ -15,6 +15,7 @@ import pytest
 
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.release import Role
 from infra.cli.offline import score_offline
 from infra.cli.operator import Operator, embedded
 from infra.demo.flights import MODEL
@@ -143,6 +144,8 @@ def test_every_function_works_as_lambda_runs_it(played: Played) -> None:
     assert manifest.status is Status.SCORED
     assert manifest.rows_in == manifest.rows_scored + manifest.rows_quarantined == len(batch_of_flights().splitlines()) - 1
     assert manifest.rows_quarantined > 0
+    assert manifest.release is not None
+    assert manifest.release.means == {Role.CHAMPION: "kernel"}
     assert json.loads(played.operator.store.read(layout.emitted_key(MODEL, manifest.batch_id)))["batch_id"] == manifest.batch_id
 
 

@@ -28,7 +28,7 @@ from functions.shared.engines.tree_forms import Tree, TreeForm, tree_form
 
 MAX_LEAVES = np.iinfo(np.uint64).bits
 MAX_TABLE_BYTES = 64 * 2**20
-"""Beyond this the tables leave every cache and scikit-learn itself is as fast."""
+"""Beyond this the tables leave every cache, and walking down the trees is faster."""
 
 # What scikit-learn and NumPy raise on parts of a pipeline that are not as we take them to be.
 _UNEXPECTED = (ArithmeticError, AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError)
@@ -65,9 +65,10 @@ def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
         probe = _probe(spec.features, [*steps[:-1], *inside])
         leaves = max(int(tree.is_leaf.sum()) for tree in trees.trees)
         reason = f"{type(model).__name__} of {len(trees.trees)} trees with up to {leaves} leaves"
-        if leaves > MAX_LEAVES:
+        tables = _tree_model(trees, probe) if leaves <= MAX_LEAVES else None
+        if tables is None:
             return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe).arrays())
-        return Compiled(EngineKind.BITVECTOR, reason, _tree_model(trees, probe).arrays())
+        return Compiled(EngineKind.BITVECTOR, reason, tables.arrays())
     message = f"{type(model).__name__} is not an estimator we compile"
     raise NotCompilableError(message)
 
@@ -133,7 +134,8 @@ def _linear_model(form: LinearForm, probe: Probe) -> LinearModel:
     return LinearModel(form.link, intercept, tuple(numbers), tuple(terms))
 
 
-def _tree_model(form: TreeForm, probe: Probe) -> TreeModel:
+def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
+    """The ensemble as masks; None if their tables would be larger than caches."""
     leaves = max(int(tree.is_leaf.sum()) for tree in form.trees)
     splits = _splits_by_column(form.trees)
     used = [feature for feature in probe.features if any(column in splits for column in probe.columns_of(feature))]
@@ -144,8 +146,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel:
     # A model that never splits still needs a table to start from.
     bins = {feature.name: probe.bins(feature, edges.get(feature.name)) for feature in used or probe.features[:1]}
     if sum(feature_bins.size for feature_bins, _ in bins.values()) * roots.nbytes > MAX_TABLE_BYTES:
-        message = f"the tables of {len(form.trees)} trees take more than {MAX_TABLE_BYTES >> 20} MiB"
-        raise NotCompilableError(message)
+        return None
     with np.errstate(over="ignore"):
         values = probe.values({name: inside for name, (_, inside) in bins.items()}).astype(form.compares_in)
     tables = []

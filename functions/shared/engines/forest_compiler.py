@@ -19,6 +19,8 @@ from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_BYTES = 256 * 2**20
 """Of nodes and leaf values; beyond this a function's memory is better spent otherwise."""
+STRETCH = NEVER
+"""Ranks that one code tells apart."""
 MAX_THRESHOLDS = 2**20
 """Beyond this it takes minutes to find the numbers that each of them separates."""
 
@@ -35,12 +37,12 @@ class _Column:
         # NaN sorts after all numbers, so its rank is above theirs; below them is 0.
         above = np.searchsorted(self.distinct, of_bins) + 1
         below = np.where(np.isnan(of_bins), 0, above)
-        stretches = np.arange(0, len(self.distinct) + 1, NEVER)
-        return [Code(feature, (ranks - start).clip(0, NEVER).astype(np.uint16)) for start in stretches for ranks in (above, below)]
+        stretches = np.arange(0, len(self.distinct) + 1, STRETCH)
+        return [Code(feature, (ranks - start).clip(0, STRETCH).astype(np.uint16)) for start in stretches for ranks in (above, below)]
 
     def compared(self, thresholds: Floats, missing_left: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The code that each split on this column looks at, and the highest rank that goes left."""
-        stretch, rank = np.divmod(np.searchsorted(self.distinct, thresholds, side="right"), NEVER)
+        stretch, rank = np.divmod(np.searchsorted(self.distinct, thresholds, side="right"), STRETCH)
         return self.first_code + 2 * stretch + missing_left, rank
 
 
@@ -80,7 +82,7 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
 def _check(form: TreeForm, nodes: int, thresholds: int) -> None:
     size = 8 * nodes * (1 + form.trees[0].values.shape[1])
     if any(tree.categories is not None for tree in form.trees):
-        message = "a tree of more than 64 leaves splits on sets of categories"
+        message = "the trees split on sets of categories, and are too large for tables of masks"
     elif size > MAX_BYTES or nodes >= 1 << NODE_BITS:
         message = f"the trees take {size >> 20} MiB, more than {MAX_BYTES >> 20}"
     elif thresholds > MAX_THRESHOLDS:

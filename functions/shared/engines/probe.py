@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 EXTREME = 1e150
 FAN = np.uint64(64)
 """Parts that one step of the search cuts an interval into: a preprocessor takes about as long for one row as for a hundred."""
+MAX_CELLS = 2**24
+"""Values that a preprocessor is asked about at once: more would take gigabytes."""
 
 
 class Probe:
@@ -101,21 +103,50 @@ def last_passing(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast:
     Returns:
         By feature, the finite results, sorted; a threshold that all numbers pass, or none, separates nothing and has none.
     """
-    if not thresholds:
-        return {}
-    low = {name: _key(np.full(len(pairs), -EXTREME)) for name, pairs in thresholds.items()}
-    high = {name: _key(np.full(len(pairs), EXTREME)) for name, pairs in thresholds.items()}
+    pieces: dict[str, list[Floats]] = {name: [] for name in thresholds}
+    at_once = max(1, MAX_CELLS // (len(probe.features) * int(FAN + 1)))
+    for start in range(0, max(map(len, thresholds.values()), default=0), at_once):
+        piece = {name: pairs[start : start + at_once] for name, pairs in thresholds.items() if len(pairs) > start}
+        for name, edges in _searched(probe, piece, cast).items():
+            pieces[name].append(edges)
+    return {name: np.unique(np.concatenate(edges)) for name, edges in pieces.items()}
+
+
+def _searched(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast: type[np.floating[Any]]) -> dict[str, Floats]:
+    """What `last_passing` says, unsorted."""
     passing = partial(_passing, probe, thresholds, cast)
-    low_passes, high_passes = (passing({name: key[:, np.newaxis] for name, key in keys.items()}) for keys in (low, high))
-    separating = {name: (low_passes[name] & ~high_passes[name])[:, 0] for name in thresholds}
-    while any(np.any(high[name] - 1 > low[name]) for name in thresholds):
-        tried = {name: _spread(low[name], high[name]) for name in thresholds}
-        for name, passed in passing(tried).items():
-            each = np.arange(len(passed))
+    bounds = {name: _around(probe, pairs, cast) for name, pairs in thresholds.items()}
+    passed = passing(bounds)
+    for name, keys in bounds.items():
+        astray = ~passed[name][:, 0] | passed[name][:, 1]
+        keys[astray] = _key(np.array([-EXTREME, EXTREME]))
+    passed = passing(bounds)
+    separating = {name: passed[name][:, 0] & ~passed[name][:, 1] for name in thresholds}
+    while any(np.any(keys[:, 1] - 1 > keys[:, 0]) for keys in bounds.values()):
+        tried = {name: _spread(keys[:, 0], keys[:, 1]) for name, keys in bounds.items()}
+        for name, passed_keys in passing(tried).items():
+            each = np.arange(len(passed_keys))
             # The first is the lower bound itself, the last the upper one.
-            last = np.maximum(passed[:, :-1].sum(axis=1), 1) - 1
-            low[name], high[name] = tried[name][each, last], tried[name][each, last + 1]
-    return {name: np.unique(_number(low[name])[separating[name]]) for name in thresholds}
+            last = np.maximum(passed_keys[:, :-1].sum(axis=1), 1) - 1
+            bounds[name] = np.stack([tried[name][each, last], tried[name][each, last + 1]], axis=1)
+    return {name: _number(bounds[name][:, 0])[separating[name]] for name in thresholds}
+
+
+def _around(probe: Probe, pairs: NDArray[np.void], cast: type[np.floating[Any]]) -> NDArray[np.int64]:
+    """Keys of numbers just below and above where each threshold should separate, if lines were followed exactly: shape (pairs, 2).
+
+    A value passes up to the middle between the last number of its precision that does, and the next.
+    """
+    lines = [probe.columns[column].line or Line() for column in pairs["column"].tolist()]
+    center, scale = np.array([line.center for line in lines]), np.array([line.scale for line in lines])
+    with np.errstate(over="ignore", invalid="ignore"):
+        last = pairs["threshold"].astype(cast)
+        last = np.where(last > pairs["threshold"], np.nextafter(last, cast(-np.inf)), last)
+        middle = last / 2 + np.nextafter(last, cast(np.inf)).astype(np.float64) / 2
+        distance = middle / scale
+        slack = 4 * np.finfo(np.float64).eps * (np.abs(distance) + np.abs(center))
+        near = np.stack([distance + center - slack, distance + center + slack], axis=1)
+    return _key(np.clip(np.nan_to_num(near, nan=0.0), -EXTREME, EXTREME))
 
 
 def _passing(

@@ -1,20 +1,24 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from functions.shared.domain.spec import Task
+from functions.shared.domain.spec import Feature, FeatureKind, Task
 from functions.shared.engines import compiler, forest_compiler
+from functions.shared.engines.compiled import build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
+from functions.shared.engines.native import NativeEngine
 from tests.unit.engines.rows import FEATURES, fit, make_spec, target, training_rows
 
 
@@ -41,7 +45,7 @@ REFUSED = [
             ),
             HistGradientBoostingRegressor(max_iter=2, max_leaf_nodes=None, min_samples_leaf=1, categorical_features=[0]),
         ),
-        "more than 64 leaves splits on sets of categories",
+        "split on sets of categories",
     ),
     (
         REGRESSION,
@@ -85,10 +89,46 @@ def test_a_pipeline_whose_outputs_are_not_the_spec_s_stays_native() -> None:
     assert "task" in compile_pipeline(pipeline, make_spec(REGRESSION, spec.estimator)).reason
 
 
-def test_tables_beyond_the_limit_stay_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3)
+def test_trees_whose_tables_are_beyond_the_limit_are_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "MAX_TABLE_BYTES", 100)
-    assert "tables" in compile_pipeline(fit(spec), spec).reason
+    spec = make_spec(BINARY, "sklearn.ensemble.GradientBoostingClassifier", n_estimators=5)
+    pipeline = fit(spec)
+    compiled = compile_pipeline(pipeline, spec)
+    assert compiled.kind is EngineKind.FOREST
+    expected = NativeEngine(pipeline, spec.task, spec.features).score(training_rows())
+    np.testing.assert_allclose(build_engine(compiled, spec).score(training_rows()), expected, rtol=1e-12)
+    categorical = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3)
+    assert "sets of categories" in compile_pipeline(fit(categorical), categorical).reason
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 239])
+def test_a_column_of_more_values_than_a_code_tells_apart_takes_several(monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
+    spec = make_spec(REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=3)
+    pipeline = fit(spec)
+    with_one = compile_pipeline(pipeline, spec)
+    monkeypatch.setattr(forest_compiler, "STRETCH", stretch)
+    compiled = compile_pipeline(pipeline, spec)
+    assert compiled.kind is EngineKind.FOREST, compiled.reason
+    assert len(compiled.arrays["code_features"]) >= len(with_one.arrays["code_features"]) + (stretch < 100)
+    expected = NativeEngine(pipeline, spec.task, spec.features).score(training_rows())
+    assert np.array_equal(build_engine(compiled, spec).score(training_rows()), expected)
+
+
+@pytest.mark.parametrize("offset", [0.0, -3.0, 1e9, 1e14])
+def test_thresholds_separate_the_same_numbers_however_far_scaling_moves_them(offset: float) -> None:
+    features = (Feature(name="x", kind=FeatureKind.NUMBER),)
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": offset + rng.normal(size=300)})
+    model = RandomForestRegressor(n_estimators=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), MinMaxScaler(), model).fit(frame, rng.normal(size=300))
+    spec = make_spec(REGRESSION, "sklearn.pipeline.Pipeline").model_copy(update={"features": features})
+    compiled = compile_pipeline(pipeline, spec)
+    assert compiled.kind is EngineKind.FOREST, compiled.reason
+    edges = compiled.arrays["edges_0"]
+    assert len(edges) > 60
+    values = np.concatenate([np.nextafter(edges, -np.inf), edges, np.nextafter(edges, np.inf)])
+    expected = pipeline.predict(pd.DataFrame({"x": values}))
+    assert np.array_equal(build_engine(compiled, spec).score(pa.record_batch({"x": values}))[:, 0], expected)
 
 
 @pytest.mark.parametrize(("limit", "reason"), [("MAX_BYTES", "MiB, more than 0"), ("MAX_THRESHOLDS", "distinct thresholds, more than 50")])

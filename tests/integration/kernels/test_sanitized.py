@@ -10,6 +10,7 @@ import pytest
 from functions.shared.engines.kernels.trees import SETTING
 from tests.integration.kernels.building import ROOT, build
 
+TESTS = ("tests/unit/engines/test_kernels.py", "tests/unit/engines/test_forest.py", "tests/integration/engines/test_kernel_bits.py")
 BEYOND_THE_LAST_NODE = """
 import numpy as np
 from functions.shared.engines.kernels.trees import ForestKernel, tree_library
