@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help install demo test fuzz bench bench-image check build invoke dashboards browser prometheus rules lock clean
+.PHONY: help install demo test unit fuzz bench bench-image check build invoke dashboards browser prometheus rules lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 
 test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
 	$(PYTHON) -m pytest
+
+unit: install ## the unit tests alone, in seconds
+	$(PYTHON) -m pytest tests/unit functions
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
 	$(PYTHON) -m tests.fuzz --seconds 600

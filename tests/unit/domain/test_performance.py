@@ -198,33 +198,6 @@ def test_perfect_ranking_of_few_rows_is_not_certain() -> None:
     assert auc_interval(1.0, 5, 5).high == 1.0
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(7)
-    # Scores of N(1, 1) against N(0, 1), as the probability of the positive class: all true values are known.
-    rows, repeats = 200, 300
-    large = np.random.default_rng(8)
-    truth_large = large.random(400_000) < 0.3
-    score_large = posterior(large.normal(size=400_000) + truth_large)
-    true = measure(Task.BINARY, truth_large, score_large[:, np.newaxis])
-    true["auc"] = float(norm.cdf(1 / np.sqrt(2)))
-    covered = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier"), 0)
-    for _ in range(repeats):
-        truth = rng.random(rows) < 0.3
-        found = intervals(Task.BINARY, truth, posterior(rng.normal(size=rows) + truth)[:, np.newaxis])
-        for name in covered:
-            value = true[name]
-            assert value is not None
-            covered[name] += found[name].low <= value <= found[name].high
-    # Four standard errors of a share of .95 in 300 trials are .05.
-    assert {name: count / repeats for name, count in covered.items() if count / repeats < 0.90} == {}
-
-
-def posterior(value: Floats) -> Floats:
-    """Probability of the class whose values are N(1, 1), three in ten, against N(0, 1)."""
-    odds = 0.3 / 0.7 * np.exp(value - 0.5)
-    return odds / (1 + odds)
-
-
 @pytest.mark.parametrize("task", list(Task))
 def test_every_interval_holds_its_metric(task: Task) -> None:
     rng = np.random.default_rng(9)

@@ -9,13 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.domain.spec import Feature, FeatureKind
-from functions.shared.reading import records, text
+from functions.shared.reading import records
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.reading.source import LocalFile
 from functions.shared.reading.text import stored_chunks
-from tests.unit.shared.reading.files import NAMES, SPEC, MemoryFile, read, refusal
+from tests.unit.shared.reading.files import NAMES, MemoryFile, read, refusal
 
 HEADER = ",".join(NAMES).encode()
 GOOD = b"a,1,red,true,2013-01-01,5,n\n"
@@ -83,28 +82,6 @@ def test_a_refusal_says_what_is_missing_and_what_is_there() -> None:
     assert "'years'" in message
 
 
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        (HEADER + b"\n" + b"x" * 9000, "long.csv"),
-        (b'{"id":1}\n' * 999, "lacking.jsonl"),
-        (gzip.compress(CSV * 99, 0)[:-9], "truncated.csv.gz"),
-        ((CSV * 99).decode().encode("utf-16") + b"x", "odd.csv"),
-    ],
-)
-def test_a_refusal_that_somebody_keeps_keeps_no_thread(monkeypatch: pytest.MonkeyPatch, data: bytes, name: str) -> None:
-    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 5000)
-    kept = refusal(data, name, block_bytes=64)
-    assert kept.__traceback__
-    assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
-
-
-def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "BOMB_BYTES", 100_000)
-    bomb = gzip.compress(HEADER + b"\n" + b"\n" * 10_000_000)
-    assert refusal(bomb, "a.csv.gz", block_bytes=10_000).code == "decompression_bomb"
-
-
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_a_file_that_is_one_long_line_is_refused_without_reading_it_all(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 10_000)
@@ -118,19 +95,6 @@ def test_a_file_that_is_one_long_line_is_refused_without_reading_it_all(monkeypa
     file.size = 10**9
     with pytest.raises(BatchRejectedError, match=r"line 1 \(byte 0\) is longer than the limit of 10000 bytes"):
         infer_columns(file, key=name, block_bytes=1000)
-
-
-def test_a_million_columns_are_refused_by_the_limit() -> None:
-    assert "1000000 columns, the limit is 16384" in str(refusal(b"a" + b",a" * 999_999 + b"\n"))
-
-
-def test_ten_thousand_columns_are_read() -> None:
-    names = [f"x{number}" for number in range(10_000)]
-    wide = SPEC.model_copy(update={"features": tuple(Feature(name=name, kind=FeatureKind.NUMBER) for name in names)})
-    header = ",".join(["id", "at", *names])
-    row = ",".join(["a", "2013-01-01", *["1.5"] * len(names)])
-    rows, rejected = read(f"{header}\n{row}\n{row.replace('1.5', 'x', 1)}\n".encode(), spec=wide)
-    assert (rows[0]["x9999"], rejected[0].message) == (1.5, "column 'x0': 'x' is no number")
 
 
 def test_labels_are_read_by_the_columns_that_are_named() -> None:
