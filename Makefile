@@ -3,8 +3,9 @@
 UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
+ENV := dev
 
-.PHONY: help install demo test unit fuzz bench bench-image check build invoke dashboards browser prometheus rules lock clean
+.PHONY: help install demo test unit fuzz bench bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,11 @@ $(UV):
 	infra/state_machines/install-checker.sh
 	touch $@
 
+.audit/installed: $(UV) requirements/audit.txt
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .audit
+	$(UV) pip sync --quiet --python .audit --require-hashes requirements/audit.txt
+	touch $@
+
 install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
 
 demo: install ## the whole loop on real flights, on an AWS in one process
@@ -59,11 +65,20 @@ check: install ## style, types, arrows between packages
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-build: install .sam/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in
+build: install .sam/installed .audit/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
 	infra/local/docker.sh
 	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
 	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
+	mkdir -p build
+	.audit/bin/cyclonedx-py requirements requirements/functions.txt \
+	  --output-format JSON --outfile build/everscore.cdx.json --output-reproducible
+
+deploy: build ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
+	SAM_CLI_TELEMETRY=0 .sam/bin/sam deploy --config-env $(ENV)
+
+audit: .audit/installed ## look up the locked packages among known vulnerabilities
+	infra/audit.sh
 
 invoke: build ## each function of the image once, by SAM, on an embedded AWS; shows the manifest of a scored file
 	$(PYTHON) -m infra.demo.invoke
@@ -91,6 +106,8 @@ lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	  requirements/sam.in --output-file requirements/sam.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
 	  requirements/runtime.in --output-file requirements/runtime.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
+	  requirements/audit.in --output-file requirements/audit.txt
 
 clean: ## remove the environments and caches
-	rm -rf .venv .ministack .sam .asl .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ministack .sam .audit .asl .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis
