@@ -12,6 +12,8 @@ from infra.cli.options import AsJson, show
 from infra.cost.deployed import deployed
 from infra.cost.estimate import Basis, Bill, Load, idle_month, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
+from infra.cost.quotas import listed_quotas
+from infra.cost.scale import forecast, template_settings
 from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
 
@@ -19,13 +21,29 @@ app = typer.Typer()
 MILLION = 1_000_000
 
 
+def whole_number(text: str) -> int:
+    """A whole number from 1 on, which may be written like 1e9.
+
+    >>> whole_number("1e9"), whole_number("30")
+    (1000000000, 30)
+    """
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no number") from error
+    if not 1 <= value <= 1e15 or value != int(value):
+        raise typer.BadParameter(f"{text} is no whole number from 1 to 1e15")
+    return int(value)
+
+
 @app.command()
 def cost(
-    rows: Annotated[int, typer.Option(min=1, help="Rows scored in a month, over all models.")],
+    rows: Annotated[int, typer.Option(parser=whole_number, help="Rows scored in a month, over all models, e.g. 1e9.")],
     columns: Annotated[int, typer.Option(min=1, help="Columns of a row.")] = 14,
     models: Annotated[int, typer.Option(min=0, help="Models that are watched.")] = 1,
-    files: Annotated[int, typer.Option(min=1, help="Files in which the rows come.")] = 30,
+    files: Annotated[int, typer.Option(parser=whole_number, help="Files in which the rows come.")] = 30,
     engine: Annotated[str, typer.Option(help="Whose speed to reckon with: logistic or boosting.")] = "boosting",
+    at_once: Annotated[int | None, typer.Option(min=1, help="Functions at once, instead of the template's default.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Reckon what a month costs on AWS, by measured speed and listed prices: idle, and a million rows."""
@@ -53,6 +71,7 @@ def cost(
             "idle": _items(idle),
             "scoring": _items(scoring),
             "watching": _items(watching),
+            "time": _time(load, basis, at_once),
             "basis": f"{listed}; {engine} as measured on {stages.date}, {stages.machine}",
         },
         _screen,
@@ -67,6 +86,20 @@ def _items(bill: Bill) -> list[dict[str, Any]]:
     ]
 
 
+def _time(load: Load, basis: Basis, at_once: int | None) -> dict[str, Any]:
+    quotas = listed_quotas()
+    foreseen, unit = forecast(load, basis, quotas, template_settings(at_once))
+    return {
+        "unit": unit,
+        "units": foreseen.units,
+        "seconds_a_unit": foreseen.seconds_a_unit,
+        "seconds": foreseen.seconds,
+        "units_an_hour": foreseen.units_an_hour,
+        "limits": [{"what": limit.what, "units_a_second": limit.units_per_s, "moved_by": limit.moved_by} for limit in foreseen.limits],
+        "quotas_of": quotas.as_of,
+    }
+
+
 def _screen(answer: dict[str, Any]) -> Group:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "amount", "each, $", "$"):
@@ -79,7 +112,13 @@ def _screen(answer: dict[str, Any]) -> Group:
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
         for item in answer[part]:
             table.add_row(f"  {item['what']}", f"{item['amount']:,.6g}", f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
+    time = answer["time"]
+    narrowest = time["limits"][0]
+    soon = Text(
+        f"{time['units']:,} {time['unit']}, {time['seconds_a_unit']:.2f} s each: {time['seconds']:,.0f} s from upload to manifest. "
+        f"What saturates first: {narrowest['what']}, {narrowest['units_a_second']:.3g} a second; what moves it: {narrowest['moved_by']}"
+    )
     million = Text(f"{answer['dollars_a_million_rows']:.4f} dollars a million rows", style="bold")
     series = f"{answer['metric_series']} metrics in CloudWatch, {answer['prometheus_series']} series in Prometheus"
     watched = f"{answer['models']} models: about {series}, {answer['alarms']} alarms"
-    return Group(table, Text(), million, Text(watched), Text(answer["basis"], style="dim"))
+    return Group(table, Text(), million, soon, Text(watched), Text(answer["basis"], style="dim"))
