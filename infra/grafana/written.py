@@ -20,6 +20,6 @@ def files() -> Mapping[str, str]:
     runbook = dashboard_json(runbook_page(RUNBOOK.read_text(encoding="utf-8")))
     return {
         **{f"pages/{source.type}/{page.name}.json": page_json(page, source) for source in SOURCES for page in PAGES},
-        "pages/runbook.json": runbook,
+        "pages/prometheus/runbook.json": runbook,
         "provisioning/alerting/everscore.yaml": rules_yaml(json.loads(runbook)["panels"]),
     }

@@ -22,8 +22,9 @@ ADVICE: Mapping[AlertKind, Advice] = {
             "explain. It does not say that answers are worse: seasons drift without harm, and drift alone never promotes a version."
         ),
         look_at=(
-            "The column with the largest PSI first. A new category, a jump in missing values or a scale that changed at one batch points "
-            "to whoever delivers the file; a slow slope is the world. Then see whether performance moved on the same days."
+            "The feature that moves the scores most first, which is not always the one with the largest PSI. A new category, a jump in "
+            "missing values or a scale that changed at one batch points to whoever delivers the file; a slow slope is the world. Then "
+            "see whether performance moved on the same days."
         ),
         commands=("everscore status {model}", "everscore retrain {model}"),
     ),
@@ -34,7 +35,8 @@ ADVICE: Mapping[AlertKind, Advice] = {
         ),
         look_at=(
             "The two prevalences in the evidence: if the share of positives changed, the loss may have moved though the model ranks as "
-            "well as before. Check that labels arrive completely (coverage) and are joined with the right rows, then drift on those days."
+            "well as before. Check that labels arrive completely (coverage) and are joined with the right rows, then the features that "
+            "move the scores most; if none does, the answers changed and not the questions, and only a retraining helps."
         ),
         commands=("everscore retrain {model}", 'everscore rollback {model} --reason "…"'),
     ),

@@ -16,8 +16,8 @@ from infra.grafana.written import FOLDER, files
 from tests.contract.template import ROOT
 
 FILES = files()
-PAGES = {name: json.loads(text) for name, text in FILES.items() if name.startswith(("pages/cloudwatch/", "pages/prometheus/"))}
-RUNBOOK = json.loads(FILES["pages/runbook.json"])
+RUNBOOK = json.loads(FILES["pages/prometheus/runbook.json"])
+PAGES = {name: json.loads(text) for name, text in FILES.items() if name.endswith(("fleet.json", "model.json"))}
 RULES = yaml.safe_load(FILES["provisioning/alerting/everscore.yaml"])["groups"][0]["rules"]
 BY_NAME = {metric.name: metric for metric in CATALOGUE}
 VARIABLE = re.compile(r"\$(?:{(\w+)|(\w+))")
