@@ -1,0 +1,133 @@
+"""The demo's first model by the real `dvc`, in a clone of the project: made, compared, changed and brought back."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from functions.retraining.event import TrainRequest
+from functions.retraining.service import Workshop, train_first
+from functions.shared.domain.policy import Policy, RowContract
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.policies import Policies
+from infra.demo import flights
+from tests.fakes.memory_registry import MemoryRegistry
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.recording_bus import RecordingBus
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(600)
+
+METRICS, BUNDLE = "infra/demo/first-model/metrics.json", "build/first-model/bundle"
+
+
+class Clone:
+    """The project as it stands, in a repository of its own with one commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        author = {f"GIT_{who}_{what}": "clone@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        self.environment = {**kept, **author, "PATH": programs}
+        listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, folder / name)
+        self.run("git", "init", "--quiet")
+        self.run("git", "add", ".")
+        self.run("git", "commit", "--quiet", "--message", "as it stands")
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=280, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def bundle(self) -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in (self.folder / BUNDLE).iterdir()}
+
+    def metrics(self) -> dict[str, float]:
+        return json.loads((self.folder / METRICS).read_text())
+
+    def set_parameters(self, **changed: Any) -> None:
+        file = self.folder / "params.yaml"
+        parameters = yaml.safe_load(file.read_text())
+        for section, values in changed.items():
+            parameters[section] |= values
+        file.write_text(yaml.safe_dump(parameters))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = Clone(tmp_path_factory.mktemp("clone"))
+    made.run("dvc", "repro", "--quiet")
+    return made
+
+
+def test_the_figures_that_the_project_keeps_come_out_again(clone: Clone) -> None:
+    kept = json.loads((ROOT / METRICS).read_text())
+    assert clone.metrics() == pytest.approx(kept, abs=1e-3)
+    assert kept["learnt_rows"] + kept["held_rows"] == first_months()["late"].notna().sum()
+
+
+def first_months() -> Any:
+    return flights.between(flights.departures(), date(2013, 1, 1), date(2013, 3, 31))
+
+
+def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_upload(clone: Clone) -> None:
+    inbox, store, body = MemoryStore("inbox"), MemoryStore(), BytesIO()
+    first_months().to_parquet(body, index=False)
+    key = inbox.write("training/flights/2013-q1.parquet", body.getvalue()).key
+    contract = RowContract(ranges={"wind_speed": flights.WIND_RANGE})
+    Policies(store).write(flights.MODEL, Policy(number=1, row_contract=contract))
+    shop = Workshop(
+        inbox=inbox,
+        store=store,
+        registry=MemoryRegistry(),
+        bundles=Bundles(store),
+        events=RecordingBus(),
+        new_holder=lambda: "holder",
+        now=lambda: datetime(2013, 4, 1, tzinfo=UTC),
+    )
+    named = {"target": flights.TARGET, "id_column": flights.ID, "time_column": flights.TIME}
+    decision = train_first(TrainRequest(model=flights.MODEL, key=key, **named), shop)
+    prefix = f"releases/{flights.MODEL}/versions/{decision.challenger_version}/"
+    assert clone.bundle() == {info.key.removeprefix(prefix): store.read(info.key) for info in store.list(prefix)}
+
+
+def test_a_changed_parameter_is_told_with_what_it_does_and_the_first_model_is_brought_back(clone: Clone) -> None:
+    first, figures = clone.bundle(), clone.metrics()
+    clone.run("git", "add", ".")
+    clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "made here")
+    clone.set_parameters(train={"parameters": {"max_iter": 5}})
+    [changed] = json.loads(clone.run("dvc", "params", "diff", "--json")).values()
+    assert changed["train.parameters.max_iter"]["new"] == 5
+    told = clone.run("dvc", "repro")
+    assert "Stage 'prepare' didn't change, skipping" in told
+    assert "Running stage 'train'" in told
+    found = json.loads(clone.run("dvc", "metrics", "diff", "--json"))[METRICS]
+    assert found["auc"]["old"] == figures["auc"]
+    assert found["auc"]["new"] == clone.metrics()["auc"]
+    assert found["auc"]["diff"] < 0, "five trees know less than a hundred"
+    assert clone.bundle() != first
+    clone.run("git", "checkout", "--quiet", ".")
+    clone.run("dvc", "checkout", "--quiet")
+    assert clone.bundle() == first
+    assert clone.metrics() == figures
+    assert clone.run("dvc", "status").strip() == "Data and pipelines are up to date."
+
+
+def test_the_plots_are_declared_and_drawn(clone: Clone) -> None:
+    clone.run("dvc", "plots", "show", "--out", "drawn")
+    page = (clone.folder / "drawn/index.html").read_text()
+    for name in ("roc", "calibration", "by_day"):
+        assert f"first-model_{name}_csv" in page
