@@ -139,10 +139,12 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     """What the newest batch's performance is thought to be, before its labels; nothing for tasks that have no estimate."""
     if estimate is None:
         return []
+    score = f"; labels bore out {estimate['borne_out']} of {estimate['compared']} earlier ones" if estimate["compared"] else ""
     if estimate["refusals"]:
-        return [Text("Estimate of the newest batch: refused, " + "; ".join(reason["message"] for reason in estimate["refusals"]))]
+        reasons = "; ".join(reason["message"] for reason in estimate["refusals"])
+        return [Text(f"Estimate of the newest batch: refused, {reasons}{score}")]
     figures = (f"{name} {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" for name, found in estimate["metrics"].items())
-    return [Text(f"Estimate of the newest batch before its labels: {', '.join(figures)}")]
+    return [Text(f"Estimate of the newest batch before its labels: {', '.join(figures)}{score}")]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:

@@ -39,12 +39,15 @@ class Estimated(Value):
 class Estimate(Value):
     """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
 
-    Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them.
+    Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them. Of `compared` earlier
+    windows whose labels have come, in `borne_out` the truth lay within the interval.
     """
 
     rows: int
     metrics: Mapping[str, Estimated] = Field(default_factory=dict)
     refusals: tuple[Reason, ...] = ()
+    compared: int = 0
+    borne_out: int = 0
 
 
 def estimate_performance(
@@ -76,7 +79,7 @@ def estimate_performance(
         return Estimate(rows=scores.size, refusals=(missing,))
     refusals = tuple(_refusals(calibration, scores, policy, input_alerts, held))
     if refusals:
-        return Estimate(rows=scores.size, refusals=refusals)
+        return Estimate(rows=scores.size, refusals=refusals, compared=len(held), borne_out=sum(held))
     groups = ScoreGroups.of(scores, GROUPS)
     curves = np.array([np.interp(groups.scores, calibration.knots, curve) for curve in calibration.resampled])
     counts = groups.counts.astype(np.int64)
@@ -85,6 +88,8 @@ def estimate_performance(
     drawn, central = _metrics(groups, labels), _metrics(groups, expected)
     return Estimate(
         rows=scores.size,
+        compared=len(held),
+        borne_out=sum(held),
         metrics={
             name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
             for name, value in central.items()
