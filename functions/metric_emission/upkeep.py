@@ -82,7 +82,7 @@ def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:
     """What is to be told of a model, which is nothing if it serves nothing; people are told of its silence or age."""
     release = Releases(store).current(model)
     decision = Decisions(store).of(model, release.champion.version) if release else None
-    if release is None or decision is None:
+    if release is None or release.retired or decision is None:
         return []
     last = next(Manifests(store).newest(model), None)
     silent = now - (last.created_at if last else release.decided_at)

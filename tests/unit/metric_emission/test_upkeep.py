@@ -18,6 +18,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
+from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import NOW, make_decision, make_manifest
 from tests.fakes.memory_store import EPOCH
 from tests.fakes.versions import MODEL, make_version
@@ -103,6 +104,45 @@ def test_people_are_told_when_a_batch_is_missing_or_the_champion_is_old_by_the_m
     world.moment = NOW + hours * HOUR
     run_tick(world)
     assert world.kinds() == kinds
+
+
+@pytest.mark.parametrize(("hours", "kinds"), [(23.9, []), (24.1, ["silent"])])
+def test_before_a_models_first_batch_silence_counts_from_its_release(hours: float, kinds: list[str]) -> None:
+    world = decided()
+    world.set_policy(watch={"max_hours_between_batches": 24})
+    world.moment = world.release.decided_at + hours * HOUR
+    run_tick(world)
+    assert world.kinds() == kinds
+    assert world.values(LAST_BATCH_AGE) == pytest.approx([hours * 3600])
+
+
+def test_nothing_is_told_of_a_model_that_was_retired() -> None:
+    world = decided()
+    world.set_policy(watch={"max_hours_between_batches": 1, "max_champion_age_days": 1})
+    releases = Releases(world.store)
+    releases.publish(world.release.model_copy(update={"seq": world.release.seq + 1, "retired": True}), over=releases.standing(MODEL))
+    world.moment = NOW + 10 * DAY
+    assert run_tick(world) == {"models": 0}
+    assert world.kinds() == []
+    assert world.values(LAST_BATCH_AGE) == []
+
+
+def test_a_tick_sends_the_totals_of_each_model_and_of_the_fleet() -> None:
+    world = decided()
+    world.scored("a.csv", rows(0.5), created_at=NOW - HOUR)
+    run_tick(world)
+    model, fleet = ({(series.metric, *series.dimensions.values()): series.value for series in totals.series} for totals in world.sent)
+    assert model["LastBatchAgeSeconds", MODEL] == 3600
+    assert fleet == {("Models",): 1, ("SilenceSeconds",): 3600, ("QueuedMessages", "scoring"): 3}
+
+
+def test_uploads_without_a_manifest_are_told_with_the_next_tick_too() -> None:
+    world = World()
+    world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
+    world.moment = EPOCH + 2 * HOUR
+    run_sweep(world)
+    run_tick(world)
+    assert {series.metric: series.value for series in world.sent[-1].series if not series.dimensions} == {"UnscoredFiles": 1, "Models": 0}
 
 
 def test_the_same_is_told_once_a_day() -> None:
