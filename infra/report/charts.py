@@ -14,15 +14,19 @@ from infra.report.why_chart import movers
 
 
 def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
-    """Charts by the section they stand in; a section without data has none."""
+    """Charts by the section they stand in; a section without data has none.
+
+    Batches stand by event day, wherever among others one was committed: mended rows and late files would turn the axis back.
+    """
     hues = version_hues(history)
+    batches = sorted(history.batches, key=lambda batch: (batch.day, batch.manifest.created_at))
     drawn_by_section: dict[str, Iterable[Figure | None]] = {
-        "serving": [answered(history.batches, hues)],
+        "serving": [answered(batches, hues)],
         "versions": [judgement(history.decisions)],
         "performance": [*(performance(history, metric, hues) for metric in shown_metrics(history)), estimates(history)],
-        "drift": [drift_map(history.batches), movers(last_drift(history))],
-        "quarantine": [quarantined(history.batches)],
-        "batches": [timings(history.batches)],
+        "drift": [drift_map(batches), movers(last_drift(history))],
+        "quarantine": [quarantined(batches)],
+        "batches": [timings(batches)],
     }
     return {section: tuple(filter(None, figures)) for section, figures in drawn_by_section.items()}
 

@@ -282,6 +282,15 @@ def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_s
     assert "log loss" not in words.lower()
 
 
+def test_a_batch_that_was_committed_late_stands_among_those_of_its_days() -> None:
+    store = MemoryStore()
+    for number in (0, 5):
+        write_batch(store, batch(number))
+    write_batch(store, batch(2, created_at=batch(6).created_at))
+    for figure in (drawn[0] for drawn in figures_of(gather(MODEL, store, NOW)).values() if drawn):
+        assert re.findall(r">(\d Apr)</text>", figure.page) == ["1 Apr", "3 Apr", "6 Apr"], figure.name
+
+
 def test_an_alert_names_the_features_that_move_the_scores(page: Page) -> None:
     assert "What moves the scores, all else staying as it was: price by 0.018; PSI 0.18 drifted" in flat(page)
 
