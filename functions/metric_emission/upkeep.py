@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from functions.metric_emission.alerts import raise_once, rhythm_alerts, unscored_alert
 from functions.metric_emission.measurements import Emit, Measurement
@@ -28,6 +29,9 @@ from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
+if TYPE_CHECKING:
+    from functions.shared.domain.totals import Totals
+
 _DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 _IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
 """Files of an attempt younger than the first may still be written; those older than the second were swept before."""
@@ -47,12 +51,13 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
         How many models serve.
 
     Raises:
-        ExceptionGroup: at the end, of what was raised for some models.
+        ExceptionGroup: at the end, of what was raised for some models, or by a Prometheus that takes nothing.
     """
+    told: dict[str, Totals] = {}
 
     def tell(name: str, measured: Sequence[Measurement]) -> None:
         emit(measured)
-        send(fold(name, Occasion.TICK, measured, store=store, now=now))
+        told[name] = fold(name, Occasion.TICK, measured, store=store, now=now)
 
     def look_at(model: str) -> list[Measurement]:
         state = _state(model, store, now())
@@ -60,8 +65,11 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
             tell(model, state)
         return state
 
-    states = [state for state in for_each(Releases(store).models(), look_at) if state]
-    tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued())])
+    try:
+        states = [state for state in for_each(Releases(store).models(), look_at) if state]
+        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued())])
+    finally:
+        for_each(told, lambda name: send(told[name]))
     return {"models": len(states)}
 
 
