@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +17,20 @@ from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
-from functions.shared.reading.limits import MAX_ROW_GROUP_BYTES
+from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES
 from functions.shared.reading.quarantine import INVALID_UTF8
 from functions.shared.reading.rows import Block, RejectedRow
-from functions.shared.reading.rules import Rules
+from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import is_utf8
+from functions.shared.reading.unfolding import is_bytes, unfolded
+from functions.shared.reading.values import CATEGORY
 
 _VALUE_BYTES = 8
-"""A value takes so many bytes in memory, however few a repeated one takes in the file."""
+"""A value takes so many bytes in memory, however few a repeated one takes in the file; one of fixed length takes that."""
+
+_PORTION = 8
+"""Blocks whose texts take so many times `block_bytes`, for the file holds them once, are cut."""
 
 
 def parquet_blocks(source: Source, rules: Rules, block_bytes: int, *, groups: range | None = None) -> Iterator[Block]:
@@ -77,19 +83,30 @@ class _SourceFile(io.RawIOBase):
 
 
 def _batches(source: Source, rules: Rules, block_bytes: int, groups: range | None) -> Iterator[pa.RecordBatch]:
+    with _readable("footer"), _opened(source) as described:
+        metadata, schema = described.metadata, described.schema_arrow
+    refuse_columns(schema.names, rules.columns)
+    texts = [field.name for field in schema if is_bytes(field.type)]
     with _readable("footer"):
-        file = _opened(source)
+        file = _opened(source, metadata=metadata, read_dictionary=texts)
     with file:
-        refuse_columns(file.schema_arrow.names, rules.columns)
+        schema = pa.schema([_block_field(field, rules) for field in schema])
         for number in range(file.num_row_groups) if groups is None else groups:
             where = f"row group {number + 1} of {file.num_row_groups}"
             with _readable(where):
-                rows = _rows_a_block(file.metadata.row_group(number), block_bytes, where)
-                yield from file.iter_batches(rows, row_groups=[number], use_threads=False)
+                rows = _rows_a_block(file, number, block_bytes, where)
+                for batch in file.iter_batches(rows, row_groups=[number], use_threads=False):
+                    yield from unfolded(batch, schema, _PORTION * block_bytes, where)
 
 
-def _opened(source: Source) -> arrow_parquet.ParquetFile:
-    return arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r"))
+def _opened(source: Source, **options: Any) -> arrow_parquet.ParquetFile:
+    return arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r"), **options)
+
+
+def _block_field(field: pa.Field, rules: Rules) -> pa.Field:
+    """A column as a block has it: of the file's own type, but categories as Parquet keeps them."""
+    is_category = rules.of(field.name).kind is ColumnKind.CATEGORY and pa.types.is_string(field.type)
+    return pa.field(field.name, CATEGORY if is_category else field.type)
 
 
 @contextmanager
@@ -105,12 +122,20 @@ def _readable(where: str) -> Iterator[None]:
         raise _corrupt(where, error) from error
 
 
-def _rows_a_block(group: arrow_parquet.RowGroupMetaData, block_bytes: int, where: str) -> int:
-    if group.total_byte_size > MAX_ROW_GROUP_BYTES:
-        message = f"{where} has {group.total_byte_size} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
+def _rows_a_block(file: arrow_parquet.ParquetFile, number: int, block_bytes: int, where: str) -> int:
+    group = file.metadata.row_group(number)
+    columns = range(group.num_columns)
+    values = sum(group.column(place).num_values * max(file.schema.column(place).length, _VALUE_BYTES) for place in columns)
+    nested = sum(_VALUE_BYTES * group.column(place).num_values for place in columns if file.schema.column(place).max_repetition_level)
+    group_bytes = max(group.total_byte_size, nested)
+    if group_bytes > MAX_ROW_GROUP_BYTES:
+        message = f"{where} has {group_bytes} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
         raise BatchRejectedError("row_group_too_large", message, "write smaller row groups")
-    row_bytes = max(group.num_columns * _VALUE_BYTES, group.total_byte_size // max(1, group.num_rows))
-    return int(max(1, block_bytes // row_bytes))
+    compressed = sum(group.column(place).total_compressed_size for place in columns)
+    if group_bytes > BOMB_BYTES and group_bytes > BOMB_RATIO * compressed:
+        message = f"{where} has {compressed} compressed bytes for {group_bytes}: more than {BOMB_RATIO} for one"
+        raise BatchRejectedError("decompression_bomb", message, "write the file uncompressed, if it is a real one")
+    return int(max(1, block_bytes // max(1, max(values, group.total_byte_size) // max(1, group.num_rows))))
 
 
 def _corrupt(where: str, error: Exception) -> BatchRejectedError:
@@ -121,11 +146,20 @@ def _corrupt(where: str, error: Exception) -> BatchRejectedError:
 def _block(batch: pa.RecordBatch, rules: Rules) -> Block:
     undecodable = _undecodable(batch)
     issues = [Issue(place, INVALID_UTF8, "the row holds text that is not UTF-8") for place in np.flatnonzero(undecodable).tolist()]
-    readable = picked(batch, ~undecodable) if issues else batch
+    readable = _without_strangers(picked(batch, ~undecodable)) if issues else batch
     conformed = conform(readable, rules)
     places = np.flatnonzero(~undecodable)
     issues += [Issue(int(places[issue.place]), issue.code, issue.message) for issue in conformed.issues]
     return Block(conformed.rows, _rejected(batch, sorted(issues, key=lambda issue: issue.place)))
+
+
+def _without_strangers(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows; no dictionary holds a text that is not UTF-8, for no row has it any more."""
+    odd = [
+        pa.types.is_dictionary(column.type) and _is_text(column.dictionary.type) and not _is_valid(column.dictionary) for column in batch
+    ]
+    columns = [_decoded(column).dictionary_encode() if is_odd else column for column, is_odd in zip(batch.columns, odd, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _undecodable(batch: pa.RecordBatch) -> Mask:

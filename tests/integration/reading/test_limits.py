@@ -1,8 +1,14 @@
 """Files at and beyond the limits: wide ones, bombs, endless lines; and that a refusal leaves nothing behind."""
 
 import gzip
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain.spec import Feature, FeatureKind
@@ -52,3 +58,31 @@ def test_a_file_of_very_many_keys_is_read_too() -> None:
     wide = OBJECT | {f"column {number}": number for number in range(5000)}
     rows, [bad] = read(lines(wide, OBJECT | {"size": "oops"}, wide), KEY)
     assert (len(rows), rows[1]["column 4999"], bad.row) == (2, "4999", 2)
+
+
+READ_WITHIN = """
+import resource, sys
+from pathlib import Path
+from functions.shared.reading.service import read_blocks
+from functions.shared.reading.source import LocalFile
+from tests.unit.shared.reading.files import CONTRACT, SPEC
+blocks = read_blocks(LocalFile(Path(sys.argv[1])), key="rows.parquet", spec=SPEC, contract=CONTRACT)
+rows = sum(block.rows.num_rows for block in blocks)
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.parametrize("column", ["id", "colour"])
+def test_a_parquet_file_of_120_kb_with_2_gb_of_text_is_read_in_little_memory(column: str, tmp_path: Path) -> None:
+    rows, zeros = 40_000, pa.array(np.zeros(40_000, np.int32))
+    long_text = pa.DictionaryArray.from_arrays(zeros, pa.array(["x" * 60_000]))
+    names = {name: pa.DictionaryArray.from_arrays(zeros, pa.array(["a"])) for name in ("id", "colour", "note")}
+    numbers = {name: pa.array(np.ones(rows)) for name in ("size", "age")}
+    columns = names | numbers | {"wet": pa.array(np.ones(rows, np.bool_)), "at": pa.array(np.zeros(rows, "datetime64[us]"))}
+    pq.write_table(pa.table(columns | {column: long_text}), tmp_path / "rows.parquet", store_schema=False)
+    assert (tmp_path / "rows.parquet").stat().st_size < 200_000
+    command = [sys.executable, "-c", READ_WITHIN, str(tmp_path / "rows.parquet")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3], timeout=120)
+    read_rows, peak_mb = map(int, run.stdout.split())
+    assert read_rows == rows
+    assert peak_mb < 500

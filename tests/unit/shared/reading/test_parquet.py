@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading import parquet
+from functions.shared.reading import parquet, unfolding
 from functions.shared.reading.rules import table_rules
 from functions.shared.reading.service import read_blocks
 from tests.unit.shared.reading.files import CONTRACT, SPEC, MemoryFile, read, refusal
@@ -94,6 +94,41 @@ def test_a_block_of_repeated_values_is_no_larger_in_memory_than_others() -> None
 def test_a_row_group_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "MAX_ROW_GROUP_BYTES", 10)
     assert refusal(written(COLUMNS), KEY).code == "row_group_too_large"
+
+
+def repeating(text: str, rows: int) -> dict[str, pa.Array]:
+    """Rows alike with one text in all of them, which the file holds once."""
+    alike = {name: pa.array(column.to_pylist()[:1] * rows, column.type) for name, column in COLUMNS.items() if name != "colour"}
+    said = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+    return alike | {"colour": said, "note": said}
+
+
+def test_texts_that_the_file_holds_once_are_unfolded_a_portion_at_a_time() -> None:
+    data = written(repeating("x" * 1000, 4000), store_schema=False)
+    assert len(data) < 10_000
+    blocks = list(read_blocks(MemoryFile(data), key=KEY, spec=SPEC, contract=CONTRACT, block_bytes=10_000))
+    assert sum(block.rows.num_rows for block in blocks) == 4000
+    assert max(block.rows.num_rows for block in blocks) <= 8 * 10_000 // 2000 + 1
+    assert {str(block.rows.schema.field("note").type) for block in blocks} == {"string"}
+    assert blocks[-1].rows["note"].to_pylist()[-1] == blocks[-1].rows["colour"].to_pylist()[-1] == "x" * 1000
+
+
+def test_a_row_whose_texts_are_longer_than_a_record_may_be_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfolding, "MAX_RECORD_BYTES", 1999)
+    refused = refusal(written(repeating("x" * 1000, 4), store_schema=False), KEY)
+    assert (refused.code, str(refused)) == ("line_too_long", "the texts of a row in row group 1 of 1 take 2000 bytes, the limit is 1999")
+
+
+def test_a_row_group_that_is_compressed_beyond_belief_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "BOMB_BYTES", 100_000)
+    bomb = COLUMNS | {"note": pa.array(["x" * 1_000_000] * 4)}
+    assert refusal(written(bomb, use_dictionary=False, compression="zstd"), KEY).code == "decompression_bomb"
+
+
+def test_nested_values_count_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MAX_ROW_GROUP_BYTES", 50_000)
+    many = COLUMNS | {"tags": pa.array([[0] * 10_000, [], [], []])}
+    assert refusal(written(many), KEY).code == "row_group_too_large"
 
 
 @given(st.data())
