@@ -1,0 +1,147 @@
+"""The templates by other people's eyes: SAM's, CloudFormation's linter's and checkov's, and the locked packages' audit."""
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.local.servers import ROOT
+from infra.local.transformation import read_template
+
+STATE_MACHINES = sorted((ROOT / "infra" / "state_machines").glob("*.asl.*"))
+TRANSFORM = """
+import json, sys
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+template = json.load(sys.stdin)
+print(json.dumps(Translator({}, Parser()).translate(template, {})))
+"""
+NO_REGISTRY = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tools() -> None:
+    subprocess.run(["make", ".sam/installed", ".audit/installed"], cwd=ROOT, check=True, capture_output=True)
+
+
+def run(*command: str | Path, code: int = 0, text: str | None = None) -> str:
+    done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=False, env={**os.environ, **NO_REGISTRY})
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_sam_finds_the_template_valid() -> None:
+    run(ROOT / ".sam/bin/sam", "validate", "--lint")
+
+
+@pytest.fixture(scope="module")
+def transformed() -> dict[str, Any]:
+    """What CloudFormation gets after SAM's transformation. Images are named, as `sam package` would."""
+    template = read_template((ROOT / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["ImageUri"] = "000000000000.dkr.ecr.us-east-1.amazonaws.com/everscore:latest"
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            definition = ROOT / resource["Properties"].pop("DefinitionUri")
+            resource["Properties"]["Definition"] = yaml.safe_load(definition.read_text())
+    content: dict[str, Any] = json.loads(run(ROOT / ".sam/bin/python", "-c", TRANSFORM, text=json.dumps(template)))
+    return content
+
+
+def test_cloudformations_linter_finds_nothing_in_what_sam_makes_of_them_nor_in_any_state_machine(
+    transformed: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "transformed.json").write_text(json.dumps(transformed))
+    for path in STATE_MACHINES:
+        definition = yaml.safe_load(re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:000000000000:function:any", path.read_text()))
+        properties = {"RoleArn": "arn:aws:iam::000000000000:role/any", "Definition": definition}
+        machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+        (tmp_path / f"{path.stem}.json").write_text(json.dumps({"Resources": {"Machine": machine}}))
+    run(ROOT / ".sam/bin/cfn-lint", "--template", ROOT / "infra/mlflow.yaml", *tmp_path.glob("*.json"))
+
+
+def test_there_is_a_state_machine_to_look_at() -> None:
+    assert STATE_MACHINES
+
+
+# What no action may do after the transformation, when every role stands there in full
+
+
+def policies(transformed: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Statements of every role and managed policy that is granted, with the resource's name."""
+    found = []
+    for name, resource in transformed["Resources"].items():
+        properties = resource.get("Properties", {})
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", []) if isinstance(policy, dict)]
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            documents.append(properties["PolicyDocument"])
+        found += [(name, statement) for document in documents for statement in document["Statement"]]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_role_may_do_any_action_or_act_on_anything_but_where_aws_has_no_resource(transformed: dict[str, Any]) -> None:
+    without_resources = {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarmsForMetric", "tag:GetResources"}
+    statements = policies(transformed)
+    assert {"ScoringRole", "RetrainingRole"} <= {name for name, _ in statements}
+    for name, statement in statements:
+        actions = set(as_list(statement["Action"]))
+        assert not [action for action in actions if "*" in action], name
+        assert "*" not in as_list(statement["Resource"]) or actions <= without_resources, name
+
+
+def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_queues(transformed: dict[str, Any]) -> None:
+    roles = [resource for resource in transformed["Resources"].values() if resource["Type"] == "AWS::IAM::Role"]
+    granted = {json.dumps(arn).split("/")[-1].rstrip('"}]') for role in roles for arn in role["Properties"].get("ManagedPolicyArns", [])}
+    assert granted == {"AWSLambdaBasicExecutionRole", "AWSLambdaSQSQueueExecutionRole", "AWSXrayWriteOnlyAccess"}
+
+
+def test_every_function_may_use_the_key_of_ones_own_is_traced_and_logs_to_the_group_that_forgets(transformed: dict[str, Any]) -> None:
+    functions = {
+        name: resource["Properties"] for name, resource in transformed["Resources"].items() if resource["Type"] == "AWS::Lambda::Function"
+    }
+    may = {role["Ref"] for role in transformed["Resources"]["KeyUse"]["Properties"]["Roles"]}
+    assert may == {*(f"{name}Role" for name in functions), "PartitionedScoringRole"}
+    for name, properties in functions.items():
+        assert properties["TracingConfig"] == {"Mode": "Active"}, name
+        assert properties["LoggingConfig"] == {"LogGroup": {"Ref": "Logs"}}, name
+    assert "RetentionInDays" in transformed["Resources"]["Logs"]["Properties"]
+
+
+# Checks of others, left out only with a reason
+
+
+def test_checkov_finds_nothing_but_what_is_left_out_for_a_reason() -> None:
+    run(ROOT / ".audit/bin/checkov", "--config-file", "infra/checkov.yaml", "--file", "template.yaml", "infra/mlflow.yaml")
+
+
+def test_each_check_that_is_left_out_says_why() -> None:
+    lines = [line for line in (ROOT / "infra/checkov.yaml").read_text().splitlines() if line.startswith("  - ")]
+    assert lines
+    assert all(re.fullmatch(r"  - CKV\w+  # .{20,}", line) for line in lines)
+
+
+def test_the_audit_finds_no_known_vulnerability_or_says_that_it_could_not_look() -> None:
+    done = subprocess.run(["infra/audit.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    looked = done.returncode == 0
+    told = done.returncode == 75 and "NOT audited" in done.stderr
+    assert looked or told, done.stdout + done.stderr
+
+
+def test_environments_deploy_under_names_of_their_own_with_parameters_that_there_are() -> None:
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]
+    deployed = {name: configured[name]["deploy"]["parameters"] for name in ("dev", "prod")}
+    assert len({options["stack_name"] for options in deployed.values()}) == 2
+    for options in deployed.values():
+        assert {override.split("=")[0] for override in options["parameter_overrides"]} <= set(parameters)
