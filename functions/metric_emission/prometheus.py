@@ -21,21 +21,15 @@ def families(documents: Iterable[Totals], *, stack: str) -> Iterator[Family]:
 
 def _family(metric: Metric, series: Iterable[Series], stack: str) -> Family:
     labels = ("stack", *metric.dimensions)
-    match metric.kind:
-        case Kind.COUNTER:
-            counter = CounterMetricFamily(metric.prometheus, metric.help, labels=labels)
-            for known in series:
-                counter.add_metric([stack, *known.dimensions.values()], known.value)
-            return counter
-        case Kind.GAUGE:
-            gauge = GaugeMetricFamily(metric.prometheus, metric.help, labels=labels)
-            for known in series:
-                gauge.add_metric([stack, *known.dimensions.values()], known.value)
-            return gauge
-        case Kind.HISTOGRAM:
-            histogram = HistogramMetricFamily(metric.prometheus, metric.help, labels=labels)
-            bounds = [*map(str, metric.buckets), "+Inf"]
-            for known in series:
-                cumulative = list(zip(bounds, accumulate(known.counts), strict=True))
-                histogram.add_metric([stack, *known.dimensions.values()], cumulative, known.value)
-            return histogram
+    if metric.kind is Kind.HISTOGRAM:
+        histogram = HistogramMetricFamily(metric.prometheus, metric.help, labels=labels)
+        bounds = [*map(str, metric.buckets), "+Inf"]
+        for known in series:
+            cumulative = list(zip(bounds, accumulate(known.counts), strict=True))
+            histogram.add_metric([stack, *known.dimensions.values()], cumulative, known.value)
+        return histogram
+    kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = kind(metric.prometheus, metric.help, labels=labels)
+    for known in series:
+        family.add_metric([stack, *known.dimensions.values()], known.value)
+    return family
