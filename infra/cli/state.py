@@ -126,9 +126,9 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "rows_scored": manifest.rows_scored,
         "rows_quarantined": manifest.rows_quarantined,
         "champion": manifest.release.champion if manifest.release else None,
-        "total_s": manifest.timings.total_s,
         "challenger": manifest.release.challenger.version if manifest.release and manifest.release.challenger else None,
         "predict_s": manifest.timings.predict_s,
         "challenger_predict_s": manifest.timings.challenger_predict_s,
+        "total_s": manifest.timings.total_s,
         "error": manifest.error.message if manifest.error else None,
     }
