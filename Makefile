@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 ENV := dev
 
-.PHONY: help install demo test unit fuzz bench bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
+.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ fuzz: install ## throw nasty files at the readers for ten minutes, guided by cov
 
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
+
+bench-scale: install ## time large files in partitions and small ones on a quiet machine, and write docs/scale.md
+	$(PYTHON) -m tests.bench.scale
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.image

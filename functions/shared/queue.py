@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-RESERVE_MS = 10_000
-"""An object is not begun with less than this left; it goes back to the queue for a function with all its time."""
+RESERVE_MS, BYTES_A_MS, MOST_MS = 10_000, 3_000, 200_000
+"""Beside the first, an object is not begun with less time left than the reserve and a millisecond for so many of its bytes, as the
+slowest engine takes on one processor, or the most that is asked for; it goes back to the queue for a function with all its time."""
 
 
 class DeadlineError(Exception):
@@ -29,14 +30,17 @@ def process_records(
     Returns:
         The ids of messages to deliver again: those whose handling raised, and those there was no time for.
     """
+    begun: list[str] = []
 
     def record_handler(record: SQSRecord) -> None:
         created = StoredObject.from_event(record.body)
         if created is None:
             return
-        if context.get_remaining_time_in_millis() < RESERVE_MS:
-            message = f"{created.key} was not begun: less than {RESERVE_MS / 1000:.0f} s are left"
+        needed_ms = min(RESERVE_MS + created.size_bytes // BYTES_A_MS, MOST_MS)
+        if begun and context.get_remaining_time_in_millis() < needed_ms:
+            message = f"{created.key} was not begun: less than {needed_ms / 1000:.0f} s are left"
             raise DeadlineError(message)
+        begun.append(created.key)
         handle(created)
 
     smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}

@@ -100,7 +100,8 @@ def noted(stack: Stack, s3: "S3Client", function: str, text: str) -> list[dict[s
     """Events that reached a function and contain `text`, those from a queue without their envelope."""
     found = s3.list_objects_v2(Bucket=stack.store, Prefix=f"notes/{function}/").get("Contents", [])
     events = [json.loads(s3.get_object(Bucket=stack.store, Key=note["Key"])["Body"].read()) for note in found]
-    bodies = [json.loads(event["Records"][0]["body"]) if "Records" in event else event for event in events]
+    deliveries = [[json.loads(record["body"]) for record in event["Records"]] if "Records" in event else [event] for event in events]
+    bodies = [body for delivery in deliveries for body in delivery]
     return [body for body in bodies if text in json.dumps(body, ensure_ascii=False)]
 
 

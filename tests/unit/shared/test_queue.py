@@ -64,8 +64,25 @@ def test_if_all_fail_all_come_again_and_nothing_is_raised() -> None:
 def test_what_there_is_no_time_for_goes_back_to_the_queue_unbegun() -> None:
     seen: list[str] = []
     bodies = {"1": upload("a", 1), "2": upload("b", 2), "3": upload("c", 3)}
-    again = deliver(bodies, lambda created: seen.append(created.key), Clock(PLENTY, RESERVE_MS, RESERVE_MS - 1))
+    again = deliver(bodies, lambda created: seen.append(created.key), Clock(RESERVE_MS, RESERVE_MS - 1))
     assert (seen, again) == (["a", "b"], ["3"])
+
+
+@pytest.mark.parametrize(("left_ms", "again"), [(110_000, []), (109_999, ["2"])])
+def test_a_large_object_is_begun_only_with_the_time_that_it_may_take(left_ms: int, again: list[str]) -> None:
+    bodies = {"1": upload("small", 1), "2": upload("large", 300_000_000)}
+    assert deliver(bodies, lambda _: None, Clock(left_ms)) == again
+
+
+def test_an_object_that_is_too_large_for_any_function_is_begun_all_the_same_to_be_handed_over() -> None:
+    bodies = {"1": upload("small", 1), "2": upload("huge", 10**12)}
+    assert deliver(bodies, lambda _: None, Clock(PLENTY)) == []
+
+
+def test_the_first_object_is_begun_whatever_time_is_left() -> None:
+    seen: list[str] = []
+    assert deliver({"1": upload("large", 300_000_000)}, lambda created: seen.append(created.key), Clock(1)) == []
+    assert seen == ["large"]
 
 
 @pytest.mark.parametrize("body", ["", "hello", "{}", "[]", '{"source": "aws.s3", "detail": {}}'])

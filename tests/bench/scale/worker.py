@@ -1,0 +1,42 @@
+"""A warm worker on one processor: scores the partitions that it is sent, one JSON line each, by the function's own code.
+
+    python -m tests.bench.scale.worker INBOX STORE PROCESSOR
+
+Answers `ready`, then a line for each partition; at the end its processor seconds since it was ready, and its most memory in MB.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from functions.scoring.partition import score_partition
+from functions.shared.domain.partition import Partition
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.releases import Releases
+from infra.cli.local_folder import LocalFolder
+
+
+def main() -> None:
+    """Work until there is no more."""
+    inbox, store = (LocalFolder(Path(folder)) for folder in sys.argv[1:3])
+    os.sched_setaffinity(0, {int(sys.argv[3])})
+    bundles = Bundles(store)
+    for model in Releases(store).models():
+        if release := Releases(store).current(model):
+            bundles.load(release.champion)
+    print("ready", flush=True)
+    began = time.process_time()
+    for line in sys.stdin:
+        partition = Partition.from_json(line)
+        result = score_partition(partition, inbox=inbox, store=store, bundles=bundles, new_attempt=lambda: uuid.uuid4().hex)
+        print(result.counts.rows_in, flush=True)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"cpu_s": time.process_time() - began, "peak_mb": peak_mb}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
