@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_SUSPECT = 3
+"""Exit code of a command that did what was asked, with a result that a person should look at first."""
+
 
 @app.command()
 def score(
@@ -38,12 +41,8 @@ def score(
     if offline and partition_bytes:
         message = "--partition-bytes has the state machine of a stack at work: leave --offline out"
         raise InputError(message)
-    if out is not None and out.suffix != ".parquet":
-        message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
-        raise InputError(message)
-    if out is not None and not os.access(out.absolute().parent, os.W_OK):
-        message = f"{out}: its folder does not exist or cannot be written to"
-        raise InputError(message)
+    if out is not None:
+        _refuse_out(out)
     operator = connect(stack)
     if offline:
         if out is None:
@@ -66,14 +65,32 @@ def score(
     _show(manifest, as_json=as_json, out=out)
 
 
+def _refuse_out(out: Path) -> None:
+    """Pass if scored rows can be written to a file."""
+    if out.suffix != ".parquet":
+        message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
+        raise InputError(message)
+    _refuse_unwritable(out)
+
+
+def _refuse_unwritable(out: Path) -> None:
+    if not os.access(out.absolute().parent, os.W_OK):
+        message = f"{out}: its folder does not exist or cannot be written to"
+        raise InputError(message)
+
+
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None) -> None:
-    """Show a manifest; a failed batch is the user's to mend, so the command ends with 2."""
+    """Show a manifest. The command ends with 2 if the batch failed, for that is the user's to mend, and with 3 if it is suspect."""
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
     show(shown, screens.manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
         console.print(f"scored rows: {out}", highlight=False, soft_wrap=True)
     if manifest.status is Status.FAILED:
         raise typer.Exit(2)
+    if manifest.status is Status.SUSPECT or not manifest.rows_scored:
+        told = f"{manifest.rows_quarantined:,} of {manifest.rows_in:,} rows were quarantined: look at them before the scores are used"
+        console.print(f"warning: {told}", style="yellow", highlight=False, soft_wrap=True)
+        raise typer.Exit(_SUSPECT)
 
 
 @app.command()
@@ -81,6 +98,7 @@ def replay(
     model: Model,
     batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
     file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows, or a Parquet file for the scored ones.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,15 +111,20 @@ def replay(
     from infra.cli.operator import connect
     from infra.cli.replay import quarantined_file
 
+    if out is not None:
+        (_refuse_unwritable if file is None else _refuse_out)(out)
     operator = connect(stack)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
         uploaded = operator.upload_file(layout.replay_key(model, manifest.batch_id, file.name), file, console)
         with console.status("scoring"):
-            _show(operator.await_manifest(uploaded), as_json=as_json)
+            replayed = operator.await_manifest(uploaded)
+        if out is not None and replayed.outputs:
+            operator.download_scored(replayed, out)
+        _show(replayed, as_json=as_json, out=out)
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
-    out = Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
+    out = out or Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
     if out.exists():
         message = f"{out} exists already: send it with `everscore replay {model} {batch_id} {out}`, or move it away"
         raise InputError(message)

@@ -1,6 +1,7 @@
 """Commands that make, judge, release and describe a model's versions."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from getpass import getuser
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.spec import FeatureKind
+from functions.shared.domain.spec import FeatureKind, ModelSpec
 from infra.cli import screens
 from infra.cli.options import AsJson, File, Model, Reason, StackName, console, show
 
@@ -212,11 +213,29 @@ def policy(
     policies = Policies(operator.store)
     standing = policies.current(model)
     if changes:
-        standing = changed_policy(standing, [_pair(text) for text in changes], who=getuser(), why=reason)
-        policies.write(model, standing)
+        changed = changed_policy(standing, [_pair(text) for text in changes], who=getuser(), why=reason)
+        if operator.serves(model):
+            refuse_unknown_ranges(standing, changed, operator.served_specs(model))
+        policies.write(model, changed)
+        standing = changed
         if operator.serves(model):
             operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
     show(standing.summary(), screens.policy_screen, as_json=as_json)
+
+
+def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:
+    """Pass if new ranges are of number features that some version which serves knows.
+
+    Raises:
+        InputError: with the names that none knows, and those that they do.
+    """
+    known = {feature.name for spec in specs for feature in spec.features if feature.kind is FeatureKind.NUMBER}
+    unknown = changed.row_contract.ranges.keys() - standing.row_contract.ranges.keys() - known
+    if unknown:
+        message = (
+            f"row_contract.ranges: no number feature is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(known)) or 'none'}"
+        )
+        raise InputError(message)
 
 
 def changed_policy(standing: Policy, changes: list[tuple[str, object]], *, who: str, why: str) -> Policy:

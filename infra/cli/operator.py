@@ -101,6 +101,11 @@ class Operator:
             message = f"model {model!r} has no version {version!r}; `everscore status {model}` lists them"
             raise InputError(message) from error
 
+    def served_specs(self, model: str) -> list[ModelSpec]:
+        """The specs of champion and challenger."""
+        release = self.release_of(model)
+        return [self.spec_of(model, served.version) for served in (release.champion, release.challenger) if served]
+
     def manifest_of(self, model: str, batch: str) -> Manifest:
         """The manifest of a batch, by its name or the beginning of it.
 

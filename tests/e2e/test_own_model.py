@@ -145,7 +145,7 @@ def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, tra
     assert policy["number"] == 1
     assert policy["row_contract"]["ranges"] == {"income": [0, 1]}
     file = applications(tmp_path / "rich.csv", range(6000, 6020), label=False)
-    manifest = everscore.json("score", MODEL, file, "--wait")
+    manifest = everscore.json("score", MODEL, file, "--wait", code=3)
     assert (manifest["status"], manifest["rows_quarantined"]) == ("suspect", 20)
     everscore.run("policy", MODEL, "--set", "row_contract.ranges={}")
     assert everscore.json("score", MODEL, applications(tmp_path / "again.csv", range(10), label=False), "--wait")["status"] == "scored"
@@ -198,8 +198,10 @@ def test_quarantined_rows_are_mended_and_replayed(
     mended = Path(written["file"])
     assert mended.read_text().splitlines() == [lines[0], lines[3], lines[7]]
     mended.write_text("\n".join([lines[0], "A7002" + lines[3], lines[7].removesuffix(";one field too many")]) + "\n")
-    replayed = everscore.json("replay", MODEL, batch["batch_id"], mended)
+    replayed = everscore.json("replay", MODEL, batch["batch_id"], mended, "-o", tmp_path / "mended.parquet")
     assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)
+    assert pq.read_metadata(tmp_path / "mended.parquet").num_rows == 2
+    assert everscore.json("replay", MODEL, batch["batch_id"], "-o", tmp_path / "rows.csv")["file"] == str(tmp_path / "rows.csv")
 
 
 def test_labels_are_looked_at_before_they_are_sent(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
@@ -212,7 +214,8 @@ def test_labels_are_looked_at_before_they_are_sent(everscore: Command, trained: 
 def test_where_every_row_is_quarantined_no_file_is_written(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
     bad, out = tmp_path / "bad.csv", tmp_path / "bad.parquet"
     bad.write_text("application;received;income;debt;region;clerk\nB1;2024-05-01;lots;much;N;ann\n")
-    assert everscore.json("score", MODEL, bad, "-o", out)["rows_quarantined"] == 1
+    shown = everscore.run("score", MODEL, bad, "-o", out, code=3)
+    assert "1 of 1 rows were quarantined" in shown.stderr
     assert not out.exists()
 
 
@@ -274,6 +277,8 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("rescore", MODEL, "ffffff"), "no batches"),
         (("policy", MODEL, "--set", "canry.steps=1"), "canry.steps"),
         (("policy", MODEL, "--set", "gate.alpha=7"), "gate.alpha"),
+        (("policy", MODEL, "--set", "row_contract.ranges.incme=[0, 1]"), "incme; there are debt, income"),
+        (("replay", MODEL, "0", "-o", "/no/such/folder/rows.csv"), "/no/such/folder"),
         (("train", MODEL, __file__, "--target", "a", "--id", "b"), "serves already"),
         (("train", "new", __file__, "--target", "a", "--id", "b"), "has no column"),
         (("train", "../up", __file__, "--target", "a", "--id", "b"), "../up"),
