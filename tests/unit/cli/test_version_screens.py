@@ -1,0 +1,49 @@
+"""What the command says of versions: how they did on earlier days, and whether they came out again."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from functions.retraining.event import Reproduction
+from functions.shared.domain.decision import Fold
+from infra.cli.options import show
+from infra.cli.screens import decision_screen, reproduction_screen
+from tests.fakes.documents import make_decision
+
+
+def shown(capsys: pytest.CaptureFixture[str], answer: dict[str, Any], screen: Any) -> str:
+    show(answer, screen, as_json=False)
+    return capsys.readouterr().out
+
+
+def test_a_decision_shows_both_models_on_earlier_days(capsys: pytest.CaptureFixture[str]) -> None:
+    may = {"first_day": date(2013, 5, 1), "last_day": date(2013, 5, 28), "rows": 25_000}
+    folds = (Fold(**may, champion={"log_loss": 0.4321}, challenger={"log_loss": 0.4123}),)
+    decision = make_decision(champion={"log_loss": 0.45}, challenger={"log_loss": 0.44}, cross_validation=folds)
+    lines = shown(capsys, decision.summary(), decision_screen).splitlines()
+    [line] = [line for line in lines if "2013-05-01 to 2013-05-28" in line]
+    assert line.split()[-2:] == ["0.4321", "0.4123"], "the champion first, as above"
+
+
+@pytest.mark.parametrize(
+    ("largest", "said"), [(0.0, "equal within 1e-9"), (9e-10, "equal within 1e-9"), (2e-9, "more than 1e-9 apart"), (None, None)]
+)
+def test_a_version_that_comes_out_otherwise_is_told_how_far_its_scores_are_apart(
+    capsys: pytest.CaptureFixture[str], largest: float | None, said: str | None
+) -> None:
+    libraries = {"numpy": ("2.5.5", "2.6.0")}
+    found = Reproduction(
+        model="m",
+        version="2",
+        identical=False,
+        difference="engine.npz: array edges_1 differs",
+        libraries=libraries,
+        largest_score_difference=largest,
+        rows=300,
+    )
+    text = shown(capsys, found.model_dump(mode="json"), reproduction_screen)
+    assert "array edges_1 differs" in text
+    assert "numpy is 2.6.0, 2.5.5 was recorded" in text
+    assert ("1e-9" in text) is (said is not None)
+    assert said is None or said in text
