@@ -35,6 +35,7 @@ def _entry(decision: Decision) -> dict[str, Any]:
         "version": decision.challenger_version,
         "made_at": decision.decided_at.isoformat(),
         "trigger": decision.trigger,
+        "erased_rows": decision.erased_rows,
         **decision.snapshot.model_dump(mode="json"),
     }
 

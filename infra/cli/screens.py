@@ -93,7 +93,7 @@ def _versions(versions: list[dict[str, Any]]) -> RenderableType:
             version["version"],
             version["decision"],
             _engine(version),
-            f"{version['trained_rows']:,} rows, {' to '.join(version['trained_days'])}",
+            f"{version['trained_rows']:,} rows, {' to '.join(version['trained_days'])}{_erased(version)}",
             f"{metric} {measured:.3f}" if measured is not None else "",
             version["explanation"],
         )
@@ -117,6 +117,10 @@ def _engine(version: dict[str, Any]) -> str:
     """The engine, and once the version has scored, whether compiled loops or NumPy's were at work."""
     means = version["engine_means"]
     return version["engine"] if means in {None, "scikit-learn"} else f"{version['engine']} ({means})"
+
+
+def _erased(version: dict[str, Any]) -> str:
+    return f" ({version['erased_rows']:,} erased since)" if version["erased_rows"] else ""
 
 
 def _performance(state: dict[str, Any]) -> RenderableType:
@@ -322,7 +326,9 @@ def snapshots_screen(found: dict[str, Any]) -> RenderableType:
     for entry in found["snapshots"]:
         days = f"{entry['first_day']} to {entry['last_day']}"
         made = entry["made_at"][:16].replace("T", " ")
-        table.add_row(entry["version"], made, entry["trigger"], f"{entry['rows']:,}", days, str(entry["files"]), entry["md5"])
+        table.add_row(
+            entry["version"], made, entry["trigger"], f"{entry['rows']:,}{_erased(entry)}", days, str(entry["files"]), entry["md5"]
+        )
     return table
 
 

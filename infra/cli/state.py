@@ -112,6 +112,7 @@ def _version(decision: Decision, means: str | None) -> dict[str, Any]:
         "metrics": dict(decision.challenger),
         "cross_validation": [fold.model_dump(mode="json") for fold in decision.cross_validation],
         "trained_rows": decision.trained_rows,
+        "erased_rows": decision.erased_rows,
         "trained_days": [day.isoformat() for day in (decision.trained_first_day, decision.trained_last_day) if day],
         "snapshot": decision.snapshot.md5,
     }

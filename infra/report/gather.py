@@ -53,7 +53,8 @@ class Batch:
     @property
     def lost(self) -> int:
         """Rows unaccounted for. The conservation law says 0."""
-        return self.manifest.rows_in - self.manifest.rows_scored - self.manifest.rows_quarantined
+        manifest = self.manifest
+        return manifest.rows_in - manifest.rows_scored - manifest.rows_quarantined - manifest.rows_erased
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""What was served when, and what a rollout cost and left."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.release import Answered, Release, Withdrawal
+from infra.cli.releases import served_at
+from infra.cli.screens import history_screen, manifest_screen, release_screen
+from tests.fakes.documents import NOW, make_manifest, make_release
+
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+
+
+def shown(screen: RenderableType) -> str:
+    printed = io.StringIO()
+    Console(width=200, file=printed).print(screen)
+    return " ".join(printed.getvalue().split())
+
+
+def releases() -> list[Release]:
+    return [make_release(seq=seq, decided_at=NOW + seq * DAY, reason=f"reason {seq}") for seq in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "seq"), [(NOW + DAY, 1), (NOW + 2 * DAY - SECOND, 1), (NOW + 2 * DAY, 2), (NOW + 3 * DAY, 3), (NOW + 99 * DAY, 3)]
+)
+def test_a_release_is_in_force_from_its_decision_until_the_next(moment: datetime, seq: int) -> None:
+    assert served_at(releases(), moment).seq == seq
+
+
+def test_before_the_first_release_nothing_was_served() -> None:
+    with pytest.raises(InputError, match="served nothing at 2013-04-02 11:59 UTC; its first release is of 2013-04-02 12:00 UTC"):
+        served_at(releases(), NOW.astimezone(UTC) + DAY - SECOND)
+
+
+def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again() -> None:
+    answered = tuple(Answered(batch_id=name * 32, rows=rows) for name, rows in {"a": 1200, "b": 34}.items())
+    told = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered)).summary()))
+    assert "version 1 serves" in told
+    assert "ends the canary of version 2 at 5%, which answered 1,234 rows of 2 batches" in told
+    assert "`everscore rescore sales --withdrawn` scores them again by version 1" in told
+    quiet = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05)).summary()))
+    assert "answered 0 rows of 0 batches" in quiet
+    assert "rescore" not in quiet
+    assert "canary" not in shown(release_screen(make_release().summary()))
+
+
+def test_a_history_names_champion_challenger_reason_and_who() -> None:
+    entry: dict[str, Any] = {
+        "seq": 7,
+        "decided_at": "2024-06-01T05:15:30+00:00",
+        "decided_by": "ada",
+        "reason": "a trial",
+        "champion": {"version": "3"},
+        "challenger": {"version": "4", "share": 0.25, "mode": "canary"},
+    }
+    shadow = {**entry, "challenger": {"version": "4", "share": 0.25, "mode": "shadow"}}
+    retired = {**entry, "champion": None, "challenger": None}
+    told = shown(history_screen({"model": "sales", "releases": [entry, shadow, retired]}))
+    assert "7 2024-06-01 05:15 3 4 on 25% ada a trial" in told
+    assert "7 2024-06-01 05:15 3 4 as a shadow ada a trial" in told
+    assert "7 2024-06-01 05:15 retired none ada a trial" in told
+
+
+def test_a_batch_of_a_rollout_tells_what_each_model_cost_and_an_erased_one_what_is_gone() -> None:
+    manifest = make_manifest().model_copy(update={"rows_in": 10, "rows_scored": 8, "rows_erased": 2}).summary()
+    manifest["release"] = {"seq": 2, "champion": "1", "challenger": {"version": "2", "share": 0.05}}
+    manifest["timings"] |= {"predict_s": 0.5, "challenger_predict_s": 0.3}
+    told = shown(manifest_screen(manifest))
+    assert "predicting took 0.200 s by the champion, 0.300 s by the challenger beside it" in told
+    assert "2 rows were erased since, and the upload with them" in told
