@@ -35,10 +35,14 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, before: DriftRep
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
     if drift is not None and drift.alert and drifted(drift).keys() - drifted(before).keys():
-        message = "drift in " + ", ".join(_told(column) for column in drift.columns if column.drifted)
+        message = "drift in " + ", ".join(_told(column) for column in sorted(drift.columns, key=_by_effect) if column.drifted)
         alert = _about(manifest, AlertKind.DRIFT, message, {**drifted(drift)}, now)
         alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED]}))
     return alerts
+
+
+def _by_effect(column: ColumnDrift) -> float:
+    return -column.effect.moved if column.effect else 0.0
 
 
 def _told(column: ColumnDrift) -> str:
