@@ -11,6 +11,15 @@ def print_measurements(measurements: Iterable[Measurement]) -> None:
     """Print each as an EMF line. Powertools books several values of one dimension set under the last: one record each."""
     for measurement in measurements:
         metric = measurement.metric
-        unit, dimensions = MetricUnit(metric.unit), dict(measurement.dimensions)
+        unit, dimensions = MetricUnit(metric.unit), {name: _printable(value) for name, value in measurement.dimensions.items()}
         with single_metric(name=metric.name, unit=unit, value=measurement.value, default_dimensions=dimensions):
             pass
+
+
+def _printable(value: str) -> str:
+    r"""A dimension's value as CloudWatch takes it: printable ASCII, at most 1,024 characters. A column may have any name.
+
+    >>> print(_printable("größe"))
+    gr\xf6\xdfe
+    """
+    return value.encode("unicode_escape").decode("ascii")[:1024]

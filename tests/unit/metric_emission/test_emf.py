@@ -2,6 +2,7 @@
 
 import json
 import math
+from ast import literal_eval
 from typing import Any
 
 import pytest
@@ -50,14 +51,18 @@ def measurement_of(line: dict[str, Any]) -> tuple[Metric, float, dict[str, str]]
 @given(
     metric=st.sampled_from(CATALOGUE),
     values=st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=3),
-    text=st.text(min_size=1, max_size=20).filter(str.strip),
+    text=st.text(st.characters(codec="utf-8", exclude_characters="'"), min_size=1, max_size=20).filter(str.strip),
 )
 def test_each_measurement_is_a_line_that_says_it_whole(
     capsys: pytest.CaptureFixture[str], metric: Metric, values: list[float], text: str
 ) -> None:
     dimensions = dict.fromkeys(metric.dimensions, text)
     print_measurements(Measurement(metric, value, dimensions) for value in values)
-    assert [measurement_of(line) for line in printed(capsys)] == [(metric, value, dimensions) for value in values]
+    read = [measurement_of(line) for line in printed(capsys)]
+    assert [(metric, value) for metric, value, _ in read] == [(metric, value) for value in values]
+    for _, _, named in read:
+        assert all(said.isascii() and said.isprintable() for said in named.values()), "or CloudWatch drops the line"
+        assert {name: literal_eval(f"'{said}'") for name, said in named.items()} == dimensions
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
