@@ -62,9 +62,10 @@ def rescore_batch(
 
     Raises:
         BatchRejectedError: if the model serves nothing, or the batch as a whole cannot be scored by it.
+        InputError: if rows of it were erased.
         NotFoundError: if there is no such batch, or the upload's version is gone.
     """
-    batch = Manifests(store).named(model, batch_id)
+    batch = _with_upload(Manifests(store).named(model, batch_id))
     release, source = pinned_release(store, batch), batch.source
     purpose = f"rescore:{release.seq}"
     draft = Manifest(
@@ -92,10 +93,10 @@ def verify_batch(
         Keys of the standing files that came out with other bytes; none if the batch was reproduced.
 
     Raises:
-        InputError: if the batch had failed.
+        InputError: if the batch had failed, or rows of it were erased.
         NotFoundError: if there is no such batch, or the upload's version, the release or a bundle is gone.
     """
-    batch = Manifests(store).named(model, batch_id)
+    batch = _with_upload(Manifests(store).named(model, batch_id))
     if batch.release is None:
         message = f"batch {batch.batch_id} failed, so there is nothing to compare with"
         raise InputError(message)
@@ -106,6 +107,14 @@ def verify_batch(
     standing, made = ((*manifest.outputs, *manifest.quarantine) for manifest in (batch, again))
     digests = [file.sha256 for file in made]
     return tuple(file.key for place, file in enumerate(standing) if file.sha256 != (digests[place] if place < len(digests) else None))
+
+
+def _with_upload(batch: Manifest) -> Manifest:
+    """The batch itself, if its upload was not taken away with somebody's rows."""
+    if batch.rows_erased:
+        message = f"{batch.rows_erased:,} rows of batch {batch.batch_id} were erased, and its upload with them: it stays as it is"
+        raise InputError(message)
+    return batch
 
 
 def _committed(ended: Manifest, store: ObjectStore, now: datetime) -> Manifest:

@@ -172,7 +172,7 @@ def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
 
 
 def _withdrawn(operator: "Operator", model: str) -> list[str]:
-    """Batches of the last withdrawal that still stand as the challenger answered them."""
+    """Batches of the last withdrawal that still stand as the challenger answered them, and whose uploads were not erased."""
     from functions.shared.repositories.manifests import Manifests
     from functions.shared.repositories.releases import Releases
 
@@ -180,7 +180,7 @@ def _withdrawn(operator: "Operator", model: str) -> list[str]:
     if not withdrawals:
         message = f"no challenger of {model!r} was ever withdrawn"
         raise InputError(message)
-    standing = {manifest.batch_id for manifest in Manifests(operator.store).newest(model)}
+    standing = {manifest.batch_id for manifest in Manifests(operator.store).newest(model) if not manifest.rows_erased}
     return [batch.batch_id for batch in withdrawals[-1].answered if batch.batch_id in standing]
 
 

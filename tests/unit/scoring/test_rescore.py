@@ -1,10 +1,12 @@
 """A batch is scored again: by what is served now, or by the release of then, to compare."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from functions.scoring.service import rescore_batch, verify_batch
-from functions.shared.domain.errors import BatchRejectedError, NotFoundError
+from functions.shared.domain.errors import BatchRejectedError, InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
@@ -99,3 +101,13 @@ def test_a_batch_that_never_was_is_not_found() -> None:
     first = world.score(world.upload(as_csv(good_rows())))
     with pytest.raises(NotFoundError, match="no batch"):
         verify(world, first.model_copy(update={"batch_id": "0" * 32}))
+
+
+@pytest.mark.parametrize("again", [rescore, verify])
+def test_a_batch_whose_upload_went_with_erased_rows_stays_as_it_is(again: Callable[[World, Manifest], object]) -> None:
+    world = serving()
+    batch = world.score(world.upload(as_csv(good_rows())))
+    key = Manifests(world.store).keys(MODEL)[batch.batch_id]
+    world.store.write(key, batch.model_copy(update={"rows_erased": 2}).to_json())
+    with pytest.raises(InputError, match=r"2 rows of batch .* were erased, and its upload with them"):
+        again(world, batch)
