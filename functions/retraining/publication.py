@@ -15,6 +15,7 @@ from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.calibration import Calibration, fit_calibration
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
 from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
+from functions.shared.domain.errors import InvalidBundleError, TrainingError
 from functions.shared.domain.gate import Comparison
 from functions.shared.domain.performance import losses, measure
 from functions.shared.domain.policy import Policy
@@ -58,7 +59,12 @@ class Judgement:
 def publish(
     candidate: Candidate, judgement: Judgement, policy: Policy, *, store: ObjectStore, registry: Registry, now: datetime
 ) -> Decision:
-    """Keep all that makes the version: snapshot, registry entry, bundle, and last the decision, which tells `release`."""
+    """Keep all that makes the version: snapshot, registry entry, bundle, and last the decision, which tells `release`.
+
+    Raises:
+        TrainingError: if the pipeline holds what would not be loaded again; nothing is kept.
+    """
+    _refuse_unloadable(candidate.fitted)
     snapshot, directory = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
     metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
@@ -71,6 +77,19 @@ def publish(
     registry.attach(registered.run_id, _artifacts(decision, files, directory), {})
     Decisions(store).write(decision)
     return decision
+
+
+def _refuse_unloadable(fitted: Fitted) -> None:
+    from functions.shared.engines.skops_file import TRUST_GROUP, dump_pipeline
+
+    try:
+        dump_pipeline(fitted.pipeline)
+    except (InvalidBundleError, TypeError) as error:
+        message = (
+            f"a version of {fitted.spec.estimator} could not be loaded again: {error}; take another estimator or other parameters, "
+            f"or put a package into the image that vouches for these types by entry points of the group {TRUST_GROUP}"
+        )
+        raise TrainingError(message) from error
 
 
 def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics: Mapping[str, float | None]) -> TrainingRun:

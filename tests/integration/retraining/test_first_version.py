@@ -71,6 +71,23 @@ def test_what_is_not_learnt_from_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "told"),
+    [
+        ("sklearn.neighbors.KNeighborsClassifier", {"algorithm": "ball_tree"}, r"sklearn\.neighbors\._ball_tree\.BallTree; take another"),
+        ("sklearn.gaussian_process.GaussianProcessClassifier", {}, r"sklearn\.gaussian_process\.kernels\.RBF; take another"),
+    ],
+)
+def test_an_estimator_that_could_not_be_loaded_again_is_refused_by_the_names_of_its_types(
+    estimator: str, parameters: dict[str, Any], told: str
+) -> None:
+    world = World()
+    with pytest.raises(TrainingError, match=told):
+        world.train(sold(0, 30), estimator=estimator, parameters=parameters)
+    assert list(Decisions(world.store).all(MODEL)) == []
+    assert not list(world.store.list("snapshots/"))
+
+
 def test_a_metric_that_the_task_does_not_have_is_refused() -> None:
     with pytest.raises(TrainingError, match="has no metric 'rmse', only accuracy"):
         World().train(sold(0, 30), metric="rmse")
