@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_LIMITS = "retraining.max_rows and retraining.max_values limit them"
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """Rows by their use: `learnt` to fit, `held` to judge on, `known` to the champion when it was trained.
@@ -78,7 +81,7 @@ def _rows_since(
         _check_rest(taught, until, policy, store)
     days = [day for day in labelled_days(spec.name, store) if day <= until]
     learnt_until, needed = taught.snapshot.last_day or date.min, policy.retraining.min_new_labels
-    bound = None if _window(request, policy) else policy.retraining.max_rows
+    bound = None if _window(request, policy) else policy.retraining.most_rows(len(spec.features))
     tables: list[pa.Table] = []
     new = beyond_holdout = 0
     unread: tuple[Reason, ...] = ()
@@ -86,7 +89,7 @@ def _rows_since(
         if day <= learnt_until and new < needed:
             break
         if bound is not None and beyond_holdout >= bound:
-            unread = (Reason(code="limited", message=f"labelled rows up to {day} were not read (retraining.max_rows)"),)
+            unread = (Reason(code="limited", message=f"labelled rows up to {day} were not read: {_LIMITS}"),)
             break
         fresh = labelled_on(spec, day, store)
         rows = sum(table.num_rows for table in fresh)
@@ -154,8 +157,8 @@ def windowed(before: TrainingSet, request: RetrainRequest, policy: Policy) -> Tr
 
 def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
     """The newest rows that the policy allows, and a sentence about those left out."""
-    learnt = rows.newest(policy.retraining.max_rows)
+    learnt = rows.newest(policy.retraining.most_rows(len(rows.spec.features)))
     if learnt.rows == rows.rows:
         return learnt, ()
-    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows (retraining.max_rows)"
+    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows: {_LIMITS}"
     return learnt, (Reason(code="limited", message=message),)

@@ -26,7 +26,7 @@ from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import RetrainRequest, TrainRequest
 from functions.retraining.service import Workshop, retrain, train_first
 from functions.shared.domain import layout
-from functions.shared.domain.policy import Policy
+from functions.shared.domain.policy import Policy, RetrainingPolicy
 from functions.shared.domain.release import ServedModel
 from functions.shared.ports import TrainingRun
 from functions.shared.repositories.bundles import Bundles
@@ -104,7 +104,8 @@ def workshop(folder: Path) -> Workshop:
 def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
     """A champion of few rows that serves, and the labels that came since."""
     shop = workshop(folder)
-    Policies(shop.store).write(MODEL, Policy(number=1))
+    unlimited = RetrainingPolicy.model_validate({"max_rows": 10**9, "max_values": 10**12})
+    Policies(shop.store).write(MODEL, Policy(number=1, retraining=unlimited))
     days = [FIRST_DAY + timedelta(days=number) for number in range(FIRST_DAYS + LEARNT_DAYS + HELD_DAYS)]
     first = pa.concat_tables([rows_of(day, FIRST_ROWS_A_DAY, features) for day in days[:FIRST_DAYS]])
     shop.inbox.write(f"training/{MODEL}/first.parquet", as_parquet(first))

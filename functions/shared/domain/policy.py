@@ -102,6 +102,7 @@ class RetrainingPolicy(Written):
 
     An alert retrains when the last version is `cool_down_hours` old. The schedule does when `rest_days` newer days are
     mature than those that the champion's last challenger was judged on: each try on overlapping days must be surer.
+    `max_rows`, and `max_values` (rows times features), keep a retraining within its function's memory.
     """
 
     window: Literal["all"] | Window = "all"
@@ -109,7 +110,12 @@ class RetrainingPolicy(Written):
     min_new_labels: int = Field(default=500, ge=1)
     cool_down_hours: float = Field(default=24, ge=0)
     rest_days: int = Field(default=14, ge=0)
-    max_rows: int = Field(default=5_000_000, ge=100)
+    max_rows: int = Field(default=1_000_000, ge=100)
+    max_values: int = Field(default=15_000_000, ge=100)
+
+    def most_rows(self, features: int) -> int:
+        """How many rows of so many features may be learnt."""
+        return min(self.max_rows, self.max_values // features)
 
 
 class VetoPolicy(Written):

@@ -135,7 +135,13 @@ def test_of_too_many_rows_the_newest_are_learnt_and_the_decision_says_so() -> No
     decision = world.challenger()
     assert (decision.trained_rows, decision.trained_first_day, decision.trained_last_day) == (130, day(27), day(39))
     assert snapshot_days(world, decision) == days(27, 44)
-    assert "learnt from the newest 130 of 400 rows (retraining.max_rows)" in messages(decision)
+    assert "learnt from the newest 130 of 400 rows: retraining.max_rows and retraining.max_values limit them" in messages(decision)
+
+
+def test_of_wide_rows_fewer_are_learnt() -> None:
+    world = labelled()
+    world.set_policy(retraining={"min_new_labels": 20, "max_rows": 130, "max_values": 240})
+    assert world.challenger().trained_rows == 120, "a row has two features"
 
 
 def test_labelled_days_beyond_what_may_be_learnt_are_not_even_read() -> None:
@@ -150,7 +156,7 @@ def test_labelled_days_beyond_what_may_be_learnt_are_not_even_read() -> None:
     assert (decision.trained_rows, decision.trained_first_day) == (120, day(43))
     read = {found[1] for call in calls if (found := re.search(r"^read .*labelled/.*dt=([\d-]+)", call))}
     assert read == {str(when) for when in days(43, 59)}
-    assert "labelled rows up to 2013-02-12 were not read (retraining.max_rows)" in messages(decision)
+    assert messages(decision)[-1].startswith("labelled rows up to 2013-02-12 were not read: retraining.max_rows")
 
 
 def test_a_window_is_read_however_old_it_is() -> None:
