@@ -1,7 +1,8 @@
 """A batch's performance before its labels, and whether labels bore out the estimates before it."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ WINDOWS = 12
 """How many earlier batches are held against their labels."""
 
 _LEAST_COVERAGE = 0.5
+_MOST_ROWS = 10_000_000
 
 
 def estimate_batch(manifest: Manifest, baseline: Baseline, policy: Policy, store: ObjectStore) -> Estimate:
@@ -31,12 +33,18 @@ def estimate_batch(manifest: Manifest, baseline: Baseline, policy: Policy, store
     seed = int(manifest.batch_id[:16], 16)
     return estimate_performance(
         baseline.calibration,
-        np.concatenate([_champion_scores(output, store) for output in manifest.outputs]),
+        np.concatenate([_champion_scores(output, store) for output in some_of(manifest.outputs)]),
         policy.estimate,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
         held=list(_borne_out(manifest, store)),
         rng=np.random.default_rng(seed),
     )
+
+
+def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
+    """The files of a batch, or of a very large one so many of them, evenly spaced, that their rows fit into memory."""
+    every = ceil(sum(output.rows for output in outputs) / _MOST_ROWS)
+    return outputs[:: max(every, 1)]
 
 
 def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float64]:

@@ -62,10 +62,10 @@ def rescore_batch(
 
     Raises:
         BatchRejectedError: if the model serves nothing, or the batch as a whole cannot be scored by it.
-        InputError: if rows of it were erased.
+        InputError: if rows of it were erased, or it was scored in partitions.
         NotFoundError: if there is no such batch, or the upload's version is gone.
     """
-    batch = _with_upload(Manifests(store).named(model, batch_id))
+    batch = _scorable_again(Manifests(store).named(model, batch_id))
     release, source = pinned_release(store, batch), batch.source
     purpose = f"rescore:{release.seq}"
     draft = Manifest(
@@ -93,10 +93,10 @@ def verify_batch(
         Keys of the standing files that came out with other bytes; none if the batch was reproduced.
 
     Raises:
-        InputError: if the batch had failed, or rows of it were erased.
+        InputError: if the batch had failed, rows of it were erased, or it was scored in partitions.
         NotFoundError: if there is no such batch, or the upload's version, the release or a bundle is gone.
     """
-    batch = _with_upload(Manifests(store).named(model, batch_id))
+    batch = _scorable_again(Manifests(store).named(model, batch_id))
     if batch.release is None:
         message = f"batch {batch.batch_id} failed, so there is nothing to compare with"
         raise InputError(message)
@@ -109,10 +109,13 @@ def verify_batch(
     return tuple(file.key for place, file in enumerate(standing) if file.sha256 != (digests[place] if place < len(digests) else None))
 
 
-def _with_upload(batch: Manifest) -> Manifest:
-    """The batch itself, if its upload was not taken away with somebody's rows."""
+def _scorable_again(batch: Manifest) -> Manifest:
+    """The batch itself, if its upload was not taken away with somebody's rows, and one function can score it."""
     if batch.rows_erased:
         message = f"{batch.rows_erased:,} rows of batch {batch.batch_id} were erased, and its upload with them: it stays as it is"
+        raise InputError(message)
+    if batch.partitions is not None:
+        message = f"batch {batch.batch_id} was scored in {batch.partitions} partitions; to have them scored again, upload the file again"
         raise InputError(message)
     return batch
 

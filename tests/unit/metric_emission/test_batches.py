@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.metric_emission.estimation import some_of
 from functions.metric_emission.measurements import batch_measurements, drift_measurements
 from functions.metric_emission.metrics import (
     BATCH_ERRORS,
@@ -275,3 +276,9 @@ def test_a_batch_scored_in_partitions_cost_what_all_functions_took() -> None:
     timings = Timings(total_s=2.0, functions_s=7.0)
     [cost] = [m.value for m in batch_measurements(make_manifest(timings=timings), memory_gb=2.0) if m.metric is GIGABYTE_SECONDS]
     assert cost == 14.0
+
+
+@pytest.mark.parametrize(("files", "rows", "looked_at"), [(1, 9_000_000, 1), (10, 1_000_000, 10), (300, 3_500_000, 3), (0, 0, 0)])
+def test_an_estimate_looks_at_as_many_files_of_a_very_large_batch_as_fit_into_memory(files: int, rows: int, looked_at: int) -> None:
+    outputs = tuple(StoredFile(key=str(number), rows=rows, bytes=1, sha256="") for number in range(files))
+    assert len(some_of(outputs)) == looked_at

@@ -111,3 +111,13 @@ def test_a_batch_whose_upload_went_with_erased_rows_stays_as_it_is(again: Callab
     world.store.write(key, batch.model_copy(update={"rows_erased": 2}).to_json())
     with pytest.raises(InputError, match=r"2 rows of batch .* were erased, and its upload with them"):
         again(world, batch)
+
+
+@pytest.mark.parametrize("again", [rescore, verify])
+def test_a_batch_that_one_function_could_not_score_is_not_scored_again_by_one(again: Callable[[World, Manifest], object]) -> None:
+    world = serving()
+    batch = world.score(world.upload(as_csv(good_rows())))
+    key = Manifests(world.store).keys(MODEL)[batch.batch_id]
+    world.store.write(key, batch.model_copy(update={"partitions": 300}).to_json())
+    with pytest.raises(InputError, match=r"scored in 300 partitions; .* upload the file again"):
+        again(world, batch)

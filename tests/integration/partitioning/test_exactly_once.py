@@ -1,0 +1,238 @@
+"""Whatever is killed, done twice or taken up again: one batch, as it is when nothing happens."""
+
+import random
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from functions.partitioning.service import commit_batch, give_up, plan_batch
+from functions.scoring.partition import score_partition
+from functions.shared.domain import layout
+from functions.shared.domain.errors import NotFoundError, PartitionsFailedError
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.partition import Partition
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.bundles import Bundles
+from tests.fakes.documents import serve
+from tests.fakes.versions import MODEL, make_version
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.integration.partitioning.world import PartitionedWorld, as_comparable
+from tests.unit.scoring.world import as_csv, good_rows
+
+ROWS = [{**row, "price": "x"} if number % 9 == 4 else {**row, "note": "a, b"} for number, row in enumerate(good_rows(24))]
+BODY = as_csv(ROWS)
+SIZE = len(BODY) // 4
+
+
+@pytest.fixture
+def world() -> PartitionedWorld:
+    made = PartitionedWorld()
+    serve(made.store, make_version())
+    return made
+
+
+@pytest.fixture
+def created(world: PartitionedWorld) -> StoredObject:
+    return world.upload(BODY)
+
+
+@pytest.fixture
+def whole() -> tuple[PartitionedWorld, Manifest]:
+    """The same rows, scored whole elsewhere."""
+    other = PartitionedWorld()
+    serve(other.store, make_version())
+    return other, other.score(other.upload(BODY))
+
+
+def planned(world: PartitionedWorld, created: StoredObject) -> tuple[Partition, ...]:
+    assert plan_batch(created.key, created.version_id, world.site(SIZE)) == 1
+    return world.plan_of(created)
+
+
+def assert_one_batch(world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]) -> None:
+    """The batch is the one that scoring it whole gives, and nothing of it lies about but what its manifest names."""
+    parted = world.standing(created)
+    assert as_comparable(parted) == as_comparable(whole[1])
+    assert world.table(parted).to_pylist() == whole[0].table(whole[1]).to_pylist()
+    assert world.quarantined(parted) == whole[0].quarantined(whole[1])
+    named = {file.key for file in (*parted.outputs, *parted.quarantine)}
+    assert {key for key in world.written() if key.startswith(("scored/", "quarantine/"))} == named
+
+
+def moments(step: Callable[[ObjectStore], object], store: ObjectStore) -> list[Moment]:
+    """All moments of an undisturbed step."""
+    seen: list[Moment] = []
+    step(WatchedStore(store, seen.append))
+    return seen
+
+
+def killed_at(moment: Moment, step: Callable[[ObjectStore], object], store: ObjectStore) -> None:
+    with pytest.raises(Crash):
+        step(WatchedStore(store, CrashAt(moment)))
+
+
+def worker_on(world: PartitionedWorld, partition: Partition, names: Callable[[], str]) -> Callable[[ObjectStore], object]:
+    bundles = world.bundles
+    return lambda store: score_partition(partition, inbox=world.inbox, store=store, bundles=bundles, new_attempt=names)
+
+
+def test_a_worker_killed_at_any_call_is_made_good_by_the_next(
+    world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]
+) -> None:
+    plan = planned(world, created)
+    names = (f"k{number}" for number in count())
+    probe = PartitionedWorld(world.inbox, world.store.copy())
+    for moment in moments(worker_on(world, plan[0], lambda: next(names)), probe.store):
+        killed_at(moment, worker_on(world, plan[0], lambda: next(names)), world.store.copy())
+    # What a killed one leaves is there in the end, too: each partition's worker dies once somewhere.
+    rng = random.Random(5)
+    for partition in plan:
+        step = worker_on(world, partition, lambda: next(names))
+        killed_at(rng.choice(moments(step, world.store.copy())), step, world.store)
+    world.run(created, world.site(SIZE))
+    assert_one_batch(world, created, whole)
+
+
+def test_a_worker_that_another_one_overtakes_leaves_nothing(
+    world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]
+) -> None:
+    plan = planned(world, created)
+
+    def overtaken() -> str:
+        world.work(plan[1])
+        return "late"
+
+    worker_on(world, plan[1], overtaken)(world.store)
+    assert not [key for key in world.written() if "/late/" in key and key.startswith("scored/")]
+    world.run(created, world.site(SIZE))
+    assert_one_batch(world, created, whole)
+
+
+def test_a_commit_killed_at_any_call_is_made_good_by_the_next(
+    world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]
+) -> None:
+    for partition in planned(world, created):
+        world.work(partition)
+    world.store.write(layout.scored_key(MODEL, world.plan_of(created)[0].batch_id, "crashed", 0), b"")
+
+    def commit(store: ObjectStore) -> object:
+        return commit_batch(created.key, created.version_id, 1, world.site(SIZE, store=store))
+
+    for moment in moments(commit, world.store.copy()):
+        other = PartitionedWorld(world.inbox, world.store.copy())
+        killed_at(moment, commit, other.store)
+        assert commit_batch(created.key, created.version_id, 1, other.site(SIZE)) is None
+        parted = other.standing(created)
+        assert as_comparable(parted) == as_comparable(whole[1])
+        assert other.quarantined(parted) == whole[0].quarantined(whole[1])
+
+
+def test_two_commits_at_once_leave_one_batch(
+    world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]
+) -> None:
+    for partition in planned(world, created):
+        world.work(partition)
+    second: list[object] = []
+
+    def interleaved(moment: Moment) -> None:
+        if not second and moment.call.startswith("create manifests/"):
+            second.append(commit_batch(created.key, created.version_id, 1, world.site(SIZE)))
+
+    commit_batch(created.key, created.version_id, 1, world.site(SIZE, store=WatchedStore(world.store, interleaved)))
+    assert second == [None]
+    assert_one_batch(world, created, whole)
+
+
+def test_a_plan_that_is_made_again_is_the_plan_that_was_made(world: PartitionedWorld, created: StoredObject) -> None:
+    plan = planned(world, created)
+    assert plan_batch(created.key, created.version_id, world.site(SIZE // 3)) == 1
+    assert world.plan_of(created) == plan
+
+
+def test_a_batch_that_has_ended_is_neither_planned_nor_committed_again(world: PartitionedWorld, created: StoredObject) -> None:
+    manifest = world.score(created)
+    assert plan_batch(created.key, created.version_id, world.site(SIZE)) is None
+    assert commit_batch(created.key, created.version_id, 1, world.site(SIZE)) is None
+    assert world.standing(created) == manifest
+
+
+def test_nothing_is_committed_while_a_partition_is_missing(world: PartitionedWorld, created: StoredObject) -> None:
+    plan = planned(world, created)
+    for partition in plan[:-1]:
+        world.work(partition)
+    with pytest.raises(NotFoundError, match=f"partition {plan[-1].number}"):
+        commit_batch(created.key, created.version_id, 1, world.site(SIZE))
+    with pytest.raises(NotFoundError, match="turn 2"):
+        commit_batch(created.key, created.version_id, 2, world.site(SIZE))
+
+
+def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0) -> None:
+    site = world.site(SIZE)
+    give_up(created.key, created.version_id, "MemoryError: lost", execution="arn:e", redrives=redrives, site=site)
+
+
+def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itself(world: PartitionedWorld, created: StoredObject) -> None:
+    planned(world, created)
+    with pytest.raises(PartitionsFailedError, match="MemoryError: lost"):
+        gave_up(world, created)
+    failed = world.standing(created)
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.message) == ("partitions_failed", "scoring in partitions failed: MemoryError: lost")
+    assert "redrive-execution --execution-arn arn:e" in failed.error.remedy
+
+
+def test_a_redriven_batch_scores_what_is_missing_and_takes_the_place_of_the_failed_one(
+    world: PartitionedWorld, created: StoredObject, whole: tuple[PartitionedWorld, Manifest]
+) -> None:
+    plan = planned(world, created)
+    done = [world.work(partition).attempt for partition in plan[:2]]
+    with pytest.raises(PartitionsFailedError):
+        gave_up(world, created)
+    gave_up(world, created, redrives=1)
+    world.run(created, world.site(SIZE))
+    assert {attempt for attempt in done if any(f"/{attempt}/" in file.key for file in world.standing(created).outputs)} == set(done)
+    assert_one_batch(world, created, whole)
+
+
+def test_a_redriven_batch_that_fails_again_fails_again(world: PartitionedWorld, created: StoredObject) -> None:
+    planned(world, created)
+    with pytest.raises(PartitionsFailedError):
+        gave_up(world, created)
+    gave_up(world, created, redrives=1)
+    with pytest.raises(PartitionsFailedError):
+        gave_up(world, created, redrives=1)
+    gave_up(world, created, redrives=2)
+
+
+def test_giving_up_changes_nothing_about_a_batch_that_was_committed(world: PartitionedWorld, created: StoredObject) -> None:
+    manifest = world.score(created)
+    gave_up(world, created)
+    assert world.standing(created) == manifest
+
+
+def test_a_failed_manifest_never_takes_the_place_of_another_and_a_final_one_is_never_replaced(
+    world: PartitionedWorld, created: StoredObject
+) -> None:
+    planned(world, created)
+    for _ in range(2):
+        with pytest.raises(PartitionsFailedError):
+            gave_up(world, created)
+    key = next(key for key in world.written() if key.startswith("manifests/"))
+    assert world.store.writes(key) == 1
+    world.run(created, world.site(SIZE))
+    world.run(created, world.site(SIZE))
+    assert world.store.writes(key) == 2
+
+
+def test_a_version_that_is_gone_fails_a_worker_and_is_found_again(world: PartitionedWorld, created: StoredObject) -> None:
+    [partition, *_] = planned(world, created)
+    lost = make_version().served.prefix + "baseline.json"
+    body = world.store.read(lost)
+    world.store.delete([lost])
+    with pytest.raises(NotFoundError):
+        score_partition(partition, inbox=world.inbox, store=world.store, bundles=Bundles(world.store), new_attempt=lambda: "a")
+    world.store.write(lost, body)
+    assert world.work(partition).counts.rows_in > 0
