@@ -15,6 +15,7 @@ from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy
 from infra.cli.main import app
 from infra.cli.models import changed_policy
+from infra.grafana.written import FOLDER, files
 from infra.report.runbook import ADVICE
 from tests.contract.template import ROOT, resources_of
 
@@ -58,6 +59,11 @@ def test_each_kind_of_alert_has_its_section_where_the_alert_says() -> None:
 
 def test_each_alarm_has_its_section() -> None:
     assert list(sections("Alarms")) == list(resources_of("AWS::CloudWatch::Alarm"))
+
+
+def test_grafana_shows_this_very_runbook() -> None:
+    name = "pages/prometheus/runbook.json"
+    assert (FOLDER / name).read_text() == files()[name], "run `make dashboards`"
 
 
 @pytest.mark.parametrize("kind", AlertKind)
