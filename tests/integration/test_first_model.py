@@ -13,12 +13,19 @@ from typing import Any
 import pytest
 import yaml
 
-from functions.retraining.event import TrainRequest
-from functions.retraining.service import Workshop, train_first
-from functions.shared.domain.policy import Policy, RowContract
+from functions.metric_emission.labels import labelled_key
+from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.reproduction import reproduce
+from functions.retraining.service import Workshop, retrain, train_first
+from functions.shared.domain import layout
+from functions.shared.domain.policy import GatePolicy, Policy, RowContract
+from functions.shared.domain.release import ServedModel
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
 from infra.demo import flights
+from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recording_bus import RecordingBus
@@ -83,12 +90,14 @@ def first_months() -> Any:
     return flights.between(flights.departures(), date(2013, 1, 1), date(2013, 3, 31))
 
 
-def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_upload(clone: Clone) -> None:
+@pytest.fixture(scope="module")
+def shop() -> Workshop:
+    """Retraining's ports, the demo's upload having become version 1, which serves."""
     inbox, store, body = MemoryStore("inbox"), MemoryStore(), BytesIO()
     first_months().to_parquet(body, index=False)
     key = inbox.write("training/flights/2013-q1.parquet", body.getvalue()).key
-    contract = RowContract(ranges={"wind_speed": flights.WIND_RANGE})
-    Policies(store).write(flights.MODEL, Policy(number=1, row_contract=contract))
+    policy = Policy(number=1, row_contract=RowContract(ranges={"wind_speed": flights.WIND_RANGE}), gate=GatePolicy(folds=0))
+    Policies(store).write(flights.MODEL, policy)
     shop = Workshop(
         inbox=inbox,
         store=store,
@@ -100,8 +109,36 @@ def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_u
     )
     named = {"target": flights.TARGET, "id_column": flights.ID, "time_column": flights.TIME}
     decision = train_first(TrainRequest(model=flights.MODEL, key=key, **named), shop)
-    prefix = f"releases/{flights.MODEL}/versions/{decision.challenger_version}/"
-    assert clone.bundle() == {info.key.removeprefix(prefix): store.read(info.key) for info in store.list(prefix)}
+    served = ServedModel(version="1", digest=decision.digest, prefix=layout.version_prefix(flights.MODEL, "1"))
+    Releases(store).publish(make_release(model=flights.MODEL, champion=served), over=None)
+    return shop
+
+
+def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_upload(clone: Clone, shop: Workshop) -> None:
+    prefix = layout.version_prefix(flights.MODEL, "1")
+    assert clone.bundle() == {info.key.removeprefix(prefix): shop.store.read(info.key) for info in shop.store.list(prefix)}
+
+
+def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_tampered_with_is_not(shop: Workshop) -> None:
+    june = flights.between(flights.departures(), date(2013, 6, 1), date(2013, 6, 30)).dropna(subset=flights.TARGET)
+    for day, rows in june.groupby(june[flights.TIME].dt.date):
+        body = BytesIO()
+        rows.rename(columns={flights.TARGET: "everscore_label"}).to_parquet(body, index=False)
+        shop.store.write(labelled_key(flights.MODEL, day, "june"), body.getvalue())
+    last = make_manifest(day=date(2013, 7, 20), rows_in=9, rows_scored=9, event_days={date(2013, 7, 20): 9})
+    Manifests(shop.store).commit(last.model_copy(update={"model": flights.MODEL}))
+    decision = retrain(RetrainRequest(model=flights.MODEL, trigger="person"), shop).decision
+    assert decision is not None
+    for version in ("1", "2"):
+        rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version=version), store=shop.store, bundles=shop.bundles)
+        assert (rebuilt.identical, rebuilt.largest_score_difference, rebuilt.libraries) == (True, 0.0, {}), rebuilt.difference
+    months = json.loads(shop.store.read(layout.snapshot_key(decision.snapshot.md5)))
+    [md5] = [month["md5"] for month in months if month["relpath"] == "2013-02.parquet"]
+    body = shop.store.read(layout.snapshot_key(md5))
+    shop.store.write(layout.snapshot_key(md5), body[:-9] + bytes([body[-9] ^ 1]) + body[-8:])
+    rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version="2"), store=shop.store, bundles=shop.bundles)
+    assert not rebuilt.identical
+    assert md5 in str(rebuilt.difference)
 
 
 def test_a_changed_parameter_is_told_with_what_it_does_and_the_first_model_is_brought_back(clone: Clone) -> None:
