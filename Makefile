@@ -55,6 +55,7 @@ fuzz: install ## throw nasty files at the readers for ten minutes, guided by cov
 
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
+	$(PYTHON) -m tests.bench.kernels
 
 bench-scale: install ## time large files in partitions and small ones on a quiet machine, and write docs/scale.md
 	$(PYTHON) -m tests.bench.scale

@@ -21,7 +21,7 @@ MAX_BYTES = 256 * 2**20
 """Of nodes and leaf values; beyond this a function's memory is better spent otherwise."""
 STRETCH = NEVER
 """Ranks that one code tells apart."""
-MAX_THRESHOLDS = 2**20
+MAX_THRESHOLDS = 2**22
 """Beyond this it takes minutes to find the numbers that each of them separates."""
 
 

@@ -55,7 +55,7 @@ class Bench:
 
     def speed(self) -> str:
         """Each model, each contender."""
-        rows = []
+        rows, bounds = [], []
         for model, count, names in (
             ("logistic", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
             ("boosting", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
@@ -66,8 +66,10 @@ class Bench:
             for name, runs in measured.items():
                 ratio = "" if name == OURS else f"{runs.times_slower_than(measured[OURS]):.2f}"
                 rows.append([f"{model}, {count:,} rows", name, f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}", f"{runs.peak_mb:.0f}", ratio])
+            most = [f"{measured[name].times_slower_than(measured[FLOOR]):.1f} times as fast as {name}" for name in (PYFUNC, CLI)]
+            bounds.append(f"- {model}: a scorer at the floor, that costs nothing itself, would be {' and '.join(most)}.")
         header = ["model, file", "process", "wall s", "processor s", "peak MB", "wall, as multiple of Everscore's"]
-        return markdown_table(header, rows)
+        return f"{markdown_table(header, rows)}\n\n{'\n'.join(bounds)}"
 
     def stages(self) -> str:
         """Processor seconds of each stage."""

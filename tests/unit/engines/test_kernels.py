@@ -1,3 +1,4 @@
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -130,3 +131,9 @@ def test_a_build_of_another_source_is_not_called(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trees, "INTERFACE", -1)
     tree_library.cache_clear()
     assert tree_library() is None
+
+
+@built
+def test_a_kernel_lets_go_of_the_interpreter_so_that_threads_score_at_once() -> None:
+    # ctypes does so around each call of a CDLL, and not of its subclass PyDLL.
+    assert type(tree_library()) is ctypes.CDLL
