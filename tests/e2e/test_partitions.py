@@ -180,11 +180,10 @@ def test_a_partition_that_fails_fails_the_batch_and_a_redrive_scores_what_is_mis
 
 def test_the_command_scores_in_partitions_and_fetches_the_rows(cloud: Cloud, tmp_path: Path) -> None:
     file, out = tmp_path / "june.csv", tmp_path / "june.parquet"
-    file.write_bytes(BODY)
+    file.write_bytes(as_csv(good_rows(60)))
     everscore = [sys.executable, "-c", "from infra.cli.main import run; run()"]
     command = [*everscore, "score", MODEL, str(file), "-o", str(out), "--partition-bytes", "900", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     shown = json.loads(done.stdout)
     assert shown["partitions"] > 2
-    ids = [row["id"] for row in ROWS if row["price"] != "x"]
-    assert pq.read_table(out)["id"].to_pylist() == ids
+    assert pq.read_table(out)["id"].to_pylist() == [row["id"] for row in good_rows(60)]

@@ -1,6 +1,6 @@
 """How scoring in partitions scales here, how far it should go on AWS, and what small files cost; written into docs/scale.md.
 
-    python -m tests.bench.scale [--only speedup|growth|small|plan] [--rows 1e8] [--rounds 3]
+    python -m tests.bench.scale [--only speedup|growth|small|queued|plan] [--rows 1e8] [--rounds 3]
 
 The files are those of `tests.bench.scoring`, made where they are missing. 100 million rows take 9 GB, which are deleted again.
 """
@@ -19,6 +19,7 @@ from infra.cost.scale import Forecast, many_files, one_file, template_settings
 from infra.cost.speed import measured
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scale.batches import Took, score_in_partitions
+from tests.bench.scale.queue import measure_throughput
 from tests.bench.scale.small import measure_overhead
 from tests.bench.scoring.making import make
 from tests.bench.scoring.processes import machine
@@ -35,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", choices=list(STEPS))
     parser.add_argument("--rows", type=lambda text: int(float(text)), default=100 * MILLION)
+    parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "bench")
     options = parser.parse_args()
@@ -108,6 +110,16 @@ def small(options: argparse.Namespace) -> None:
     _write("small", markdown_table(header, rows))
 
 
+def queued(options: argparse.Namespace) -> None:
+    """Many small files at once, through the queue of the embedded AWS."""
+    took = measure_throughput(_made(options), options.files, 1000)
+    text = (
+        f"{took.files:,} files of {took.rows:,} rows, uploaded at once to the embedded AWS with two functions at once: "
+        f"{took.seconds:.1f} s to the last manifest, {took.files / took.seconds:.1f} files a second, {took.cold} cold starts in all."
+    )
+    _write("queued", text)
+
+
 def plan(_: argparse.Namespace) -> None:
     """What quotas leave of it on AWS."""
     basis, quotas = Basis(measured(), listed_prices(), deployed()), listed_quotas()
@@ -167,7 +179,13 @@ def _write(name: str, text: str) -> None:
     print(text, flush=True)
 
 
-STEPS: dict[str, Callable[[argparse.Namespace], None]] = {"speedup": speed_up, "growth": growth, "small": small, "plan": plan}
+STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "speedup": speed_up,
+    "growth": growth,
+    "small": small,
+    "queued": queued,
+    "plan": plan,
+}
 
 if __name__ == "__main__":
     main()

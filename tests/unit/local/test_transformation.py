@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, zip_packages
+from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, with_definitions, zip_packages
 
 IMAGE_FUNCTION = {
     "Type": "AWS::Serverless::Function",
@@ -64,6 +64,16 @@ def test_an_image_function_may_stay_one_of_an_image_that_docker_has() -> None:
         "MemorySize": 1769,
         "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "scoring", "AWS_ENDPOINT_URL": "http://172.17.0.1:1"}},
     }
+
+
+def test_deployments_step_by_step_and_what_they_ask_are_left_out() -> None:
+    template = copy.deepcopy(TEMPLATE)
+    template["Resources"]["Scoring"]["Properties"] |= {
+        "AutoPublishAlias": "live",
+        "DeploymentPreference": {"Type": "AllAtOnce", "Hooks": {"PreTraffic": {"Ref": "Check"}}},
+    }
+    template["Resources"]["Check"] = copy.deepcopy(IMAGE_FUNCTION)
+    assert transformed(template) == transformed(TEMPLATE)
 
 
 def test_a_number_parameter_is_replaced_by_the_value_the_stack_is_created_with() -> None:
@@ -128,3 +138,23 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
     first = zip_packages(tmp_path, ["p"])
     (tmp_path / "p" / "a.py").write_text("a = 1\n")
     assert zip_packages(tmp_path, ["p"]) == first
+
+
+def test_numbers_in_a_functions_environment_are_written_out_as_a_process_needs_them() -> None:
+    template = copy.deepcopy(TEMPLATE)
+    template["Resources"]["Scoring"]["Properties"]["Environment"]["Variables"] = {"SIZE_MB": {"Ref": "MemoryMb"}}
+    assert transformed(template)["Resources"]["Scoring"]["Properties"]["Environment"]["Variables"]["SIZE_MB"] == "1769"
+
+
+def test_a_state_machines_definition_comes_into_the_template_and_all_else_stays(tmp_path: Path) -> None:
+    (tmp_path / "machine.asl.yaml").write_text("StartAt: A\nStates: {A: {Type: Succeed}}\n")
+    machine = {"Type": "AWS::Serverless::StateMachine", "Properties": {"Name": "n", "DefinitionUri": "machine.asl.yaml"}}
+    template = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Machine": machine}}
+    before = copy.deepcopy(template)
+    found = with_definitions(template, tmp_path)
+    assert found["Resources"]["Machine"]["Properties"] == {
+        "Name": "n",
+        "Definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}},
+    }
+    assert found["Resources"]["Scoring"] == TEMPLATE["Resources"]["Scoring"]
+    assert template == before
