@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from contextlib import ExitStack, suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,8 @@ from infra.local.stacks import Stack, read_keeper, remains_of, remove_stack, run
 
 WATCH_S = 0.5
 DEFAULT_NAME = "everscore"
+CLOCKS = {"MetricEmissionSchedule": "rate(5 minutes)"}
+"""The tick comes sooner than by the template's default, so that who tries things out soon sees a model's state in Prometheus."""
 
 app = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
 
@@ -51,10 +53,8 @@ def up(
                     console.print(step)
 
             start = time.monotonic()
-            if detach:
-                running = detached_aws(stack, port=port, progress=progress, containers=containers)
-            else:
-                running = lifetime.enter_context(embedded_aws(stack, port=port, progress=progress, containers=containers))
+            options: dict[str, Any] = {"port": port, "progress": progress, "parameters": CLOCKS, "containers": containers}
+            running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, **options))
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)
         if detach:
