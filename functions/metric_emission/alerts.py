@@ -9,6 +9,7 @@ from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import Policy, WatchPolicy
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 
@@ -73,15 +74,16 @@ def labels_alert(created: StoredObject, arrived: datetime, rejected: BatchReject
     return _alert(layout.model_of(created.key), AlertKind.FAILED, window, message, evidence, now)
 
 
-def decay_alert(model: str, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:
+def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:
     """The champion loses more than at its training; `last_day` is the newest labelled one, `drift` what was last seen of it."""
     figures = ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
     evidence: Evidence = {name: value for name in figures if (value := getattr(decay, name)) is not None}
-    message = f"version {version} loses {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training"
+    loss = " of squared error" if spec.task is Task.REGRESSION else ""
+    message = f"version {version} loses {decay.loss:.3f}{loss} a row, {decay.baseline_loss:.3f} at training"
     why = drift.by_effect()[:EXPLAINED] if drift else ()
     if why and why[0].effect:
         message += f"; of all features, {why[0].feature} moves the scores most, by {why[0].effect.moved:.2g}"
-    alert = _alert(model, AlertKind.PERFORMANCE, f"{last_day.isoformat()}-v{version}", message, evidence, now)
+    alert = _alert(spec.name, AlertKind.PERFORMANCE, f"{last_day.isoformat()}-v{version}", message, evidence, now)
     return alert.model_copy(update={"why": why})
 
 

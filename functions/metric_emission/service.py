@@ -244,11 +244,12 @@ def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predict
 
 def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
     days = list(read_documents(store, DayPerformance, f"performance/{model}/"))
-    decay = detect_decay(days, bundles.load(release.champion).baseline, policy.performance)
+    champion = bundles.load(release.champion)
+    decay = detect_decay(days, champion.baseline, policy.performance)
     if not decay.alert:
         return
     version = release.champion.version
-    alert = decay_alert(model, version, max(day.day for day in days), decay, _last_drift(model, version, store), now)
+    alert = decay_alert(champion.spec, version, max(day.day for day in days), decay, _last_drift(model, version, store), now)
     if not told_lately(alert, store, days=policy.performance.look_back_days):
         raise_once(alert, store)
 

@@ -362,6 +362,12 @@ def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_b
     assert told[0].evidence["loss"] == pytest.approx(-math.log(0.01))
 
 
+def test_a_regressions_decay_is_told_in_squared_error() -> None:
+    world = World(version=make_version(task=Task.REGRESSION), bundles=MeasuredBundles(0.5))
+    week(world, DAY, "2.01")
+    assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
+
+
 def test_another_champions_decay_is_news() -> None:
     world = World(bundles=MeasuredBundles(0.5))
     week(world, DAY, "yes")
