@@ -28,8 +28,10 @@ from infra.grafana import cloudwatch, promql
 from infra.grafana.page import Look, Page, Panel
 from infra.grafana.query import STEP, Query
 
-STEPS = "1h,6h,1d,7d"
-USUAL_STEP, USUAL_RANGE = "1d", "now-30d"
+STEPS = ("1h", "6h", "24h", "168h")
+"""In hours: what asks CloudWatch for Grafana knows no days."""
+
+USUAL_STEP, USUAL_RANGE = "24h", "now-30d"
 USUAL_METRIC = "log_loss"
 TAG = "everscore"
 _COLOURS = ("green", "orange", "red")
@@ -107,7 +109,7 @@ def _to_other_pages(source: Source) -> dashboard.DashboardLink:
 
 def _steps() -> dashboard.IntervalVariable:
     chosen = VariableOption(selected=True, text=USUAL_STEP, value=USUAL_STEP)
-    return dashboard.IntervalVariable(STEP.removeprefix("$")).label("A point is").values(STEPS).current(chosen)
+    return dashboard.IntervalVariable(STEP.removeprefix("$")).label("A point is").values(",".join(STEPS)).current(chosen)
 
 
 def _values(name: str, label: str, metric: Metric, source: Source, *, of_model: bool) -> dashboard.QueryVariable:

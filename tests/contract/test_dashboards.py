@@ -129,6 +129,13 @@ def test_grafanas_own_model_reads_each_page(name: str) -> None:
     assert len({page["uid"] for page in PAGES.values()}) == len(PAGES)
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_point_stands_for_hours_since_grafanas_cloudwatch_reads_durations_as_go_does(name: str) -> None:
+    [steps] = [variable for variable in PAGES[name]["templating"]["list"] if variable["type"] == "interval"]
+    assert steps["current"]["value"] in steps["query"].split(",")
+    assert all(re.fullmatch(r"\d+[hms]", step) for step in steps["query"].split(","))
+
+
 def test_releases_are_marked_where_prometheus_tells_of_them() -> None:
     [marks] = PAGES["pages/prometheus/model.json"]["annotations"]["list"]
     assert re.findall(r"everscore_\w+", marks["expr"]) == ["everscore_release_sequence"] * 2
