@@ -16,13 +16,26 @@ from functions.shared.domain.release import Release
 _BATCHES_BEFORE = 20
 
 
-def rollout_evidence(
-    release: Release, decision: Decision | None, manifests: Sequence[Manifest], days: Sequence[DayPerformance], policy: Policy
-) -> RolloutEvidence:
-    """The evidence on the release's challenger.
+def first_of_rollout(release: Release, history: Sequence[Release]) -> int:
+    """The `seq` with which the release's rollout began: its challenger may have been tried before, under another salt.
 
     Args:
         release: what is served, with a challenger.
+        history: the model's releases, in any order.
+    """
+    assert release.challenger is not None, "only a rollout has a beginning"
+    salt = release.challenger.salt
+    return min(past.seq for past in (release, *history) if past.challenger is not None and past.challenger.salt == salt)
+
+
+def rollout_evidence(
+    release: Release, first: int, decision: Decision | None, manifests: Sequence[Manifest], days: Sequence[DayPerformance], policy: Policy
+) -> RolloutEvidence:
+    """The evidence on the release's challenger. How it behaves is told by this rollout alone, how it does by all labels of it.
+
+    Args:
+        release: what is served, with a challenger.
+        first: the `seq` with which the rollout began.
         decision: the gate's, None for a challenger that never met it.
         manifests: the model's batches, newest first.
         days: its performance.
@@ -30,7 +43,7 @@ def rollout_evidence(
     """
     assert release.challenger is not None, "only a rollout has evidence"
     challenger = release.challenger.version
-    tried = [manifest for manifest in manifests if challenger_of(manifest) == challenger]
+    tried = [manifest for manifest in manifests if manifest.release and manifest.release.seq >= first and challenger_of(manifest)]
     began = min([release.decided_at, *(manifest.created_at for manifest in tried)])
     alone = (manifest for manifest in manifests if challenger_of(manifest) is None and manifest.created_at < began)
     now = [manifest for manifest in manifests if _is_of(release, manifest)]

@@ -1,7 +1,7 @@
 """Make the registry and what is served agree, one decided step at a time. Run it at any time, any number of times."""
 
 from functions.release.desk import Desk
-from functions.release.evidence import rollout_evidence
+from functions.release.evidence import first_of_rollout, rollout_evidence
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
 from functions.shared.domain.canary import Action, Step, decide_step
@@ -173,7 +173,8 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     decision = Decisions(desk.store).of(release.model, challenger.version)
     manifests = list(Manifests(desk.store).newest(release.model))
     days = list(read_documents(desk.store, DayPerformance, f"performance/{release.model}/"))
-    step = decide_step(challenger, policy.canary, rollout_evidence(release, decision, manifests, days, policy))
+    first = first_of_rollout(release, Releases(desk.store).history(release.model))
+    step = decide_step(challenger, policy.canary, rollout_evidence(release, first, decision, manifests, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:
         case Action.EXPAND:

@@ -221,6 +221,26 @@ def test_scores_that_agree_less_than_at_the_gate_end_a_rollout() -> None:
     assert world.tick().action is Action.ROLLBACK
 
 
+def test_scores_of_an_earlier_rollout_of_the_same_version_hide_nothing() -> None:
+    world = in_canary(agreement=joint(490, 10))
+    for number in range(9):
+        world.batch(f"good {number}.csv", agreement=joint(490, 10))
+    world.rollback()
+    world.move("challenger", "2")
+    world.tick()
+    world.batch("odd.csv", agreement=joint(100, 400))
+    step = world.tick()
+    assert (step.action, codes(step)) == (Action.ROLLBACK, ["rank_correlation"])
+
+
+def test_scores_of_all_steps_of_a_rollout_count() -> None:
+    world = in_canary(agreement=joint(490, 10))
+    world.batch("odd.csv", agreement=joint(100, 400))
+    world.set_policy(canary={"min_days": 3})
+    assert codes(world.tick()) == ["policy"], "another release of the same rollout"
+    assert codes(world.tick()) == ["rank_correlation"]
+
+
 def test_a_retired_model_serves_nobody_until_a_version_is_promoted() -> None:
     world = in_canary()
     released = service.retire(MODEL, reason="replaced by rules", who="ada", desk=world.desk())
