@@ -67,7 +67,8 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
 
     try:
         states = [state for state in for_each(Releases(store).models(), look_at) if state]
-        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued())])
+        of_no_model = _alert_measurements(layout.UNNAMED_MODEL, store, now())
+        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued()), *of_no_model])
     finally:
         for_each(told, lambda name: send(told[name]))
     return {"models": len(states)}
@@ -103,14 +104,15 @@ def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:
         Measurement(LAST_BATCH_AGE, silent / _SECOND, named),
         Measurement(RELEASE_SEQUENCE, release.seq, named),
         Measurement(CHALLENGER_SHARE, release.challenger.share if release.challenger else 0.0, named),
-        *(Measurement(ALERTS, raised, {**named, "kind": kind}) for kind, raised in _raised_since(now - _DAY, model, store).items()),
+        *_alert_measurements(model, store, now),
     ]
 
 
-def _raised_since(moment: datetime, model: str, store: ObjectStore) -> Counter[str]:
-    """Alerts by kind, which ends their keys."""
-    raised = (found.key for found in store.list(f"alerts/{model}/") if found.last_modified > moment)
-    return Counter(key.removesuffix(".json").rsplit("-", 1)[1] for key in raised)
+def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterator[Measurement]:
+    """Alerts of the last day by kind, which ends their keys."""
+    raised = (found.key for found in store.list(layout.alert_prefix(model)) if now - found.last_modified < _DAY)
+    for kind, alerts in Counter(key.removesuffix(".json").rsplit("-", 1)[1] for key in raised).items():
+        yield Measurement(ALERTS, alerts, {"model": model, "kind": kind})
 
 
 def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:

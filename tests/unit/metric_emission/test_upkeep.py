@@ -116,6 +116,15 @@ def test_before_a_models_first_batch_silence_counts_from_its_release(hours: floa
     assert world.values(LAST_BATCH_AGE) == pytest.approx([hours * 3600])
 
 
+def test_alerts_about_uploads_that_name_no_model_are_told_with_the_fleet() -> None:
+    world = World()
+    world.store.write(f"alerts/{layout.UNNAMED_MODEL}/2013-04-01-unscored.json", b"{}")
+    world.moment = EPOCH + HOUR
+    run_tick(world)
+    [fleet] = world.sent
+    assert {"model": layout.UNNAMED_MODEL, "kind": "unscored"} in [series.dimensions for series in fleet.series]
+
+
 def test_nothing_is_told_of_a_model_that_was_retired() -> None:
     world = decided()
     world.set_policy(watch={"max_hours_between_batches": 1, "max_champion_age_days": 1})
