@@ -45,7 +45,7 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
 test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --hypothesis-profile=usual
 
 unit: install ## the unit tests alone, in seconds
 	$(PYTHON) -m pytest tests/unit functions

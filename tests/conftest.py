@@ -1,4 +1,7 @@
-"""What all levels share: libraries start no threads, and Hypothesis takes few examples (`--hypothesis-profile=thorough`: many)."""
+"""What all levels share: libraries start no threads, and Hypothesis takes few examples.
+
+`make test` takes more of them (`--hypothesis-profile=usual`), and a person who is looking for something `thorough`.
+"""
 
 from collections.abc import Iterator
 
@@ -6,8 +9,8 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-settings.register_profile("quick", max_examples=30, deadline=None)
-settings.register_profile("thorough", max_examples=1000, deadline=None)
+for name, examples in {"quick": 10, "usual": 30, "thorough": 1000}.items():
+    settings.register_profile(name, max_examples=examples, deadline=None)
 settings.load_profile("quick")
 
 

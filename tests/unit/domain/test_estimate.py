@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
@@ -45,7 +45,6 @@ def codes(estimate: Estimate) -> set[str]:
 
 
 @given(st.lists(st.floats(0, 1) | st.sampled_from([0.1, 0.2]), min_size=1, max_size=60), st.integers(1, 12))
-@settings(deadline=None, max_examples=25)
 def test_groups_hold_like_scores_in_order_and_split_no_equal_ones(scores: list[float], limit: int) -> None:
     values = np.array(scores)
     groups = ScoreGroups.of(values, limit)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -19,7 +19,6 @@ def as_arrays(rows: list[tuple[bool, int]]) -> tuple[NDArray[np.bool_], NDArray[
     return np.array(positive), np.array(score) / 20
 
 
-@settings(max_examples=25, deadline=None)
 @given(SCORED)
 def test_the_mean_is_the_area_under_the_curve(rows: list[tuple[bool, int]]) -> None:
     positive, score = as_arrays(rows)
@@ -38,7 +37,6 @@ def test_the_spread_of_areas_is_that_of_fresh_samples() -> None:
     assert np.mean(errors) == pytest.approx(np.std(areas), rel=0.1)
 
 
-@settings(max_examples=25, deadline=None)
 @given(SCORED)
 def test_the_mean_is_the_brier_score(rows: list[tuple[bool, int]]) -> None:
     positive, score = as_arrays(rows)

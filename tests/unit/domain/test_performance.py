@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -51,7 +51,6 @@ def split(rows: list[tuple[bool, float]]) -> tuple[NDArray[np.bool_], Floats]:
 
 
 @given(BINARY)
-@settings(deadline=None, max_examples=25)
 def test_binary_metrics_are_those_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
     truth, score = split(rows)
     predicted = score > 0.5
@@ -69,7 +68,6 @@ def test_binary_metrics_are_those_of_scikit_learn(rows: list[tuple[bool, float]]
 
 
 @given(MULTICLASS)
-@settings(deadline=None, max_examples=25)
 def test_multiclass_metrics_are_those_of_scikit_learn(rows: tuple[NDArray[np.int64], Floats]) -> None:
     truth, weights = rows
     scores = weights / weights.sum(axis=1, keepdims=True)
@@ -85,7 +83,6 @@ def test_multiclass_metrics_are_those_of_scikit_learn(rows: tuple[NDArray[np.int
 
 
 @given(REGRESSION)
-@settings(deadline=None, max_examples=25)
 def test_regression_metrics_are_those_of_scikit_learn(rows: list[tuple[float, float]]) -> None:
     truth, prediction = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     found = measure(Task.REGRESSION, truth, prediction[:, np.newaxis])
@@ -125,7 +122,6 @@ def test_calibration_error_is_worked_out_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 999)), min_size=1, max_size=60))
-@settings(deadline=None, max_examples=25)
 def test_calibration_error_is_the_distance_to_scikit_learns_calibration_curve(rows: list[tuple[bool, int]]) -> None:
     hit, confidence = np.array([row[0] for row in rows]), np.array([(row[1] + 0.5) / 1000 for row in rows])
     shares, confidences = calibration_curve(hit, confidence, pos_label=True, n_bins=10)
@@ -162,7 +158,6 @@ def test_intervals_of_proportions_are_scipys_wilson_intervals(first: int, trials
 
 
 @given(arrays(np.float64, st.integers(2, 30), elements=st.integers(-1000, 1000).map(float)))
-@settings(deadline=None, max_examples=25)
 def test_intervals_of_means_are_scipys_t_intervals(values: Floats) -> None:
     found = mean_interval(values)
     assert found is not None
@@ -174,7 +169,6 @@ def test_intervals_of_means_are_scipys_t_intervals(values: Floats) -> None:
 
 
 @given(st.floats(0, 1), st.integers(2, 200), st.integers(2, 200))
-@settings(deadline=None, max_examples=25)
 def test_the_bounds_of_an_area_are_where_their_own_error_reaches_it(area: float, positives: int, negatives: int) -> None:
     found = auc_interval(area, positives, negatives)
     assert 0 <= found.low <= area <= found.high <= 1

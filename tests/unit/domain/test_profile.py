@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
@@ -137,7 +137,6 @@ def test_a_boolean_is_missing_false_or_true() -> None:
 
 
 @given(st.lists(st.integers(0, 40), max_size=4), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
 def test_profiles_of_parts_add_up_to_the_profile_of_the_whole(baseline: Baseline, cuts: list[int], seed: int) -> None:
     table, scores = rows_of(40, seed), scores_of(40, seed)
     bounds = [0, *sorted(cuts), 40]

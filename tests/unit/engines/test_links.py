@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special
@@ -18,7 +18,6 @@ ORACLES = {
 
 
 @pytest.mark.parametrize("name", ORACLES)
-@settings(max_examples=20)
 @given(raw=raw_sums)
 def test_inverse_links_are_those_of_scipy(name: str, raw: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     with np.errstate(all="ignore"):
@@ -26,7 +25,6 @@ def test_inverse_links_are_those_of_scipy(name: str, raw: np.ndarray[tuple[int, 
     np.testing.assert_allclose(INVERSE_LINKS[name](raw.copy()), expected, rtol=1e-12, atol=1e-300)
 
 
-@settings(max_examples=20)
 @given(raw_sums)
 def test_one_versus_rest_is_each_class_alone_made_to_add_up_to_one(raw: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     scores = INVERSE_LINKS["one_versus_rest"](raw.copy())
