@@ -11,7 +11,7 @@ import pytest
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import AlertKind
-from functions.shared.domain.decision import Reason
+from functions.shared.domain.decision import Fold, Reason
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import Estimate
@@ -280,6 +280,15 @@ def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_s
     assert "RMSE lately 4 3 at training" in words
     assert "Mean squared error of the champion less the challenger's" in words
     assert "log loss" not in words.lower()
+
+
+def test_a_versions_card_tells_how_both_models_did_on_earlier_days() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    may = {"first_day": date(2013, 5, 1), "last_day": date(2013, 5, 28), "rows": 25_000}
+    fold = Fold(**may, champion={"log_loss": 0.4321}, challenger={"log_loss": 0.4123})
+    Decisions(store).write(make_decision("2", challenger={"log_loss": 0.45}, cross_validation=(fold,)))
+    assert "log loss, 2013-05-01 to 2013-05-28 0.412 against 0.432, each knowing what came before" in flat(report_on(store))
 
 
 def test_a_batch_that_was_committed_late_stands_among_those_of_its_days() -> None:
