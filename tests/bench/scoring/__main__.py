@@ -20,7 +20,7 @@ from infra.cost.speed import Stages
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.figures import record
 from tests.bench.scoring.processes import Command, Runs, in_turns, machine, run
-from tests.bench.scoring.world import FOREST_ROWS, MILLION, World
+from tests.bench.scoring.world import BROKEN, FOREST_ROWS, MILLION, World
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -92,14 +92,22 @@ class Bench:
         return Stages(date=today, machine=machine(), rows=MILLION, columns=columns, input_bytes=size, seconds=self.stage_seconds)
 
     def bad(self) -> str:
-        """A clean file against one whose every hundredth row is broken."""
-        files = {"clean": self.world.rows(MILLION), "1 % bad rows, evenly spread": self.world.bad_rows}
-        measured = self.time({name: self.contender(OURS, "logistic", file) for name, file in files.items()})
-        rows = [
-            [name, f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}", f"{runs.times_slower_than(measured['clean']):.2f}"]
-            for name, runs in measured.items()
+        """A clean file against those whose every hundredth row is broken, by format."""
+        rows = []
+        for form, format_name in (("csv", "CSV"), ("jsonl", "JSON Lines")):
+            measured = self.time({how: self.contender(OURS, "logistic", self.world.broken(how, form)) for how in BROKEN})
+            for how, runs in measured.items():
+                multiples = f"{runs.times_slower_than(measured['clean']):.2f}", f"{runs.cpu_s / measured['clean'].cpu_s:.2f}"
+                rows.append([format_name, BROKEN[how], f"{runs.wall_s:.2f}", f"{runs.cpu_s:.2f}", *multiples])
+        header = [
+            "format",
+            "every hundredth row has",
+            "wall s",
+            "processor s",
+            "wall, as multiple of the clean file's",
+            "processor, likewise",
         ]
-        return markdown_table(["file, 1,000,000 rows", "wall s", "processor s", "wall, as multiple of the clean file's"], rows)
+        return markdown_table(header, rows)
 
     def memory(self) -> str:
         """One million rows against twenty times as many."""

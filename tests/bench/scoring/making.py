@@ -5,6 +5,7 @@
 Everything is made from seeds. A file of n rows is n flights drawn with replacement, each with an id of its own.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
 from infra.cli.local_folder import LocalFolder
 from infra.demo import flights
-from tests.bench.scoring.world import FOREST_ROWS, LARGE_BYTES, MILLION, World
+from tests.bench.scoring.world import BROKEN, FOREST_ROWS, LARGE_BYTES, MILLION, World
 
 CATEGORIES = ("carrier", "origin", "dest")
 NUMBERS = (
@@ -66,7 +67,9 @@ def make(world: World) -> None:
     """Make what is not there yet."""
     _written(world.rows(MILLION), partial(_write_rows, MILLION))
     _written(world.rows(FOREST_ROWS), partial(_write_rows, FOREST_ROWS))
-    _written(world.bad_rows, partial(_write_rows, MILLION, bad=True))
+    for form in ("csv", "jsonl"):
+        for how in BROKEN:
+            _written(world.broken(how, form), partial(_write_broken, world.rows(MILLION), how, form))
     _written(world.large, partial(_repeat, world.rows(MILLION)))
     for name, contestant in MODELS.items():
         _written(world.mlflow_model(name), partial(_make_model, name, contestant, LocalFolder(world.store)))
@@ -84,17 +87,38 @@ def _written(path: Path, write: Callable[[Path], None]) -> None:
     unfinished.rename(path)
 
 
-def _write_rows(count: int, path: Path, *, bad: bool = False) -> None:
+def _write_rows(count: int, path: Path) -> None:
     drawn = np.random.default_rng(2013)
     known = flights.departures()[list(COLUMNS)]
     for first in range(0, count, CHUNK_ROWS):
         size = min(CHUNK_ROWS, count - first)
         rows = known.iloc[drawn.integers(0, len(known), size)]
         rows[flights.ID] = [f"R{number:09d}" for number in range(first, first + size)]
-        if bad:
-            broken = np.arange(size) % BAD_EVERY == BAD_EVERY // 2
-            rows["temp"] = rows["temp"].astype(object).where(~broken, "warm")
         rows.to_csv(path, index=False, mode="a" if first else "w", header=not first)
+
+
+def _write_broken(file: Path, how: str, form: str, path: Path) -> None:
+    with file.open() as rows, path.open("w") as written:
+        names = next(rows).rstrip("\n").split(",")
+        if form == "csv":
+            written.write(",".join(names) + "\n")
+        for number, row in enumerate(rows):
+            broken = how if number % BAD_EVERY == BAD_EVERY // 2 else "clean"
+            fields: dict[str, object] = dict(zip(names, row.rstrip("\n").split(","), strict=True))
+            fields |= {"number": {"temp": "warm"}, "time": {flights.TIME: "noon"}}.get(broken, {})
+            written.write(_line(fields, form, whole=broken != "shape"))
+
+
+def _line(fields: Mapping[str, object], form: str, *, whole: bool) -> str:
+    if form == "csv":
+        return ",".join(map(str, fields.values())) + ("\n" if whole else ",x\n")
+    return json.dumps({name: _as_json(name, value) for name, value in fields.items()})[: None if whole else -1] + "\n"
+
+
+def _as_json(name: str, value: object) -> object:
+    if name not in NUMBERS or value == "warm":
+        return value
+    return float(str(value)) if value else None
 
 
 def _repeat(file: Path, path: Path) -> None:

@@ -4,6 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MILLION, FOREST_ROWS, LARGE_BYTES = 1_000_000, 200_000, 2 * 10**9
+BROKEN = {
+    "clean": "clean",
+    "number": "a number that is none",
+    "time": "a time that is none",
+    "shape": "a field too many, or no closing brace",
+}
+"""Ways in which a row may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +23,9 @@ class World:
         """A CSV of so many flights."""
         return self.folder / f"flights-{count}.csv"
 
-    @property
-    def bad_rows(self) -> Path:
-        """The million, but every hundredth row has a number that is none."""
-        return self.folder / "flights-bad.csv"
+    def broken(self, how: str, form: str) -> Path:
+        """The million as CSV or JSON Lines (`form`), but every hundredth row is broken, in one of the ways of `BROKEN`."""
+        return self.folder / f"flights-{how}.{form}"
 
     @property
     def large(self) -> Path:
