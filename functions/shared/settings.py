@@ -69,6 +69,12 @@ class PartitioningSettings(Settings):
     partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
 
 
+class CodeCheckSettings(Settings):
+    """… and the ARN of scoring's version that waits for traffic."""
+
+    new_version: str = Field(alias="EVERSCORE_NEW_VERSION", min_length=1)
+
+
 @cache
 def settings() -> Settings:
     """Settings of the running process."""
@@ -91,6 +97,12 @@ def measuring_settings() -> MeasuringSettings:
 def scoring_settings() -> ScoringSettings:
     """Settings of the running process, with those of handing large uploads over."""
     return read_settings(ScoringSettings, os.environ)
+
+
+@cache
+def code_check_settings() -> CodeCheckSettings:
+    """Settings of the running process, with the version to check."""
+    return read_settings(CodeCheckSettings, os.environ)
 
 
 @cache

@@ -3,6 +3,7 @@
 - The embedded AWS runs functions as processes of its host, without Docker, unless it is told to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
 - It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
+- It has no CodeDeploy. So a function has neither alias nor deployment, and the function that CodeDeploy would ask is left out.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
 """
 
@@ -87,6 +88,7 @@ def for_embedded_aws(
     declared = template.get("Parameters", {})
     numbers = {name: int(parameters.get(name, spec["Default"])) for name, spec in declared.items() if spec["Type"] == "Number"}
     local: Template = _with_numbers(template, numbers)
+    _without_deployments(local["Resources"])
     for resource in local["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
             properties = resource["Properties"]
@@ -113,6 +115,14 @@ def _with_definition(resource: Mapping[str, Any], root: Path) -> Mapping[str, An
 def _as_texts(environment: Mapping[str, Any]) -> dict[str, Any]:
     """Variables with numbers written out, as the environment of a process needs them."""
     return {name: str(value) if isinstance(value, int) else value for name, value in environment.items()}
+
+
+def _without_deployments(resources: Template) -> None:
+    for resource in [*resources.values()]:
+        resource.get("Properties", {}).pop("AutoPublishAlias", None)
+        preference = resource.get("Properties", {}).pop("DeploymentPreference", {})
+        for hook in preference.get("Hooks", {}).values():
+            del resources[hook["Ref"]]
 
 
 def _with_numbers(part: Any, numbers: Mapping[str, int]) -> Any:

@@ -16,7 +16,9 @@ def resources_of(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
 
 
-FUNCTION_PROPERTIES = resources_of("AWS::Serverless::Function")
+HOOK = "CodeCheck"
+"""The function that CodeDeploy calls and nothing else; the others are woken by events and people."""
+FUNCTION_PROPERTIES = {name: properties for name, properties in resources_of("AWS::Serverless::Function").items() if name != HOOK}
 QUEUES = resources_of("AWS::SQS::Queue")
 SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
 

@@ -64,7 +64,9 @@ def test_cloudformations_linter_finds_nothing_in_what_sam_makes_of_them_nor_in_a
         properties = {"RoleArn": "arn:aws:iam::000000000000:role/any", "Definition": definition}
         machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
         (tmp_path / f"{path.stem}.json").write_text(json.dumps({"Resources": {"Machine": machine}}))
-    run(ROOT / ".sam/bin/cfn-lint", "--template", ROOT / "infra/mlflow.yaml", *tmp_path.glob("*.json"))
+    # SAM has put a parameter's value in its place, which then seems unused (W2001).
+    ours = [ROOT / "infra/mlflow.yaml", *tmp_path.glob("*.json")]
+    run(ROOT / ".sam/bin/cfn-lint", "--ignore-checks", "W2001", "--template", *ours)
 
 
 def test_there_is_a_state_machine_to_look_at() -> None:
@@ -103,7 +105,7 @@ def test_no_role_may_do_any_action_or_act_on_anything_but_where_aws_has_no_resou
 def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_queues(transformed: dict[str, Any]) -> None:
     roles = [resource for resource in transformed["Resources"].values() if resource["Type"] == "AWS::IAM::Role"]
     granted = {json.dumps(arn).split("/")[-1].rstrip('"}]') for role in roles for arn in role["Properties"].get("ManagedPolicyArns", [])}
-    assert granted == {"AWSLambdaBasicExecutionRole", "AWSLambdaSQSQueueExecutionRole", "AWSXrayWriteOnlyAccess"}
+    assert granted == {"AWSLambdaBasicExecutionRole", "AWSLambdaSQSQueueExecutionRole", "AWSXrayWriteOnlyAccess", "AWSCodeDeployRoleForLambda"}
 
 
 def test_every_function_may_use_the_key_of_ones_own_is_traced_and_logs_to_the_group_that_forgets(transformed: dict[str, Any]) -> None:

@@ -99,6 +99,10 @@ class NoStackError(InputError):
     """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
 
 
+class DeploymentRefusedError(EverscoreError):
+    """New code cannot score what the old code did. Look into its log; a retry seldom helps."""
+
+
 class NoImageError(InputError):
     """The functions' image is not on this machine. Build it, then retry."""
 

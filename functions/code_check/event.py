@@ -1,0 +1,12 @@
+"""What CodeDeploy asks before it lets traffic to a new version."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PreTrafficEvent(BaseModel):
+    """A deployment that waits for an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    deployment_id: str = Field(alias="DeploymentId", min_length=1)
+    execution_id: str = Field(alias="LifecycleEventHookExecutionId", min_length=1)

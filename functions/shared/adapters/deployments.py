@@ -1,0 +1,55 @@
+"""A deployment of new code, through AWS CodeDeploy and the Lambda version that it brings."""
+
+import json
+from types import TracebackType
+from typing import Self
+
+from functions.shared.domain.errors import DeploymentRefusedError
+
+LONGEST_CALL_S = 310
+
+
+class NewVersion:
+    """A version of scoring that has no traffic yet."""
+
+    def __init__(self, arn: str) -> None:
+        self._arn = arn
+
+    def verify(self, model: str, batch_id: str) -> tuple[str, ...]:
+        """Files of a batch that this version scores to other bytes.
+
+        Raises:
+            DeploymentRefusedError: if the version fails.
+        """
+        import boto3
+        from botocore.config import Config
+
+        client = boto3.client("lambda", config=Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1}))
+        request = {"action": "verify", "model": model, "batch_id": batch_id}
+        answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            message = f"{self._arn} cannot score batch {batch_id} of {model} again: {payload}"
+            raise DeploymentRefusedError(message)
+        return tuple(payload["different"])
+
+
+class Deployment:
+    """A deployment that waits: when the block ends it is told to go on if `passed` was set, and to go back if not."""
+
+    def __init__(self, deployment_id: str, execution_id: str) -> None:
+        self._deployment_id = deployment_id
+        self._execution_id = execution_id
+        self.passed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        import boto3
+
+        boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+            deploymentId=self._deployment_id,
+            lifecycleEventHookExecutionId=self._execution_id,
+            status="Succeeded" if self.passed else "Failed",
+        )
