@@ -47,7 +47,8 @@ def _versions(model: str, desk: Desk) -> Iterator[ObjectInfo]:
 def _is_awaited(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> bool:
     """Whether an upload holds rows that may stand nowhere else yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
-        return layout.batch_id(desk.inbox.bucket, info.key, info.version_id) not in committed
+        manifest = committed.get(layout.batch_id(desk.inbox.bucket, info.key, info.version_id))
+        return manifest is None or Manifests(desk.store).read(manifest).resumable
     return info.key.startswith(f"{layout.LABELS}/") and desk.now() - info.last_modified < _LABELS_BY
 
 

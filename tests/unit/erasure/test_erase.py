@@ -13,7 +13,7 @@ from functions.retraining.reproduction import reproduce
 from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
-from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -153,6 +153,15 @@ def test_an_upload_that_is_not_scored_yet_is_left_and_named_until_it_is() -> Non
     life.score(created)
     assert life.erase().left == ()
     assert shown(life) == set()
+
+
+def test_an_upload_whose_work_in_partitions_stopped_half_way_is_left_too() -> None:
+    life = lived()
+    [key] = [key for key in Manifests(life.store).keys(MODEL).values() if Manifests(life.store).read(key).error]
+    stopped = Manifests(life.store).read(key)
+    error = BatchError(code=PARTITIONS_FAILED, message="a partition timed out", remedy="redrive it")
+    life.store.write(key, stopped.model_copy(update={"error": error}).to_json())
+    assert life.erase().left == (stopped.source.key,)
 
 
 def test_labels_that_came_just_now_are_left_for_an_hour() -> None:
