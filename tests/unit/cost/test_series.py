@@ -7,22 +7,21 @@ import pytest
 
 from functions.metric_emission.measurements import (
     Measurement,
-    batch_measurements,
-    drift_measurements,
-    estimate_measurements,
+    claimed_measurements,
     label_measurements,
     performance_measurements,
 )
 from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.calibration import fit_calibration
 from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import estimate_performance
 from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from infra.cost.series import series_of_a_model, series_of_a_stack
-from tests.fakes.documents import make_manifest
+from tests.fakes.documents import NOW, make_manifest
 from tests.fakes.versions import MODEL
 
 COLUMNS = 30
@@ -49,10 +48,10 @@ def told_of_batches_and_labels() -> list[Measurement]:
     )
     day = DayPerformance(model=MODEL, day=date(2013, 4, 1), rows_predicted=20, rows_labelled=10, groups=groups)
     manifest = make_manifest("a.csv", quarantined_by_reason={"missing_id": 1, "infinite": 2})
+    drift = DriftReport(alert=False, rows=500, too_few=False, columns=columns)
+    claim = EmittedBatch(batch_id=manifest.batch_id, model=MODEL, version="1", drift=drift, estimate=estimate, emitted_at=NOW)
     return [
-        *batch_measurements(manifest, memory_gb=1),
-        *drift_measurements(MODEL, DriftReport(alert=False, rows=500, too_few=False, columns=columns)),
-        *estimate_measurements(MODEL, estimate),
+        *claimed_measurements(manifest, claim, memory_gb=1),
         *performance_measurements(day, metric="log_loss"),
         *label_measurements(MODEL, 10, 0),
     ]
