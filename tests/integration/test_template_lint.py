@@ -105,7 +105,12 @@ def test_no_role_may_do_any_action_or_act_on_anything_but_where_aws_has_no_resou
 def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_queues(transformed: dict[str, Any]) -> None:
     roles = [resource for resource in transformed["Resources"].values() if resource["Type"] == "AWS::IAM::Role"]
     granted = {json.dumps(arn).split("/")[-1].rstrip('"}]') for role in roles for arn in role["Properties"].get("ManagedPolicyArns", [])}
-    assert granted == {"AWSLambdaBasicExecutionRole", "AWSLambdaSQSQueueExecutionRole", "AWSXrayWriteOnlyAccess", "AWSCodeDeployRoleForLambda"}
+    assert granted == {
+        "AWSLambdaBasicExecutionRole",
+        "AWSLambdaSQSQueueExecutionRole",
+        "AWSXrayWriteOnlyAccess",
+        "AWSCodeDeployRoleForLambda",
+    }
 
 
 def test_every_function_may_use_the_key_of_ones_own_is_traced_and_logs_to_the_group_that_forgets(transformed: dict[str, Any]) -> None:
@@ -147,3 +152,20 @@ def test_environments_deploy_under_names_of_their_own_with_parameters_that_there
     assert len({options["stack_name"] for options in deployed.values()}) == 2
     for options in deployed.values():
         assert {override.split("=")[0] for override in options["parameter_overrides"]} <= set(parameters)
+
+
+@pytest.mark.parametrize("architecture", read_template((ROOT / "template.yaml").read_text())["Parameters"]["Architecture"]["AllowedValues"])
+def test_each_locked_package_of_the_image_has_a_wheel_for_each_architecture(architecture: str, tmp_path: Path) -> None:
+    platform = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}[architecture]
+    options = [
+        "--target",
+        tmp_path,
+        "--python-platform",
+        platform,
+        "--python-version",
+        "3.13",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+    ]
+    run(ROOT / ".tools/bin/uv", "pip", "install", "--dry-run", *options, "--requirement", "requirements/functions.txt")
