@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from functions.retraining import effects
 from functions.retraining.effects import with_effects
 from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.drift import ColumnDrift, detect_drift
@@ -100,3 +101,31 @@ def test_a_feature_whose_values_the_model_refuses_is_left_unexplained() -> None:
 
 def test_the_same_seed_gives_the_same_means() -> None:
     assert learnt() == learnt()
+
+
+class Counting:
+    """Answers nothing, and counts what it is asked."""
+
+    asked = 0
+
+    def score(self, batch: pa.RecordBatch) -> np.ndarray:
+        self.asked += batch.num_rows
+        return np.zeros((batch.num_rows, 1))
+
+
+def asked_of(features: int) -> int:
+    """Rows that a model of so many numbers scores; each has ten bins and one of missing values."""
+    drawn = np.random.default_rng(0)
+    table = pa.table({f"x{number}": drawn.normal(size=300) for number in range(features)})
+    spec = SPEC.model_copy(update={"features": tuple(Feature(name=name, kind=FeatureKind.NUMBER) for name in table.column_names)})
+    baseline, engine = build_baseline("m", "1", table, spec, np.zeros((300, 1))), Counting()
+    assert {len(column.counts) for column in baseline.features} == {11}
+    with_effects(baseline, engine, table, table, seed=0)
+    return engine.asked
+
+
+def test_wide_models_are_asked_about_fewer_rows_a_bin_but_never_about_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked_of(1) == 11 * effects.MOST_ROWS
+    monkeypatch.setattr(effects, "SCORED_ROWS", 2000)
+    assert asked_of(3) == 3 * 11 * 60, "the most that stays within 2,000"
+    assert asked_of(8) == 8 * 11 * effects.FEWEST_ROWS
