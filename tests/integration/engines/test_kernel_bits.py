@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind, Means
 from functions.shared.engines.kernels.trees import SETTING, tree_library
@@ -47,6 +50,36 @@ def test_kernels_give_the_same_bits_as_numpy(name: str) -> None:
         assert kernel.score(batch).tobytes() == numpy.score(batch).tobytes()
 
     on_any_batch()
+
+
+def cells(kind: np.dtype[Any]) -> st.SearchStrategy[Any]:
+    if kind.kind == "f":
+        return st.floats(-1e9, 1e9)
+    low, high = np.iinfo(kind).min, np.iinfo(kind).max
+    return st.integers(max(low, -2), min(high, 300)) | st.integers(low, high)
+
+
+@pytest.mark.parametrize("name", ["histogram boosting", "deep extra trees of three classes"])
+def test_damaged_arrays_are_refused_or_harm_nothing(name: str) -> None:
+    spec, _, compiled = fitted(name)
+    arrays = {key: array for key, array in compiled.arrays.items() if array.dtype.kind in "iuf" and array.size}
+
+    @settings(max_examples=100)
+    @given(st.data())
+    def however_damaged(data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(arrays)))
+        damaged = arrays[key].copy()
+        if data.draw(st.booleans()):
+            damaged = damaged[: data.draw(st.integers(0, len(damaged) - 1))]
+        else:
+            damaged.flat[data.draw(st.integers(0, damaged.size - 1))] = data.draw(cells(damaged.dtype))
+        try:
+            engine = build_engine(Compiled(compiled.kind, compiled.reason, {**compiled.arrays, key: damaged}), spec)
+        except InvalidBundleError:
+            return
+        assert np.isfinite(engine.score(training_rows())).all()
+
+    however_damaged()
 
 
 def test_linear_engines_need_no_kernel() -> None:
