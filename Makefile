@@ -4,6 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 ENV := dev
+ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
 .PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
 
@@ -72,7 +73,7 @@ check: install ## style, types, arrows between packages
 build: install .sam/installed .audit/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
 	infra/local/docker.sh
 	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
-	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
+	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
 	mkdir -p build
 	.audit/bin/cyclonedx-py requirements requirements/functions.txt \
