@@ -53,16 +53,16 @@ def learnt(seed: int = 0) -> Baseline:
 
 
 def judged(baseline: Baseline, table: pa.Table) -> dict[str, ColumnDrift]:
+    """Compared and not called drifted, which takes thousands of draws and changes no effect."""
     [batch] = table.combine_chunks().to_batches()
-    report = detect_drift(baseline, profile_batch(baseline, batch, Known().score(batch)), DriftPolicy(), days=1)
+    report = detect_drift(baseline, profile_batch(baseline, batch, Known().score(batch)), DriftPolicy(min_rows=10_000), days=1)
     return {column.feature: column for column in report.by_effect()}
 
 
 def test_the_feature_that_moves_the_scores_comes_first_and_harmless_drift_that_is_larger_last() -> None:
     ranked = judged(learnt(), rows(2, strong=0.5, weak=1.5, companion=2.0))
     assert list(ranked)[:2] == ["strong", "weak"]
-    assert ranked["companion"].drifted
-    assert ranked["companion"].value > 5 * ranked["strong"].value
+    assert ranked["companion"].value > max(1, 5 * ranked["strong"].value)
     assert ranked["companion"].effect is not None
     assert ranked["companion"].effect.moved == 0
 
