@@ -94,7 +94,9 @@ def for_embedded_aws(
             properties = resource["Properties"]
             del resource["Metadata"]
             packing.pack(properties)
-            properties.setdefault("Environment", {})["Variables"] = _as_texts(properties["Environment"].get("Variables", {})) | dict(variables)
+            properties.setdefault("Environment", {})["Variables"] = _as_texts(properties["Environment"].get("Variables", {})) | dict(
+                variables
+            )
     return local
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.mended_ministack import Receive, Send, positions, versioned, with_ranged_versions
+from infra.local.mended_ministack import Cut, Receive, Send, _answer, confined, positions, versioned, with_ranged_versions
 
 BODY = b"0123456789"
 
@@ -92,3 +92,25 @@ def test_an_event_of_s3_names_the_version_of_its_object() -> None:
 @pytest.mark.parametrize(("source", "version"), [("everscore", "v1"), ("aws.s3", None)])
 def test_an_event_of_another_source_or_of_an_unversioned_object_stays_as_it_is(source: str, version: str | None) -> None:
     assert versioned(event(source), version) == event(source)
+
+
+def test_a_container_gets_its_functions_memory_its_share_of_the_processors_and_nothing_to_write_to_but_tmp() -> None:
+    given = {"environment": {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538"}, "labels": {"ministack": "lambda"}, "detach": True}
+    options = confined(given, "/state/everscore", 4)
+    assert (options["mem_limit"], options["memswap_limit"], options["nano_cpus"]) == ("3538m", "3538m", 2_000_000_000)
+    assert (options["user"], options["read_only"], list(options["tmpfs"])) == ("993:990", True, ["/tmp"])
+    assert options["labels"] == {"ministack": "lambda", "everscore.stack": "/state/everscore"}
+    assert options["detach"] is True
+
+
+def test_a_container_gets_no_more_processors_than_there_are() -> None:
+    options = confined({"environment": {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "10240"}}, "/state", 2)
+    assert options["nano_cpus"] == 2_000_000_000
+
+
+@given(st.binary(max_size=12), st.integers(0, 15), st.integers(0, 15))
+def test_a_part_cut_out_early_is_answered_as_one_that_is_cut_out_late(body: bytes, first: int, last: int) -> None:
+    wanted = b"%d" % first, b"%d" % last
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]}
+    early = Cut(wanted)
+    assert _answer(start, early.of(body), early) == _answer(start, body, Cut(wanted))

@@ -76,16 +76,6 @@ def test_deployments_step_by_step_and_what_they_ask_are_left_out() -> None:
     assert transformed(template) == transformed(TEMPLATE)
 
 
-def test_deployments_step_by_step_and_what_they_ask_are_left_out() -> None:
-    template = copy.deepcopy(TEMPLATE)
-    template["Resources"]["Scoring"]["Properties"] |= {
-        "AutoPublishAlias": "live",
-        "DeploymentPreference": {"Type": "AllAtOnce", "Hooks": {"PreTraffic": {"Ref": "Check"}}},
-    }
-    template["Resources"]["Check"] = copy.deepcopy(IMAGE_FUNCTION)
-    assert transformed(template) == transformed(TEMPLATE)
-
-
 def test_a_number_parameter_is_replaced_by_the_value_the_stack_is_created_with() -> None:
     assert transformed(TEMPLATE, {"MemoryMb": "512"})["Resources"]["Scoring"]["Properties"]["MemorySize"] == 512
 
