@@ -1,4 +1,5 @@
 import ctypes
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,13 @@ def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
 @pytest.mark.parametrize("setting", ["off", "/nowhere/libtrees.so"])
 def test_kernels_may_be_switched_off_or_missing(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv(SETTING, setting)
+    tree_library.cache_clear()
+    assert tree_library() is None
+
+
+def test_a_build_for_another_machine_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "libtrees.so").write_bytes(b"\x7fELF of another machine")
+    monkeypatch.setenv(SETTING, str(tmp_path / "libtrees.so"))
     tree_library.cache_clear()
     assert tree_library() is None
 

@@ -43,7 +43,7 @@ class _ForestModel(ctypes.Structure):
 
 @cache
 def tree_library() -> ctypes.CDLL | None:
-    """The library, or None where none was built, it was built from another source, or none is wanted."""
+    """The library, or None where none was built, it was built elsewhere or from another source, or none is wanted."""
     wanted = os.environ.get(SETTING, "")
     if wanted == "off":
         return None
@@ -54,8 +54,11 @@ def tree_library() -> ctypes.CDLL | None:
 
 
 def open_library(path: Path) -> ctypes.CDLL | None:
-    """A build of `trees.c`; None if it is of another source than this module was written for."""
-    library = ctypes.CDLL(str(path))
+    """A build of `trees.c`; None if it is for another machine, or of another source than this module was written for."""
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError:
+        return None
     if library.everscore_trees_interface() != INTERFACE:
         return None
     count, address = ctypes.c_int64, ctypes.c_void_p
