@@ -41,7 +41,7 @@ LABELLED_EVERY = 5
 def make(folder: Path, world: World) -> None:
     """The predictions and the file of labels."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(world.store, folder / "store")
+    shutil.copytree(world.store / "releases", folder / "store" / "releases")
     inbox, store = LocalFolder(folder / "inbox"), LocalFolder(folder / "store")
     rows = world.rows(MILLION).read_bytes()
     for letter in BATCHES:
