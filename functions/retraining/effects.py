@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.binning import Codes, bin_codes, bin_count
+from functions.shared.domain.binning import bin_codes
 from functions.shared.domain.effect import BinMeans
 from functions.shared.domain.profile import Baseline, Bins, ColumnBaseline
 from functions.shared.domain.spec import FeatureKind
@@ -37,36 +38,38 @@ def with_effects(baseline: Baseline, engine: Engine, learnt: pa.Table, usual: pa
     chosen = usual.take(np.sort(rng.choice(usual.num_rows, rows, replace=False)))
     names = [column.bins.name for column in baseline.features]
     [background] = chosen.select(names).combine_chunks().to_batches()
-    features = [_with_means(column, engine, learnt[column.bins.name], background, rng) for column in baseline.features]
+    features = [
+        column.model_copy(update={"means": _bin_means(column, engine, learnt[column.bins.name], background, rng)})
+        for column in baseline.features
+    ]
     return baseline.model_copy(update={"features": tuple(features)})
 
 
-def _with_means(
+def _bin_means(
     column: ColumnBaseline, engine: Engine, values: pa.ChunkedArray, background: pa.RecordBatch, rng: np.random.Generator
-) -> ColumnBaseline:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn's of categories that training had not
-            return column.model_copy(update={"means": _bin_means(column.bins, engine, values, background, rng)})
-    except ValueError:  # scikit-learn refuses what no row of this feature may hold; then nothing is known of it
-        return column
+) -> BinMeans:
+    codes = bin_codes(column.bins, values)
+    bins = np.arange(len(column.counts))
+    seen = bins[np.array(column.counts) > 0]
+    drawn = [values.take(pa.array(rng.choice(np.flatnonzero(codes == code), background.num_rows))).combine_chunks() for code in seen]
+    known = _mean_scores(column.bins.name, engine, drawn, background)
+    means = np.tile(np.average(known, axis=0, weights=np.array(column.counts)[seen]), (len(bins), 1))
+    means[seen] = known
+    for code in np.setdiff1d(bins, seen).tolist():
+        stand_in = pa.array([_stand_in(column.bins, code)] * background.num_rows, values.type)
+        with suppress(ValueError):  # of what scikit-learn refuses no row is ever scored: it stays at the usual
+            means[code] = _mean_scores(column.bins.name, engine, [stand_in], background)[0]
+    return tuple(tuple(_rounded(output)) for output in means.T)
 
 
-def _bin_means(bins: Bins, engine: Engine, values: pa.ChunkedArray, background: pa.RecordBatch, rng: np.random.Generator) -> BinMeans:
-    codes, count = bin_codes(bins, values), bin_count(bins)
-    drawn = [_values_in(bins, code, codes, values, background.num_rows, rng) for code in range(count)]
-    repeated = background.take(pa.array(np.tile(np.arange(background.num_rows), count)))
-    asked = repeated.set_column(repeated.schema.get_field_index(bins.name), bins.name, pa.concat_arrays(drawn))
-    scores = engine.score(asked).reshape(count, background.num_rows, -1)
-    return tuple(tuple(_rounded(output)) for output in scores.mean(axis=1).T)
-
-
-def _values_in(bins: Bins, code: int, codes: Codes, values: pa.ChunkedArray, rows: int, rng: np.random.Generator) -> pa.Array:
-    """So many values of one bin: drawn from training, or one that would fall there."""
-    places = np.flatnonzero(codes == code)
-    if places.size:
-        return values.take(pa.array(rng.choice(places, rows))).combine_chunks()
-    return pa.array([_stand_in(bins, code)] * rows, values.type)
+def _mean_scores(name: str, engine: Engine, groups: Sequence[pa.Array], background: pa.RecordBatch) -> NDArray[np.float64]:
+    """The mean scores of the background's rows with each group of values in place of a feature's; shape (groups, outputs)."""
+    repeated = background.take(pa.array(np.tile(np.arange(background.num_rows), len(groups))))
+    asked = repeated.set_column(repeated.schema.get_field_index(name), name, pa.concat_arrays(groups))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's of categories that training had not
+        scores = engine.score(asked)
+    return np.asarray(scores.reshape(len(groups), background.num_rows, -1).mean(axis=1))
 
 
 def _stand_in(bins: Bins, code: int) -> object:

@@ -86,17 +86,20 @@ def test_values_that_training_never_had_are_asked_about_too() -> None:
     assert effect.shift == pytest.approx(2, abs=0.15)
 
 
-def test_a_feature_whose_values_the_model_refuses_is_left_unexplained() -> None:
+def test_values_that_the_model_refuses_are_taken_for_the_usual_and_all_others_are_known() -> None:
     class Picky(Known):
         def score(self, batch: pa.RecordBatch) -> np.ndarray:
-            if batch["weak"].null_count:
+            if batch["strong"].null_count:
                 raise ValueError("Input X contains NaN.")
             return super().score(batch)
 
     table = rows(0)
     baseline = build_baseline("m", "1", table, SPEC, Known().score(table.combine_chunks().to_batches()[0]))
-    explained = with_effects(baseline, Picky(), table, rows(1), seed=0)
-    assert [bool(column.means) for column in explained.features] == [True, False, True, True, True]
+    [strong, *_] = with_effects(baseline, Picky(), table, rows(1), seed=0).features
+    [(missing, *known)] = strong.means
+    assert missing == pytest.approx(np.average(known, weights=strong.counts[1:]), rel=1e-4)
+    assert known == sorted(known)
+    assert known[-1] - known[0] > 6, "three times from the lowest tenth to the highest"
 
 
 def test_the_same_seed_gives_the_same_means() -> None:
