@@ -35,6 +35,7 @@ def idle_stack(progress: Progress) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         shutil.copy(ROOT / "template.yaml", root)
+        shutil.copytree(ROOT / "infra" / "state_machines", root / "infra" / "state_machines")
         for function in FUNCTIONS:
             package = root / "functions" / function
             package.mkdir(parents=True)
