@@ -43,9 +43,9 @@ def rollout_evidence(
     """
     assert release.challenger is not None, "only a rollout has evidence"
     challenger = release.challenger.version
-    tried = [manifest for manifest in manifests if manifest.release and manifest.release.seq >= first and challenger_of(manifest)]
+    tried = [manifest for manifest in manifests if is_of_rollout(manifest, first)]
     began = min([release.decided_at, *(manifest.created_at for manifest in tried)])
-    alone = (manifest for manifest in manifests if challenger_of(manifest) is None and manifest.created_at < began)
+    alone = (manifest for manifest in manifests if _challenger(manifest) is None and manifest.created_at < began)
     now = [manifest for manifest in manifests if _is_of(release, manifest)]
     watermark = event_watermark(manifests)
     mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
@@ -65,7 +65,12 @@ def _is_of(release: Release, manifest: Manifest) -> bool:
     return manifest.release.seq == release.seq if manifest.release else manifest.created_at >= release.decided_at
 
 
-def challenger_of(manifest: Manifest) -> str | None:
+def is_of_rollout(manifest: Manifest, first: int) -> bool:
+    """Whether a batch was scored in the newest rollout, which began with the release `first`."""
+    return manifest.release is not None and manifest.release.seq >= first and manifest.release.challenger is not None
+
+
+def _challenger(manifest: Manifest) -> str | None:
     """The version that challenged when a batch was scored, None if none did."""
     return manifest.release.challenger.version if manifest.release and manifest.release.challenger else None
 

@@ -4,7 +4,7 @@ import hashlib
 from contextlib import suppress
 
 from functions.release.desk import Desk
-from functions.release.evidence import challenger_of
+from functions.release.evidence import first_of_rollout, is_of_rollout
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
@@ -63,10 +63,11 @@ def _withdrawn(before: Release, after: Release, desk: Desk) -> Withdrawal | None
     still = {after.champion.version, after.challenger.version if after.challenger else None}
     if challenger is None or challenger.version in still:
         return None
+    first = first_of_rollout(before, Releases(desk.store).history(before.model))
     answered = tuple(
         Answered(batch_id=manifest.batch_id, rows=rows)
         for manifest in Manifests(desk.store).newest(before.model)
-        if challenger_of(manifest) == challenger.version and (rows := manifest.served.get(Role.CHALLENGER, 0))
+        if is_of_rollout(manifest, first) and (rows := manifest.served.get(Role.CHALLENGER, 0))
     )
     return Withdrawal(version=challenger.version, share=challenger.share, answered=answered)
 

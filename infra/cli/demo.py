@@ -29,7 +29,7 @@ def demo(
     with console.status("") as starting, embedded_aws("demo", progress=starting.update, parameters={"ScheduleState": "DISABLED"}) as stack:
         starting.stop()
         with Progress(console=console, transient=True) as progress:
-            totals = Story(embedded(stack), progress, console, fast=fast, report=report).play()
+            totals = Story(stack, embedded(stack), progress, console, fast=fast, report=report).play()
     if as_json:
         sys.stdout.write(json.dumps(totals) + "\n")
         return

@@ -1,7 +1,8 @@
-"""The whole loop on real flights: train, score, label, retrain, canary, refuse, roll back."""
+"""The whole loop on real flights: train, score, label, retrain, canary, refuse, roll back, and survive a sabotage."""
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
-from functions.shared.domain.policy import Policy, RowContract
+from functions.shared.domain.policy import GatePolicy, Policy, RowContract
+from functions.shared.domain.release import Withdrawal
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
@@ -23,10 +26,12 @@ from infra.cli.operator import Operator, wait_for
 from infra.cli.state import model_status
 from infra.demo import flights
 from infra.demo.flights import MODEL
+from infra.demo.sabotage import bundle_of_shuffled_labels, force_into_canary, slip_in
+from infra.local.stacks import Stack
 from infra.report.report import make_report
 from infra.report.runbook import ADVICE
 
-_WAIT_S = 120
+_WAIT_S = 300
 _LONGEST_ROLLOUT = 8
 
 
@@ -38,6 +43,7 @@ class DemoFailedError(EverscoreError):
 class Story:
     """One run of the demo against a stack."""
 
+    stack: Stack
     operator: Operator
     progress: Progress
     console: Console
@@ -47,9 +53,14 @@ class Story:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     alerts_told: set[str] = field(default_factory=set)
     kinds_explained: set[AlertKind] = field(default_factory=set)
+    withdrawn: Withdrawal | None = None
 
     def play(self) -> dict[str, Any]:
         """Play it all and return the totals, as `demo --json` prints them."""
+        with ThreadPoolExecutor(1) as aside:
+            return self._play(aside)
+
+    def _play(self, aside: ThreadPoolExecutor) -> dict[str, Any]:
         started = time.monotonic()
         departures = flights.departures()
         first, last = date(2013, 5, 20) if self.fast else date(2013, 4, 1), date(2013, 7, 7)
@@ -62,7 +73,8 @@ class Story:
         for monday in weeks:
             previous = self._play_week(flights.week(departures, monday), previous)
             self.progress.advance(task)
-        self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
+        won = self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
+        bad = aside.submit(bundle_of_shuffled_labels, won, self.operator.store)
         self.progress.advance(task)
         monday = weeks[-1]
         for _ in range(_LONGEST_ROLLOUT):
@@ -75,13 +87,39 @@ class Story:
         request = {"action": "retrain", "model": MODEL, "trigger": "person", "window": window}
         self._retrain(request, "a challenger that knows ten days of March only")
         self.progress.advance(task)
+        slip_in(bad.result(), won, self.operator.store)
         released = self.operator.ask(
             "Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"}
         )
         self.say(f"rollback: version {released['champion']['version']} serves again (release {released['seq']})")
-        self._play_week(flights.week(departures, monday + timedelta(days=7)), previous)
+        self._survive_sabotage(won, flights.week(departures, monday + timedelta(days=7)), previous)
         self.progress.advance(task)
         return self._totals(time.monotonic() - started)
+
+    def _survive_sabotage(self, won: Decision, week: flights.Week, previous: flights.Week | None) -> None:
+        """A version that is not what the gate saw is forced upon users, and retreats by itself.
+
+        Raises:
+            DemoFailedError: if it does not, or beyond its first share.
+        """
+        version = won.challenger_version
+        force_into_canary(won, self.stack)
+        self.say(f"sabotage: the bundle of version {version} was trained anew on shuffled labels, and somebody forces it into a canary")
+        self._tick()
+        self._play_week(week, previous)
+        action = self._tick()
+        withdrawn = self.operator.release_of(MODEL).withdrawn
+        rows = self.manifests[-1].rows_scored
+        if action != "rollback" or withdrawn is None or withdrawn.rows > 2 * withdrawn.share * rows:
+            message = f"the sabotaged version {version} was not rolled back by itself within its share: {action}, {withdrawn}"
+            raise DemoFailedError(message)
+        self.withdrawn = withdrawn
+        self.say(
+            f"            nobody's help: version {version} answered {withdrawn.rows:,} of {rows:,} rows, "
+            f"within its {withdrawn.share:.0%}; version {won.champion_version} scores them again"
+        )
+        for batch in withdrawn.answered:
+            self.operator.ask("Scoring", {"action": "rescore", "model": MODEL, "batch_id": batch.batch_id})
 
     def say(self, line: str) -> None:
         """One line a step."""
@@ -90,6 +128,8 @@ class Story:
     def _write_policy(self) -> None:
         contract = RowContract(ranges={"wind_speed": flights.WIND_RANGE})
         policy = Policy(number=1, who="demo", why="no wind blows faster", written_at=datetime.now(UTC), row_contract=contract)
+        if self.fast:  # six fits a retraining, which decide nothing
+            policy = policy.model_copy(update={"gate": GatePolicy(folds=0)})
         Policies(self.operator.store).write(MODEL, policy)
 
     def _train(self, departures: Any) -> None:
@@ -117,10 +157,12 @@ class Story:
     def _play_week(self, week: flights.Week, previous: flights.Week | None) -> flights.Week:
         """A week's flights arrive, and the labels of the week before."""
         uploaded = self.operator.upload(f"batches/{MODEL}/{week.name}.csv", week.batch)
+        if previous is not None:
+            self.operator.upload(f"labels/{MODEL}/{previous.name}.csv", previous.labels)
         manifest = self.operator.await_manifest(uploaded, timeout_s=_WAIT_S)
         self.manifests.append(manifest)
         if previous is not None:
-            self._label(previous)
+            self._await_labels(previous)
         release = manifest.release
         if release is None:
             message = f"week {week.name} was not scored: {manifest.error}"
@@ -133,8 +175,7 @@ class Story:
         self._tell_alerts()
         return week
 
-    def _label(self, week: flights.Week) -> None:
-        self.operator.upload(f"labels/{MODEL}/{week.name}.csv", week.labels)
+    def _await_labels(self, week: flights.Week) -> None:
         for day in (week.first + timedelta(days=number) for number in range(7)):
             wait_for(lambda day=day: self._day(day), _WAIT_S, f"performance of {day}")  # type: ignore[misc]
 
@@ -162,7 +203,7 @@ class Story:
                     self.kinds_explained.add(alert.kind)
                     self.say(f"              {ADVICE[alert.kind].meaning}")
 
-    def _retrain(self, request: dict[str, Any], why: str) -> None:
+    def _retrain(self, request: dict[str, Any], why: str) -> Decision:
         known = {decision["challenger_version"] for decision in self.decisions}
         answer = self.operator.ask("Retraining", request)
         decision = answer["decision"] or wait_for(lambda: self._new_decision(known), _WAIT_S, "decision")
@@ -171,6 +212,7 @@ class Story:
         self.say(f"{why}: version {decision['challenger_version']} → {decision['decision']} ({reasons})")
         if decision["decision"] == "promote":
             wait_for(lambda: self.operator.release_of(MODEL).challenger, _WAIT_S, "canary")
+        return Decision.model_validate(decision)
 
     def _new_decision(self, known: set[str]) -> dict[str, Any] | None:
         from functions.shared.repositories.decisions import Decisions
@@ -199,6 +241,7 @@ class Story:
             "rows_quarantined": sum(manifest.rows_quarantined for manifest in stored),
             "versions": [decision["challenger_version"] for decision in self.decisions],
             "decisions": self.decisions,
+            "withdrawn": self.withdrawn.model_dump(mode="json") if self.withdrawn else None,
             "final": model_status(self.operator.release_of(MODEL), self.operator.store),
             "report": str(self.report),
         }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from functions.shared.domain.release import Release
-from infra.report.wording import share
+from infra.report.wording import count, share
 
 
 class Change(StrEnum):
@@ -49,5 +49,11 @@ def _event(before: Release, after: Release) -> Event:
         )
         return Event(Change.CANARY, title, after)
     if old is not None and new is None:
-        return Event(Change.WITHDRAWAL, f"Version {old.version} is withdrawn", after)
+        return Event(Change.WITHDRAWAL, f"Version {old.version} is withdrawn{_answered(after)}", after)
     return Event(Change.POLICY, "The rules for rows change", after)
+
+
+def _answered(release: Release) -> str:
+    """How much a withdrawn challenger answered."""
+    withdrawn = release.withdrawn
+    return f", having answered {count(withdrawn.rows)} rows of {len(withdrawn.answered)} batches" if withdrawn and withdrawn.rows else ""

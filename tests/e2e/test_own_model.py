@@ -1,9 +1,11 @@
 """What a user does with a model of their own: the commands, and files put into the inbox by any S3 client."""
 
 import csv
+import io
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -321,6 +323,13 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("tick", "nobody"), "models: loans"),
         (("train", "new", __file__, "--target", "a", "--id", "b", "--timezone", "Mars/X"), "Mars/X"),
         (("status", "--stack", "nowhere"), "nowhere"),
+        (("promote", MODEL, "2", "--force"), "--reason"),
+        (("rollback", MODEL, "2"), "was never the champion"),
+        (("history", MODEL, "--at", "yesterday"), "write a time as in"),
+        (("history", MODEL, "--at", "2001-01-01"), "served nothing"),
+        (("rescore", MODEL), "--withdrawn"),
+        (("rescore", MODEL, "--withdrawn"), "was ever withdrawn"),
+        (("erase", MODEL, "--ids", __file__), "application"),
     ],
 )
 def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(
@@ -329,3 +338,56 @@ def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(
     done = everscore.run(*arguments, code=2)
     assert told in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def champion_of_a_batch(everscore: Command, rows: range, folder: Path) -> str:
+    """Who answers a batch that is uploaded now."""
+    manifest = everscore.json("score", MODEL, applications(folder / f"{rows.start}.csv", rows, label=False, first_day=60), "--wait")
+    return str(manifest["release"]["champion"])
+
+
+def test_any_past_champion_is_restored_by_one_command_and_answers_the_next_batch(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    everscore.json("promote", MODEL, "2", "--force", "--reason", "a trial")
+    assert champion_of_a_batch(everscore, range(80_000, 80_010), tmp_path) == "2"
+    restored = everscore.json("rollback", MODEL, "1", "--reason", "the trial is over")
+    assert restored["champion"]["version"] == "1"
+    assert champion_of_a_batch(everscore, range(80_010, 80_020), tmp_path) == "1"
+    told = [(release["champion"]["version"], release["reason"]) for release in everscore.json("history", MODEL)["releases"]]
+    assert told[-2:] == [("2", "a trial"), ("1", "the trial is over")]
+    before = everscore.json("history", MODEL, "--at", restored["decided_at"].replace("Z", "+00:00"))["releases"]
+    assert [release["seq"] for release in before] == [restored["seq"]]
+
+
+def bodies(everscore: Command) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of every version of every object of the stack, Parquet as text."""
+    environment = everscore.json("local", "env")
+    keys = {name: environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")}
+    session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=keys["AWS_DEFAULT_REGION"])
+    s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    for bucket in (environment["EVERSCORE_INBOX"], environment["EVERSCORE_STORE"]):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for version in page.get("Versions", []):
+                body = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])["Body"].read()
+                table = pq.read_table(io.BytesIO(body)).to_pylist() if body.startswith(b"PAR1") else ""
+                yield version["Key"], body + str(table).encode()
+
+
+def test_people_are_erased_from_everything_stored(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+    leaving, staying = ("A17", "A80003"), b"A80004"
+    shows = re.compile(rb"\b(" + "|".join(leaving).encode() + rb")\b")
+    assert {key.split("/")[0] for key, body in bodies(everscore) if shows.search(body)} == {"batches", "training", "scored", "snapshots"}
+    ids = tmp_path / "leaving.csv"
+    ids.write_text("application\n" + "\n".join(leaving) + "\n")
+    erased = everscore.json("erase", MODEL, "--ids", ids, "--reason", "their wish")
+    assert (erased["people"], erased["left"]) == (2, [])
+    assert erased["erasures"][0]["rows"] == {"scored": 1}
+    assert set(erased["erasures"][0]["versions"]) == {"1", "2"}
+    found = dict(bodies(everscore))
+    assert [key for key, body in found.items() if shows.search(body)] == []
+    assert any(staying in body for key, body in found.items() if key.startswith("scored/"))
+    rebuilt = everscore.json("reproduce", MODEL, "1", code=1)
+    assert "rows of its training set were erased since" in rebuilt["difference"]
+    again = everscore.json("erase", MODEL, "--ids", ids)
+    assert again["erasures"][0]["objects"] == 0

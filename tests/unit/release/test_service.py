@@ -343,6 +343,16 @@ def test_a_rollback_by_itself_records_the_batches_and_rows_that_the_challenger_a
     assert answered(world) is None, "it is the business of one release"
 
 
+def test_what_the_same_version_answered_in_an_earlier_rollout_is_not_listed() -> None:
+    world = in_canary_that_answered()
+    world.rollback()
+    world.move("challenger", "2")
+    world.tick()
+    world.batch("later.csv", served={Role.CHAMPION: 930, Role.CHALLENGER: 70})
+    world.rollback()
+    assert answered(world) == ("2", 0.05, [70])
+
+
 def test_batches_that_were_scored_again_are_not_listed() -> None:
     world = in_canary_that_answered()
     first = next(manifest for manifest in Manifests(world.store).newest(MODEL) if manifest.source.key.endswith("one.csv"))
