@@ -113,6 +113,7 @@ def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
         (codes, raw.astype(np.float32)),
         (codes, np.zeros((4, 2))[:, :1]),
         (codes, read_only),
+        (codes[:3], raw),
     ):
         with pytest.raises(TypeError):
             kernel.add_leaves(wrong_codes, wrong_raw)

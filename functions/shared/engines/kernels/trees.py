@@ -99,7 +99,7 @@ class BitvectorKernel:
     def add_leaves(self, codes: Sequence[NDArray[np.intp]], raw: Floats) -> None:
         """Add to `raw`, shape (rows, outputs), the leaf values of rows whose bin in table k is `codes[k]`, shape (rows,)."""
         allowed = np.empty((GROUP, self._trees), self._word)
-        columns = [_laid_out(code, np.int64) for code in codes]
+        columns = [_laid_out(code, np.int64, rows=len(raw)) for code in codes]
         bits = 8 * self._word.itemsize
         self._add(self._model, bits, len(raw), _addresses(columns), allowed.ctypes.data, _writable(raw).ctypes.data)
 
@@ -119,12 +119,12 @@ class ForestKernel:
         """Add to `raw`, shape (rows, outputs), the leaf values of rows with `codes`, shape (rows, codes)."""
         sizes = codes.shape[1], self._trees, self._width, raw.shape[1]
         model = _ForestModel(*sizes, *(array.ctypes.data for array in self._kept))
-        self._add(model, len(raw), _laid_out(codes, np.uint16).ctypes.data, _writable(raw).ctypes.data)
+        self._add(model, len(raw), _laid_out(codes, np.uint16, rows=len(raw)).ctypes.data, _writable(raw).ctypes.data)
 
 
-def _laid_out(array: NDArray[Any], kind: np.dtype[Any] | type[np.generic]) -> NDArray[Any]:
-    if array.dtype != kind or not array.flags.c_contiguous:
-        message = f"an array of {array.dtype} is not {np.dtype(kind)} in C's order"
+def _laid_out(array: NDArray[Any], kind: np.dtype[Any] | type[np.generic], *, rows: int | None = None) -> NDArray[Any]:
+    if array.dtype != kind or not array.flags.c_contiguous or len(array) != (len(array) if rows is None else rows):
+        message = f"{len(array)} rows of {array.dtype} are not {np.dtype(kind)} in C's order, one a row to score"
         raise TypeError(message)
     return array
 
