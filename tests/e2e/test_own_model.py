@@ -383,7 +383,7 @@ def test_people_are_erased_from_everything_stored(everscore: Command, trained: d
     erased = everscore.json("erase", MODEL, "--ids", ids, "--reason", "their wish")
     assert (erased["people"], erased["left"]) == (2, [])
     assert erased["erasures"][0]["rows"] == {"scored": 1}
-    assert set(erased["erasures"][0]["versions"]) == {"1", "2"}
+    assert {"1", "2"} <= set(erased["erasures"][0]["versions"])
     found = dict(bodies(everscore))
     assert [key for key, body in found.items() if shows.search(body)] == []
     assert any(staying in body for key, body in found.items() if key.startswith("scored/"))
