@@ -55,7 +55,7 @@ def cost(
     load = Load(rows, columns, files, engine, models)
     scoring, watching = scoring_bill(load, basis), watching_bill(load, basis.prices)
     stages, prices = basis.measured.stages, basis.prices
-    listed = f"prices of {prices.as_of}, {prices.region}, without the free tier"
+    listed = f"prices of {prices.as_of}, {prices.region}"
     show(
         {
             "rows": rows,
@@ -65,6 +65,7 @@ def cost(
             "dollars_for_the_rows": scoring.dollars,
             "dollars_for_their_metrics": watching.dollars,
             "dollars_an_idle_month": idle.dollars,
+            "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
             "metric_series": all_series(models, columns),
             "prometheus_series": series_of_a_stack().prometheus + models * series_of_a_model(columns).prometheus,
             "alarms": basis.deployed.alarms,
@@ -119,6 +120,10 @@ def _screen(answer: dict[str, Any]) -> Group:
         f"What saturates first: {narrowest['what']}, {narrowest['units_a_second']:.3g} a second; what moves it: {narrowest['moved_by']}"
     )
     million = Text(f"{answer['dollars_a_million_rows']:.4f} dollars a million rows", style="bold")
+    free = Text(
+        f"An account that uses nothing else pays {answer['dollars_an_idle_month_beyond_free']:.2f} dollars for an idle month: "
+        "AWS gives every account some alarms, metrics, requests and seconds for nothing. The amounts above leave that out of account."
+    )
     series = f"{answer['metric_series']} metrics in CloudWatch, {answer['prometheus_series']} series in Prometheus"
     watched = f"{answer['models']} models: about {series}, {answer['alarms']} alarms"
-    return Group(table, Text(), million, soon, Text(watched), Text(answer["basis"], style="dim"))
+    return Group(table, Text(), million, free, soon, Text(watched), Text(answer["basis"], style="dim"))

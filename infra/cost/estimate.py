@@ -1,7 +1,7 @@
 """From measured seconds and listed prices to dollars: of an idle month, and of rows scored.
 
 Lambda gives 1,769 MB one processor, so that seconds of work are seconds that pass; more memory is taken to speed nothing up,
-less to slow down in proportion. Stages are taken to grow with rows and with columns. Nothing is taken off for the free tier.
+less to slow down in proportion. Stages are taken to grow with rows and with columns. What AWS gives for nothing each month is told apart.
 What is not in it: data that leaves AWS, an MLflow server, a KMS key, and people.
 """
 
@@ -41,6 +41,11 @@ class Line:
         """Amount times price."""
         return self.amount * self.price.dollars
 
+    @property
+    def dollars_beyond_free(self) -> float:
+        """The same in an account that uses nothing else, whose free amount of the month is all for this."""
+        return max(0.0, self.amount - self.price.free) * self.price.dollars
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -72,6 +77,11 @@ class Bill:
     def dollars(self) -> float:
         """All of it."""
         return sum(line.dollars for line in self.lines)
+
+    @property
+    def dollars_beyond_free(self) -> float:
+        """All of it but what every account has for nothing; no two lines are of one price."""
+        return sum(line.dollars_beyond_free for line in self.lines)
 
 
 def scoring_seconds(load: Load, measured: Measured, memory_mb: int) -> float:

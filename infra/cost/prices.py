@@ -9,10 +9,11 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class Price(Written):
-    """Dollars for one unit, and where they are listed."""
+    """Dollars for one unit, where they are listed, and how many units every account has for nothing each month."""
 
     dollars: float
     source: str
+    free: float = 0.0
 
 
 class Prices(Written):

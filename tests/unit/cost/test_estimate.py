@@ -54,6 +54,15 @@ def test_an_idle_month_is_alarms_ticks_waiting_and_storage() -> None:
     assert amounts["metrics of the hourly tick"] == ticked_series(2)
 
 
+def test_what_every_account_has_for_nothing_is_told_apart() -> None:
+    three_alarms_free = ONE_DOLLAR_EACH.model_copy(update={"cloudwatch_alarm_month": Price(dollars=0.1, source="made up", free=3)})
+    bill = idle_month(Basis(FIGURES, three_alarms_free, STACK), models=1)
+    assert bill.dollars - bill.dollars_beyond_free == pytest.approx(3 * 0.1)
+    more_than_used = three_alarms_free.model_copy(update={"cloudwatch_alarm_month": Price(dollars=0.1, source="made up", free=30)})
+    bill = idle_month(Basis(FIGURES, more_than_used, STACK), models=1)
+    assert bill.dollars - bill.dollars_beyond_free == pytest.approx(7 * 0.1)
+
+
 def test_rows_cost_time_requests_and_storage() -> None:
     bill = scoring_bill(Load(1_000_000, 10, files=2), BASIS)
     amounts = {line.what: line.amount for line in bill.lines}
