@@ -56,14 +56,17 @@ def speed_up(options: argparse.Namespace) -> None:
     file.unlink()
     ratio = median(one.wall_s / two.wall_s for one, two in zip(runs[1], runs[2], strict=True))
     rows = [
-        [str(workers), *(f"{median(getattr(took, name) for took in taken):.2f}" for name in ("wall_s", "cpu_s", "others"))]
+        [str(workers), *(f"{median(getattr(took, name) for took in taken):.2f}" for name in ("wall_s", "cpu_s", "others", "used"))]
         for workers, taken in runs.items()
     ]
-    table = markdown_table(("workers", "wall s", "processor s", "processors that other work took"), rows)
-    _write(
-        "speedup",
-        f"{table}\n\nOne worker takes **{ratio:.2f} times** as long as two: {millions} million rows, median of {options.rounds} rounds.",
+    table = markdown_table(("workers", "wall s", "processor s", "processors of other work", "of those left to them, used"), rows)
+    work = median(one.cpu_s for one in runs[1]) / median(two.cpu_s for two in runs[2])
+    alone = 2 * work * median(two.used for two in runs[2])
+    text = (
+        f"One worker took **{ratio:.2f} times** as long as two: {millions} million rows, median of {options.rounds} rounds. With both processors to "
+        f"themselves two would be {alone:.2f} times as fast, by the processor seconds and by how much of what was left to them they used."
     )
+    _write("speedup", f"{table}\n\n{text}")
 
 
 def growth(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """One batch through all steps of the state machine, its partitions scored by so many warm workers, each on a processor of its own."""
 
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -38,6 +39,13 @@ class Took:
     commit_s: float
     peak_mb: float
     others: float
+    workers: int
+
+    @property
+    def used(self) -> float:
+        """Share of the processors that other work left to the workers which they used."""
+        left = min(self.workers, (os.process_cpu_count() or 1) - self.others)
+        return min(1.0, self.cpu_s / (self.wall_s * left))
 
 
 def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, partition_bytes: int) -> Took:
@@ -94,6 +102,7 @@ def _timed(model: str, batch: str, key: str, site: Site, workers: int) -> Took:
         commit_s=ended - committing,
         peak_mb=max(worker["peak_mb"] for worker in told),
         others=max(0.0, (busy_s - cpu_s) / (ended - began)),
+        workers=workers,
     )
 
 
