@@ -26,7 +26,14 @@ def everything(store: Path, model: str) -> None:
     """The handler's module and its use case with a client, and the model that it would serve."""
     import os
 
-    os.environ |= {"EVERSCORE_STACK": "s", "EVERSCORE_INBOX": "i", "EVERSCORE_STORE": "s", "EVERSCORE_PARTITION_ABOVE_MB": "512", "EVERSCORE_STATE_MACHINE": "m", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {
+        "EVERSCORE_STACK": "s",
+        "EVERSCORE_INBOX": "i",
+        "EVERSCORE_STORE": "s",
+        "EVERSCORE_PARTITION_ABOVE_MB": "512",
+        "EVERSCORE_STATE_MACHINE": "m",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     from functions.scoring.handler import use_cases
     from functions.scoring.panel import assemble_panel
     from functions.shared.repositories.bundles import Bundles
