@@ -8,8 +8,15 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
-from infra.cli import screens
 from infra.cli.options import AsJson, File, Model, StackName, console, show
+from infra.cli.screens.batches import (
+    labels_screen,
+    manifest_screen,
+    quarantine_screen,
+    rescored_screen,
+    uploaded_screen,
+    verification_screen,
+)
 
 if TYPE_CHECKING:
     from infra.cli.operator import Operator
@@ -56,7 +63,7 @@ def score(
     uploaded = operator.upload_file(key, file, console)
     if out is None and not wait:
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
-        show(answer, screens.uploaded_screen, as_json=as_json)
+        show(answer, uploaded_screen, as_json=as_json)
         return
     with console.status("scoring"):
         manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
@@ -82,7 +89,7 @@ def _refuse_unwritable(out: Path) -> None:
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None) -> None:
     """Show a manifest. The command ends with 2 if the batch failed, for that is the user's to mend, and with 3 if it is suspect."""
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
-    show(shown, screens.manifest_screen, as_json=as_json)
+    show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
         console.print(f"scored rows: {out}", highlight=False, soft_wrap=True)
     if manifest.status is Status.FAILED:
@@ -130,7 +137,7 @@ def replay(
         raise InputError(message)
     out.write_bytes(body)
     answer = {"model": model, "batch_id": manifest.batch_id, "file": str(out), "rows": manifest.rows_quarantined}
-    show(answer, screens.quarantine_screen, as_json=as_json)
+    show(answer, quarantine_screen, as_json=as_json)
 
 
 @app.command()
@@ -153,15 +160,15 @@ def rescore(
     operator = connect(stack)
     if batch_id is None:
         rescored = [_rescored(operator, model, batch) for batch in _withdrawn(operator, model)]
-        show({"model": model, "rescored": rescored}, screens.rescored_screen, as_json=as_json)
+        show({"model": model, "rescored": rescored}, rescored_screen, as_json=as_json)
         return
     batch = operator.manifest_of(model, batch_id).batch_id
     if not verify:
-        show(_rescored(operator, model, batch), screens.manifest_screen, as_json=as_json)
+        show(_rescored(operator, model, batch), manifest_screen, as_json=as_json)
         return
     with console.status("scoring again"):
         found = operator.ask("Scoring", {"action": "verify", "model": model, "batch_id": batch})
-    show(found, screens.verification_screen, as_json=as_json)
+    show(found, verification_screen, as_json=as_json)
     if not found["identical"]:
         raise typer.Exit(1)
 
@@ -197,4 +204,4 @@ def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = 
         message = f"{file} holds no label of {model!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
         raise InputError(message)
     uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
-    show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, screens.labels_screen, as_json=as_json)
+    show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

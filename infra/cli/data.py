@@ -10,8 +10,8 @@ from functions.shared.domain.errors import InputError
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
-from infra.cli import screens
 from infra.cli.options import AsJson, Model, StackName, show
+from infra.cli.screens.data import checkout_screen, diff_screen, snapshots_screen
 
 app = typer.Typer(help="Training sets of a model's versions: DVC directories, one Parquet file a month.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def log(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
     if not decisions:
         message = f"model {model!r} has no version here"
         raise InputError(message)
-    show({"model": model, "snapshots": [_entry(decision) for decision in decisions]}, screens.snapshots_screen, as_json=as_json)
+    show({"model": model, "snapshots": [_entry(decision) for decision in decisions]}, snapshots_screen, as_json=as_json)
 
 
 def _entry(decision: Decision) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def checkout(
     for name, body in Snapshots(store).files(decision.snapshot.md5):
         (folder / name).write_bytes(body)
     answer = {"model": model, "version": version, "folder": str(folder), "files": decision.snapshot.files, "rows": decision.snapshot.rows}
-    show(answer, screens.checkout_screen, as_json=as_json)
+    show(answer, checkout_screen, as_json=as_json)
 
 
 @app.command()
@@ -82,7 +82,7 @@ def diff(
         decision = _decision(model, version, operator.store)
         sets.append(Snapshots(operator.store).read(decision.snapshot.md5))
     answer = {"model": model, "old": old, "new": new, **compare_snapshots(spec, *sets)}
-    show(answer, screens.diff_screen, as_json=as_json)
+    show(answer, diff_screen, as_json=as_json)
 
 
 def _decision(model: str, version: str, store: ObjectStore) -> Decision:

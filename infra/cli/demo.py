@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import screens
 from infra.cli.options import AsJson, console
+from infra.cli.screens.status import status_screen
 
 app = typer.Typer()
 
@@ -34,7 +34,7 @@ def demo(
         sys.stdout.write(json.dumps(totals) + "\n")
         return
     console.print()
-    console.print(screens.status_screen(totals["final"]), highlight=False)
+    console.print(status_screen(totals["final"]), highlight=False)
     console.print()
     console.print(
         f"{totals['batches']} batches: {totals['rows_in']:,} rows in = {totals['rows_scored']:,} scored + "

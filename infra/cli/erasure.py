@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from functions.shared.domain.errors import InputError
-from infra.cli import screens
 from infra.cli.options import AsJson, Model, Reason, StackName, console, show
+from infra.cli.screens.erasure import erasure_screen
 
 if TYPE_CHECKING:
     from functions.shared.domain.spec import ModelSpec
@@ -43,7 +43,7 @@ def erase(
             request = {"action": "erase", "model": model, "ids": some, "reason": reason, "who": getuser()}
             erased.append(operator.ask("Erasure", request))
     answer = {"model": model, "people": len(people), "left": sorted({key for one in erased for key in one["left"]}), "erasures": erased}
-    show(answer, screens.erasure_screen, as_json=as_json)
+    show(answer, erasure_screen, as_json=as_json)
     if answer["left"]:
         raise typer.Exit(1)
 

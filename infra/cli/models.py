@@ -13,8 +13,10 @@ import typer
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import FeatureKind, ModelSpec
-from infra.cli import screens
 from infra.cli.options import AsJson, File, Model, Reason, StackName, console, show
+from infra.cli.screens.policy import policy_screen
+from infra.cli.screens.status import fleet_screen, status_screen
+from infra.cli.screens.versions import decision_screen, reproduction_screen, requested_screen
 
 app = typer.Typer()
 
@@ -98,7 +100,7 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
         raise
     with console.status("waiting for the release"):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
-    show(decision, screens.decision_screen, as_json=as_json)
+    show(decision, decision_screen, as_json=as_json)
 
 
 def _pairs(texts: list[str] | None) -> dict[str, object]:
@@ -143,12 +145,12 @@ def retrain(
     operator.release_of(model)
     if not wait:
         operator.notify("Retraining", request)
-        show({"model": model, "requested": True}, screens.requested_screen, as_json=as_json)
+        show({"model": model, "requested": True}, requested_screen, as_json=as_json)
         return
     with console.status("retraining"):
         result = operator.ask("Retraining", request)
     skipped = {"model": model, "decision": None, "skipped": result["skipped"]}
-    show(result["decision"] or skipped, screens.decision_screen, as_json=as_json)
+    show(result["decision"] or skipped, decision_screen, as_json=as_json)
 
 
 def _window(text: str) -> dict[str, str]:
@@ -173,7 +175,7 @@ def reproduce(
 
     with console.status("training again"):
         rebuilt = connect(stack).ask("Retraining", {"action": "reproduce", "model": model, "version": version})
-    show(rebuilt, screens.reproduction_screen, as_json=as_json)
+    show(rebuilt, reproduction_screen, as_json=as_json)
     if not rebuilt["identical"]:
         raise typer.Exit(1)
 
@@ -190,9 +192,9 @@ def status(
 
     operator = connect(stack)
     if model is None:
-        show(fleet_status(operator.store), screens.fleet_screen, as_json=as_json)
+        show(fleet_status(operator.store), fleet_screen, as_json=as_json)
     else:
-        show(model_status(operator.release_of(model), operator.store), screens.status_screen, as_json=as_json)
+        show(model_status(operator.release_of(model), operator.store), status_screen, as_json=as_json)
 
 
 @app.command()
@@ -220,7 +222,7 @@ def policy(
         standing = changed
         if operator.serves(model):
             operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
-    show(standing.summary(), screens.policy_screen, as_json=as_json)
+    show(standing.summary(), policy_screen, as_json=as_json)
 
 
 def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:

@@ -8,8 +8,8 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.release import Release
-from infra.cli import screens
 from infra.cli.options import AsJson, Model, Reason, StackName, show
+from infra.cli.screens.releases import history_screen, release_screen, step_screen
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None
     operator = connect(stack)
     operator.release_of(model)
     step = operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
-    show(step, screens.step_screen, as_json=as_json)
+    show(step, step_screen, as_json=as_json)
 
 
 @app.command()
@@ -62,7 +62,7 @@ def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: 
 def _ask(request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
     from infra.cli.operator import connect
 
-    show(connect(stack).ask("Release", {**request, "who": getuser()}), screens.release_screen, as_json=as_json)
+    show(connect(stack).ask("Release", {**request, "who": getuser()}), release_screen, as_json=as_json)
 
 
 @app.command()
@@ -83,7 +83,7 @@ def history(
     releases = Releases(operator.store).history(model)
     if at is not None:
         releases = [served_at(releases, _moment(at))]
-    show({"model": model, "releases": [_entry(release) for release in releases]}, screens.history_screen, as_json=as_json)
+    show({"model": model, "releases": [_entry(release) for release in releases]}, history_screen, as_json=as_json)
 
 
 def served_at(releases: list[Release], moment: datetime) -> Release:

@@ -10,7 +10,8 @@ from rich.console import Console, RenderableType
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.release import Answered, Release, Withdrawal
 from infra.cli.releases import served_at
-from infra.cli.screens import history_screen, manifest_screen, release_screen
+from infra.cli.screens.batches import manifest_screen
+from infra.cli.screens.releases import history_screen, release_screen
 from tests.fakes.documents import NOW, make_manifest, make_release
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)

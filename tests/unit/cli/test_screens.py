@@ -3,7 +3,7 @@
 import pytest
 
 from infra.cli.options import show
-from infra.cli.screens import fleet_screen
+from infra.cli.screens.status import fleet_screen
 
 
 def test_what_people_wrote_is_shown_to_the_letter(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from functions.shared.repositories.releases import Releases
-from infra.cli.screens import status_screen
+from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL

@@ -8,7 +8,7 @@ import pytest
 from functions.retraining.event import Reproduction
 from functions.shared.domain.decision import Fold
 from infra.cli.options import show
-from infra.cli.screens import decision_screen, reproduction_screen
+from infra.cli.screens.versions import decision_screen, reproduction_screen
 from tests.fakes.documents import make_decision
 
 

@@ -7,7 +7,7 @@ import pytest
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.kernels.trees import SETTING, tree_library
 from infra.cli.options import show
-from infra.cli.screens import status_screen
+from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
 from tests.fakes.documents import make_decision, serve
 from tests.fakes.versions import MODEL, make_version

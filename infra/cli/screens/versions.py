@@ -1,0 +1,49 @@
+"""Screens of how a version is made, judged and made again."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from infra.cli.screens.drawing import figure, table_of
+
+_SAME_SCORE = 1e-9
+"""Two builds of a version agree to this outside the image and the architecture that it was made on."""
+
+
+def requested_screen(requested: dict[str, Any]) -> RenderableType:
+    """A retraining that nobody waits for."""
+    return Text(f"{requested['model']}: retraining was asked for; `everscore status {requested['model']}` will show its decision")
+
+
+def decision_screen(decision: dict[str, Any]) -> RenderableType:
+    """The gate's decision, or why there was nothing to decide."""
+    if decision["decision"] is None:
+        return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
+    first = decision["champion_version"] is None
+    verdict = "serves" if first else {"promote": "goes into a canary", "keep": "is kept out"}[decision["decision"]]
+    table = table_of("metric", "challenger") if first else table_of("metric", "champion", "challenger")
+    for name, value in decision["challenger"].items():
+        sides = (value,) if first else (decision["champion"].get(name), value)
+        table.add_row(name, *map(figure, sides))
+    for fold in decision["cross_validation"]:
+        earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))
+        table.add_row(f"{decision['metric']} {fold['first_day']} to {fold['last_day']}, learnt before", *map(figure, earlier))
+    head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
+        f"  {reason['message']}" for reason in decision["reasons"]
+    )
+    learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out ones; engine {decision['engine']}"
+    return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)
+
+
+def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
+    """Whether a version came out again."""
+    name = f"{rebuilt['model']} version {rebuilt['version']}"
+    if rebuilt["identical"]:
+        return Text(f"{name}: rebuilt from its {rebuilt['rows']:,} rows, identical byte by byte")
+    lines = [f"{name}: not identical: {rebuilt['difference']}"]
+    if (largest := rebuilt["largest_score_difference"]) is not None:
+        alike = "equal within 1e-9" if largest <= _SAME_SCORE else "more than 1e-9 apart"
+        lines.append(f"  scores of its {rebuilt['rows']:,} rows differ by at most {largest:.3g}: {alike}")
+    lines += [f"  {library} is {present}, {recorded} was recorded" for library, (recorded, present) in rebuilt["libraries"].items()]
+    return Text("\n".join(lines))
