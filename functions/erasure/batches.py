@@ -55,9 +55,8 @@ def _files(manifest: Manifest) -> tuple[StoredFile, ...]:
 
 def _rewritten(manifest: Manifest, replaced: Mapping[str, Lighter], desk: Desk) -> Manifest:
     """The manifest of what is left, whose new files are written."""
-    attempt = desk.new_name()
     outputs, quarantine = (
-        tuple(left for file in files if (left := _left(file, replaced.get(file.key), attempt, desk)) is not None)
+        tuple(left for file in files if (left := _left(file, replaced.get(file.key), desk)) is not None)
         for files in (manifest.outputs, manifest.quarantine)
     )
     scored, quarantined = (sum(file.rows for file in files) for files in (outputs, quarantine))
@@ -77,12 +76,15 @@ def _rewritten(manifest: Manifest, replaced: Mapping[str, Lighter], desk: Desk) 
     )
 
 
-def _left(file: StoredFile, light: Lighter | None, attempt: str, desk: Desk) -> StoredFile | None:
-    """A file as it stands from now on; None if no row is left."""
+def _left(file: StoredFile, light: Lighter | None, desk: Desk) -> StoredFile | None:
+    """A file as it stands from now on; None if no row is left.
+
+    Each gets a name of its own, for files of one batch that was cut twice may have the same number in two attempts.
+    """
     if light is None:
         return file
     if not light.rows:
         return None
-    key = layout.of_attempt(file.key, attempt)
+    key = layout.of_attempt(file.key, desk.new_name())
     desk.store.write(key, light.body)
     return StoredFile(key=key, rows=light.rows, bytes=len(light.body), sha256=hashlib.sha256(light.body).hexdigest())

@@ -23,15 +23,16 @@ def clear_earlier(task: Task, desk: Desk) -> int:
 
 
 def _idle_files(model: str, desk: Desk) -> Iterator[ObjectInfo]:
-    """Of scored and quarantined files those that no manifest names; but a batch without manifest may be at work on its newest."""
+    """Of scored and quarantined files those that no manifest names; but a batch may be at work on its newest, or be taken up again."""
     manifests = Manifests(desk.store)
     committed = manifests.keys(model)
     for kind in ("scored", "quarantine", "partitions"):
         for batch, versions in groupby(desk.store.versions(f"{kind}/{model}/"), key=lambda version: version.info.key.split("/")[2]):
             manifest = manifests.read(committed[batch]) if batch in committed else None
-            named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else None
+            ended = manifest is not None and not manifest.may_resume(desk.now())
+            named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
             for version in versions:
-                if not version.newest or (named is not None and version.info.key not in named):
+                if not version.newest or (ended and version.info.key not in named):
                     yield version.info
 
 

@@ -48,7 +48,7 @@ def _is_awaited(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> bool
     """Whether an upload holds rows that may stand nowhere else yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
         manifest = committed.get(layout.batch_id(desk.inbox.bucket, info.key, info.version_id))
-        return manifest is None or Manifests(desk.store).read(manifest).resumable
+        return manifest is None or Manifests(desk.store).read(manifest).may_resume(desk.now())
     return info.key.startswith(f"{layout.LABELS}/") and desk.now() - info.last_modified < _LABELS_BY
 
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 _IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
 """Files of an attempt younger than the first may still be written; those older than the second were swept before."""
-_RESUMED = 15 * _DAY
-"""For so long a batch that failed half-way may be taken up again with what it has."""
 _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 """An upload should have its manifest after the first; the second is how far a daily sweep looks back."""
 
@@ -142,7 +140,7 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
             old = (found.key for found in store.list(f"{kind}{model}/") if _IN_WORK < now - found.last_modified < _SWEPT)
             for batch, keys in groupby(old, key=lambda key: key.split("/")[2]):
                 manifest = manifests.read(committed[batch]) if batch in committed else None
-                if manifest and manifest.resumable and now - manifest.created_at < _RESUMED:
+                if manifest and manifest.may_resume(now):
                     continue
                 named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
                 yield from (key for key in keys if key not in named)

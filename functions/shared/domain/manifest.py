@@ -1,7 +1,7 @@
 """The manifest: the commit of a batch, and all that others need to know of it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -13,6 +13,9 @@ from functions.shared.domain.release import Role
 
 PARTITIONS_FAILED = "partitions_failed"
 """Code of a batch whose work in partitions stopped half-way and can be taken up again."""
+
+_RESUMED_FOR = timedelta(days=15)
+"""For so long what is known of its partitions is kept; an execution can be redriven for fourteen days."""
 
 
 class Status(StrEnum):
@@ -128,3 +131,7 @@ class Manifest(Document):
     def resumable(self) -> bool:
         """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
         return self.error is not None and self.error.code == PARTITIONS_FAILED
+
+    def may_resume(self, now: datetime) -> bool:
+        """Whether the batch failed half-way so lately that what its partitions wrote may yet become its own."""
+        return self.resumable and now - self.created_at < _RESUMED_FOR

@@ -155,13 +155,51 @@ def test_an_upload_that_is_not_scored_yet_is_left_and_named_until_it_is() -> Non
     assert shown(life) == set()
 
 
+def stopped_half_way(life: Life) -> Manifest:
+    """The batch that failed, as if work on it in partitions had stopped just now."""
+    [key] = [key for key in Manifests(life.store).keys(MODEL).values() if Manifests(life.store).read(key).error]
+    error = BatchError(code=PARTITIONS_FAILED, message="a partition timed out", remedy="redrive it")
+    stopped = Manifests(life.store).read(key).model_copy(update={"error": error, "created_at": life.now})
+    life.store.write(key, stopped.to_json())
+    return stopped
+
+
 def test_an_upload_whose_work_in_partitions_stopped_half_way_is_left_too() -> None:
     life = lived()
-    [key] = [key for key in Manifests(life.store).keys(MODEL).values() if Manifests(life.store).read(key).error]
-    stopped = Manifests(life.store).read(key)
-    error = BatchError(code=PARTITIONS_FAILED, message="a partition timed out", remedy="redrive it")
-    life.store.write(key, stopped.model_copy(update={"error": error}).to_json())
+    stopped = stopped_half_way(life)
     assert life.erase().left == (stopped.source.key,)
+
+
+def test_what_was_scored_of_a_batch_that_stopped_half_way_is_left_for_its_manifest_will_name_it() -> None:
+    life = lived()
+    done = layout.scored_key(MODEL, stopped_half_way(life).batch_id, "part", 0)
+    body = life.store.read(life.manifests()["april.csv score"].outputs[0].key)
+    life.store.write(done, body)
+    life.erase()
+    assert life.store.read(done) == body
+
+
+def test_a_batch_that_stopped_half_way_and_cannot_be_taken_up_again_is_erased() -> None:
+    life = lived()
+    done = layout.scored_key(MODEL, stopped_half_way(life).batch_id, "part", 0)
+    life.store.write(done, life.store.read(life.manifests()["april.csv score"].outputs[0].key))
+    life.now += timedelta(days=16)
+    assert life.erase().left == ()
+    assert shown(life) == set()
+
+
+def test_files_of_two_turns_that_have_one_number_stay_two_files() -> None:
+    life = lived()
+    april = life.manifests()["april.csv score"]
+    [first] = april.outputs
+    again = first.model_copy(update={"key": layout.scored_key(MODEL, april.batch_id, "turn-2", 0)})
+    life.store.write(again.key, life.store.read(first.key))
+    doubled = april.model_copy(update={"outputs": (first, again), "rows_in": april.rows_in + first.rows, "rows_scored": 2 * first.rows})
+    life.store.write(Manifests(life.store).keys(MODEL)[april.batch_id], doubled.to_json())
+    life.erase()
+    after = life.manifests()["april.csv score"]
+    assert len({file.key for file in after.outputs}) == 2
+    assert [row["id"] for row in rows_of(life, after)] == ["eve-7"] * 4
 
 
 def test_labels_that_came_just_now_are_left_for_an_hour() -> None:
