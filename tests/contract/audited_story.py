@@ -80,7 +80,7 @@ def requests_of(operation: str, parameters: dict[str, Any]) -> Iterator[Request]
 
 @dataclass
 class Story:
-    """The four functions with their real store, and the people around them."""
+    """The functions with their real store, and the people around them."""
 
     requests: dict[str, set[Request]] = field(default_factory=lambda: defaultdict(set))
     clients: dict[str, Any] = field(default_factory=dict)

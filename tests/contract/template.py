@@ -18,7 +18,8 @@ def resources_of(kind: str) -> dict[str, dict[str, Any]]:
 
 HOOK = "CodeCheck"
 """The function that CodeDeploy calls and nothing else; the others are woken by events and people."""
-FUNCTION_PROPERTIES = {name: properties for name, properties in resources_of("AWS::Serverless::Function").items() if name != HOOK}
+ALL_FUNCTION_PROPERTIES = resources_of("AWS::Serverless::Function")
+FUNCTION_PROPERTIES = {name: properties for name, properties in ALL_FUNCTION_PROPERTIES.items() if name != HOOK}
 QUEUES = resources_of("AWS::SQS::Queue")
 SOURCES = [(name, event) for name, function in FUNCTION_PROPERTIES.items() for event in function["Events"].values()]
 
@@ -29,7 +30,7 @@ PAYLOADS = {"partitioning/plan": "Plan", "partitioning/commit": "Commit", "parti
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every function's policies, with the function's logical id."""
-    for name, function in FUNCTION_PROPERTIES.items():
+    for name, function in ALL_FUNCTION_PROPERTIES.items():
         for policy in function["Policies"]:
             for statement in policy["Statement"]:
                 yield name, statement
@@ -41,5 +42,5 @@ def as_list(value: Any) -> list[Any]:
 
 def folder_of(function: str) -> str:
     """The package under functions/ that a function of the template runs."""
-    [command] = FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
+    [command] = ALL_FUNCTION_PROPERTIES[function]["ImageConfig"]["Command"]
     return command.split(".")[1]
