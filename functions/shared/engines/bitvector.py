@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from functions.shared import arrow
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
+from functions.shared.engines.bins import Bins, Codes, NumberBins
 from functions.shared.engines.bitvector_model import TreeModel, read_tree_model
 from functions.shared.engines.bitvector_numpy import MasksInNumpy
 from functions.shared.engines.engine import Floats, Means
-from functions.shared.engines.kernels.trees import BitvectorKernel, tree_library
+from functions.shared.engines.kernels.trees import BitvectorKernel, Numbers, tree_library
 from functions.shared.engines.links import INVERSE_LINKS
 
 
@@ -40,8 +42,18 @@ class _MasksInKernel:
         self._kernel, self._model, self._names = kernel, model, names
 
     def add_leaves(self, batch: pa.RecordBatch, raw: Floats) -> None:
-        codes = [table.bins.codes(batch.column(self._names[table.feature])) for table in self._model.tables]
-        self._kernel.add_leaves(codes, raw)
+        columns = [_for_kernel(table.bins, batch.column(self._names[table.feature])) for table in self._model.tables]
+        self._kernel.add_leaves(columns, raw)
+
+
+def _for_kernel(bins: Bins, column: pa.Array) -> Codes | Numbers:
+    """What the kernel finds bins of: numbers as they lie in memory; of other kinds there are bins already."""
+    if not isinstance(bins, NumberBins):
+        return bins.codes(column)
+    array = column.cast(pa.float64())
+    values = arrow.numbers_of(array, np.float64)
+    validity = array.buffers()[0] if array.null_count else None
+    return Numbers(values, bins.edges, None if validity is None else np.frombuffer(validity, np.uint8), array.offset)
 
 
 def _kernel(model: TreeModel) -> BitvectorKernel | None:

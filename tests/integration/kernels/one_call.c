@@ -1,7 +1,7 @@
 /* One call of each kernel, for processors that Python is not at hand for: arrays from standard input, sums to standard output.
 
-   Bitvector: int64 bits, rows, tables, trees, outputs; then by table int64 bins, masks, codes; sums that each add all trees'
-   leaves to one output; raw. Forest: int64 0, rows, columns, trees, width, outputs, nodes; nodes, roots, first sums, values,
+   Bitvector: int64 bits, rows, tables, trees, outputs; then by table int64 bins, masks, numbers, edges (two fewer than bins),
+   validity of so many bytes as rows, and from which bit on; sums that each add all trees' leaves to one output; raw. Forest: int64 0, rows, columns, trees, width, outputs, nodes; nodes, roots, first sums, values,
    codes, raw. */
 
 #include "../../../functions/shared/engines/kernels/trees.c"
@@ -27,10 +27,15 @@ static void give(const double *raw, int64_t cells) {
 static void call_bitvector(int64_t bits) {
     int64_t rows = number(), tables = number(), trees = number(), outputs = number();
     const void **masks = malloc((size_t)tables * 8);
-    const int64_t **codes = malloc((size_t)tables * 8);
+    column *columns = calloc((size_t)tables, sizeof(column));
     for (int64_t k = 0; k < tables; k++) {
-        masks[k] = take((size_t)(number() * trees * bits / 8));
-        codes[k] = take((size_t)rows * 8);
+        int64_t bins = number();
+        masks[k] = take((size_t)(bins * trees * bits / 8));
+        columns[k].numbers = take((size_t)rows * 8);
+        columns[k].edges = take((size_t)(bins - 2) * 8);
+        columns[k].edge_count = bins - 2;
+        columns[k].valid = take((size_t)rows);
+        columns[k].valid_from = number();
     }
     const double **leaves = malloc((size_t)outputs * 8);
     int64_t *place = malloc((size_t)outputs * 8), *first = calloc((size_t)outputs, 8), *count = malloc((size_t)outputs * 8);
@@ -41,7 +46,8 @@ static void call_bitvector(int64_t bits) {
     }
     double *raw = take((size_t)(rows * outputs) * 8);
     bitvector_model model = {tables, trees, outputs, outputs, masks, place, first, count, leaves};
-    everscore_bitvector(&model, (int32_t)bits, rows, codes, malloc((size_t)(GROUP * trees * bits / 8)), raw);
+    everscore_bitvector(&model, (int32_t)bits, rows, columns, malloc((size_t)(BLOCK * tables * 8)),
+                        malloc((size_t)(GROUP * trees * bits / 8)), raw);
     give(raw, rows * outputs);
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from functions.shared.engines.forest import NEVER, pack
-from functions.shared.engines.kernels.trees import BitvectorKernel, ForestKernel, open_library
+from functions.shared.engines.kernels.trees import BitvectorKernel, ForestKernel, Numbers, open_library
 from tests.integration.kernels.building import HERE, build
 
 ARM, ELDER = ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]), ("x86_64-linux-gnu-gcc", ["qemu-x86_64", "-cpu", "Nehalem"])
@@ -45,15 +45,22 @@ def test_masks_leave_the_same_leaves_on_every_processor(elsewhere: Callable[...,
     rng = np.random.default_rng(5)
     rows, trees, outputs, bits = 401, 37, 2, 8 * np.dtype(word).itemsize
     # Two bits of three, so that the five tables of a row leave some.
-    sizes = [3, 300, 1, 20, 7]
+    sizes = [3, 300, 2, 20, 7]
     masks = [(rng.integers(0, 2**63, (2, size, trees), np.uint64) * 2 + 1).astype(word) for size in sizes]
     masks = [first | second for first, second in masks]
-    codes = [rng.integers(0, size, rows) for size in sizes]
+    edges = [np.unique(rng.normal(size=size - 2)) for size in sizes]
+    numbers = [np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)) for _ in sizes]
+    valid = [rng.integers(0, 256, rows).astype(np.uint8) for _ in sizes]
+    columns = [Numbers(*parts, valid_from=k) for k, parts in enumerate(zip(numbers, edges, valid, strict=True))]
     leaves = [rng.normal(size=(trees, bits)) for _ in range(outputs)]
     raw = rng.normal(size=(rows, outputs))
-    tables = [part for mask, code in zip(masks, codes, strict=True) for part in (len(mask), mask, code)]
+    tables = [
+        part
+        for mask, column in zip(masks, columns, strict=True)
+        for part in (len(mask), mask, column.values, column.edges, column.valid, column.valid_from)
+    ]
     there = elsewhere(raw, bits, rows, len(masks), trees, outputs, *tables, *leaves)
-    BitvectorKernel(here, masks, [(output, 0, values) for output, values in enumerate(leaves)], outputs).add_leaves(codes, raw)
+    BitvectorKernel(here, masks, [(output, 0, values) for output, values in enumerate(leaves)], outputs).add_leaves(columns, raw)
     assert there.tobytes() == raw.tobytes()
 
 

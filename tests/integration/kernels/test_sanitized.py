@@ -36,9 +36,7 @@ def python(environment: dict[str, str], *arguments: str) -> subprocess.Completed
 
 
 def test_no_kernel_reads_or_writes_beyond_its_arrays(watched: dict[str, str]) -> None:
-    ran = python(
-        watched, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/engines/test_kernels.py", "tests/unit/engines/test_forest.py"
-    )
+    ran = python(watched, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "skipped" not in ran.stdout
 

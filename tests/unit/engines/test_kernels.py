@@ -1,4 +1,6 @@
 import ctypes
+from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from functions.shared.engines.forest import NEVER, pack
 from functions.shared.engines.kernels import trees
-from functions.shared.engines.kernels.trees import SETTING, BitvectorKernel, ForestKernel, tree_library
+from functions.shared.engines.kernels.trees import BLOCK, SETTING, BitvectorKernel, ForestKernel, Numbers, tree_library
 
 built = pytest.mark.skipif(tree_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 
@@ -46,6 +48,45 @@ def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
                 expected[row, output] += values[allowed[0] if allowed else bits - 1]
     BitvectorKernel(tree_library(), masks, sums, outputs).add_leaves(codes, raw)
     assert np.array_equal(raw, expected)
+
+
+def bins_that_the_kernel_finds(numbers: Numbers, bins: int) -> list[int]:
+    """By three trees whose leaves are the hexadecimal digits of a bin's number."""
+    every = np.arange(bins, dtype=np.uint32)
+    masks = np.uint32(1) << np.stack([every % 16, every // 16 % 16, every // 256], axis=1)
+    leaves = np.zeros((3, 32))
+    leaves[:, :16] = np.arange(16) * np.array([[1], [16], [256]])
+    raw = np.zeros((len(numbers.values), 1))
+    BitvectorKernel(tree_library(), [masks], [(0, 0, leaves)], 1).add_leaves([numbers], raw)
+    return [int(found) for found in raw[:, 0]]
+
+
+@built
+@settings(max_examples=60)
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=40) | st.integers(0, 300).map(lambda count: np.arange(count) / 7),
+    st.lists(st.floats(), max_size=2 * BLOCK + 9),
+    st.integers(0, 17),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_numbers_bin_is_how_many_edges_are_below_it_and_the_last_where_it_is_missing(
+    edges: Sequence[float], others: list[float], valid_from: int, seed: int
+) -> None:
+    ordered = np.unique(np.array(edges, np.float64))
+    with np.errstate(over="ignore"):
+        values = np.concatenate([ordered, np.nextafter(ordered, -np.inf), np.nextafter(ordered, np.inf), np.array(others)])
+    known = np.random.default_rng(seed).random(len(values)) < 0.8
+    expected = [
+        len(ordered) + 1 if np.isnan(value) or not is_known else bisect_left(ordered, value)
+        for value, is_known in zip(values, known, strict=True)
+    ]
+    bits = np.packbits(np.append(np.ones(valid_from, np.bool_), known), bitorder="little")
+    assert bins_that_the_kernel_finds(Numbers(values, ordered, bits, valid_from), len(ordered) + 2) == expected
+
+
+@built
+def test_numbers_without_nulls_need_no_bits() -> None:
+    assert bins_that_the_kernel_finds(Numbers(np.array([0.5, 1.0, np.nan, 2.5]), np.array([0.5, 2.0])), 4) == [0, 1, 3, 2]
 
 
 def nested_tree(nodes: list[Any], place: int) -> Any:
@@ -119,6 +160,27 @@ def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
             kernel.add_leaves(wrong_codes, wrong_raw)
     kernel.add_leaves(codes, raw)
     assert raw.tolist() == [[1.0]] * 4
+
+
+@built
+def test_numbers_of_another_type_or_length_never_reach_a_kernel() -> None:
+    kernel = BitvectorKernel(tree_library(), [np.ones((3, 1), np.uint32)], [(0, 0, np.ones((1, 32)))], 1)
+    values, edges, bits, raw = np.zeros(9), np.zeros(1), np.zeros(2, np.uint8), np.zeros((9, 1))
+    for wrong in (
+        Numbers(values[:8], edges),
+        Numbers(values.astype(np.float32), edges),
+        Numbers(values, edges.astype(np.float32)),
+        Numbers(np.zeros(18)[::2], edges),
+        Numbers(values, edges, bits.astype(np.int64)),
+        Numbers(values, edges, bits, valid_from=8),
+        Numbers(values, edges, bits, valid_from=-1),
+    ):
+        with pytest.raises(TypeError):
+            kernel.add_leaves([wrong], raw)
+    with pytest.raises(TypeError):
+        kernel.add_leaves([], raw)
+    kernel.add_leaves([Numbers(values, edges, bits, valid_from=7)], raw)
+    assert raw.tolist() == [[1.0]] * 9
 
 
 @pytest.mark.parametrize("setting", ["off", "/nowhere/libtrees.so"])

@@ -7,6 +7,7 @@ several threads score at once.
 import ctypes
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -19,12 +20,35 @@ from functions.shared.engines.engine import Floats
 
 SETTING = "EVERSCORE_KERNELS"
 """`off`: NumPy does it all; otherwise the path of a build to use instead of the package's own."""
-INTERFACE = 1
+INTERFACE = 2
 """What `everscore_trees_interface` of a build must answer."""
-GROUP = 4
-"""Rows of masks that the kernel works on at once, as `trees.c` has it."""
+BLOCK, GROUP = 256, 4
+"""Rows whose bins are found at once, and rows whose masks are combined at once, as `trees.c` has it."""
 
 type Words = NDArray[np.uint32] | NDArray[np.uint64]
+type Octets = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers, shape (rows,), whose bin is how many of the strictly increasing edges are below; NaN's is one after the last.
+
+    So is that of a row whose bit in `valid` is 0: the first row's is numbered `valid_from`, and each byte holds 8, lowest first.
+    """
+
+    values: Floats
+    edges: Floats
+    valid: Octets | None = None
+    valid_from: int = 0
+
+
+class _Column(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("bins", "numbers", "valid")),
+        ("valid_from", ctypes.c_int64),
+        ("edges", ctypes.c_void_p),
+        ("edge_count", ctypes.c_int64),
+    )
 
 
 class _BitvectorModel(ctypes.Structure):
@@ -62,7 +86,7 @@ def open_library(path: Path) -> ctypes.CDLL | None:
     if library.everscore_trees_interface() != INTERFACE:
         return None
     count, address = ctypes.c_int64, ctypes.c_void_p
-    library.everscore_bitvector.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, count, address, address, address]
+    library.everscore_bitvector.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, count, *[address] * 4]
     library.everscore_forest.argtypes = [ctypes.POINTER(_ForestModel), count, address, address]
     library.everscore_bitvector.restype = library.everscore_forest.restype = None
     return library
@@ -96,12 +120,15 @@ class BitvectorKernel:
             ctypes.addressof(self._leaves),
         )
 
-    def add_leaves(self, codes: Sequence[NDArray[np.intp]], raw: Floats) -> None:
-        """Add to `raw`, shape (rows, outputs), the leaf values of rows whose bin in table k is `codes[k]`, shape (rows,)."""
-        allowed = np.empty((GROUP, self._trees), self._word)
-        columns = [_laid_out(code, np.int64, rows=len(raw)) for code in codes]
-        bits = 8 * self._word.itemsize
-        self._add(self._model, bits, len(raw), _addresses(columns), allowed.ctypes.data, _writable(raw).ctypes.data)
+    def add_leaves(self, columns: Sequence[NDArray[np.intp] | Numbers], raw: Floats) -> None:
+        """Add to `raw`, shape (rows, outputs), the leaf values of rows whose bins in table k `columns[k]` gives, shape (rows,)."""
+        if len(columns) != len(self._tables):
+            message = f"{len(columns)} columns are not one for each of {len(self._tables)} tables"
+            raise TypeError(message)
+        rows, word = len(raw), self._word
+        bins, allowed = np.empty((len(columns), BLOCK), np.int64), np.empty((GROUP, self._trees), word)
+        passed = (_Column * len(columns))(*(_column(column, rows) for column in columns))
+        self._add(self._model, 8 * word.itemsize, rows, passed, bins.ctypes.data, allowed.ctypes.data, _writable(raw).ctypes.data)
 
 
 class ForestKernel:
@@ -120,6 +147,23 @@ class ForestKernel:
         sizes = codes.shape[1], self._trees, self._width, raw.shape[1]
         model = _ForestModel(*sizes, *(array.ctypes.data for array in self._kept))
         self._add(model, len(raw), _laid_out(codes, np.uint16, rows=len(raw)).ctypes.data, _writable(raw).ctypes.data)
+
+
+def _column(column: NDArray[np.intp] | Numbers, rows: int) -> _Column:
+    if not isinstance(column, Numbers):
+        return _Column(bins=_laid_out(column, np.int64, rows=rows).ctypes.data)
+    values, edges = _laid_out(column.values, np.float64, rows=rows), _laid_out(column.edges, np.float64)
+    valid = None if column.valid is None else _laid_out(column.valid, np.uint8)
+    if valid is not None and not 0 <= column.valid_from <= 8 * len(valid) - rows:
+        message = f"{8 * len(valid)} bits from {column.valid_from} on are not one for each of {rows} rows"
+        raise TypeError(message)
+    return _Column(
+        numbers=values.ctypes.data,
+        valid=None if valid is None else valid.ctypes.data,
+        valid_from=column.valid_from,
+        edges=edges.ctypes.data,
+        edge_count=len(edges),
+    )
 
 
 def _laid_out(array: NDArray[Any], kind: np.dtype[Any] | type[np.generic], *, rows: int | None = None) -> NDArray[Any]:
