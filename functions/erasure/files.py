@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from functions.erasure.people import People
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rejected import INVALID_UTF8
 
 _WAITING_ID = "id"
 """What labels that wait call the id column, whatever the model calls it."""

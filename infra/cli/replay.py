@@ -10,7 +10,7 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
-from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 

@@ -11,7 +11,7 @@ from functions.metric_emission.metrics import CATALOGUE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.manifest import PARTITIONS_FAILED
 from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
-from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.values import MISSING
 from infra.cli.main import app
 from tests.contract.template import ROOT

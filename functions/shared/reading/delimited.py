@@ -21,8 +21,8 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.formats import empty_file
-from functions.shared.reading.quarantine import INVALID_UTF8, rejected_rows, undecodable
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, refuse_long, spans
+from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.text import is_utf8

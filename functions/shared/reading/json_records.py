@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from functions.shared.arrow import fixed_width, texts
 from functions.shared.reading.conform import shown
-from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.values import to_texts
 

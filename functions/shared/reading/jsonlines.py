@@ -27,8 +27,8 @@ from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
 from functions.shared.reading.json_shape import LineShape, may_be_integers
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
-from functions.shared.reading.quarantine import rejected_rows
 from functions.shared.reading.records import LINES, Spans, TextBlock, cut, line_ends, refuse_long, spans
+from functions.shared.reading.rejected import rejected_rows
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.text import is_utf8

@@ -18,7 +18,7 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES
-from functions.shared.reading.quarantine import INVALID_UTF8
+from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
