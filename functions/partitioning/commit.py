@@ -10,11 +10,11 @@ from functions.shared.domain import layout
 from functions.shared.domain.counts import counted_manifest, merge_counts
 from functions.shared.domain.manifest import Manifest, PinnedRelease, StoredFile
 from functions.shared.domain.partition import Partition, PartitionResult
+from functions.shared.drafts import committed
 from functions.shared.ports import ObjectStore
 from functions.shared.quarantined import numbered_on
 from functions.shared.reading.formats import empty_file
 from functions.shared.reading.text import stored_chunks
-from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
 
 _CHUNK_BYTES = 2**20
@@ -54,9 +54,7 @@ def commit_whole(
         outputs=tuple(file for result in results for file in result.outputs),
         quarantine=_numbered(draft, results, store),
     )
-    standing = Manifests(store).commit(counted)
-    _clear(standing, draft.attempt, store)
-    return standing
+    return committed(counted, store)
 
 
 def _release(results: Sequence[PartitionResult]) -> PinnedRelease | None:
@@ -91,11 +89,3 @@ def _number(quarantined: _Unnumbered, key: str, store: ObjectStore) -> StoredFil
             whole, end, rest = (rest + chunk).rpartition(b"\n")
             upload.write(numbered_on(whole + end, rows=quarantined.rows, text_lines=quarantined.lines))
         return upload.finish(rows=quarantined.file.rows)
-
-
-def _clear(standing: Manifest, attempt: str, store: ObjectStore) -> None:
-    """Delete what the manifest does not name: of all attempts if it is this one's, else of this one only."""
-    named = {file.key for file in (*standing.outputs, *standing.quarantine)}
-    for prefix in (layout.scored_prefix(standing.model, standing.batch_id), layout.quarantine_prefix(standing.model, standing.batch_id)):
-        found = [info.key for info in store.list(prefix) if info.key not in named]
-        store.delete(key for key in found if standing.attempt == attempt or key.startswith(f"{prefix}{attempt}/"))

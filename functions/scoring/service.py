@@ -7,7 +7,7 @@ from functions.scoring.attempt import attempt_batch
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.drafts import batch_error, drafted, pinned_release
+from functions.shared.drafts import batch_error, committed, drafted, pinned_release
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
@@ -40,7 +40,7 @@ def score_batch(
         ended = attempt_batch(draft, pinned_release(store, draft), inbox=inbox, store=store, bundles=bundles)
     except BatchRejectedError as rejected:
         ended = draft.model_copy(update={"error": batch_error(rejected)})
-    return _committed(ended, store, now())
+    return committed(ended.model_copy(update={"created_at": now()}), store)
 
 
 def rescore_batch(
@@ -81,7 +81,8 @@ def rescore_batch(
     )
     if standing := Manifests(store).find(model, draft.batch_id, source):
         return standing
-    return _committed(attempt_batch(draft, release, inbox=inbox, store=store, bundles=bundles), store, now())
+    ended = attempt_batch(draft, release, inbox=inbox, store=store, bundles=bundles)
+    return committed(ended.model_copy(update={"created_at": now()}), store)
 
 
 def verify_batch(
@@ -118,20 +119,3 @@ def _scorable_again(batch: Manifest) -> Manifest:
         message = f"batch {batch.batch_id} was scored in {batch.partitions} partitions; to have them scored again, upload the file again"
         raise InputError(message)
     return batch
-
-
-def _committed(ended: Manifest, store: ObjectStore, now: datetime) -> Manifest:
-    """The manifest that stands for a batch: this one, or another attempt's that was first."""
-    standing = Manifests(store).commit(ended.model_copy(update={"created_at": now}))
-    _clear_lost_attempts(store, standing, ended.attempt)
-    return standing
-
-
-def _clear_lost_attempts(store: ObjectStore, standing: Manifest, attempt: str) -> None:
-    """Delete what no manifest names: after winning all siblings' files, after losing only our own."""
-    for prefix in (layout.scored_prefix(standing.model, standing.batch_id), layout.quarantine_prefix(standing.model, standing.batch_id)):
-        found = [info.key for info in store.list(prefix)]
-        if standing.attempt == attempt:
-            store.delete(key for key in found if not key.startswith(f"{prefix}{attempt}/"))
-        else:
-            store.delete(key for key in found if key.startswith(f"{prefix}{attempt}/"))

@@ -1,4 +1,4 @@
-"""How each batch begins, scored at once or in partitions: its draft, and the release that it is scored by."""
+"""How each batch begins and ends, scored at once or in partitions: its draft, the release that it is scored by, and its commit."""
 
 from datetime import datetime
 
@@ -7,6 +7,7 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import BatchError, Manifest, Source, Status
 from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
 
 
@@ -40,6 +41,23 @@ def pinned_release(store: ObjectStore, draft: Manifest) -> Release:
         message = f"model {draft.model!r} was retired: {release.reason}"
         raise BatchRejectedError("retired", message, f"everscore promote {draft.model} VERSION, then upload the file again")
     return release
+
+
+def committed(ended: Manifest, store: ObjectStore) -> Manifest:
+    """Commit how a batch ended, and delete the files that lost: of all attempts if it is this one's manifest that stands, else its own.
+
+    They are listed before the commit, since files that come after it are named by a manifest that took its place, as erasure's does.
+
+    Returns:
+        The manifest that stands: this one, or another attempt's that was first.
+    """
+    folders = layout.scored_prefix(ended.model, ended.batch_id), layout.quarantine_prefix(ended.model, ended.batch_id)
+    there = {info.key: f"{folder}{ended.attempt}/" for folder in folders for info in store.list(folder)}
+    standing = Manifests(store).commit(ended)
+    named = {file.key for file in (*standing.outputs, *standing.quarantine)}
+    won = standing.attempt == ended.attempt
+    store.delete(key for key, own in there.items() if key not in named and (won or key.startswith(own)))
+    return standing
 
 
 def batch_error(rejected: BatchRejectedError) -> BatchError:

@@ -99,11 +99,11 @@ STEPS = {
 
 
 def moments(make: Callable[[], Scene]) -> list[Moment]:
-    """Every moment of an undisturbed run; after a crash those from the commit on, since what is before is as without it."""
+    """Every moment of an undisturbed run; after a crash those from the ending on, since what is before is as without it."""
     seen: list[Moment] = []
     make().score("a1", seen.append)
-    commit = next(number for number, moment in enumerate(seen) if moment.call.startswith("create manifests/"))
-    return seen[commit:] if make is after_a_crash else seen
+    ending = next(number for number, moment in enumerate(seen) if moment.call.startswith("list scored/"))
+    return seen[ending:] if make is after_a_crash else seen
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.domain import layout
 from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.errors import ConservationError, DigestMismatchError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
@@ -19,10 +20,11 @@ from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.engines.engine import EngineKind
+from functions.shared.repositories.manifests import Manifests
 from tests.fakes.documents import serve
 from tests.fakes.memory_store import MemoryStore, MemoryUpload
 from tests.fakes.versions import DISTANCE, ESTIMATORS, FEATURES, MODEL, Version, make_version
-from tests.fakes.watched_store import WatchedStore
+from tests.fakes.watched_store import Moment, WatchedStore
 from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows, in_small_blocks
 
 WITH_DISTANCE = (*FEATURES, DISTANCE)
@@ -496,6 +498,23 @@ def test_a_second_delivery_gives_the_first_ones_manifest_and_writes_nothing(worl
     store = WatchedStore(world.store, lambda moment: calls.append(moment.call.split()[0]))
     assert world.score(created, "a2", store=store) == first
     assert set(calls) == {"read"}
+
+
+def test_a_file_that_takes_anothers_place_just_after_the_commit_is_not_cleared_with_lost_attempts(world: World) -> None:
+    created = world.upload(as_csv(good_rows()))
+
+    def erase_at_once(moment: Moment) -> None:
+        if moment.side == "after" and moment.call.startswith("create manifests/"):
+            key = moment.call.split(" ", 1)[1]
+            manifest = Manifest.from_json(world.store.read(key))
+            [file] = manifest.outputs
+            lighter = file.model_copy(update={"key": layout.of_attempt(file.key, "erasure")})
+            world.store.write(lighter.key, world.store.read(file.key))
+            world.store.write(key, manifest.model_copy(update={"outputs": (lighter,)}).to_json())
+
+    batch = world.score(created, store=WatchedStore(world.store, erase_at_once)).batch_id
+    standing = Manifests(world.store).named(MODEL, batch)
+    assert world.table(standing).num_rows == standing.rows_scored
 
 
 def test_an_object_overwritten_under_the_same_key_is_a_new_batch(world: World) -> None:
