@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from functions.erasure.people import People
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.reading.rejected import INVALID_UTF8
+from functions.shared.quarantined import raw_bytes
 
 _WAITING_ID = "id"
 """What labels that wait call the id column, whatever the model calls it."""
@@ -69,8 +69,7 @@ def _lighter_lines(body: bytes, people: People) -> Lighter | None:
     kept, reasons = [], Counter[str]()
     for line in body.splitlines(keepends=True):
         row = json.loads(line)
-        raw = row["raw"]
-        if people.named_in(raw.encode("latin-1").decode(errors="replace") if row["code"] == INVALID_UTF8 else raw):
+        if people.named_in(raw_bytes(row).decode(errors="replace")):
             reasons[row["code"]] += 1
         else:
             kept.append(line)

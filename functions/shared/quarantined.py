@@ -1,9 +1,11 @@
-"""Quarantined rows as lines of JSON: how they are written, and numbered anew when it is known what comes before them."""
+"""Quarantined rows as lines of JSON: how they are written, numbered anew when it is known what comes before them, and read."""
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rows import RejectedRow
 
 _NUMBERS = re.compile(rb'^\{"row": (\d+), "line": (\d+|null)', re.MULTILINE)
@@ -34,3 +36,13 @@ def numbered_on(lines: bytes, *, rows: int, text_lines: int) -> bytes:
         return b'{"row": %d, "line": %s' % (int(found[1]) + rows, line)
 
     return _NUMBERS.sub(moved, lines)
+
+
+def raw_bytes(row: Mapping[str, Any]) -> bytes:
+    r"""What stood in the file of a row that `quarantine_line` wrote; of Parquet, where it stood nowhere as text, JSON in UTF-8.
+
+    >>> raw_bytes({"byte_offset": 0, "code": "invalid_utf8", "raw": "ÿ"}), raw_bytes({"byte_offset": 0, "code": "infinite", "raw": "ÿ"})
+    (b'\xff', b'\xc3\xbf')
+    """
+    is_latin1 = row["code"] == INVALID_UTF8 and row["byte_offset"] is not None
+    return str(row["raw"]).encode("latin-1" if is_latin1 else "utf-8")

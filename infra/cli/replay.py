@@ -8,9 +8,9 @@ import json
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectStore
+from functions.shared.quarantined import raw_bytes
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
-from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 
@@ -30,8 +30,7 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
     if not manifest.quarantine:
         message = f"batch {manifest.batch_id} has no quarantined row"
         raise InputError(message)
-    rows = [json.loads(line) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
-    texts = [row["raw"].encode("latin-1" if row["code"] == INVALID_UTF8 else "utf-8") for row in rows]
+    texts = [raw_bytes(json.loads(line)) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
     source = inbox.open(manifest.source.key, manifest.source.version_id)
     if detect_format(source, manifest.source.key) is Format.CSV:
         return ".csv", b"".join((_header(source), *(text + b"\n" for text in texts)))

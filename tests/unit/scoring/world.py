@@ -64,6 +64,18 @@ def as_parquet(rows: Iterable[Row], columns: Sequence[str] = HEADER) -> bytes:
     return body.getvalue()
 
 
+def as_parquet_with_bytes(row: Row, **texts: bytes) -> bytes:
+    """Parquet of one row, with text columns of bytes that need not be UTF-8."""
+    table = pa.Table.from_pylist([row])
+    for name, text in texts.items():
+        offsets = pa.array([0, len(text)], pa.int32()).buffers()[1]
+        broken = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)])
+        table = table.set_column(table.schema.get_field_index(name), name, broken)
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    return body.getvalue()
+
+
 def as_jsonl(rows: Iterable[Row], columns: Sequence[str] = HEADER) -> bytes:
     """One JSON object a line."""
     return b"".join(json.dumps({name: row[name] for name in columns}).encode() + b"\n" for row in rows)
