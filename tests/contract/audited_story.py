@@ -312,4 +312,4 @@ def _erasure(story: Story) -> None:
     assert erased.rows.keys() == {"scored", "quarantine", "labelled", "waiting"}
     assert erased.versions
     assert erased.left == ()
-    assert {info.key for info in store.list(layout.erasure_prefix(MODEL))} == {layout.erasure_key(MODEL, erased.erasure)}
+    assert {info.key for info in store.list(f"erasures/{MODEL}/")} == {layout.erasure_key(MODEL, erased.erasure)}

@@ -218,11 +218,6 @@ def decision_key(model: str, challenger: str) -> str:
     return f"decisions/{model}/{challenger}.json"
 
 
-def erasure_prefix(model: str) -> str:
-    """What was ever erased of a model."""
-    return f"erasures/{model}/"
-
-
 def erasure_key(model: str, erasure: str) -> str:
     """The record of one erasure."""
     return f"erasures/{model}/{erasure}.json"
