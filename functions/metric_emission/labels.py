@@ -27,7 +27,7 @@ CHAMPION = "everscore_champion"
 CHALLENGER = "everscore_challenger"
 """Columns that labelled rows have beside those of scored ones: the label, when its file arrived, and who scored."""
 ID, TIME = "id", "time"
-POSITION, ROW = "position", "row"
+POSITION, ROW, _PLACE = "position", "row", "place"
 """Columns of the join: a row's identity, and where it lies among the labels and in its file."""
 
 
@@ -64,13 +64,13 @@ def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, 
     for manifest in manifests:
         if not days & manifest.event_days.keys() if days is not None else manifest.source.last_modified > datetime.fromisoformat(arrived):
             continue
-        for output in reversed(manifest.outputs):
-            if not waiting.num_rows:
-                break
-            rows = pq.read_table(pa.BufferReader(store.read(output.key)))
-            pairs = _paired(_identities(rows, spec), waiting, identity)
-            waiting = waiting.filter(pc.invert(pc.is_in(waiting[POSITION], value_set=pairs[POSITION])))
-            for day, part in _by_day(_labelled(rows, pairs, manifest, arrived), manifest, spec):
+        if not manifest.outputs:
+            continue
+        if not waiting.num_rows:
+            break
+        for rows, positions in _matches(manifest, waiting, identity, spec, store, arrived):
+            waiting = waiting.filter(pc.invert(pc.is_in(waiting[POSITION], value_set=positions)))
+            for day, part in _by_day(rows, manifest, spec):
                 found[day].append(part)
     unmatched = Labels(waiting.drop_columns([POSITION]), labels.has_time)
     return Joined({day: _stacked(found[day]) for day in sorted(found)}, unmatched)
@@ -109,22 +109,52 @@ def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:
     return numbered.take(last[f"{POSITION}_max"])
 
 
+def _matches(
+    manifest: Manifest, waiting: pa.Table, identity: Sequence[str], spec: ModelSpec, store: ObjectStore, arrived: str
+) -> Iterator[tuple[pa.Table, pa.ChunkedArray]]:
+    """By file of a batch, its rows that labels belong to and these labels' positions; the same as if the batch were one file."""
+    pairs, labelled = [], []
+    for output in manifest.outputs:
+        rows = pq.read_table(pa.BufferReader(store.read(output.key)))
+        paired = _paired(_identities(rows, spec), waiting, identity).sort_by(ROW)
+        pairs.append(paired)
+        labelled.append(_labelled(rows, paired, manifest, spec, arrived))
+    every = pa.concat_tables(pairs)
+    latest = _latest(every)
+    start = 0
+    for rows in labelled:
+        part = latest.slice(start, rows.num_rows)
+        yield rows.filter(part), every[POSITION].slice(start, rows.num_rows).filter(part)
+        start += rows.num_rows
+
+
+def _latest(pairs: pa.Table) -> pa.Array:
+    """Which of several rows for one label, from several files in their order, is the last in time."""
+    numbered = pairs.append_column(_PLACE, pa.array(np.arange(pairs.num_rows)))
+    if TIME in pairs.column_names:
+        numbered = numbered.sort_by([(TIME, "ascending"), (_PLACE, "ascending")])
+    last = numbered.group_by(POSITION, use_threads=False).aggregate([(_PLACE, "last")])[f"{_PLACE}_last"]
+    return pc.is_in(pa.array(np.arange(pairs.num_rows)), value_set=last)
+
+
 def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.Table:
     """`ROW` of the scored row, the last in time, of each identity that a label waits for, with the label and its `POSITION`."""
     known = scored.filter(pc.is_in(scored[ID], value_set=waiting[ID]))
     if TIME in known.column_names:
         known = known.sort_by([(TIME, "ascending"), (ROW, "ascending")])
-    latest = _last(known, identity).select([*identity, ROW])
+    latest = _last(known, identity).select([name for name in (ID, TIME, ROW) if name in known.column_names])
     return latest.join(waiting.select([*identity, "label", POSITION]), identity, join_type="inner", use_threads=False)
 
 
-def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, arrived: str) -> pa.Table:
-    """The paired rows as scored, with the columns that labelled rows have beside."""
+def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, spec: ModelSpec, arrived: str) -> pa.Table:
+    """The paired rows as scored, with the columns that labelled rows have beside.
+
+    Whether a challenger scored them the file itself tells: of a batch in partitions some may have been scored without it.
+    """
     release = manifest.release
     assert release is not None, "a batch with outputs has a release"
-    suspended = release.challenger_suspended is not None
-    challenger = release.challenger.version if release.challenger and not suspended else None
-    pairs = pairs.sort_by(ROW)
+    beside = f"{Role.CHALLENGER}_{spec.score_columns[0]}" in rows.column_names
+    challenger = release.challenger.version if release.challenger and beside else None
     labelled = rows.take(pairs[ROW]).append_column(LABEL, pairs["label"])
     for name, value in {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger}.items():
         labelled = labelled.append_column(name, pa.array([value] * labelled.num_rows, pa.string()))

@@ -1,14 +1,15 @@
 """The join of labels with scored rows, against one in plain Python."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.metric_emission.labels import LABEL, Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.metric_emission.labels import CHALLENGER, LABEL, Labels, day_performance, join_labels, labelled_key, write_labelled
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.manifests import Manifests
@@ -68,6 +69,63 @@ def test_each_label_meets_the_latest_prediction_of_its_identity(
     told = {identity if has_time else identity[0]: label for identity, label in labels}
     expected = {(*latest[identity], label) for identity, label in told.items() if identity in latest}
     assert joined(world, labels_of(labels, has_time=has_time), manifests, make_version().spec) == expected
+
+
+def in_files(world: World, manifest: Manifest, *starts: int) -> Manifest:
+    """The same batch, as if it had been scored in partitions that begin with these rows."""
+    [output] = manifest.outputs
+    rows = pq.read_table(pa.BufferReader(world.store.read(output.key)))
+    files = []
+    for number, (start, stop) in enumerate(pairwise([*starts, rows.num_rows])):
+        body, key = pa.BufferOutputStream(), f"{output.key}-{number}"
+        pq.write_table(rows.slice(start, stop - start), body)
+        world.store.write(key, bytes(body.getvalue()))
+        files.append(output.model_copy(update={"key": key, "rows": stop - start}))
+    return manifest.model_copy(update={"outputs": tuple(files)})
+
+
+@given(
+    scored=st.lists(IDENTITIES, min_size=2, max_size=6),
+    labels=st.lists(st.tuples(IDENTITIES, st.sampled_from(["yes", "no"])), min_size=1, max_size=8),
+    cut=st.integers(1, 5),
+    has_time=st.booleans(),
+)
+@example(scored=[(0, 3), (0, 0)], labels=[((0, 0), "yes")], cut=1, has_time=False)
+def test_labels_meet_the_same_rows_whether_a_batch_is_one_file_or_several(
+    scored: list[Identity],
+    labels: list[tuple[Identity, str]],
+    cut: int,
+    has_time: bool,  # noqa: FBT001
+) -> None:
+    world, spec = World(), make_version().spec
+    [whole] = batches(world, [scored])
+    parted = in_files(world, whole, 0, min(cut, len(scored)))
+    given_labels = labels_of(labels, has_time=has_time)
+    assert joined(world, given_labels, [parted], spec) == joined(world, given_labels, [whole], spec)
+
+
+def test_of_a_batch_whose_challenger_was_suspended_for_a_part_the_others_rows_are_still_the_challengers() -> None:
+    world, spec = World(), make_version().spec
+    world.serve(make_version(), make_version("2", seed=2))
+    both = world.scored("a.csv", [Scored("r0", 0.9, START, challenger=0.2), Scored("r1", 0.8, START, challenger=0.3)])
+    release = both.release
+    assert release is not None
+    suspended = both.model_copy(update={"release": release.model_copy(update={"challenger_suspended": "damaged in one function"})})
+    parted = in_files(world, suspended, 0, 1)
+    rows = pq.read_table(pa.BufferReader(world.store.read(parted.outputs[0].key)))
+    body = pa.BufferOutputStream()
+    pq.write_table(rows.drop_columns(["champion_score", "challenger_score"]), body)
+    world.store.write(parted.outputs[0].key, bytes(body.getvalue()))
+    labels = labels_of([((0, 0), "yes"), ((1, 0), "yes")], has_time=False)
+    found = join_labels(labels, [parted], spec, store=world.store, arrived=LATER).by_day[DAY]
+    assert dict(zip(found["id"].to_pylist(), found[CHALLENGER].to_pylist(), strict=True)) == {"r0": None, "r1": "2"}
+
+
+def test_a_batch_without_a_scored_row_is_passed_over() -> None:
+    world = World()
+    manifests = batches(world, [[(0, 0)]])
+    failed = manifests[0].model_copy(update={"outputs": ()})
+    assert len(joined(world, labels_of([((0, 0), "yes")], has_time=False), [failed, *manifests], make_version().spec)) == 1
 
 
 def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> None:
