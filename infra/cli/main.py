@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError
-from infra.cli import batches, cost, data, demo, erasure, local, models, releases, report
+from infra.cli import batches, cost, data, demo, erasure, local, policy, releases, report, status, versions
 from infra.cli.options import console
 
 app = typer.Typer(
@@ -16,7 +16,9 @@ app = typer.Typer(
 )
 app.add_typer(demo.app)
 app.add_typer(local.app, name="local")
-app.add_typer(models.app)
+app.add_typer(versions.app)
+app.add_typer(status.app)
+app.add_typer(policy.app)
 app.add_typer(releases.app)
 app.add_typer(erasure.app)
 app.add_typer(data.app, name="data")

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+from functions.shared.domain.errors import InputError
+
 console = Console(stderr=True)
 """For people: progress, screens and errors. Standard output is for what `--json` prints."""
 
@@ -31,3 +33,24 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
         if not out.is_terminal:
             out.width = PIPED_WIDTH
         out.print(screen(answer))
+
+
+def pairs(texts: list[str] | None) -> dict[str, object]:
+    """Values by name, of an option that may be repeated."""
+    return dict(pair_of(text) for text in texts or [])
+
+
+def pair_of(text: str) -> tuple[str, object]:
+    """`NAME=VALUE`; the value is read as JSON where it is any, else as text.
+
+    >>> pair_of("max_iter=200"), pair_of("loss=log_loss")
+    (('max_iter', 200), ('loss', 'log_loss'))
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        message = f"{text!r}: write NAME=VALUE"
+        raise InputError(message)
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -14,7 +14,7 @@ import typer
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy
 from infra.cli.main import app
-from infra.cli.models import changed_policy
+from infra.cli.policy import changed_policy
 from infra.grafana.written import FOLDER, files
 from infra.report.runbook import ADVICE
 from tests.contract.template import ROOT, resources_of

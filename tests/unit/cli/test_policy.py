@@ -4,7 +4,7 @@ import pytest
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
-from infra.cli.models import changed_policy, refuse_unknown_ranges
+from infra.cli.policy import changed_policy, refuse_unknown_ranges
 from tests.fakes.versions import make_version
 
 

@@ -1,9 +1,6 @@
-"""Commands that make, judge, release and describe a model's versions."""
+"""Commands that make versions of a model, and make them again."""
 
-import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from getpass import getuser
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -11,15 +8,11 @@ from zoneinfo import available_timezones
 import typer
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.policy import Policy
-from functions.shared.domain.spec import FeatureKind, ModelSpec
-from infra.cli.options import AsJson, File, Model, Reason, StackName, console, show
-from infra.cli.screens.policy import policy_screen
-from infra.cli.screens.status import fleet_screen, status_screen
+from functions.shared.domain.spec import FeatureKind
+from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
 from infra.cli.screens.versions import decision_screen, reproduction_screen, requested_screen
 
 app = typer.Typer()
-
 
 Target = Annotated[str, typer.Option(help="Column to predict.")]
 IdColumn = Annotated[str, typer.Option("--id", help="Column that names a row.")]
@@ -47,7 +40,7 @@ def train(
 ) -> None:
     """Train a model's first version from a file and serve it."""
     columns = _columns(target, id_column, time_column, timezone, kind)
-    request = {"action": "train", "estimator": estimator, "parameters": _pairs(param), **columns, "metric": metric}
+    request = {"action": "train", "estimator": estimator, "parameters": pairs(param), **columns, "metric": metric}
     _first_version(model, file, request, stack, as_json=as_json)
 
 
@@ -75,7 +68,7 @@ def _columns(target: str, id_column: str, time_column: str | None, timezone: str
     if timezone not in available_timezones():
         message = f"--timezone {timezone}: no such zone; write it as in Europe/Berlin"
         raise InputError(message)
-    kinds = _pairs(kind)
+    kinds = pairs(kind)
     if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
         message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
         raise InputError(message)
@@ -103,26 +96,6 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
     show(decision, decision_screen, as_json=as_json)
 
 
-def _pairs(texts: list[str] | None) -> dict[str, object]:
-    return dict(_pair(text) for text in texts or [])
-
-
-def _pair(text: str) -> tuple[str, object]:
-    """`NAME=VALUE`; the value is read as JSON where it is any, else as text.
-
-    >>> _pair("max_iter=200"), _pair("loss=log_loss")
-    (('max_iter', 200), ('loss', 'log_loss'))
-    """
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        message = f"{text!r}: write NAME=VALUE"
-        raise InputError(message)
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
-
-
 @app.command()
 def retrain(
     model: Model,
@@ -137,7 +110,7 @@ def retrain(
     """Make a challenger from what was learnt since, as the champion was made or otherwise, and judge it."""
     from infra.cli.operator import connect
 
-    recipe = {"estimator": estimator, "parameters": _pairs(param), "drop": drop or []}
+    recipe = {"estimator": estimator, "parameters": pairs(param), "drop": drop or []}
     request: dict[str, Any] = {"action": "retrain", "model": model, "trigger": "person", **recipe}
     if window is not None:
         request["window"] = _window(window)
@@ -178,92 +151,3 @@ def reproduce(
     show(rebuilt, reproduction_screen, as_json=as_json)
     if not rebuilt["identical"]:
         raise typer.Exit(1)
-
-
-@app.command()
-def status(
-    model: Annotated[str | None, typer.Argument(help="Name of the model; all of them by default.")] = None,
-    stack: StackName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Versions, what is served, drift and performance."""
-    from infra.cli.operator import connect
-    from infra.cli.state import fleet_status, model_status
-
-    operator = connect(stack)
-    if model is None:
-        show(fleet_status(operator.store), fleet_screen, as_json=as_json)
-    else:
-        show(model_status(operator.release_of(model), operator.store), status_screen, as_json=as_json)
-
-
-@app.command()
-def policy(
-    model: Model,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE by dotted name, repeatable; VALUE is JSON.")] = None,
-    reason: Reason = "",
-    stack: StackName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the thresholds of row contract, drift, gate and canary, or change some. A model need not exist yet."""
-    from functions.shared.domain.spec import checked_model_name
-    from functions.shared.repositories.policies import Policies
-    from infra.cli.operator import connect
-
-    checked_model_name(model)
-    operator = connect(stack)
-    policies = Policies(operator.store)
-    standing = policies.current(model)
-    if changes:
-        changed = changed_policy(standing, [_pair(text) for text in changes], who=getuser(), why=reason)
-        if operator.serves(model):
-            refuse_unknown_ranges(standing, changed, operator.served_specs(model))
-        policies.write(model, changed)
-        standing = changed
-        if operator.serves(model):
-            operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
-    show(standing.summary(), policy_screen, as_json=as_json)
-
-
-def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:
-    """Pass if new ranges are of number features that some version which serves knows.
-
-    Raises:
-        InputError: with the names that none knows, and those that they do.
-    """
-    known = {feature.name for spec in specs for feature in spec.features if feature.kind is FeatureKind.NUMBER}
-    unknown = changed.row_contract.ranges.keys() - standing.row_contract.ranges.keys() - known
-    if unknown:
-        message = (
-            f"row_contract.ranges: no number feature is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(known)) or 'none'}"
-        )
-        raise InputError(message)
-
-
-def changed_policy(standing: Policy, changes: list[tuple[str, object]], *, who: str, why: str) -> Policy:
-    """The next policy: the standing one with some values replaced.
-
-    Args:
-        changes: (dotted name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`.
-
-    Raises:
-        InputError: if a name is unknown or a value is out of its range.
-    """
-    from pydantic import ValidationError
-
-    values = standing.model_dump(mode="json")
-    for name, value in changes:
-        *sections, last = name.split(".")
-        section: Any = values
-        for part in sections:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not sections or not isinstance(section, dict):
-            message = f"no threshold is called {name!r}; `everscore policy MODEL` lists them"
-            raise InputError(message)
-        section[last] = value
-    values |= {"number": standing.number + 1, "who": who, "why": why, "written_at": datetime.now(UTC).isoformat()}
-    try:
-        return Policy.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors())
-        raise InputError(problems) from error
