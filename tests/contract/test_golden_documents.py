@@ -15,14 +15,18 @@ from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.document import Document
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import NewerSchemaError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Baseline
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import BundleIndex
+from functions.shared.repositories.leases import Lease
 
 KINDS: Mapping[str, type[Document]] = {
     "alerts": Alert,
@@ -30,11 +34,16 @@ KINDS: Mapping[str, type[Document]] = {
     "bundle": BundleIndex,
     "decisions": Decision,
     "emitted": EmittedBatch,
+    "erasure": Erasure,
+    "lease": Lease,
     "manifests": Manifest,
+    "partition": Partition,
+    "partition-result": PartitionResult,
     "performance": DayPerformance,
     "policies": Policy,
     "release": Release,
     "spec": ModelSpec,
+    "totals": Totals,
 }
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
