@@ -3,7 +3,8 @@
 - The embedded AWS runs functions as processes of its host, without Docker, unless it is told to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
 - It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
-- It has no CodeDeploy. So a function has neither alias nor deployment, and the function that CodeDeploy would ask is left out.
+- It has no CodeDeploy. So a function has neither alias nor deployment, who calls the alias calls the function, and the function
+  that CodeDeploy would ask is left out.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
 """
 
@@ -87,7 +88,8 @@ def for_embedded_aws(
     """
     declared = template.get("Parameters", {})
     numbers = {name: int(parameters.get(name, spec["Default"])) for name, spec in declared.items() if spec["Type"] == "Number"}
-    local: Template = _with_numbers(template, numbers)
+    aliases = {f"{name}.Alias": {"Ref": name} for name in template["Resources"]}
+    local: Template = _with_values(template, numbers | aliases)
     _without_deployments(local["Resources"])
     for resource in local["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
@@ -127,15 +129,15 @@ def _without_deployments(resources: Template) -> None:
             del resources[hook["Ref"]]
 
 
-def _with_numbers(part: Any, numbers: Mapping[str, int]) -> Any:
-    """A deep copy of a template's part with references to `numbers` replaced by their values."""
+def _with_values(part: Any, values: Mapping[str, Any]) -> Any:
+    """A deep copy of a template's part with references to names in `values` replaced by these."""
     match part:
-        case {"Ref": str(name)} if name in numbers:
-            return numbers[name]
+        case {"Ref": str(name)} if name in values:
+            return values[name]
         case dict():
-            return {key: _with_numbers(value, numbers) for key, value in part.items()}
+            return {key: _with_values(value, values) for key, value in part.items()}
         case list():
-            return [_with_numbers(value, numbers) for value in part]
+            return [_with_values(value, values) for value in part]
         case _:
             return part
 

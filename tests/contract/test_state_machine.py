@@ -86,8 +86,16 @@ def test_each_task_is_tried_again_alike_with_jitter_and_ends_after_its_function_
     task = TASKS[name]
     assert task["Retry"] == WORKER["Retry"]
     assert all(rule["JitterStrategy"] == "FULL" and rule["MaxAttempts"] >= 5 for rule in task["Retry"])
-    called = MACHINE["DefinitionSubstitutions"][task["Parameters"]["FunctionName"].strip("${}")]["Fn::GetAtt"][0]
+    called = task["Parameters"]["FunctionName"].strip("${}")
     assert task["TimeoutSeconds"] > FUNCTION_PROPERTIES[called]["Timeout"]
+
+
+def test_each_function_is_called_by_its_own_name_and_one_whose_new_code_is_checked_by_its_alias() -> None:
+    for task in TASKS.values():
+        called = task["Parameters"]["FunctionName"].strip("${}")
+        checked = "AutoPublishAlias" in FUNCTION_PROPERTIES[called]
+        named = {"Ref": f"{called}.Alias"} if checked else {"Fn::GetAtt": [called, "Arn"]}
+        assert MACHINE["DefinitionSubstitutions"][called] == named
 
 
 def test_whatever_fails_for_good_ends_in_a_failed_manifest() -> None:

@@ -66,14 +66,17 @@ def test_an_image_function_may_stay_one_of_an_image_that_docker_has() -> None:
     }
 
 
-def test_deployments_step_by_step_and_what_they_ask_are_left_out() -> None:
+def test_deployments_step_by_step_and_what_they_ask_are_left_out_and_their_alias_is_the_function() -> None:
     template = copy.deepcopy(TEMPLATE)
     template["Resources"]["Scoring"]["Properties"] |= {
         "AutoPublishAlias": "live",
         "DeploymentPreference": {"Type": "AllAtOnce", "Hooks": {"PreTraffic": {"Ref": "Check"}}},
     }
     template["Resources"]["Check"] = copy.deepcopy(IMAGE_FUNCTION)
-    assert transformed(template) == transformed(TEMPLATE)
+    template["Resources"]["Topic"]["Properties"]["Endpoint"] = {"Ref": "Scoring.Alias"}
+    left = transformed(template)
+    assert left["Resources"]["Topic"]["Properties"].pop("Endpoint") == {"Ref": "Scoring"}
+    assert left == transformed(TEMPLATE)
 
 
 def test_a_number_parameter_is_replaced_by_the_value_the_stack_is_created_with() -> None:
