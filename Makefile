@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.8
 UV := .tools/bin/uv
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate
 PYTHON := .venv/bin/python
 ENV := dev
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -21,23 +22,13 @@ $(UV):
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	touch $@
 
-.ministack/installed: $(UV) requirements/ministack.txt
-	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .ministack
-	$(UV) pip sync --quiet --python .ministack --require-hashes requirements/ministack.txt
-	touch $@
-
-.sam/installed: $(UV) requirements/sam.txt
-	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .sam
-	$(UV) pip sync --quiet --python .sam --require-hashes requirements/sam.txt
+.ministack/installed .sam/installed .audit/installed: .%/installed: $(UV) requirements/%.txt
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .$*
+	$(UV) pip sync --quiet --python .$* --require-hashes requirements/$*.txt
 	touch $@
 
 .asl/installed: infra/state_machines/package-lock.json infra/state_machines/install-checker.sh
 	infra/state_machines/install-checker.sh
-	touch $@
-
-.audit/installed: $(UV) requirements/audit.txt
-	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .audit
-	$(UV) pip sync --quiet --python .audit --require-hashes requirements/audit.txt
 	touch $@
 
 install: .venv/installed .ministack/installed ## the locked environments: ours, and the embedded AWS's
@@ -101,18 +92,12 @@ rules: install ## write Prometheus' rules anew, from the alarms' one definition
 	$(PYTHON) -m infra.prometheus.rules
 
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  pyproject.toml --extra command --extra development --output-file requirements/development.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  pyproject.toml --constraints requirements/development.txt --output-file requirements/functions.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  requirements/ministack.in --output-file requirements/ministack.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  requirements/sam.in --output-file requirements/sam.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  requirements/runtime.in --output-file requirements/runtime.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate \
-	  requirements/audit.in --output-file requirements/audit.txt
+	$(LOCK) pyproject.toml --extra command --extra development --output-file requirements/development.txt
+	$(LOCK) pyproject.toml --constraints requirements/development.txt --output-file requirements/functions.txt
+	$(LOCK) requirements/ministack.in --output-file requirements/ministack.txt
+	$(LOCK) requirements/sam.in --output-file requirements/sam.txt
+	$(LOCK) requirements/runtime.in --output-file requirements/runtime.txt
+	$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 
 clean: ## remove the environments and caches
 	rm -rf .venv .ministack .sam .audit .asl .aws-sam .tools .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis
