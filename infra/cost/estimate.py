@@ -84,6 +84,12 @@ class Bill:
         return sum(line.dollars_beyond_free for line in self.lines)
 
 
+def bytes_in(load: Load, measured: Measured) -> float:
+    """Bytes of all files together, as text."""
+    stages = measured.stages
+    return stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
+
+
 def scoring_seconds(load: Load, measured: Measured, memory_mb: int) -> float:
     """Seconds that `scoring` is billed for, all files together, each begun by a warm function."""
     stages = measured.stages
@@ -121,8 +127,7 @@ def scoring_bill(load: Load, basis: Basis) -> Bill:
     """What scoring the rows costs beside an idle month, from the upload to the measured manifest."""
     prices, stack = basis.prices, basis.deployed
     scoring, measuring = (stack.functions[name].memory_mb for name in ("scoring", "metric_emission"))
-    stages = basis.measured.stages
-    input_bytes = stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
+    input_bytes = bytes_in(load, basis.measured)
     scoring_s = scoring_seconds(load, basis.measured, scoring)
     measuring_s = basis.measured.cold_starts.seconds["metric_emission"] * load.files
     return Bill(

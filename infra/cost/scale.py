@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from operator import attrgetter
 
-from infra.cost.estimate import MEMORY_OF_A_CPU_MB, PART_BYTES, READ_BYTES, Basis, Load, scoring_seconds
+from infra.cost.estimate import MEMORY_OF_A_CPU_MB, PART_BYTES, READ_BYTES, Basis, Load, bytes_in, scoring_seconds
 from infra.cost.quotas import Quotas
 from infra.local.servers import ROOT
 from infra.local.transformation import read_template
@@ -85,18 +85,14 @@ class Forecast:
 
 def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tuple[Forecast, str]:
     """The load's files, all at once if they are small, one after the other in partitions if they are large; and the name of a unit."""
-    stages = basis.measured.stages
-    file_rows = load.rows / load.files
-    file_bytes = stages.input_bytes * (file_rows / stages.rows) * (load.columns / stages.columns)
-    if file_bytes <= settings.partition_above_mb * MB:
+    if bytes_in(load, basis.measured) / load.files <= settings.partition_above_mb * MB:
         return many_files(load, basis, quotas, settings), "files"
-    return one_file(replace(load, rows=ceil(file_rows), files=1), basis, quotas, settings), "partitions of each file"
+    return one_file(replace(load, rows=ceil(load.rows / load.files), files=1), basis, quotas, settings), "partitions of each file"
 
 
 def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
     """All rows in one file, scored in partitions."""
-    stages = basis.measured.stages
-    input_bytes = stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
+    input_bytes = bytes_in(load, basis.measured)
     units = max(1, ceil(input_bytes / (settings.partition_mb * MB)))
     seconds = _seconds(load, basis, settings) / units
     bytes_a_unit = input_bytes / units
