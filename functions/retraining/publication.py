@@ -64,12 +64,12 @@ def publish(
     Raises:
         TrainingError: if the pipeline holds what would not be loaded again; nothing is kept.
     """
-    _refuse_unloadable(candidate.fitted)
+    pipeline = _loadable(candidate.fitted)
     snapshot, directory = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
     metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
     registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
-    files = bundle_files(candidate, registered.version, scores, metrics)
+    files = bundle_files(candidate, pipeline, registered.version, scores, metrics)
     prefix = layout.version_prefix(candidate.spec.name, registered.version)
     for name in sorted(files, key=lambda name: name == INDEX):
         store.write(prefix + name, files[name])
@@ -79,11 +79,16 @@ def publish(
     return decision
 
 
-def _refuse_unloadable(fitted: Fitted) -> None:
+def _loadable(fitted: Fitted) -> bytes:
+    """The pipeline as a file, which for a deep forest takes long enough to make it once.
+
+    Raises:
+        TrainingError: if it could not be loaded again.
+    """
     from functions.shared.engines.skops_file import TRUST_GROUP, dump_pipeline
 
     try:
-        dump_pipeline(fitted.pipeline)
+        return dump_pipeline(fitted.pipeline)
     except (InvalidBundleError, TypeError) as error:
         message = (
             f"a version of {fitted.spec.estimator} could not be loaded again: {error}; take another estimator or other parameters, "
@@ -107,8 +112,18 @@ def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics
     return TrainingRun(candidate.fitted.pipeline, parameters, defined, {"everscore.trigger": judgement.trigger}, spec.libraries)
 
 
-def bundle_files(candidate: Candidate, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]) -> dict[str, bytes]:
-    """A version's bundle; `scores` and `metrics` are those of its held-out rows. The same candidate gives the same bytes."""
+def bundle_files(
+    candidate: Candidate, pipeline: bytes, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]
+) -> dict[str, bytes]:
+    """A version's bundle. The same candidate gives the same bytes.
+
+    Args:
+        candidate: what is to be the version.
+        pipeline: its fitted pipeline, as `dump_pipeline` wrote it.
+        version: its number.
+        scores: those of its held-out rows.
+        metrics: theirs too.
+    """
     spec, learnt, held = candidate.spec, candidate.learnt, candidate.held
     baseline = build_baseline(
         spec.name,
@@ -124,7 +139,7 @@ def bundle_files(candidate: Candidate, version: str, scores: NDArray[np.float64]
         calibration=_calibration(candidate, scores),
     )
     explained = with_effects(baseline, candidate.fitted.engine, learnt.table, held.table, seed=spec.seed)
-    return make_bundle(spec, explained, candidate.fitted.compiled, candidate.fitted.pipeline)
+    return make_bundle(spec, explained, candidate.fitted.compiled, pipeline)
 
 
 def _calibration(candidate: Candidate, scores: NDArray[np.float64]) -> Calibration | None:

@@ -19,6 +19,7 @@ from functions.shared.domain.performance import measure
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import ARRAYS, read_index
+from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
@@ -51,7 +52,8 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
         return Reproduction(model=request.model, version=request.version, identical=False, difference=str(damage))
     candidate = _refit(decision, recipe, rows)
     scores = candidate.fitted.score(candidate.held)
-    files = bundle_files(candidate, request.version, scores, measure(rows.spec.task, candidate.held.truth(), scores))
+    metrics = measure(rows.spec.task, candidate.held.truth(), scores)
+    files = bundle_files(candidate, dump_pipeline(candidate.fitted.pipeline), request.version, scores, metrics)
     difference = _first_difference(files, prefix, decision, store)
     return Reproduction(
         model=request.model,

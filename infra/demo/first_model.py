@@ -22,6 +22,7 @@ from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import Policy, RowContract
 from functions.shared.engines.bundle import bundle_digest, load_bundle
+from functions.shared.engines.skops_file import dump_pipeline
 from infra.cli.local_folder import LocalFolder
 from infra.demo import flights
 
@@ -54,7 +55,8 @@ def train(parameters: dict[str, Any]) -> None:
     fitted = fit(learnt.spec, learnt)
     candidate = Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), learnt)
     scores = fitted.score(candidate.held)
-    files = bundle_files(candidate, "1", scores, measure(fitted.spec.task, candidate.held.truth(), scores))
+    metrics = measure(fitted.spec.task, candidate.held.truth(), scores)
+    files = bundle_files(candidate, dump_pipeline(fitted.pipeline), "1", scores, metrics)
     BUNDLE.mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         (BUNDLE / name).write_bytes(body)

@@ -28,6 +28,7 @@ def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping
     # scikit-learn takes seconds to import, and this runs aside.
     from functions.retraining.fitting import fit
     from functions.retraining.training_set import TrainingSet
+    from functions.shared.engines.skops_file import dump_pipeline
 
     prefix = layout.version_prefix(decision.model, decision.challenger_version)
     sound = Bundles(store).load(ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix))
@@ -36,7 +37,7 @@ def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping
     others = pa.array(np.random.default_rng(0).permutation(learnt.rows))
     shuffled = learnt.table.set_column(column, sound.spec.target, learnt.table[sound.spec.target].take(others))
     fitted = fit(sound.spec, TrainingSet(sound.spec, shuffled))
-    return make_bundle(fitted.spec, sound.baseline, fitted.compiled, fitted.pipeline)
+    return make_bundle(fitted.spec, sound.baseline, fitted.compiled, dump_pipeline(fitted.pipeline))
 
 
 def slip_in(files: Mapping[str, bytes], decision: Decision, store: ObjectStore) -> None:

@@ -18,6 +18,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
 from functions.shared.engines.engine import EngineKind
+from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.ports import ObjectStore
 
 MODEL = "sales"
@@ -84,7 +85,9 @@ def make_version(
     fitted = fit(spec, rows)
     assert fitted.compiled.kind is engine or task is Task.REGRESSION
     baseline = build_baseline(MODEL, number, rows.table, fitted.spec, score_rows(fitted.engine, rows))
-    return Version(number, fitted.spec, fitted.pipeline, make_bundle(fitted.spec, baseline, fitted.compiled, fitted.pipeline))
+    return Version(
+        number, fitted.spec, fitted.pipeline, make_bundle(fitted.spec, baseline, fitted.compiled, dump_pipeline(fitted.pipeline))
+    )
 
 
 def _training_table(spec: ModelSpec, seed: int, rows: int = 120) -> pa.Table:

@@ -49,15 +49,9 @@ class LoadedModel:
     engine: Engine
 
 
-def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipeline: Any) -> dict[str, bytes]:
-    """All files of a version by name. The same arguments give the same bytes.
-
-    Raises:
-        InvalidBundleError: if the pipeline holds a type that `load_pipeline` would refuse.
-    """
-    from functions.shared.engines.skops_file import dump_pipeline
-
-    files = {SPEC: spec.to_json(), BASELINE: baseline.to_json(), PIPELINE: dump_pipeline(pipeline)}
+def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipeline: bytes) -> dict[str, bytes]:
+    """All files of a version by name; `pipeline` is what `dump_pipeline` wrote. The same arguments give the same bytes."""
+    files = {SPEC: spec.to_json(), BASELINE: baseline.to_json(), PIPELINE: pipeline}
     if compiled.kind is not EngineKind.NATIVE:
         files[ARRAYS] = _write_arrays(compiled.arrays)
     listed = {name: BundleFile(sha256=_digest(content), bytes=len(content)) for name, content in sorted(files.items())}

@@ -24,6 +24,7 @@ from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.release import Release, ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
+from functions.shared.engines.skops_file import dump_pipeline
 from infra.cli.local_folder import LocalFolder
 from infra.demo import flights
 from tests.bench.scoring.world import BROKEN, FOREST_ROWS, LARGE_BYTES, MILLION, World
@@ -162,7 +163,7 @@ def _fitted(name: str, contestant: Contestant) -> tuple[Fitted, TrainingSet]:
 def _release(store: LocalFolder, fitted: Fitted, rows: TrainingSet) -> None:
     spec = fitted.spec
     baseline = build_baseline(spec.name, VERSION, rows.table, spec, fitted.score(rows))
-    bundle = make_bundle(spec, baseline, fitted.compiled, fitted.pipeline)
+    bundle = make_bundle(spec, baseline, fitted.compiled, dump_pipeline(fitted.pipeline))
     prefix = layout.version_prefix(spec.name, VERSION)
     for name, content in bundle.items():
         store.write(prefix + name, content)
