@@ -9,8 +9,9 @@ from typing import Any
 from functions.shared.domain.errors import EverscoreError
 from infra.cli.operator import embedded
 from infra.demo.once import each_function_once, idle_stack
+from infra.local.codedeploy import deployment_hook
 from infra.local.containers import container_functions
-from infra.local.sam import sam_invoke
+from infra.local.sam import sam_invoke, sam_serving
 
 
 def say(line: str) -> None:
@@ -19,17 +20,23 @@ def say(line: str) -> None:
 
 
 def main() -> None:
-    """Invoke all four and print the manifest of the sample batch."""
-    with idle_stack(say) as stack, container_functions(stack) as functions:
+    """Invoke all of them and print the manifest of the sample batch."""
+    with (
+        idle_stack(say) as stack,
+        container_functions(stack) as functions,
+        sam_serving(functions) as endpoint,
+        deployment_hook(functions["scoring"], lambda_endpoint=endpoint, new_version="Scoring") as hook,
+    ):
+        say(f"sam local start-lambda: {endpoint}, which code_check has score")
 
         def invoke(function: str, event: Mapping[str, Any]) -> Any:
             say(f"sam local invoke: {function}")
             started = time.monotonic()
-            answer = sam_invoke(functions, function, event)
+            answer = sam_invoke({**functions, "code_check": hook.function}, function, event)
             say(f"  answered after {time.monotonic() - started:.1f} s")
             return answer
 
-        manifest = each_function_once(embedded(stack), invoke)
+        manifest = each_function_once(embedded(stack), invoke, hook.answers)
     print(json.dumps(manifest.model_dump(mode="json", exclude={"profiles", "agreement"}), indent=2))
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from io import BytesIO
@@ -26,6 +26,8 @@ type Invoke = Callable[[str, Mapping[str, Any]], Any]
 
 TRAINING_DAYS = (date(2013, 1, 1), date(2013, 1, 21))
 BATCH_MONDAY = date(2013, 1, 28)
+ERASED = ("F023363", "F023364")
+"""Flights of that week, for people who want to be forgotten."""
 IDLE = "def handler(event, context):\n    return {}\n"
 
 
@@ -49,11 +51,16 @@ def batch_of_flights() -> bytes:
     return flights.week(flights.departures(), BATCH_MONDAY).batch
 
 
-def each_function_once(operator: Operator, invoke: Invoke, model: str = MODEL) -> Manifest:
+def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str], model: str = MODEL) -> Manifest:
     """Train a model's first version, release it, score a week by it and measure that; return the manifest.
 
+    Then check the code of scoring on that week, cut another week, and erase two flights.
+
+    Args:
+        answers: what CodeDeploy was told so far.
+
     Raises:
-        EmbeddedAwsError: if a function leaves its delivery in the queue.
+        EmbeddedAwsError: if a function did not do what it was asked.
     """
     body = BytesIO()
     flights.between(flights.departures(), *TRAINING_DAYS).to_parquet(body, index=False)
@@ -71,7 +78,36 @@ def each_function_once(operator: Operator, invoke: Invoke, model: str = MODEL) -
     manifest = operator.await_manifest(batch, timeout_s=0)
     committed = next(operator.store.list(layout.manifest_prefix(model)))
     _deliver(invoke, "metric_emission", _created(operator.store.bucket, operator.store.info(committed.key)))
+    _check_code(invoke, answers)
+    _erase(invoke, model)
+    _cut(operator, invoke, model)
     return manifest
+
+
+def _check_code(invoke: Invoke, answers: Sequence[str]) -> None:
+    """Ask what CodeDeploy asks. Batches that somebody was erased from are passed over, so those of earlier rounds are."""
+    before = len(answers)
+    invoke("code_check", _sample("code_check/pre-traffic"))
+    if answers[before:] != ["Succeeded"]:
+        message = f"code_check did not find the same bytes: CodeDeploy was told {answers[before:]}"
+        raise EmbeddedAwsError(message)
+
+
+def _erase(invoke: Invoke, model: str) -> None:
+    record = invoke("erasure", _sample("erasure/erase-by-hand") | {"model": model, "ids": ERASED})
+    if record["rows"].get("scored") != len(ERASED) or record["ended_at"] is None:
+        message = f"erasure did not remove {len(ERASED)} flights: {record}"
+        raise EmbeddedAwsError(message)
+
+
+def _cut(operator: Operator, invoke: Invoke, model: str) -> None:
+    """Have a week cut as the state machine would; whole files are cut like large ones, into one partition."""
+    upload = operator.upload(f"{layout.BATCHES}/{model}/large.csv", batch_of_flights())
+    work = invoke("partitioning", _sample("partitioning/plan") | {"key": upload.key, "version_id": upload.version_id})
+    plan = json.loads(operator.store.read(work["plan"]))
+    if work["ended"] or plan[-1]["portion"]["stop"] != upload.bytes:
+        message = f"partitioning did not cut the whole upload: {plan}"
+        raise EmbeddedAwsError(message)
 
 
 def _deliver(invoke: Invoke, function: str, created: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ CONFINED = (
     *("--user", "993:990", "--read-only", "--tmpfs=/tmp"),
 )
 SERVING_S = 30.0
+EMULATED_NAME = "function"
 USAGE = ("/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat")
 """Where the kernel accounts for a container's processor time: either the first file or the second is there."""
 
@@ -68,11 +69,15 @@ def container_functions(stack: Stack) -> Iterator[Mapping[str, ContainerFunction
 
 
 class Emulated:
-    """One running container of a function. It works on one event at a time, as on Lambda."""
+    """One running container of a function. It works on one event at a time, as on Lambda.
+
+    At `endpoint` it takes Lambda's calls for a function of the name `EMULATED_NAME`.
+    """
 
     def __init__(self, container: str, port: int, timeout_s: int) -> None:
         self._container = container
         self._port = port
+        self.endpoint = f"http://127.0.0.1:{port}"
         self._timeout_s = timeout_s
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
@@ -81,7 +86,7 @@ class Emulated:
         Raises:
             EmbeddedAwsError: if the function raised, with what it logged.
         """
-        status, body = self._ask("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+        status, body = self._ask("POST", f"/2015-03-31/functions/{EMULATED_NAME}/invocations", json.dumps(event))
         if status != 200:
             _failed(f"the emulator answered {status}: {body.decode(errors='replace')}", self.logs())
         return checked_answer(body, self.logs())

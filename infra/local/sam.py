@@ -1,20 +1,25 @@
-"""A stack's functions through `sam local invoke`, as anybody who knows SAM would try an image."""
+"""A stack's functions through `sam local`, as anybody who knows SAM would try an image."""
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from functions.shared.domain.errors import EmbeddedAwsError
 from infra.local.containers import ContainerFunction, checked_answer
-from infra.local.servers import ROOT
+from infra.local.servers import HOST, ROOT, listening_socket
 from infra.local.transformation import Template, read_template
 
 SAM = ROOT / ".sam" / "bin" / "sam"
 INVOKE = (str(SAM), "local", "invoke", "--template", "template.json", "--event", "event.json", "--skip-pull-image")
+START_LAMBDA = (str(SAM), "local", "start-lambda", "--template", "template.json", "--skip-pull-image")
+SERVING_S = 60.0
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 """The template that `sam build` left, in which functions name their image."""
 
@@ -25,20 +30,13 @@ def sam_invoke(functions: Mapping[str, ContainerFunction], function: str, event:
     Raises:
         EmbeddedAwsError: if the image is not built or the function raised, with what it logged.
     """
-    if not BUILT.exists():
-        message = "the image is not built: `make build` does it"
-        raise EmbeddedAwsError(message)
-    template = with_environments(read_template(BUILT.read_text()), functions)
-    environment = functions[function].environment
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        (folder / "template.json").write_text(json.dumps(template))
+    template = _built(functions)
+    with _folder_of(template) as folder:
         (folder / "event.json").write_text(json.dumps(event))
-        name = logical_id(template, functions[function])
         done = subprocess.run(
-            [*INVOKE, name, "--region", environment["AWS_DEFAULT_REGION"]],
+            [*INVOKE, logical_id(template, functions[function]), *_region(functions)],
             cwd=folder,
-            env={**os.environ, **environment, "SAM_CLI_TELEMETRY": "0"},
+            env=_environment(functions),
             check=False,
             capture_output=True,
             text=True,
@@ -47,6 +45,67 @@ def sam_invoke(functions: Mapping[str, ContainerFunction], function: str, event:
         message = f"sam local invoke failed:\n{done.stderr.strip()}"
         raise EmbeddedAwsError(message)
     return checked_answer(done.stdout, done.stderr)
+
+
+@contextmanager
+def sam_serving(functions: Mapping[str, ContainerFunction]) -> Iterator[str]:
+    """The URL at which `sam local start-lambda` takes Lambda's calls for these functions, by their logical ids.
+
+    Raises:
+        EmbeddedAwsError: if the image is not built, or SAM does not serve.
+    """
+    with listening_socket() as free:
+        port = free.getsockname()[1]
+    with _folder_of(_built(functions)) as folder, (folder / "sam.log").open("w+") as log:
+        process = subprocess.Popen(
+            [*START_LAMBDA, "--host", HOST, "--port", str(port), *_region(functions)],
+            cwd=folder,
+            env=_environment(functions),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _await_port(port, process, folder / "sam.log")
+            yield f"http://{HOST}:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _built(functions: Mapping[str, ContainerFunction]) -> Template:
+    if not BUILT.exists():
+        message = "the image is not built: `make build` does it"
+        raise EmbeddedAwsError(message)
+    return with_environments(read_template(BUILT.read_text()), functions)
+
+
+@contextmanager
+def _folder_of(template: Template) -> Iterator[Path]:
+    """A folder for SAM to work in, with the template."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "template.json").write_text(json.dumps(template))
+        yield folder
+
+
+def _environment(functions: Mapping[str, ContainerFunction]) -> Mapping[str, str]:
+    """What SAM itself needs; of the embedded AWS each function knows the same."""
+    return {**os.environ, **functions["scoring"].environment, "SAM_CLI_TELEMETRY": "0"}
+
+
+def _region(functions: Mapping[str, ContainerFunction]) -> tuple[str, str]:
+    return "--region", functions["scoring"].environment["AWS_DEFAULT_REGION"]
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + SERVING_S
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(OSError), socket.create_connection((HOST, port)):
+            return
+        time.sleep(0.05)
+    message = f"sam local start-lambda does not serve:\n{log.read_text().strip()}"
+    raise EmbeddedAwsError(message)
 
 
 def with_environments(template: Template, functions: Mapping[str, ContainerFunction]) -> Template:

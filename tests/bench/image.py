@@ -1,4 +1,4 @@
-"""Weigh the functions' image and time its cold starts, and write docs/performance.md.
+"""Weigh the functions' image, time its rebuilding and its cold starts, and write docs/performance.md.
 
     make bench-image                                         # builds it first; or:
     python -m tests.bench.image [--rounds 5] [--print]
@@ -9,6 +9,7 @@ In every round a new model is trained, released, scored by and measured, each by
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -17,14 +18,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from tempfile import TemporaryDirectory
+from time import perf_counter, time_ns
 from typing import Any
 
 from infra.cli.operator import embedded
 from infra.cost.speed import ColdStarts
 from infra.demo.once import each_function_once, idle_stack
-from infra.local.containers import ContainerFunction, container_functions, emulated
+from infra.local.codedeploy import deployment_hook
+from infra.local.containers import EMULATED_NAME, ContainerFunction, container_functions, emulated
 from infra.local.image import IMAGE, base_image, size_mb
+from infra.local.sam import SAM
+from infra.local.servers import ROOT
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.figures import record
 from tests.bench.scoring.processes import machine
@@ -32,10 +37,14 @@ from tests.bench.scoring.processes import machine
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 HEAVY = ("numpy", "pyarrow", "boto3", "scipy", "pandas", "sklearn", "skops", "mlflow")
 LARGEST = 8
+REBUILT_TAG = "everscore-rebuilt"
 WORK = {
     "scoring": "reads the release and the version, scores 6,000 flights",
     "metric_emission": "measures that batch",
     "retraining": "trains on 18,000 flights, compiles, registers in MLflow",
+    "code_check": "asks scoring, which is warm, for that batch's bytes again",
+    "erasure": "removes two flights from everything stored",
+    "partitioning": "cuts a week of flights",
     "release": "publishes the version, sets MLflow's aliases",
 }
 
@@ -77,7 +86,13 @@ def cold_starts(rounds: int) -> tuple[str, ColdStarts]:
     """A table of medians, and of them what is reckoned with."""
     measured: defaultdict[str, list[ColdStart]] = defaultdict(list)
     packages: dict[str, set[str]] = {}
-    with idle_stack(note) as stack, container_functions(stack) as functions:
+    with (
+        idle_stack(note) as stack,
+        container_functions(stack) as deployed,
+        emulated(deployed["scoring"]) as new_code,
+        deployment_hook(deployed["scoring"], lambda_endpoint=new_code.endpoint, new_version=EMULATED_NAME) as hook,
+    ):
+        functions = {**deployed, "code_check": hook.function}
 
         def look(name: str, event: Mapping[str, Any]) -> Any:
             answer, packages[name] = imported(functions[name], event)
@@ -89,9 +104,9 @@ def cold_starts(rounds: int) -> tuple[str, ColdStarts]:
             return answer
 
         operator = embedded(stack)
-        each_function_once(operator, look, "unmeasured")
+        each_function_once(operator, look, hook.answers, "unmeasured")
         for number in range(rounds):
-            each_function_once(operator, time, f"round-{number}")
+            each_function_once(operator, time, hook.answers, f"round-{number}")
     rows = []
     for name, work in WORK.items():
         seconds = (median(getattr(run, of) for run in measured[name]) for of in ("init_s", "answer_s", "processor_s"))
@@ -113,6 +128,31 @@ def weights() -> str:
     return markdown_table(["part", "MB, unpacked"], [*rows, ["the base image", f"{base:.0f}"]])
 
 
+def rebuild_s() -> float:
+    """Seconds that `sam build` takes after a line of code has changed. The image of that has a tag of its own, and is removed."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for path in ("functions", "requirements"):
+            shutil.copytree(ROOT / path, folder / path, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "infra" / "state_machines", folder / "infra" / "state_machines")
+        shutil.copy(ROOT / ".dockerignore", folder)
+        template = (ROOT / "template.yaml").read_text()
+        (folder / "template.yaml").write_text(template.replace("DockerTag: everscore\n", f"DockerTag: {REBUILT_TAG}\n"))
+        try:
+            _sam_build(folder)
+            with (folder / "functions" / "scoring" / "service.py").open("a") as code:
+                code.write(f"\nREBUILT = {time_ns()}\n")
+            started = perf_counter()
+            _sam_build(folder)
+            return perf_counter() - started
+        finally:
+            subprocess.run(["docker", "image", "rm", f"scoring:{REBUILT_TAG}"], check=False, capture_output=True)
+
+
+def _sam_build(folder: Path) -> None:
+    subprocess.run([SAM, "build"], cwd=folder, check=True, capture_output=True, env={**os.environ, "SAM_CLI_TELEMETRY": "0"})
+
+
 def circumstances(rounds: int) -> Sequence[str]:
     """How it was measured."""
     inspect = ["docker", "image", "inspect", "--format", '{{index .Config.Labels "everscore.stand-in"}}', IMAGE]
@@ -128,8 +168,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--print", action="store_true", help="print, and leave the document alone")
     options = parser.parse_args()
+    rebuilt = f"After a line of code has changed, `sam build` takes {rebuild_s():.0f} s."
     table, figures = cold_starts(options.rounds)
-    text = "\n".join([weights(), "", table, *circumstances(options.rounds)])
+    text = "\n".join([weights(), "", rebuilt, "", table, *circumstances(options.rounds)])
     if options.print:
         print(text)
     else:

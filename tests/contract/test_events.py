@@ -15,6 +15,7 @@ import functions.partitioning.event as partitioning
 import functions.release.event as release
 import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
+from functions.code_check.event import PreTrafficEvent
 from functions.erasure.event import EraseRequest
 from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
 from functions.release.event import ReleaseRequest
@@ -129,6 +130,9 @@ REQUESTS = {
     "retraining/reproduce-by-hand": ReproduceRequest(model="flights", version="2"),
     "scoring/rescore-by-hand": RescoreRequest(action="rescore", model="flights", batch_id="5d41402abc4b2a76b9719d911017c592"),
     "erasure/erase-by-hand": EraseRequest(model="churn", ids=("C-1042", "C-2077"), reason="request of 3 June", who="ada"),
+    "code_check/pre-traffic": PreTrafficEvent(
+        DeploymentId="d-EXAMPLE4X", LifecycleEventHookExecutionId="eyJlbmNyeXB0ZWREYXRhIjoiZXhhbXBsZSJ9"
+    ),
     "partitioning/plan": PlanRequest(action="plan", **YEAR),
     "partitioning/commit": CommitRequest(action="commit", **YEAR, turn=1),
     "partitioning/give-up": GiveUpRequest(
@@ -154,6 +158,7 @@ PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
     "retraining": retraining.parse_request,
     "release": release.parse_request,
     "erasure": EraseRequest.model_validate,
+    "code_check": PreTrafficEvent.model_validate,
     "partitioning": partitioning.parse_request,
     "scoring": RescoreRequest.model_validate,
 }

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,8 +21,9 @@ from functions.shared.domain.release import Role
 from infra.cli.offline import score_offline
 from infra.cli.operator import Operator, embedded
 from infra.demo.flights import MODEL
-from infra.demo.once import batch_of_flights, each_function_once, idle_stack
-from infra.local.containers import ContainerFunction, container_functions, emulated
+from infra.demo.once import ERASED, batch_of_flights, each_function_once, idle_stack
+from infra.local.codedeploy import deployment_hook
+from infra.local.containers import EMULATED_NAME, container_functions, emulated
 from infra.local.image import IMAGE, LARGEST_MB, base_image, size_mb
 from infra.local.servers import ROOT
 
@@ -46,17 +49,11 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def image() -> None:
-    built = subprocess.run(["make", "build"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, (built.stdout + built.stderr)[-4000:]
-
-
 # What is in it
 
 
 @pytest.fixture(scope="module")
-def content(image: None) -> dict[str, Any]:
+def content(image: str) -> dict[str, Any]:
     run = ["docker", "run", "--rm", "--entrypoint", "python3", IMAGE, "-c", LIST]
     return json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
 
@@ -94,16 +91,16 @@ def test_its_wheels_run_on_the_c_library_that_lambda_has(content: dict[str, Any]
     assert max(needed) <= GLIBC_OF_AMAZON_LINUX_2023
 
 
-def test_it_weighs_no_more_than_it_may() -> None:
+def test_it_weighs_no_more_than_it_may(image: str) -> None:
     assert size_mb(IMAGE) - size_mb(base_image()) <= LARGEST_MB
 
 
-def test_its_labels_say_version_and_commit() -> None:
+def test_its_labels_say_version_and_commit(image: str) -> None:
     inspect = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", IMAGE]
     labels = json.loads(subprocess.run(inspect, check=True, capture_output=True, text=True).stdout)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    later = subprocess.run(["git", "rev-list", f"{image}..HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert labels["org.opencontainers.image.version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == head
+    assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") in {image, *later.split()}
 
 
 # That it works
@@ -114,29 +111,38 @@ class Played:
     """What came of one event for each function, each in a new container: unprivileged, with only /tmp to write to."""
 
     operator: Operator
-    functions: Mapping[str, ContainerFunction]
     manifest: Manifest
     imported: Mapping[str, set[str]]
     processor_s: Mapping[str, float]
+    logs: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
-def played(image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     imported: dict[str, set[str]] = {}
     processor_s: dict[str, float] = {}
+    logs: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERSCORE_HOME", str(tmp_path_factory.mktemp("home")))
-        with idle_stack(print) as stack, container_functions(stack) as functions:
+        with (
+            idle_stack(print) as stack,
+            container_functions(stack) as functions,
+            emulated(functions["scoring"]) as new_code,
+            deployment_hook(functions["scoring"], lambda_endpoint=new_code.endpoint, new_version=EMULATED_NAME) as hook,
+        ):
+            all_functions = {**functions, "code_check": hook.function}
 
             def invoke(function: str, event: Mapping[str, Any]) -> Any:
-                with emulated(functions[function], variables={"PYTHONVERBOSE": "1"}) as running:
+                with emulated(all_functions[function], variables={"PYTHONVERBOSE": "1"}) as running:
                     answer = running.invoke(event)
-                    imported[function] = {name.split(".")[0] for name in re.findall(r"^import '([\w.]+)'", running.logs(), re.MULTILINE)}
+                    logs[function] = running.logs()
+                    imported[function] = {name.split(".")[0] for name in re.findall(r"^import '([\w.]+)'", logs[function], re.MULTILINE)}
                     processor_s[function] = running.processor_s()
                 return answer
 
             operator = embedded(stack)
-            yield Played(operator, functions, each_function_once(operator, invoke), imported, processor_s)
+            manifest = each_function_once(operator, invoke, hook.answers)
+            yield Played(operator, manifest, imported, processor_s, logs)
 
 
 def test_every_function_works_as_lambda_runs_it(played: Played) -> None:
@@ -149,12 +155,21 @@ def test_every_function_works_as_lambda_runs_it(played: Played) -> None:
     assert json.loads(played.operator.store.read(layout.emitted_key(MODEL, manifest.batch_id)))["batch_id"] == manifest.batch_id
 
 
-def test_the_image_scores_as_this_machine_does(played: Played, tmp_path: Path) -> None:
+def test_the_image_scores_as_this_machine_does_and_erases_whom_it_was_asked_to(played: Played, tmp_path: Path) -> None:
     file, here, there = tmp_path / "week.csv", tmp_path / "here.parquet", tmp_path / "there.parquet"
     file.write_bytes(batch_of_flights())
     score_offline(MODEL, file, here, releases=played.operator.store)
-    played.operator.download_scored(played.manifest, there)
-    assert pq.read_table(there).equals(pq.read_table(here))
+    [stored] = played.operator.store.list(layout.manifest_prefix(MODEL))
+    played.operator.download_scored(Manifest.from_json(played.operator.store.read(stored.key)), there)
+    scored = pq.read_table(here)
+    erased = pc.is_in(scored["flight_id"], pa.array(ERASED))
+    assert pc.sum(erased).as_py() == len(ERASED)
+    assert pq.read_table(there).equals(scored.filter(pc.invert(erased)))
+
+
+def test_new_code_was_checked_on_the_batch_that_stands(played: Played) -> None:
+    [line] = [json.loads(line) for line in played.logs["code_check"].splitlines() if '"message":"compared"' in line]
+    assert (line["batch_id"], line["different"]) == (played.manifest.batch_id, [])
 
 
 def test_scoring_by_a_compiled_engine_imports_nothing_that_only_training_needs(played: Played) -> None:
@@ -168,10 +183,13 @@ def test_scorings_first_answer_takes_no_longer_than_it_may(played: Played) -> No
     assert played.processor_s["scoring"] <= COLD_START_S
 
 
-def test_sam_invokes_each_function_on_an_embedded_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sam_invokes_each_function_on_an_embedded_aws(image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERSCORE_HOME", str(tmp_path))
     done = subprocess.run([sys.executable, "-m", "infra.demo.invoke"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     manifest = json.loads(done.stdout)
     assert (manifest["status"], manifest["rows_in"]) == ("scored", len(batch_of_flights().splitlines()) - 1)
-    assert re.findall("sam local invoke: (.*)", done.stderr) == ["retraining", "release", "scoring", "metric_emission"]
+    assert re.findall("sam local invoke: (.*)", done.stderr) == [
+        *("retraining", "release", "scoring", "metric_emission"),
+        *("code_check", "erasure", "partitioning"),
+    ]
