@@ -108,7 +108,7 @@ def first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
             found = _header_spans(looked_at)
             if len(found.starts) and found.ends[0] < len(looked_at):
                 return head, int(found.starts[0]), int(found.ends[0])
-        refuse_long(head, 0, 1)
+        refuse_long(head, 0)
     found = _header_spans(head)
     if not len(found.starts):
         raise empty_file("the file holds blank lines only")

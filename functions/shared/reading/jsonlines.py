@@ -69,8 +69,8 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     for chunk in chunks:
         head += chunk
         if not line_ends(head):
-            refuse_long(head, 0, 1)
-        elif len(head) >= JSONL_HEAD_BYTES:
+            refuse_long(head, 0)
+        elif len(head) - _mark_bytes(head) >= JSONL_HEAD_BYTES:
             break
     return head
 

@@ -69,7 +69,7 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
             line += line_ends(data[:end])
             offset += end
         rest = data[end:]
-        refuse_long(rest, offset, line)
+        refuse_long(rest, offset)
     if rest:
         yield from _last_block(rest, syntax, offset, line)
 
@@ -118,14 +118,14 @@ def line_ends(data: bytes) -> int:
     return count
 
 
-def refuse_long(rest: bytes, offset: int, line: int) -> None:
-    """Pass if a record that is not complete yet may go on.
+def refuse_long(rest: bytes, offset: int) -> None:
+    """Pass if a record that is not complete yet may go on. A refusal counts in bytes: a partition does not know the lines before it.
 
     Raises:
         BatchRejectedError: `line_too_long`.
     """
     if len(rest) > MAX_RECORD_BYTES:
-        message = f"the record on line {line} (byte {offset}) is longer than the limit of {MAX_RECORD_BYTES} bytes"
+        message = f"the record at byte {offset} is longer than the limit of {MAX_RECORD_BYTES} bytes"
         raise BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
 
 

@@ -86,8 +86,8 @@ def test_lines_know_no_quotes() -> None:
     assert found_in(list(cut(iter([b'{"a\n"\r\nb']), LINES)), LINES) == [(b'{"a', 0, 1), (b'"', 4, 2), (b"b", 7, 3)]
 
 
-def test_a_record_beyond_the_limit_is_refused_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_beyond_the_limit_is_refused_by_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 10)
-    with pytest.raises(BatchRejectedError, match=r"line 2 \(byte 2\) is longer than the limit of 10 bytes") as refused:
+    with pytest.raises(BatchRejectedError, match=r"record at byte 2 is longer than the limit of 10 bytes") as refused:
         list(cut((b"a\n" if place == 0 else b"bbbb" for place in range(10**6)), COMMA))
     assert refused.value.code == "line_too_long"

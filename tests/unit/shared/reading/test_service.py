@@ -93,7 +93,7 @@ def test_a_file_that_is_one_long_line_is_refused_without_reading_it_all(monkeypa
 
     file = Endless(b"")
     file.size = 10**9
-    with pytest.raises(BatchRejectedError, match=r"line 1 \(byte 0\) is longer than the limit of 10000 bytes"):
+    with pytest.raises(BatchRejectedError, match=r"record at byte 0 is longer than the limit of 10000 bytes"):
         infer_columns(file, key=name, block_bytes=1000)
 
 
