@@ -1,6 +1,5 @@
 """From rows to a version: fit, compile, prove, and score what the fit did not see."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -68,8 +67,8 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
 
 
 def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
-    """A fitted pipeline with what serves it, proved on `rows`; its spec with the libraries and the image that made it."""
-    fitted_spec = spec.model_copy(update={"libraries": library_versions(), "image_digest": os.environ.get("EVERSCORE_IMAGE_DIGEST")})
+    """A fitted pipeline with what serves it, proved on `rows`; its spec with the libraries that made it."""
+    fitted_spec = spec.model_copy(update={"libraries": library_versions()})
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)

@@ -45,6 +45,8 @@ KINDS: Mapping[str, type[Document]] = {
     "spec": ModelSpec,
     "totals": Totals,
 }
+NEVER_SET = {".image_digest is gone"}
+"""Was null in all that was ever written, which old code takes for the same as its absence."""
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
@@ -71,7 +73,7 @@ def test_each_kind_of_document_has_a_golden_file() -> None:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_new_code_reads_what_old_code_wrote_and_old_code_finds_all_it_knew_in_what_new_code_writes(path: Path) -> None:
     read = kind_of(path).from_json(path.read_bytes())
-    assert list(lost(json.loads(path.read_text()), json.loads(read.to_json()))) == []
+    assert set(lost(json.loads(path.read_text()), json.loads(read.to_json()))) <= NEVER_SET
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

@@ -75,7 +75,6 @@ class ModelSpec(Document):
     adopted: str | None = None
     seed: int = 0
     libraries: Mapping[str, str] = Field(default_factory=dict)
-    image_digest: str | None = None
 
     @field_validator("name")
     @classmethod
