@@ -90,7 +90,7 @@ def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, dri
 def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
     """Whether the same was told of the same version within so many event days before."""
     day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
-    prefix, ending = f"alerts/{alert.model}/", f"{version}-{alert.kind.value}.json"
+    prefix, ending = layout.alert_prefix(alert.model), f"{version}-{alert.kind.value}.json"
     earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
     return any(day - timedelta(days=days) < date.fromisoformat(known) <= day for known in earlier)
 

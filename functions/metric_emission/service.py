@@ -243,7 +243,7 @@ def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predict
 
 
 def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
-    days = list(read_documents(store, DayPerformance, f"performance/{model}/"))
+    days = list(read_documents(store, DayPerformance, layout.performance_prefix(model)))
     champion = bundles.load(release.champion)
     decay = detect_decay(days, champion.baseline, policy.performance)
     if not decay.alert:

@@ -4,6 +4,7 @@ from functions.release.desk import Desk
 from functions.release.evidence import first_of_rollout, rollout_evidence
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
+from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import RegistryUnavailableError, ReleaseRefusedError
@@ -172,7 +173,7 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     policy = Policies(desk.store).current(release.model)
     decision = Decisions(desk.store).of(release.model, challenger.version)
     manifests = list(Manifests(desk.store).newest(release.model))
-    days = list(read_documents(desk.store, DayPerformance, f"performance/{release.model}/"))
+    days = list(read_documents(desk.store, DayPerformance, layout.performance_prefix(release.model)))
     first = first_of_rollout(release, Releases(desk.store).history(release.model))
     step = decide_step(challenger, policy.canary, rollout_evidence(release, first, decision, manifests, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)

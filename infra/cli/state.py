@@ -32,7 +32,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     """The state of the model of a release, in the shape that `status --json` prints."""
     model = release.model
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
-    alerts = sorted(read_documents(store, Alert, f"alerts/{model}/"), key=lambda alert: alert.raised_at)
+    alerts = sorted(read_documents(store, Alert, layout.alert_prefix(model)), key=lambda alert: alert.raised_at)
     means = _last_means(batches)
     return {
         **_served(release),
@@ -46,7 +46,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "rows": group.rows,
                 "metrics": dict(group.metrics),
             }
-            for day in read_documents(store, DayPerformance, f"performance/{model}/")
+            for day in read_documents(store, DayPerformance, layout.performance_prefix(model))
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],

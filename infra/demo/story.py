@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
@@ -180,8 +181,6 @@ class Story:
             wait_for(lambda day=day: self._day(day), _WAIT_S, f"performance of {day}")  # type: ignore[misc]
 
     def _day(self, day: date) -> DayPerformance | None:
-        from functions.shared.domain import layout
-
         return read_document(self.operator.store, DayPerformance, layout.performance_key(MODEL, day))
 
     def _performance(self, week: flights.Week | None) -> str:
@@ -194,7 +193,7 @@ class Story:
         return f"; the week before: log loss {loss:.3f} on {rows:,} labels"
 
     def _tell_alerts(self) -> None:
-        for alert in read_documents(self.operator.store, Alert, f"alerts/{MODEL}/"):
+        for alert in read_documents(self.operator.store, Alert, layout.alert_prefix(MODEL)):
             name = f"{alert.kind}-{alert.window}"
             if name not in self.alerts_told:
                 self.alerts_told.add(name)

@@ -98,8 +98,8 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
         standing = _standing(manifests)
         measured = readers.map(lambda manifest: _measured(manifest, store), standing)
-        days = [found.key for found in store.list(f"performance/{model}/")][-DAYS:]
-        alerts = [found.key for found in store.list(f"alerts/{model}/")][-ALERTS:]
+        days = [found.key for found in store.list(layout.performance_prefix(model))][-DAYS:]
+        alerts = [found.key for found in store.list(layout.alert_prefix(model))][-ALERTS:]
         history = History(
             model=model,
             now=now,

@@ -198,6 +198,11 @@ def waiting_key(model: str, labels: str) -> str:
     return f"waiting/{model}/{labels}.parquet"
 
 
+def performance_prefix(model: str) -> str:
+    """All of a model's event days."""
+    return f"performance/{model}/"
+
+
 def performance_key(model: str, day: date) -> str:
     """Metrics of one event day, restated when labels come late."""
     return f"performance/{model}/{day.isoformat()}.json"
