@@ -29,8 +29,8 @@ typedef struct {
     int64_t edge_count;
 } column;
 
-/* How many edges are below each number: a binary search whose steps are the same for all, so that nothing waits for a
-   comparison and some searches run side by side. Half of what is left may take a step that was not needed, not one beyond. */
+/* How many edges are below each number: a binary search that takes the same steps for all, so that some run side by side and
+   none waits for a guessed branch. At most below + left of the edges are, which never grows: no step reads beyond the last. */
 INLINE void search(const column *from, int64_t start, int64_t rows, int64_t *restrict bins) {
     for (int64_t r = 0; r < rows; r += SEARCHED) {
         double number[SEARCHED];
@@ -77,13 +77,13 @@ typedef struct {
 } bitvector_model;
 
 #define DEFINE_BITVECTOR(BITS, LOWEST_BIT)                                                                                          \
-    INLINE void combine_##BITS(const bitvector_model *model, const int64_t *bins, int64_t row, uint##BITS##_t *restrict to) { \
+    INLINE void combine_##BITS(const bitvector_model *model, const int64_t *bins, int64_t row, uint##BITS##_t *restrict to) {       \
         const int64_t trees = model->trees, last = model->tables - 1;                                                               \
         for (int64_t k = 0; k <= last; k += TABLES) {                                                                               \
             const uint##BITS##_t *mask[TABLES];                                                                                     \
             for (int q = 0; q < TABLES; q++) {                                                                                      \
-                int64_t table = k + q < last ? k + q : last; /* the last one again and again changes nothing */                    \
-                mask[q] = (const uint##BITS##_t *)model->masks[table] + bins[table * BLOCK + row] * trees;                                  \
+                int64_t table = k + q < last ? k + q : last; /* the last one again and again changes nothing */                     \
+                mask[q] = (const uint##BITS##_t *)model->masks[table] + bins[table * BLOCK + row] * trees;                          \
             }                                                                                                                       \
             if (k == 0)                                                                                                             \
                 for (int64_t t = 0; t < trees; t++) to[t] = mask[0][t] & mask[1][t] & mask[2][t] & mask[3][t];                      \
@@ -92,14 +92,14 @@ typedef struct {
         }                                                                                                                           \
     }                                                                                                                               \
                                                                                                                                     \
-    INLINE void bitvector_##BITS(const bitvector_model *model, int64_t rows, const int64_t *bins,                           \
+    INLINE void bitvector_##BITS(const bitvector_model *model, int64_t rows, const int64_t *bins,                                   \
                                  uint##BITS##_t *restrict allowed, double *restrict raw) {                                          \
         const uint##BITS##_t top = (uint##BITS##_t)1 << (BITS - 1);                                                                 \
         for (int64_t start = 0; start < rows; start += GROUP) {                                                                     \
             int64_t row[GROUP];                                                                                                     \
             for (int q = 0; q < GROUP; q++) {                                                                                       \
                 row[q] = start + q < rows ? start + q : rows - 1; /* the last one fills the last group */                           \
-                combine_##BITS(model, bins, row[q], allowed + q * model->trees);                                                   \
+                combine_##BITS(model, bins, row[q], allowed + q * model->trees);                                                    \
             }                                                                                                                       \
             for (int64_t s = 0; s < model->sums; s++) {                                                                             \
                 const int64_t trees = model->sum_trees[s];                                                                          \
@@ -142,8 +142,8 @@ static __attribute__((target("avx2,bmi"))) void bitvector_avx2(const bitvector_m
 
 /* Add the leaf values of rows to raw, shape (rows, outputs); table k is of columns[k]. A mask has 32 or 64 bits. Memory to
    work in: `bins` for BLOCK rows of all tables, `allowed` for GROUP rows of masks. */
-EXPORT void everscore_bitvector(const bitvector_model *model, int32_t bits, int64_t rows, const column *columns, int64_t *bins, void *allowed,
-                                double *raw);
+EXPORT void everscore_bitvector(const bitvector_model *model, int32_t bits, int64_t rows, const column *columns, int64_t *bins,
+                                void *allowed, double *raw);
 void everscore_bitvector(const bitvector_model *model, int32_t bits, int64_t rows, const column *columns, int64_t *bins, void *allowed,
                          double *raw) {
 #if defined(__x86_64__)
