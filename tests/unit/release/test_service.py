@@ -233,6 +233,25 @@ def test_scores_of_an_earlier_rollout_of_the_same_version_hide_nothing() -> None
     assert (step.action, codes(step)) == (Action.ROLLBACK, ["rank_correlation"])
 
 
+def test_labels_of_an_earlier_rollout_of_the_same_two_versions_count_on() -> None:
+    world = in_canary()
+    world.labels(harm=BAD)
+    assert world.tick().action is Action.ROLLBACK
+    world.move("challenger", "2")
+    assert world.tick().action is Action.EXPAND, "a person may ask for it"
+    step = world.tick()
+    assert (step.action, codes(step)) == (Action.ROLLBACK, ["worse"]), "but nobody passes by trying often"
+
+
+def test_labels_of_an_earlier_rollout_let_none_grow_without_batches_of_its_own() -> None:
+    world = in_canary()
+    world.labels(harm=GOOD)
+    world.rollback()
+    world.move("challenger", "2")
+    world.tick()
+    assert world.tick().action is Action.HOLD
+
+
 def test_scores_of_all_steps_of_a_rollout_count() -> None:
     world = in_canary(agreement=joint(490, 10))
     world.batch("odd.csv", agreement=joint(100, 400))
