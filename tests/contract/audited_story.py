@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
+from functions.code_check.service import compare_batches
 from functions.erasure import desk as erasure
 from functions.erasure.event import EraseRequest
 from functions.erasure.service import erase
@@ -181,6 +182,11 @@ class Story:
             now=self.now,
         )
 
+    def check_code(self) -> None:
+        store = self.store("code_check", "Store")
+        compared = compare_batches(lambda: store.folders("manifests/"), store=store, verify=lambda *_: ())
+        assert [comparison.model for comparison in compared] == [MODEL]
+
     def desk(self) -> Desk:
         return Desk(self.store("release", "Store"), self.registry, self.new_name, self.now)
 
@@ -211,7 +217,7 @@ POLICY: dict[str, Any] = {
 
 
 def play(patch: pytest.MonkeyPatch) -> Story:
-    """First version, batches, labels, a challenger, its rollout, decay, and the clock's upkeep."""
+    """First version, batches, labels, a challenger, its rollout, decay, new code, the clock's upkeep, and an erasure."""
     for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
         patch.setenv(f"AWS_{name}", value)
     patch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -224,6 +230,7 @@ def play(patch: pytest.MonkeyPatch) -> Story:
         _batches_and_labels(story)
         _challenger(story)
         _decay(story)
+        story.check_code()
         _upkeep(story)
         _erasure(story)
     return story

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 import pytest
 
 from tests.contract.audited_story import Request, Story, play
-from tests.contract.template import FUNCTION_PROPERTIES, as_list, folder_of, statements
+from tests.contract.template import ALL_FUNCTION_PROPERTIES, as_list, folder_of, statements
 
-FUNCTIONS = sorted(folder_of(name) for name in FUNCTION_PROPERTIES)
+FUNCTIONS = sorted(folder_of(name) for name in ALL_FUNCTION_PROPERTIES)
 READ = {"s3:GetObject", "s3:GetObjectVersion"}
 
 
