@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from functions.shared.domain.totals import Totals
 
 _DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
-_IN_WORK, _SWEPT = 2 * _DAY, 30 * _DAY
-"""Files of an attempt younger than the first may still be written; those older than the second were swept before."""
+_IN_WORK, _IN_PARTITIONS, _SWEPT = 2 * _DAY, 15 * _DAY, 30 * _DAY
+"""Files of an attempt younger than the first may still be written. Without a manifest those younger than the second may be a
+partition's, whose batch takes long: for so long its result is kept. Those older than the third were swept before."""
 _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 """An upload should have its manifest after the first; the second is how far a daily sweep looks back."""
 
@@ -137,13 +138,14 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
         for model in store.folders(kind):
             manifests = Manifests(store)
             committed = manifests.keys(model)
-            old = (found.key for found in store.list(f"{kind}{model}/") if _IN_WORK < now - found.last_modified < _SWEPT)
-            for batch, keys in groupby(old, key=lambda key: key.split("/")[2]):
+            old = (found for found in store.list(f"{kind}{model}/") if _IN_WORK < now - found.last_modified < _SWEPT)
+            for batch, files in groupby(old, key=lambda found: found.key.split("/")[2]):
                 manifest = manifests.read(committed[batch]) if batch in committed else None
                 if manifest and manifest.may_resume(now):
                     continue
                 named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
-                yield from (key for key in keys if key not in named)
+                least = _IN_WORK if manifest else _IN_PARTITIONS
+                yield from (file.key for file in files if file.key not in named and now - file.last_modified > least)
 
 
 def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> dict[str, list[str]]:

@@ -200,10 +200,17 @@ def attempts(world: World) -> set[str]:
 
 
 def test_files_of_attempts_that_never_committed_are_deleted_when_they_are_old() -> None:
-    world, told = swept(3 * DAY)
+    world, told = swept(16 * DAY)
     assert told["deleted"] == 4
     batch = next(iter(Manifests(world.store).keys(MODEL)))
     assert attempts(world) == {f"{MODEL}/{batch}/a1"}, "what a manifest names stays"
+
+
+def test_files_of_a_batch_whose_partitions_may_still_be_scored_are_left_and_lost_attempts_at_others_deleted() -> None:
+    world, told = swept(14 * DAY)
+    assert told["deleted"] == 2
+    batch = next(iter(Manifests(world.store).keys(MODEL)))
+    assert attempts(world) == {f"{MODEL}/{batch}/a1", f"{MODEL}/{'f' * 32}/a1", f"other/{'e' * 32}/a1"}
 
 
 @pytest.mark.parametrize("age", [HOUR, 2 * DAY])
