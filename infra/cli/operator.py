@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +40,18 @@ class FunctionFailedError(EverscoreError):
 
 class NoAnswerError(EverscoreError):
     """Nothing came of an upload in time; look at the queue, the dead-letter queue and the function's log."""
+
+
+def join_parts(parts: Sequence[Path], whole: Path) -> None:
+    """Write the rows of Parquet files, in order, to one; columns that a part lacks, since no challenger scored it, are missing there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.unify_schemas([pq.read_schema(part) for part in parts])
+    with pq.ParquetWriter(whole, schema) as writer:
+        for part in parts:
+            for rows in pq.ParquetFile(part).iter_batches():
+                writer.write_table(pa.concat_tables([schema.empty_table(), pa.Table.from_batches([rows])], promote_options="default"))
 
 
 class Operator:
@@ -121,18 +133,13 @@ class Operator:
 
     def download_scored(self, manifest: Manifest, out: Path) -> None:
         """Write a batch's scored rows, in order, to one Parquet file; `out` appears when it is whole."""
-        import pyarrow.parquet as pq
-
         with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
             parts = [Path(folder) / f"{number:05d}" for number in range(len(manifest.outputs))]
             for part, output in zip(parts, manifest.outputs, strict=True):
                 self._s3.download_file(self.store.bucket, output.key, str(part))
             whole = parts[0] if len(parts) == 1 else Path(folder) / "whole"
             if len(parts) > 1:
-                with pq.ParquetWriter(whole, pq.read_schema(parts[0])) as writer:
-                    for part in parts:
-                        for rows in pq.ParquetFile(part).iter_batches():
-                            writer.write_batch(rows)
+                join_parts(parts, whole)
             whole.replace(out)
 
     def serves(self, model: str) -> bool:
