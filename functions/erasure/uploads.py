@@ -1,6 +1,7 @@
 """Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,8 +9,9 @@ from functions.erasure.desk import Desk, Task
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.ports import ObjectInfo
+from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import read_table
+from functions.shared.reading.service import table_blocks
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 from functions.shared.repositories.manifests import Manifests
@@ -55,12 +57,15 @@ def _is_awaited(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> bool
 def _shows(source: Source, key: str, task: Task) -> bool:
     """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
     try:
-        read = read_table(source, key=key, columns={task.spec.id_column: ColumnKind.ID})
+        with closing(table_blocks(source, key=key, columns={task.spec.id_column: ColumnKind.ID})) as blocks:
+            return any(_shows_in(block, task) for block in blocks)
     except BatchRejectedError:
         return task.people.named_in(_text(source))
-    return task.people.rows(read.table[task.spec.id_column]).to_pylist().count(True) > 0 or any(
-        task.people.named_in(row.raw) for row in read.rejected
-    )
+
+
+def _shows_in(block: Block, task: Task) -> bool:
+    theirs = task.people.rows(block.rows[task.spec.id_column])
+    return bool(theirs.true_count) or any(task.people.named_in(row.raw) for row in block.rejected)
 
 
 def _text(source: Source) -> str:

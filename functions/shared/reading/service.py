@@ -1,6 +1,6 @@
 """Read files of rows, whatever their format, under one contract."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -72,10 +72,17 @@ def read_table(
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
-    blocks = list(_blocks(source, key, table_rules(columns, timezone), DEFAULT_BLOCK_BYTES))
-    kept = [block.rows if carry else block.rows.select(list(columns)) for block in blocks]
-    rejected = tuple(row for block in blocks for row in block.rejected)
-    return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), rejected)
+    kept: list[pa.RecordBatch] = []
+    rejected: list[RejectedRow] = []
+    for block in table_blocks(source, key=key, columns=columns, timezone=timezone):
+        kept.append(block.rows if carry else block.rows.select(list(columns)))
+        rejected.extend(block.rejected)
+    return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), tuple(rejected))
+
+
+def table_blocks(source: Source, *, key: str, columns: Mapping[str, ColumnKind], timezone: str = "UTC") -> Generator[Block]:
+    """The blocks that `read_table` puts together, a few in memory at a time; ids keep the file's type. Errors are its own."""
+    return _blocks(source, key, table_rules(columns, timezone), DEFAULT_BLOCK_BYTES)
 
 
 def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind]) -> pa.Table:
@@ -97,7 +104,7 @@ def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_
     return kinds_of_texts(block.rows for block in blocks)
 
 
-def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Iterator[Block]:
+def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generator[Block]:
     rows = 0
     for block in _READERS[detect_format(source, key)](source, rules, block_bytes):
         if block.rows_in:

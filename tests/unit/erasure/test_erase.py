@@ -14,6 +14,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest
+from functions.shared.reading import service
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -22,6 +23,7 @@ from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.documents import make_decision
 from tests.fakes.remembered import HEADER, NOW, PEOPLE, Life, lived, shown
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Moment
 
 
 def rows_of(life: Life, manifest: Manifest) -> list[dict[str, Any]]:
@@ -162,6 +164,21 @@ def stopped_half_way(life: Life) -> Manifest:
     stopped = Manifests(life.store).read(key).model_copy(update={"error": error, "created_at": life.now})
     life.store.write(key, stopped.to_json())
     return stopped
+
+
+def test_an_upload_is_read_in_portions_and_only_until_somebody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "DEFAULT_BLOCK_BYTES", 1000)
+    life = lived()
+    rows = [f"{person},2013-04-05T10:00:00Z,3.5,north,true,x" for person in ("ada-7", *("eve-7" for _ in range(5000)))]
+    created = life.upload(f"batches/{MODEL}/large.csv", "\n".join([HEADER, *rows, ""]))
+    offsets: list[int] = []
+
+    def note(moment: Moment) -> None:
+        if moment.bucket == "inbox" and moment.call.startswith("read at "):
+            offsets.append(int(moment.call.removeprefix("read at ")))
+
+    assert life.erase("ada-7", watcher=note).left == (created.key,)
+    assert max(offsets) < created.size_bytes / 4
 
 
 def test_an_upload_whose_work_in_partitions_stopped_half_way_is_left_too() -> None:
