@@ -41,16 +41,6 @@ class MeasuringSettings(Settings):
         return dict(pair.split("=", 1) for pair in pairs.split())
 
 
-def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
-    """Read `kind` from environment variables, or raise MissingSettingError that names each one."""
-    try:
-        return kind.model_validate(dict(environment))
-    except ValidationError as error:
-        names = ", ".join(str(problem["loc"][0]) for problem in error.errors())
-        message = f"set {names} (the template does; for a shell: `everscore local env`)"
-        raise MissingSettingError(message) from error
-
-
 class ScoringSettings(Settings):
     """… above which size an upload is scored in partitions, and by which state machine."""
 
@@ -73,6 +63,16 @@ class CodeCheckSettings(Settings):
     """… and the ARN of scoring's version that waits for traffic."""
 
     new_version: str = Field(alias="EVERSCORE_NEW_VERSION", min_length=1)
+
+
+def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
+    """Read `kind` from environment variables, or raise MissingSettingError that names each one."""
+    try:
+        return kind.model_validate(dict(environment))
+    except ValidationError as error:
+        names = ", ".join(str(problem["loc"][0]) for problem in error.errors())
+        message = f"set {names} (the template does; for a shell: `everscore local env`)"
+        raise MissingSettingError(message) from error
 
 
 @cache
