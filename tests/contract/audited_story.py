@@ -296,7 +296,7 @@ def _upkeep(story: Story) -> None:
     for key in (layout.scored_key(MODEL, "f" * 32, "a", 0), layout.quarantine_key(MODEL, "f" * 32, "a", 0)):
         story.store(PEOPLE, "Store").write(key, b"")
     tick(**story.measuring(), send=lambda _: None, queued=dict)
-    for later in (timedelta(hours=3), timedelta(days=4)):
+    for later in (timedelta(hours=3), timedelta(days=16)):
         story.later = later
         sweep(inbox=story.store("metric_emission", "Inbox"), **story.measuring())
 
