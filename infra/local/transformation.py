@@ -19,6 +19,9 @@ import yaml
 
 Template = dict[str, Any]
 
+CODE = {".py", ".so"}
+"""Files of a package that run."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short tags, each read as its long form."""
@@ -143,10 +146,10 @@ def _with_values(part: Any, values: Mapping[str, Any]) -> Any:
 
 
 def zip_packages(root: Path, packages: Iterable[str]) -> bytes:
-    """Zip the Python files of packages, by their path under `root`; the same files give the same bytes."""
+    """Zip the code of packages, Python's and compiled, by its path under `root`; the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in packages:
-            for path in sorted((root / package).rglob("*.py")):
+            for path in sorted(path for path in (root / package).rglob("*") if path.suffix in CODE):
                 archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix()), path.read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from functions.shared.engines.kernels.trees import tree_library
 from tests.integration.prometheus.server import ROOT, running_prometheus
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
@@ -84,7 +85,14 @@ def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict
     out = tmp_path / "scored.parquet"
     manifest = everscore.json("score", MODEL, file, "-o", out)
     assert (manifest["status"], manifest["rows_in"], manifest["rows_scored"]) == ("scored", 700, 700)
-    assert manifest["release"] == {"seq": 1, "champion": "1", "challenger": None, "challenger_suspended": None, "challenger_damaged": False}
+    assert manifest["release"] == {
+        "seq": 1,
+        "champion": "1",
+        "challenger": None,
+        "challenger_suspended": None,
+        "challenger_damaged": False,
+        "means": {"champion": "numpy" if tree_library() is None else "kernel"},
+    }
     scored = pq.read_table(out)
     assert scored["application"].to_pylist() == [f"A{row}" for row in range(4000, 4700)]
     assert set(scored["prediction"].to_pylist()) == {"no", "yes"}
@@ -196,6 +204,7 @@ def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     mlflow.set_tracking_uri(json.loads(everscore.run("local", "env", "--json").stdout)["MLFLOW_TRACKING_URI"])
+    mlflow.set_experiment("theirs")
     table = pd.read_csv(applications(tmp_path / "theirs.csv", range(30_000, 31_000), label=True), sep=";")
     features = ["income", "debt", "region"]
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
@@ -375,7 +384,7 @@ def bodies(everscore: Command) -> Iterator[tuple[str, bytes]]:
 
 
 def test_people_are_erased_from_everything_stored(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
-    leaving, staying = ("A17", "A80003"), b"A80004"
+    leaving, staying = tuple(f"A{row}" for row in (17, 80_003)), b"A80004"  # this source was uploaded too, and must not show them
     shows = re.compile(rb"\b(" + "|".join(leaving).encode() + rb")\b")
     assert {key.split("/")[0] for key, body in bodies(everscore) if shows.search(body)} == {"batches", "training", "scored", "snapshots"}
     ids = tmp_path / "leaving.csv"

@@ -118,10 +118,11 @@ def test_short_tags_read_as_their_long_forms() -> None:
     }
 
 
-def test_a_zip_holds_the_python_files_of_the_packages_by_their_import_path(tmp_path: Path) -> None:
+def test_a_zip_holds_the_code_of_the_packages_by_its_path(tmp_path: Path) -> None:
     for name, text in {
         "functions/__init__.py": "",
         "functions/scoring/handler.py": "x = 1\n",
+        "functions/shared/loops.so": "compiled",
         "functions/Dockerfile": "",
         "infra/a.py": "",
     }.items():
@@ -132,6 +133,7 @@ def test_a_zip_holds_the_python_files_of_the_packages_by_their_import_path(tmp_p
         assert {name: archive.read(name) for name in archive.namelist()} == {
             "functions/__init__.py": b"",
             "functions/scoring/handler.py": b"x = 1\n",
+            "functions/shared/loops.so": b"compiled",
         }
 
 
