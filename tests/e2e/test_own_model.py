@@ -194,38 +194,6 @@ def test_stock_dvc_restores_a_training_set_from_the_pointer_in_mlflow(
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow warns of its own type hints
-def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt(everscore: Command, tmp_path: Path) -> None:
-    import mlflow
-    import pandas as pd
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    mlflow.set_tracking_uri(json.loads(everscore.run("local", "env", "--json").stdout)["MLFLOW_TRACKING_URI"])
-    mlflow.set_experiment("theirs")
-    table = pd.read_csv(applications(tmp_path / "theirs.csv", range(30_000, 31_000), label=True), sep=";")
-    features = ["income", "debt", "region"]
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    columns = make_column_transformer((numbers, features[:2]), (OneHotEncoder(handle_unknown="ignore"), features[2:]))
-    pipeline = make_pipeline(columns, LogisticRegression()).fit(table[features], table["defaulted"])
-    kept = {"name": "model", "pip_requirements": [], "skops_trusted_types": ["numpy.dtype"]}
-    for name, format_ in (("by-hand", "skops"), ("pickled", "pickle")):
-        mlflow.sklearn.log_model(pipeline, registered_model_name=name, serialization_format=format_, **kept)
-    reference = applications(tmp_path / "reference.csv", range(31_000, 32_000), label=True)
-    options = ("--target", "defaulted", "--id", "application", "--time", "received")
-    for uri, told in (("models:/pickled/1", 'serialization_format="skops"'), ("models:/nobody/1", "models:/NAME/VERSION")):
-        assert told in everscore.run("adopt", "adopted", uri, reference, *options, code=2).stderr
-    decision = everscore.json("adopt", "adopted", "models:/by-hand/1", reference, *options)
-    assert (decision["engine"], decision["trained_rows"], decision["reasons"][0]["code"]) == ("linear", 1000, "adopted")
-    batch, out = applications(tmp_path / "june.csv", range(32_000, 32_100), label=False), tmp_path / "june.parquet"
-    assert everscore.json("score", "adopted", batch, "-o", out)["rows_scored"] == 100
-    expected = pipeline.predict_proba(pd.read_csv(batch, sep=";")[features])[:, 1]
-    assert pq.read_table(out)["score"].to_pylist() == pytest.approx(expected.tolist(), abs=1e-9)
-    assert everscore.json("reproduce", "adopted", "1")["identical"]
-
-
 def test_quarantined_rows_are_mended_and_replayed(
     everscore: Command, trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,3 +368,35 @@ def test_people_are_erased_from_everything_stored(everscore: Command, trained: d
     assert "rows of its training set were erased since" in rebuilt["difference"]
     again = everscore.json("erase", MODEL, "--ids", ids)
     assert again["erasures"][0]["objects"] == 0
+
+
+def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt(everscore: Command, tmp_path: Path) -> None:
+    import mlflow
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    mlflow.set_tracking_uri(json.loads(everscore.run("local", "env", "--json").stdout)["MLFLOW_TRACKING_URI"])
+    mlflow.set_experiment("theirs")
+    table = pd.read_csv(applications(tmp_path / "theirs.csv", range(30_000, 31_000), label=True), sep=";")
+    features = ["income", "debt", "region"]
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = make_column_transformer((numbers, features[:2]), (OneHotEncoder(handle_unknown="ignore"), features[2:]))
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(table[features], table["defaulted"])
+    kept = {"name": "model", "pip_requirements": [], "skops_trusted_types": ["numpy.dtype"]}
+    for name, format_ in (("by-hand", "skops"), ("pickled", "pickle")):
+        mlflow.sklearn.log_model(pipeline, registered_model_name=name, serialization_format=format_, **kept)
+    reference = applications(tmp_path / "reference.csv", range(31_000, 32_000), label=True)
+    options = ("--target", "defaulted", "--id", "application", "--time", "received")
+    for uri, told in (("models:/pickled/1", 'serialization_format="skops"'), ("models:/nobody/1", "models:/NAME/VERSION")):
+        assert told in everscore.run("adopt", "adopted", uri, reference, *options, code=2).stderr
+    decision = everscore.json("adopt", "adopted", "models:/by-hand/1", reference, *options)
+    assert (decision["engine"], decision["trained_rows"], decision["reasons"][0]["code"]) == ("linear", 1000, "adopted")
+    batch, out = applications(tmp_path / "june.csv", range(32_000, 32_100), label=False), tmp_path / "june.parquet"
+    assert everscore.json("score", "adopted", batch, "-o", out)["rows_scored"] == 100
+    expected = pipeline.predict_proba(pd.read_csv(batch, sep=";")[features])[:, 1]
+    assert pq.read_table(out)["score"].to_pylist() == pytest.approx(expected.tolist(), abs=1e-9)
+    assert everscore.json("reproduce", "adopted", "1")["identical"]
