@@ -131,7 +131,8 @@ def plan(_: argparse.Namespace) -> None:
     listed = [
         [str(quota.amount), quota.unit, quota.source, "yes" if quota.adjustable else "no"] for name, quota in quotas if name != "as_of"
     ]
-    tables.append(f"Quotas as of {quotas.as_of}, not all compared with their source since (`infra/cost/quotas.toml`):\n\n{markdown_table(('amount', 'of', 'source', 'raised on request'), listed)}")
+    heading = f"Quotas as of {quotas.as_of}, not all compared with their source since (`infra/cost/quotas.toml`):"
+    tables.append(f"{heading}\n\n{markdown_table(('amount', 'of', 'source', 'raised on request'), listed)}")
     stages = basis.measured.stages
     note = f"`python -m tests.bench.scale --only plan`; {MODEL} as measured on {stages.date}, {stages.machine}; prices of {basis.prices.as_of}."
     replace_measured(PAGE, "plan", "\n\n".join([*tables, note]))
