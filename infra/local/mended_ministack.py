@@ -2,7 +2,8 @@
 
 - A ranged GET that names a version is answered with the whole object: it gets the range, which is how batches are read.
 - Events of versioned buckets name no version: they get the version-id, by which everything is read.
-- A function's error is answered without its type: it gets the class's name, by which callers know a refusal from a failure.
+- A function's error is answered without its type: it gets the class's name, by which callers know a refusal from a failure, or
+  Lambda's name for a process that ended.
 - Containers of functions have all of the machine's memory: they get what the function is configured with, and Lambda's confinement.
 
 What its Step Functions lacks is mended in `mended_stepfunctions.py`.
@@ -31,6 +32,8 @@ type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 MEMORY_OF_A_CPU_MB = 1769
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
 _RAISED = re.compile(r"(?:\w+\.)*(\w+): (.*)")
+_ENDED = ("Worker process died", "Worker returned no response", "[Errno 32] Broken pipe")
+"""What ministack says of a function whose process ended during a call."""
 _WHOLE_OBJECT = (b"content-length", b"content-range", b"x-amz-checksum-")
 
 
@@ -165,7 +168,7 @@ def error_type(trace: str, message: str) -> str | None:
 
 
 def name_error_types() -> None:
-    """Make ministack's Lambda answer a raised error with its type, as the Python runtime does."""
+    """Make ministack's Lambda answer a raised error with its type, as the Python runtime does, and a process's end as Lambda does."""
     functions: Any = import_module("ministack.services.lambda_svc")
     execute = functions._execute_function_warm
 
@@ -173,7 +176,8 @@ def name_error_types() -> None:
         result: dict[str, Any] = execute(*arguments)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict):
-            name = error_type(result.get("log", ""), body["errorMessage"])
+            message = body["errorMessage"]
+            name = "Runtime.ExitError" if message in _ENDED else error_type(result.get("log", ""), message)
             return {**result, "body": {**body, "errorType": name or body["errorType"]}}
         return result
 

@@ -90,8 +90,13 @@ def _folder_of(template: Template) -> Iterator[Path]:
 
 
 def _environment(functions: Mapping[str, ContainerFunction]) -> Mapping[str, str]:
-    """What SAM itself needs; of the embedded AWS each function knows the same."""
-    return {**os.environ, **functions["scoring"].environment, "SAM_CLI_TELEMETRY": "0"}
+    """What SAM itself needs; of the embedded AWS each function knows the same.
+
+    SAM gives a variable of the shell precedence over a template's, so those that a function declares are left out.
+    """
+    declared = {name for function in functions.values() for name in function.environment}
+    kept = {name: value for name, value in os.environ.items() if name not in declared}
+    return {**kept, **functions["scoring"].environment, "SAM_CLI_TELEMETRY": "0"}
 
 
 def _region(functions: Mapping[str, ContainerFunction]) -> tuple[str, str]:

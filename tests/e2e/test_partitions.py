@@ -75,7 +75,7 @@ class Cloud:
         """The manifest of an upload, when it is as wanted."""
         end = time.monotonic() + SECONDS
         while (found := self.manifest(upload)) is None or found.status not in wanted:
-            assert time.monotonic() < end, (found, self.history(upload))
+            assert time.monotonic() < end, (found and found.error, self.history(upload))
             time.sleep(0.1)
         return found
 
