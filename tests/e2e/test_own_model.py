@@ -370,6 +370,7 @@ def test_people_are_erased_from_everything_stored(everscore: Command, trained: d
     assert again["erasures"][0]["objects"] == 0
 
 
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # of MLflow's own types, when it is imported
 def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt(everscore: Command, tmp_path: Path) -> None:
     import mlflow
     import pandas as pd
