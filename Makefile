@@ -16,7 +16,7 @@ $(UV):
 	python3 -m venv .tools
 	.tools/bin/pip install --quiet uv==$(UV_VERSION)
 
-.venv/installed: $(UV) requirements/development.txt pyproject.toml functions/shared/engines/kernels/trees.c
+.venv/installed: $(UV) requirements/development.txt pyproject.toml $(wildcard functions/shared/kernels/*.[ch])
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .venv
 	$(UV) pip sync --quiet --python .venv --require-hashes requirements/development.txt
 	$(UV) pip install --quiet --python .venv --no-deps --editable .

@@ -32,8 +32,8 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import PIPELINE, LoadedModel, bundle_digest, load_bundle
 from functions.shared.engines.engine import Engine, Means
 from functions.shared.engines.frame import to_frame
-from functions.shared.engines.kernels.trees import SETTING, tree_library
 from functions.shared.engines.skops_file import load_pipeline
+from functions.shared.kernels.library import SETTING, kernel_library
 from functions.shared.reading.service import read_blocks
 from functions.shared.reading.source import LocalFile
 from tests.bench.document_table import markdown_table, replace_measured
@@ -59,7 +59,7 @@ class Contest:
     def loaded(self, kernels: str) -> LoadedModel:
         """The version as scoring loads it, with kernels or without."""
         os.environ[SETTING] = kernels
-        tree_library.cache_clear()
+        kernel_library.cache_clear()
         folder = self.world.store / layout.version_prefix(self.model, "1")
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         return load_bundle(files.__getitem__, bundle_digest(files))

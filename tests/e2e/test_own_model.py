@@ -21,7 +21,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from functions.shared.engines.kernels.trees import tree_library
+from functions.shared.kernels.library import kernel_library
 from tests.integration.prometheus.server import ROOT, running_prometheus
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
@@ -91,7 +91,7 @@ def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict
         "challenger": None,
         "challenger_suspended": None,
         "challenger_damaged": False,
-        "means": {"champion": "numpy" if tree_library() is None else "kernel"},
+        "means": {"champion": "numpy" if kernel_library() is None else "kernel"},
     }
     scored = pq.read_table(out)
     assert scored["application"].to_pylist() == [f"A{row}" for row in range(4000, 4700)]

@@ -12,8 +12,9 @@ from functions.shared.engines.bins import Bins, Codes, NumberBins
 from functions.shared.engines.bitvector_model import TreeModel, read_tree_model
 from functions.shared.engines.bitvector_numpy import MasksInNumpy
 from functions.shared.engines.engine import Floats, Means
-from functions.shared.engines.kernels.trees import BitvectorKernel, Numbers, tree_library
 from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.kernels.library import kernel_library
+from functions.shared.kernels.trees import BitvectorKernel, Numbers
 
 
 class BitvectorEngine:
@@ -57,7 +58,7 @@ def _for_kernel(bins: Bins, column: pa.Array) -> Codes | Numbers:
 
 
 def _kernel(model: TreeModel) -> BitvectorKernel | None:
-    library = tree_library()
+    library = kernel_library()
     if library is None:
         return None
     sums = [(leaf_sum.output, leaf_sum.first, leaf_sum.values) for leaf_sum in model.leaf_sums]

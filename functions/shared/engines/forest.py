@@ -20,8 +20,9 @@ from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, read_bins
 from functions.shared.engines.engine import Floats, Means
-from functions.shared.engines.kernels.trees import ForestKernel, tree_library
 from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.kernels.library import kernel_library
+from functions.shared.kernels.trees import ForestKernel
 
 BLOCK_ROWS = 32_768
 """Rows that walk together: fewer would fetch each tree into the cache more often."""
@@ -119,7 +120,7 @@ class ForestEngine:
 
 
 def _kernel(model: ForestModel) -> ForestKernel | None:
-    library = tree_library()
+    library = kernel_library()
     return None if library is None else ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values)
 
 

@@ -1,7 +1,8 @@
 """Delimited text (CSV) to blocks: RFC 4180 with the separators , ; tab or |, a header line, and quoted line ends.
 
-A block is parsed with its types at once; only if a value is none of its type is it parsed again, as texts, to find out
-which. Rows with another number of fields than the header are set aside by the parser. Blank lines are no rows.
+A block is split into fields and typed, column by column, by the kernel where one was built and the text is plain; by Arrow
+elsewhere, with its types at once, and if a value is none of its type again, as texts, to find out which. Rows with another
+number of fields than the header are set aside. Blank lines are no rows.
 """
 
 import codecs
@@ -18,9 +19,12 @@ import pyarrow.csv as arrow_csv
 from functions.shared.ahead import map_ahead
 from functions.shared.arrow import empty_texts, with_nulls
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.kernels.fields import FieldKernel
+from functions.shared.kernels.library import kernel_library
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.formats import empty_file
+from functions.shared.reading.plain_fields import plain_columns
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, refuse_long, spans
 from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
 from functions.shared.reading.rows import Block
@@ -167,6 +171,9 @@ class _Parser:
         self._as_texts = _conversion(texts | {name: kind for name, kind in typed.items() if kind == CATEGORY})
         self._as_types = _conversion(typed)
         self._expect_bad_values = False
+        library = kernel_library()
+        kernel = None if library is None else FieldKernel(library, separator=header.separator, columns=len(header.names), marks=MISSING)
+        self._split = None if kernel is None else kernel.split
 
     def parse(self, text: TextBlock) -> Block:
         """Type the records of a block; describe those that cannot be."""
@@ -207,6 +214,9 @@ class _Parser:
     def _raw(self, data: bytes) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
         if not data:
             return self._no_rows(), []
+        if self._split is not None and (fields := self._split(data)) is not None:
+            batch = self._with_missing(plain_columns(fields, self._header.names, self._rules))
+            return batch, [(place, self._odd(count)) for place, count in fields.odd.tolist()]
         if not self._expect_bad_values:
             with suppress(pa.ArrowInvalid):
                 return self._read(data, self._as_types)
@@ -217,8 +227,7 @@ class _Parser:
         odd: list[tuple[int, str]] = []
 
         def set_aside(row: arrow_csv.InvalidRow) -> str:
-            message = f"the row has {row.actual_columns} fields, the header has {row.expected_columns}"
-            odd.append((row.number - 1, message))
+            odd.append((row.number - 1, self._odd(row.actual_columns)))
             return "skip"
 
         reading = arrow_csv.ReadOptions(use_threads=False, column_names=list(self._header.names), block_size=max(len(data) + 1, 64))
@@ -231,6 +240,9 @@ class _Parser:
         table = arrow_csv.read_csv(pa.BufferReader(data), read_options=reading, parse_options=parsing, convert_options=conversion)
         batches = table.combine_chunks().to_batches()
         return (self._with_missing(batches[0]) if batches else self._no_rows()), odd
+
+    def _odd(self, fields: int) -> str:
+        return f"the row has {fields} fields, the header has {len(self._header.names)}"
 
     def _no_rows(self) -> pa.RecordBatch:
         columns = [pa.nulls(0, pa.string()) for _ in self._header.names]

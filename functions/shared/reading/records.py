@@ -62,16 +62,25 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
     """
     rest = b""
     for chunk in chunks:
-        data = rest + chunk
-        end = last_record_end(data, syntax)
-        if end:
-            yield from _blocks(data[:end], syntax, offset, line)
-            line += line_ends(data[:end])
-            offset += end
-        rest = data[end:]
+        whole, rest = _divided(rest, chunk, syntax)
+        if whole:
+            lines = line_ends(whole)
+            yield from _blocks(whole, lines, syntax, offset, line)
+            line += lines
+            offset += len(whole)
         refuse_long(rest, offset)
     if rest:
         yield from _last_block(rest, syntax, offset, line)
+
+
+def _divided(rest: bytes, chunk: bytes, syntax: Syntax) -> tuple[bytes, bytes]:
+    """The whole records of two pieces of text, and what is left. Where there are no quotes, they are copied once."""
+    end = chunk.rfind(b"\n") + 1
+    if end and not (syntax.quoted and (b'"' in rest or b'"' in chunk)):
+        return b"".join((rest, memoryview(chunk)[:end])), chunk[end:]
+    data = rest + chunk
+    end = last_record_end(data, syntax)
+    return data[:end], data[end:]
 
 
 def last_record_end(data: bytes, syntax: Syntax) -> int:
@@ -131,22 +140,24 @@ def refuse_long(rest: bytes, offset: int) -> None:
 
 def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
     if len(_toggles(rest, syntax)) % 2 == 0:
-        yield from _blocks(rest, syntax, offset, line)
+        yield from _blocks(rest, line_ends(rest), syntax, offset, line)
         return
     end = last_record_end(rest, syntax)
+    lines = line_ends(rest[:end])
     if end:
-        yield from _blocks(rest[:end], syntax, offset, line)
-    yield TextBlock(rest[end:], offset + end, line + line_ends(rest[:end]), unclosed=True)
+        yield from _blocks(rest[:end], lines, syntax, offset, line)
+    yield TextBlock(rest[end:], offset + end, line + lines, unclosed=True)
 
 
-def _blocks(data: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
+def _blocks(data: bytes, lines: int, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
     """Whole records as one block, or as several if they have too many lines."""
-    end = last_record_end(data[: len(data) // 2], syntax) if line_ends(data) > MAX_BLOCK_LINES else 0
+    end = last_record_end(data[: len(data) // 2], syntax) if lines > MAX_BLOCK_LINES else 0
     if not end:
         yield TextBlock(data, offset, line)
         return
-    yield from _blocks(data[:end], syntax, offset, line)
-    yield from _blocks(data[end:], syntax, offset + end, line + line_ends(data[:end]))
+    before = line_ends(data[:end])
+    yield from _blocks(data[:end], before, syntax, offset, line)
+    yield from _blocks(data[end:], lines - before, syntax, offset + end, line + before)
 
 
 def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:

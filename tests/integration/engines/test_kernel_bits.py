@@ -12,26 +12,26 @@ from hypothesis import strategies as st
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind, Means
-from functions.shared.engines.kernels.trees import SETTING, tree_library
+from functions.shared.kernels.library import SETTING, kernel_library
 from tests.integration.engines.test_compiled_engines import SPECS, fitted
 from tests.unit.engines.rows import batches, training_rows
 
-built = pytest.mark.skipif(tree_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
+built = pytest.mark.skipif(kernel_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 TREES = [name for name in SPECS if name.startswith(("histogram", "gradient", "random", "extra", "deep", "decision"))]
 
 
 @pytest.fixture(autouse=True)
 def _as_found() -> Iterator[None]:
     yield
-    tree_library.cache_clear()
+    kernel_library.cache_clear()
 
 
 def in_numpy(compiled: Compiled, spec: Any) -> Engine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SETTING, "off")
-        tree_library.cache_clear()
+        kernel_library.cache_clear()
         engine = build_engine(compiled, spec)
-    tree_library.cache_clear()
+    kernel_library.cache_clear()
     return engine
 
 

@@ -8,11 +8,10 @@ ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 
 
-def flags_and_source() -> tuple[list[str], Path]:
+def flags_and_sources() -> tuple[list[str], list[Path]]:
     """What the package's own build compiles, and how."""
     (extension,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["ext-modules"]
-    (source,) = extension["sources"]
-    return extension["extra-compile-args"], ROOT / source
+    return extension["extra-compile-args"], [ROOT / source for source in extension["sources"]]
 
 
 def build(compiler: str, *flags: str, source: Path | None = None, out: Path) -> Path:
@@ -21,7 +20,7 @@ def build(compiler: str, *flags: str, source: Path | None = None, out: Path) -> 
     Raises:
         CalledProcessError: if the compiler refuses.
     """
-    usual, kernels = flags_and_source()
+    usual, kernels = flags_and_sources()
     strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
-    subprocess.run([compiler, *usual, *strict, *flags, str(source or kernels), "-o", str(out)], check=True)
+    subprocess.run([compiler, *usual, *strict, *flags, *([source] if source else kernels), "-o", str(out)], check=True)
     return out

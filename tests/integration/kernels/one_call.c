@@ -4,7 +4,7 @@
    validity of so many bytes as rows, and from which bit on; sums that each add all trees' leaves to one output; raw. Forest: int64 0, rows, columns, trees, width, outputs, nodes; nodes, roots, first sums, values,
    codes, raw. */
 
-#include "../../../functions/shared/engines/kernels/trees.c"
+#include "../../../functions/shared/kernels/trees.c"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from functions.shared.engines.forest import NEVER, pack
-from functions.shared.engines.kernels.trees import BitvectorKernel, ForestKernel, Numbers, open_library
+from functions.shared.kernels.library import open_library
+from functions.shared.kernels.trees import BitvectorKernel, ForestKernel, Numbers
 from tests.integration.kernels.building import HERE, build
 
 ARM, ELDER = ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]), ("x86_64-linux-gnu-gcc", ["qemu-x86_64", "-cpu", "Nehalem"])
@@ -37,7 +38,7 @@ def elsewhere(request: pytest.FixtureRequest, folder: Path) -> Callable[..., Any
 
 @pytest.fixture(scope="module")
 def here(folder: Path) -> ctypes.CDLL | None:
-    return open_library(build("gcc", "-shared", "-fPIC", out=folder / "libtrees.so"))
+    return open_library(build("gcc", "-shared", "-fPIC", out=folder / "libkernels.so"))
 
 
 @pytest.mark.parametrize("word", [np.uint32, np.uint64])
@@ -83,7 +84,7 @@ def test_rows_end_in_the_same_leaves_on_every_processor(elsewhere: Callable[...,
 
 @pytest.mark.parametrize(("compiler", "machine"), [("x86_64-linux-gnu-gcc", 62), ("aarch64-linux-gnu-gcc", 183)], ids=["x86-64", "arm64"])
 def test_the_library_is_built_for_both_of_lambdas_architectures(folder: Path, compiler: str, machine: int) -> None:
-    library = build(compiler, "-shared", "-fPIC", out=folder / f"libtrees-{machine}.so").read_bytes()
+    library = build(compiler, "-shared", "-fPIC", out=folder / f"libkernels-{machine}.so").read_bytes()
     # ELF's header: at byte 18 the machine (62 is x86-64, 183 AArch64), as the ELF specification numbers them.
     assert (library[:4], int.from_bytes(library[18:20], "little")) == (b"\x7fELF", machine)
-    assert all(name in library for name in (b"everscore_trees_interface", b"everscore_bitvector", b"everscore_forest"))
+    assert all(name in library for name in (b"everscore_interface", b"everscore_bitvector", b"everscore_forest"))

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from functions.shared.engines.kernels.trees import SETTING
+from functions.shared.kernels.library import SETTING
 from tests.integration.kernels.building import ROOT, build
 
-TESTS = ("tests/unit/engines/test_kernels.py", "tests/unit/engines/test_forest.py", "tests/integration/engines/test_kernel_bits.py")
+TESTS = (
+    "tests/unit/engines/test_forest.py",
+    "tests/integration/engines/test_kernel_bits.py",
+    "tests/unit/shared/kernels",
+    "tests/unit/shared/reading/test_delimited.py",
+)
 BEYOND_THE_LAST_NODE = """
 import numpy as np
-from functions.shared.engines.kernels.trees import ForestKernel, tree_library
+from functions.shared.kernels.library import kernel_library
+from functions.shared.kernels.trees import ForestKernel
 nothing = np.zeros(1, np.int64)
-kernel = ForestKernel(tree_library(), np.array([4096 << 32]), nothing, nothing, np.zeros((1, 1)))
+kernel = ForestKernel(kernel_library(), np.array([4096 << 32]), nothing, nothing, np.zeros((1, 1)))
 kernel.add_leaves(np.zeros((1, 1), np.uint16), np.zeros((1, 1)))
 """
 
@@ -24,7 +30,7 @@ kernel.add_leaves(np.zeros((1, 1), np.uint16), np.zeros((1, 1)))
 def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a process that works with a watched build."""
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    library = build("gcc", *flags, out=tmp_path_factory.mktemp("kernels") / "libtrees.so")
+    library = build("gcc", *flags, out=tmp_path_factory.mktemp("kernels") / "libkernels.so")
     # libstdc++ beside it, or the sanitizer does not find what other extensions throw.
     preloaded = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in ("libasan.so", "libstdc++.so")]
     preloaded[1] = preloaded[1] if Path(preloaded[1]).is_absolute() else "libstdc++.so.6"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from functions.shared.engines.engine import EngineKind
-from functions.shared.engines.kernels.trees import SETTING, tree_library
+from functions.shared.kernels.library import SETTING, kernel_library
 from infra.cli.options import show
 from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
@@ -17,9 +17,9 @@ from tests.unit.scoring.world import World, as_csv, good_rows
 @pytest.fixture
 def without_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv(SETTING, "off")
-    tree_library.cache_clear()
+    kernel_library.cache_clear()
     yield
-    tree_library.cache_clear()
+    kernel_library.cache_clear()
 
 
 def rollout() -> World:
@@ -35,7 +35,7 @@ def means(world: World) -> dict[str, str]:
 
 
 def test_the_manifest_tells_by_role_what_computed_the_scores() -> None:
-    assert means(rollout()) == {"champion": "scikit-learn", "challenger": "kernel" if tree_library() else "numpy"}
+    assert means(rollout()) == {"champion": "scikit-learn", "challenger": "kernel" if kernel_library() else "numpy"}
 
 
 def test_without_kernels_it_was_numpy(without_kernels: None) -> None:

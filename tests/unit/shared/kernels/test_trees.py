@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from functions.shared.engines.forest import NEVER, pack
-from functions.shared.engines.kernels import trees
-from functions.shared.engines.kernels.trees import BLOCK, SETTING, BitvectorKernel, ForestKernel, Numbers, tree_library
+from functions.shared.kernels import library
+from functions.shared.kernels.library import SETTING, kernel_library
+from functions.shared.kernels.trees import BLOCK, BitvectorKernel, ForestKernel, Numbers
 
-built = pytest.mark.skipif(tree_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
+built = pytest.mark.skipif(kernel_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 
 
 @pytest.fixture(autouse=True)
 def _as_found() -> Any:
     yield
-    tree_library.cache_clear()
+    kernel_library.cache_clear()
 
 
 @built
@@ -46,7 +47,7 @@ def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
                 left = [int(table[code[row], tree]) for table, code in zip(masks, codes, strict=True)]
                 allowed = [bit for bit in range(bits) if all(mask >> bit & 1 for mask in left)]
                 expected[row, output] += values[allowed[0] if allowed else bits - 1]
-    BitvectorKernel(tree_library(), masks, sums, outputs).add_leaves(codes, raw)
+    BitvectorKernel(kernel_library(), masks, sums, outputs).add_leaves(codes, raw)
     assert np.array_equal(raw, expected)
 
 
@@ -57,7 +58,7 @@ def bins_that_the_kernel_finds(numbers: Numbers, bins: int) -> list[int]:
     leaves = np.zeros((3, 32))
     leaves[:, :16] = np.arange(16) * np.array([[1], [16], [256]])
     raw = np.zeros((len(numbers.values), 1))
-    BitvectorKernel(tree_library(), [masks], [(0, 0, leaves)], 1).add_leaves([numbers], raw)
+    BitvectorKernel(kernel_library(), [masks], [(0, 0, leaves)], 1).add_leaves([numbers], raw)
     return [int(found) for found in raw[:, 0]]
 
 
@@ -137,14 +138,14 @@ def test_a_row_walks_right_wherever_its_code_is_above_the_rank(data: st.DataObje
     for row in range(rows):
         for tree, first in zip(nested, first_sums, strict=True):
             expected[row, first : first + width] += values[leaf_of(tree, codes[row])]
-    ForestKernel(tree_library(), nodes, roots, first_sums, values).add_leaves(codes, raw)
+    ForestKernel(kernel_library(), nodes, roots, first_sums, values).add_leaves(codes, raw)
     assert np.array_equal(raw, expected)
 
 
 @built
 def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
     nodes, roots, first_sums = (np.array(values) for values in ([NEVER << 16], [0], [0]))
-    kernel = ForestKernel(tree_library(), nodes, roots, first_sums, np.ones((1, 1)))
+    kernel = ForestKernel(kernel_library(), nodes, roots, first_sums, np.ones((1, 1)))
     codes, raw = np.zeros((4, 2), np.uint16), np.zeros((4, 1))
     read_only = raw.copy()
     read_only.flags.writeable = False
@@ -164,7 +165,7 @@ def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
 
 @built
 def test_numbers_of_another_type_or_length_never_reach_a_kernel() -> None:
-    kernel = BitvectorKernel(tree_library(), [np.ones((3, 1), np.uint32)], [(0, 0, np.ones((1, 32)))], 1)
+    kernel = BitvectorKernel(kernel_library(), [np.ones((3, 1), np.uint32)], [(0, 0, np.ones((1, 32)))], 1)
     values, edges, bits, raw = np.zeros(9), np.zeros(1), np.zeros(2, np.uint8), np.zeros((9, 1))
     for wrong in (
         Numbers(values[:8], edges),
@@ -183,28 +184,28 @@ def test_numbers_of_another_type_or_length_never_reach_a_kernel() -> None:
     assert raw.tolist() == [[1.0]] * 9
 
 
-@pytest.mark.parametrize("setting", ["off", "/nowhere/libtrees.so"])
+@pytest.mark.parametrize("setting", ["off", "/nowhere/libkernels.so"])
 def test_kernels_may_be_switched_off_or_missing(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv(SETTING, setting)
-    tree_library.cache_clear()
-    assert tree_library() is None
+    kernel_library.cache_clear()
+    assert kernel_library() is None
 
 
 def test_a_build_for_another_machine_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "libtrees.so").write_bytes(b"\x7fELF of another machine")
-    monkeypatch.setenv(SETTING, str(tmp_path / "libtrees.so"))
-    tree_library.cache_clear()
-    assert tree_library() is None
+    (tmp_path / "libkernels.so").write_bytes(b"\x7fELF of another machine")
+    monkeypatch.setenv(SETTING, str(tmp_path / "libkernels.so"))
+    kernel_library.cache_clear()
+    assert kernel_library() is None
 
 
 @built
 def test_a_build_of_another_source_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trees, "INTERFACE", -1)
-    tree_library.cache_clear()
-    assert tree_library() is None
+    monkeypatch.setattr(library, "INTERFACE", -1)
+    kernel_library.cache_clear()
+    assert kernel_library() is None
 
 
 @built
 def test_a_kernel_lets_go_of_the_interpreter_so_that_threads_score_at_once() -> None:
     # ctypes does so around each call of a CDLL, and not of its subclass PyDLL.
-    assert type(tree_library()) is ctypes.CDLL
+    assert type(kernel_library()) is ctypes.CDLL

@@ -1,30 +1,17 @@
-"""The loops of `trees.c`, where they were built: a narrow, typed way into a shared library that needs nothing but C.
-
-Whoever calls has checked every index; here only types and layout are. ctypes lets go of the interpreter meanwhile, so that
-several threads score at once.
-"""
+"""The loops of `trees.c`. Whoever calls has checked every index; here only types and layout are."""
 
 import ctypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.shared.engines.engine import Floats
-
-SETTING = "EVERSCORE_KERNELS"
-"""`off`: NumPy does it all; otherwise the path of a build to use instead of the package's own."""
-INTERFACE = 2
-"""What `everscore_trees_interface` of a build must answer."""
 BLOCK, GROUP = 256, 4
 """Rows whose bins are found at once, and rows whose masks are combined at once, as `trees.c` has it."""
 
+type Floats = NDArray[np.float64]
 type Words = NDArray[np.uint32] | NDArray[np.uint64]
 type Octets = NDArray[np.uint8]
 
@@ -65,33 +52,6 @@ class _ForestModel(ctypes.Structure):
     )
 
 
-@cache
-def tree_library() -> ctypes.CDLL | None:
-    """The library, or None where none was built, it was built elsewhere or from another source, or none is wanted."""
-    wanted = os.environ.get(SETTING, "")
-    if wanted == "off":
-        return None
-    here = Path(__file__).parent
-    built = [Path(wanted)] if wanted else [here / f"libtrees{suffix}" for suffix in EXTENSION_SUFFIXES]
-    found = next((path for path in built if path.exists()), None)
-    return None if found is None else open_library(found)
-
-
-def open_library(path: Path) -> ctypes.CDLL | None:
-    """A build of `trees.c`; None if it is for another machine, or of another source than this module was written for."""
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError:
-        return None
-    if library.everscore_trees_interface() != INTERFACE:
-        return None
-    count, address = ctypes.c_int64, ctypes.c_void_p
-    library.everscore_bitvector.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, count, *[address] * 4]
-    library.everscore_forest.argtypes = [ctypes.POINTER(_ForestModel), count, address, address]
-    library.everscore_bitvector.restype = library.everscore_forest.restype = None
-    return library
-
-
 class BitvectorKernel:
     """Adds up the leaves that bit masks leave, for one model."""
 
@@ -99,12 +59,14 @@ class BitvectorKernel:
         """Take a model whose indices are known to be right.
 
         Args:
-            library: what `tree_library` found.
+            library: what `kernel_library` found.
             masks: by table, shape (bins, trees), all of one type.
             sums: the output that each sum adds to, its first tree, and its leaf values of shape (trees, bits of a mask).
             outputs: columns of what is added to.
         """
         self._add = library.everscore_bitvector
+        self._add.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, ctypes.c_int64, *[ctypes.c_void_p] * 4]
+        self._add.restype = None
         self._trees, self._word = masks[0].shape[1], masks[0].dtype
         numbers = np.array([(output, first, len(values)) for output, first, values in sums], dtype=np.int64).T
         self._kept = [_laid_out(array, self._word) for array in masks], [_laid_out(values, np.float64) for _, _, values in sums]
@@ -139,6 +101,8 @@ class ForestKernel:
     ) -> None:
         """Take a model whose nodes are known to lead to leaves: see `forest.ForestModel`."""
         self._add = library.everscore_forest
+        self._add.argtypes = [ctypes.POINTER(_ForestModel), ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+        self._add.restype = None
         self._kept = [_laid_out(array, np.int64) for array in (nodes, roots, first_sums)] + [_laid_out(values, np.float64)]
         self._trees, self._width = len(roots), values.shape[1]
 

@@ -1,17 +1,13 @@
 /* The inner loops of tree ensembles: bins and, by bit masks, leaves; and walks down deep trees.
 
-   Plain C without a library. What the arrays mean stands in ../bitvector_model.py and ../forest.py, which check each of them
+   What the arrays mean stands in ../engines/bitvector_model.py and ../engines/forest.py, which check each of them
    when a bundle is read. Sums are made in float64, tree after tree, as scikit-learn makes them; nothing is multiplied, so no
-   compiler can fuse two roundings into one. Nothing keeps state: any number of threads may be inside. */
+   compiler can fuse two roundings into one. */
 
-#include <stdint.h>
+#include "kernels.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define INLINE static inline __attribute__((always_inline))
-
-/* Counts up whenever a signature or the meaning of an array changes, so that newer code does not call an old build. */
-EXPORT int32_t everscore_trees_interface(void);
-int32_t everscore_trees_interface(void) { return 2; }
+EXPORT int32_t everscore_interface(void);
+int32_t everscore_interface(void) { return INTERFACE; }
 
 /* ---- bins ----
 

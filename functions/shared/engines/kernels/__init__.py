@@ -1,1 +1,0 @@
-"""Inner loops in C, and what calls them."""

@@ -1,0 +1,134 @@
+"""The loops of `fields.c`: the fields of a text, and columns of those that are written plainly.
+
+A text is a block of whole records of delimited text, UTF-8, without a quote that is never closed.
+"""
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Numbers = tuple[NDArray[np.float64], NDArray[np.uint8] | None]
+"""The values of a column, shape (records,), and where some are missing Arrow's bits of those that are not: else None."""
+
+_NOT_PLAIN = -1
+_MOST_CATEGORIES = 2**14
+_SLOT_BITS = 15
+_FIELD = np.dtype([("start", np.uint32), ("length", np.uint32)])
+_ADDRESS, _COUNT = ctypes.c_void_p, ctypes.c_int64
+_LOOPS = {
+    "everscore_most_records": (_ADDRESS, _COUNT),
+    "everscore_split": (_ADDRESS, _COUNT, ctypes.c_uint8, _COUNT, _COUNT, _ADDRESS, _ADDRESS, _ADDRESS),
+    "everscore_numbers": (_ADDRESS, _ADDRESS, _COUNT, _ADDRESS, _COUNT, _ADDRESS, _ADDRESS),
+    "everscore_times": (_ADDRESS, _ADDRESS, _COUNT, _ADDRESS),
+    "everscore_offsets": (_ADDRESS, _COUNT, _ADDRESS),
+    "everscore_texts": (_ADDRESS, _ADDRESS, _COUNT, _ADDRESS),
+    "everscore_categories": (_ADDRESS, _ADDRESS, _COUNT, ctypes.c_int32, _ADDRESS, _ADDRESS, _ADDRESS),
+}
+"""Their arguments; each gives a count, which `_NOT_PLAIN` is none of."""
+
+
+class FieldKernel:
+    """Splits texts into fields."""
+
+    def __init__(self, library: ctypes.CDLL, *, separator: str, columns: int, marks: Sequence[str]) -> None:
+        """What all texts have in common.
+
+        Args:
+            library: what `kernel_library` found.
+            separator: one ASCII character.
+            columns: how many fields a record should have.
+            marks: texts, of up to seven bytes, that say that a number is missing.
+        """
+        self.library = library
+        self.marks = np.array([_short_word(mark.encode()) for mark in marks], np.uint64)
+        self._rooms = threading.local()
+        self._separator, self._columns = ord(separator), columns
+        for name, arguments in _LOOPS.items():
+            loop = getattr(library, name)
+            loop.argtypes, loop.restype = arguments, _COUNT
+
+    def split(self, text: bytes) -> "Fields | None":
+        """The fields of a text, until the same thread splits another; None if quotes stand within quotes, or carriage returns end lines."""
+        most = self.library.everscore_most_records(text, len(text))
+        if most == _NOT_PLAIN:
+            return None
+        fields, odd, odd_count = self._room(most), np.empty((most, 2), np.int64), ctypes.c_int64()
+        made = fields.ctypes.data, odd.ctypes.data, ctypes.byref(odd_count)
+        records = self.library.everscore_split(text, len(text), self._separator, self._columns, most, *made)
+        if records == _NOT_PLAIN:
+            return None
+        return Fields(self, text, fields[:, :records], odd[: odd_count.value])
+
+    def _room(self, records: int) -> NDArray[Any]:
+        """Room for the fields of so many records, the same for all texts of a thread: memory costs more to get than to fill."""
+        room = getattr(self._rooms, "room", None)
+        if room is None or room.size < self._columns * records:
+            room = self._rooms.room = np.empty(self._columns * records * 9 // 8, _FIELD)
+        return room[: self._columns * records].reshape(self._columns, records)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a text.
+
+    Attributes:
+        places: where each lies, shape (columns, records), of the records that have one for each column.
+        odd: of each other record its place among all, and how many fields it has.
+    """
+
+    kernel: FieldKernel
+    text: bytes
+    places: NDArray[Any]
+    odd: NDArray[np.int64]
+
+    @property
+    def records(self) -> int:
+        """How many records have a field for each column."""
+        return int(self.places.shape[1])
+
+    def numbers(self, column: int) -> Numbers | None:
+        """A column of plain numbers and missing ones; None if it has others."""
+        values, valid = np.empty(self.records), np.empty((self.records + 7) // 8, np.uint8)
+        marks = self.kernel.marks
+        missing = self.kernel.library.everscore_numbers(
+            *self._fields(column), marks.ctypes.data, len(marks), values.ctypes.data, valid.ctypes.data
+        )
+        return None if missing == _NOT_PLAIN else (values, valid if missing else None)
+
+    def times(self, column: int) -> NDArray[np.int64] | None:
+        """A column of local times in microseconds since 1970; None if a text is no time, or names an offset."""
+        values = np.empty(self.records, np.int64)
+        return None if self.kernel.library.everscore_times(*self._fields(column), values.ctypes.data) == _NOT_PLAIN else values
+
+    def texts(self, column: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """A column's texts one behind the other in UTF-8, after where they begin, and where the last one ends."""
+        offsets = np.empty(self.records + 1, np.int32)
+        address = self._fields(column)
+        size = self.kernel.library.everscore_offsets(*address[1:], offsets.ctypes.data)
+        together = np.empty(size, np.uint8)
+        self.kernel.library.everscore_texts(*address, together.ctypes.data)
+        return offsets, together
+
+    def categories(self, column: int) -> tuple[NDArray[np.int32], list[str]] | None:
+        """By record the number of its text, and the texts in order of appearance; None if they are too many."""
+        codes, slots = np.empty(self.records, np.int32), np.zeros(2**_SLOT_BITS, np.int32)
+        firsts = np.empty(_MOST_CATEGORIES, _FIELD)
+        known = self.kernel.library.everscore_categories(
+            *self._fields(column), _SLOT_BITS, slots.ctypes.data, codes.ctypes.data, firsts.ctypes.data
+        )
+        if known == _NOT_PLAIN:
+            return None
+        return codes, [self.text[start : start + length].decode() for start, length in firsts[:known].tolist()]
+
+    def _fields(self, column: int) -> tuple[bytes, int, int]:
+        return self.text, self.places[column].ctypes.data, self.records
+
+
+def _short_word(text: bytes) -> int:
+    """As `fields.c` has it."""
+    return int.from_bytes(text.ljust(7, b"\0") + bytes([len(text)]), "little")
