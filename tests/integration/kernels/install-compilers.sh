@@ -19,6 +19,9 @@ case $(uname -m) in
 esac
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+exec 9< "$0"
+flock 9  # two processes that run tests may come here at once
+is_here && exit 0
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
   gcc libc6-dev "gcc-$other" "$libc" qemu-user > /dev/null
