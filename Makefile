@@ -4,6 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.13 --no-emit-index-url --no-header --no-annotate
 PYTHON := .venv/bin/python
+IN_PARALLEL := --numprocesses 2 --dist worksteal
 ENV := dev
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
@@ -18,13 +19,13 @@ $(UV):
 
 .venv/installed: $(UV) requirements/development.txt pyproject.toml $(wildcard functions/shared/kernels/*.[ch])
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements/development.txt
+	$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements/development.txt
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	touch $@
 
 .ministack/installed .sam/installed .audit/installed: .%/installed: $(UV) requirements/%.txt
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .$*
-	$(UV) pip sync --quiet --python .$* --require-hashes requirements/$*.txt
+	$(UV) pip sync --quiet --compile-bytecode --python .$* --require-hashes requirements/$*.txt
 	touch $@
 
 .asl/installed: infra/state_machines/package-lock.json infra/state_machines/install-checker.sh
@@ -37,10 +38,11 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
 test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
-	$(PYTHON) -m pytest --hypothesis-profile=usual
+	$(PYTHON) -m pytest --hypothesis-profile=usual $(IN_PARALLEL) functions tests/unit tests/contract tests/integration tests/fuzz
+	$(PYTHON) -m pytest tests/e2e
 
 unit: install ## the unit tests alone, in seconds
-	$(PYTHON) -m pytest tests/unit functions
+	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit functions
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
 	$(PYTHON) -m tests.fuzz --seconds 600
