@@ -23,7 +23,7 @@ from tests.bench.scale.queue import measure_throughput
 from tests.bench.scale.small import measure_overhead
 from tests.bench.scoring.making import make
 from tests.bench.scoring.processes import machine
-from tests.bench.scoring.world import MILLION, World
+from tests.bench.scoring.world import FOREST_ROWS, MILLION, World
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "scale.md"
@@ -164,7 +164,8 @@ def _repeated(world: World, times: int) -> Path:
 
 def _scored(world: World, file: Path, workers: int) -> Took:
     partition_bytes = -(-world.rows(MILLION).stat().st_size // PARTS_OF_A_MILLION)
-    took = score_in_partitions(MODEL, file, world.store, workers=workers, partition_bytes=partition_bytes)
+    warming = world.rows(FOREST_ROWS)
+    took = score_in_partitions(MODEL, file, world.store, workers=workers, partition_bytes=partition_bytes, warming=warming)
     print(f"{workers} workers: {took}", flush=True)
     return took
 

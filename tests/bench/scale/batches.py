@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,8 +48,8 @@ class Took:
         return min(1.0, self.cpu_s / (self.wall_s * left))
 
 
-def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, partition_bytes: int) -> Took:
-    """Score a file; what it leaves in the store is removed again."""
+def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, partition_bytes: int, warming: Path) -> Took:
+    """Score a file by workers that have scored `warming` before; what it leaves in the store is removed again."""
     inbox = LocalFolder(file.parent / "inbox")
     key = f"{layout.BATCHES}/{model}/{uuid.uuid4().hex}.csv"
     upload = Path(inbox.bucket, key)
@@ -69,16 +69,16 @@ def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, pa
         site.store.create(layout.release_history_key(model, release.seq), release.to_json())
     batch = layout.batch_id(inbox.bucket, key, ONLY_VERSION)
     try:
-        return _timed(model, batch, key, site, workers)
+        return _timed(model, batch, key, site, [_worker(site, number, model, warming) for number in range(workers)])
     finally:
         upload.unlink()
         for left in (*store.glob(f"*/{model}/{batch}"), *store.glob(f"manifests/{model}/*/{batch}.json")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def _timed(model: str, batch: str, key: str, site: Site, workers: int) -> Took:
+def _timed(model: str, batch: str, key: str, site: Site, workers: Sequence[subprocess.Popen[str]]) -> Took:
     with ExitStack() as running:
-        processes = [running.enter_context(_worker(site, number)) for number in range(workers)]
+        processes = [running.enter_context(worker) for worker in workers]
         for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -102,12 +102,12 @@ def _timed(model: str, batch: str, key: str, site: Site, workers: int) -> Took:
         commit_s=ended - committing,
         peak_mb=max(worker["peak_mb"] for worker in told),
         others=max(0.0, (busy_s - cpu_s) / (ended - began)),
-        workers=workers,
+        workers=len(workers),
     )
 
 
-def _worker(site: Site, processor: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bench.scale.worker", site.inbox.bucket, site.store.bucket, str(processor)]
+def _worker(site: Site, processor: int, model: str, warming: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.bench.scale.worker", site.inbox.bucket, site.store.bucket, str(processor), model, str(warming)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -1,14 +1,15 @@
 """A warm worker on one processor: scores the partitions that it is sent, one JSON line each, by the function's own code.
 
-    python -m tests.bench.scale.worker INBOX STORE PROCESSOR
+    python -m tests.bench.scale.worker INBOX STORE PROCESSOR MODEL FILE
 
-Answers `ready`, then a line for each partition; at the end its processor seconds since it was ready, and its most memory in MB.
+Scores the file first, as a warm function has scored others before, and answers `ready`, then a line for each partition; at the end its processor seconds since it was ready, and its most memory in MB.
 """
 
 import json
 import os
 import resource
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -16,8 +17,8 @@ from pathlib import Path
 from functions.scoring.partition import score_partition
 from functions.shared.domain.partition import Partition
 from functions.shared.repositories.bundles import Bundles
-from functions.shared.repositories.releases import Releases
 from infra.cli.local_folder import LocalFolder
+from infra.cli.offline import score_offline
 
 
 def main() -> None:
@@ -25,9 +26,8 @@ def main() -> None:
     inbox, store = (LocalFolder(Path(folder)) for folder in sys.argv[1:3])
     os.sched_setaffinity(0, {int(sys.argv[3])})
     bundles = Bundles(store)
-    for model in Releases(store).models():
-        if release := Releases(store).current(model):
-            bundles.load(release.champion)
+    with tempfile.TemporaryDirectory() as folder:
+        assert score_offline(sys.argv[4], Path(sys.argv[5]), Path(folder, "scored.parquet"), releases=store).error is None
     print("ready", flush=True)
     began = time.process_time()
     for line in sys.stdin:
