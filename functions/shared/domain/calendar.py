@@ -3,17 +3,26 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 
+from functions.shared.arrow import numbers_of
 from functions.shared.domain.manifest import Manifest
 
 _TAIL_SHARE = 0.05
+_DAY_US = 24 * 60 * 60 * 1_000_000
+_EPOCH = date(1970, 1, 1)
 
 
 def count_days(times: pa.Array) -> dict[date, int]:
-    """Rows by UTC day of a timestamp column without nulls."""
-    counted = times.cast(pa.date32(), safe=False).value_counts()
-    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+    """Rows by UTC day of a column of timestamps in microseconds without nulls."""
+    days = numbers_of(times, np.int64) // _DAY_US
+    if not len(days):
+        return {}
+    first = days.min()
+    counts = np.bincount(days - first)
+    present = np.flatnonzero(counts)
+    return {_EPOCH + timedelta(days=day): rows for day, rows in zip((present + first).tolist(), counts[present].tolist(), strict=True)}
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:
