@@ -8,6 +8,9 @@ IN_PARALLEL := --numprocesses 2 --dist worksteal
 ENV := dev
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
+# As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
+export OMP_WAIT_POLICY := passive
+
 .PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
 
 help: ## this list
