@@ -25,7 +25,9 @@ _ANSWER_S = 30
 
 def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping[str, bytes]:
     """The bundle of the same pipeline, fitted on some of the same rows, each of which has another one's label."""
-    # scikit-learn takes seconds to import, and this runs aside.
+    # scikit-learn takes seconds to import, and this runs aside, in one thread: the functions need the processors.
+    from threadpoolctl import threadpool_limits
+
     from functions.retraining.fitting import fit
     from functions.retraining.training_set import TrainingSet
     from functions.shared.engines.skops_file import dump_pipeline
@@ -36,7 +38,8 @@ def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping
     column = learnt.table.column_names.index(sound.spec.target)
     others = pa.array(np.random.default_rng(0).permutation(learnt.rows))
     shuffled = learnt.table.set_column(column, sound.spec.target, learnt.table[sound.spec.target].take(others))
-    fitted = fit(sound.spec, TrainingSet(sound.spec, shuffled))
+    with threadpool_limits(1):
+        fitted = fit(sound.spec, TrainingSet(sound.spec, shuffled))
     return make_bundle(fitted.spec, sound.baseline, fitted.compiled, dump_pipeline(fitted.pipeline))
 
 
