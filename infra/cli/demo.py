@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,9 @@ def demo(
     from infra.demo.story import Story
     from infra.local.embedded import embedded_aws
 
-    with console.status("") as starting, embedded_aws("demo", progress=starting.update, parameters={"ScheduleState": "DISABLED"}) as stack:
+    # Training begins while MLflow starts, and waits for it only to register what it made.
+    options: dict[str, Any] = {"parameters": {"ScheduleState": "DISABLED"}, "await_mlflow": False}
+    with console.status("") as starting, embedded_aws("demo", progress=starting.update, **options) as stack:
         starting.stop()
         with Progress(console=console, transient=True) as progress:
             totals = Story(stack, embedded(stack), progress, console, fast=fast, report=report).play()

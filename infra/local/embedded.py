@@ -66,6 +66,7 @@ def embedded_aws(
     parameters: Mapping[str, str] = AS_ON_AWS,
     root: Path = ROOT,
     containers: bool = False,
+    await_mlflow: bool = True,
 ) -> Iterator[Stack]:
     """Run an embedded AWS while the block runs. It goes with this process, however that ends.
 
@@ -76,6 +77,7 @@ def embedded_aws(
         parameters: of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
         root: folder of the template and of the functions' code.
         containers: whether functions run in containers of the built image, and not as processes of this machine.
+        await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, who asks it waits.
 
     Raises:
         PortTakenError: if `port` is in use.
@@ -85,6 +87,8 @@ def embedded_aws(
         stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers)
         undo.callback(remove_stack, stack.folder)
         undo.callback(progress, "stopping the embedded AWS")
+        if await_mlflow:
+            _wait_for_mlflow(stack, progress)
         yield stack
 
 
@@ -100,6 +104,7 @@ def detached_aws(
     """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
     with ExitStack() as undo:
         stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers)
+        _wait_for_mlflow(stack, progress)
         tie.write(b"be free\n")
         tie.close()
         undo.pop_all()
@@ -134,11 +139,8 @@ def _start(
         _wait_for_answer(f"{endpoint}/_ministack/health")
         progress("creating the stack from template.yaml")
         outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_inside, **parameters}, inside)
-        progress("waiting for MLflow")
-        _wait_for_answer(f"{mlflow_uri}/health")
     except (OSError, HTTPException, BotoCoreError, ClientError, EmbeddedAwsError) as error:
-        message = f"the embedded AWS did not come up: {error}\n{logs_of(folder)}"
-        raise EmbeddedAwsError(message) from error
+        raise _not_up(folder, error) from error
     stack = Stack(
         name=folder.name,
         folder=folder,
@@ -172,6 +174,18 @@ def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> I
     undo.callback(keeper.kill)
     (folder / KEEPER).write_bytes(keeper.to_json())
     return undo.enter_context(os.fdopen(tie, "wb"))
+
+
+def _wait_for_mlflow(stack: Stack, progress: Progress) -> None:
+    progress("waiting for MLflow")
+    try:
+        _wait_for_answer(f"{stack.mlflow_uri}/health")
+    except (OSError, HTTPException, EmbeddedAwsError) as error:
+        raise _not_up(stack.folder, error) from error
+
+
+def _not_up(folder: Path, error: Exception) -> EmbeddedAwsError:
+    return EmbeddedAwsError(f"the embedded AWS did not come up: {error}\n{logs_of(folder)}")
 
 
 def _wait_for_answer(url: str) -> None:
