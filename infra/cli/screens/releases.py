@@ -50,7 +50,8 @@ def withdrawn_lines(release: dict[str, Any]) -> list[str]:
     answered = withdrawn["answered"]
     rows = sum(batch["rows"] for batch in answered)
     ended = f"  ends the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
-    lines = [f"{ended}, which answered {rows:,} rows of {len(answered):,} batches"]
+    batches = "1 batch" if len(answered) == 1 else f"{len(answered):,} batches"
+    lines = [f"{ended}, which answered {rows:,} rows of {batches}"]
     if answered:
         lines.append(f"  `everscore rescore {release['model']} --withdrawn` scores them again by version {release['champion']['version']}")
     return lines

@@ -45,6 +45,9 @@ def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again
     assert "version 1 serves" in told
     assert "ends the canary of version 2 at 5%, which answered 1,234 rows of 2 batches" in told
     assert "`everscore rescore sales --withdrawn` scores them again by version 1" in told
+    once = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered[:1])).summary()))
+    assert "answered 1,200 rows of 1 batch" in once
+    assert "1 batches" not in once
     quiet = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05)).summary()))
     assert "answered 0 rows of 0 batches" in quiet
     assert "rescore" not in quiet
