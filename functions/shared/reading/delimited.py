@@ -9,32 +9,27 @@ import codecs
 import csv
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 
 from functions.shared.ahead import map_ahead
 from functions.shared.arrow import empty_texts, with_nulls
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.kernels.fields import FieldKernel
-from functions.shared.kernels.library import kernel_library
+from functions.shared.reading.arrow_fields import ArrowFields, no_rows
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.formats import empty_file
-from functions.shared.reading.plain_fields import plain_columns
+from functions.shared.reading.plain_fields import PlainFields
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, refuse_long, spans
 from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
-from functions.shared.reading.rows import Block
+from functions.shared.reading.rows import Block, RawRows
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.text import is_utf8
-from functions.shared.reading.values import CATEGORY, MISSING
 
 SEPARATORS = (",", ";", "\t", "|")
 _ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
-_TYPED = {ColumnKind.NUMBER: pa.float64(), ColumnKind.CATEGORY: CATEGORY}
 _FIRST_LOOK_BYTES = 2**16
 _HEADER_REMEDY = "write the columns' names into the first line"
 
@@ -162,23 +157,16 @@ class _Parser:
     """
 
     def __init__(self, header: Header, rules: Rules) -> None:
-        self._syntax = header.syntax
-        self._header = header
-        self._rules = rules
+        columns = header.names, header.separator, rules
+        self._plain, self._arrow = PlainFields(*columns), ArrowFields(*columns)
+        self._header, self._syntax, self._rules = header, header.syntax, rules
         self._carried = [index for index, name in enumerate(header.names) if rules.of(name).kind is ColumnKind.CARRIED]
-        texts = dict.fromkeys(header.names, pa.string())
-        typed = {name: _TYPED.get(rules.of(name).kind, pa.string()) for name in header.names}
-        self._as_texts = _conversion(texts | {name: kind for name, kind in typed.items() if kind == CATEGORY})
-        self._as_types = _conversion(typed)
         self._expect_bad_values = False
-        library = kernel_library()
-        kernel = None if library is None else FieldKernel(library, separator=header.separator, columns=len(header.names), marks=MISSING)
-        self._split = None if kernel is None else kernel.split
 
     def parse(self, text: TextBlock) -> Block:
         """Type the records of a block; describe those that cannot be."""
         if text.unclosed:
-            conformed, records = Conformed(conform(self._no_rows(), self._rules).rows, (_unclosed(text),)), 1
+            conformed, records = Conformed(conform(no_rows(self._header.names), self._rules).rows, (_unclosed(text),)), 1
         else:
             conformed, records = self._conformed(text)
         return Block(conformed.rows, rejected_rows(conformed.issues, text, self._syntax, records=records))
@@ -186,17 +174,17 @@ class _Parser:
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
         """The block's good rows and all its issues, placed among its records; and how many records it has."""
         data, sieved, removed = self._sieved(text)
-        raw, odd = self._raw(data)
-        conformed = conform(raw, self._rules)
+        raw = self._read(data)
+        conformed = conform(self._with_missing(raw.columns), self._rules)
         self._expect_bad_values = any(issue.code == "unparseable_number" for issue in conformed.issues)
-        records = raw.num_rows + len(odd) + len(removed)
-        if not odd and not removed:
+        records = raw.columns.num_rows + len(raw.odd) + len(removed)
+        if not raw.odd and not removed:
             return conformed, records
         read = np.delete(np.arange(records), removed)
-        in_rows = np.delete(read, [place for place, _ in odd])
+        in_rows = np.delete(read, [place for place, _ in raw.odd])
         issues = [
             *sieved,
-            *(Issue(int(read[place]), "wrong_field_count", message) for place, message in odd),
+            *(Issue(int(read[place]), "wrong_field_count", self._wrong_count(fields)) for place, fields in raw.odd),
             *(Issue(int(in_rows[issue.place]), issue.code, issue.message) for issue in conformed.issues),
         ]
         return Conformed(conformed.rows, tuple(issues)), records
@@ -211,42 +199,10 @@ class _Parser:
         data = b"".join(text.data[start:end] + b"\n" for start, end in kept.tolist())
         return data, [Issue(place, INVALID_UTF8, "the row is not UTF-8 text") for place in removed], removed
 
-    def _raw(self, data: bytes) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
+    def _read(self, data: bytes) -> RawRows:
         if not data:
-            return self._no_rows(), []
-        if self._split is not None and (fields := self._split(data)) is not None:
-            batch = self._with_missing(plain_columns(fields, self._header.names, self._rules))
-            return batch, [(place, self._odd(count)) for place, count in fields.odd.tolist()]
-        if not self._expect_bad_values:
-            with suppress(pa.ArrowInvalid):
-                return self._read(data, self._as_types)
-        return self._read(data, self._as_texts)
-
-    def _read(self, data: bytes, conversion: arrow_csv.ConvertOptions) -> tuple[pa.RecordBatch, list[tuple[int, str]]]:
-        """The columns, and place and message of each record that has more or fewer fields than the header."""
-        odd: list[tuple[int, str]] = []
-
-        def set_aside(row: arrow_csv.InvalidRow) -> str:
-            odd.append((row.number - 1, self._odd(row.actual_columns)))
-            return "skip"
-
-        reading = arrow_csv.ReadOptions(use_threads=False, column_names=list(self._header.names), block_size=max(len(data) + 1, 64))
-        parsing = arrow_csv.ParseOptions(
-            delimiter=self._header.separator,
-            quote_char='"' if b'"' in data else False,
-            newlines_in_values=b'"' in data,
-            invalid_row_handler=set_aside,
-        )
-        table = arrow_csv.read_csv(pa.BufferReader(data), read_options=reading, parse_options=parsing, convert_options=conversion)
-        batches = table.combine_chunks().to_batches()
-        return (self._with_missing(batches[0]) if batches else self._no_rows()), odd
-
-    def _odd(self, fields: int) -> str:
-        return f"the row has {fields} fields, the header has {len(self._header.names)}"
-
-    def _no_rows(self) -> pa.RecordBatch:
-        columns = [pa.nulls(0, pa.string()) for _ in self._header.names]
-        return pa.RecordBatch.from_arrays(columns, names=list(self._header.names))
+            return RawRows(no_rows(self._header.names), ())
+        return self._plain.read(data) or self._arrow.read(data, expect_bad_values=self._expect_bad_values)
 
     def _with_missing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Carried columns with nulls for empty fields."""
@@ -257,9 +213,8 @@ class _Parser:
                 columns[index] = with_nulls(columns[index], empty)
         return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
-
-def _conversion(types: dict[str, pa.DataType]) -> arrow_csv.ConvertOptions:
-    return arrow_csv.ConvertOptions(column_types=types, check_utf8=False, null_values=list(MISSING), strings_can_be_null=False)
+    def _wrong_count(self, fields: int) -> str:
+        return f"the row has {fields} fields, the header has {len(self._header.names)}"
 
 
 def _unclosed(text: TextBlock) -> Issue:

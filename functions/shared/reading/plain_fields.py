@@ -1,20 +1,34 @@
-"""Columns of text whose fields are written plainly, by the kernel where one was built; what it leaves is text as it was."""
-
-from collections.abc import Sequence
+"""Columns of delimited text whose fields are written plainly, by the kernel where one was built: most files have no others."""
 
 import pyarrow as pa
 
 from functions.shared.arrow import fixed_width, texts
-from functions.shared.kernels.fields import Fields
+from functions.shared.kernels.fields import FieldKernel, Fields
+from functions.shared.kernels.library import kernel_library
+from functions.shared.reading.rows import RawRows
 from functions.shared.reading.rules import ColumnKind, Rules
+from functions.shared.reading.values import MISSING
 
 _LOCAL_TIME = pa.timestamp("us")
 
 
-def plain_columns(fields: Fields, names: Sequence[str], rules: Rules) -> pa.RecordBatch:
-    """The records of a text: numbers, categories and local times typed if all of a column are plain, all else as texts."""
-    columns = [_typed(fields, place, rules.of(name).kind) or _texts(fields, place) for place, name in enumerate(names)]
-    return pa.RecordBatch.from_arrays(columns, names=list(names))
+class PlainFields:
+    """Reads texts of the same columns, in several threads."""
+
+    def __init__(self, names: tuple[str, ...], separator: str, rules: Rules) -> None:
+        library = kernel_library()
+        self._kernel = None if library is None else FieldKernel(library, separator=separator, columns=len(names), marks=MISSING)
+        self._columns = [(name, rules.of(name).kind) for name in names]
+
+    def read(self, text: bytes) -> RawRows | None:
+        """The records of a text: numbers, categories and local times typed if all of a column are plain, all else as texts.
+
+        None where there is no kernel, or the text as a whole is not plain.
+        """
+        if self._kernel is None or (fields := self._kernel.split(text)) is None:
+            return None
+        columns = {name: _typed(fields, place, kind) or _texts(fields, place) for place, (name, kind) in enumerate(self._columns)}
+        return RawRows(pa.RecordBatch.from_pydict(columns), tuple(map(tuple, fields.odd.tolist())))
 
 
 def _typed(fields: Fields, column: int, kind: ColumnKind) -> pa.Array | None:

@@ -30,6 +30,19 @@ class RejectedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RawRows:
+    """Records of a text as columns that are not yet held against their rules.
+
+    Attributes:
+        columns: of the records that have a field for each column; typed, or as texts.
+        odd: of each other record its place among all of the text, and how many fields it has.
+    """
+
+    columns: pa.RecordBatch
+    odd: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive rows of a file: the good ones typed, in their order, and the rejected ones, in theirs."""
 
