@@ -78,6 +78,24 @@ def number_codes(edges: tuple[float, ...], values: NDArray[np.float64]) -> Codes
     return codes
 
 
+def column_counts(bins: Bins, values: Column) -> NDArray[np.int64]:
+    """Rows in each bin, shape (bin_count(bins),): `bin_counts` of `bin_codes`, but faster."""
+    if bins.kind is FeatureKind.NUMBER:
+        return number_counts(bins.edges, _numbers(values))
+    return bin_counts(bins, bin_codes(bins, values))
+
+
+def number_counts(edges: tuple[float, ...], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rows in each bin of a plain float64 array: missing, up to the first edge, up to each next one, beyond the last.
+
+    >>> number_counts((1.0, 2.0), np.array([np.nan, 1.0, 1.5, 9.0, 9.0])).tolist()
+    [1, 1, 1, 2]
+    """
+    missing = int(np.count_nonzero(np.isnan(values)))
+    above = np.array([values.size - missing, *(np.count_nonzero(values > edge) for edge in edges), 0], np.int64)
+    return np.concatenate([[missing], -np.diff(above)])
+
+
 def bin_counts(bins: Bins, codes: Codes) -> NDArray[np.int64]:
     """Rows in each bin, shape (bin_count(bins),)."""
     return np.bincount(codes, minlength=bin_count(bins)).astype(np.int64, copy=False)
@@ -130,6 +148,8 @@ def _category_codes(bins: Bins, values: Column) -> Codes:
 
 def _numbers(values: Column) -> NDArray[np.float64]:
     array = _one_array(values).cast(pa.float64())
+    if not array.null_count:
+        return _fixed_width(array)
     return np.where(_present(array), _fixed_width(array), np.nan)
 
 

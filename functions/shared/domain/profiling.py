@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.binning import bin_codes, bin_counts, number_codes
+from functions.shared.domain.binning import column_counts, number_counts
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.profile import Baseline, Profile
 
@@ -19,14 +19,13 @@ def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.
         scores: shape (rows, outputs), in the order of `baseline.scores`.
     """
     features = {
-        column.bins.name: tuple(bin_counts(column.bins, bin_codes(column.bins, batch.column(column.bins.name))).tolist())
-        for column in baseline.features
+        column.bins.name: tuple(column_counts(column.bins, batch.column(column.bins.name)).tolist()) for column in baseline.features
     }
     outputs = [(column.bins, output) for column, output in zip(baseline.scores, scores.T, strict=True)]
     return Profile(
         rows=batch.num_rows,
         features=features,
-        scores={bins.name: tuple(bin_counts(bins, number_codes(bins.edges, output)).tolist()) for bins, output in outputs},
+        scores={bins.name: tuple(number_counts(bins.edges, output).tolist()) for bins, output in outputs},
         score_sums={bins.name: float(np.sum(output)) for bins, output in outputs},
     )
 

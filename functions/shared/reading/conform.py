@@ -121,6 +121,8 @@ def _faults(column: pa.Array, converted: Converted, rule: Rule) -> Iterator[_Fau
 
 def _number_faults(typed: pa.Array, rule: Rule) -> Iterator[_Fault]:
     values = numbers_of(typed, np.float64)
+    if rule.possible is None and np.isfinite(values).all():
+        return
     if typed.null_count:
         values = np.where(valid_mask(typed), values, np.nan)
     infinite = np.isinf(values)

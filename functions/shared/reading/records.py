@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.limits import MAX_BLOCK_LINES, MAX_RECORD_BYTES
 
+_PIECE = 2**16
 _LF, _CR, _QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
 
 
@@ -121,7 +122,9 @@ def spans(block: TextBlock, syntax: Syntax) -> Spans:
 
 def line_ends(data: bytes) -> int:
     """How many physical lines end in `data`: at line feeds, carriage returns, or both in a row."""
-    count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LF))
+    values = np.frombuffer(data, np.uint8)
+    # A piece at a time, whose comparison stays in the cache.
+    count = sum(int(np.count_nonzero(values[start : start + _PIECE] == _LF)) for start in range(0, len(values), _PIECE))
     if b"\r" in data:
         count += data.count(b"\r") - data.count(b"\r\n")
     return count

@@ -173,8 +173,8 @@ def _none(column: pa.Array) -> Mask:
 
 
 def _nan_as_null(column: pa.Array) -> pa.Array:
-    nan = mask_of(pc.is_nan(column))
-    return with_nulls(column, nan) if nan.any() else column
+    nan = pc.is_nan(column)
+    return with_nulls(column, mask_of(nan)) if nan.true_count else column
 
 
 def _empty_as_null(column: pa.Array) -> pa.Array:

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from functions.shared.domain.agreement import compare_scores, mean_difference, merge_agreements, rank_correlation
 from functions.shared.domain.baseline import build_baseline, build_column_baseline, day_excess
-from functions.shared.domain.binning import bin_codes, bin_count, fit_bins
+from functions.shared.domain.binning import bin_codes, bin_count, bin_counts, column_counts, fit_bins
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.profile import Agreement, Baseline, Bins, Profile
 from functions.shared.domain.profiling import merge_profiles, profile_batch
@@ -68,6 +68,7 @@ def test_a_number_falls_into_the_bin_whose_edges_enclose_it(training: list[float
         else:
             bounds = [-np.inf, *bins.edges, np.inf]
             assert bounds[code - 1] < value <= bounds[code]
+    assert column_counts(bins, pa.array(later, pa.float64())).tolist() == bin_counts(bins, codes).tolist()
 
 
 @given(NUMBERS)
@@ -123,6 +124,7 @@ def test_a_category_is_counted_as_itself_as_another_known_one_or_as_unseen(
             assert bins.categories[code - 1] == word
         else:
             assert code == len(commonest) + (1 if word in seen else 2)
+    assert column_counts(bins, encode(pa.array(later, pa.string()))).tolist() == bin_counts(bins, codes).tolist()
 
 
 def test_dictionaries_of_different_chunks_are_one_column() -> None:
