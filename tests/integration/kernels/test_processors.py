@@ -82,9 +82,33 @@ def test_rows_end_in_the_same_leaves_on_every_processor(elsewhere: Callable[...,
     assert there.tobytes() == raw.tobytes()
 
 
+@pytest.mark.parametrize(("compiler", "emulator"), [ARM, ELDER], ids=["arm64", "x86-64-v2"])
+@pytest.mark.parametrize("quote", ["", '"'], ids=["unquoted", "quoted"])
+def test_fields_say_the_same_on_every_processor(folder: Path, compiler: str, emulator: list[str], quote: str) -> None:
+    rng = np.random.default_rng(7)
+    numbers = [*(repr(float(value)) for value in rng.normal(scale=1e3, size=300)), "", "-0", "9007199254740993", "1234567890123456789e-38"]
+    rows = [
+        (number, f"2013-{rng.integers(1, 13):02}-{rng.integers(1, 29):02} 05:{rng.integers(60):02}", "é" * (k % 7))
+        for k, number in enumerate(numbers)
+    ]
+    text = "".join(";".join(f"{quote}{field}{quote}" for field in row) + "\r\n" for row in rows).encode()
+    sent = np.array([ord(";"), 3, len(rows) + 1, len(text)], np.int64).tobytes() + text
+    here, there = (
+        build(by, "-static", source=HERE / "one_text.c", out=folder / f"one_text-{by}{quote and '-q'}") for by in ("gcc", compiler)
+    )
+    told = [
+        subprocess.run([*by, program], input=sent, capture_output=True, check=True).stdout
+        for by, program in (([], here), (emulator, there))
+    ]
+    assert told[0] == told[1]
+    records, values = int(np.frombuffer(told[0], np.int64, 1)[0]), np.frombuffer(told[0], np.float64, len(rows), 8 + 8 * len(rows) + 24)
+    assert records == len(rows)
+    assert values.tolist() == [float(number or 0) for number in numbers]
+
+
 @pytest.mark.parametrize(("compiler", "machine"), [("x86_64-linux-gnu-gcc", 62), ("aarch64-linux-gnu-gcc", 183)], ids=["x86-64", "arm64"])
 def test_the_library_is_built_for_both_of_lambdas_architectures(folder: Path, compiler: str, machine: int) -> None:
     library = build(compiler, "-shared", "-fPIC", out=folder / f"libkernels-{machine}.so").read_bytes()
     # ELF's header: at byte 18 the machine (62 is x86-64, 183 AArch64), as the ELF specification numbers them.
     assert (library[:4], int.from_bytes(library[18:20], "little")) == (b"\x7fELF", machine)
-    assert all(name in library for name in (b"everscore_interface", b"everscore_bitvector", b"everscore_forest"))
+    assert all(name in library for name in (b"everscore_interface", b"everscore_bitvector", b"everscore_forest", b"everscore_split"))
