@@ -4,7 +4,6 @@ from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import Upload
@@ -24,6 +23,8 @@ class ScoredFile:
 
     def __init__(self, upload: Upload, first: pa.RecordBatch) -> None:
         """`first` has the schema that all rows will have."""
+        import pyarrow.parquet as pq
+
         sample = first.slice(0, _SAMPLE_ROWS)
         repetitive = [name for name in first.schema.names if _repeats(sample.column(name))]
         times = [field.name for field in first.schema if pa.types.is_temporal(field.type)]

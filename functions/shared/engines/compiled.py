@@ -8,10 +8,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bitvector import BitvectorEngine
 from functions.shared.engines.engine import Engine, EngineKind
-from functions.shared.engines.forest import ForestEngine
-from functions.shared.engines.linear import LinearEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +30,16 @@ def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:
     arrays, outputs = Arrays(compiled.arrays), len(spec.score_columns)
     match compiled.kind:
         case EngineKind.LINEAR:
+            from functions.shared.engines.linear import LinearEngine
+
             return LinearEngine(arrays, spec.features, outputs)
         case EngineKind.BITVECTOR:
+            from functions.shared.engines.bitvector import BitvectorEngine
+
             return BitvectorEngine(arrays, spec.features, outputs)
         case EngineKind.FOREST:
+            from functions.shared.engines.forest import ForestEngine
+
             return ForestEngine(arrays, spec.features, outputs)
         case EngineKind.NATIVE:
             message = "a native engine has no arrays"

@@ -9,12 +9,9 @@ import pyarrow as pa
 
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.reading.delimited import delimited_blocks
 from functions.shared.reading.formats import Format, detect_format, empty_file
 from functions.shared.reading.inference import kind_of_type, kinds_of_texts
-from functions.shared.reading.jsonlines import jsonl_blocks
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
-from functions.shared.reading.parquet import parquet_blocks
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules, scoring_rules, table_rules
 from functions.shared.reading.source import Source
@@ -115,14 +112,24 @@ def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generat
 
 
 def _delimited(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.delimited import delimited_blocks
+
     # An error that somebody keeps would keep its frames, and with them the threads that fetch, if these were not ended here.
     with closing(decompressed_chunks(source, block_bytes)) as chunks:
         yield from delimited_blocks(utf8_chunks(chunks), rules)
 
 
 def _jsonl(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.jsonlines import jsonl_blocks
+
     with closing(decompressed_chunks(source, block_bytes)) as chunks:
         yield from jsonl_blocks(utf8_chunks(chunks), rules)
 
 
-_READERS = {Format.CSV: _delimited, Format.JSONL: _jsonl, Format.PARQUET: parquet_blocks}
+def _parquet(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.parquet import parquet_blocks
+
+    return parquet_blocks(source, rules, block_bytes)
+
+
+_READERS = {Format.CSV: _delimited, Format.JSONL: _jsonl, Format.PARQUET: _parquet}
