@@ -113,6 +113,15 @@ def test_each_functions_errors_raise_an_alarm_that_reaches_the_topic() -> None:
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
 
+def test_what_tells_people_may_do_so_eventbridge_without_a_condition_since_it_sends_a_topic_nothing_to_compare() -> None:
+    [policy] = resources_of("AWS::SNS::TopicPolicy").values()
+    conditions = {statement["Principal"]["Service"]: statement.get("Condition") for statement in policy["PolicyDocument"]["Statement"]}
+    assert conditions == {
+        "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        "events.amazonaws.com": None,
+    }
+
+
 # Buckets and rights
 
 
