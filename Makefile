@@ -76,7 +76,7 @@ build: install .sam/installed .audit/installed ## the functions' image, from AWS
 	  --output-format JSON --outfile build/everscore.cdx.json --output-reproducible
 
 deploy: build ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
-	SAM_CLI_TELEMETRY=0 .sam/bin/sam deploy --config-env $(ENV)
+	$(PYTHON) -m infra.deploy $(ENV) $(ARCHITECTURE)
 
 audit: .audit/installed ## look up the locked packages among known vulnerabilities
 	infra/audit.sh

@@ -126,7 +126,8 @@ def _as_texts(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_deployments(resources: Template) -> None:
     for resource in [*resources.values()]:
-        resource.get("Properties", {}).pop("AutoPublishAlias", None)
+        for property_ in ("AutoPublishAlias", "AutoPublishCodeSha256"):
+            resource.get("Properties", {}).pop(property_, None)
         preference = resource.get("Properties", {}).pop("DeploymentPreference", {})
         for hook in preference.get("Hooks", {}).values():
             del resources[hook["Ref"]]

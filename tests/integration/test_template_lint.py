@@ -20,8 +20,8 @@ import json, sys
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-template = json.load(sys.stdin)
-print(json.dumps(Translator({}, Parser()).translate(template, {})))
+asked = json.load(sys.stdin)
+print(json.dumps(Translator({}, Parser()).translate(asked["template"], asked["parameters"])))
 """
 NO_REGISTRY = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
 
@@ -41,8 +41,7 @@ def test_sam_finds_the_template_valid() -> None:
     run(ROOT / ".sam/bin/sam", "validate", "--lint")
 
 
-@pytest.fixture(scope="module")
-def transformed() -> dict[str, Any]:
+def transform(**parameters: str) -> dict[str, Any]:
     """What CloudFormation gets after SAM's transformation. Images are named, as `sam package` would."""
     template = read_template((ROOT / "template.yaml").read_text())
     for resource in template["Resources"].values():
@@ -51,8 +50,22 @@ def transformed() -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::StateMachine":
             definition = ROOT / resource["Properties"].pop("DefinitionUri")
             resource["Properties"]["Definition"] = yaml.safe_load(definition.read_text())
-    content: dict[str, Any] = json.loads(run(ROOT / ".sam/bin/python", "-c", TRANSFORM, text=json.dumps(template)))
+    asked = json.dumps({"template": template, "parameters": parameters})
+    content: dict[str, Any] = json.loads(run(ROOT / ".sam/bin/python", "-c", TRANSFORM, text=asked))
     return content
+
+
+@pytest.fixture(scope="module")
+def transformed() -> dict[str, Any]:
+    return transform()
+
+
+def test_each_revision_publishes_a_version_of_scoring_and_none_of_its_own_goes_by_the_image() -> None:
+    def version(**parameters: str) -> str:
+        [name] = [name for name, resource in transform(**parameters)["Resources"].items() if resource["Type"] == "AWS::Lambda::Version"]
+        return name
+
+    assert len({version(Revision="a" * 64), version(Revision="b" * 64), version(), version(Revision="")}) == 3
 
 
 def test_cloudformations_linter_finds_nothing_in_what_sam_makes_of_them_nor_in_any_state_machine(
