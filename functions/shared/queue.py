@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import ValidationError
 
 from functions.shared.envelopes import StoredObject
+from functions.shared.observability import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -28,7 +29,10 @@ def process_records(
     """Hand each created object of an SQS delivery to `handle`, the smallest first.
 
     Returns:
-        The ids of messages to deliver again: those whose handling raised, and those there was no time for.
+        The ids of messages to deliver again: those whose handling raised, which is logged, and those there was no time for.
+
+    Raises:
+        BatchProcessingError: if all of them failed. They are delivered again as well, and Lambda counts an error, which alarms watch.
     """
     begun: list[str] = []
 
@@ -44,8 +48,12 @@ def process_records(
         handle(created)
 
     smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(smallest_first, record_handler, processor, context)
+    processor = BatchProcessor(event_type=EventType.SQS)
+    answer = process_partial_response(smallest_first, record_handler, processor, context)
+    for _, error, _ in processor.exceptions:
+        if not isinstance(error, DeadlineError):
+            logger().error("to be delivered again", exc_info=error)
+    return answer
 
 
 def _size(record: dict[str, Any]) -> int:

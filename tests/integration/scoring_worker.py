@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.scoring import attempt, handler, scored_file
 from functions.shared.adapters import s3
@@ -67,7 +68,10 @@ class Calls:
 
 def work(event: dict[str, Any]) -> int:
     """One delivery, as the Lambda runtime would hand it over: 1 if it is to be delivered again."""
-    answer = handler.handler(event, Context())  # type: ignore[arg-type]
+    try:
+        answer = handler.handler(event, Context())  # type: ignore[arg-type]
+    except BatchProcessingError:
+        return 1
     return 1 if answer["batchItemFailures"] else 0
 
 

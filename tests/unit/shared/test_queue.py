@@ -1,8 +1,10 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.shared.envelopes import StoredObject
 from functions.shared.queue import RESERVE_MS, process_records
@@ -54,11 +56,26 @@ def test_one_objects_failure_is_its_own() -> None:
     assert seen == ["a", "b", "c"]
 
 
-def test_if_all_fail_all_come_again_and_nothing_is_raised() -> None:
+@pytest.mark.parametrize("bodies", [{"1": upload("a", 1)}, {"1": upload("a", 1), "2": upload("b", 2)}])
+def test_if_all_fail_it_is_an_error_that_lambda_counts(bodies: dict[str, str]) -> None:
     def handle(_: StoredObject) -> None:
         raise RuntimeError
 
-    assert deliver({"1": upload("a", 1), "2": upload("b", 2)}, handle) == ["1", "2"]
+    with pytest.raises(BatchProcessingError, match="RuntimeError"):
+        deliver(bodies, handle)
+
+
+def test_what_fails_beside_others_is_logged_and_what_there_was_no_time_for_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("functions.shared.queue.logger", lambda: SimpleNamespace(error=lambda _, exc_info: logged.append(str(exc_info))))
+
+    def handle(created: StoredObject) -> None:
+        if created.key == "b":
+            raise RuntimeError("a bundle was changed")
+
+    bodies = {"1": upload("a", 1), "2": upload("b", 2), "3": upload("c", 3)}
+    assert deliver(bodies, handle, Clock(RESERVE_MS, 1)) == ["2", "3"]
+    assert logged == ["a bundle was changed"]
 
 
 def test_what_there_is_no_time_for_goes_back_to_the_queue_unbegun() -> None:
