@@ -18,10 +18,11 @@ from functions.shared.domain.partition import Portion
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
 from functions.shared.reading.limits import MAX_RECORD_BYTES
-from functions.shared.reading.parquet import row_group_bytes
+from functions.shared.reading.parquet import row_group_weights
 from functions.shared.reading.portions import file_head
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import GZIP_MAGIC
+from functions.shared.reading.weight import weight_of
 
 MAX_PORTIONS = 10_000
 """More would take long to start and to commit; larger portions do as well."""
@@ -32,25 +33,28 @@ _INDIVISIBLE = {GZIP_MAGIC: "gzip data", codecs.BOM_UTF16_LE: "UTF-16 text", cod
 
 
 def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
-    """Portions of about `portion_bytes` that together are the file, in order; at most `MAX_PORTIONS`.
+    """Portions of about `portion_bytes` before compression that together are the file, in order; at most `MAX_PORTIONS`.
 
     Args:
-        whole_bytes: size up to which a file that cannot be cut is one portion.
+        whole_bytes: weight up to which a file that cannot be cut is one portion.
 
     Raises:
         BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or what makes it no file of rows.
     """
     form = detect_format(source, key)
-    least = max(portion_bytes, -(-source.size // MAX_PORTIONS))
     if form is Format.PARQUET:
-        return _row_groups(row_group_bytes(source), least)
+        weights = row_group_weights(source)
+        return _row_groups(weights, _least(portion_bytes, sum(weights)))
     if what := _INDIVISIBLE.get(source.read_at(0, 2)):
-        if source.size > whole_bytes:
+        if (weight := weight_of(source)) > whole_bytes:
+            reckoned = "" if weight == source.size else f", reckoned as {weight} of text,"
             message = (
-                f"{what} cannot be cut into partitions, and its {source.size} bytes are above the limit of one function, {whole_bytes}"
+                f"{what} cannot be cut into partitions, and its {source.size} bytes{reckoned} are above the limit of one function, "
+                f"{whole_bytes}"
             )
             raise BatchRejectedError("indivisible", message, "upload it as plain UTF-8 text or as Parquet, or in smaller files")
         return [Portion(kind="whole", start=0, stop=source.size)]
+    least = _least(portion_bytes, source.size)
     first_row = first_record(file_head(source))[2] if form is Format.CSV else 0
     places = sorted({max(place, first_row) for place in range(least, source.size, least)})
     return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
@@ -69,6 +73,11 @@ def cut_again(source: Source, portions: Sequence[Portion], odd_quotes: Sequence[
     split = [cut for cut, odd in zip(cuts, odd_before, strict=False) if odd]
     kept = [cut for cut, odd in zip(cuts, odd_before, strict=False) if not odd]
     return _portions(Format(portions[0].kind), source.size, kept + _behind_line_ends(source, split, inside=True))
+
+
+def _least(portion_bytes: int, whole: int) -> int:
+    """Bytes of a portion, of which there are not too many."""
+    return max(portion_bytes, -(-whole // MAX_PORTIONS))
 
 
 def _row_groups(sizes: Sequence[int], least: int) -> list[Portion]:

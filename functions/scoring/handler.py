@@ -49,8 +49,9 @@ def use_cases() -> UseCases:
         "new_attempt": lambda: uuid.uuid4().hex,
     }
     clock: dict[str, Any] = {"now": lambda: datetime.now(UTC)}
+    executions, above_bytes = StateMachine(settings.state_machine), settings.partition_above_mb * 2**20
     return UseCases(
-        hand_over=partial(hand_over, executions=StateMachine(settings.state_machine), above_bytes=settings.partition_above_mb * 2**20),
+        hand_over=partial(hand_over, executions=executions, inbox=ports["inbox"], above_bytes=above_bytes),
         score=partial(score_batch, **ports, **clock),
         score_partition=partial(score_partition, **ports),
         rescore=partial(rescore_batch, **ports, **clock),

@@ -31,7 +31,10 @@ class _ObjectEvent(_Envelope):
 
 
 class StoredObject(BaseModel):
-    """One version of one object that S3 says was created. `version_id` is `null` in a bucket without versions."""
+    """One version of one object that S3 says was created. `version_id` is `null` in a bucket without versions.
+
+    `deliveries`: how often its message was handed out, this time included.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +43,7 @@ class StoredObject(BaseModel):
     version_id: str
     etag: str
     size_bytes: int
+    deliveries: int = 1
 
     @classmethod
     def from_event(cls, body: str) -> Self | None:

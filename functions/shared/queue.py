@@ -45,7 +45,7 @@ def process_records(
             message = f"{created.key} was not begun: less than {needed_ms / 1000:.0f} s are left"
             raise DeadlineError(message)
         begun.append(created.key)
-        handle(created)
+        handle(created.model_copy(update={"deliveries": int(record.attributes.approximate_receive_count)}))
 
     smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}
     processor = BatchProcessor(event_type=EventType.SQS)

@@ -94,7 +94,8 @@ class Upload:
     @property
     def _event(self) -> dict[str, Any]:
         detail = {"bucket": {"name": INBOX}, "object": {"key": self.key, "size": len(BODY), "version-id": self.version_id}}
-        return {"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": json.dumps({"source": "aws.s3", "detail": detail})}]}
+        record = {"messageId": "m", "eventSource": "aws:sqs", "attributes": {"ApproximateReceiveCount": "1"}}
+        return {"Records": [record | {"body": json.dumps({"source": "aws.s3", "detail": detail})}]}
 
     def manifests(self) -> list[str]:
         """All that was ever written as a manifest of this batch."""

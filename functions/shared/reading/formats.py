@@ -8,8 +8,9 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks, utf8_chunks
 
+PARQUET_MAGIC = b"PAR1"
+
 _HEAD_BYTES = 4096
-_PARQUET_MAGIC = b"PAR1"
 _REMEDY = "write CSV, JSON Lines (one object a line), either of them gzipped, or Parquet"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
@@ -52,7 +53,7 @@ def detect_format(source: Source, key: str) -> Format:
     stored = source.read_at(0, _HEAD_BYTES)
     if not stored:
         raise empty_file("the file has no bytes")
-    if stored.startswith(_PARQUET_MAGIC):
+    if stored.startswith(PARQUET_MAGIC):
         _refuse_truncated_parquet(source)
         return Format.PARQUET
     gzipped = stored.startswith(GZIP_MAGIC)
@@ -61,7 +62,7 @@ def detect_format(source: Source, key: str) -> Format:
     head = stored
     if gzipped:
         head = next(decompressed_chunks(source, _HEAD_BYTES), b"")
-        if head.startswith((GZIP_MAGIC, _PARQUET_MAGIC)):
+        if head.startswith((GZIP_MAGIC, PARQUET_MAGIC)):
             raise _unknown("holds gzip or Parquet data inside gzip data")
     return _text_format(head, name)
 
@@ -109,8 +110,8 @@ def _refuse_binary(first_line: bytes) -> None:
 
 
 def _refuse_truncated_parquet(source: Source) -> None:
-    size = len(_PARQUET_MAGIC)
-    if source.size < 3 * size or source.read_at(source.size - size, size) != _PARQUET_MAGIC:
+    size = len(PARQUET_MAGIC)
+    if source.size < 3 * size or source.read_at(source.size - size, size) != PARQUET_MAGIC:
         message = f"the Parquet file ends at byte {source.size} without its footer"
         raise BatchRejectedError("truncated_parquet", message, "upload the whole file again")
 

@@ -146,8 +146,14 @@ def test_parquet_is_cut_between_row_groups(groups: int, portion_bytes: int, expe
 def test_row_groups_are_gathered_up_to_the_size_that_is_asked_for() -> None:
     body = io.BytesIO()
     pq.write_table(pa.table({"a": pa.array(range(1000), pa.int64())}), body, row_group_size=100, use_dictionary=False, compression="none")
-    size = sum(pq.ParquetFile(body).metadata.row_group(0).column(0).total_compressed_size for _ in range(3))
+    size = 3 * pq.ParquetFile(body).metadata.row_group(0).total_byte_size
     assert [portion.stop - portion.start for portion in portions(body.getvalue(), size, "a.parquet")] == [3, 3, 3, 1]
+
+
+def test_row_groups_count_by_their_values_however_few_bytes_the_file_has() -> None:
+    body = io.BytesIO()
+    pq.write_table(pa.table({"a": [1.0] * 1000}), body, row_group_size=100)
+    assert [portion.stop - portion.start for portion in portions(body.getvalue(), 8 * 300, "a.parquet")] == [3, 3, 3, 1]
 
 
 def result(*, closed: bool = True, error: str | None = None) -> PartitionResult:

@@ -30,9 +30,10 @@ def upload(key: str, size: int) -> str:
     return json.dumps({"source": "aws.s3", "detail": detail})
 
 
-def deliver(bodies: dict[str, str], handle: Any, context: Clock | None = None) -> list[str]:
-    """Bodies by message id; the ids of messages to be delivered again."""
-    records = [{"messageId": name, "body": body, "eventSource": "aws:sqs"} for name, body in bodies.items()]
+def deliver(bodies: dict[str, str], handle: Any, context: Clock | None = None, *, times: int = 1) -> list[str]:
+    """Bodies by message id, delivered for so many times by now; the ids of messages to be delivered again."""
+    attributes = {"ApproximateReceiveCount": str(times)}
+    records = [{"messageId": name, "body": body, "eventSource": "aws:sqs", "attributes": attributes} for name, body in bodies.items()]
     answer = process_records({"Records": records}, context or Clock(PLENTY), handle)  # type: ignore[arg-type]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -127,5 +128,5 @@ def test_the_sample_events_are_read(name: str, keys: list[str]) -> None:
 def test_every_field_of_the_object_is_kept_as_it_was_sent() -> None:
     seen: list[StoredObject] = []
     key = "batches/sales/a b+c%2F ü.csv"
-    deliver({"1": upload(key, 12)}, seen.append)
-    assert seen == [StoredObject(bucket="inbox", key=key, version_id=f"v-{key}", etag="e", size_bytes=12)]
+    deliver({"1": upload(key, 12)}, seen.append, times=3)
+    assert seen == [StoredObject(bucket="inbox", key=key, version_id=f"v-{key}", etag="e", size_bytes=12, deliveries=3)]
