@@ -38,6 +38,11 @@ class Failure(BaseModel):
     error: str = Field(alias="Error")
     cause: str = Field(alias="Cause", default="")
 
+    @property
+    def of_partitions(self) -> bool:
+        """Whether this says only that partitions failed, and not why."""
+        return self.error == "States.ExceedToleratedFailureThreshold"
+
     def __str__(self) -> str:
         """The error, with its message if a function raised it."""
         try:

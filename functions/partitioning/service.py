@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.partitioning.commit import commit_whole
+from functions.partitioning.event import Failure
+from functions.partitioning.failed import explained
 from functions.partitioning.proof import Verdict, judge_cuts
 from functions.partitioning.splitting import cut_again, cut_file
 from functions.shared.domain import layout
@@ -114,7 +116,7 @@ def commit_batch(key: str, version_id: str, turn: int, site: Site) -> int | None
     return turn + 1
 
 
-def give_up(key: str, version_id: str, failure: str, *, execution: str, redrives: int, site: Site) -> None:
+def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redrives: int, site: Site) -> None:
     """Commit that a batch failed half-way; or, when a person has redriven its execution, let it be taken up again.
 
     A redriven execution comes back to the state in which it failed, which is the one that asks for this.
@@ -130,9 +132,13 @@ def give_up(key: str, version_id: str, failure: str, *, execution: str, redrives
     draft = site.draft(key, version_id)
     if site.standing(draft) or (redrives and Partitions(site.store).resume(draft.model, draft.batch_id, redrives)):
         return
-    remedy = f"mend what failed, then `aws stepfunctions redrive-execution --execution-arn {execution}`: it scores only what is missing"
-    site.fail(draft, BatchRejectedError(PARTITIONS_FAILED, f"scoring in partitions failed: {failure}", remedy))
-    message = f"batch {draft.batch_id}: {failure}"
+    why = explained(failure, layout.partitions_prefix(draft.model, draft.batch_id), site.store)
+    remedy = (
+        f"mend what failed, then `aws stepfunctions redrive-execution --execution-arn {execution}`: it scores only what is missing. "
+        "What ran out of time needs more ScoringMemoryMb, or the rows in smaller files"
+    )
+    site.fail(draft, BatchRejectedError(PARTITIONS_FAILED, f"scoring in partitions failed: {why}", remedy))
+    message = f"batch {draft.batch_id}: {why}"
     raise PartitionsFailedError(message)
 
 

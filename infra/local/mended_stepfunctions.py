@@ -1,4 +1,4 @@
-"""What ministack's Step Functions lacks: redriving an execution, what the context object says of it, and a Map's concurrency by path.
+"""What ministack's Step Functions lacks: redrives and what the context object says of them, a Map's concurrency by path, its failures.
 
 This module too is imported by ministack's interpreter and may use nothing but the standard library and ministack.
 """
@@ -17,6 +17,7 @@ def mend_step_functions() -> None:
     """Mend the module of ministack in place."""
     service: Any = import_module("ministack.services.stepfunctions")
     take_concurrency_from_input(service)
+    keep_failures(service)
     tell_of_redrives(service)
     redrive_executions(service)
 
@@ -31,6 +32,27 @@ def take_concurrency_from_input(service: Any) -> None:
         return run(bounded, raw_input, effective, *others)
 
     service._run_distributed_map = run_by_path
+
+
+def keep_failures(service: Any) -> None:
+    """Make a Distributed Map that failed leave what became of its failed items where its ResultWriter is to put it."""
+    run, s3 = service._run_distributed_map, import_module("ministack.services.s3")
+
+    def run_and_keep(state: Mapping[str, Any], raw_input: Any, effective: Any, iterator: Any, execution: Any, context: Any) -> Any:
+        try:
+            return run(state, raw_input, effective, iterator, execution, context)
+        except service._ExecutionError:
+            place = service._resolve_params_obj(state["ResultWriter"]["Parameters"], effective, context)
+            newest = [arn for arn, found in service._map_runs.items() if found["executionArn"] == execution["executionArn"]][-1]
+            items = [found for found in service._executions.values() if found.get("mapRunArn") == newest and found["status"] == "FAILED"]
+            told = [
+                {name[0].upper() + name[1:]: item[name] for name in ("executionArn", "input", "status", "error", "cause")} for item in items
+            ]
+            key = f"{place['Prefix'].rstrip('/')}/{newest.rsplit(':', 1)[1]}/FAILED_0.json"
+            s3._put_object(place["Bucket"], key, json.dumps(told).encode(), {})
+            raise
+
+    service._run_distributed_map = run_and_keep
 
 
 def tell_of_redrives(service: Any) -> None:

@@ -18,6 +18,7 @@ from functions.erasure.event import EraseRequest
 from functions.erasure.service import erase
 from functions.metric_emission.service import record_batch, record_labels
 from functions.metric_emission.upkeep import sweep, tick
+from functions.partitioning.event import Failure
 from functions.partitioning.service import Site, commit_batch, give_up, plan_batch
 from functions.release import service as release
 from functions.release.desk import Desk
@@ -136,9 +137,10 @@ class Story:
         )
         assert plan_batch(created.key, created.version_id, site) == 1
         batch = layout.batch_id("Inbox", created.key, created.version_id)
+        lost = Failure(Error="States.ExceedToleratedFailureThreshold")
         with pytest.raises(PartitionsFailedError):
-            give_up(created.key, created.version_id, "lost", execution="x", redrives=0, site=site)
-        give_up(created.key, created.version_id, "lost", execution="x", redrives=1, site=site)
+            give_up(created.key, created.version_id, lost, execution="x", redrives=0, site=site)
+        give_up(created.key, created.version_id, lost, execution="x", redrives=1, site=site)
         reader = self.store("scoring", "Store")
         ports: dict[str, Any] = {"inbox": self.store("scoring", "Inbox"), "store": reader, "bundles": Bundles(reader)}
         for partition in Partitions(self.store(PEOPLE, "Store")).plan(MODEL, batch, 1) or ():

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -167,6 +168,7 @@ def test_a_partition_that_fails_fails_the_batch_and_a_redrive_scores_what_is_mis
     failed = cloud.ended(upload, (Status.FAILED,))
     assert failed.error is not None
     assert failed.error.code == "partitions_failed"
+    assert re.search(r"partition \d: \w+Error: .*baseline\.json", failed.error.message), failed.error.message
     assert f"redrive-execution --execution-arn {cloud.execution(upload)}" in failed.error.remedy
     end = time.monotonic() + SECONDS
     while cloud.status(upload) == "RUNNING":

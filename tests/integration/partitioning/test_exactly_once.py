@@ -1,11 +1,13 @@
 """Whatever is killed, done twice or taken up again: one batch, as it is when nothing happens."""
 
+import json
 import random
 from collections.abc import Callable
 from itertools import count
 
 import pytest
 
+from functions.partitioning.event import Failure
 from functions.partitioning.service import commit_batch, give_up, plan_batch
 from functions.scoring.partition import score_partition
 from functions.shared.domain import layout
@@ -168,9 +170,13 @@ def test_nothing_is_committed_while_a_partition_is_missing(world: PartitionedWor
         commit_batch(created.key, created.version_id, 2, world.site(SIZE))
 
 
-def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0) -> None:
+LOST = Failure(Error="MemoryError", Cause='{"errorMessage": "lost"}')
+SOME_LOST = Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The specified tolerated failure threshold was exceeded")
+
+
+def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0, failure: Failure = LOST) -> None:
     site = world.site(SIZE)
-    give_up(created.key, created.version_id, "MemoryError: lost", execution="arn:e", redrives=redrives, site=site)
+    give_up(created.key, created.version_id, failure, execution="arn:e", redrives=redrives, site=site)
 
 
 def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itself(world: PartitionedWorld, created: StoredObject) -> None:
@@ -182,6 +188,33 @@ def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itsel
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == ("partitions_failed", "scoring in partitions failed: MemoryError: lost")
     assert "redrive-execution --execution-arn arn:e" in failed.error.remedy
+
+
+def failed_item(number: int, error: str) -> dict[str, str]:
+    """As the ResultWriter of a Distributed Map notes it."""
+    given, cause = json.dumps({"partition": {"number": number}}), json.dumps({"errorType": error, "errorMessage": f"of {number}"})
+    return {"ExecutionArn": "arn:i", "Input": given, "Status": "FAILED", "Error": error, "Cause": cause}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ([2], "partition 2: MemoryError: of 2"),
+        ([0, 1, 2, 3, 4], "partition 0: MemoryError: of 0; partition 1: MemoryError: of 1; partition 2: MemoryError: of 2; and 2 more"),
+        ([], "States.ExceedToleratedFailureThreshold: The specified tolerated failure threshold was exceeded"),
+    ],
+)
+def test_a_batch_of_which_partitions_failed_says_which_did_and_why(
+    world: PartitionedWorld, created: StoredObject, numbers: list[int], told: str
+) -> None:
+    folder = f"{planned(world, created)[0].model}/{planned(world, created)[0].batch_id}"
+    world.store.write(f"partitions/{folder}/run-1/FAILED_0.json", json.dumps([failed_item(9, "OSError")] if numbers else []).encode())
+    world.store.write(f"partitions/{folder}/run-2/FAILED_0.json", json.dumps([failed_item(n, "MemoryError") for n in numbers]).encode())
+    with pytest.raises(PartitionsFailedError):
+        gave_up(world, created, failure=SOME_LOST)
+    error = world.standing(created).error
+    assert error is not None
+    assert error.message == f"scoring in partitions failed: {told}"
 
 
 def test_a_redriven_batch_scores_what_is_missing_and_takes_the_place_of_the_failed_one(

@@ -1,0 +1,50 @@
+"""Which partitions failed and why: the state that ran them says only that some did, and keeps the rest in the store."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from pydantic import Field, TypeAdapter
+
+from functions.partitioning.event import Failure
+from functions.shared.ports import ObjectStore
+
+NAMED = 3
+"""Partitions that are named; others most often failed alike, or were stopped when these did."""
+
+_FAILED_FILE = re.compile(r".*/FAILED_\d+\.json")
+
+
+class _FailedItem(Failure):
+    """An item of a Distributed Map as its ResultWriter notes it, with the text of what it was given."""
+
+    given: str = Field(alias="Input", default="{}")
+
+    def __str__(self) -> str:
+        number = json.loads(self.given).get("partition", {}).get("number", "?")
+        return f"partition {number}: {super().__str__()}"
+
+
+_ITEMS = TypeAdapter(list[_FailedItem])
+
+
+def explained(failure: Failure, folder: str, store: ObjectStore) -> str:
+    """Why the work on a batch failed: of partitions, the first that failed in the last run, by number and error.
+
+    Args:
+        folder: prefix of what the work on the batch left.
+    """
+    items = list(_last_run(folder, store)) if failure.of_partitions else []
+    if not items:
+        return str(failure)
+    more = f"; and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return "; ".join(str(item) for item in items[:NAMED]) + more
+
+
+def _last_run(folder: str, store: ObjectStore) -> Iterator[_FailedItem]:
+    files = [found for found in store.list(folder) if _FAILED_FILE.fullmatch(found.key)]
+    newest = max(files, key=lambda found: found.last_modified, default=None)
+    run = newest.key.rsplit("/", 1)[0] if newest else None
+    for found in files:
+        if found.key.rsplit("/", 1)[0] == run:
+            yield from _ITEMS.validate_json(store.read(found.key))
