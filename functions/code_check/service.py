@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice, takewhile
 
+from functions.shared.ahead import map_ahead
+from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
@@ -11,6 +15,11 @@ LARGEST_BYTES = 64 * 2**20
 """Of a batch that is scored again: it takes seconds, and a deployment waits."""
 LOOKED_AT = 20
 """Newest batches of a model among which one is chosen."""
+MODELS_AT_ONCE = 3
+"""A new account may run ten functions at once in all, and scoring goes on."""
+
+type Verify = Callable[[str, str], tuple[str, ...]]
+"""Scores a batch of a model again, keeps nothing, and names the files that differ; or raises NotFoundError if what it needs is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +32,40 @@ class Comparison:
 
 
 def compare_batches(
-    models: Callable[[], Iterator[str]], *, store: ObjectStore, verify: Callable[[str, str], tuple[str, ...]]
+    models: Callable[[], Iterator[str]], *, store: ObjectStore, by_new: Verify, by_old: Verify, has_time: Callable[[], bool]
 ) -> tuple[Comparison, ...]:
-    """Compare one batch of each model that has a fitting one.
+    """Compare one batch of each model that has a fitting one, for as long as there is time to begin another.
 
     Args:
         models: names of all models.
-        verify: scores a batch of a model again by the new code, keeps nothing, and names the files that differ.
+        by_new: the new code.
+        by_old: the code that serves, which says whether a batch that the new code finds no more is really gone.
+
+    Raises:
+        DeploymentRefusedError: if the new code does not find what the old one does.
     """
-    chosen = [batch for model in models() if (batch := _golden(Manifests(store), model)) is not None]
-    return tuple(Comparison(batch.model, batch.batch_id, verify(batch.model, batch.batch_id)) for batch in chosen)
+    compare = partial(_compared, Manifests(store), by_new=by_new, by_old=by_old)
+    compared = map_ahead(compare, takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
+    return tuple(comparison for comparison in compared if comparison is not None)
 
 
-def _golden(manifests: Manifests, model: str) -> Manifest | None:
-    """The newest batch that can be scored again and is small enough, if there is one among the newest."""
-    newest = (batch for _, batch in zip(range(LOOKED_AT), manifests.newest(model), strict=False))
-    return next((batch for batch in newest if _fits(batch)), None)
+def _compared(manifests: Manifests, model: str, *, by_new: Verify, by_old: Verify) -> Comparison | None:
+    """The comparison of the newest of the model's last batches that fits and can be scored again, if there is one."""
+    for batch in filter(_fits, islice(manifests.newest(model), LOOKED_AT)):
+        try:
+            return Comparison(model, batch.batch_id, by_new(model, batch.batch_id))
+        except NotFoundError as error:
+            _require_gone(batch, by_old, error)
+    return None
+
+
+def _require_gone(batch: Manifest, by_old: Verify, error: NotFoundError) -> None:
+    try:
+        by_old(batch.model, batch.batch_id)
+    except NotFoundError:
+        return
+    message = f"new code does not find what batch {batch.batch_id} of {batch.model} needs, and the code that serves does"
+    raise DeploymentRefusedError(message) from error
 
 
 def _fits(batch: Manifest) -> bool:

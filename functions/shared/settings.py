@@ -60,9 +60,11 @@ class PartitioningSettings(Settings):
 
 
 class CodeCheckSettings(Settings):
-    """… and the ARN of scoring's version that waits for traffic."""
+    """… the ARNs of scoring's version that waits for traffic and of what serves, and whether the one is held to the other's bytes."""
 
     new_version: str = Field(alias="EVERSCORE_NEW_VERSION", min_length=1)
+    serving: str = Field(alias="EVERSCORE_SERVING", min_length=1)
+    code_check: bool = Field(alias="EVERSCORE_CODE_CHECK")
 
 
 def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:

@@ -38,6 +38,8 @@ def deployment_hook(scoring: ContainerFunction, *, lambda_endpoint: str, new_ver
             **scoring.environment,
             "POWERTOOLS_SERVICE_NAME": "code_check",
             "EVERSCORE_NEW_VERSION": new_version,
+            "EVERSCORE_SERVING": new_version,
+            "EVERSCORE_CODE_CHECK": "on",
             "AWS_ENDPOINT_URL_LAMBDA": reachable,
             "AWS_ENDPOINT_URL_CODEDEPLOY": codedeploy_endpoint,
         }

@@ -4,13 +4,13 @@ import json
 from types import TracebackType
 from typing import Self
 
-from functions.shared.domain.errors import DeploymentRefusedError
+from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 
 LONGEST_CALL_S = 310
 
 
-class NewVersion:
-    """A version of scoring that has no traffic yet."""
+class ScoringVersion:
+    """A version of scoring, or the alias of one, which need not have traffic."""
 
     def __init__(self, arn: str) -> None:
         self._arn = arn
@@ -19,7 +19,8 @@ class NewVersion:
         """Files of a batch that this version scores to other bytes.
 
         Raises:
-            DeploymentRefusedError: if the version fails.
+            NotFoundError: if the upload, the release or a bundle is gone.
+            DeploymentRefusedError: if the version fails otherwise.
         """
         import boto3
         from botocore.config import Config
@@ -28,6 +29,8 @@ class NewVersion:
         request = {"action": "verify", "model": model, "batch_id": batch_id}
         answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
         payload = json.loads(answer["Payload"].read())
+        if payload and payload.get("errorType") == NotFoundError.__name__:
+            raise NotFoundError(payload["errorMessage"])
         if "FunctionError" in answer:
             message = f"{self._arn} cannot score batch {batch_id} of {model} again: {payload}"
             raise DeploymentRefusedError(message)

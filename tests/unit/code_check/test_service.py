@@ -1,5 +1,8 @@
 """Which batches new code has to score again, and what comes of it."""
 
+import io
+import json
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +11,8 @@ import pytest
 
 from functions.code_check.handler import handler
 from functions.code_check.service import LARGEST_BYTES, compare_batches
+from functions.shared.adapters.deployments import ScoringVersion
+from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.settings import code_check_settings
@@ -17,6 +22,9 @@ from tests.fakes.memory_store import MemoryStore
 ASKED = {"DeploymentId": "d-EXAMPLE11", "LifecycleEventHookExecutionId": "execution"}
 
 
+CONTEXT: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+
+
 def batch(number: int, *, size: int = 100, **changed: Any) -> Manifest:
     made = make_manifest()
     source = made.source.model_copy(update={"bytes": size, "version_id": f"v{number}"})
@@ -24,12 +32,34 @@ def batch(number: int, *, size: int = 100, **changed: Any) -> Manifest:
     return made.model_copy(update={"batch_id": f"b{number}", "source": source, "created_at": at, **changed})
 
 
-def compared(*batches: Manifest, different: tuple[str, ...] = ()) -> list[tuple[str, tuple[str, ...]]]:
+def verify(different: tuple[str, ...] = (), *, gone: Container[str] = ()) -> Callable[[str, str], tuple[str, ...]]:
+    """Code that scores all batches but those that are gone."""
+
+    def verified(_model: str, batch_id: str) -> tuple[str, ...]:
+        if batch_id in gone:
+            raise NotFoundError(batch_id)
+        return different
+
+    return verified
+
+
+def compared(
+    *batches: Manifest,
+    different: tuple[str, ...] = (),
+    gone: Container[str] = (),
+    gone_for_all: bool = True,
+    has_time: Callable[[], bool] = lambda: True,
+) -> list[tuple[str, tuple[str, ...]]]:
     store = MemoryStore("store")
     for made in batches:
         Manifests(store).commit(made)
-    model = make_manifest().model
-    found = compare_batches(lambda: iter([model, "without-batches"]), store=store, verify=lambda _model, _batch: different)
+    found = compare_batches(
+        lambda: iter([make_manifest().model, "without-batches"]),
+        store=store,
+        by_new=verify(different, gone=gone),
+        by_old=verify(gone=gone if gone_for_all else ()),
+        has_time=has_time,
+    )
     return [(comparison.batch_id, comparison.different) for comparison in found]
 
 
@@ -50,14 +80,38 @@ def test_files_that_came_out_with_other_bytes_are_named() -> None:
     assert compared(batch(1), different=("part-00000.parquet",)) == [("b1", ("part-00000.parquet",))]
 
 
+def test_a_batch_of_which_something_is_gone_is_passed_over() -> None:
+    assert compared(batch(1), batch(2), gone={"b2"}) == [("b1", ())]
+    assert compared(batch(1), gone={"b1"}) == []
+
+
+def test_new_code_that_does_not_find_what_the_old_does_is_refused() -> None:
+    with pytest.raises(DeploymentRefusedError, match="b2"):
+        compared(batch(1), batch(2), gone={"b2"}, gone_for_all=False)
+
+
+def test_no_comparison_is_begun_without_the_time_for_it() -> None:
+    assert compared(batch(1), has_time=lambda: False) == []
+
+
+@pytest.mark.parametrize(("kind", "raised"), [("NotFoundError", NotFoundError), ("KeyError", DeploymentRefusedError)])
+def test_what_a_version_lacks_is_told_from_what_it_fails_at(monkeypatch: pytest.MonkeyPatch, kind: str, raised: type[Exception]) -> None:
+    payload = json.dumps({"errorType": kind, "errorMessage": "m"}).encode()
+    client = SimpleNamespace(invoke=lambda **_: {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)})
+    monkeypatch.setattr("boto3.client", lambda *_, **__: client)
+    with pytest.raises(raised, match="m"):
+        ScoringVersion("arn").verify("sales", "b1")
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What CodeDeploy is told, by a handler whose store holds one batch."""
     store = MemoryStore("store")
     Manifests(store).commit(batch(1))
     told: list[dict[str, str]] = []
-    for name in ("EVERSCORE_STACK", "EVERSCORE_INBOX", "EVERSCORE_STORE", "EVERSCORE_NEW_VERSION"):
+    for name in ("EVERSCORE_STACK", "EVERSCORE_INBOX", "EVERSCORE_STORE", "EVERSCORE_NEW_VERSION", "EVERSCORE_SERVING"):
         monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("EVERSCORE_CODE_CHECK", "on")
     code_check_settings.cache_clear()
     client = SimpleNamespace(put_lifecycle_event_hook_execution_status=lambda **answer: told.append(answer))
     monkeypatch.setattr("boto3.client", lambda service, **_: {"codedeploy": client}[service])
@@ -70,8 +124,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 def test_a_deployment_goes_on_only_if_all_bytes_are_the_same(
     answers: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, different: tuple[str, ...], status: str
 ) -> None:
-    monkeypatch.setattr("functions.shared.adapters.deployments.NewVersion.verify", lambda *_: different)
-    handler(ASKED, None)  # type: ignore[arg-type]
+    monkeypatch.setattr("functions.shared.adapters.deployments.ScoringVersion.verify", lambda *_: different)
+    handler(ASKED, CONTEXT)
     assert answers == [{"deploymentId": "d-EXAMPLE11", "lifecycleEventHookExecutionId": "execution", "status": status}]
 
 
@@ -79,7 +133,16 @@ def test_a_check_that_breaks_off_stops_the_deployment(answers: list[dict[str, st
     def broken(*_: object) -> tuple[str, ...]:
         raise RuntimeError
 
-    monkeypatch.setattr("functions.shared.adapters.deployments.NewVersion.verify", broken)
+    monkeypatch.setattr("functions.shared.adapters.deployments.ScoringVersion.verify", broken)
     with pytest.raises(RuntimeError):
-        handler(ASKED, None)  # type: ignore[arg-type]
+        handler(ASKED, CONTEXT)
     assert [answer["status"] for answer in answers] == ["Failed"]
+
+
+def test_a_change_that_is_meant_to_change_bytes_is_deployed_unchecked(
+    answers: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERSCORE_CODE_CHECK", "off")
+    monkeypatch.setattr("functions.shared.adapters.deployments.ScoringVersion.verify", lambda *_: ("part-00000.parquet",))
+    handler(ASKED, CONTEXT)
+    assert [answer["status"] for answer in answers] == ["Succeeded"]
