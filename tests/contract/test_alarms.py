@@ -7,7 +7,7 @@ import pytest
 from functions.shared.domain.alert import AlertKind
 from infra.alarms import ALARMS, MODEL_ALERTS, Alarm
 from infra.prometheus.rules import RULES, rules_text
-from tests.contract.template import FUNCTION_PROPERTIES, QUEUES, TEMPLATE, resources_of
+from tests.contract.template import FUNCTION_PROPERTIES, QUEUES, RESOURCES, TEMPLATE, resources_of
 from tests.integration.prometheus.server import promtool
 
 TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
@@ -40,8 +40,11 @@ def test_an_alarm_of_the_template_is_the_one_that_is_defined(alarm: Alarm) -> No
     }
 
 
-def test_only_the_heartbeat_takes_missing_data_for_a_breach() -> None:
+def test_only_the_heartbeat_takes_missing_data_for_a_breach_and_is_not_there_where_no_schedule_runs() -> None:
     assert [alarm.name for alarm in ALARMS if alarm.cloudwatch.missing_is_bad] == ["HeartbeatAlarm"]
+    conditional = {name: RESOURCES[name]["Condition"] for name in TEMPLATE_ALARMS if "Condition" in RESOURCES[name]}
+    assert conditional == {"HeartbeatAlarm": "SchedulesRun"}
+    assert TEMPLATE["Conditions"]["SchedulesRun"] == {"Fn::Equals": [{"Ref": "ScheduleState"}, "ENABLED"]}
 
 
 def test_thresholds_that_prometheus_cannot_look_up_are_the_templates_defaults() -> None:
