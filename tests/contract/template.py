@@ -29,11 +29,19 @@ PAYLOADS = {"partitioning/plan": "Plan", "partitioning/commit": "Commit", "parti
 
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every statement of every function's policies, with the function's logical id."""
+    """What every function's policies allow, with the function's logical id."""
+    yield from ((name, statement) for name, statement in _of_policies() if statement["Effect"] == "Allow")
+
+
+def denials() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What they deny, of what SAM allows it by policies of AWS's that name no resource."""
+    yield from ((name, statement) for name, statement in _of_policies() if statement["Effect"] == "Deny")
+
+
+def _of_policies() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, function in ALL_FUNCTION_PROPERTIES.items():
         for policy in function["Policies"]:
-            for statement in policy["Statement"]:
-                yield name, statement
+            yield from ((name, statement) for statement in policy["Statement"])
 
 
 def as_list(value: Any) -> list[Any]:

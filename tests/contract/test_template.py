@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.embedded import FUNCTIONS
 from tests.contract.template import (
+    ALL_FUNCTION_PROPERTIES,
     FUNCTION_PROPERTIES,
     PAYLOADS,
     QUEUES,
@@ -18,6 +19,7 @@ from tests.contract.template import (
     SOURCES,
     TEMPLATE,
     as_list,
+    denials,
     folder_of,
     resources_of,
     statements,
@@ -151,6 +153,19 @@ def test_no_function_may_do_everything_or_act_on_everything() -> None:
         for resource in as_list(statement["Resource"]):
             assert resource != "*", function
             assert "Fn::Sub" in resource or "Fn::GetAtt" in resource, function
+
+
+def test_a_function_logs_to_the_stacks_group_alone_and_takes_messages_from_its_own_queue_alone() -> None:
+    denied: dict[str, dict[str, Any]] = {name: {} for name in ALL_FUNCTION_PROPERTIES}
+    for function, statement in denials():
+        denied[function] |= dict.fromkeys(statement["Action"], statement["NotResource"])
+    queues = {function: event["Properties"]["Queue"] for function, event in SOURCES if event["Type"] == "SQS"}
+    for function, not_resource in denied.items():
+        logs = {"Fn::GetAtt": ["Logs", "Arn"]}
+        expected = {"logs:CreateLogGroup": logs, "logs:CreateLogStream": logs, "logs:PutLogEvents": logs}
+        if function in queues:
+            expected |= {"sqs:ReceiveMessage": queues[function], "sqs:DeleteMessage": queues[function]}
+        assert not_resource == expected, function
 
 
 def test_listing_is_limited_to_prefixes_the_function_works_on() -> None:

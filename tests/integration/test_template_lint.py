@@ -90,14 +90,14 @@ def test_there_is_a_state_machine_to_look_at() -> None:
 
 
 def policies(transformed: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Statements of every role and managed policy that is granted, with the resource's name."""
+    """What every role and managed policy of ours allows, with the resource's name."""
     found = []
     for name, resource in transformed["Resources"].items():
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", []) if isinstance(policy, dict)]
         if resource["Type"] == "AWS::IAM::ManagedPolicy":
             documents.append(properties["PolicyDocument"])
-        found += [(name, statement) for document in documents for statement in document["Statement"]]
+        found += [(name, statement) for document in documents for statement in document["Statement"] if statement["Effect"] == "Allow"]
     return found
 
 
