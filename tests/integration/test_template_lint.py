@@ -126,12 +126,20 @@ def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_q
     }
 
 
-def test_every_function_may_use_the_key_of_ones_own_is_traced_and_logs_to_the_group_that_forgets(transformed: dict[str, Any]) -> None:
+def test_every_function_and_schedule_may_use_the_key_of_ones_own_and_functions_are_traced_and_log_to_the_group_that_forgets(
+    transformed: dict[str, Any],
+) -> None:
     functions = {
         name: resource["Properties"] for name, resource in transformed["Resources"].items() if resource["Type"] == "AWS::Lambda::Function"
     }
     may = {role["Ref"] for role in transformed["Resources"]["KeyUse"]["Properties"]["Roles"]}
-    assert may == {*(f"{name}Role" for name in functions), "PartitionedScoringRole"}
+    schedules = {
+        resource["Properties"]["Target"]["RoleArn"]["Fn::GetAtt"][0]
+        for resource in transformed["Resources"].values()
+        if resource["Type"] == "AWS::Scheduler::Schedule"
+    }
+    assert len(schedules) == 4
+    assert may == {*(f"{name}Role" for name in functions), "PartitionedScoringRole"} | schedules
     for name, properties in functions.items():
         assert properties["TracingConfig"] == {"Mode": "Active"}, name
         assert properties["LoggingConfig"] == {"LogGroup": {"Ref": "Logs"}}, name
