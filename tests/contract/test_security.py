@@ -87,4 +87,7 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
             "quarantine/",
             {"Ref": "QuarantineDays"},
         )
+        assert rules["forget-work-on-partitions"]["Prefix"] == "partitions/"
+        for name in ("forget-rejected-rows", "forget-profiles", "forget-work-on-partitions"):
+            assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "it would be kept as an old version"
         assert (rules["forget-profiles"]["Prefix"], rules["forget-profiles"]["ExpirationInDays"]) == ("emitted/", {"Ref": "ProfileDays"})
