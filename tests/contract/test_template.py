@@ -53,7 +53,7 @@ def test_a_new_account_can_deploy_the_defaults() -> None:
     for function in FUNCTION_PROPERTIES.values():
         assert TEMPLATE["Parameters"][function["MemorySize"]["Ref"]]["Default"] <= 3008
         assert function["Timeout"] <= 900
-    concurrency = sum(TEMPLATE["Parameters"][f"{name}Concurrency"]["Default"] for name in ("Scoring", "MetricEmission"))
+    concurrency = sum(TEMPLATE["Parameters"][f"{name}Concurrency"]["Default"] for name in ("Scoring", "MetricEmission", "Partition"))
     assert concurrency <= 8, "ten at once is what a new account has; retraining and release need theirs"
 
 
