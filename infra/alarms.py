@@ -30,14 +30,15 @@ _HOUR_S = 3600.0
 class CloudWatchCondition:
     """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of so many successive periods.
 
-    `watched` is the template's resource whose metric it is, None for one of ours. A `threshold` that is a name is the template's
-    parameter of that name. `missing_is_bad`: no data breaches too.
+    `watched` is the template's resource whose metric it is, None for one of ours. `also` are metrics that are added to it. A
+    `threshold` that is a name is the template's parameter of that name. `missing_is_bad`: no data breaches too.
     """
 
     namespace: str
     metric: str
     threshold: float | str
     watched: str | None = None
+    also: tuple[str, ...] = ()
     statistic: Literal["Maximum", "Sum", "SampleCount"] = "Maximum"
     period_s: int = 300
     periods: int = 1
@@ -49,8 +50,8 @@ class CloudWatchCondition:
 class Alarm:
     """One reason to call a person about the machinery.
 
-    `prometheus` is the condition in PromQL, whose result has the label `stack`; None for a function's errors, since no function
-    lives to count its own crash: what it leaves undone shows in the dead letters.
+    `prometheus` is the condition in PromQL, whose result has the label `stack`; None for errors of a function or the state machine,
+    since none lives to count its own crash: what it leaves undone shows in the dead letters, or as an unscored file.
     """
 
     name: str
@@ -128,6 +129,19 @@ ALARMS = (
     _errors("Retraining", "Retraining fails, often for want of MLflow."),
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
+    Alarm(
+        "PartitionedScoringAlarm",
+        "Scoring a large upload in partitions was broken off; its execution can be redriven.",
+        CloudWatchCondition(
+            "AWS/States",
+            "ExecutionsFailed",
+            0,
+            watched="PartitionedScoring",
+            also=("ExecutionsAborted", "ExecutionsTimedOut"),
+            statistic="Sum",
+        ),
+        None,
+    ),
     Alarm(
         "UnscoredFilesAlarm",
         "The daily sweep found files that nothing came of; alerts/<model>/ names them.",

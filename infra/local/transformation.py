@@ -5,6 +5,7 @@
 - It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
 - It has no CodeDeploy. So a function has neither alias nor deployment, who calls the alias calls the function, and the function
   that CodeDeploy would ask is left out.
+- It adds no metrics up. So an alarm on the sum of several is left out.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.
 """
 
@@ -94,6 +95,7 @@ def for_embedded_aws(
     aliases = {f"{name}.Alias": {"Ref": name} for name in template["Resources"]}
     local: Template = _with_values(template, numbers | aliases)
     _without_deployments(local["Resources"])
+    _without_sums(local["Resources"])
     for resource in local["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
             properties = resource["Properties"]
@@ -131,6 +133,12 @@ def _without_deployments(resources: Template) -> None:
         preference = resource.get("Properties", {}).pop("DeploymentPreference", {})
         for hook in preference.get("Hooks", {}).values():
             del resources[hook["Ref"]]
+
+
+def _without_sums(resources: Template) -> None:
+    sums = [name for name, found in resources.items() if found["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in found["Properties"]]
+    for name in sums:
+        del resources[name]
 
 
 def _with_values(part: Any, values: Mapping[str, Any]) -> Any:

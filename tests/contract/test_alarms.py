@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from functions.shared.domain.alert import AlertKind
-from infra.alarms import ALARMS, MODEL_ALERTS, Alarm
+from infra.alarms import ALARMS, MODEL_ALERTS, Alarm, CloudWatchCondition
 from infra.prometheus.rules import RULES, rules_text
 from tests.contract.template import FUNCTION_PROPERTIES, QUEUES, RESOURCES, TEMPLATE, resources_of
 from tests.integration.prometheus.server import promtool
@@ -14,6 +14,7 @@ TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
 DIMENSIONS: dict[str, Any] = {
     "AWS/SQS": lambda queue: [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
     "AWS/Lambda": lambda function: [{"Name": "FunctionName", "Value": {"Ref": function}}],
+    "AWS/States": lambda machine: [{"Name": "StateMachineArn", "Value": {"Ref": machine}}],
     "Everscore": lambda _: [{"Name": "service", "Value": "metric_emission"}],
 }
 
@@ -22,16 +23,32 @@ def test_the_template_has_each_alarm_and_no_other() -> None:
     assert set(TEMPLATE_ALARMS) == {alarm.name for alarm in ALARMS}
 
 
+def watched(condition: CloudWatchCondition) -> dict[str, Any]:
+    """What an alarm looks at, as the template says it: a metric, or the sum of several, of which none need have been told."""
+    dimensions = DIMENSIONS[condition.namespace](condition.watched)
+
+    def of(name: str) -> dict[str, Any]:
+        return {"Namespace": condition.namespace, "MetricName": name, "Dimensions": dimensions}
+
+    if not condition.also:
+        return of(condition.metric) | {"Statistic": condition.statistic, "Period": condition.period_s}
+    names = (condition.metric, *condition.also)
+    stats = [{"Metric": of(name), "Period": condition.period_s, "Stat": condition.statistic} for name in names]
+    total = {"Id": "all", "Expression": " + ".join(f"FILL({name.lower()}, 0)" for name in names)}
+    return {
+        "Metrics": [
+            total,
+            *({"Id": name.lower(), "ReturnData": False, "MetricStat": stat} for name, stat in zip(names, stats, strict=True)),
+        ]
+    }
+
+
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 def test_an_alarm_of_the_template_is_the_one_that_is_defined(alarm: Alarm) -> None:
     condition = alarm.cloudwatch
     assert TEMPLATE_ALARMS[alarm.name] == {
         "AlarmDescription": alarm.summary,
-        "Namespace": condition.namespace,
-        "MetricName": condition.metric,
-        "Dimensions": DIMENSIONS[condition.namespace](condition.watched),
-        "Statistic": condition.statistic,
-        "Period": condition.period_s,
+        **watched(condition),
         "EvaluationPeriods": condition.periods,
         "Threshold": {"Ref": condition.threshold} if isinstance(condition.threshold, str) else condition.threshold,
         "ComparisonOperator": {"above": "GreaterThanThreshold", "below": "LessThanThreshold"}[condition.beyond],
@@ -57,8 +74,9 @@ def test_thresholds_that_prometheus_cannot_look_up_are_the_templates_defaults() 
         assert str(named.get(alarm.name, "")) in str(alarm.prometheus)
 
 
-def test_only_a_functions_own_errors_have_no_rule_in_prometheus() -> None:
-    assert {alarm.name for alarm in ALARMS if alarm.prometheus is None} == {f"{function}ErrorsAlarm" for function in FUNCTION_PROPERTIES}
+def test_only_errors_of_functions_and_of_the_state_machine_have_no_rule_in_prometheus() -> None:
+    own = {*(f"{function}ErrorsAlarm" for function in FUNCTION_PROPERTIES), "PartitionedScoringAlarm"}
+    assert {alarm.name for alarm in ALARMS if alarm.prometheus is None} == own
 
 
 def test_each_kind_of_alert_has_its_rule() -> None:

@@ -101,7 +101,7 @@ def test_queues_that_keep_what_failed_keep_it_for_two_weeks_and_raise_an_alarm()
     watched = {
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in resources_of("AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
     }
     consumed = {event["Properties"]["Queue"]["Fn::GetAtt"][0] for _, event in SOURCES if event["Type"] == "SQS"}
     assert watched == set(QUEUES) - consumed
@@ -110,7 +110,7 @@ def test_queues_that_keep_what_failed_keep_it_for_two_weeks_and_raise_an_alarm()
 
 def test_each_functions_errors_raise_an_alarm_that_reaches_the_topic() -> None:
     alarms = resources_of("AWS::CloudWatch::Alarm").values()
-    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms if alarm["MetricName"] == "Errors"}
+    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms if alarm.get("MetricName") == "Errors"}
     assert watched == set(FUNCTION_PROPERTIES)
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 

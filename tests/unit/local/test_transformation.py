@@ -163,3 +163,11 @@ def test_a_state_machines_definition_comes_into_the_template_and_all_else_stays(
     }
     assert found["Resources"]["Scoring"] == TEMPLATE["Resources"]["Scoring"]
     assert template == before
+
+
+def test_an_alarm_on_a_sum_of_metrics_is_left_out_and_one_on_a_metric_is_not() -> None:
+    alarms = {
+        "Sum": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "all", "Expression": "a + b"}]}},
+        "One": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}},
+    }
+    assert transformed({**TEMPLATE, "Resources": alarms})["Resources"].keys() == {"One"}
