@@ -52,13 +52,17 @@ class Failure(BaseModel):
 
 
 class GiveUpRequest(_Request):
-    """A state failed for good; `redrives` counts how often the execution was taken up again (absent: never)."""
+    """A state failed for good; `redrives` counts how often the execution was taken up again (absent: never).
+
+    `entered` is when the state that asks was entered, the same in each of its retries (absent: not known, from an earlier definition).
+    """
 
     action: Literal["give_up"]
     key: str
     version_id: str
     execution: str
     redrives: int | None = None
+    entered: str | None = None
     failure: Failure
 
 

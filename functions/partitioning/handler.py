@@ -46,8 +46,15 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
         case CommitRequest():
             turn = commit_batch(request.key, request.version_id, request.turn, site())
         case GiveUpRequest():
-            redrives = request.redrives or 0
-            give_up(request.key, request.version_id, request.failure, execution=request.execution, redrives=redrives, site=site())
+            give_up(
+                request.key,
+                request.version_id,
+                request.failure,
+                execution=request.execution,
+                redrives=request.redrives or 0,
+                asked_at=request.entered or site().new_attempt(),
+                site=site(),
+            )
     work = work_on(site().inbox.bucket, request, turn, site().concurrency)
     logger().info("partitions", extra={"action": request.action, **work.model_dump()})
     return work.model_dump()

@@ -116,7 +116,7 @@ def commit_batch(key: str, version_id: str, turn: int, site: Site) -> int | None
     return turn + 1
 
 
-def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redrives: int, site: Site) -> None:
+def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redrives: int, asked_at: str, site: Site) -> None:
     """Commit that a batch failed half-way; or, when a person has redriven its execution, let it be taken up again.
 
     A redriven execution comes back to the state in which it failed, which is the one that asks for this.
@@ -125,12 +125,15 @@ def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redr
         failure: what failed, and why.
         execution: name of the execution for AWS.
         redrives: how often it was redriven.
+        asked_at: when the execution came to ask, by which a try that is made again is known.
 
     Raises:
         PartitionsFailedError: after committing that it failed, so that the execution fails too, and can be redriven.
     """
     draft = site.draft(key, version_id)
-    if site.standing(draft) or (redrives and Partitions(site.store).resume(draft.model, draft.batch_id, redrives)):
+    if site.standing(draft):
+        return
+    if redrives and Partitions(site.store).resume(draft.model, draft.batch_id, redrives, asked_at=asked_at):
         return
     why = explained(failure, layout.partitions_prefix(draft.model, draft.batch_id), site.store)
     remedy = (

@@ -139,8 +139,8 @@ class Story:
         batch = layout.batch_id("Inbox", created.key, created.version_id)
         lost = Failure(Error="States.ExceedToleratedFailureThreshold")
         with pytest.raises(PartitionsFailedError):
-            give_up(created.key, created.version_id, lost, execution="x", redrives=0, site=site)
-        give_up(created.key, created.version_id, lost, execution="x", redrives=1, site=site)
+            give_up(created.key, created.version_id, lost, execution="x", redrives=0, asked_at="1", site=site)
+        give_up(created.key, created.version_id, lost, execution="x", redrives=1, asked_at="2", site=site)
         reader = self.store("scoring", "Store")
         ports: dict[str, Any] = {"inbox": self.store("scoring", "Inbox"), "store": reader, "bundles": Bundles(reader)}
         for partition in Partitions(self.store(PEOPLE, "Store")).plan(MODEL, batch, 1) or ():

@@ -140,6 +140,7 @@ REQUESTS = {
         **YEAR,
         execution=EXECUTION,
         redrives=0,
+        entered="2013-12-31T23:59:59.123Z",
         failure=Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The specified tolerated failure threshold was exceeded"),
     ),
     "release/decision-created": ReleaseRequest(action="tick", model="flights", who="decision"),

@@ -1,5 +1,6 @@
 """Partitions of a batch at work: the plans by turn, and what became of each partition."""
 
+import json
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
@@ -55,9 +56,10 @@ class Partitions:
             raise ConflictError(message)
         return standing
 
-    def resume(self, model: str, batch: str, redrives: int) -> bool:
-        """Whether this is the first to take a batch up again after so many redrives."""
-        return self._store.create(layout.resumption_key(model, batch, redrives), b"{}\n")
+    def resume(self, model: str, batch: str, redrives: int, *, asked_at: str) -> bool:
+        """Whether this is the first to take a batch up again after so many redrives, or the same asking once more, by its time."""
+        key, claim = layout.resumption_key(model, batch, redrives), json.dumps({"asked_at": asked_at}).encode() + b"\n"
+        return self._store.create(key, claim) or self._store.read(key) == claim
 
     def _standing(self, partition: Partition) -> PartitionResult:
         standing = self.result(partition)

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -174,9 +175,9 @@ LOST = Failure(Error="MemoryError", Cause='{"errorMessage": "lost"}')
 SOME_LOST = Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The specified tolerated failure threshold was exceeded")
 
 
-def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0, failure: Failure = LOST) -> None:
-    site = world.site(SIZE)
-    give_up(created.key, created.version_id, failure, execution="arn:e", redrives=redrives, site=site)
+def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0, failure: Failure = LOST, *, asked_at: str = "noon") -> None:
+    told: dict[str, Any] = {"execution": "arn:e", "redrives": redrives, "asked_at": asked_at}
+    give_up(created.key, created.version_id, failure, **told, site=world.site(SIZE))
 
 
 def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itself(world: PartitionedWorld, created: StoredObject) -> None:
@@ -236,8 +237,18 @@ def test_a_redriven_batch_that_fails_again_fails_again(world: PartitionedWorld, 
         gave_up(world, created)
     gave_up(world, created, redrives=1)
     with pytest.raises(PartitionsFailedError):
-        gave_up(world, created, redrives=1)
+        gave_up(world, created, redrives=1, asked_at="one o'clock")
     gave_up(world, created, redrives=2)
+
+
+def test_a_redriven_batch_is_taken_up_again_though_the_answer_was_lost_and_it_is_asked_once_more(
+    world: PartitionedWorld, created: StoredObject
+) -> None:
+    planned(world, created)
+    with pytest.raises(PartitionsFailedError):
+        gave_up(world, created)
+    gave_up(world, created, redrives=1, asked_at="one o'clock")
+    gave_up(world, created, redrives=1, asked_at="one o'clock")
 
 
 def test_giving_up_changes_nothing_about_a_batch_that_was_committed(world: PartitionedWorld, created: StoredObject) -> None:
