@@ -13,7 +13,7 @@ from infra.cost.deployed import deployed
 from infra.cost.estimate import Basis, Bill, Load, idle_month, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
-from infra.cost.scale import forecast, template_settings
+from infra.cost.scale import forecast, partitions_of, template_settings
 from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
 
@@ -53,7 +53,8 @@ def cost(
         raise InputError(message)
     idle = idle_month(basis, models)
     load = Load(rows, columns, files, engine, models)
-    scoring, watching = scoring_bill(load, basis), watching_bill(load, basis.prices)
+    scoring = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings()))
+    watching = watching_bill(load, basis.prices)
     stages, prices = basis.measured.stages, basis.prices
     listed = f"prices of {prices.as_of}, {prices.region}"
     show(

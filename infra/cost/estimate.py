@@ -24,6 +24,11 @@ OUTPUT_SHARE = 0.5
 PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 12, 12, 6, 3, 2
 """Requests about a batch beside reading and writing its parts: the manifest, its claim, its measurement; two messages sent,
 received and deleted; the file, the manifest and one document more announced; two functions called."""
+TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
+"""Of the state machine: a partition's, and those of a batch in partitions, which is also planned and committed."""
+PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
+"""Beside parts: scored rows, quarantined rows, result; the result that may stand, the release, four files of a bundle, the header,
+the object's description."""
 READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
 """A ranged read, and a part of a multipart upload."""
 
@@ -90,11 +95,11 @@ def bytes_in(load: Load, measured: Measured) -> float:
     return stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
 
 
-def scoring_seconds(load: Load, measured: Measured, memory_mb: int) -> float:
-    """Seconds that `scoring` is billed for, all files together, each begun by a warm function."""
+def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partitions: int = 0) -> float:
+    """Seconds that `scoring` is billed for, all files together, each or each of their partitions begun by a warm function."""
     stages = measured.stages
     growing = sum(seconds for stage, seconds in stages.seconds[load.engine].items() if stage not in ONCE)
-    loading = stages.seconds[load.engine]["load the model"] * load.files
+    loading = stages.seconds[load.engine]["load the model"] * (partitions or load.files)
     work = growing * (load.rows / stages.rows) * (load.columns / stages.columns) + loading
     return work * max(1.0, MEMORY_OF_A_CPU_MB / memory_mb)
 
@@ -123,24 +128,34 @@ def idle_month(basis: Basis, models: int) -> Bill:
     )
 
 
-def scoring_bill(load: Load, basis: Basis) -> Bill:
-    """What scoring the rows costs beside an idle month, from the upload to the measured manifest."""
+def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
+    """What scoring the rows costs beside an idle month, from the upload to the measured manifest.
+
+    Args:
+        partitions: in which the files are scored, all together; none if each is scored whole.
+    """
     prices, stack = basis.prices, basis.deployed
     scoring, measuring = (stack.functions[name].memory_mb for name in ("scoring", "metric_emission"))
     input_bytes = bytes_in(load, basis.measured)
-    scoring_s = scoring_seconds(load, basis.measured, scoring)
+    scoring_s = scoring_seconds(load, basis.measured, scoring, partitions=partitions)
     measuring_s = basis.measured.cold_starts.seconds["metric_emission"] * load.files
+    parted = load.files if partitions else 0
+    calls = CALLS_A_BATCH * load.files + CALLS_TO_PARTITION * parted + partitions
+    puts = PUTS_A_BATCH * load.files + PUTS_A_PARTITION * partitions
+    gets = GETS_A_BATCH * load.files + GETS_A_PARTITION * partitions
+    transitions = TRANSITIONS_A_BATCH * parted + TRANSITIONS_A_PARTITION * partitions
     return Bill(
         (
             Line("scoring, GB-seconds", scoring_s * scoring / 1024, prices.gb_second(stack.architecture)),
             Line("measuring, GB-seconds", measuring_s * measuring / 1024, prices.gb_second(stack.architecture)),
-            Line("calls", CALLS_A_BATCH * load.files, prices.lambda_request),
-            Line("writes to S3", PUTS_A_BATCH * load.files + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
-            Line("reads from S3", GETS_A_BATCH * load.files + input_bytes / READ_BYTES, prices.s3_get),
+            Line("calls", calls, prices.lambda_request),
+            Line("state transitions of partitions", transitions, prices.step_functions_transition),
+            Line("writes to S3", puts + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
+            Line("reads from S3", gets + input_bytes / READ_BYTES, prices.s3_get),
             Line("input and output kept a month, GB", input_bytes * (1 + OUTPUT_SHARE) / 1e9, prices.s3_gb_month),
             Line("messages", SQS_A_BATCH * load.files, prices.sqs_request),
             Line("events", EVENTS_A_BATCH * load.files, prices.eventbridge_event),
-            Line("GB of logs", CALLS_A_BATCH * LOG_BYTES_A_CALL * load.files / 1e9, prices.cloudwatch_logs_gb),
+            Line("GB of logs", calls * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
         )
     )
 

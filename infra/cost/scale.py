@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from math import ceil
 from operator import attrgetter
 
-from infra.cost.estimate import MEMORY_OF_A_CPU_MB, PART_BYTES, READ_BYTES, Basis, Load, bytes_in, scoring_seconds
+from infra.cost.estimate import (
+    GETS_A_PARTITION,
+    MEMORY_OF_A_CPU_MB,
+    PART_BYTES,
+    PUTS_A_PARTITION,
+    READ_BYTES,
+    TRANSITIONS_A_PARTITION,
+    Basis,
+    Load,
+    bytes_in,
+    scoring_seconds,
+)
 from infra.cost.quotas import Quotas
 from infra.local.servers import ROOT
 from infra.local.transformation import read_template
@@ -18,10 +29,6 @@ COMMIT_FILES_PER_S = 50
 OVERHEAD_S = 0.25
 """What a small file costs beside its rows: a dozen requests to S3 of some 20 ms each, and 60 ms of work. An assumption but for these."""
 MB = 2**20
-TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH = 3, 10
-PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
-"""Beside parts: scored rows, quarantined rows, result; the result that may stand, the release, four files of a bundle, the header,
-the object's description."""
 PUTS_A_FILE, GETS_A_FILE = 3, 6
 """Scored rows, quarantined rows, manifest; the object, the standing manifest, the release, a bundle's files being loaded already."""
 
@@ -85,9 +92,17 @@ class Forecast:
 
 def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tuple[Forecast, str]:
     """The load's files, all at once if they are small, one after the other in partitions if they are large; and the name of a unit."""
-    if bytes_in(load, basis.measured) / load.files <= settings.partition_above_mb * MB:
+    if not partitions_of(load, basis, settings):
         return many_files(load, basis, quotas, settings), "files"
     return one_file(replace(load, rows=ceil(load.rows / load.files), files=1), basis, quotas, settings), "partitions of each file"
+
+
+def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
+    """Partitions of all files together; none if each is scored whole."""
+    file_bytes = bytes_in(load, basis.measured) / load.files
+    if file_bytes <= settings.partition_above_mb * MB:
+        return 0
+    return load.files * ceil(file_bytes / (settings.partition_mb * MB))
 
 
 def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:

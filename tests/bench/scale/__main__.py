@@ -15,7 +15,7 @@ from infra.cost.deployed import deployed
 from infra.cost.estimate import MEMORY_OF_A_CPU_MB, Basis, Load, scoring_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
-from infra.cost.scale import Forecast, many_files, one_file, template_settings
+from infra.cost.scale import Forecast, many_files, one_file, partitions_of, template_settings
 from infra.cost.speed import measured
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scale.batches import Took, score_in_partitions
@@ -124,7 +124,7 @@ def plan(_: argparse.Namespace) -> None:
         ("A thousand million rows of 12 columns in one file", large, one_file),
         ("A million files of a thousand rows of 12 columns, all at once", many, many_files),
     ):
-        dollars = scoring_bill(load, basis).dollars
+        dollars = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings())).dollars
         rows = [_planned(at_once, foresee(load, basis, quotas, template_settings(at_once))) for at_once in (5, 50, 500, 1000)]
         header = ("functions at once", "units", "s a unit", "s in all", "an hour", "saturates first", "moved by", "then")
         tables.append(f"**{title}**: ${dollars:,.2f}\n\n{markdown_table(header, rows)}")

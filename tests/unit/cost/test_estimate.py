@@ -73,6 +73,20 @@ def test_rows_cost_time_requests_and_storage() -> None:
     assert bill.dollars == pytest.approx(sum(amounts.values())), "at a dollar each"
 
 
+def test_partitions_cost_calls_loads_transitions_and_requests_of_their_own() -> None:
+    load = Load(1_000_000, 10, files=1)
+    whole, parted = ({line.what: line.amount for line in scoring_bill(load, BASIS, partitions=count).lines} for count in (0, 100))
+    more = {what: parted[what] - whole[what] for what in whole if parted[what] != whole[what]}
+    assert more == {
+        "scoring, GB-seconds": pytest.approx(99 * 0.5 * 2),
+        "calls": 100 + 2,
+        "state transitions of partitions": 100 * 3 + 10,
+        "writes to S3": 100 * 3,
+        "reads from S3": 100 * 8,
+        "GB of logs": pytest.approx(102 * 2000 / 1e9),
+    }
+
+
 def test_metrics_are_paid_for_by_the_hour_and_never_for_more_than_a_month() -> None:
     series = all_series(1, 10) - ticked_series(1)
     assert watching_bill(Load(1, 10, files=73), ONE_DOLLAR_EACH).dollars == pytest.approx(series / 10)

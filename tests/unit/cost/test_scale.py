@@ -8,7 +8,7 @@ from infra.cost.deployed import Deployed, Function
 from infra.cost.estimate import Basis, Load
 from infra.cost.prices import Price, Prices
 from infra.cost.quotas import Quota, Quotas, listed_quotas
-from infra.cost.scale import OVERHEAD_S, Settings, forecast, many_files, one_file, template_settings
+from infra.cost.scale import OVERHEAD_S, Settings, forecast, many_files, one_file, partitions_of, template_settings
 from infra.cost.speed import ColdStarts, Measured, Stages
 
 MB = 2**20
@@ -45,6 +45,11 @@ def test_a_large_file_takes_its_partitions_by_so_many_at_once() -> None:
     assert (found.units, found.seconds_a_unit) == (1000, pytest.approx(4.0))
     assert found.limits[0].moved_by == "PartitionConcurrency"
     assert found.seconds == pytest.approx(800 + 2 + 1 + 20)
+
+
+@pytest.mark.parametrize(("files", "partitions"), [(10**9 // 1_000_000, 0), (100, 1000), (1, 1000)])
+def test_files_are_scored_in_partitions_only_above_the_threshold(files: int, partitions: int) -> None:
+    assert partitions_of(Load(10**9, 10, files=files), BASIS, SETTINGS) == partitions
 
 
 def test_a_file_takes_no_less_than_one_of_its_partitions() -> None:
