@@ -17,7 +17,8 @@ POLLERS = 5
 """Connections with which Lambda waits at a queue (AWS Lambda, "Using Lambda with Amazon SQS"), each asking every 20 s."""
 POLL_S = 20
 COMPRESSED = 0.4
-"""Of the image's unpacked size, what a registry stores. An assumption."""
+"""Of the image's unpacked size, what a registry stores. An assumption. SAM makes a repository for each function, which share nothing;
+images of earlier deployments, which nothing deletes, come to it."""
 LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
 """Of the input's bytes, what scored Parquet takes. An assumption: it depends on how well columns compress."""
@@ -113,6 +114,7 @@ def idle_month(basis: Basis, models: int) -> Bill:
         for name, function in stack.functions.items()
         if function.starts
     )
+    image_gb = basis.measured.cold_starts.image_mb * COMPRESSED / 1000
     polls = stack.polled_queues * POLLERS * HOURS_A_MONTH * 3600 / POLL_S
     return Bill(
         (
@@ -123,7 +125,7 @@ def idle_month(basis: Basis, models: int) -> Bill:
             Line("ticks, calls", starts, prices.lambda_request),
             Line("ticks, schedules", starts, prices.scheduler_invocation),
             Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
-            Line("the image, GB", basis.measured.cold_starts.image_mb * COMPRESSED / 1000, prices.ecr_gb_month),
+            Line("the image, GB in each function's repository", image_gb * len(stack.functions), prices.ecr_gb_month),
         )
     )
 
