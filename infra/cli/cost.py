@@ -10,7 +10,7 @@ from rich.text import Text
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
 from infra.cost.deployed import deployed
-from infra.cost.estimate import Basis, Bill, Load, idle_month, scoring_bill, watching_bill
+from infra.cost.estimate import Basis, Bill, Load, bytes_in, idle_month, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
@@ -90,6 +90,10 @@ def _items(bill: Bill) -> list[dict[str, Any]]:
 
 def _time(load: Load, basis: Basis, at_once: int | None) -> dict[str, Any]:
     quotas = listed_quotas()
+    file_gb = bytes_in(load, basis.measured) / load.files / 1e9
+    if file_gb > quotas.object_gb.amount:
+        message = f"a file would have {file_gb:,.0f} GB, and S3 keeps no more than {quotas.object_gb.amount:,} in one: say more --files"
+        raise InputError(message)
     foreseen, unit = forecast(load, basis, quotas, template_settings(at_once))
     return {
         "unit": unit,

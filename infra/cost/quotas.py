@@ -30,7 +30,6 @@ class Quotas(Written):
     s3_get_per_s: Quota
     map_concurrency: Quota
     transitions_per_s: Quota
-    executions_per_s: Quota
     object_gb: Quota
 
 

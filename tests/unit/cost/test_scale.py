@@ -2,8 +2,10 @@
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from infra.cli.cost import whole_number
+from functions.shared.domain.errors import InputError
+from infra.cli.cost import app, whole_number
 from infra.cost.deployed import Deployed, Function
 from infra.cost.estimate import Basis, Load
 from infra.cost.prices import Price, Prices
@@ -50,6 +52,12 @@ def test_a_large_file_takes_its_partitions_by_so_many_at_once() -> None:
 @pytest.mark.parametrize(("files", "partitions"), [(10**9 // 1_000_000, 0), (100, 1000), (1, 1000)])
 def test_files_are_scored_in_partitions_only_above_the_threshold(files: int, partitions: int) -> None:
     assert partitions_of(Load(10**9, 10, files=files), BASIS, SETTINGS) == partitions
+
+
+def test_a_file_that_is_larger_than_an_object_may_be_is_refused_with_the_remedy() -> None:
+    refused = CliRunner().invoke(app, ["--rows", "1e13", "--files", "1"]).exception
+    assert isinstance(refused, InputError)
+    assert "--files" in str(refused)
 
 
 def test_a_file_takes_no_less_than_one_of_its_partitions() -> None:
