@@ -10,14 +10,16 @@ import pytest
 
 from functions.partitioning.event import Failure
 from functions.partitioning.service import commit_batch, give_up, plan_batch
+from functions.partitioning.splitting import MAX_PORTIONS
 from functions.scoring.partition import score_partition
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError, PartitionsFailedError
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.domain.partition import Partition
+from functions.shared.domain.partition import Partition, Portion
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.partitions import Partitions
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
@@ -189,6 +191,25 @@ def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itsel
     assert failed.error is not None
     assert (failed.error.code, failed.error.message) == ("partitions_failed", "scoring in partitions failed: MemoryError: lost")
     assert "redrive-execution --execution-arn arn:e" in failed.error.remedy
+
+
+def test_as_many_partitions_as_a_batch_may_have_are_committed_as_one(world: PartitionedWorld, created: StoredObject) -> None:
+    first = planned(world, created)[0]
+    result = world.work(first)
+    partitions = Partitions(world.store)
+    plan = [
+        first.model_copy(update={"number": number, "portion": Portion(kind="csv", start=number, stop=number + 1)})
+        for number in range(MAX_PORTIONS)
+    ]
+    for partition in plan:
+        partitions.commit(partition, result.model_copy(update={"portion": partition.portion}))
+    partitions.keep_plan(plan, 2)
+    assert commit_batch(created.key, created.version_id, 2, world.site(SIZE)) is None
+    manifest = world.standing(created)
+    assert manifest.partitions == len(manifest.outputs) == len(manifest.quarantine) == MAX_PORTIONS
+    assert manifest.rows_in == MAX_PORTIONS * result.counts.rows_in
+    last = json.loads(world.store.read(manifest.quarantine[-1].key))
+    assert last["row"] > (MAX_PORTIONS - 1) * result.counts.rows_in
 
 
 def failed_item(number: int, error: str) -> dict[str, str]:
