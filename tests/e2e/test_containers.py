@@ -180,6 +180,7 @@ def test_a_gigabyte_is_scored_within_the_memory_and_time_that_the_template_gives
     upload = uploaded_repeatedly(stack, f"{layout.BATCHES}/{MODEL}/large.csv", header + b",remark\r\n" + block, block, times)
     manifest = operator.await_manifest(operator.inbox.info(upload), timeout_s=300)
     assert manifest.source.bytes >= GIGABYTE
+    assert manifest.partitions is None, "twice what is scored whole by default, by one function and its MemorySize"
     assert (manifest.status, manifest.rows_in, manifest.rows_scored) == (Status.SCORED, times * 200_000, times * 200_000)
 
 
