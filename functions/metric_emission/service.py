@@ -6,7 +6,8 @@ from itertools import islice
 
 import pyarrow as pa
 
-from functions.metric_emission.alerts import batch_alerts, decay_alert, labels_alert, raise_once, told_lately
+from functions.metric_emission.alerts import batch_alerts, labels_alert, raise_once
+from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
 from functions.metric_emission.measurements import (
@@ -21,7 +22,7 @@ from functions.metric_emission.predicted import rows_predicted
 from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
-from functions.shared.domain.decay import detect_decay
+from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
@@ -38,7 +39,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.repositories.bundles import Bundles
-from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
@@ -159,7 +160,8 @@ def record_labels(
     leave_waiting(waiting, joined.unmatched, store)
     emit(measured)
     fold(model, Occasion.LABELS, measured, store=store, now=now, once=file)
-    _alert_on_decay(model, release, policy, store, bundles, now())
+    mature = last_mature_day(manifests, policy.labels.delay_days)
+    alert_on_decay(release, mature, policy, store=store, bundles=bundles, now=now())
 
 
 def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
@@ -240,24 +242,3 @@ def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predict
         return performance
     message = f"{key} was restated by others {_RESTATEMENTS} times in a row"
     raise ConflictError(message)
-
-
-def _alert_on_decay(model: str, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
-    days = list(read_documents(store, DayPerformance, layout.performance_prefix(model)))
-    champion = bundles.load(release.champion)
-    decay = detect_decay(days, champion.baseline, policy.performance)
-    if not decay.alert:
-        return
-    version = release.champion.version
-    alert = decay_alert(champion.spec, version, max(day.day for day in days), decay, _last_drift(model, version, store), now)
-    if not told_lately(alert, store, days=policy.performance.look_back_days):
-        raise_once(alert, store)
-
-
-def _last_drift(model: str, version: str, store: ObjectStore) -> DriftReport | None:
-    """What was last seen of a version's features."""
-    for manifest in Manifests(store).newest(model):
-        emitted = read_document(store, EmittedBatch, layout.emitted_key(model, manifest.batch_id))
-        if emitted is not None and emitted.version == version and emitted.drift is not None:
-            return emitted.drift
-    return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from functions.shared.domain.agreement import merge_agreements
-from functions.shared.domain.calendar import event_watermark, matured_until
+from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.canary import RolloutEvidence
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.guardrails import Traffic
@@ -47,8 +47,7 @@ def rollout_evidence(
     began = min([release.decided_at, *(manifest.created_at for manifest in tried)])
     alone = (manifest for manifest in manifests if _challenger(manifest) is None and manifest.created_at < began)
     now = [manifest for manifest in manifests if _is_of(release, manifest)]
-    watermark = event_watermark(manifests)
-    mature = matured_until(watermark, policy.labels.delay_days) if watermark else None
+    mature = last_mature_day(manifests, policy.labels.delay_days)
     paired = [sums for sums in paired_days(days, release.champion.version, challenger) if mature and sums.day <= mature]
     return RolloutEvidence(
         gate=decision.agreement if decision else None,

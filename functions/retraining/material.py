@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from functions.retraining.event import SCHEDULE, RetrainRequest
 from functions.retraining.training_file import within
 from functions.retraining.training_set import TrainingSet, assemble, labelled_days, labelled_on
-from functions.shared.domain.calendar import event_watermark, matured_until
+from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.decision import Decision, Reason
 from functions.shared.domain.errors import NothingToLearnError
 from functions.shared.domain.policy import Policy, Window
@@ -72,11 +72,10 @@ def _rows_since(
 
     Days are read from the newest on, and no more of them than may be judged on and learnt from, which bounds memory.
     """
-    watermark = event_watermark(Manifests(store).newest(spec.name))
-    if watermark is None:
+    until = last_mature_day(Manifests(store).newest(spec.name), policy.labels.delay_days)
+    if until is None:
         message = "no batch was scored yet, so there is nothing new to learn from"
         raise NothingToLearnError(message)
-    until = matured_until(watermark, policy.labels.delay_days)
     if request.trigger == SCHEDULE:
         _check_rest(taught, until, policy, store)
     days = [day for day in labelled_days(spec.name, store) if day <= until]

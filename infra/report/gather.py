@@ -9,6 +9,7 @@ from itertools import islice
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
@@ -21,6 +22,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 BATCHES, DAYS, ALERTS = 400, 400, 100
@@ -72,7 +74,8 @@ class RejectedSample:
 class History:
     """A model's story up to `now`, each part oldest first except `alerts` and `samples`, which begin with the newest.
 
-    `older_batches` counts manifests beyond the `BATCHES` newest, which were not read.
+    `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
+    as complete, None without scored rows.
     """
 
     model: str
@@ -84,6 +87,7 @@ class History:
     days: tuple[DayPerformance, ...]
     alerts: tuple[Alert, ...]
     samples: tuple[RejectedSample, ...]
+    mature: date | None
 
 
 def gather(model: str, store: ObjectStore, now: datetime) -> History:
@@ -112,6 +116,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
                 sorted((Alert.from_json(body) for body in readers.map(store.read, alerts)), key=lambda alert: alert.raised_at, reverse=True)
             ),
             samples=_varied(_samples(reversed(standing), store)),
+            mature=last_mature_day(standing, Policies(store).current(model).labels.delay_days),
         )
     if not history.releases and not history.decisions and not history.batches:
         known = ", ".join(releases.models()) or "none yet"

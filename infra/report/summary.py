@@ -32,7 +32,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RecentLoss:
-    """What the champion's version lost over its last labelled days, and the same at training where it is known.
+    """What the champion's version lost over its last days of mature labels, and the same at training where it is known.
 
     A mean log loss a row, or for a regression the root of its mean squared error: `name` says which.
     """
@@ -87,10 +87,10 @@ def _totals(batches: Sequence[Batch]) -> Totals:
 
 
 def _recent_loss(history: History) -> RecentLoss | None:
-    if not history.releases or not history.days:
+    if not history.releases:
         return None
     version = history.releases[-1].champion.version
-    groups = [group for day in _last_days(history.days) for group in day.groups if (group.role, group.version) == (Role.CHAMPION, version)]
+    groups = [group for day in _last_days(history) for group in day.groups if (group.role, group.version) == (Role.CHAMPION, version)]
     rows = sum(group.rows for group in groups)
     if not rows:
         return None
@@ -106,6 +106,6 @@ def _recent_loss(history: History) -> RecentLoss | None:
     )
 
 
-def _last_days(days: Sequence[DayPerformance]) -> list[DayPerformance]:
-    first = days[-1].day - timedelta(days=RECENT_DAYS - 1)
-    return [day for day in days if day.day >= first]
+def _last_days(history: History) -> list[DayPerformance]:
+    mature = [day for day in history.days if history.mature and day.day <= history.mature]
+    return [day for day in mature if day.day > mature[-1].day - timedelta(days=RECENT_DAYS)]

@@ -47,6 +47,7 @@ def event_watermark(manifests: Iterable[Manifest]) -> date | None:
     return max(reached, default=None)
 
 
-def matured_until(watermark: date, delay_days: float) -> date:
-    """The last event day whose labels count as complete."""
-    return watermark - timedelta(days=delay_days)
+def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
+    """The last event day whose labels count as complete, by how far these batches have come; None without scored rows."""
+    watermark = event_watermark(manifests)
+    return watermark - timedelta(days=delay_days) if watermark else None

@@ -253,12 +253,13 @@ def test_drift_of_too_few_rows_is_shown_and_not_judged() -> None:
     assert "price not judged 0.9 n/a n/a 0.4" in words
 
 
-def test_recent_loss_is_of_the_champion_over_its_last_28_days_beside_training() -> None:
+def test_recent_loss_is_of_the_champion_over_its_last_28_mature_days_beside_training() -> None:
     store = MemoryStore()
     write_releases(store, make_release(champion=served("2"), challenger=on_trial("3", 0.1)))
     Decisions(store).write(make_decision("2", challenger={"log_loss": 0.3}))
     first = date(2013, 1, 1)
-    for number, loss in {0: 9.0, 40: 0.4, 67: 0.6}.items():
+    write_batch(store, batch(0, event_days={first + timedelta(days=75): 98}))
+    for number, loss in {0: 9.0, 40: 0.4, 67: 0.6, 69: 9.0}.items():
         write_day(
             store, first + timedelta(days=number), {(Role.CHAMPION, "2"): loss, (Role.CHALLENGER, "3"): 5.0, (Role.CHAMPION, "1"): 7.0}
         )
@@ -271,6 +272,7 @@ def test_recent_loss_is_of_the_champion_over_its_last_28_days_beside_training() 
 def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_square() -> None:
     store = MemoryStore()
     write_releases(store, make_release())
+    write_batch(store, batch(20))
     Decisions(store).write(make_decision("1", challenger={"rmse": 3.0}))
     Decisions(store).write(make_decision("2", challenger={"rmse": 2.9}, difference=0.5, ci_low=0.1, ci_high=0.9, minimum_effect=0.2))
     group = GroupPerformance(role=Role.CHAMPION, version="1", rows=50, metrics={"rmse": 4.0}, loss_sum=50 * 16.0, loss_sum_squares=1e5)

@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
@@ -352,8 +353,15 @@ def week(world: World, first: date, label: str) -> None:
     world.label("id,at,bought\n" + "".join(lines), f"{first}.csv")
 
 
+def decaying(**fields: Any) -> World:
+    """A champion that lost .5 a row at its training, and whose labels count as complete at once."""
+    world = World(bundles=MeasuredBundles(0.5), **fields)
+    world.set_policy(labels={"delay_days": 0})
+    return world
+
+
 def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_back() -> None:
-    world = World(bundles=MeasuredBundles(0.5))
+    world = decaying()
     for number in range(5):
         week(world, DAY + timedelta(days=7 * number), "yes")
     told = world.alerts()
@@ -363,13 +371,13 @@ def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_b
 
 
 def test_a_regressions_decay_is_told_in_squared_error() -> None:
-    world = World(version=make_version(task=Task.REGRESSION), bundles=MeasuredBundles(0.5))
+    world = decaying(version=make_version(task=Task.REGRESSION))
     week(world, DAY, "2.01")
     assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
 
 
 def test_another_champions_decay_is_news() -> None:
-    world = World(bundles=MeasuredBundles(0.5))
+    world = decaying()
     week(world, DAY, "yes")
     world.serve(make_version("2", seed=2))
     week(world, DAY + timedelta(days=7), "yes")
@@ -377,6 +385,22 @@ def test_another_champions_decay_is_news() -> None:
 
 
 def test_people_are_told_nothing_of_a_champion_that_does_as_well_as_at_training() -> None:
-    world = World(bundles=MeasuredBundles(0.5))
+    world = decaying()
     week(world, DAY, "no")
     assert world.alerts() == []
+
+
+def test_a_champion_is_judged_by_days_alone_whose_labels_had_time_to_come() -> None:
+    world = World(bundles=MeasuredBundles(0.5))
+    days = [DAY + timedelta(days=number) for number in range(17)]
+    for day in days:
+        world.scored(f"{day}.csv", rows(*[0.2] * 100, day=day, prefix=f"{day}-"), day=day)
+    ended = "".join(f"{day}-{number},{day}T10:00:00Z,{'no' if number % 5 else 'yes'}\n" for day in days[:10] for number in range(100))
+    bought = "".join(f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days[10:] for number in range(0, 100, 5))
+    world.label(f"id,at,bought\n{bought}", "positives.csv")
+    assert world.alerts() == [], "nobody yet knows who will not buy"
+    world.label(f"id,at,bought\n{ended}{bought}", "all.csv")
+    assert world.alerts() == []
+    all_bought = "".join(f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days[:10] for number in range(100))
+    world.label(f"id,at,bought\n{all_bought}", "corrected.csv")
+    assert [alert.window for alert in world.alerts()] == ["2013-04-10-v1"]

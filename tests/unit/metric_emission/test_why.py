@@ -9,7 +9,7 @@ from functions.shared.engines.bundle import LoadedModel
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, MeasuredBundles, World, rows
 
-MANY = {"drift": {"min_rows": 100}, "performance": {"min_days": 2, "min_labels": 1}}
+MANY = {"drift": {"min_rows": 100}, "performance": {"min_days": 2, "min_labels": 1}, "labels": {"delay_days": 0}}
 
 
 class ExplainedBundles(MeasuredBundles):
