@@ -216,15 +216,13 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
     """
     rows = _labelled_rows(model, day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
-    groups = [group for part in _by_versions(spec, latest) for group in part.groups()]
-    pairs = [part.pair(day) for part in _by_versions(spec, first) if part.challenger]
     return DayPerformance(
         model=model,
         day=day,
         rows_predicted=max(predicted, latest.num_rows),
         rows_labelled=latest.num_rows,
-        groups=tuple(groups),
-        pairs=tuple(pairs),
+        groups=tuple(_groups(spec, latest)),
+        pairs=tuple(_pairs(spec, day, first)),
     )
 
 
@@ -239,7 +237,19 @@ def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -
         if spec.task is not Task.REGRESSION:
             rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
         tables.append(_as_text(rows.rename_columns({stored: name for name, stored in identity.items()}), {ID}))
-    return pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
+    rows = pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
+    return _with_champions_scores(rows, spec)
+
+
+def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:
+    """Rows with the champion's scores under its name: where no challenger scored beside it, they are the answers."""
+    for name in spec.score_columns:
+        champions = f"{Role.CHAMPION}_{name}"
+        if champions not in rows.column_names:
+            rows = rows.append_column(champions, rows[name])
+        else:
+            rows = rows.set_column(rows.column_names.index(champions), champions, pc.coalesce(rows[champions], rows[name]))
+    return rows
 
 
 def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Table:
@@ -250,44 +260,30 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
     return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The labelled rows of a day that one champion scored, alone or beside one challenger."""
-
-    spec: ModelSpec
-    champion: str
-    challenger: str | None
-    rows: pa.Table
-
-    def groups(self) -> list[GroupPerformance]:
-        task, truth = self.spec.task, self._truth()
-        if self.challenger is None:
-            return [grade_version(Role.CHAMPION, self.champion, task, truth, self._scores(""))]
-        return [
-            grade_version(Role.CHAMPION, self.champion, task, truth, self._scores("champion_")),
-            grade_version(Role.CHALLENGER, self.challenger, task, truth, self._scores("challenger_")),
-        ]
-
-    def pair(self, day: date) -> PairedLosses:
-        task, truth = self.spec.task, self._truth()
-        champion, challenger = (losses(task, truth, self._scores(f"{role}_")) for role in Role)
-        return grade_pair(day, task, (self.champion, champion), (str(self.challenger), challenger))
-
-    def _truth(self) -> NDArray[np.int64] | NDArray[np.float64]:
-        labels = self.rows[LABEL]
-        return numbers_of(labels) if self.spec.task is Task.REGRESSION else class_codes(labels, self.spec.classes)
-
-    def _scores(self, prefix: str) -> NDArray[np.float64]:
-        return np.column_stack([numbers_of(self.rows[prefix + name]) for name in self.spec.score_columns])
+def _groups(spec: ModelSpec, rows: pa.Table) -> Iterator[GroupPerformance]:
+    """Each champion over all rows that it scored, alone or beside a challenger, and each challenger."""
+    for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
+        for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
+            scored = rows.filter(pc.equal(rows[versions], version))
+            yield grade_version(role, version, spec.task, _truth(spec, scored), _scores(spec, scored, role))
 
 
-def _by_versions(spec: ModelSpec, rows: pa.Table) -> Iterator[_Part]:
-    """Rows by the versions that scored them."""
-    versions = rows.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
-    for pair in sorted(versions, key=lambda pair: (pair[CHAMPION], pair[CHALLENGER] or "")):
-        champion, challenger = pair[CHAMPION], pair[CHALLENGER]
-        other = pc.is_null(rows[CHALLENGER]) if challenger is None else pc.equal(rows[CHALLENGER], challenger)
-        yield _Part(spec, champion, challenger, rows.filter(pc.and_(pc.equal(rows[CHAMPION], champion), other)))
+def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:
+    """Each challenger against each champion that it scored beside."""
+    both = rows.filter(rows[CHALLENGER].is_valid())
+    versions = both.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
+    for champion, challenger in sorted((pair[CHAMPION], pair[CHALLENGER]) for pair in versions):
+        scored = both.filter(pc.and_(pc.equal(both[CHAMPION], champion), pc.equal(both[CHALLENGER], challenger)))
+        ours, theirs = (losses(spec.task, _truth(spec, scored), _scores(spec, scored, role)) for role in (Role.CHAMPION, Role.CHALLENGER))
+        yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
+
+
+def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float64]:
+    return numbers_of(rows[LABEL]) if spec.task is Task.REGRESSION else class_codes(rows[LABEL], spec.classes)
+
+
+def _scores(spec: ModelSpec, rows: pa.Table, role: Role) -> NDArray[np.float64]:
+    return np.column_stack([numbers_of(rows[f"{role}_{name}"]) for name in spec.score_columns])
 
 
 def numbers_of(values: pa.ChunkedArray) -> NDArray[np.float64]:

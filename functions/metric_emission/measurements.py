@@ -1,9 +1,10 @@
 """What batches, drift, labels and event days measure of the catalogue's metrics."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import attrgetter
 
 from functions.metric_emission.metrics import (
     BATCH_ERRORS,
@@ -38,7 +39,8 @@ from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import HELD, Estimate
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance import DayPerformance, GroupPerformance
+from functions.shared.domain.release import Role
 
 _SECOND = timedelta(seconds=1)
 
@@ -122,7 +124,7 @@ def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measuremen
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:
     """Label coverage, metrics and the bounds of the model's own one on a restated event day; what is undefined is left out."""
     yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
-    for group in day.groups:
+    for group in _most_rows_by_role(day.groups):
         named = {"model": day.model, "role": group.role.value}
         for name, value in group.metrics.items():
             if value is not None and math.isfinite(value):
@@ -130,6 +132,13 @@ def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Me
         if own := group.intervals.get(metric):
             yield Measurement(PERFORMANCE_LOW, own.low, {**named, "metric": metric}, day.day)
             yield Measurement(PERFORMANCE_HIGH, own.high, {**named, "metric": metric}, day.day)
+
+
+def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerformance]:
+    """One version a role, as metrics tell it: on a day of two champions, the one that scored more of the rows."""
+    for role in Role:
+        if several := [group for group in groups if group.role is role]:
+            yield max(several, key=attrgetter("rows"))
 
 
 def label_measurements(model: str, labels: int, unmatched: int) -> list[Measurement]:

@@ -122,6 +122,9 @@ def test_a_day_that_two_champions_scored_is_measured_for_each() -> None:
     world.scored("b.csv", rows(0.1, 0.2, 0.3, prefix="s"))
     world.label(csv(("yes", "yes")) + csv(("yes", "no", "no"), prefix="s").removeprefix("id,at,bought\n"))
     assert {(group.version, group.rows) for group in world.performance().groups} == {("1", 2), ("2", 3)}
+    assert [found.value for found in world.emitted if found.dimensions.get("metric") == "accuracy"] == [2 / 3], (
+        "told of the one with more rows"
+    )
 
 
 def test_a_rollout_that_was_suspended_for_a_batch_measures_the_champion_alone() -> None:
@@ -131,6 +134,20 @@ def test_a_rollout_that_was_suspended_for_a_batch_measures_the_champion_alone() 
     world.label(csv(("yes",)))
     assert [(group.role, group.version) for group in world.performance().groups] == [(Role.CHAMPION, "1")]
     assert world.performance().pairs == ()
+
+
+def test_a_champion_that_scored_alone_and_beside_challengers_on_one_day_is_measured_over_all_its_rows() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9, 0.8, 0.7))
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("b.csv", [Scored("s0", 0.9, challenger=0.4)])
+    world.serve(make_version("3", seed=3), make_version("2", seed=2))
+    world.scored("c.csv", [Scored("t0", 0.1, challenger=0.8)])
+    others = "".join(csv(("yes",), prefix=prefix).removeprefix("id,at,bought\n") for prefix in "st")
+    world.label(csv(("yes", "yes", "yes")) + others)
+    groups = [(group.role, group.version, group.rows, group.metrics["accuracy"]) for group in world.performance().groups]
+    assert groups == [(Role.CHAMPION, "1", 4, 1.0), (Role.CHAMPION, "3", 1, 0.0), (Role.CHALLENGER, "2", 2, 0.5)]
+    assert [(pair.champion, pair.challenger, pair.sums.rows) for pair in world.performance().pairs] == [("1", "2", 1), ("3", "2", 1)]
 
 
 def test_a_label_belongs_to_the_prediction_of_its_id_and_time() -> None:
