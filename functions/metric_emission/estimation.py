@@ -1,7 +1,10 @@
 """A batch's performance before its labels, and whether labels bore out the estimates before it."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from functools import cache
+from itertools import islice
 from math import ceil
 
 import numpy as np
@@ -10,21 +13,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from functions.shared.domain import layout
+from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import HELD, Estimate, estimate_performance, input_alerts
+from functions.shared.domain.estimate import HELD, Estimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Baseline
 from functions.shared.domain.release import Role
+from functions.shared.domain.truth import true_loss
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 
 WINDOWS = 12
-"""How many earlier batches are held against their labels."""
+"""How many earlier batches are held against their labels: the last whose labels have come, however late they do."""
 
-_LEAST_COVERAGE = 0.5
 _MOST_ROWS = 10_000_000
 
 
@@ -36,7 +40,7 @@ def estimate_batch(manifest: Manifest, baseline: Baseline, policy: Policy, store
         np.concatenate([_champion_scores(output, store) for output in some_of(manifest.outputs)]),
         policy.estimate,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
-        held=list(_borne_out(manifest, store)),
+        record=_track_record(manifest, policy, store),
         rng=np.random.default_rng(seed),
     )
 
@@ -55,39 +59,52 @@ def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float
     return np.asarray(scores.to_numpy(), dtype=np.float64)
 
 
-def _borne_out(manifest: Manifest, store: ObjectStore) -> Iterator[bool]:
-    """Whether the true log loss lay within the interval, for earlier batches of this version with labels, oldest first."""
-    for earlier in reversed(list(_earlier(manifest, store))):
-        emitted = read_document(store, EmittedBatch, layout.emitted_key(earlier.model, earlier.batch_id))
-        estimated = emitted.estimate.metrics.get(HELD) if emitted and emitted.estimate else None
-        truth = _true_loss(earlier, store)
-        if estimated is not None and truth is not None:
-            yield estimated.low <= truth <= estimated.high
+def _track_record(manifest: Manifest, policy: Policy, store: ObjectStore) -> TrackRecord:
+    """How the estimates of this version's earlier batches did. What ended them ends them for good: the next one carries it on."""
+    earlier = _Earlier(manifest, policy, store)
+    before = next(earlier.estimates(), None)
+    if before and before.missed_truth:
+        return TrackRecord(before.compared, before.borne_out, missed=True)
+    return track_record(list(islice(earlier.borne_out(), WINDOWS))[::-1])
 
 
-def _earlier(manifest: Manifest, store: ObjectStore) -> Iterator[Manifest]:
-    """The last batches before this one that the same champion scored, newest first."""
-    found = 0
-    for other in Manifests(store).newest(manifest.model):
-        same = manifest.release and other.release and other.release.champion == manifest.release.champion
-        if same and other.rows_scored and other.created_at < manifest.created_at:
-            yield other
-            found += 1
-        if found == WINDOWS:
-            return
+class _Earlier:
+    """Batches before one that the same champion scored, newest first, of the time that labels are joined with."""
 
+    def __init__(self, manifest: Manifest, policy: Policy, store: ObjectStore) -> None:
+        self._manifest, self._policy, self._store = manifest, policy, store
+        self._labelled = {found.key for found in store.list(layout.performance_prefix(manifest.model))}
+        self._day = cache(lambda key: DayPerformance.from_json(store.read(key)))
 
-def _true_loss(manifest: Manifest, store: ObjectStore) -> float | None:
-    """Mean log loss on the batch's event days; None while fewer than half of their rows have labels."""
-    days = [read_document(store, DayPerformance, layout.performance_key(manifest.model, day)) for day in manifest.event_days]
-    known = [day for day in days if day is not None]
-    labelled, predicted = sum(day.rows_labelled for day in known), sum(manifest.event_days.values())
-    if labelled < _LEAST_COVERAGE * predicted:
-        return None
-    return _pooled_loss(known, str(manifest.release.champion if manifest.release else None))
+    def estimates(self) -> Iterator[Estimate]:
+        """What was estimated of each, refused or not."""
+        for manifest in self._manifests():
+            if estimate := self._estimate(manifest):
+                yield estimate
 
+    def borne_out(self) -> Iterator[bool]:
+        """Whether the true log loss lay within the interval, of each that has an estimate and a truth."""
+        for manifest in self._manifests() if self._labelled else ():
+            truth = true_loss(manifest, self._days(manifest), self._mature)
+            estimate = self._estimate(manifest) if truth is not None else None
+            if truth is not None and estimate and (held := estimate.metrics.get(HELD)):
+                yield held.low <= truth <= held.high
 
-def _pooled_loss(days: Iterable[DayPerformance], version: str) -> float | None:
-    groups = [group for day in days for group in day.groups if group.version == version and group.role is Role.CHAMPION]
-    rows = sum(group.rows for group in groups)
-    return sum(group.loss_sum for group in groups) / rows if rows else None
+    @property
+    def _mature(self) -> date | None:
+        return last_mature_day([self._manifest], self._policy.labels.delay_days)
+
+    def _manifests(self) -> Iterator[Manifest]:
+        first = self._manifest.source.last_modified - timedelta(days=self._policy.labels.look_back_days)
+        for other in Manifests(self._store).newest(self._manifest.model, since=first.date()):
+            same = self._manifest.release and other.release and other.release.champion == self._manifest.release.champion
+            if same and other.rows_scored and other.created_at < self._manifest.created_at:
+                yield other
+
+    def _days(self, manifest: Manifest) -> Iterator[DayPerformance]:
+        keys = (layout.performance_key(manifest.model, day) for day in manifest.event_days)
+        return (self._day(key) for key in keys if key in self._labelled)
+
+    def _estimate(self, manifest: Manifest) -> Estimate | None:
+        emitted = read_document(self._store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
+        return emitted.estimate if emitted else None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from functions.shared.domain import layout
 from functions.shared.domain.grading import grade_pair, grade_version
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
+from functions.shared.domain.performance import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec, Task
@@ -25,7 +25,8 @@ LABEL = "everscore_label"
 ARRIVED = "everscore_label_arrived"
 CHAMPION = "everscore_champion"
 CHALLENGER = "everscore_challenger"
-"""Columns that labelled rows have beside those of scored ones: the label, when its file arrived, and who scored."""
+BATCH = "everscore_batch"
+"""Columns that labelled rows have beside those of scored ones: the label, when its file arrived, who scored, and in which batch."""
 ID, TIME = "id", "time"
 POSITION, ROW, _PLACE = "position", "row", "place"
 """Columns of the join: a row's identity, and where it lies among the labels and in its file."""
@@ -156,7 +157,8 @@ def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, spec: ModelSp
     beside = f"{Role.CHALLENGER}_{spec.score_columns[0]}" in rows.column_names
     challenger = release.challenger.version if release.challenger and beside else None
     labelled = rows.take(pairs[ROW]).append_column(LABEL, pairs["label"])
-    for name, value in {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger}.items():
+    beside_scores = {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger, BATCH: manifest.batch_id}
+    for name, value in beside_scores.items():
         labelled = labelled.append_column(name, pa.array([value] * labelled.num_rows, pa.string()))
     return labelled
 
@@ -223,6 +225,7 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
         rows_labelled=latest.num_rows,
         groups=tuple(_groups(spec, latest)),
         pairs=tuple(_pairs(spec, day, first)),
+        batches=tuple(_batches(spec, latest)),
     )
 
 
@@ -233,7 +236,7 @@ def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -
     for found in store.list(layout.labelled_prefix(model, day)):
         file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
         identity = stored_identity(file.schema_arrow.names, spec)
-        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, *scores])
+        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *scores])
         if spec.task is not Task.REGRESSION:
             rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
         tables.append(_as_text(rows.rename_columns({stored: name for name, stored in identity.items()}), {ID}))
@@ -276,6 +279,16 @@ def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]
         scored = both.filter(pc.and_(pc.equal(both[CHAMPION], champion), pc.equal(both[CHALLENGER], challenger)))
         ours, theirs = (losses(spec.task, _truth(spec, scored), _scores(spec, scored, role)) for role in (Role.CHAMPION, Role.CHALLENGER))
         yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
+
+
+def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
+    """Each batch's rows; those that were labelled before batches were told apart are of none."""
+    if BATCH not in rows.column_names:
+        return
+    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION))
+    by_batch = pa.table({BATCH: rows[BATCH], "loss": champions}).filter(rows[BATCH].is_valid()).group_by(BATCH)
+    for found in by_batch.aggregate([("loss", "count"), ("loss", "sum")]).sort_by(BATCH).to_pylist():
+        yield BatchLosses(batch_id=found[BATCH], rows=found["loss_count"], loss_sum=found["loss_sum"])
 
 
 def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float64]:

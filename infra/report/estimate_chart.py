@@ -9,19 +9,15 @@ from functools import partial
 import altair as alt
 
 from functions.shared.domain.estimate import HELD, Estimated
-from functions.shared.domain.performance import DayPerformance
-from functions.shared.domain.release import Role
+from functions.shared.domain.truth import true_loss
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
-from infra.report.gather import Batch, History
+from infra.report.gather import History
 from infra.report.wording import count, figure, spelled
-
-LEAST_COVERAGE = 0.5
-"""Of a batch's rows, what must have a label for there to be a truth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was thought of a batch, and the truth where enough labels have come."""
+    """What was thought of a batch, and the truth where its labels have come."""
 
     day: date
     estimated: Estimated
@@ -37,7 +33,9 @@ def comparisons(history: History) -> tuple[Comparison, ...]:
     """Every batch that was estimated, in order."""
     days = {performed.day: performed for performed in history.days}
     return tuple(
-        Comparison(batch.day, estimated, _truth(batch, [days[day] for day in batch.manifest.event_days if day in days]))
+        Comparison(
+            batch.day, estimated, true_loss(batch.manifest, [days[day] for day in batch.manifest.event_days if day in days], history.mature)
+        )
         for batch in history.batches
         if batch.estimate and (estimated := batch.estimate.metrics.get(HELD))
     )
@@ -60,16 +58,6 @@ def estimates(history: History) -> Figure | None:
         alt=f"{score}; " + ", ".join(f"{figure(each.estimated.value)} and {figure(each.truth)} in truth" for each in known[-5:]),
         keys=(Key("estimate", CALM), Key("truth, within the interval", GOOD), Key("truth, beyond it", ALARM)),
     )
-
-
-def _truth(batch: Batch, days: Sequence[DayPerformance]) -> float | None:
-    labelled = sum(day.rows_labelled for day in days)
-    if batch.manifest.release is None or labelled < LEAST_COVERAGE * sum(batch.manifest.event_days.values()):
-        return None
-    version = batch.manifest.release.champion
-    groups = [group for day in days for group in day.groups if (group.role, group.version) == (Role.CHAMPION, version)]
-    rows = sum(group.rows for group in groups)
-    return sum(group.loss_sum for group in groups) / rows if rows else None
 
 
 def _refused(history: History) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.calibration import fit_calibration
-from functions.shared.domain.estimate import Estimate, estimate_performance
+from functions.shared.domain.estimate import Estimate, estimate_performance, track_record
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import Task
@@ -72,7 +72,7 @@ def run_once(world: World, calibration_rows: int, rows: int, rng: np.random.Gene
     covered: dict[str, bool] = {}
     for _ in range(3):
         positive, scores = world.draw(rows, rng)
-        estimate = estimate_performance(calibration, scores, POLICY, input_alerts=(), held=held, rng=rng)
+        estimate = estimate_performance(calibration, scores, POLICY, input_alerts=(), record=track_record(held), rng=rng)
         estimates.append(estimate)
         if estimate.metrics:
             truth = measure(Task.BINARY, positive, scores[:, np.newaxis])

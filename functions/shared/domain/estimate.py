@@ -5,6 +5,7 @@ changed. It therefore starts no retraining and no promotion; when labels come, i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ GROUPS = 1000
 DRAWS_A_CURVE = 5
 MATURE_WINDOWS, MISSES = 3, 2
 NEW_SHARE, OUTER_SHARE = 0.05, 0.9
+MISSED_TRUTH = "missed_truth"
 HELD = "log_loss"
 """The metric whose interval is held against the truth when labels come."""
 
@@ -40,7 +42,7 @@ class Estimate(Value):
     """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
 
     Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them. Of `compared` earlier
-    windows whose labels have come, in `borne_out` the truth lay within the interval.
+    batches whose labels have come, in `borne_out` the truth lay within the interval.
     """
 
     rows: int
@@ -49,6 +51,34 @@ class Estimate(Value):
     compared: int = 0
     borne_out: int = 0
 
+    @property
+    def missed_truth(self) -> bool:
+        """Whether it refuses because labels did not bear out those before it."""
+        return any(reason.code == MISSED_TRUTH for reason in self.refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """How a version's estimates did: of how many the labels came, how many they bore out, and whether they ended its estimates."""
+
+    compared: int = 0
+    borne_out: int = 0
+    missed: bool = False
+
+
+def track_record(held: Sequence[bool]) -> TrackRecord:
+    """The record of estimates before mature windows, by whether each held the truth, in order of time.
+
+    Too many misses among any few successive windows end a version's estimates: a good window later mends nothing.
+
+    >>> track_record([False, True, True, False])
+    TrackRecord(compared=4, borne_out=2, missed=False)
+    >>> track_record([False, True, False, True]).missed
+    True
+    """
+    missed = any(list(held[start : start + MATURE_WINDOWS]).count(False) >= MISSES for start in range(len(held)))
+    return TrackRecord(len(held), sum(held), missed)
+
 
 def estimate_performance(
     calibration: Calibration | None,
@@ -56,7 +86,7 @@ def estimate_performance(
     policy: EstimatePolicy,
     *,
     input_alerts: Sequence[str],
-    held: Sequence[bool],
+    record: TrackRecord,
     rng: np.random.Generator,
 ) -> Estimate:
     """Estimate a binary model's performance on rows without labels, or refuse.
@@ -70,16 +100,15 @@ def estimate_performance(
         scores: probability of the second class, shape (rows,).
         policy: thresholds.
         input_alerts: what is wrong with these rows (missing values, unseen categories, units), in words.
-        held: whether the truth was within the interval, for each of the version's mature windows in order of time,
-            since it was calibrated.
+        record: how the version's estimates did so far.
         rng: source of the drawn labels.
     """
     if calibration is None:
         missing = Reason(code="no_calibration", message="this version was not calibrated, or is no binary classifier")
         return Estimate(rows=scores.size, refusals=(missing,))
-    refusals = tuple(_refusals(calibration, scores, policy, input_alerts, held))
+    refusals = tuple(_refusals(calibration, scores, policy, input_alerts, record))
     if refusals:
-        return Estimate(rows=scores.size, refusals=refusals, compared=len(held), borne_out=sum(held))
+        return Estimate(rows=scores.size, refusals=refusals, compared=record.compared, borne_out=record.borne_out)
     groups = ScoreGroups.of(scores, GROUPS)
     curves = np.array([np.interp(groups.scores, calibration.knots, curve) for curve in calibration.resampled])
     counts = groups.counts.astype(np.int64)
@@ -88,8 +117,8 @@ def estimate_performance(
     drawn, central = _metrics(groups, labels), _metrics(groups, expected)
     return Estimate(
         rows=scores.size,
-        compared=len(held),
-        borne_out=sum(held),
+        compared=record.compared,
+        borne_out=record.borne_out,
         metrics={
             name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
             for name, value in central.items()
@@ -137,7 +166,7 @@ def _metrics(groups: ScoreGroups, positive: Floats) -> dict[str, Floats]:
 
 
 def _refusals(
-    calibration: Calibration, scores: Floats, policy: EstimatePolicy, input_alerts: Iterable[str], held: Sequence[bool]
+    calibration: Calibration, scores: Floats, policy: EstimatePolicy, input_alerts: Iterable[str], record: TrackRecord
 ) -> Iterator[Reason]:
     if calibration.rows < policy.min_calibration_rows or calibration.rarer_class < policy.min_calibration_rarer_class:
         message = f"calibrated on {calibration.rows} rows, {calibration.rarer_class} of the rarer class"
@@ -151,8 +180,8 @@ def _refusals(
         yield from _unlike(calibration, scores, policy)
     for alert in input_alerts:
         yield Reason(code="input_alert", message=alert)
-    if _missed(held):
-        yield Reason(code="missed_truth", message="labels did not bear out earlier estimates; calibrate anew")
+    if record.missed:
+        yield Reason(code=MISSED_TRUTH, message="labels did not bear out earlier estimates; calibrate anew")
 
 
 def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) -> Iterator[Reason]:
@@ -177,8 +206,3 @@ def _effective_share(calibration: Calibration, scores: Floats) -> float:
     nearest = np.searchsorted((knots[:-1] + knots[1:]) / 2, scores)
     here = np.bincount(nearest, minlength=knots.size) / scores.size
     return float(1 / np.sum(here**2 / (there / there.sum())))
-
-
-def _missed(held: Sequence[bool]) -> bool:
-    """Whether too many of any few successive windows missed the truth. A good window later mends nothing."""
-    return any(list(held[start : start + MATURE_WINDOWS]).count(False) >= MISSES for start in range(len(held)))

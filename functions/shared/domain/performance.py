@@ -72,10 +72,19 @@ class PairedLosses(Value):
     sums: DaySums
 
 
+class BatchLosses(Value):
+    """The champion's losses on the rows of one event day that one batch scored and that are labelled."""
+
+    batch_id: str
+    rows: int
+    loss_sum: float
+
+
 class DayPerformance(Document):
     """All that labels say about one event day of a model; restated whole when labels come late.
 
-    `rows_predicted` counts the day's scored rows and `rows_labelled` those whose label has come, each row once.
+    `rows_predicted` counts the day's scored rows and `rows_labelled` those whose label has come, each row once. `batches` are those that
+    scored them, so that what was estimated of a batch can be held against its own labels.
     """
 
     model: str
@@ -84,6 +93,7 @@ class DayPerformance(Document):
     rows_labelled: int
     groups: tuple[GroupPerformance, ...] = ()
     pairs: tuple[PairedLosses, ...] = ()
+    batches: tuple[BatchLosses, ...] = ()
 
 
 def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -319,6 +319,7 @@ def test_estimates_are_held_against_the_labels_of_their_rows() -> None:
         write_batch(store, batch(number), {"price": 0.01}, estimate=estimate_of(0.5, doubt))
     refused = Estimate(rows=98, refusals=(Reason(code="few_rows", message="98 rows, at least 300 are needed"),))
     write_batch(store, batch(3), {"price": 0.01}, estimate=refused)
+    write_batch(store, batch(10))
     for number in range(2):
         write_day(store, FIRST_DAY + timedelta(days=number), {(Role.CHAMPION, "1"): 0.6, (Role.CHALLENGER, "2"): 0.5})
     history = gather(MODEL, store, NOW)
@@ -328,8 +329,10 @@ def test_estimates_are_held_against_the_labels_of_their_rows() -> None:
     assert "Of 1 batches no estimate was given: few rows." in chart.note
 
 
-def test_a_truth_takes_the_labels_of_half_the_rows() -> None:
+@pytest.mark.parametrize(("rows", "later_days", "truth"), [(100, 7, 0.6), (101, 7, None), (100, 6, None)])
+def test_a_truth_takes_mature_labels_of_half_the_rows(rows: int, later_days: int, truth: float | None) -> None:
     store = MemoryStore()
-    write_batch(store, batch(0, event_days={FIRST_DAY: 101}), {"price": 0.01}, estimate=estimate_of(0.5, 0.2))
+    write_batch(store, batch(0, event_days={FIRST_DAY: rows}), {"price": 0.01}, estimate=estimate_of(0.5, 0.2))
+    write_batch(store, batch(later_days))
     write_day(store, FIRST_DAY, {(Role.CHAMPION, "1"): 0.6})
-    assert [each.truth for each in comparisons(gather(MODEL, store, NOW))] == [None]
+    assert [each.truth for each in comparisons(gather(MODEL, store, NOW))] == [truth]

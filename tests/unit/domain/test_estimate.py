@@ -9,7 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from functions.shared.domain.calibration import Calibration, ScoreGroups, fit_calibration
-from functions.shared.domain.estimate import Estimate, estimate_performance
+from functions.shared.domain.estimate import Estimate, estimate_performance, track_record
 from functions.shared.domain.policy import EstimatePolicy
 
 type Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def calibration() -> Calibration:
 
 
 def estimated(calibration: Calibration | None, scores: Floats, *, alerts: tuple[str, ...] = (), held: tuple[bool, ...] = ()) -> Estimate:
-    return estimate_performance(calibration, scores, POLICY, input_alerts=alerts, held=held, rng=np.random.default_rng(3))
+    return estimate_performance(calibration, scores, POLICY, input_alerts=alerts, record=track_record(held), rng=np.random.default_rng(3))
 
 
 def codes(estimate: Estimate) -> set[str]:

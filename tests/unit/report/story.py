@@ -13,7 +13,7 @@ from functions.shared.domain.effect import Effect
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import Estimate, Estimated
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
-from functions.shared.domain.performance import DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance import BatchLosses, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.release import Release, Role, ServedChallenger, ServedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
@@ -115,7 +115,9 @@ def write_day(store: ObjectStore, day: date, losses: Mapping[tuple[Role, str], f
         )
         for (role, version), loss in losses.items()
     )
-    performed = DayPerformance(model=MODEL, day=day, rows_predicted=100, rows_labelled=50, groups=groups)
+    champions = [group.loss_sum for group in groups if group.role is Role.CHAMPION]
+    batches = tuple(BatchLosses(batch_id=make_manifest(f"{day}.csv").batch_id, rows=50, loss_sum=loss) for loss in champions[:1])
+    performed = DayPerformance(model=MODEL, day=day, rows_predicted=100, rows_labelled=50, groups=groups, batches=batches)
     store.write(layout.performance_key(MODEL, day), performed.to_json())
 
 
