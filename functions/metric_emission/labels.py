@@ -34,10 +34,14 @@ POSITION, ROW, _PLACE = "position", "row", "place"
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """One file of labels, canonical: `id`, `label`, and `time` where the model has event times and the file states them."""
+    """One file of labels, canonical: `id`, `label`, and `time` where the model has event times and the file states them.
+
+    `refused` counts those that were given and say nothing, which are not in the table.
+    """
 
     table: pa.Table
     has_time: bool
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from functions.metric_emission.metrics import (
     GIGABYTE_SECONDS,
     LABEL_COVERAGE,
     LABELS,
+    LABELS_REFUSED,
     LABELS_UNMATCHED,
     MEASURING_DELAY,
     PERFORMANCE,
@@ -141,7 +142,11 @@ def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerf
             yield max(several, key=attrgetter("rows"))
 
 
-def label_measurements(model: str, labels: int, unmatched: int) -> list[Measurement]:
-    """How many labels a file held, and how many of them belong to no scored row."""
+def label_measurements(model: str, labels: int, unmatched: int, refused: int) -> list[Measurement]:
+    """How many labels a file held, how many of them belong to no scored row, and how many more say nothing."""
     named = {"model": model}
-    return [Measurement(LABELS, labels, named), Measurement(LABELS_UNMATCHED, unmatched, named)]
+    return [
+        Measurement(LABELS, labels, named),
+        Measurement(LABELS_UNMATCHED, unmatched, named),
+        Measurement(LABELS_REFUSED, refused, named),
+    ]

@@ -98,6 +98,9 @@ ESTIMATED_HIGH = _gauge(
 )
 LABELS = _counter("Labels", "Count", Occasion.LABELS, _MODEL, "labels in a file")
 LABELS_UNMATCHED = _counter("LabelsUnmatched", "Count", Occasion.LABELS, _MODEL, "labels of a file that no scored row waited for")
+LABELS_REFUSED = _counter(
+    "LabelsRefused", "Count", Occasion.LABELS, _MODEL, "labels of a file that are no number a regression can be measured by"
+)
 LABEL_COVERAGE = _gauge("LabelCoverage", "None", Occasion.LABELS, _MODEL, "share of an event day's rows that have a label, 0 to 1")
 PERFORMANCE = _gauge("Performance", "None", Occasion.LABELS, ("model", "role", "metric"), "a metric of a restated event day")
 PERFORMANCE_LOW = _gauge(
@@ -144,6 +147,7 @@ CATALOGUE = (
     ESTIMATED_HIGH,
     LABELS,
     LABELS_UNMATCHED,
+    LABELS_REFUSED,
     LABEL_COVERAGE,
     PERFORMANCE,
     PERFORMANCE_LOW,

@@ -27,7 +27,7 @@ from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
 from functions.shared.domain.estimate import Estimate
-from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.domain.labels import canonical_labels, numeric_targets, refused_labels
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
@@ -155,7 +155,7 @@ def record_labels(
     joined = join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat())
     measured = [
         *_store_labelled(joined, file, manifests, spec, store),
-        *label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows),
+        *label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows, labels.refused),
     ]
     leave_waiting(waiting, joined.unmatched, store)
     emit(measured)
@@ -220,7 +220,7 @@ def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -
     if has_time and spec.time_column:
         named["time"] = table[spec.time_column]
     rows = pa.table(named)
-    return Labels(rows.filter(rows["label"].is_valid()), has_time)
+    return Labels(rows.filter(rows["label"].is_valid()), has_time, refused_labels(target, truth))
 
 
 def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:

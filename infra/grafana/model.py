@@ -17,6 +17,7 @@ from functions.metric_emission.metrics import (
     GIGABYTE_SECONDS,
     LABEL_COVERAGE,
     LABELS,
+    LABELS_REFUSED,
     LABELS_UNMATCHED,
     LAST_BATCH_AGE,
     PERFORMANCE,
@@ -101,9 +102,13 @@ _PERFORMANCE = Section(
         ),
         Panel(
             "Labels",
-            "That came, and those of them that no scored row waited for.",
+            "That came, those of them that no scored row waited for, and those that a regression cannot be measured by.",
             Look.BARS,
-            (Query(LABELS, "came", MODEL), Query(LABELS_UNMATCHED, "belong to no row", MODEL)),
+            (
+                Query(LABELS, "came", MODEL),
+                Query(LABELS_UNMATCHED, "belong to no row", MODEL),
+                Query(LABELS_REFUSED, "no number", MODEL),
+            ),
             width=6,
         ),
         Panel("Labelled", "Share of an event day's rows.", Look.LINES, (Query(LABEL_COVERAGE, "labelled", MODEL),), "percentunit", width=6),

@@ -1,7 +1,12 @@
 """Class labels as text, so that 1, 1.0, "1" and True from a file, a frame or a query mean one thing everywhere."""
 
+from typing import Final
+
 import pyarrow as pa
 import pyarrow.compute as pc
+
+LARGEST_TARGET: Final = 3.4028234663852886e38
+"""Of a regression: what four bytes hold, as models read it. Sums of squared losses of larger ones would overflow."""
 
 
 def canonical_labels(values: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -25,10 +30,10 @@ def canonical_labels(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Regression targets as float64; null where the value is missing, no number or not finite.
+    """Regression targets as float64; null where the value is missing, no number or beyond `LARGEST_TARGET`.
 
-    >>> numeric_targets(pa.array(["1.5", "", "x", "inf"])).to_pylist()
-    [1.5, None, None, None]
+    >>> numeric_targets(pa.array(["1.5", "", "x", "inf", "-1e80"])).to_pylist()
+    [1.5, None, None, None, None]
     """
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
@@ -36,4 +41,14 @@ def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
         readable = pc.match_substring_regex(values, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
         values = pc.utf8_trim_whitespace(pc.if_else(readable, values, pa.scalar(None, pa.string())))
     numbers = pc.cast(values, pa.float64())
-    return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
+    return pc.if_else(pc.less_equal(pc.abs(numbers), LARGEST_TARGET), numbers, pa.scalar(None, pa.float64()))
+
+
+def refused_labels(values: pa.Array | pa.ChunkedArray, read: pa.Array) -> int:
+    """How many labels were given that say nothing: a regression's that are no number, or too large for one.
+
+    >>> given = pa.array(["1.5", "", "x", "1e80"])
+    >>> refused_labels(given, numeric_targets(given))
+    2
+    """
+    return int(pc.sum(pc.and_(canonical_labels(values).is_valid(), read.is_null())).as_py() or 0)

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from functions.shared.domain.confidence import DaySums
 from functions.shared.domain.document import Document, Value
+from functions.shared.domain.labels import LARGEST_TARGET
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 
@@ -130,14 +131,17 @@ def measure(task: Task, truth: Truth, scores: Scores) -> dict[str, float | None]
 
 
 def losses(task: Task, truth: Truth, scores: Scores) -> NDArray[np.float64]:
-    """Each row's loss, shape (rows,): -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or squared error."""
+    """Each row's loss, shape (rows,): -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or squared error.
+
+    A squared error is at most that of `LARGEST_TARGET`, so that its squares add up to a number however absurd an answer was.
+    """
     match task:
         case Task.BINARY:
             likelihood = np.where(truth == 1, scores[:, 0], 1 - scores[:, 0])
         case Task.MULTICLASS:
             likelihood = np.take_along_axis(scores, truth.astype(np.intp)[:, np.newaxis], axis=1)[:, 0]
         case Task.REGRESSION:
-            return np.asarray((scores[:, 0] - truth) ** 2, dtype=np.float64)
+            return np.clip(scores[:, 0] - truth, -LARGEST_TARGET, LARGEST_TARGET).astype(np.float64) ** 2
     return -np.log(np.clip(likelihood, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR))
 
 

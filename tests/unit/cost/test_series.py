@@ -15,7 +15,7 @@ from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, 
 from functions.shared.domain.calibration import fit_calibration
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import estimate_performance
+from functions.shared.domain.estimate import TrackRecord, estimate_performance
 from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.release import Role
@@ -33,7 +33,7 @@ def told_of_batches_and_labels() -> list[Measurement]:
     rng = np.random.default_rng(0)
     scores = rng.uniform(size=5000)
     calibration = fit_calibration(rng.uniform(size=5000) < scores, scores, rng)
-    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], held=[], rng=rng)
+    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], record=TrackRecord(), rng=rng)
     groups = tuple(
         GroupPerformance(
             role=role,
@@ -53,7 +53,7 @@ def told_of_batches_and_labels() -> list[Measurement]:
     return [
         *claimed_measurements(manifest, claim, memory_gb=1),
         *performance_measurements(day, metric="log_loss"),
-        *label_measurements(MODEL, 10, 0),
+        *label_measurements(MODEL, 10, 0, 0),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_UNMATCHED, PERFORMANCE
+from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, LABELS_UNMATCHED, PERFORMANCE
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
@@ -357,6 +357,27 @@ def test_a_regressions_numbers_are_measured_and_what_is_none_is_left_out() -> No
     assert group.rows == 2
     assert group.metrics["mae"] == pytest.approx((1 + 0.5) / 2)
     assert group.metrics["rmse"] == pytest.approx(math.sqrt((1 + 0.25) / 2))
+    assert (world.values(LABELS), world.values(LABELS_REFUSED)) == ([2], [2])
+
+
+@pytest.mark.parametrize("absurd", ["1e40", "-1e80", "1e200"])
+def test_one_absurd_label_of_a_regression_hides_no_decay_and_breaks_nothing(absurd: str) -> None:
+    world = decaying(version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01))
+    world.label(csv((absurd,)), "absurd.csv")
+    week(world, DAY, "2.01")
+    assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
+    assert world.values(LABELS_REFUSED) == [1, 0]
+
+
+def test_an_absurd_answer_of_a_regression_leaves_all_sums_finite() -> None:
+    world = decaying(version=make_version(task=Task.REGRESSION))
+    week(world, DAY, "2.01")
+    world.scored("absurd.csv", rows(1e200, prefix="absurd"))
+    world.label(csv(("1",), prefix="absurd"), "absurd.csv")
+    week(world, DAY + timedelta(days=7), "2.01")
+    assert math.isfinite(champion(world.performance()).loss_sum_squares)
+    assert b"Infinity" not in world.store.read(layout.performance_key(MODEL, DAY))
 
 
 # The champion decays
