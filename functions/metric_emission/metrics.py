@@ -101,8 +101,12 @@ LABELS_UNMATCHED = _counter("LabelsUnmatched", "Count", Occasion.LABELS, _MODEL,
 LABELS_REFUSED = _counter(
     "LabelsRefused", "Count", Occasion.LABELS, _MODEL, "labels of a file that are no number a regression can be measured by"
 )
-LABEL_COVERAGE = _gauge("LabelCoverage", "None", Occasion.LABELS, _MODEL, "share of an event day's rows that have a label, 0 to 1")
-PERFORMANCE = _gauge("Performance", "None", Occasion.LABELS, ("model", "role", "metric"), "a metric of a restated event day")
+LABEL_COVERAGE = _gauge(
+    "LabelCoverage", "None", Occasion.LABELS, _MODEL, "share of the newest labelled event day's rows that have a label, 0 to 1"
+)
+PERFORMANCE = _gauge(
+    "Performance", "None", Occasion.LABELS, ("model", "role", "metric"), "a metric of the newest event day that has labels"
+)
 PERFORMANCE_LOW = _gauge(
     "PerformanceLow", "None", Occasion.LABELS, ("model", "role", "metric"), "lower 95 % bound of the model's own metric on that day"
 )

@@ -179,13 +179,13 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
 def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
     """Measure a batch that was scored again by the labels which its rows have already."""
     predicted = rows_predicted(manifest.event_days, _recent(manifest.model, policy, store, now()), spec, store=store)
-    measured: list[Measurement] = []
+    restated = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, spec, store=store):
             write_labelled(store, key, rows)
         if list(store.list(layout.labelled_prefix(spec.name, day))):
-            restated = _restate(spec.name, day, spec, store, predicted[day])
-            measured += performance_measurements(restated, metric=spec.metric)
+            restated.append(_restate(spec.name, day, spec, store, predicted[day]))
+    measured = _newest_day(restated, spec, store)
     emit(measured)
     fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
 
@@ -196,14 +196,20 @@ def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> li
 
 
 def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
-    """Store labelled rows under a name that every delivery of them has, restate their days, and measure these."""
+    """Store labelled rows under a name that every delivery of them has, restate their days, and measure the newest."""
     predicted = rows_predicted(joined.by_day, manifests, spec, store=store)
-    measured: list[Measurement] = []
+    restated = []
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)
-        restated = _restate(spec.name, day, spec, store, predicted[day])
-        measured += performance_measurements(restated, metric=spec.metric)
-    return measured
+        restated.append(_restate(spec.name, day, spec, store, predicted[day]))
+    return _newest_day(restated, spec, store)
+
+
+def _newest_day(restated: Sequence[DayPerformance], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
+    """What is told of restated days: the newest that has labels, if it is among them. Days told at one moment would be taken together."""
+    newest = max((found.key for found in store.list(layout.performance_prefix(spec.name))), default=None)
+    days = [day for day in restated if layout.performance_key(day.model, day.day) == newest]
+    return [measured for day in days for measured in performance_measurements(day, metric=spec.metric)]
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:

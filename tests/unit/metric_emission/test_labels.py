@@ -63,6 +63,15 @@ def test_each_event_day_has_its_own_document() -> None:
     assert (second.rows_predicted, second.rows_labelled, champion(second).metrics["accuracy"]) == (2, 2, 0.5)
 
 
+def test_metrics_tell_of_the_newest_day_that_has_labels_alone() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.9, 0.8) + rows(0.9, 0.8, day=NEXT_DAY))
+    world.label(csv(("no", "no")) + csv(("yes", "yes"), day=NEXT_DAY).removeprefix("id,at,bought\n"))
+    world.label(csv(("yes", "no")), "older day corrected.csv")
+    told = [(found.day, found.value) for found in world.emitted if found.dimensions.get("metric") == "accuracy"]
+    assert told == [(NEXT_DAY, 1.0)]
+
+
 def test_the_days_are_utc_days_whatever_the_labels_write() -> None:
     world = World()
     world.scored("a.csv", [Scored("r0", 0.9, datetime(2013, 4, 1, 23, 30, tzinfo=UTC))])
