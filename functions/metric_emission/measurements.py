@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from functions.metric_emission.metrics import (
@@ -48,7 +48,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A value of a metric; `day` is the event day it is about, where there is one.
+    """A value of a metric; `day` is the event day it is about, where there is one, and `at` when the batch was committed that it is about.
 
     Non-finite values cannot be made: they would print as invalid JSON.
     """
@@ -57,6 +57,7 @@ class Measurement:
     value: float
     dimensions: Mapping[str, str]
     day: date | None = None
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Check the value and the dimensions.
@@ -77,9 +78,15 @@ def claimed_measurements(manifest: Manifest, claim: EmittedBatch, *, memory_gb: 
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
         Measurement(MEASURING_DELAY, max((claim.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": manifest.model}),
-        *(drift_measurements(manifest.model, claim.drift) if claim.drift else ()),
-        *(estimate_measurements(manifest.model, claim.estimate) if claim.estimate else ()),
+        *(replace(found, at=manifest.created_at) for found in _judgements(manifest.model, claim)),
     ]
+
+
+def _judgements(model: str, claim: EmittedBatch) -> Iterator[Measurement]:
+    if claim.drift:
+        yield from drift_measurements(model, claim.drift)
+    if claim.estimate:
+        yield from estimate_measurements(model, claim.estimate)
 
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:

@@ -6,7 +6,7 @@ counted stands in the store and changes by compare-and-swap; the tick alone send
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.metrics import CATALOGUE, Kind, Metric, Occasion
@@ -92,20 +92,21 @@ def folded(before: Totals, occasion: Occasion, measurements: Sequence[Measuremen
     """Totals with some measurements added.
 
     Counters and histograms grow. Gauges take the place of all that this occasion told before, so that a column or a role of which
-    nothing is told any more disappears; but gauges of an event day never take the place of a later day's.
+    nothing is told any more disappears; but those of an event day or a batch never take the place of a later one's, and where no gauge is
+    told, as of a batch that failed, those that stand remain.
     """
     series = {_identity(found.metric, found.dimensions): found for found in before.series if metric_of(found)}
     for measurement in measurements:
         if measurement.metric.kind is not Kind.GAUGE:
             _count(series, measurement)
     gauges = [found for found in measurements if found.metric.kind is Kind.GAUGE]
-    newest = max((found.day for found in gauges if found.day), default=None)
-    standing = [key for key, found in series.items() if _is_gauge_of(found, occasion)]
-    if not _is_older(newest, [series[key].day for key in standing]):
+    newest = max((_place(found) for found in gauges), default=None)
+    standing = {key: _place(found) for key, found in series.items() if _is_gauge_of(found, occasion)}
+    if newest is not None and newest >= max(standing.values(), default=newest):
         for key in standing:
             del series[key]
         for found in gauges:
-            if found.day == newest:
+            if _place(found) == newest:
                 series[_identity(found.metric.name, found.dimensions)] = _series(found)
     told_at = max(now, before.told_at + _TICK)
     names = (*before.folded, once)[-REMEMBERED:] if once else before.folded
@@ -124,7 +125,14 @@ def _count(series: dict[_Identity, Series], measurement: Measurement) -> None:
 def _series(measurement: Measurement) -> Series:
     metric = measurement.metric
     counts = _bucketed(metric, measurement.value) if metric.kind is Kind.HISTOGRAM else ()
-    return Series(metric=metric.name, dimensions=dict(measurement.dimensions), value=measurement.value, counts=counts, day=measurement.day)
+    return Series(
+        metric=metric.name,
+        dimensions=dict(measurement.dimensions),
+        value=measurement.value,
+        counts=counts,
+        day=measurement.day,
+        at=measurement.at,
+    )
 
 
 def _bucketed(metric: Metric, value: float) -> tuple[int, ...]:
@@ -142,7 +150,6 @@ def _is_gauge_of(series: Series, occasion: Occasion) -> bool:
     return metric.kind is Kind.GAUGE and metric.occasion is occasion
 
 
-def _is_older(day: date | None, standing: Iterable[date | None]) -> bool:
-    """Whether gauges of a day are about an earlier one than those that stand; gauges without a day are about now."""
-    days = [known for known in standing if known is not None]
-    return bool(days) and (day is None or day < max(days))
+def _place(gauge: Measurement | Series) -> tuple[date, datetime]:
+    """Where in time a gauge belongs, among others of its occasion; those about now belong together."""
+    return gauge.day or date.min, gauge.at or datetime.min.replace(tzinfo=UTC)

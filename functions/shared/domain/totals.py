@@ -10,7 +10,8 @@ class Series(Value):
     """One metric of the catalogue with one set of dimensions.
 
     `value` is a counter's total, a gauge's last value, or the sum of a histogram's values, and `counts` how many of
-    these lie in each bucket, with the infinite one. `day` is the event day that a gauge is about, where there is one.
+    these lie in each bucket, with the infinite one. `day` is the event day that a gauge is about, where there is one, and `at`
+    when the batch was committed that it is about.
     """
 
     metric: str
@@ -18,6 +19,7 @@ class Series(Value):
     value: float
     counts: tuple[int, ...] = ()
     day: date | None = None
+    at: datetime | None = None
 
 
 class Totals(Document):

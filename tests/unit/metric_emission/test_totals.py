@@ -15,6 +15,7 @@ from functions.metric_emission.metrics import (
     BATCH_SECONDS,
     CATALOGUE,
     DRIFT,
+    DRIFTED_COLUMNS,
     LABEL_COVERAGE,
     LABELS,
     PERFORMANCE,
@@ -29,11 +30,13 @@ from functions.metric_emission.prometheus import families
 from functions.metric_emission.totals import REMEMBERED, fold, folded
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.manifest import BatchError, Status
 from functions.shared.domain.totals import Series, Totals
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, WatchedStore
+from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, World, rows
 
 EMPTY = Totals(told_at=NOW)
@@ -170,6 +173,20 @@ def test_a_gauge_of_which_nothing_is_told_any_more_disappears() -> None:
     totals = folded(totals, Occasion.BATCH, [*drift(price=2.0), Measurement(ROWS_IN, 1, {"model": MODEL})], now=NOW)
     assert value(totals, DRIFT, model=MODEL, column="price") == 2.0
     assert value(totals, DRIFT, model=MODEL, column="shop") is None
+
+
+def test_a_batch_that_failed_or_is_measured_late_leaves_the_drift_that_stands() -> None:
+    world = World()
+    world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
+    late = world.profiled("late.csv", like_training(world.baseline))
+    world.record(world.profiled("drifted.csv", like_training(world.baseline, "price")))
+    failed = BatchError(code="no_header", message="no", remedy="mend")
+    world.record(world.commit("failed.csv", status=Status.FAILED, error=failed))
+    assert value(totals_of(world), DRIFTED_COLUMNS, model=MODEL) == 1
+    world.record(late)
+    assert value(totals_of(world), DRIFTED_COLUMNS, model=MODEL) == 1
+    world.record(world.profiled("mended.csv", like_training(world.baseline)))
+    assert value(totals_of(world), DRIFTED_COLUMNS, model=MODEL) == 0
 
 
 def labelled(**days: float) -> list[Measurement]:
