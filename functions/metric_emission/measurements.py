@@ -131,7 +131,8 @@ def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measuremen
 
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:
     """Label coverage, metrics and the bounds of the model's own one on a restated event day; what is undefined is left out."""
-    yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
+    if day.rows_predicted:
+        yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
     for group in _most_rows_by_role(day.groups):
         named = {"model": day.model, "role": group.role.value}
         for name, value in group.metrics.items():

@@ -169,7 +169,7 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
     for waiting in waiting_for(manifest.model, store, now()):
         joined = join_labels(waiting.labels, [manifest], spec, store=store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
-            manifests = _recent(manifest.model, policy, store, now())
+            manifests = _sharing_days(manifest, policy, store, now())
             measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, store)
             emit(measured)
             fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
@@ -178,7 +178,7 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
 
 def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> None:
     """Measure a batch that was scored again by the labels which its rows have already."""
-    predicted = rows_predicted(manifest.event_days, _recent(manifest.model, policy, store, now()), spec, store=store)
+    predicted = rows_predicted(manifest.event_days, _sharing_days(manifest, policy, store, now()), spec, store=store)
     restated = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, spec, store=store):
@@ -192,7 +192,17 @@ def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectS
 
 def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
     """The batches that labels may belong to, newest first."""
-    return list(Manifests(store).newest(model, since=(now - timedelta(days=policy.labels.look_back_days)).date()))
+    return list(Manifests(store).newest(model, since=_first_recent(policy, now)))
+
+
+def _first_recent(policy: Policy, now: datetime) -> date:
+    return (now - timedelta(days=policy.labels.look_back_days)).date()
+
+
+def _sharing_days(manifest: Manifest, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
+    """The batches that may hold rows of a batch's event days, newest first; it may be an old one that was scored again."""
+    first = min([*manifest.event_days, _first_recent(policy, now)])
+    return list(Manifests(store).newest(manifest.model, since=first))
 
 
 def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:

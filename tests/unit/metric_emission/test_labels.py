@@ -198,6 +198,20 @@ def test_a_batch_that_is_rescored_after_its_labels_is_measured_anew() -> None:
     assert (champion(world.performance()).rows, champion(world.performance()).metrics["accuracy"]) == (5, 0.4)
 
 
+@pytest.mark.parametrize("truth", [("yes",), ("maybe",)])
+def test_a_batch_older_than_labels_look_back_keeps_its_days_coverage_when_it_is_rescored(truth: tuple[str, ...]) -> None:
+    world = World()
+    profiles = {Role.CHAMPION: like_training(world.baseline)}
+    first = world.scored("a.csv", rows(*SCORES), profiles=profiles)
+    world.scored("b.csv", rows(*SCORES, prefix="s"), profiles=profiles)
+    world.label(csv(truth))
+    before = world.performance()
+    world.moment += timedelta(days=130)
+    world.record(world.scored("again.csv", rows(*SCORES), profiles=profiles, supersedes=first.batch_id))
+    assert (world.performance().rows_predicted, world.performance().rows_labelled) == (8, before.rows_labelled)
+    assert len(set(world.values(LABEL_COVERAGE))) == 1
+
+
 def test_the_same_file_delivered_again_changes_nothing() -> None:
     world = World()
     world.scored("a.csv", rows(*SCORES))
