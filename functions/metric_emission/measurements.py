@@ -21,7 +21,6 @@ from functions.metric_emission.metrics import (
     LABEL_COVERAGE,
     LABELS,
     LABELS_REFUSED,
-    LABELS_UNMATCHED,
     MEASURING_DELAY,
     PERFORMANCE,
     PERFORMANCE_HIGH,
@@ -150,11 +149,6 @@ def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerf
             yield max(several, key=attrgetter("rows"))
 
 
-def label_measurements(model: str, labels: int, unmatched: int, refused: int) -> list[Measurement]:
-    """How many labels a file held, how many of them belong to no scored row, and how many more say nothing."""
-    named = {"model": model}
-    return [
-        Measurement(LABELS, labels, named),
-        Measurement(LABELS_UNMATCHED, unmatched, named),
-        Measurement(LABELS_REFUSED, refused, named),
-    ]
+def label_measurements(model: str, labels: int, refused: int) -> list[Measurement]:
+    """How many labels a file held, and how many more say nothing."""
+    return [Measurement(LABELS, labels, {"model": model}), Measurement(LABELS_REFUSED, refused, {"model": model})]

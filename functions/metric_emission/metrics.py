@@ -97,7 +97,9 @@ ESTIMATED_HIGH = _gauge(
     "EstimatedPerformanceHigh", "None", Occasion.BATCH, ("model", "metric"), "upper 95 % bound of the estimated log loss"
 )
 LABELS = _counter("Labels", "Count", Occasion.LABELS, _MODEL, "labels in a file")
-LABELS_UNMATCHED = _counter("LabelsUnmatched", "Count", Occasion.LABELS, _MODEL, "labels of a file that no scored row waited for")
+LABELS_UNMATCHED = _counter(
+    "LabelsUnmatched", "Count", Occasion.SWEEP, _MODEL, "labels that were given up, as no row came for them in two days"
+)
 LABELS_REFUSED = _counter(
     "LabelsRefused", "Count", Occasion.LABELS, _MODEL, "labels of a file that are no number a regression can be measured by"
 )

@@ -155,11 +155,11 @@ def record_labels(
     joined = join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat())
     measured = [
         *_store_labelled(joined, file, manifests, spec, store),
-        *label_measurements(model, labels.table.num_rows, joined.unmatched.table.num_rows, labels.refused),
+        *label_measurements(model, labels.table.num_rows, labels.refused),
     ]
     leave_waiting(waiting, joined.unmatched, store)
-    emit(measured)
-    fold(model, Occasion.LABELS, measured, store=store, now=now, once=file)
+    if fold(model, Occasion.LABELS, measured, store=store, now=now, once=file).new:
+        emit(measured)
     mature = last_mature_day(manifests, policy.labels.delay_days)
     alert_on_decay(release, mature, policy, store=store, bundles=bundles, now=now())
 

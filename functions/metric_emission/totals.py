@@ -6,6 +6,7 @@ counted stands in the store and changes by compare-and-swap; the tick alone send
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from functions.metric_emission.measurements import Measurement
@@ -25,6 +26,15 @@ _METRICS = {metric.name: metric for metric in CATALOGUE}
 type Send = Callable[[Totals], None]
 """Hand totals on to a Prometheus server, if there is one."""
 
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The totals that stand now, and whether what was measured is new in them: it is not if it was delivered before."""
+
+    totals: Totals
+    new: bool
+
+
 type _Identity = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -36,7 +46,7 @@ def fold(
     store: ObjectStore,
     now: Callable[[], datetime],
     once: str | None = None,
-) -> Totals:
+) -> Folded:
     """Add what was measured on an occasion to the totals of a model, or of `layout.FLEET`.
 
     Args:
@@ -47,9 +57,6 @@ def fold(
         now: the time.
         once: what was measured, if it must not be counted twice.
 
-    Returns:
-        The totals that stand now.
-
     Raises:
         ConflictError: if others changed the totals at every try.
     """
@@ -57,7 +64,7 @@ def fold(
     for _ in range(_TRIES):
         etag, before = _standing(key, store, now)
         if once is not None and once in before.folded:
-            return before
+            return Folded(before, new=False)
         after = folded(before, occasion, told, now=now(), once=once)
         try:
             if etag is not None:
@@ -66,7 +73,7 @@ def fold(
                 continue
         except ConflictError:
             continue
-        return after
+        return Folded(after, new=True)
     message = f"{key} was changed by others {_TRIES} times in a row"
     raise ConflictError(message)
 

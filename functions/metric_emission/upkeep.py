@@ -12,6 +12,7 @@ from functions.metric_emission.metrics import (
     ALERTS,
     CHALLENGER_SHARE,
     CHAMPION_AGE,
+    LABELS_UNMATCHED,
     LAST_BATCH_AGE,
     MODELS,
     QUEUED_MESSAGES,
@@ -21,6 +22,7 @@ from functions.metric_emission.metrics import (
     Occasion,
 )
 from functions.metric_emission.totals import Send, fold
+from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
 from functions.shared.fan_out import for_each
 from functions.shared.ports import ObjectStore
@@ -56,7 +58,7 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
 
     def tell(name: str, measured: Sequence[Measurement]) -> None:
         emit(measured)
-        told[name] = fold(name, Occasion.TICK, measured, store=store, now=now)
+        told[name] = fold(name, Occasion.TICK, measured, store=store, now=now).totals
 
     def look_at(model: str) -> list[Measurement]:
         state = _state(model, store, now())
@@ -115,13 +117,17 @@ def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterat
 
 
 def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
-    """Delete files that no manifest names, and tell of uploads that nothing came of.
+    """Delete files that no manifest names, give up labels that no row came for, and tell of uploads that nothing came of.
 
     Returns:
         How many files were deleted and how many uploads are unscored.
     """
     abandoned = list(_abandoned_files(store, now()))
     store.delete(abandoned)
+    for model, labels in given_up(store, now()).items():
+        unmatched = [Measurement(LABELS_UNMATCHED, labels, {"model": model})]
+        emit(unmatched)
+        fold(model, Occasion.SWEEP, unmatched, store=store, now=now)
     unscored = _unscored_uploads(inbox, store, now())
     for model, keys in unscored.items():
         raise_once(unscored_alert(model, keys, now()), store)

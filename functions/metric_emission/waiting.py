@@ -5,6 +5,7 @@ batches are listed, and taken away as they are matched; a batch looks here after
 the other, whatever their order.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,20 +45,35 @@ def put_to_wait(model: str, file: str, labels: Labels, arrived: datetime, store:
 
 
 def waiting_for(model: str, store: ObjectStore, now: datetime) -> Iterator[WaitingLabels]:
-    """All labels of a model that wait; those that have waited long enough are given up."""
+    """All labels of a model that wait."""
     prefix = layout.waiting_prefix(model)
     for found in store.list(prefix):
         try:
             body, etag = store.read_tagged(found.key)
         except NotFoundError:
             continue
-        table = pq.read_table(pa.BufferReader(body))
-        arrived = datetime.fromisoformat(table.schema.metadata[_ARRIVED].decode())
-        if now - arrived > LONGEST:
-            store.delete([found.key])
-            continue
         file = found.key.removeprefix(prefix).removesuffix(".parquet")
-        yield WaitingLabels(model, file, Labels(table, has_time=TIME in table.column_names), arrived, etag)
+        waiting = _read(model, file, body, etag)
+        if now - waiting.arrived <= LONGEST:
+            yield waiting
+
+
+def given_up(store: ObjectStore, now: datetime) -> Counter[str]:
+    """Take away the labels that have waited long enough; how many, by model."""
+    labels = Counter[str]()
+    for found in list(store.list(layout.WAITING)):
+        model, file = found.key.removeprefix(layout.WAITING).removesuffix(".parquet").split("/", 1)
+        waiting = _read(model, file, *store.read_tagged(found.key))
+        if now - waiting.arrived > LONGEST:
+            store.delete([found.key])
+            labels[model] += waiting.labels.table.num_rows
+    return labels
+
+
+def _read(model: str, file: str, body: bytes, etag: str) -> WaitingLabels:
+    table = pq.read_table(pa.BufferReader(body))
+    arrived = datetime.fromisoformat(table.schema.metadata[_ARRIVED].decode())
+    return WaitingLabels(model, file, Labels(table, has_time=TIME in table.column_names), arrived, etag)
 
 
 def leave_waiting(waiting: WaitingLabels, unmatched: Labels, store: ObjectStore) -> None:

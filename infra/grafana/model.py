@@ -102,7 +102,7 @@ _PERFORMANCE = Section(
         ),
         Panel(
             "Labels",
-            "That came, those of them that no scored row waited for, and those that a regression cannot be measured by.",
+            "That came, those that were given up after two days, and those that a regression cannot be measured by.",
             Look.BARS,
             (
                 Query(LABELS, "came", MODEL),

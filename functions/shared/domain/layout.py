@@ -11,6 +11,9 @@ BATCHES, TRAINING, LABELS = "batches", "training", "labels"
 UNNAMED_MODEL = "_unnamed"
 """Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
 
+WAITING = "waiting/"
+"""All labels that wait for their rows."""
+
 FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
@@ -190,12 +193,12 @@ def labelled_prefix(model: str, day: date | None = None) -> str:
 
 def waiting_prefix(model: str) -> str:
     """Labels that wait for their rows to be scored."""
-    return f"waiting/{model}/"
+    return f"{WAITING}{model}/"
 
 
 def waiting_key(model: str, labels: str) -> str:
     """What is left of one file of labels."""
-    return f"waiting/{model}/{labels}.parquet"
+    return f"{waiting_prefix(model)}{labels}.parquet"
 
 
 def performance_prefix(model: str) -> str:

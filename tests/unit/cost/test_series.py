@@ -53,14 +53,15 @@ def told_of_batches_and_labels() -> list[Measurement]:
     return [
         *claimed_measurements(manifest, claim, memory_gb=1),
         *performance_measurements(day, metric="log_loss"),
-        *label_measurements(MODEL, 10, 0, 0),
+        *label_measurements(MODEL, 10, 0),
     ]
 
 
 def test_a_model_makes_as_many_series_as_are_counted() -> None:
     made = {(told.metric.name, *told.dimensions.values()) for told in told_of_batches_and_labels()}
     a_second_status_and_one_error = 2
-    ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK and "model" in metric.dimensions]
+    told_by_the_clock = (Occasion.TICK, Occasion.SWEEP)
+    ticked = [metric for metric in CATALOGUE if metric.occasion in told_by_the_clock and "model" in metric.dimensions]
     assert {BATCHES.name, BATCH_ERRORS.name} <= {metric.name for metric in CATALOGUE if metric.occasion is Occasion.BATCH}
     assert series_of_a_model(COLUMNS).cloudwatch == len(made) + a_second_status_and_one_error + len(ticked)
 

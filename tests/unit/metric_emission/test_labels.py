@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, LABELS_UNMATCHED, PERFORMANCE
+from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
@@ -51,7 +51,7 @@ def test_metrics_of_a_day_are_those_of_scikit_learn_on_its_labelled_rows() -> No
     assert group.loss_sum == pytest.approx(-sum(map(math.log, (0.9, 0.2, 0.7, 0.6))))
     emitted = {measurement.dimensions["metric"]: measurement.value for measurement in world.emitted if measurement.metric is PERFORMANCE}
     assert emitted == {name: value for name, value in group.metrics.items() if value is not None}
-    assert (world.values(LABEL_COVERAGE), world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([1.0], [4], [0])
+    assert (world.values(LABEL_COVERAGE), world.values(LABELS)) == ([1.0], [4])
 
 
 def test_each_event_day_has_its_own_document() -> None:
@@ -107,7 +107,7 @@ def test_of_two_labels_for_a_row_in_one_file_the_last_counts() -> None:
     world.scored("a.csv", rows(0.9))
     world.label(csv(("no",)) + "r0,2013-04-01T10:00:00Z,yes\n")
     assert champion(world.performance()).metrics["accuracy"] == 1.0
-    assert world.values(LABELS_UNMATCHED) == [0]
+    assert not list(world.store.list(layout.WAITING))
 
 
 def test_champion_and_challenger_are_measured_on_all_rows_whoever_answered() -> None:
@@ -216,9 +216,9 @@ def test_the_same_file_delivered_again_changes_nothing() -> None:
     world = World()
     world.scored("a.csv", rows(*SCORES))
     created = world.label(csv())
-    before = world.performance(), world.store.keys()
+    before = world.performance(), world.store.keys(), list(world.emitted)
     world.deliver(created)
-    assert (world.performance(), world.store.keys()) == before
+    assert (world.performance(), world.store.keys(), world.emitted) == before
     assert len(list(world.store.list(layout.labelled_prefix(MODEL, DAY)))) == 1
 
 
@@ -231,18 +231,17 @@ def test_the_same_file_uploaded_again_changes_no_metric() -> None:
     assert world.performance() == before
 
 
-def test_labels_that_no_scored_row_waits_for_are_counted() -> None:
+def test_labels_that_no_scored_row_waits_for_leave_the_others_alone() -> None:
     world = World()
     world.scored("a.csv", rows(0.9, 0.2))
     world.label(csv(("yes", "no", "yes")))
-    assert (world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([3], [1])
-    assert world.performance().rows_labelled == 2
+    assert (world.values(LABELS), world.performance().rows_labelled) == ([3], 2)
 
 
 def test_labels_that_come_before_any_prediction_are_counted_and_measure_nothing() -> None:
     world = World()
     world.label(csv())
-    assert (world.values(LABELS), world.values(LABELS_UNMATCHED)) == ([4], [4])
+    assert world.values(LABELS) == [4]
     assert not list(world.store.list("performance/"))
 
 
@@ -252,7 +251,7 @@ def test_rows_that_a_label_look_back_does_not_reach_get_none() -> None:
     world.scored("a.csv", rows(*SCORES))
     world.moment += timedelta(days=11)
     world.label(csv())
-    assert world.values(LABELS_UNMATCHED) == [4]
+    assert not list(world.store.list(layout.labelled_prefix(MODEL)))
 
 
 def test_labels_of_a_class_that_the_model_does_not_know_are_kept_but_cover_nothing() -> None:

@@ -10,6 +10,8 @@ from functions.shared.domain.release import Role
 from tests.fakes.versions import MODEL
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.test_labels import SCORES, champion, csv, without_time
+from tests.unit.metric_emission.test_totals import totals_of, value
+from tests.unit.metric_emission.test_upkeep import run_sweep
 from tests.unit.metric_emission.world import DAY, World, rows
 
 
@@ -48,16 +50,21 @@ def test_labels_whose_rows_are_there_do_not_wait() -> None:
     world = World()
     arrive(world, "a.csv", *SCORES)
     world.label(csv())
-    assert (waiting(world), world.values(LABELS_UNMATCHED)) == ([], [0])
+    assert waiting(world) == []
 
 
-def test_after_two_days_labels_are_given_up() -> None:
+def test_after_two_days_labels_are_given_up_and_those_left_are_counted() -> None:
     world = World()
     world.label(csv())
+    world.record(arrive(world, "a.csv", SCORES[0]))
+    run_sweep(world)
+    assert (len(waiting(world)), world.values(LABELS_UNMATCHED)) == (1, [])
     world.moment += timedelta(days=3650)
-    world.record(arrive(world, "a.csv", *SCORES))
-    assert not waiting(world)
-    assert not list(world.store.list(f"labelled/{MODEL}/"))
+    world.record(arrive(world, "b.csv", *SCORES))
+    assert len(list(world.store.list(f"labelled/{MODEL}/"))) == 1
+    run_sweep(world)
+    assert (waiting(world), world.values(LABELS_UNMATCHED)) == ([], [3])
+    assert value(totals_of(world), LABELS_UNMATCHED, model=MODEL) == 3
 
 
 def test_without_times_a_label_goes_to_the_first_batch_that_has_its_id() -> None:
