@@ -70,7 +70,10 @@ def record_batch(
 
 
 def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> EmittedBatch:
-    """Judge a batch, give its rows the labels that wait for them, and alert; the claim on its metrics is to be made."""
+    """Judge a batch, give its rows the labels that wait for them, judge the days that it made mature, and alert.
+
+    The claim on its metrics is to be made.
+    """
     release = Releases(store).current(manifest.model)
     policy = Policies(store).current(manifest.model)
     drift = _pooled_drift(manifest, release, policy, store, bundles) if release else None
@@ -87,6 +90,8 @@ def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: 
         _join_waiting(manifest, spec, policy, store, emit, now)
         if manifest.supersedes:
             _relabel(manifest, spec, policy, store, emit, now)
+        mature = last_mature_day([manifest], policy.labels.delay_days)
+        alert_on_decay(release, mature, policy, store=store, bundles=bundles, now=now())
     for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
         raise_once(alert, store)
     return claim

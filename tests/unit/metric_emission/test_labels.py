@@ -408,7 +408,7 @@ def test_an_absurd_answer_of_a_regression_leaves_all_sums_finite() -> None:
 def week(world: World, first: date, label: str) -> None:
     """Seven days of a hundred rows that the champion is sure will not buy, and what they did."""
     scored = [row for number in range(7) for row in rows(*[0.01] * 100, day=first + timedelta(days=number), prefix=f"d{number}-")]
-    world.scored(f"{first}.csv", scored, day=first)
+    world.scored(f"{first}.csv", scored, day=first, profiles={Role.CHAMPION: like_training(world.baseline)})
     lines = [f"{row.id},{row.at.isoformat()},{label}\n" for row in scored]
     world.label("id,at,bought\n" + "".join(lines), f"{first}.csv")
 

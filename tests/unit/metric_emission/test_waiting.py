@@ -9,7 +9,7 @@ from functions.shared.domain.profile import Profile
 from functions.shared.domain.release import Role
 from tests.fakes.versions import MODEL
 from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.test_labels import SCORES, champion, csv, without_time
+from tests.unit.metric_emission.test_labels import SCORES, champion, csv, decaying, week, without_time
 from tests.unit.metric_emission.test_totals import totals_of, value
 from tests.unit.metric_emission.test_upkeep import run_sweep
 from tests.unit.metric_emission.world import DAY, World, rows
@@ -65,6 +65,26 @@ def test_after_two_days_labels_are_given_up_and_those_left_are_counted() -> None
     run_sweep(world)
     assert (waiting(world), world.values(LABELS_UNMATCHED)) == ([], [3])
     assert value(totals_of(world), LABELS_UNMATCHED, model=MODEL) == 3
+
+
+def test_labels_that_come_before_their_rows_tell_of_decay_when_the_rows_come() -> None:
+    world = decaying()
+    days = [DAY + timedelta(days=number) for number in range(7)]
+    lines = [f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days for number in range(100)]
+    world.label("id,at,bought\n" + "".join(lines))
+    scored = [row for day in days for row in rows(*[0.01] * 100, day=day, prefix=f"{day}-")]
+    world.record(world.scored("a.csv", scored, profiles=profile(world)))
+    assert [alert.window for alert in world.alerts()] == ["2013-04-07-v1"]
+
+
+def test_days_are_judged_with_the_batch_that_makes_them_mature() -> None:
+    world = decaying()
+    world.set_policy(labels={"delay_days": 7})
+    week(world, DAY, "yes")
+    assert not world.alerts()
+    later = DAY + timedelta(days=13)
+    world.record(world.scored("later.csv", rows(0.5, day=later), profiles=profile(world), day=later))
+    assert [alert.window for alert in world.alerts()] == ["2013-04-07-v1"]
 
 
 def test_without_times_a_label_goes_to_the_first_batch_that_has_its_id() -> None:
