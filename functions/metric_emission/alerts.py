@@ -1,5 +1,6 @@
 """Which alerts follow from what was seen of a model. Each is written once; its key says what it is about."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from functions.shared.domain import layout
@@ -24,8 +25,8 @@ def raise_once(alert: Alert, store: ObjectStore) -> None:
     store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
 
 
-def batch_alerts(manifest: Manifest, drift: DriftReport | None, before: DriftReport | None, policy: Policy, now: datetime) -> list[Alert]:
-    """What a person should know of a batch. Drift that was seen with the batch `before` already is not news."""
+def batch_alerts(manifest: Manifest, drift: DriftReport | None, told: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
+    """What a person should know of a batch. Drift of columns that people were `told` of already is not news."""
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
@@ -35,10 +36,10 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, before: DriftRep
         message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
-    if drift is not None and drift.alert and drifted(drift).keys() - drifted(before).keys():
+    if drift is not None and drift.alert and (columns := drifted(drift)).keys() - told:
         message = "drift in " + ", ".join(_told(column) for column in sorted(drift.columns, key=_by_effect) if column.drifted)
-        alert = _about(manifest, AlertKind.DRIFT, message, {**drifted(drift)}, now)
-        alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED]}))
+        alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
+        alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)}))
     return alerts
 
 
@@ -51,9 +52,20 @@ def _told(column: ColumnDrift) -> str:
     return f"{column.feature} (PSI {column.value:.2f}{effect})"
 
 
-def drifted(drift: DriftReport | None) -> dict[str, float]:
+def drifted(drift: DriftReport) -> dict[str, float]:
     """PSI of each column that drifted."""
-    return {column.feature: column.value for column in drift.columns if column.drifted} if drift else {}
+    return {column.feature: column.value for column in drift.columns if column.drifted}
+
+
+def told_to_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
+    """The columns that people were told of as drifting from what the batch's champion was trained on."""
+    told = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
+    alerts = (Alert.from_json(store.read(key)) for key in told)
+    return {column for alert in alerts if alert.version == _champion(manifest) for column in alert.evidence}
+
+
+def _champion(manifest: Manifest) -> str | None:
+    return manifest.release.champion if manifest.release else None
 
 
 def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence, now: datetime) -> Alert:

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from functions.metric_emission.alerts import batch_alerts, labels_alert, raise_once
+from functions.metric_emission.alerts import batch_alerts, labels_alert, raise_once, told_to_drift
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.labels import Joined, Labels, day_performance, join_labels, labelled_key, relabelled, write_labelled
@@ -92,7 +92,8 @@ def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: 
             _relabel(manifest, spec, policy, store, emit, now)
         mature = last_mature_day([manifest], policy.labels.delay_days)
         alert_on_decay(release, mature, policy, store=store, bundles=bundles, now=now())
-    for alert in batch_alerts(manifest, drift, _drift_before(manifest, store), policy, now()):
+    told = told_to_drift(manifest, store) if drift and drift.alert else set[str]()
+    for alert in batch_alerts(manifest, drift, told, policy, now()):
         raise_once(alert, store)
     return claim
 
@@ -118,17 +119,6 @@ def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: O
     profile = merge_profiles([batch.profiles[Role.CHAMPION] for batch in pooled])
     days = len({day for batch in pooled for day in batch.event_days})
     return detect_drift(bundles.load(release.champion).baseline, profile, policy.drift, days=days)
-
-
-def _drift_before(manifest: Manifest, store: ObjectStore) -> DriftReport | None:
-    """What was seen of the same version with the batch before this one."""
-    for other in Manifests(store).newest(manifest.model):
-        if other.created_at >= manifest.created_at or other.release is None:
-            continue
-        emitted = read_document(store, EmittedBatch, layout.emitted_key(other.model, other.batch_id))
-        same = manifest.release is not None and other.release.champion == manifest.release.champion
-        return emitted.drift if emitted and same else None
-    return None
 
 
 def record_labels(

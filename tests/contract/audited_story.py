@@ -197,15 +197,15 @@ class Story:
         return release.tick(MODEL, self.desk()).action.value
 
 
-def table(first_day: int, days: int, *, columns: str, inverted: bool = False) -> str:
-    """Rows of some days as CSV; whoever sees a low price buys, or, inverted, a high one."""
+def table(first_day: int, days: int, *, columns: str, inverted: bool = False, dearer: float = 0) -> str:
+    """Rows of some days as CSV; whoever sees a low price buys, or, inverted, a high one. All prices may be dearer."""
     rng = np.random.default_rng(first_day)
     lines = [columns]
     for number in range(days * ROWS_A_DAY):
         at = FIRST + timedelta(days=first_day + number // ROWS_A_DAY, minutes=number % ROWS_A_DAY)
         price = rng.normal()
         bought = (price + rng.normal() / 2 > 0) == inverted
-        row = {"id": f"d{first_day}-{number}", "at": at.isoformat(), "price": f"{price:.3f}", "bought": "yes" if bought else "no"}
+        row = {"id": f"d{first_day}-{number}", "at": at.isoformat(), "price": f"{price + dearer:.3f}", "bought": "yes" if bought else "no"}
         lines.append(",".join(row[name] for name in columns.split(",")))
     return "\n".join(lines) + "\n"
 
@@ -214,6 +214,7 @@ BATCH, LABELS, TRAINING = "id,at,price", "id,at,bought", "id,at,price,bought"
 POLICY: dict[str, Any] = {
     "labels": {"delay_days": 0},
     "performance": {"min_days": 2, "min_labels": 20},
+    "drift": {"min_rows": 20},
     "retraining": {"min_new_labels": 20},
     "gate": {"holdout_days": 5, "min_holdout_days": 2, "min_rows": 20, "min_rarer_class": 2, "resamples": 200},
 }
@@ -249,9 +250,9 @@ def _first_version(story: Story) -> None:
     assert story.tick() == "promote"
 
 
-def _batch(story: Story, first_day: int, days: int, *, bad_rows: str = "") -> Manifest:
+def _batch(story: Story, first_day: int, days: int, *, bad_rows: str = "", dearer: float = 0) -> Manifest:
     """A batch that two deliveries score, after an attempt that crashed, and that is measured."""
-    created = story.upload(f"batches/{MODEL}/{first_day}.csv", table(first_day, days, columns=BATCH) + bad_rows)
+    created = story.upload(f"batches/{MODEL}/{first_day}.csv", table(first_day, days, columns=BATCH, dearer=dearer) + bad_rows)
     batch = layout.batch_id("Inbox", created.key, created.version_id)
     crashed = layout.scored_key(MODEL, batch, "crashed", 0), layout.quarantine_key(MODEL, batch, "crashed", 0)
     for key in crashed:
@@ -289,9 +290,12 @@ def _challenger(story: Story) -> None:
 
 
 def _decay(story: Story) -> None:
-    _batch(story, 50, 10)
+    for first_day in (50, 60):
+        _batch(story, first_day, 10, dearer=5)
     story.label(story.upload(f"labels/{MODEL}/inverted.csv", table(50, 10, columns=LABELS, inverted=True)))
-    assert any("performance" in info.key for info in story.store(PEOPLE, "Store").list("alerts/"))
+    told = [info.key for info in story.store(PEOPLE, "Store").list("alerts/")]
+    assert any("performance" in key for key in told)
+    assert any("drift" in key for key in told)
 
 
 def _upkeep(story: Story) -> None:

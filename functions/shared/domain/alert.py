@@ -23,7 +23,8 @@ class AlertKind(StrEnum):
 class Alert(Document):
     """What was seen, the evidence in figures, and what to do. `window` names the event days or the batch it is about.
 
-    `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first.
+    `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first; `version` is, for drift,
+    the champion whose training the batches are held against.
     """
 
     model: str
@@ -32,5 +33,6 @@ class Alert(Document):
     message: str
     evidence: Mapping[str, float | str]
     why: tuple[ColumnDrift, ...] = ()
+    version: str | None = None
     runbook: str
     raised_at: datetime

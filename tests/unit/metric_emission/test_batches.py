@@ -174,7 +174,19 @@ def test_drift_is_told_once_and_again_when_another_column_joins() -> None:
     for number, moved in enumerate([("price",), ("price",), ("price", "shop"), ("price",), (), ("price",)]):
         world.record(world.profiled(f"{number}.csv", like_training(world.baseline, *moved)))
     evidence = sorted((alert.evidence for alert in world.alerts()), key=len)
-    assert [set(found) for found in evidence] == [{"price"}, {"price"}, {"price", "shop"}], "anew after it was gone"
+    assert [set(found) for found in evidence] == [{"price"}, {"price", "shop"}], "also after it was gone"
+    world.serve(make_version("2", seed=2))
+    second = world.bundles.load(world.release.champion).baseline
+    world.record(world.profiled("second.csv", like_training(second, "price")))
+    assert world.kinds() == ["drift"] * 3, "another version was trained on other rows"
+
+
+def test_drift_is_told_once_in_whatever_order_batches_are_measured() -> None:
+    world = World()
+    world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
+    for batch in reversed([world.profiled(f"{number}.csv", like_training(world.baseline, "price")) for number in range(3)]):
+        world.record(batch)
+    assert world.kinds() == ["drift"]
 
 
 def test_batches_that_another_version_scored_are_not_pooled() -> None:
