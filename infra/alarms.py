@@ -93,13 +93,18 @@ def _dead_letters(queue: str, name: str, summary: str) -> Alarm:
     return Alarm(f"{name}Alarm", summary, condition, f"{_last(QUEUED_MESSAGES, queue=queue)} > 0")
 
 
-def _late(delay: Metric, queue: str, summary: str) -> Alarm:
-    """More waited longer than an hour than three hours ago."""
+def _late(delay: Metric, queued: str, queue: str, summary: str) -> Alarm:
+    """More waited longer than an hour than three hours ago; or, as a wait is known by its end, some lay there for three hours."""
     condition = CloudWatchCondition("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueAgeAlarmSeconds", watched=queue)
     within = f'bucket{{le="{_HOUR_S}"}}'
     late = " - ".join(f"sum by (stack) (last_over_time({delay.prometheus}_{series}[{HELD}]))" for series in ("count", within))
     before = late.replace(f"[{HELD}]", f"[{HELD}] offset {HELD}")
-    return Alarm(f"{queue}AgeAlarm", summary, condition, f"({late}) > (({before}) or 0 * ({late}))")
+    return Alarm(f"{queue}AgeAlarm", summary, condition, f"({late}) > (({before}) or 0 * ({late})) or {_stuck(queued)}")
+
+
+def _stuck(queued: str) -> str:
+    waiting = f'{QUEUED_MESSAGES.prometheus}{{queue="{queued}"}}[{HELD}]'
+    return f"(min by (stack) (min_over_time({waiting})) > 0 and min by (stack) (last_over_time({waiting} offset 2h)) > 0)"
 
 
 def _errors(function: str, summary: str) -> Alarm:
@@ -121,8 +126,8 @@ ALARMS = (
         "FailedEvents",
         "An event could not be delivered, or a retraining, release, tick or sweep failed three times.",
     ),
-    _late(WAIT, "ScoringQueue", "A file has been waiting to be scored for too long."),
-    _late(MEASURING_DELAY, "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
+    _late(WAIT, "scoring", "ScoringQueue", "A file has been waiting to be scored for too long."),
+    _late(MEASURING_DELAY, "metric", "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
     _errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
     _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
     _errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),

@@ -94,6 +94,14 @@ def test_each_rule_fires_when_the_data_say_so_and_not_otherwise(tmp_path: Path) 
     run_promtool(tmp_path, [unit_test(alert, *case) for alert, case in CASES.items()])
 
 
+@pytest.mark.parametrize(("alert", "name"), [("EverscoreScoringQueueAge", "scoring"), ("EverscoreMetricQueueAge", "metric")])
+@pytest.mark.parametrize(("waiting", "hours"), [("0 9 9 9 9 9 0 0", [4, 5]), ("9 9 9 0 0 0 0 0", [2]), ("0 9 9 0 9 9 9 0", [])])
+def test_a_queue_that_is_stuck_is_called_before_a_single_wait_has_ended(
+    alert: str, name: str, waiting: str, hours: list[int], tmp_path: Path
+) -> None:
+    run_promtool(tmp_path, [unit_test(alert, {queue(name): waiting}, hours, STACK)])
+
+
 def test_a_fleet_that_was_never_heard_of_is_called_too(tmp_path: Path) -> None:
     run_promtool(tmp_path, [unit_test("EverscoreHeartbeat", {}, list(range(8)), {})])
 
