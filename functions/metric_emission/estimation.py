@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import HELD, Estimate, TrackRecord, estimate_performance, input_alerts, track_record
+from functions.shared.domain.estimate import HELD, Estimate, HeldEstimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
@@ -64,8 +64,8 @@ def _track_record(manifest: Manifest, policy: Policy, store: ObjectStore) -> Tra
     earlier = _Earlier(manifest, policy, store)
     before = next(earlier.estimates(), None)
     if before and before.missed_truth:
-        return TrackRecord(before.compared, before.borne_out, missed=True)
-    return track_record(list(islice(earlier.borne_out(), WINDOWS))[::-1])
+        return TrackRecord(before.compared, before.borne_out, before.newest, missed=True)
+    return track_record(list(islice(earlier.held(), WINDOWS))[::-1])
 
 
 class _Earlier:
@@ -82,13 +82,13 @@ class _Earlier:
             if estimate := self._estimate(manifest):
                 yield estimate
 
-    def borne_out(self) -> Iterator[bool]:
-        """Whether the true log loss lay within the interval, of each that has an estimate and a truth."""
+    def held(self) -> Iterator[HeldEstimate]:
+        """The estimated log loss of each that has a true one, with it."""
         for manifest in self._manifests() if self._labelled else ():
             truth = true_loss(manifest, self._days(manifest), self._mature)
             estimate = self._estimate(manifest) if truth is not None else None
-            if truth is not None and estimate and (held := estimate.metrics.get(HELD)):
-                yield held.low <= truth <= held.high
+            if truth is not None and estimate and (thought := estimate.metrics.get(HELD)):
+                yield HeldEstimate(value=thought.value, low=thought.low, high=thought.high, truth=truth)
 
     @property
     def _mature(self) -> date | None:

@@ -17,7 +17,14 @@ from functions.metric_emission.metrics import (
     ESTIMATED,
     ESTIMATED_HIGH,
     ESTIMATED_LOW,
+    ESTIMATES_BORNE_OUT,
+    ESTIMATES_COMPARED,
+    ESTIMATES_REFUSED,
     GIGABYTE_SECONDS,
+    HELD_ESTIMATE,
+    HELD_ESTIMATE_HIGH,
+    HELD_ESTIMATE_LOW,
+    HELD_TRUTH,
     LABEL_COVERAGE,
     LABELS,
     LABELS_REFUSED,
@@ -120,12 +127,20 @@ def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]
 
 
 def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measurement]:
-    """What was estimated, if anything, and the bounds of what is held against the truth."""
+    """What was estimated, if anything, the bounds of what is held against the truth, and how estimates before it did."""
     for name, found in estimate.metrics.items():
         yield Measurement(ESTIMATED, found.value, {"model": model, "metric": name})
     if held := estimate.metrics.get(HELD):
         yield Measurement(ESTIMATED_LOW, held.low, {"model": model, "metric": HELD})
         yield Measurement(ESTIMATED_HIGH, held.high, {"model": model, "metric": HELD})
+    named = {"model": model}
+    yield Measurement(ESTIMATES_REFUSED, int(bool(estimate.refusals)), named)
+    yield Measurement(ESTIMATES_COMPARED, estimate.compared, named)
+    yield Measurement(ESTIMATES_BORNE_OUT, estimate.borne_out, named)
+    if newest := estimate.newest:
+        told = {HELD_ESTIMATE: newest.value, HELD_ESTIMATE_LOW: newest.low, HELD_ESTIMATE_HIGH: newest.high, HELD_TRUTH: newest.truth}
+        for metric, value in told.items():
+            yield Measurement(metric, value, named)
 
 
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:

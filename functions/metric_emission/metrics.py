@@ -96,6 +96,19 @@ ESTIMATED_LOW = _gauge("EstimatedPerformanceLow", "None", Occasion.BATCH, ("mode
 ESTIMATED_HIGH = _gauge(
     "EstimatedPerformanceHigh", "None", Occasion.BATCH, ("model", "metric"), "upper 95 % bound of the estimated log loss"
 )
+HELD_ESTIMATE = _gauge(
+    "HeldEstimate", "None", Occasion.BATCH, _MODEL, "estimated log loss of the newest batch whose labels count as complete"
+)
+HELD_ESTIMATE_LOW = _gauge("HeldEstimateLow", "None", Occasion.BATCH, _MODEL, "its lower 95 % bound")
+HELD_ESTIMATE_HIGH = _gauge("HeldEstimateHigh", "None", Occasion.BATCH, _MODEL, "its upper 95 % bound")
+HELD_TRUTH = _gauge("HeldTruth", "None", Occasion.BATCH, _MODEL, "log loss of the same batch by its labels")
+ESTIMATES_COMPARED = _gauge(
+    "EstimatesCompared", "Count", Occasion.BATCH, _MODEL, "of the last mature batches, those with an estimate and a truth"
+)
+ESTIMATES_BORNE_OUT = _gauge(
+    "EstimatesBorneOut", "Count", Occasion.BATCH, _MODEL, "those of them whose truth lay within the estimate's interval"
+)
+ESTIMATES_REFUSED = _counter("EstimatesRefused", "Count", Occasion.BATCH, _MODEL, "batches of which no estimate was given")
 LABELS = _counter("Labels", "Count", Occasion.LABELS, _MODEL, "labels in a file")
 LABELS_UNMATCHED = _counter(
     "LabelsUnmatched", "Count", Occasion.SWEEP, _MODEL, "labels that were given up, as no row came for them in two days"
@@ -151,6 +164,13 @@ CATALOGUE = (
     ESTIMATED,
     ESTIMATED_LOW,
     ESTIMATED_HIGH,
+    HELD_ESTIMATE,
+    HELD_ESTIMATE_LOW,
+    HELD_ESTIMATE_HIGH,
+    HELD_TRUTH,
+    ESTIMATES_COMPARED,
+    ESTIMATES_BORNE_OUT,
+    ESTIMATES_REFUSED,
     LABELS,
     LABELS_UNMATCHED,
     LABELS_REFUSED,
@@ -168,3 +188,19 @@ CATALOGUE = (
     ALERTS,
     UNSCORED_FILES,
 )
+
+OF_ESTIMATES = frozenset(
+    {
+        ESTIMATED,
+        ESTIMATED_LOW,
+        ESTIMATED_HIGH,
+        HELD_ESTIMATE,
+        HELD_ESTIMATE_LOW,
+        HELD_ESTIMATE_HIGH,
+        HELD_TRUTH,
+        ESTIMATES_COMPARED,
+        ESTIMATES_BORNE_OUT,
+        ESTIMATES_REFUSED,
+    }
+)
+"""What is told of binary models alone, since no other's performance is estimated before labels."""

@@ -11,11 +11,8 @@ from math import prod
 from functions.metric_emission.metrics import (
     CATALOGUE,
     ESTIMATED,
-    ESTIMATED_HIGH,
-    ESTIMATED_LOW,
+    OF_ESTIMATES,
     PERFORMANCE,
-    PERFORMANCE_HIGH,
-    PERFORMANCE_LOW,
     TOP_COLUMNS,
     Kind,
     Metric,
@@ -45,7 +42,8 @@ class Series:
 def series_of_a_model(columns: int, task: Task = Task.BINARY) -> Series:
     """What one model of so many columns makes, outputs included."""
     named = {"model": 1, "column": min(columns, TOP_COLUMNS), **SEEN}
-    return _counted({metric: named | {"metric": _metrics_told(metric, task)} for metric in CATALOGUE if "model" in metric.dimensions})
+    told = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_ESTIMATES)]
+    return _counted({metric: named | {"metric": _metrics_told(metric, task)} for metric in told})
 
 
 def series_of_a_stack() -> Series:
@@ -76,13 +74,4 @@ def _in_prometheus(metric: Metric) -> int:
 
 def _metrics_told(metric: Metric, task: Task) -> int:
     """How many metrics of a model's task stand in the dimension `metric`: bounds are told of the model's own one only."""
-    estimated = task is Task.BINARY
-    told = {
-        PERFORMANCE: len(METRICS[task]),
-        PERFORMANCE_LOW: 1,
-        PERFORMANCE_HIGH: 1,
-        ESTIMATED: _ESTIMATED_METRICS * estimated,
-        ESTIMATED_LOW: int(estimated),
-        ESTIMATED_HIGH: int(estimated),
-    }
-    return told.get(metric, 1)
+    return {PERFORMANCE: len(METRICS[task]), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.calibration import fit_calibration
-from functions.shared.domain.estimate import Estimate, estimate_performance, track_record
+from functions.shared.domain.estimate import HELD, Estimate, HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import Task
@@ -67,7 +67,7 @@ class Outcome:
 def run_once(world: World, calibration_rows: int, rows: int, rng: np.random.Generator) -> Outcome:
     """Calibrate, live through two windows, and ask for a third estimate."""
     calibration = fit_calibration(*STABLE.draw(calibration_rows, rng), rng)
-    held: list[bool] = []
+    held: list[HeldEstimate] = []
     estimates: list[Estimate] = []
     covered: dict[str, bool] = {}
     for _ in range(3):
@@ -78,7 +78,8 @@ def run_once(world: World, calibration_rows: int, rows: int, rng: np.random.Gene
             truth = measure(Task.BINARY, positive, scores[:, np.newaxis])
             inside = {name: _within(truth[name], estimate, name) for name in METRICS}
             covered = covered or inside
-            held.append(inside["log_loss"])
+            thought = estimate.metrics[HELD]
+            held.append(HeldEstimate(value=thought.value, low=thought.low, high=thought.high, truth=float(truth[HELD] or 0)))
     return Outcome(covered, bool(estimates[0].refusals), bool(estimates[2].refusals))
 
 

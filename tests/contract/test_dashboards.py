@@ -120,7 +120,7 @@ def test_filled_bands_lie_between_lines_that_there_are(name: str) -> None:
             fills = [found["value"] for found in override["properties"] if found["id"] == "custom.fillBelowTo"]
             assert {override["matcher"]["options"], *fills} <= legends
             bands += len(fills)
-    assert bands == (3 if "model" in name else 0)
+    assert bands == (4 if "model" in name else 0)
 
 
 @pytest.mark.parametrize("name", PAGES)

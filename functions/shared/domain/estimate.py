@@ -38,11 +38,22 @@ class Estimated(Value):
     high: float
 
 
+class HeldEstimate(Estimated):
+    """An estimate of a batch's log loss and the truth that its labels told then."""
+
+    truth: float
+
+    @property
+    def borne_out(self) -> bool:
+        """Whether the truth lies within the interval."""
+        return self.low <= self.truth <= self.high
+
+
 class Estimate(Value):
     """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
 
     Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them. Of `compared` earlier
-    batches whose labels have come, in `borne_out` the truth lay within the interval.
+    batches whose labels have come, in `borne_out` the truth lay within the interval; `newest` is the last of them.
     """
 
     rows: int
@@ -50,6 +61,7 @@ class Estimate(Value):
     refusals: tuple[Reason, ...] = ()
     compared: int = 0
     borne_out: int = 0
+    newest: HeldEstimate | None = None
 
     @property
     def missed_truth(self) -> bool:
@@ -63,21 +75,22 @@ class TrackRecord:
 
     compared: int = 0
     borne_out: int = 0
+    newest: HeldEstimate | None = None
     missed: bool = False
 
 
-def track_record(held: Sequence[bool]) -> TrackRecord:
-    """The record of estimates before mature windows, by whether each held the truth, in order of time.
+def track_record(estimates: Sequence[HeldEstimate]) -> TrackRecord:
+    """The record of estimates of mature batches, in order of time.
 
-    Too many misses among any few successive windows end a version's estimates: a good window later mends nothing.
+    Too many misses among any few successive ones end a version's estimates: a good one later mends nothing.
 
-    >>> track_record([False, True, True, False])
-    TrackRecord(compared=4, borne_out=2, missed=False)
-    >>> track_record([False, True, False, True]).missed
-    True
+    >>> right, wrong = (HeldEstimate(value=0.5, low=0.4, high=0.6, truth=truth) for truth in (0.5, 0.7))
+    >>> track_record([wrong, right, right, wrong]).missed, track_record([wrong, right, wrong, right]).missed
+    (False, True)
     """
+    held = [estimate.borne_out for estimate in estimates]
     missed = any(list(held[start : start + MATURE_WINDOWS]).count(False) >= MISSES for start in range(len(held)))
-    return TrackRecord(len(held), sum(held), missed)
+    return TrackRecord(len(held), sum(held), estimates[-1] if estimates else None, missed)
 
 
 def estimate_performance(
@@ -108,7 +121,7 @@ def estimate_performance(
         return Estimate(rows=scores.size, refusals=(missing,))
     refusals = tuple(_refusals(calibration, scores, policy, input_alerts, record))
     if refusals:
-        return Estimate(rows=scores.size, refusals=refusals, compared=record.compared, borne_out=record.borne_out)
+        return Estimate(rows=scores.size, refusals=refusals, compared=record.compared, borne_out=record.borne_out, newest=record.newest)
     groups = ScoreGroups.of(scores, GROUPS)
     curves = np.array([np.interp(groups.scores, calibration.knots, curve) for curve in calibration.resampled])
     counts = groups.counts.astype(np.int64)
@@ -119,6 +132,7 @@ def estimate_performance(
         rows=scores.size,
         compared=record.compared,
         borne_out=record.borne_out,
+        newest=record.newest,
         metrics={
             name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
             for name, value in central.items()

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from functions.metric_emission.estimation import WINDOWS
-from functions.metric_emission.metrics import ESTIMATED, ESTIMATED_HIGH, ESTIMATED_LOW
+from functions.metric_emission.metrics import (
+    ESTIMATED,
+    ESTIMATED_HIGH,
+    ESTIMATED_LOW,
+    ESTIMATES_BORNE_OUT,
+    ESTIMATES_COMPARED,
+    ESTIMATES_REFUSED,
+    HELD_ESTIMATE,
+    HELD_ESTIMATE_HIGH,
+    HELD_ESTIMATE_LOW,
+    HELD_TRUTH,
+)
 from functions.shared.domain import layout
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import Estimate
@@ -86,6 +97,18 @@ def test_two_windows_whose_labels_say_otherwise_end_the_estimates() -> None:
     assert [(estimate.compared, estimate.borne_out) for estimate in estimates] == [(0, 0), (1, 0), (2, 0)]
     assert [reason.code for reason in estimates[2].refusals] == ["missed_truth"]
     assert len(world.values(ESTIMATED_LOW)) == 2, "a refused estimate has no metrics"
+
+
+def test_an_estimate_is_told_beside_the_truth_of_the_same_batch_when_its_labels_are_mature() -> None:
+    world = calibrated()
+    first = record(world, 0, labels="turned")
+    assert not world.values(HELD_TRUTH)
+    record(world, 1, labels="none")
+    truth, scores = drawn(ROWS, seed=100)
+    told = [world.values(metric) for metric in (HELD_ESTIMATE_LOW, HELD_ESTIMATE, HELD_ESTIMATE_HIGH, HELD_TRUTH)]
+    loss = first.metrics["log_loss"]
+    assert told == [[loss.low], [loss.value], [loss.high], [pytest.approx(-np.mean(np.log(np.where(truth, 1 - scores, scores))))]]
+    assert [world.values(metric) for metric in (ESTIMATES_COMPARED, ESTIMATES_BORNE_OUT, ESTIMATES_REFUSED)] == [[0, 1], [0, 0], [0, 0]]
 
 
 def test_what_ended_the_estimates_of_a_version_ends_them_for_good() -> None:

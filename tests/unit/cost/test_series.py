@@ -15,7 +15,7 @@ from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, 
 from functions.shared.domain.calibration import fit_calibration
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import TrackRecord, estimate_performance
+from functions.shared.domain.estimate import HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.release import Role
@@ -33,7 +33,8 @@ def told_of_batches_and_labels() -> list[Measurement]:
     rng = np.random.default_rng(0)
     scores = rng.uniform(size=5000)
     calibration = fit_calibration(rng.uniform(size=5000) < scores, scores, rng)
-    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], record=TrackRecord(), rng=rng)
+    record = track_record([HeldEstimate(value=0.5, low=0.4, high=0.6, truth=0.5)])
+    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], record=record, rng=rng)
     groups = tuple(
         GroupPerformance(
             role=role,
@@ -81,5 +82,5 @@ def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> Non
 
 def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
     classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
-    # 8 metrics a role against 4, and four estimates with two bounds.
-    assert classified - regressed == 2 * (8 - 4) + 4 + 2
+    # 8 metrics a role against 4, four estimates with two bounds, one beside its truth, and three counts of them.
+    assert classified - regressed == 2 * (8 - 4) + 4 + 2 + 4 + 3

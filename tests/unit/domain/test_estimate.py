@@ -9,7 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from functions.shared.domain.calibration import Calibration, ScoreGroups, fit_calibration
-from functions.shared.domain.estimate import Estimate, estimate_performance, track_record
+from functions.shared.domain.estimate import Estimate, HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.policy import EstimatePolicy
 
 type Floats = NDArray[np.float64]
@@ -36,8 +36,15 @@ def calibration() -> Calibration:
     return fitted(10_000)
 
 
+def told(borne_out: bool) -> HeldEstimate:  # noqa: FBT001
+    """An estimate that was borne out, or not."""
+    return HeldEstimate(value=0.5, low=0.4, high=0.6, truth=0.5 if borne_out else 0.7)
+
+
 def estimated(calibration: Calibration | None, scores: Floats, *, alerts: tuple[str, ...] = (), held: tuple[bool, ...] = ()) -> Estimate:
-    return estimate_performance(calibration, scores, POLICY, input_alerts=alerts, record=track_record(held), rng=np.random.default_rng(3))
+    return estimate_performance(
+        calibration, scores, POLICY, input_alerts=alerts, record=track_record([told(truth) for truth in held]), rng=np.random.default_rng(3)
+    )
 
 
 def codes(estimate: Estimate) -> set[str]:
