@@ -131,6 +131,22 @@ def test_an_object_reaches_its_function_with_the_version_that_was_written(
     assert elsewhere == []
 
 
+def test_an_alert_reaches_who_subscribed_and_says_where_to_look(stack: Stack, s3: "S3Client") -> None:
+    sns, sqs = client_of(stack, "sns"), client_of(stack, "sqs")
+    [topic] = [found["TopicArn"] for found in sns.list_topics()["Topics"] if "Alarms" in found["TopicArn"]]
+    mailbox = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    address = sqs.get_queue_attributes(QueueUrl=mailbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=address)
+    s3.put_object(Bucket=stack.store, Key="alerts/churn/2013-04-07-v1-performance.json", Body=b"{}")
+    [mail] = soon(lambda: sqs.receive_message(QueueUrl=mailbox).get("Messages"))
+    text = json.loads(mail["Body"])["Message"].strip('"')
+    assert text.startswith(
+        "Everscore raised an alert: alerts/churn/2013-04-07-v1-performance.json, which is alerts/MODEL/WINDOW-KIND.json. "
+    )
+    assert f"everscore status MODEL --stack {stack.name}. " in text
+    assert text.endswith(f"s3://{stack.store}/alerts/churn/2013-04-07-v1-performance.json")
+
+
 def test_a_multipart_upload_is_announced_once_with_its_version(stack: Stack, s3: "S3Client") -> None:
     target = {"Bucket": stack.inbox, "Key": "batches/flights/large.csv"}
     upload = s3.create_multipart_upload(**target)["UploadId"]
