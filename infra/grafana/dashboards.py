@@ -90,10 +90,9 @@ def _dashboard(page: Page, source: Source) -> dashboard.Dashboard:
     )
     if source is PROMETHEUS:
         made = made.with_variable(_listed("stack", "Stack", promql.stacks_query(), source))
+        made = made.annotation(promql.release_annotations(source.chosen, of_model=page.of_model))
     if page.of_model:
         made = made.with_variable(_values("model", "Model", CHAMPION_AGE, source, of_model=False))
-        if source is PROMETHEUS:
-            made = made.annotation(promql.release_annotations(source.chosen))
     made = made.with_variable(_values("metric", "Metric", PERFORMANCE, source, of_model=page.of_model))
     for section in page.sections:
         made = made.with_row(dashboard.Row(section.title))

@@ -42,11 +42,11 @@ def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str,
     return {"query": f"label_values({metric.prometheus}{{{matchers}}}, {dimension})", "refId": "values"}
 
 
-def release_annotations(source: DataSourceRef) -> build.AnnotationQuery:
-    """A mark whenever another release began to serve."""
-    serving = Query(RELEASE_SEQUENCE, "release", MODEL)
-    now, before = (_last(RELEASE_SEQUENCE.prometheus, serving, ago) for ago in ("", STEP))
-    changed = f"max({now}) != max({before})"
+def release_annotations(source: DataSourceRef, *, of_model: bool) -> build.AnnotationQuery:
+    """A mark whenever another release of the model, or of any, began to serve."""
+    serving = Query(RELEASE_SEQUENCE, "release", MODEL if of_model else {})
+    now, before = (f"max by (model) ({_last(RELEASE_SEQUENCE.prometheus, serving, ago)})" for ago in ("", STEP))
+    changed = f"{now} != {before}"
     return build.AnnotationQuery().name("Releases").datasource(source).icon_color("blue").expr(changed)
 
 

@@ -136,8 +136,9 @@ def test_a_point_stands_for_hours_since_grafanas_cloudwatch_reads_durations_as_g
     assert all(re.fullmatch(r"\d+[hms]", step) for step in steps["query"].split(","))
 
 
-def test_releases_are_marked_where_prometheus_tells_of_them() -> None:
-    [marks] = PAGES["pages/prometheus/model.json"]["annotations"]["list"]
+@pytest.mark.parametrize("page", ["model", "fleet"])
+def test_releases_are_marked_where_prometheus_tells_of_them(page: str) -> None:
+    [marks] = PAGES[f"pages/prometheus/{page}.json"]["annotations"]["list"]
     assert re.findall(r"everscore_\w+", marks["expr"]) == ["everscore_release_sequence"] * 2
 
 

@@ -114,9 +114,10 @@ def test_every_query_of_the_page_is_answered_with_what_was_told(prometheus: Prom
         assert found, target["expr"]
 
 
-def test_a_release_is_marked_in_the_hour_that_brought_it(prometheus: Prometheus) -> None:
-    [marks] = [page["annotations"]["list"][0]["expr"] for page in PAGES if page["annotations"].get("list")]
-    assert len(prometheus.query(resolved(marks), NOW)) == 1
+@pytest.mark.parametrize(("name", "models"), [("model", 1), ("fleet", 2)])
+def test_a_release_is_marked_in_the_hour_that_brought_it(prometheus: Prometheus, name: str, models: int) -> None:
+    [marks] = [page["annotations"]["list"][0]["expr"] for page in PAGES if page["uid"] == f"everscore-{name}-prometheus"]
+    assert len(prometheus.query(resolved(marks), NOW)) == models
     assert prometheus.query(resolved(marks), SECOND + timedelta(minutes=90)) == {}
 
 
