@@ -93,8 +93,8 @@ browser: ## Chromium, which shows the report to the tests; installed where it is
 prometheus: ## Prometheus and promtool, which the tests ask; unpacked into .tools where they are missing
 	infra/prometheus/install.sh
 
-rules: install ## write Prometheus' rules anew, from the alarms' one definition
-	$(PYTHON) -m infra.prometheus.rules
+rules: install ## write Prometheus' rules anew, from the alarms' one definition; RUNBOOK=https://... is what they link to
+	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)
 
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(LOCK) pyproject.toml --extra command --extra development --output-file requirements/development.txt

@@ -60,9 +60,9 @@ class Alarm:
     prometheus: str | None
 
     @property
-    def runbook(self) -> str:
-        """Its section."""
-        return f"docs/runbook.md#{self.name.lower()}"
+    def section(self) -> str:
+        """Its section in the runbook, as links name it."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class ModelAlert:
         return f"{_last(ALERTS, kind=self.kind.value)} > 0"
 
     @property
-    def runbook(self) -> str:
-        """Its section."""
-        return f"docs/runbook.md#{self.kind.value}"
+    def section(self) -> str:
+        """Its section in the runbook, as links name it."""
+        return self.kind.value
 
 
 def _last(metric: Metric, **labels: str) -> str:

@@ -35,7 +35,7 @@ def _rule(alarm: Alarm | ModelAlert, runbook_panels: list[dict[str, object]]) ->
         "labels": {"about": "machinery" if isinstance(alarm, Alarm) else "model"},
         "annotations": {
             "summary": f"{whose}: {alarm.summary}",
-            "runbook_url": link_to(alarm.runbook.partition("#")[2], runbook_panels),
+            "runbook_url": link_to(alarm.section, runbook_panels),
         },
     }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from functions.shared.domain.alert import AlertKind
 from infra.alarms import ALARMS, MODEL_ALERTS, Alarm, CloudWatchCondition
@@ -84,8 +85,17 @@ def test_each_kind_of_alert_has_its_rule() -> None:
 
 
 def test_the_rule_file_is_what_the_definition_makes() -> None:
-    assert RULES.read_text() == rules_text(), "python -m infra.prometheus.rules"
+    written = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+    [runbook] = {rule["annotations"]["runbook_url"].partition("#")[0] for rule in written}
+    assert RULES.read_text() == rules_text(runbook), "make rules"
     promtool("check", "rules", str(RULES))
+
+
+def test_rules_link_to_the_runbook_where_it_is_said_to_be() -> None:
+    rules = yaml.safe_load(rules_text("https://git.example.com/everscore/docs/runbook.md"))["groups"][0]["rules"]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules}
+    assert links["EverscoreHeartbeat"] == "https://git.example.com/everscore/docs/runbook.md#heartbeatalarm"
+    assert links["EverscoreDrift"] == "https://git.example.com/everscore/docs/runbook.md#drift"
 
 
 def test_each_queue_of_the_stack_is_counted_by_the_tick() -> None:
