@@ -108,10 +108,10 @@ def labelled_days(model: str, store: ObjectStore) -> list[date]:
 
 
 def labelled_on(spec: ModelSpec, day: date, store: ObjectStore) -> list[pa.Table]:
-    """The rows of an event day that were labelled, the earlier labels first."""
-    found = sorted(store.list(layout.labelled_prefix(spec.name, day)), key=lambda info: info.last_modified)
-    tables = [_labelled(pq.read_table(io.BytesIO(store.read(info.key))), spec) for info in found]
-    return [table.append_column(DAY, pa.array([day] * table.num_rows, pa.date32())) for table in tables]
+    """The rows of an event day that were labelled, the first labels first: a file that was rewritten since is no newer for it."""
+    found = [pq.read_table(io.BytesIO(store.read(info.key))) for info in store.list(layout.labelled_prefix(spec.name, day))]
+    files = sorted((rows for rows in found if rows.num_rows), key=lambda rows: rows["everscore_label_arrived"][0].as_py())
+    return [_labelled(rows, spec).append_column(DAY, pa.array([day] * rows.num_rows, pa.date32())) for rows in files]
 
 
 def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:

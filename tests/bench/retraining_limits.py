@@ -123,7 +123,9 @@ def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
     Releases(shop.store).publish(make_release(seq=1, champion=champion, model=MODEL), over=None)
     for day in days[FIRST_DAYS:]:
         table = rows_of(day, rows // LEARNT_DAYS, features)
-        shop.store.write(labelled_key(MODEL, day, "all"), as_parquet(table.rename_columns([*table.column_names[:-1], "everscore_label"])))
+        table = table.rename_columns([*table.column_names[:-1], "everscore_label"])
+        table = table.append_column("everscore_label_arrived", pa.array([datetime(2024, 9, 1, tzinfo=UTC)] * table.num_rows))
+        shop.store.write(labelled_key(MODEL, day, "all"), as_parquet(table))
     manifest = make_manifest("last.csv", day=days[-1], rows_in=100, rows_scored=100, event_days={days[-1] + timedelta(days=7): 100})
     Manifests(shop.store).commit(manifest.model_copy(update={"model": MODEL}))
 

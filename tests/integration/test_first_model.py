@@ -123,7 +123,9 @@ def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_
     june = flights.between(flights.departures(), date(2013, 6, 1), date(2013, 6, 30)).dropna(subset=flights.TARGET)
     for day, rows in june.groupby(june[flights.TIME].dt.date):
         body = BytesIO()
-        rows.rename(columns={flights.TARGET: "everscore_label"}).to_parquet(body, index=False)
+        rows.rename(columns={flights.TARGET: "everscore_label"}).assign(
+            everscore_label_arrived=datetime(2013, 7, 1, tzinfo=UTC)
+        ).to_parquet(body, index=False)
         shop.store.write(labelled_key(flights.MODEL, day, "june"), body.getvalue())
     last = make_manifest(day=date(2013, 7, 20), rows_in=9, rows_scored=9, event_days={date(2013, 7, 20): 9})
     Manifests(shop.store).commit(last.model_copy(update={"model": flights.MODEL}))

@@ -82,6 +82,7 @@ class World:
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     bus: RecordingBus = field(default_factory=RecordingBus)
     holders: Iterator[int] = field(default_factory=count)
+    arrivals: Iterator[int] = field(default_factory=count)
     moment: datetime = NOW
 
     def workshop(self, *, store: ObjectStore | None = None, registry: Registry | None = None) -> Workshop:
@@ -105,11 +106,18 @@ class World:
 
     def label(self, rows: Sequence[Row], name: str = "first") -> None:
         """Rows as metric_emission leaves them, scored and labelled, by day."""
+        arrived = NOW + timedelta(seconds=next(self.arrivals))
         for when in sorted({row["at"].date() for row in rows}):
             today = [row for row in rows if row["at"].date() == when]
             columns: dict[str, Any] = {name: [row[name] for row in today] for name in ("id", "price", "shop")}
             columns |= {"at": pa.array([row["at"] for row in today], pa.timestamp("us", "UTC")), "score": [0.5] * len(today)}
-            table = pa.table(columns | {"everscore_label": pa.array([row["bought"] for row in today], pa.string())})
+            table = pa.table(
+                columns
+                | {
+                    "everscore_label": pa.array([row["bought"] for row in today], pa.string()),
+                    "everscore_label_arrived": [arrived] * len(today),
+                }
+            )
             body = io.BytesIO()
             pq.write_table(table, body)
             self.store.write(labelled_key(MODEL, when, name), body.getvalue())
