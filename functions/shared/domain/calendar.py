@@ -1,5 +1,6 @@
 """Event days and the watermark: how far a model's event time has come."""
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
@@ -48,6 +49,9 @@ def event_watermark(manifests: Iterable[Manifest]) -> date | None:
 
 
 def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
-    """The last event day whose labels count as complete, by how far these batches have come; None without scored rows."""
+    """The last event day whose labels count as complete, by how far these batches have come; None without scored rows.
+
+    Of a part of a day all is waited for.
+    """
     watermark = event_watermark(manifests)
-    return watermark - timedelta(days=delay_days) if watermark else None
+    return watermark - timedelta(days=math.ceil(delay_days)) if watermark else None
