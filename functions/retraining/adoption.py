@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 
+from functions.retraining.pipeline import REFUSALS
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import AdoptionRefusedError, InvalidBundleError
@@ -20,8 +21,6 @@ from functions.shared.engines.skops_file import TRUST_GROUP, load_pipeline
 from functions.shared.ports import LoggedPipeline
 
 _TRIED_ROWS = 64
-# What scikit-learn, NumPy and estimators of others raise on rows that they do not take.
-_REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,21 @@ def look_at(logged: LoggedPipeline) -> Adopted:
     if not (is_regressor(pipeline) or (is_classifier(pipeline) and hasattr(pipeline, "predict_proba"))):
         message = f"{logged.uri} is a {type(pipeline).__name__} without predict_proba: adopt a regressor, or a classifier that has it"
         raise AdoptionRefusedError(message)
+    _refuse_uncloned(pipeline, logged.uri)
     model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
     estimator = f"{type(model).__module__}.{type(model).__qualname__}"
     classes = () if is_regressor(pipeline) else _classes(pipeline, logged.uri)
     task = Task.REGRESSION if not classes else Task.BINARY if len(classes) == 2 else Task.MULTICLASS
     return Adopted(pipeline, logged.uri, estimator, tuple(map(str, columns)), task, classes)
+
+
+def _refuse_uncloned(pipeline: Any, uri: str) -> None:
+    """Retraining will clone it: pass if that is possible."""
+    try:
+        clone(pipeline)
+    except REFUSALS as error:
+        message = f"the pipeline of {uri} cannot be cloned, so it could never be retrained: {error}"
+        raise AdoptionRefusedError(message) from error
 
 
 def _loaded(logged: LoggedPipeline) -> Any:
@@ -148,7 +157,7 @@ def _refusal(engine: NativeEngine, rows: pa.RecordBatch) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scores = engine.score(rows)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return f"{type(error).__name__}: {str(error).partition('\n')[0]}"
     return None if np.isfinite(scores).all() else "its scores are not finite"
 

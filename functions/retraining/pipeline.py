@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # HistGradientBoosting bins categories in one byte and keeps one value for the missing.
 MAX_ORDINAL_CATEGORIES = 255
 MAX_ONE_HOT_CATEGORIES = 100
+
+REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What estimators, also those of others, raise about rows and parameters that they cannot work with."""
 
 # Where scikit-learn's own default would not converge on tabular data, or would make two equal trainings differ.
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
@@ -60,16 +64,16 @@ def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
     """An adopted pipeline, unfitted, with the parameters of `spec` set; where it left a seed to chance, with the spec's.
 
     Raises:
-        TrainingError: if it lacks one of `spec.parameters`.
+        TrainingError: if it cannot be cloned, or lacks one of `spec.parameters`.
     """
-    pipeline = clone(template)
     try:
+        pipeline = clone(template)
         pipeline.set_params(**spec.parameters)
-    except ValueError as error:
-        message = f"the adopted pipeline cannot be given {dict(spec.parameters)}: {error}"
+    except REFUSALS as error:
+        message = f"the adopted pipeline cannot be cloned, or cannot be given {dict(spec.parameters)}: {error}"
         raise TrainingError(message) from error
     seeds = {name for name in pipeline.get_params() if name.rpartition("__")[2] == "random_state"}
-    return pipeline.set_params(**{name: spec.seed for name in seeds if not isinstance(pipeline.get_params()[name], int)})
+    return pipeline.set_params(**{name: spec.seed for name in seeds if not isinstance(pipeline.get_params()[name], Integral)})
 
 
 def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None) -> Any:
@@ -79,13 +83,13 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
     added in another order, and then HistGradientBoosting splits elsewhere. (On a busy machine one is also the fastest.)
 
     Raises:
-        TrainingError: as `build_pipeline` and `clone_pipeline` do, or if scikit-learn refuses the rows or a parameter's value.
+        TrainingError: as `build_pipeline` and `clone_pipeline` do, or if the estimator refuses the rows or a parameter's value.
     """
     pipeline = build_pipeline(spec) if template is None else clone_pipeline(template, spec)
     try:
         with threadpool_limits(1):
             return pipeline.fit(frame, target)
-    except ValueError as error:
+    except REFUSALS as error:
         message = f"{spec.estimator} cannot be trained on these rows: {error}"
         raise TrainingError(message) from error
 
