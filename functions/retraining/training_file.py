@@ -24,6 +24,8 @@ from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.reading.values import to_numbers
 
 HOLDOUT_SHARE = 0.2
+_CLOCKS_APART = timedelta(days=1)
+"""A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
 MANY_CLASSES = 20
 RIDDLE_SHARE = 0.1
 METRIC = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
@@ -81,6 +83,11 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out["out_of_range"] += read.table.num_rows - table.num_rows
     left_out["missing_target"] += table[request.target].null_count
     table = table.filter(table[request.target].is_valid())
+    arrived = inbox.info(request.key, request.version_id).last_modified
+    if request.time_column:
+        past = table.filter(pc.less(table[request.time_column], pa.scalar(arrived + _CLOCKS_APART, pa.timestamp("us", "UTC"))))
+        left_out["future_time"] += table.num_rows - past.num_rows
+        table = past
     if len(read.rejected) > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = read.rejected[0]
         message = f"{len(read.rejected):,} rows of {request.key} cannot be read, the first in line {first.line}: {first.message}"
@@ -106,8 +113,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     if request.time_column:
         days = pc.cast(table[request.time_column], pa.date32(), safe=False)
     else:
-        arrival = inbox.info(request.key, request.version_id).last_modified.date()
-        days = pa.chunked_array([pa.array([arrival] * table.num_rows, pa.date32())])
+        days = pa.chunked_array([pa.array([arrived.date()] * table.num_rows, pa.date32())])
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
