@@ -15,6 +15,9 @@ from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
 
+_BLIND = {"auc": 0.5, "r2": 0.0}
+"""What a model that has learnt nothing reaches."""
+
 
 def admission_reasons(
     champion: LoadedModel,
@@ -72,12 +75,16 @@ def _probe(champion: LoadedModel, recipe: Recipe, scores: NDArray[np.float64], n
 
 
 def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> float | None:
+    """None where all days are of one week. Weeks that teach or tell nothing, since a class is absent, give that of a blind model."""
     import pyarrow as pa
 
     fold = probe_folds(newest.days)
+    if not fold.any():
+        return None
     try:
         probe = recipe.fit(TrainingSet(recipe.spec, newest.table.filter(pa.array(fold))))
     except TrainingError:
-        return None
+        return _BLIND[name]
     rest = TrainingSet(probe.spec, newest.table.filter(pa.array(~fold))).known()
-    return measure(probe.spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None
+    found = measure(probe.spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None
+    return _BLIND[name] if found is None else found

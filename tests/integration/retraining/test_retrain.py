@@ -1,10 +1,11 @@
 """A challenger for a model that serves: from which rows, when, and what becomes of it."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from functions.metric_emission.labels import labelled_key
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import TrainingError
@@ -15,7 +16,7 @@ from functions.shared.repositories.leases import LONGEST, Leases
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import WatchedStore
-from tests.integration.retraining.world import NOW, Row, World, day, labelled, sold, trained
+from tests.integration.retraining.world import NOW, POLICY, Row, World, day, labelled, sold, trained
 
 
 def snapshot_days(world: World, decision: Decision) -> list[date]:
@@ -96,6 +97,29 @@ def test_of_several_labels_for_a_row_the_last_that_came_is_learnt() -> None:
     stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
     assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
     assert len(stored) == 450
+
+
+def test_a_labelled_file_that_was_rewritten_is_no_newer_for_it() -> None:
+    world = labelled()
+    corrected = {**sold(30, 1)[0], "bought": opposite(sold(30, 1)[0])}
+    world.label([corrected], "correction")
+    # An erasure of another row, or a rescore, writes the first file anew.
+    key = labelled_key(MODEL, day(30), "first")
+    world.store.write(key, world.store.read(key))
+    stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
+    assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
+
+
+def test_a_row_of_the_training_file_that_claims_to_be_of_the_future_is_left_out_and_holds_up_nothing() -> None:
+    world = World()
+    world.set_policy()
+    world.train([*sold(0, 30), {**sold(0, 1)[0], "id": "dreamt", "at": datetime(2099, 1, 1, tzinfo=UTC)}])
+    world.serve()
+    (first,) = world.decisions()
+    assert [reason.message for reason in first.reasons if reason.code == "left_out"] == ["1 rows of the file were left out: future_time 1"]
+    world.label(sold(30, 20))
+    world.batch(60)
+    assert world.challenger().holdout_last_day == day(49)
 
 
 def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told() -> None:
@@ -252,6 +276,7 @@ def test_once_champion_another_recipe_is_the_models() -> None:
         ({"estimator": "sklearn.linear_model.Ridge"}, "choose a classifier"),
         ({"estimator": "nobody.Knows"}, "installed in the functions' image"),
         ({"parameters": {"depth": 3}}, "has no parameter depth"),
+        ({"estimator": "tests.fakes.estimators.Choosy"}, "cannot be trained on these rows: not this matrix"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_with_the_reason(request_: dict[str, object], told: str) -> None:
@@ -268,6 +293,16 @@ def test_whether_labels_can_be_learnt_is_asked_of_the_champions_recipe_not_of_a_
 
 
 # The verdict
+
+
+def test_weeks_that_lack_a_class_are_suspected_and_not_passed_as_unasked() -> None:
+    world = trained()
+    world.set_policy(gate={**POLICY["gate"], "holdout_days": 14, "min_holdout_days": 14})
+    rows = sold(30, 21)
+    second_week = {day(number) for number in range(44, 51)}
+    world.label([{**row, "bought": "no"} if row["at"].date() in second_week else row for row in rows])
+    world.batch(60)
+    assert "suspect_labels" in codes(world.challenger())
 
 
 def test_a_challenger_that_learnt_what_the_champion_had_no_chance_to_wins() -> None:
