@@ -52,13 +52,17 @@ CASES = [
     (100_000, 50, "boosting"),
     (1_000_000, 12, "boosting"),
     (1_000_000, 12, "logistic"),
-    (100_000, 12, "forest"),
     (1_000_000, 50, "boosting"),
     (3_000_000, 12, "boosting"),
+    (8_000_000, 12, "boosting"),
+    (100_000, 12, "forest"),
+    (250_000, 12, "forest"),
 ]
 FIRST_DAY, FIRST_DAYS, LEARNT_DAYS, HELD_DAYS = date(2024, 1, 1), 30, 112, 28
 FIRST_ROWS_A_DAY = 400
 LONGEST_S = 3600
+TIMEOUT_S, LARGEST_MB, DEFAULT_MB = 900, 10_240, 3_008
+"""What a function has at the most, and by the template's default."""
 
 
 def rows_of(day: date, count: int, features: int) -> pa.Table:
@@ -150,11 +154,9 @@ def case(rows: int, features: int, estimator: str) -> Iterator[str]:
         done = subprocess.run([*me, "measure", folder], check=True, env=environment, stdout=subprocess.PIPE, timeout=LONGEST_S)
     taken = json.loads(done.stdout)
     yield from (ESTIMATORS[estimator].rpartition(".")[2], f"{taken['learnt']:,}", str(features))
-    yield from (
-        f"{taken['seconds']:.0f}",
-        f"{taken['peak_mb']:,.0f}",
-        "yes" if taken["seconds"] < 900 and taken["peak_mb"] < 10_240 else "no",
-    )
+    yield from (f"{taken['seconds']:.0f}", f"{taken['peak_mb']:,.0f}")
+    for memory_mb in (DEFAULT_MB, LARGEST_MB):
+        yield "yes" if taken["seconds"] < TIMEOUT_S and taken["peak_mb"] < memory_mb else "no"
 
 
 def main(arguments: list[str]) -> None:
@@ -171,7 +173,7 @@ def main(arguments: list[str]) -> None:
     for number, (rows, features, estimator) in enumerate(named or CASES):
         lines.append(list(case(rows, features, estimator)))
         print(*lines[-1], f"({number + 1} of {len(named or CASES)})", flush=True)
-        header = ("estimator", "rows learnt", "features", "processor s", "peak MB", "fits a Lambda")
+        header = ("estimator", "rows learnt", "features", "processor s", "peak MB", f"fits {DEFAULT_MB:,} MB", f"fits {LARGEST_MB:,} MB")
         replace_measured(DOCUMENT, "limits", markdown_table(header, lines))
 
 
