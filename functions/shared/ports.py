@@ -139,7 +139,7 @@ class Registry(Protocol):
         """Version by alias; empty if the model is unknown."""
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
-        """Set each alias to its version, or remove it where that is None."""
+        """Set each alias to its version, or remove it where that is None or a version that is gone."""
 
     def sequence(self, model: str) -> int:
         """The release sequence the aliases were last set for; 0 if never."""

@@ -1,6 +1,6 @@
 """What every model registry keeps to: the fake that unit tests trust, and MLflow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 
 from functions.shared.adapters.mlflow_registry import MlflowRegistry
-from functions.shared.domain.errors import AdoptionRefusedError
+from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
 from functions.shared.engines.skops_file import load_pipeline
 from functions.shared.ports import Registry, TrainingRun
 from tests.fakes.memory_registry import MemoryRegistry
@@ -72,6 +72,25 @@ def test_aliases_are_set_moved_and_removed(registry: Registry) -> None:
     assert registry.aliases("sales") == {"champion": "2", "previous": "1"}
 
 
+def test_a_version_that_was_deleted_has_no_alias_any_more_and_gets_none(registry: Registry) -> None:
+    for _ in range(3):
+        registry.register("sales", RUN)
+    registry.set_aliases("sales", {"champion": "2", "challenger": "3", "previous": "1"})
+    delete(registry, "sales", "1")
+    assert registry.aliases("sales") == {"champion": "2", "challenger": "3"}
+    registry.set_aliases("sales", {"champion": "3", "challenger": None, "previous": "1"})
+    assert registry.aliases("sales") == {"champion": "3"}
+
+
+def delete(registry: Registry, model: str, version: str) -> None:
+    """A person deletes a version."""
+    if isinstance(registry, MemoryRegistry):
+        registry.delete(model, version)
+    else:
+        assert isinstance(registry, MlflowRegistry)
+        registry._client.delete_model_version(registry._name(model), version)
+
+
 def test_what_was_answered_does_not_change_later(registry: Registry) -> None:
     registry.register("sales", RUN)
     before = registry.aliases("sales")
@@ -106,6 +125,38 @@ def recorded(registry: Registry, run_id: str) -> tuple[dict[str, bytes], dict[st
 
 
 # What only MLflow does
+
+
+@pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_PARAMETER_VALUE", "TEMPORARILY_UNAVAILABLE"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda registry: registry.aliases("sales"),
+        lambda registry: registry.sequence("sales"),
+        lambda registry: registry.set_aliases("sales", {"champion": "1"}),
+        lambda registry: registry.set_sequence("sales", 3),
+    ],
+)
+def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry], object], code: str, tracking_uri: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import ErrorCode
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Callable[..., object]:
+            def refuse(*_arguments: object) -> object:
+                raise MlflowException("no", error_code=ErrorCode.Value(code))
+
+            return refuse
+
+    registry = MlflowRegistry(tracking_uri, "refusing")
+    registry.__dict__["_client"] = Refusing()
+    with pytest.raises(RegistryUnavailableError, match="MLflow"):
+        call(registry)
+
+
+def test_a_model_that_was_deleted_as_a_whole_takes_no_tag(tracking_uri: str) -> None:
+    with pytest.raises(RegistryUnavailableError, match="MLflow refuses"):
+        MlflowRegistry(tracking_uri, "s").set_sequence("nobody", 3)
 
 
 @pytest.mark.parametrize("uri", ["models:/late/1", "models:/late@best"])

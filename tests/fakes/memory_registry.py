@@ -19,6 +19,7 @@ class RecordedRun:
 @dataclass
 class _Model:
     versions: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     sequence: int = 0
 
@@ -53,10 +54,20 @@ class MemoryRegistry:
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
         aliases = self._models[model].aliases
         for alias, version in wanted.items():
-            if version is None:
+            if version is None or not self._has(model, version):
                 aliases.pop(alias, None)
             else:
                 aliases[alias] = version
+
+    def _has(self, model: str, version: str) -> bool:
+        found = self._models[model]
+        return 1 <= int(version) <= len(found.versions) and version not in found.deleted
+
+    def delete(self, model: str, version: str) -> None:
+        """A person deletes a version; its aliases go with it."""
+        found = self._models[model]
+        found.deleted.add(version)
+        found.aliases = {alias: other for alias, other in found.aliases.items() if other != version}
 
     def sequence(self, model: str) -> int:
         return self._models[model].sequence if model in self._models else 0

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -109,13 +109,16 @@ class MlflowRegistry:
         return {alias: str(version) for alias, version in registered.aliases.items()} if registered else {}
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
-        """Set each alias to its version, or remove it where that is None."""
-        with _reachable():
+        """Set each alias to its version, or remove it where that is None or a version that is gone."""
+        with _obeyed():
             for alias, version in wanted.items():
-                if version is None:
+                if version is None or not self._has(model, version):
                     self._client.delete_registered_model_alias(self._name(model), alias)
                 else:
                     self._client.set_registered_model_alias(self._name(model), alias, version)
+
+    def _has(self, model: str, version: str) -> bool:
+        return _found(lambda: self._client.get_model_version(self._name(model), version)) is not None
 
     def sequence(self, model: str) -> int:
         """The release sequence the aliases were last set for; 0 if never."""
@@ -124,19 +127,24 @@ class MlflowRegistry:
 
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""
-        with _reachable():
+        with _obeyed():
             self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
 
     def _find(self, model: str) -> Any:
-        from mlflow.exceptions import MlflowException
+        with _obeyed():
+            return _found(lambda: self._client.get_registered_model(self._name(model)))
 
-        try:
-            with _reachable():
-                return self._client.get_registered_model(self._name(model))
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+
+def _found[Entity](get: Callable[[], Entity]) -> Entity | None:
+    """What the registry has, or None if it has no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return get()
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
 
 
 def _quiet_sagemakers_plugin() -> None:
@@ -159,4 +167,21 @@ def _reachable() -> Iterator[None]:
         if error.error_code not in _AWAY:
             raise
         message = f"MLflow does not answer: {error.message}"
+        raise RegistryUnavailableError(message) from error
+
+
+@contextmanager
+def _obeyed() -> Iterator[None]:
+    """Whatever the registry's trouble, a rollout goes on without it.
+
+    Raises:
+        RegistryUnavailableError: if the server cannot be reached or does not do as it was asked.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with _reachable():
+            yield
+    except MlflowException as error:
+        message = f"MLflow refuses: {error.message}"
         raise RegistryUnavailableError(message) from error

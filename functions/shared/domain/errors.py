@@ -80,7 +80,7 @@ class NothingToLearnError(EverscoreError):
 
 
 class RegistryUnavailableError(EverscoreError):
-    """The model registry does not answer. What is served goes on; retry when it is back."""
+    """The model registry does not answer, or refuses. What is served goes on; retry when it is back or its refusal is mended."""
 
 
 class NotForgottenError(EverscoreError):

@@ -77,7 +77,7 @@ def test_a_version_without_a_sound_bundle_is_refused_and_the_alias_put_back(alia
 @pytest.mark.parametrize("alias", ["champion", "challenger"])
 def test_a_version_that_was_registered_by_somebody_else_is_refused(alias: str) -> None:
     world = serving()
-    world.move(alias, "9")
+    world.move(alias, world.register())
     step = world.tick()
     assert "has no decision" in step.reasons[0].message
     check(world)
@@ -153,6 +153,25 @@ def test_a_persons_own_aliases_are_left_alone() -> None:
     world.train()
     world.tick()
     assert world.aliases() == {"champion": "1", "challenger": "2", "favourite": "1"}
+
+
+# The registry lost versions
+
+
+def test_an_older_version_that_was_deleted_from_the_registry_holds_up_nothing() -> None:
+    world = in_canary()
+    world.promote("2")
+    world.train(beats="2")
+    world.tick()
+    world.batch("at 5%.csv")
+    world.registry.delete(MODEL, "1")
+    world.labels(harm=0.1)
+    assert world.tick().action is Action.ROLLBACK
+    assert world.served() == ("2", None, "1"), "its bundle is in the store: it can be restored"
+    assert world.aliases() == {"champion": "2"}
+    assert [reason.code for reason in world.tick().reasons] == ["nothing"]
+    world.rollback()
+    assert world.served() == ("1", None, "2")
 
 
 # The registry is away

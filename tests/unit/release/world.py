@@ -62,15 +62,19 @@ class World:
 
     def train(self, *, beats: str | None = "1", verdict: Verdict = Verdict.PROMOTE, **decided: Any) -> str:
         """Retraining makes the next version, which was judged against the champion `beats`."""
-        registered = self.registry.register(MODEL, TrainingRun(None, {}, {}, {}, {}))
-        bundle = f"bundle {registered.version}".encode()
-        self.store.write(layout.version_prefix(MODEL, registered.version) + "bundle.json", bundle)
-        reasons = (Reason(code="judged", message=f"version {registered.version} was judged"),)
+        version = self.register()
+        bundle = f"bundle {version}".encode()
+        self.store.write(layout.version_prefix(MODEL, version) + "bundle.json", bundle)
+        reasons = (Reason(code="judged", message=f"version {version} was judged"),)
         figures = {"minimum_effect": 0.01, "reasons": reasons} | decided
         digest = hashlib.sha256(bundle).hexdigest()
-        decision = make_decision(registered.version, champion_version=beats, decision=verdict, digest=digest, **figures)
+        decision = make_decision(version, champion_version=beats, decision=verdict, digest=digest, **figures)
         Decisions(self.store).write(decision)
-        return registered.version
+        return version
+
+    def register(self) -> str:
+        """Somebody registers a version that nothing was decided on."""
+        return self.registry.register(MODEL, TrainingRun(None, {}, {}, {}, {})).version
 
     def batch(
         self,
