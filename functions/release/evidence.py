@@ -36,7 +36,7 @@ def rollout_evidence(
     Args:
         release: what is served, with a challenger.
         first: the `seq` with which the rollout began.
-        decision: the gate's, None for a challenger that never met it.
+        decision: the gate's, None for a challenger that never met this champion there.
         manifests: the model's batches, newest first.
         days: its performance.
         policy: in force.

@@ -171,7 +171,7 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     challenger = release.challenger
     assert challenger is not None, "asked only during a rollout"
     policy = Policies(desk.store).current(release.model)
-    decision = Decisions(desk.store).of(release.model, challenger.version)
+    decision = _judged_beside(release.champion.version, Decisions(desk.store).of(release.model, challenger.version))
     manifests = list(Manifests(desk.store).newest(release.model))
     days = list(read_documents(desk.store, DayPerformance, layout.performance_prefix(release.model)))
     first = first_of_rollout(release, Releases(desk.store).history(release.model))
@@ -188,3 +188,8 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
         case _:
             pass
     return step
+
+
+def _judged_beside(champion: str, decision: Decision | None) -> Decision | None:
+    """A challenger's decision if it was compared with this champion: how it differs from another one tells nothing here."""
+    return decision if decision is not None and decision.champion_version == champion else None

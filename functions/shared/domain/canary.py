@@ -80,7 +80,7 @@ class Step:
 class RolloutEvidence:
     """All that a step is decided on.
 
-    `gate` is the decision's agreement, None for a challenger forced past the gate; `agreement` the one on all rows of
+    `gate` is the decision's agreement, None for a challenger that never met this champion at the gate; `agreement` the one on all rows of
     the rollout. `before` are the last batches without this challenger, `now` those of the current release, so of the
     current share. `paired` are the sums of clip(challenger's loss - champion's loss, ±2) of all rows of the rollout on
     event days whose labels are complete; positive is harm. `minimum_effect` is in the unit of that loss.

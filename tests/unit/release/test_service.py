@@ -221,6 +221,19 @@ def test_scores_that_agree_less_than_at_the_gate_end_a_rollout() -> None:
     assert world.tick().action is Action.ROLLBACK
 
 
+def test_a_gate_that_compared_the_challenger_with_another_champion_says_nothing_of_this_one() -> None:
+    world = in_canary(agreement=joint(490, 10), minimum_effect=0.5)
+    world.train(verdict=Verdict.PROMOTE)
+    world.promote("3")
+    world.move("challenger", "2")
+    world.tick()
+    assert world.served() == ("3", "2", "1")
+    world.batch("beside version 3.csv", agreement=joint(100, 400))
+    assert codes(world.tick()) == ["too_few_labels"], "agreement with version 1 is no measure"
+    world.labels(harm=0.0)
+    assert codes(world.tick()) == ["cannot_tell"], "nor is half a point of version 1's loss"
+
+
 def test_scores_of_an_earlier_rollout_of_the_same_version_hide_nothing() -> None:
     world = in_canary(agreement=joint(490, 10))
     for number in range(9):
