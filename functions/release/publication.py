@@ -3,17 +3,19 @@
 import hashlib
 from contextlib import suppress
 
+from functions.release.batches import newest_met
 from functions.release.desk import Desk
-from functions.release.evidence import first_of_rollout, is_of_rollout
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.release import Answered, PinnedPolicy, Release, Role, ServedChallenger, ServedModel, Withdrawal
 from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
+
+_MOST_LISTED = 1000
+"""Of so many batches a withdrawal tells: whoever ends a rollout must not wait until all of them are read."""
 
 
 def publish_first(decision: Decision, desk: Desk) -> None:
@@ -63,13 +65,12 @@ def _withdrawn(before: Release, after: Release, desk: Desk) -> Withdrawal | None
     still = {after.champion.version, after.challenger.version if after.challenger else None}
     if challenger is None or challenger.version in still:
         return None
-    first = first_of_rollout(before, Releases(desk.store).history(before.model))
+    first = Releases(desk.store).rollout(before)[0]
+    batches, complete = newest_met(first, desk.store, most=_MOST_LISTED)
     answered = tuple(
-        Answered(batch_id=manifest.batch_id, rows=rows)
-        for manifest in Manifests(desk.store).newest(before.model)
-        if is_of_rollout(manifest, first) and (rows := manifest.served.get(Role.CHALLENGER, 0))
+        Answered(batch_id=manifest.batch_id, rows=rows) for manifest in batches if (rows := manifest.served.get(Role.CHALLENGER, 0))
     )
-    return Withdrawal(version=challenger.version, share=challenger.share, answered=answered)
+    return Withdrawal(version=challenger.version, share=challenger.share, answered=answered, complete=complete)
 
 
 def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> Release:

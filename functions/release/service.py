@@ -1,7 +1,8 @@
 """Make the registry and what is served agree, one decided step at a time. Run it at any time, any number of times."""
 
+from functions.release.batches import rollout_batches
 from functions.release.desk import Desk
-from functions.release.evidence import first_of_rollout, rollout_evidence
+from functions.release.evidence import rollout_evidence
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
 from functions.shared.domain import layout
@@ -12,7 +13,6 @@ from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, ServedModel
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_documents
-from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -39,11 +39,10 @@ def _next_step(standing: StandingRelease, desk: Desk) -> Step:
     model = standing.release.model
     if standing.release.retired:
         return _nothing(model, f"retired: {standing.release.reason}")
-    if standing.release.policy != policy_in_force(model, desk):
-        return _pin_policy(standing, desk)
     if standing.release.challenger is not None:
-        return _rollout_step(standing, desk)
-    return _begin_canary(standing, desk)
+        step = _rollout_step(standing, desk)
+        return step if step.action is not Action.HOLD else _pin_policy(standing, desk) or step
+    return _pin_policy(standing, desk) or _begin_canary(standing, desk)
 
 
 def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, desk: Desk) -> Step:
@@ -158,8 +157,10 @@ def _begin_canary(standing: StandingRelease, desk: Desk) -> Step:
     return Step(Action.EXPAND, challenger.share, winner.reasons)
 
 
-def _pin_policy(standing: StandingRelease, desk: Desk) -> Step:
-    """Serve the same by the row contract that a person put in force."""
+def _pin_policy(standing: StandingRelease, desk: Desk) -> Step | None:
+    """Serve the same by the row contract that a person put in force; None if it is served by that already."""
+    if standing.release.policy == policy_in_force(standing.release.model, desk):
+        return None
     policy, challenger = Policies(desk.store).current(standing.release.model), standing.release.challenger
     why = f"policy {policy.number} is in force" + (f": {policy.why}" if policy.why else "")
     publish_next(standing, desk, reason=why, who=policy.who or "release")
@@ -172,10 +173,10 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     assert challenger is not None, "asked only during a rollout"
     policy = Policies(desk.store).current(release.model)
     decision = _judged_beside(release.champion.version, Decisions(desk.store).of(release.model, challenger.version))
-    manifests = list(Manifests(desk.store).newest(release.model))
+    rollout = Releases(desk.store).rollout(release)
+    batches = rollout_batches(rollout[0], desk.store)
     days = list(read_documents(desk.store, DayPerformance, layout.performance_prefix(release.model)))
-    first = first_of_rollout(release, Releases(desk.store).history(release.model))
-    step = decide_step(challenger, policy.canary, rollout_evidence(release, first, decision, manifests, days, policy))
+    step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, batches, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:
         case Action.EXPAND:

@@ -81,7 +81,7 @@ class RolloutEvidence:
     """All that a step is decided on.
 
     `gate` is the decision's agreement, None for a challenger that never met this champion at the gate; `agreement` the one on all rows of
-    the rollout. `before` are the last batches without this challenger, `now` those of the current release, so of the
+    the rollout. `before` are the last batches without any challenger, `rollout` all of this one, `now` those of them at the
     current share. `paired` are the sums of clip(challenger's loss - champion's loss, ±2) of all rows of the rollout on
     event days whose labels are complete; positive is harm. `minimum_effect` is in the unit of that loss.
     """
@@ -89,6 +89,7 @@ class RolloutEvidence:
     gate: Agreement | None
     agreement: Agreement
     before: Traffic
+    rollout: Traffic
     now: Traffic
     paired: Sequence[DaySums]
     minimum_effect: float
@@ -116,8 +117,13 @@ def decide_step(challenger: ServedChallenger | None, policy: CanaryPolicy, evide
 
 
 def _breaches(policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:
-    """Guardrails that act without labels."""
-    yield from traffic_breaches(evidence.before, evidence.now, policy.guardrails)
+    """Guardrails that act without labels. A batch that comes late from an earlier share counts, and many good ones of it hide nothing."""
+    by_code = {
+        reason.code: reason
+        for traffic in (evidence.rollout, evidence.now)
+        for reason in traffic_breaches(evidence.before, traffic, policy.guardrails)
+    }
+    yield from by_code.values()
     if evidence.gate is not None:
         yield from agreement_breaches(evidence.gate, evidence.agreement, policy.guardrails)
 

@@ -54,7 +54,7 @@ def traffic_breaches(before: Traffic, now: Traffic, policy: GuardrailPolicy) -> 
 
     Args:
         before: batches that the champion scored alone.
-        now: batches scored under the current release.
+        now: batches of the rollout, or of its present share.
         policy: margins.
     """
     if now.mismatched:

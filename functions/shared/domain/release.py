@@ -51,11 +51,15 @@ class Answered(Value):
 
 
 class Withdrawal(Value):
-    """A challenger whose rollout this release ended, and what it answered till then; batches scored again since are left out."""
+    """A challenger whose rollout this release ended, and what it answered till then; batches scored again since are left out.
+
+    Where a rollout had very many batches only the newest are listed, so the list is not `complete`.
+    """
 
     version: str
     share: Share
     answered: tuple[Answered, ...] = ()
+    complete: bool = True
 
     @property
     def rows(self) -> int:

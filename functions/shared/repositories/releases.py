@@ -64,6 +64,13 @@ class Releases:
         prefix = f"{layout.release_prefix(model)}history/"
         return [Release.from_json(self._store.read(found.key)) for found in self._store.list(prefix)]
 
+    def rollout(self, release: Release) -> list[Release]:
+        """The releases of the rollout that a release belongs to, oldest first, up to it: no other rollout has their salt."""
+        found = [release]
+        while found[-1].seq > 1 and _same_rollout(before := self.at(release.model, found[-1].seq - 1), release):
+            found.append(before)
+        return found[::-1]
+
     def publish(self, release: Release, *, over: StandingRelease | None) -> Release:
         """Record a release in the history, then serve it.
 
@@ -85,3 +92,7 @@ class Releases:
         else:
             self._store.create(served, release.to_json())
         return release
+
+
+def _same_rollout(one: Release, other: Release) -> bool:
+    return one.challenger is not None and other.challenger is not None and one.challenger.salt == other.challenger.salt

@@ -51,7 +51,8 @@ def withdrawn_lines(release: dict[str, Any]) -> list[str]:
     rows = sum(batch["rows"] for batch in answered)
     ended = f"  ends the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
     batches = "1 batch" if len(answered) == 1 else f"{len(answered):,} batches"
-    lines = [f"{ended}, which answered {rows:,} rows of {batches}"]
+    least = "" if withdrawn.get("complete", True) else "at least "
+    lines = [f"{ended}, which answered {least}{rows:,} rows of {batches}"]
     if answered:
         lines.append(f"  `everscore rescore {release['model']} --withdrawn` scores them again by version {release['champion']['version']}")
     return lines

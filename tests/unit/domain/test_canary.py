@@ -130,7 +130,10 @@ def unrelated(rows_a_cell: int) -> Agreement:
 
 BEFORE = Traffic(batches=20, rows_in=20_000, rows_quarantined=200, predict_s=0.1)
 NOW = Traffic(batches=2, rows_in=2_000, rows_quarantined=20, predict_s=0.02)
-GOOD = RolloutEvidence(gate=diagonal(1000), agreement=diagonal(50), before=BEFORE, now=NOW, paired=paired(-0.02), minimum_effect=0.01)
+ROLLOUT = Traffic(batches=20, rows_in=20_000, rows_quarantined=200, predict_s=0.2)
+GOOD = RolloutEvidence(
+    gate=diagonal(1000), agreement=diagonal(50), before=BEFORE, rollout=ROLLOUT, now=NOW, paired=paired(-0.02), minimum_effect=0.01
+)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,9 @@ def test_a_rollout_waits_and_says_for_what(evidence: RolloutEvidence, codes: Seq
         (replace(GOOD, agreement=diagonal(50, difference=0.2)), "mean_difference"),
         (replace(GOOD, agreement=diagonal(50, difference=-0.2)), "mean_difference"),
         (replace(GOOD, now=replace(NOW, mismatched=1)), "digest"),
+        (replace(GOOD, rollout=replace(ROLLOUT, mismatched=1)), "digest"),
+        (replace(GOOD, rollout=replace(ROLLOUT, suspended=6)), "suspended"),
+        (replace(GOOD, rollout=replace(ROLLOUT, rows_quarantined=4000)), "quarantine"),
         (replace(GOOD, now=replace(NOW, suspended=2)), "suspended"),
         (replace(GOOD, now=replace(NOW, failed=2)), "failures"),
         (replace(GOOD, now=replace(NOW, rows_quarantined=400)), "quarantine"),

@@ -1,6 +1,8 @@
 """What is served, step by step."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,8 @@ from functions.shared.domain.profile import Agreement
 from functions.shared.domain.release import Release, Role
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.versions import MODEL
-from tests.unit.release.world import World, check, in_canary, serving
+from tests.fakes.watched_store import Moment, Watcher
+from tests.unit.release.world import FIRST_DAY, World, check, in_canary, serving
 
 GOOD, BAD = -0.1, 0.1
 """Harm a row, far beyond what seven days of a hundred labels leave open."""
@@ -269,8 +272,89 @@ def test_scores_of_all_steps_of_a_rollout_count() -> None:
     world = in_canary(agreement=joint(490, 10))
     world.batch("odd.csv", agreement=joint(100, 400))
     world.set_policy(canary={"min_days": 3})
-    assert codes(world.tick()) == ["policy"], "another release of the same rollout"
     assert codes(world.tick()) == ["rank_correlation"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"), [({"sat_out": "version 2 cannot be loaded", "damaged": True}, "digest"), ({"quarantined": 500}, "quarantine")]
+)
+def test_a_policy_that_comes_meanwhile_hides_no_failed_guardrail(seen: dict[str, Any], code: str) -> None:
+    world = in_canary()
+    world.batch("bad.csv", **seen)
+    world.set_policy()
+    assert (world.tick().action, world.release.challenger) == (Action.ROLLBACK, None)
+    assert world.release.policy.number == 1, "what is published has it all the same"
+
+    world = in_canary()
+    world.set_policy()
+    assert codes(world.tick()) == ["policy"]
+    world.batch("bad.csv", under=world.history[1], **seen)
+    assert codes(world.tick()) == [code], "a batch that was under way, under the release before"
+
+
+def test_a_policy_that_comes_meanwhile_does_not_begin_the_share_anew() -> None:
+    world = in_canary()
+    world.labels(harm=GOOD)
+    world.set_policy(canary={"steps": (0.05, 0.2, 1.0), "min_days": 8})
+    assert codes(world.tick()) == ["policy"]
+    world.set_policy(canary={"steps": (0.05, 0.2, 1.0)})
+    assert (world.tick().share, world.release.policy.number) == (0.2, 2)
+
+
+def test_a_tick_reads_no_batch_from_long_before_the_rollout() -> None:
+    world = serving()
+    for number in range(50):
+        world.batch(f"long before {number}.csv")
+    world.train()
+    world.tick()
+    world.batch("since.csv")
+    reads = manifests_read(world, World.tick)
+    assert len(reads) == len(set(reads)) == 1 + 20
+    assert len(manifests_read(world, World.rollback)) == 1
+
+
+def manifests_read(world: World, act: Callable[[World, Watcher], object]) -> list[str]:
+    """Which manifests are read by an act of release."""
+    seen: list[Moment] = []
+    act(world, seen.append)
+    return [moment.call for moment in seen if moment.side == "before" and moment.call.startswith("read manifests/")]
+
+
+def test_an_old_file_that_is_scored_again_during_a_rollout_belongs_to_it() -> None:
+    world = serving()
+    world.batch("old.csv")
+    old = next(Manifests(world.store).newest(MODEL))
+    for number in range(30):
+        world.batch(f"{number}.csv", day=FIRST_DAY + timedelta(days=1 + number))
+    world.train()
+    world.tick()
+    world.batch(
+        "old.csv", batch_id="again", purpose="rescore:2", supersedes=old.batch_id, served={Role.CHAMPION: 900, Role.CHALLENGER: 100}
+    )
+    world.rollback()
+    assert answered(world) == ("2", 0.05, [100])
+
+
+def test_an_erasure_that_writes_an_old_manifest_again_does_not_move_it_into_the_rollout() -> None:
+    world = in_canary_that_answered()
+    world.rollback()
+    first = world.release.withdrawn
+    world.move("challenger", "2")
+    world.tick()
+    for info in [*world.store.list(f"manifests/{MODEL}/")]:
+        world.store.write(info.key, world.store.read(info.key))
+    world.rollback()
+    assert first is not None
+    assert answered(world) == ("2", 0.05, [])
+
+
+def test_of_very_many_batches_a_rollback_lists_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.release.publication._MOST_LISTED", 1)
+    world = in_canary_that_answered()
+    world.rollback()
+    assert answered(world) == ("2", 0.05, [60])
+    assert world.release.withdrawn is not None
+    assert not world.release.withdrawn.complete
 
 
 def test_a_retired_model_serves_nobody_until_a_version_is_promoted() -> None:

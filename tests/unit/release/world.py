@@ -85,10 +85,11 @@ class World:
         quarantined: int = 0,
         sat_out: str | None = None,
         damaged: bool = False,
+        under: Release | None = None,
         **fields: Any,
     ) -> None:
-        """Scoring commits a batch under the release that is served; its challenger may have sat it out, damaged or not."""
-        release = self.release
+        """Scoring commits a batch under the release that is served, or was; its challenger may have sat it out, damaged or not."""
+        release = under or self.release
         challenger = release.challenger
         pinned = PinnedRelease(
             seq=release.seq,
