@@ -8,6 +8,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.release import Role
 from infra.cli.options import AsJson, File, Model, StackName, console, show
 from infra.cli.screens.batches import (
     labels_screen,
@@ -19,6 +20,7 @@ from infra.cli.screens.batches import (
 )
 
 if TYPE_CHECKING:
+    from functions.shared.ports import ObjectStore
     from infra.cli.operator import Operator
 
 app = typer.Typer()
@@ -159,7 +161,7 @@ def rescore(
         raise InputError(message)
     operator = connect(stack)
     if batch_id is None:
-        rescored = [_rescored(operator, model, batch) for batch in _withdrawn(operator, model)]
+        rescored = [_rescored(operator, model, batch) for batch in answered_by_withdrawn(model, operator.store)]
         show({"model": model, "rescored": rescored}, rescored_screen, as_json=as_json)
         return
     batch = operator.manifest_of(model, batch_id).batch_id
@@ -178,17 +180,28 @@ def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
         return operator.ask("Scoring", {"action": "rescore", "model": model, "batch_id": batch})
 
 
-def _withdrawn(operator: "Operator", model: str) -> list[str]:
-    """Batches of the last withdrawal that still stand as the challenger answered them, and whose uploads were not erased."""
+def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
+    """Batches that still stand as the last withdrawn challenger answered them, and whose uploads were not erased.
+
+    Manifests are asked, not the release's list: batches that were under way when it was made have ended since.
+
+    Raises:
+        InputError: if no challenger was ever withdrawn.
+    """
     from functions.shared.repositories.manifests import Manifests
     from functions.shared.repositories.releases import Releases
 
-    withdrawals = [release.withdrawn for release in Releases(operator.store).history(model) if release.withdrawn]
-    if not withdrawals:
+    releases = Releases(store)
+    ends = [release.seq for release in releases.history(model) if release.withdrawn]
+    if not ends:
         message = f"no challenger of {model!r} was ever withdrawn"
         raise InputError(message)
-    standing = {manifest.batch_id for manifest in Manifests(operator.store).newest(model) if not manifest.rows_erased}
-    return [batch.batch_id for batch in withdrawals[-1].answered if batch.batch_id in standing]
+    rollout = {release.seq for release in releases.rollout(releases.at(model, ends[-1] - 1))}
+    return [
+        manifest.batch_id
+        for manifest in Manifests(store).newest(model)
+        if manifest.release and manifest.release.seq in rollout and manifest.served.get(Role.CHALLENGER) and not manifest.rows_erased
+    ]
 
 
 @app.command()

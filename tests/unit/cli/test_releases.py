@@ -8,11 +8,15 @@ import pytest
 from rich.console import Console, RenderableType
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.release import Answered, Release, Withdrawal
+from functions.shared.domain.release import Answered, Release, Role, Withdrawal
+from infra.cli.batches import answered_by_withdrawn
 from infra.cli.releases import served_at
 from infra.cli.screens.batches import manifest_screen
 from infra.cli.screens.releases import history_screen, release_screen
 from tests.fakes.documents import NOW, make_manifest, make_release
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.unit.release.world import in_canary
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -48,6 +52,8 @@ def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again
     once = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered[:1])).summary()))
     assert "answered 1,200 rows of 1 batch" in once
     assert "1 batches" not in once
+    many = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered, complete=False)).summary()))
+    assert "answered at least" in many
     quiet = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05)).summary()))
     assert "answered 0 rows of 0 batches" in quiet
     assert "rescore" not in quiet
@@ -78,3 +84,25 @@ def test_a_batch_of_a_rollout_tells_what_each_model_cost_and_an_erased_one_what_
     told = shown(manifest_screen(manifest))
     assert "predicting took 0.200 s by the champion, 0.300 s by the challenger beside it" in told
     assert "2 rows were erased since, and the upload with them" in told
+
+
+def test_what_a_withdrawn_challenger_answered_is_looked_up_again_so_that_batches_under_way_are_not_missed() -> None:
+    served = {Role.CHAMPION: 950, Role.CHALLENGER: 50}
+    world = in_canary()
+    world.batch("earlier.csv", batch_id="earlier", served=served)
+    world.rollback()
+    world.move("challenger", "2")
+    world.tick()
+    running = world.release
+    world.batch("erased.csv", batch_id="erased", served=served, rows_in=1000, rows_scored=999, rows_erased=1)
+    world.batch("again.csv", batch_id="first try", served=served)
+    world.batch("champion's.csv", served={Role.CHAMPION: 1000})
+    world.rollback()
+    world.batch("again.csv", batch_id="second try", supersedes="first try")
+    world.batch("under way.csv", under=running, batch_id="under way", served=served)
+    assert answered_by_withdrawn(MODEL, world.store) == ["under way"]
+
+
+def test_where_no_challenger_was_ever_withdrawn_there_is_nothing_to_score_again() -> None:
+    with pytest.raises(InputError, match="was ever withdrawn"):
+        answered_by_withdrawn(MODEL, MemoryStore())
