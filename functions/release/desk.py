@@ -13,5 +13,5 @@ class Desk:
 
     store: ObjectStore
     registry: Registry
-    new_salt: Callable[[], str]
+    new_name: Callable[[], str]
     now: Callable[[], datetime]

@@ -25,7 +25,7 @@ def desk() -> "Desk":
     return Desk(
         store=S3ObjectStore(s3_client(), settings.store),
         registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
-        new_salt=lambda: uuid.uuid4().hex,
+        new_name=lambda: uuid.uuid4().hex,
         now=lambda: datetime.now(UTC),
     )
 

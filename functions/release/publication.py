@@ -3,6 +3,7 @@
 import hashlib
 from contextlib import suppress
 
+from functions.release.aliases import agree
 from functions.release.batches import newest_met
 from functions.release.desk import Desk
 from functions.shared.domain import layout
@@ -77,7 +78,7 @@ def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> R
     """Serve a release. Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes it."""
     published = Releases(desk.store).publish(release, over=over)
     with suppress(RegistryUnavailableError):
-        agree(published, desk)
+        agree(published.model, desk)
     if published != release:
         message = f"release {release.seq} of {release.model!r} was decided otherwise meanwhile ({published.reason}); look again"
         raise ConflictError(message)
@@ -88,28 +89,6 @@ def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
     """The part of the policy that scoring obeys."""
     policy = Policies(desk.store).current(model)
     return PinnedPolicy(number=policy.number, row_contract=policy.row_contract)
-
-
-def aliases_of(release: Release) -> dict[str, str | None]:
-    """What the registry's aliases say where they agree with what is served; None for one that is absent."""
-    return {
-        "champion": None if release.retired else release.champion.version,
-        "challenger": release.challenger.version if release.challenger else None,
-        "previous": release.previous.version if release.previous else None,
-    }
-
-
-def agree(release: Release, desk: Desk) -> None:
-    """Set the registry's aliases to what is served, and last the tag that says so.
-
-    Another decider may publish and set them at the same time. Whoever was late must not leave older aliases under the
-    newer tag, where they would look like a person's wish, so it looks again and sets the newer ones.
-    """
-    desk.registry.set_aliases(release.model, aliases_of(release))
-    desk.registry.set_sequence(release.model, release.seq)
-    served = Releases(desk.store).current(release.model)
-    if served is not None and served.seq > release.seq:
-        agree(served, desk)
 
 
 def servable(model: str, version: str, desk: Desk) -> ServedModel:
@@ -142,7 +121,7 @@ def challenging(served: ServedModel, desk: Desk, *, model: str) -> ServedChallen
         digest=served.digest,
         prefix=served.prefix,
         share=policy.steps[0],
-        salt=desk.new_salt(),
+        salt=desk.new_name(),
         mode=policy.mode,
     )
 

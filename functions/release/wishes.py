@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from functions.release.aliases import agree, aliases_of
 from functions.release.desk import Desk
-from functions.release.publication import agree, aliases_of, challenging, publish_next, refuse_losers, servable
+from functions.release.publication import challenging, publish_next, refuse_losers, servable
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
@@ -23,17 +24,17 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
     """
     release = standing.release
     if desk.registry.sequence(release.model) < release.seq:
-        agree(release, desk)
+        agree(release.model, desk)
         return None
     aliases = desk.registry.aliases(release.model)
     try:
         if wished := _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk):
             return wished
     except ReleaseRefusedError as refused:
-        agree(release, desk)
+        agree(release.model, desk)
         return Step(Action.NONE, _share(release), (Reason(code="refused", message=str(refused)),))
     if any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
-        agree(release, desk)
+        agree(release.model, desk)
     return None
 
 

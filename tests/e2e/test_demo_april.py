@@ -62,7 +62,7 @@ class World:
     @property
     def desk(self) -> Desk:
         """Release's ports."""
-        return Desk(store=self.store, registry=self.registry, new_salt=lambda: "salt", now=self.now)
+        return Desk(store=self.store, registry=self.registry, new_name=lambda: "salt", now=self.now)
 
     def train(self, body: bytes) -> None:
         """A person trains the first version, and it serves."""

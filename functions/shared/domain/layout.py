@@ -166,6 +166,11 @@ def release_history_key(model: str, seq: int) -> str:
     return f"releases/{model}/history/{seq:06d}.json"
 
 
+def alias_turn_key(model: str) -> str:
+    """Whose turn it is to set the model's aliases in the registry."""
+    return f"releases/{model}/aliases.json"
+
+
 def version_prefix(model: str, version: str) -> str:
     """A version's bundle."""
     return f"releases/{model}/versions/{version}/"

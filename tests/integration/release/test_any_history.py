@@ -73,6 +73,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def tick(self) -> None:
+        self.world.wait()
         with suppress(ReleaseRefusedError):
             self.world.tick(self.watcher)
             if not self.away:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
-from functions.shared.domain.canary import Action
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.release import Release
@@ -127,6 +127,7 @@ def told(release: Release) -> dict[str, Any]:
 
 def outcome(world: World) -> list[dict[str, Any]]:
     """What was decided once everybody had their turn: a tick that changes nothing more is due."""
+    world.wait()
     world.tick()
     check(world)
     for release in world.history:
@@ -228,14 +229,22 @@ def test_ticks_whose_calls_mingle_in_any_order_take_one_step(name: str, order: l
     assert outcome(world) in expected(name)
 
 
-def test_aliases_that_are_set_late_under_a_newer_tag_are_not_taken_for_a_wish() -> None:
-    promotion = Scene(aliases_behind, promote_2)
-    calls = [moment.call for moment in promotion.moments() if moment.side == "before"]
-    tagging = calls.index("set sequence")
-    # The tick has seen that it has aliases to finish; version 2 is promoted; the tick sets the old ones; the promotion its tag.
-    order = ["tick"] * 3 + ["promote"] * tagging + ["tick"] * 4 + ["promote"]
-    world = promotion.make()
-    mingle(world, {"tick": World.tick, "promote": promote_2}, order)
-    assert world.tick().action is Action.NONE
-    assert world.served() == ("2", None, "1")
-    check(world)
+@pytest.mark.parametrize("act", [promote_2, World.rollback], ids=["promote", "end"])
+def test_aliases_that_are_set_late_by_one_who_dies_over_it_are_not_taken_for_a_wish(act: Act) -> None:
+    moments = [moment for moment in Scene(aliases_behind).moments() if moment.bucket == "registry"]
+    for began, died in combinations(moments, 2):
+        world = aliases_behind()
+        crash = CrashAt(died)
+
+        def watch(now: Moment, world: World = world, began: Moment = began, crash: CrashAt = crash) -> None:
+            if now == began and not crash.crashed:
+                act(world, quiet)
+            crash(now)
+
+        with pytest.raises((Crash, ConflictError)):
+            world.tick(watch)
+        decided = world.release
+        world.wait()
+        world.tick()
+        assert world.release == decided, (began, died)
+        check(world)

@@ -45,18 +45,19 @@ class World:
 
     store: MemoryStore = field(default_factory=MemoryStore)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
-    salts: Iterator[int] = field(default_factory=partial(count, 1))
+    names: Iterator[int] = field(default_factory=partial(count, 1))
     seconds: Iterator[int] = field(default_factory=count)
+    waited: timedelta = timedelta(0)
 
     def desk(self, watcher: Watcher = quiet) -> Desk:
         """Release's ports, with every call watched."""
         return Desk(
-            WatchedStore(self.store, watcher), WatchedRegistry(self.registry, watcher), lambda: f"salt {next(self.salts)}", self.now
+            WatchedStore(self.store, watcher), WatchedRegistry(self.registry, watcher), lambda: f"name {next(self.names)}", self.now
         )
 
     def now(self) -> datetime:
         """A second after the last time it was asked."""
-        return NOW + timedelta(seconds=next(self.seconds))
+        return NOW + self.waited + timedelta(seconds=next(self.seconds))
 
     # What others do
 
@@ -157,6 +158,10 @@ class World:
     def retire(self, watcher: Watcher = quiet) -> Release:
         """By hand."""
         return service.retire(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
+
+    def wait(self) -> None:
+        """A quarter of an hour passes, as between two ticks."""
+        self.waited += timedelta(minutes=15)
 
     # What is seen
 

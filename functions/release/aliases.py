@@ -1,0 +1,32 @@
+"""The registry's aliases say what is served, and its tag says for which release they do."""
+
+from functions.release.desk import Desk
+from functions.shared.domain.release import Release
+from functions.shared.repositories.alias_turns import AliasTurns
+from functions.shared.repositories.releases import Releases
+
+
+def aliases_of(release: Release) -> dict[str, str | None]:
+    """What the registry's aliases say where they agree with what is served; None for one that is absent."""
+    return {
+        "champion": None if release.retired else release.champion.version,
+        "challenger": release.challenger.version if release.challenger else None,
+        "previous": release.previous.version if release.previous else None,
+    }
+
+
+def agree(model: str, desk: Desk) -> None:
+    """Set the registry's aliases to what is served, and last the tag that says so.
+
+    One decider at a time does: aliases of an earlier release that were set late, under a newer tag, would look like a person's
+    wish. What another one publishes meanwhile is set as well, or else by the next tick.
+
+    Raises:
+        RegistryUnavailableError: if the registry is away, or it is another one's turn.
+    """
+    releases, agreed = Releases(desk.store), 0
+    with AliasTurns(desk.store).taken(model, holder=desk.new_name(), now=desk.now):
+        while (served := releases.current(model)) is not None and served.seq > agreed:
+            desk.registry.set_aliases(model, aliases_of(served))
+            desk.registry.set_sequence(model, served.seq)
+            agreed = served.seq
