@@ -12,6 +12,7 @@ class ReleaseRequest(BaseModel):
     """One step for one model, or for all of them on a tick.
 
     `rollback` may name a version that was the champion before. `force` has `promote` serve what the gate kept out; it needs a reason.
+    With `canary` it serves the version to the first share of a rollout, not to all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,6 +21,7 @@ class ReleaseRequest(BaseModel):
     model: str | None = None
     version: str | None = None
     force: bool = False
+    canary: bool = False
     reason: str = ""
     who: str = "schedule"
 

@@ -6,11 +6,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.release.event import ReleaseRequest, parse_request
+from functions.shared.observability import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.release.desk import Desk
+
+_UNWANTED = frozenset({"refused", "registry_unavailable"})
+"""Codes of reasons that a person may want to do something about."""
 
 
 @cache
@@ -32,7 +36,7 @@ def desk() -> "Desk":
 
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Take one step for a model (for all of them on a schedule's tick) and say which."""
-    from functions.release.service import promote, restore, retire, rollback
+    from functions.release.service import promote, restore, retire, rollback, try_out
     from functions.shared.domain.errors import ReleaseRefusedError
 
     request = parse_request(event)
@@ -47,7 +51,8 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
             if request.force and not request.reason:
                 message = f"the gate kept version {request.version} out: who forces it says why"
                 raise ReleaseRefusedError(message)
-            return promote(request.model, request.version, reason=reason, who=request.who, force=request.force, desk=desk()).summary()
+            serve = try_out if request.canary else promote
+            return serve(request.model, request.version, reason=reason, who=request.who, force=request.force, desk=desk()).summary()
         case "retire":
             return retire(request.model, reason=reason, who=request.who, desk=desk()).summary()
         case "rollback" if request.version is not None:
@@ -63,7 +68,9 @@ def _tick(request: ReleaseRequest) -> dict[str, Any]:
 
     step = tick(str(request.model), desk())
     reasons = [reason.model_dump() for reason in step.reasons]
-    return {"model": request.model, "action": step.action.value, "share": step.share, "reasons": reasons}
+    told = {"model": request.model, "action": step.action.value, "share": step.share, "reasons": reasons}
+    (logger().warning if _UNWANTED.intersection(reason.code for reason in step.reasons) else logger().info)("step", extra=told)
+    return told
 
 
 def _tick_all() -> dict[str, Any]:

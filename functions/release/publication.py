@@ -136,5 +136,5 @@ def refuse_losers(model: str, version: str, desk: Desk) -> None:
     if decision is not None and decision.decision is Verdict.KEEP:
         told = "; ".join(reason.message for reason in decision.reasons)
         forced = f"everscore promote {model} {version} --force --reason WHY"
-        message = f"the gate kept version {version} out ({told}); `{forced}` serves it all the same"
+        message = f"the gate kept version {version} out ({told}); `{forced}` serves it all the same, with --canary to a share first"
         raise ReleaseRefusedError(message)

@@ -66,10 +66,34 @@ def promote(model: str, version: str, *, reason: str, who: str, force: bool, des
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
     served = servable(model, version, desk)
-    if not force and version not in _champions(model, desk):
-        refuse_losers(model, version, desk)
+    _refuse_unproven(model, version, desk, force=force)
     previous = standing.release.previous if version == champion.version else champion
     return publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who)
+
+
+def try_out(model: str, version: str, *, reason: str, who: str, force: bool, desk: Desk) -> Release:
+    """Begin a version's rollout by hand, at the policy's first step. A running one ends with it.
+
+    Raises:
+        ReleaseRefusedError: if the model serves nothing or is retired, this version serves or is on its way already, it has no
+            sound bundle, or the gate kept it out, unless it is forced or was the champion before.
+        ConflictError: if another decider was first; look again.
+    """
+    standing = _serving(model, desk)
+    release = standing.release
+    if release.retired or version in {served.version for served in (release.champion, release.challenger) if served}:
+        why = "is retired" if release.retired else f"has version {version} in service already"
+        message = f"{model!r} {why}"
+        raise ReleaseRefusedError(message)
+    challenger = challenging(servable(model, version, desk), desk, model=model)
+    _refuse_unproven(model, version, desk, force=force)
+    return publish_next(standing, desk, challenger=challenger, reason=reason, who=who)
+
+
+def _refuse_unproven(model: str, version: str, desk: Desk, *, force: bool) -> None:
+    """Pass if a person forces a version, it ever served to all, or the gate did not keep it out."""
+    if not force and version not in _champions(model, desk):
+        refuse_losers(model, version, desk)
 
 
 def _champions(model: str, desk: Desk) -> set[str]:

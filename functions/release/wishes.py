@@ -8,8 +8,8 @@ from functions.release.publication import challenging, publish_next, refuse_lose
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
-from functions.shared.domain.release import Release
-from functions.shared.repositories.releases import StandingRelease
+from functions.shared.domain.release import Refusal, Release
+from functions.shared.repositories.releases import Releases, StandingRelease
 
 _WHO = "a person in the registry"
 
@@ -31,11 +31,20 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
         if wished := _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk):
             return wished
     except ReleaseRefusedError as refused:
+        refusal = _refuse(release.model, release.seq, str(refused), desk)
         agree(release.model, desk)
-        return Step(Action.NONE, _share(release), (Reason(code="refused", message=str(refused)),))
+        return Step(Action.NONE, _share(release), (refusal,))
     if any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
         agree(release.model, desk)
     return None
+
+
+def _refuse(model: str, seq: int, reason: str, desk: Desk) -> Reason:
+    """Tell a wish's refusal in favour of the release `seq` where it was made, and where `everscore status` finds it."""
+    refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=desk.now())
+    Releases(desk.store).refuse(refusal)
+    desk.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
+    return Reason(code="refused", message=reason)
 
 
 def _share(release: Release) -> float:
@@ -50,8 +59,18 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: 
     refuse_losers(release.model, wanted, desk)
     why = f"the alias champion was set to version {wanted}"
     previous = release.previous if wanted == release.champion.version else release.champion
+    beside = _wish_beside(release, wanted, aliases, desk)
     publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
-    return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why),))
+    return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why), *beside))
+
+
+def _wish_beside(release: Release, champion: str, aliases: Mapping[str, str], desk: Desk) -> tuple[Reason, ...]:
+    """The refusal of another wish that came together with that for a champion: a challenger begins beside a champion that serves."""
+    other = aliases.get("challenger")
+    if other in {None, champion, release.challenger.version if release.challenger else None}:
+        return ()
+    message = f"the aliases champion and challenger were set at once: version {champion} serves, set challenger to version {other} again"
+    return (_refuse(release.model, release.seq + 1, message, desk),)
 
 
 def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
@@ -68,6 +87,7 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk
     if wanted == release.champion.version:
         message = f"version {wanted} is the champion already"
         raise ReleaseRefusedError(message)
+    refuse_losers(release.model, wanted, desk)
     challenger = challenging(servable(release.model, wanted, desk), desk, model=release.model)
     why = f"the alias challenger was set to version {wanted}"
     publish_next(standing, desk, challenger=challenger, reason=why, who=_WHO)

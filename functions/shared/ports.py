@@ -147,6 +147,9 @@ class Registry(Protocol):
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""
 
+    def tell_refusal(self, model: str, reason: str) -> None:
+        """Say on the model's page why a wish made there was not granted."""
+
 
 class EventBus(Protocol):
     """Where one function asks another for work, by data."""

@@ -30,15 +30,17 @@ def promote(
     model: Model,
     version: Annotated[str, typer.Argument(help="Version to serve.")],
     force: Annotated[bool, typer.Option("--force", help="Although the gate kept it out; needs a reason.")] = False,
+    canary: Annotated[bool, typer.Option("--canary", help="To the first share of a canary, not to all.")] = False,
     reason: Reason = "",
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a version at once; a running canary ends."""
+    """Serve a version at once, or try it out in a canary; a running one ends."""
     if force and not reason:
         message = "--force serves what the gate kept out: say why with --reason"
         raise InputError(message)
-    _ask({"action": "promote", "model": model, "version": version, "force": force, "reason": reason}, stack, as_json=as_json)
+    request = {"action": "promote", "model": model, "version": version, "force": force, "canary": canary, "reason": reason}
+    _ask(request, stack, as_json=as_json)
 
 
 @app.command()

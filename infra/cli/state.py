@@ -34,8 +34,10 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
     alerts = sorted(read_documents(store, Alert, layout.alert_prefix(model)), key=lambda alert: alert.raised_at)
     means = _last_means(batches)
+    refusal = Releases(store).refusal(release)
     return {
         **_served(release),
+        "refused": {"reason": refusal.reason, "refused_at": refusal.refused_at.isoformat()} if refusal else None,
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
         "performance": [

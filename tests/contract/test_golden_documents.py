@@ -22,7 +22,7 @@ from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.profile import Baseline
-from functions.shared.domain.release import Release
+from functions.shared.domain.release import Refusal, Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import BundleIndex
@@ -41,6 +41,7 @@ KINDS: Mapping[str, type[Document]] = {
     "partition-result": PartitionResult,
     "performance": DayPerformance,
     "policies": Policy,
+    "refused": Refusal,
     "release": Release,
     "spec": ModelSpec,
     "totals": Totals,

@@ -105,6 +105,21 @@ def test_the_sequence_is_the_last_one_set(registry: Registry) -> None:
     assert registry.sequence("sales") == 12
 
 
+def test_the_last_refusal_is_told_on_the_models_page(registry: Registry) -> None:
+    registry.register("sales", RUN)
+    registry.tell_refusal("sales", "version 2 was kept out")
+    registry.tell_refusal("sales", "version 3 was kept out: " + 6000 * "x")
+    assert refusal(registry, "sales").startswith("version 3 was kept out: xxx")
+
+
+def refusal(registry: Registry, model: str) -> str:
+    """What a person reads there."""
+    if isinstance(registry, MemoryRegistry):
+        return registry.refusal(model)
+    assert isinstance(registry, MlflowRegistry)
+    return str(registry._client.get_registered_model(registry._name(model)).tags["everscore.refused"])
+
+
 def test_files_and_numbers_are_added_to_a_run(registry: Registry) -> None:
     run_id = registry.register("sales", RUN).run_id
     registry.attach(run_id, {"decision.json": b"{}", "snapshot.dvc": b"outs:\n"}, {"brier": 0.2})

@@ -22,6 +22,7 @@ class _Model:
     deleted: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     sequence: int = 0
+    refusal: str = ""
 
 
 class MemoryRegistry:
@@ -74,3 +75,10 @@ class MemoryRegistry:
 
     def set_sequence(self, model: str, seq: int) -> None:
         self._models[model].sequence = seq
+
+    def tell_refusal(self, model: str, reason: str) -> None:
+        self._models[model].refusal = reason
+
+    def refusal(self, model: str) -> str:
+        """What a person reads there."""
+        return self._models[model].refusal

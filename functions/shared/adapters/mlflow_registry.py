@@ -13,6 +13,8 @@ from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavail
 from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
+REFUSAL_TAG = "everscore.refused"
+_LONGEST_TAG = 5000
 
 _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
 """Where a model may be adopted from: MLflow would fetch files of any place that a URI can name."""
@@ -129,6 +131,11 @@ class MlflowRegistry:
         """Record that the aliases agree with this release."""
         with _obeyed():
             self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
+
+    def tell_refusal(self, model: str, reason: str) -> None:
+        """Say on the model's page why a wish made there was not granted."""
+        with _obeyed():
+            self._client.set_registered_model_tag(self._name(model), REFUSAL_TAG, reason[:_LONGEST_TAG])
 
     def _find(self, model: str) -> Any:
         with _obeyed():

@@ -166,6 +166,11 @@ def release_history_key(model: str, seq: int) -> str:
     return f"releases/{model}/history/{seq:06d}.json"
 
 
+def refusal_key(model: str) -> str:
+    """The last wish, made by an alias, that was refused."""
+    return f"releases/{model}/refused.json"
+
+
 def alias_turn_key(model: str) -> str:
     """Whose turn it is to set the model's aliases in the registry."""
     return f"releases/{model}/aliases.json"

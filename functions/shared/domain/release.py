@@ -67,6 +67,15 @@ class Withdrawal(Value):
         return sum(batch.rows for batch in self.answered)
 
 
+class Refusal(Document):
+    """The last wish for a model, made by an alias on the registry's own page, that was not granted: the release `seq` stands instead."""
+
+    model: str
+    seq: int = Field(ge=1)
+    reason: str
+    refused_at: datetime
+
+
 class Release(Document):
     """The release document. `seq` rises by one a change; each is kept whole under `history/`.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
-from functions.shared.domain.release import Release
+from functions.shared.domain.release import Refusal, Release
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 
@@ -70,6 +70,15 @@ class Releases:
         while found[-1].seq > 1 and _same_rollout(before := self.at(release.model, found[-1].seq - 1), release):
             found.append(before)
         return found[::-1]
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Record a wish that is not granted."""
+        self._store.write(layout.refusal_key(refusal.model), refusal.to_json())
+
+    def refusal(self, release: Release) -> Refusal | None:
+        """The last wish that was refused in favour of this release, or None."""
+        last = read_document(self._store, Refusal, layout.refusal_key(release.model))
+        return last if last is not None and last.seq == release.seq else None
 
     def publish(self, release: Release, *, over: StandingRelease | None) -> Release:
         """Record a release in the history, then serve it.

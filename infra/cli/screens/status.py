@@ -33,12 +33,26 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
     )
     costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]
-    parts: list[RenderableType] = [head, *costs, _versions(state["versions"]), _performance(state), *_estimate(state["estimate"])]
+    parts: list[RenderableType] = [
+        head,
+        *_refusal(state["refused"]),
+        *costs,
+        _versions(state["versions"]),
+        _performance(state),
+        *_estimate(state["estimate"]),
+    ]
     parts.append(_drift(state["drift"]))
     if state["batches"]:
         parts.append(_batches(state["batches"]))
     parts += [Text(f"alert {alert['kind']} ({alert['window']}): {alert['message']}", "yellow") for alert in state["alerts"]]
     return Group(*parts)
+
+
+def _refusal(refused: dict[str, Any] | None) -> list[RenderableType]:
+    """What somebody wished for on the registry's page and did not get."""
+    if refused is None:
+        return []
+    return [Text(f"  refused at {refused['refused_at'][:16].replace('T', ' ')}: {refused['reason']}", "yellow")]
 
 
 def _second_model(state: dict[str, Any]) -> list[str]:

@@ -92,6 +92,16 @@ def promote_2(world: World, watcher: Watcher) -> Release:
     return world.promote("2", watcher)
 
 
+def try_out_3(world: World, watcher: Watcher) -> Release:
+    return world.try_out("3", watcher, force=True)
+
+
+def loser_waits() -> World:
+    world = in_canary()
+    world.train(verdict=Verdict.KEEP)
+    return world
+
+
 def after_a_promotion() -> World:
     world = in_canary()
     world.promote("2")
@@ -110,11 +120,12 @@ SCENES = {
     "end by wish": Scene(end_wished),
     "aliases behind": Scene(aliases_behind),
     "promote": Scene(in_canary, promote_2),
+    "try out": Scene(loser_waits, try_out_3),
     "end by hand": Scene(in_canary, World.rollback),
     "retire": Scene(in_canary, World.retire),
     "roll back": Scene(after_a_promotion, World.rollback),
 }
-BY_HAND = {"promote", "end by hand", "roll back", "retire"}
+BY_HAND = {"promote", "try out", "end by hand", "roll back", "retire"}
 
 
 def told(release: Release) -> dict[str, Any]:

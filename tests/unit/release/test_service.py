@@ -412,6 +412,33 @@ def test_what_the_gate_kept_out_is_promoted_by_force_only() -> None:
     check(world)
 
 
+def test_what_the_gate_kept_out_is_tried_out_by_force_only_and_then_retreats_by_itself() -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP, agreement=joint(490, 10))
+    with pytest.raises(ReleaseRefusedError, match="--force --reason WHY` serves it all the same, with --canary to a share first"):
+        world.try_out("2")
+    world.try_out("2", force=True)
+    assert world.release.challenger is not None
+    assert (world.served(), world.release.challenger.share) == (("1", "2", None), 0.05)
+    assert (world.release.reason, world.release.decided_by) == ("I say so", "ada")
+    check(world)
+    world.batch("odd.csv", agreement=joint(100, 400))
+    assert codes(world.tick()) == ["rank_correlation"]
+
+
+def test_nothing_is_tried_out_that_serves_or_beside_a_retired_champion() -> None:
+    world = in_canary()
+    for version in ("1", "2"):
+        with pytest.raises(ReleaseRefusedError, match=f"version {version} in service already"):
+            world.try_out(version)
+    world.spoil_bundle(world.train())
+    with pytest.raises(ReleaseRefusedError, match="is not the one that was decided on"):
+        world.try_out("3")
+    world.retire()
+    with pytest.raises(ReleaseRefusedError, match="is retired"):
+        world.try_out("2")
+
+
 def test_any_version_that_ever_served_is_brought_back_by_name() -> None:
     world = in_canary()
     world.promote("2")

@@ -7,6 +7,7 @@ import pytest
 from functions.shared.domain.canary import Action
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import RegistryUnavailableError
+from functions.shared.repositories.releases import Releases
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment
 from tests.unit.release.world import World, check, in_canary, serving
@@ -83,14 +84,51 @@ def test_a_version_that_was_registered_by_somebody_else_is_refused(alias: str) -
     check(world)
 
 
-def test_the_alias_challenger_begins_a_rollout_even_of_a_version_that_was_kept_out() -> None:
-    world = serving()
-    world.train(verdict=Verdict.KEEP)
+def test_the_alias_challenger_begins_a_rollout_of_a_version_that_won() -> None:
+    world = in_canary()
+    world.rollback()
     world.move("challenger", "2")
     step = world.tick()
     assert (step.action, step.share) == (Action.EXPAND, 0.05)
     assert world.served() == ("1", "2", None)
     check(world)
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_a_refusal_is_told_on_the_registrys_page_and_by_status_until_the_next_release(alias: str) -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP)
+    world.move(alias, "2")
+    step = world.tick()
+    reason = step.reasons[0].message
+    assert [(told.code, told.message) for told in step.reasons] == [("refused", reason)]
+    assert "`everscore promote sales 2 --force --reason WHY`" in reason
+    assert world.registry.refusal(MODEL).endswith(f"UTC: {reason}")
+    refusal = Releases(world.store).refusal(world.release)
+    assert refusal is not None
+    assert refusal.reason == reason
+    assert world.served() == ("1", None, None)
+    check(world)
+    world.set_policy()
+    world.tick()
+    assert Releases(world.store).refusal(world.release) is None
+
+
+def test_of_two_aliases_that_were_moved_at_once_the_second_is_told_that_it_was_not_granted() -> None:
+    world = in_canary()
+    world.train()
+    world.train()
+    world.move("champion", "3")
+    world.move("challenger", "4")
+    step = world.tick()
+    assert (step.action, [reason.code for reason in step.reasons]) == (Action.PROMOTE, ["wish", "refused"])
+    assert world.served() == ("3", None, "1")
+    refusal = Releases(world.store).refusal(world.release)
+    assert refusal is not None
+    assert "set challenger to version 4 again" in refusal.reason
+    check(world)
+    world.move("challenger", "4")
+    assert world.tick().action is Action.EXPAND
 
 
 def test_the_alias_challenger_moved_during_a_rollout_begins_another_one() -> None:

@@ -147,6 +147,10 @@ class World:
         """By hand."""
         return service.promote(MODEL, version, reason="I say so", who="ada", force=force, desk=self.desk(watcher))
 
+    def try_out(self, version: str, watcher: Watcher = quiet, *, force: bool = False) -> Release:
+        """By hand."""
+        return service.try_out(MODEL, version, reason="I say so", who="ada", force=force, desk=self.desk(watcher))
+
     def restore(self, version: str, watcher: Watcher = quiet) -> Release:
         """By hand."""
         return service.restore(MODEL, version, reason="I say so", who="ada", desk=self.desk(watcher))
