@@ -120,11 +120,14 @@ def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
     """End a running rollout, or else serve the previous champion again.
 
     Raises:
-        ReleaseRefusedError: if there is neither, or the previous champion's bundle is not sound any more.
+        ReleaseRefusedError: if there is neither, the model is retired, or the previous champion's bundle is not sound any more.
         ConflictError: if another decider was first; look again.
     """
     standing = _serving(model, desk)
     release = standing.release
+    if release.retired:
+        message = f"{model!r} is retired; `everscore promote {model} {release.champion.version}` brings the champion back that it had"
+        raise ReleaseRefusedError(message)
     if release.challenger is not None:
         return publish_next(standing, desk, challenger=None, reason=reason, who=who)
     if release.previous is None:

@@ -456,6 +456,15 @@ def test_any_version_that_ever_served_is_brought_back_by_name() -> None:
     check(world)
 
 
+def test_a_rollback_brings_no_retired_model_back() -> None:
+    world = in_canary()
+    world.promote("2")
+    released = world.retire()
+    with pytest.raises(ReleaseRefusedError, match="is retired; `everscore promote sales 2` brings the champion back"):
+        world.rollback()
+    assert world.release == released
+
+
 # What a rollout leaves
 
 
