@@ -26,7 +26,7 @@ def history(rows: int = 300) -> bytes:
     rng = np.random.default_rng(5)
     income, debt = rng.lognormal(10, 0.5, rows), rng.lognormal(9, 0.8, rows)
     answers = np.where(debt / income + rng.normal(0, 0.3, rows) > 0.5, "yes", "no")
-    lines = [f"A{row},2024-01-{1 + row // 15:02d},{income[row]:.2f},{debt[row]:.2f},{answers[row]}" for row in range(rows)]
+    lines = [f"A{row},2013-01-{1 + row // 15:02d},{income[row]:.2f},{debt[row]:.2f},{answers[row]}" for row in range(rows)]
     return "\n".join(["application,received,income,debt,defaulted", *lines]).encode()
 
 
@@ -40,7 +40,7 @@ def shop() -> Workshop:
         bundles=Bundles(store),
         events=RecordingBus(),
         new_holder=lambda: "holder",
-        now=lambda: datetime(2024, 2, 1, tzinfo=UTC),
+        now=lambda: datetime(2013, 2, 1, tzinfo=UTC),
     )
 
 
