@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
 
 _AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
 """Error codes of a server that may answer later; the client reports a lost connection as the first."""
+
+_MISSING = "RESOURCE_DOES_NOT_EXIST"
 
 
 class MlflowRegistry:
@@ -114,13 +116,20 @@ class MlflowRegistry:
         """Set each alias to its version, or remove it where that is None or a version that is gone."""
         with _obeyed():
             for alias, version in wanted.items():
-                if version is None or not self._has(model, version):
+                if version is None or not self._set_alias(model, alias, version):
                     self._client.delete_registered_model_alias(self._name(model), alias)
-                else:
-                    self._client.set_registered_model_alias(self._name(model), alias, version)
 
-    def _has(self, model: str, version: str) -> bool:
-        return _found(lambda: self._client.get_model_version(self._name(model), version)) is not None
+    def _set_alias(self, model: str, alias: str, version: str) -> bool:
+        """Set one alias, unless its version is gone."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_registered_model_alias(self._name(model), alias, version)
+        except MlflowException as error:
+            if error.error_code == _MISSING:
+                return False
+            raise
+        return True
 
     def sequence(self, model: str) -> int:
         """The release sequence the aliases were last set for; 0 if never."""
@@ -138,20 +147,15 @@ class MlflowRegistry:
             self._client.set_registered_model_tag(self._name(model), REFUSAL_TAG, reason[:_LONGEST_TAG])
 
     def _find(self, model: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
         with _obeyed():
-            return _found(lambda: self._client.get_registered_model(self._name(model)))
-
-
-def _found[Entity](get: Callable[[], Entity]) -> Entity | None:
-    """What the registry has, or None if it has no such thing."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return get()
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
+            try:
+                return self._client.get_registered_model(self._name(model))
+            except MlflowException as error:
+                if error.error_code == _MISSING:
+                    return None
+                raise
 
 
 def _quiet_sagemakers_plugin() -> None:
