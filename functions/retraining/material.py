@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from functions.retraining.event import SCHEDULE, RetrainRequest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_LOOKED_AT = 1_000
+"""Batches, the newest, that tell how far event time has come: a model may have ever so many."""
 _LIMITS = "retraining.max_rows and retraining.max_values limit them"
 
 
@@ -72,7 +75,7 @@ def _rows_since(
 
     Days are read from the newest on, and no more of them than may be judged on and learnt from, which bounds memory.
     """
-    until = last_mature_day(Manifests(store).newest(spec.name), policy.labels.delay_days)
+    until = last_mature_day(islice(Manifests(store).newest(spec.name), _LOOKED_AT), policy.labels.delay_days)
     if until is None:
         message = "no batch was scored yet, so there is nothing new to learn from"
         raise NothingToLearnError(message)
