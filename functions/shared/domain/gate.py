@@ -1,5 +1,6 @@
 """The gate: whether a challenger beats the champion on rows that neither has seen, by enough to be worth a change."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from functions.shared.domain.harm import auc_by_row, brier_by_row, ece_by_row
 from functions.shared.domain.performance import Truth, losses
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
+
+_RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
+"""So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and the most drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,18 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
         return Comparison(Verdict.KEEP, (Reason(code="cannot_tell", message="the holdout has no rows"),), 0, 0, alpha)
     champion = losses(holdout.task, holdout.truth, holdout.champion)
     challenger = losses(holdout.task, holdout.truth, holdout.challenger)
-    gain = mean_over_days(holdout.days, champion - challenger, resamples=policy.resamples, rng=rng)
+    needed = max(policy.resamples, math.ceil(_RESAMPLES_BEYOND / alpha))
+    gain = mean_over_days(holdout.days, champion - challenger, resamples=min(needed, _MOST_RESAMPLES), rng=rng)
     low, high = gain.low(alpha), gain.high(alpha)
     minimum_effect = policy.minimum_effect * float(champion.mean())
     reasons: tuple[Reason, ...]
     if shortage := _shortage(holdout, gain, policy):
         reasons = (Reason(code="cannot_tell", message=shortage),)
+    elif needed > _MOST_RESAMPLES:
+        message = (
+            f"{retry} challengers were judged on overlapping days before: another cannot be surely enough better before newer ones come"
+        )
+        reasons = (Reason(code="cannot_tell", message=message),)
     elif high < minimum_effect:
         reasons = (Reason(code="no_gain", message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
     elif not low > minimum_effect:

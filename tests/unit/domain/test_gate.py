@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -188,3 +189,11 @@ def test_several_classes_are_judged_like_two() -> None:
     flat = np.full_like(probabilities, 1 / 3)
     assert codes(judged(Holdout(Task.MULTICLASS, days, truth, flat, probabilities))) == ["better"]
     assert codes(judged(Holdout(Task.MULTICLASS, days, truth, probabilities, flat))) == ["no_gain"]
+
+
+def test_each_retry_is_held_to_a_surer_bound_until_none_can_be_sure_enough() -> None:
+    holdout = binary_holdout(champion=0.2)
+    lows = [judged(holdout, retry=retry).ci_low for retry in (4, 6, 8, 10)]
+    assert all(later < earlier for earlier, later in pairwise(lows))
+    comparison = judged(holdout, retry=12)
+    assert (comparison.verdict, codes(comparison)) == (Verdict.KEEP, ["cannot_tell"])
