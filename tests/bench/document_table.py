@@ -10,6 +10,12 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def measured_rows(document: Path, name: str) -> list[list[str]]:
+    """The rows of the one table that stands between the markers, without its header."""
+    text = document.read_text().partition(f"<!-- measured: {name} -->")[2].partition(f"<!-- end: {name} -->")[0]
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")][2:]
+
+
 def replace_measured(document: Path, name: str, text: str) -> None:
     """Put `text` between `<!-- measured: name -->` and `<!-- end: name -->`.
 

@@ -3,7 +3,7 @@
 The whole of it: labelled rows and snapshot read, cleaned and joined, the challenger fitted, proved and cross-validated, the gate
 asked, the bundle written. Each in a process of its own, on rows made before, in folders instead of S3 and without MLflow.
 Seconds are of the processor, which a busy machine does not stretch; a retraining works in one thread but for scoring.
-The table in docs/updating.md is written after every case.
+The table in docs/updating.md is written after every case; with cases named, its other lines stay.
 """
 
 import io
@@ -34,7 +34,7 @@ from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.cli.local_folder import LocalFolder
-from tests.bench.document_table import markdown_table, replace_measured
+from tests.bench.document_table import markdown_table, measured_rows, replace_measured
 from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.recording_bus import RecordingBus
@@ -169,12 +169,13 @@ def main(arguments: list[str]) -> None:
             measure(Path(folder))
             return
     named = [(int(rows), int(features), name) for rows, features, name in zip(*[iter(arguments)] * 3, strict=True)]
-    lines = []
+    header = ("estimator", "rows learnt", "features", "processor s", "peak MB", f"fits {DEFAULT_MB:,} MB", f"fits {LARGEST_MB:,} MB")
+    lines = {tuple(line[:3]): line for line in measured_rows(DOCUMENT, "limits")} if named else {}
     for number, (rows, features, estimator) in enumerate(named or CASES):
-        lines.append(list(case(rows, features, estimator)))
-        print(*lines[-1], f"({number + 1} of {len(named or CASES)})", flush=True)
-        header = ("estimator", "rows learnt", "features", "processor s", "peak MB", f"fits {DEFAULT_MB:,} MB", f"fits {LARGEST_MB:,} MB")
-        replace_measured(DOCUMENT, "limits", markdown_table(header, lines))
+        line = list(case(rows, features, estimator))
+        print(*line, f"({number + 1} of {len(named or CASES)})", flush=True)
+        lines[tuple(line[:3])] = line
+        replace_measured(DOCUMENT, "limits", markdown_table(header, list(lines.values())))
 
 
 if __name__ == "__main__":
