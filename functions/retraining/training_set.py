@@ -22,7 +22,7 @@ from functions.shared.ports import ObjectStore
 DAY = "everscore_day"
 """Column of a snapshot that holds each row's event day (arrival day where the model has no time column)."""
 
-_POSITION = "everscore_position"
+_RANK = "everscore_rank"
 _TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.BOOLEAN: pa.bool_(), FeatureKind.CATEGORY: pa.string()}
 
 
@@ -75,15 +75,24 @@ class TrainingSet:
 def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
     """One training set from several tables, of which the later ones win where an identity occurs twice; in a table its last row.
 
-    Rows without a target say nothing and are left out.
+    Rows without a target say nothing and are left out. One of a class that the spec does not know wins over no other.
     """
     stacked = pa.concat_tables(_typed(spec, table) for table in tables)
-    known = stacked.filter(stacked[spec.target].is_valid())
+    rows = stacked.filter(stacked[spec.target].is_valid())
     identity = [name for name in (spec.time_column, spec.id_column) if name]
-    numbered = known.select(identity).append_column(_POSITION, pa.array(np.arange(known.num_rows)))
-    last = numbered.group_by(identity, use_threads=False).aggregate([(_POSITION, "max")])
-    ordered = known.take(last[f"{_POSITION}_max"]).sort_by([(name, "ascending") for name in (DAY, *identity)])
+    ranked = rows.select(identity).append_column(_RANK, pa.array(_ranks(spec, rows)))
+    last = ranked.group_by(identity, use_threads=False).aggregate([(_RANK, "max")])[f"{_RANK}_max"].to_numpy()
+    ordered = rows.take(pa.array(last % max(1, rows.num_rows))).sort_by([(name, "ascending") for name in (DAY, *identity)])
     return TrainingSet(spec, ordered)
+
+
+def _ranks(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64]:
+    """Each row's position; below all of these, and equal modulo the number of rows, where its class is unknown."""
+    positions = np.arange(rows.num_rows)
+    if not spec.classes:
+        return positions
+    unknown = class_codes(rows[spec.target], spec.classes) < 0
+    return np.asarray(positions - rows.num_rows * unknown, dtype=np.int64)
 
 
 def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:

@@ -124,10 +124,19 @@ def test_a_row_of_the_training_file_that_claims_to_be_of_the_future_is_left_out_
 
 def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told() -> None:
     world = labelled()
-    world.label([{**sold(31, 1)[0], "bought": "mabye"}, {**sold(43, 1)[0], "bought": "perhaps"}], "typos")
+    new = [{**sold(number, 1)[0], "id": f"new-{number}"} for number in (31, 43)]
+    world.label([{**new[0], "bought": "mabye"}, {**new[1], "bought": "perhaps"}], "typos")
     decision = world.challenger()
     assert decision.reasons[-1].message == "2 rows were left out: they have a 'bought' that version 1 does not know"
-    assert (decision.trained_rows, decision.rows) == (399, 49)
+    assert (decision.trained_rows, decision.rows) == (400, 50)
+
+
+def test_a_typo_that_came_last_does_not_hide_the_label_before_it() -> None:
+    world = labelled()
+    world.label([{**sold(31, 1)[0], "bought": "mabye"}], "typo")
+    decision = world.challenger()
+    assert (decision.trained_rows, decision.rows) == (400, 50)
+    assert not [reason for reason in decision.reasons if reason.code == "left_out"]
 
 
 def test_a_window_without_one_of_the_champions_classes_is_refused() -> None:

@@ -57,6 +57,15 @@ def test_the_last_label_of_an_identity_wins_and_rows_come_in_order_of_day_time_a
     assert rows_of(found) == [(name, at, *answer) for (at, name), answer in sorted(expected.items())]
 
 
+@pytest.mark.parametrize(
+    ("labels", "wins"),
+    [(["yes", "mabye"], "yes"), (["yes", "mabye", "no"], "no"), (["mabye", "perhaps"], "perhaps"), (["mabye", None], "mabye")],
+)
+def test_the_last_label_of_a_known_class_wins_over_a_later_one_of_none(labels: list[str | None], wins: str) -> None:
+    known = spec().model_copy(update={"classes": ("no", "yes")})
+    assert [row[-1] for row in rows_of(assemble(known, [table([(1, 1, 0.0, label) for label in labels])]))] == [wins]
+
+
 @given(rows=ROWS)
 def test_without_a_time_column_an_id_occurs_once(rows: list[tuple[int, int, float, str | None]]) -> None:
     found = assemble(spec(time_column=None), [table(rows)])
