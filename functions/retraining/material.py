@@ -93,13 +93,13 @@ def _rows_since(
         if bound is not None and beyond_holdout >= bound:
             unread = (Reason(code="limited", message=f"labelled rows up to {day} were not read: {_LIMITS}"),)
             break
-        fresh = labelled_on(spec, day, store)
-        rows = sum(table.num_rows for table in fresh)
-        new += rows * (day > learnt_until)
-        beyond_holdout += rows * (number >= policy.gate.holdout_days)
-        tables += reversed(fresh)
+        if files := labelled_on(spec, day, store):
+            today = assemble(spec, files)
+            new += today.known().rows * (day > learnt_until)
+            beyond_holdout += today.rows * (number >= policy.gate.holdout_days)
+            tables.append(today.table)
     if new < needed and not unread:
-        message = f"{new:,} mature labels came since {learnt_until}, {needed:,} are needed"
+        message = f"{new:,} rows with mature labels came since {learnt_until}, {needed:,} are needed"
         raise NothingToLearnError(message)
     return assemble(spec, [Snapshots(store).read(taught.snapshot.md5), *reversed(tables)]), unread
 

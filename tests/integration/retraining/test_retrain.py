@@ -1,8 +1,10 @@
 """A challenger for a model that serves: from which rows, when, and what becomes of it."""
 
+import io
 import re
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow.parquet as pq
 import pytest
 
 from functions.metric_emission.labels import labelled_key
@@ -108,6 +110,15 @@ def test_a_labelled_file_that_was_rewritten_is_no_newer_for_it() -> None:
     world.store.write(key, world.store.read(key))
     stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
     assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
+
+
+def test_a_labelled_file_without_rows_is_in_nobodys_way() -> None:
+    world = labelled()
+    key = labelled_key(MODEL, day(30), "first")
+    emptied = io.BytesIO()
+    pq.write_table(pq.read_table(io.BytesIO(world.store.read(key))).slice(0, 0), emptied)
+    world.store.write(key, emptied.getvalue())
+    assert world.challenger().trained_rows == 390
 
 
 def test_a_row_of_the_training_file_that_claims_to_be_of_the_future_is_left_out_and_holds_up_nothing() -> None:
@@ -361,16 +372,25 @@ def test_too_few_mature_labels_are_told_with_what_is_needed() -> None:
     world.label(sold(30, 15))
     world.batch(38)
     world.set_policy(retraining={"min_new_labels": 21})
-    assert world.retrain().skipped == "20 mature labels came since 2013-01-30, 21 are needed"
+    assert world.retrain().skipped == "20 rows with mature labels came since 2013-01-30, 21 are needed"
     assert len(Decisions(world.store).all(MODEL)) == 1
     assert not list(world.store.list("leases/"))
+
+
+def test_labels_that_were_uploaded_twice_or_that_the_champion_does_not_know_are_no_new_rows() -> None:
+    world = trained()
+    world.label(sold(30, 1))
+    world.label(sold(30, 1), "again")
+    world.label([{**row, "id": f"other-{row['id']}", "bought": "mabye"} for row in sold(30, 1)], "typos")
+    world.batch(38)
+    assert world.retrain().skipped == "10 rows with mature labels came since 2013-01-30, 20 are needed"
 
 
 def test_labels_that_the_champion_has_learnt_do_not_count_as_new() -> None:
     world = labelled()
     world.challenger()
     world.serve("2")
-    assert world.retrain().skipped == "0 mature labels came since 2013-02-14, 20 are needed"
+    assert world.retrain().skipped == "0 rows with mature labels came since 2013-02-14, 20 are needed"
     world.label(sold(45, 3))
     assert world.challenger().champion_version == "2"
 
