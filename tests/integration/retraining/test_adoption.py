@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from functions.retraining.event import ReproduceRequest
+from functions.retraining.pipeline import clone_pipeline
 from functions.retraining.recipe import recipe_of
 from functions.retraining.reproduction import reproduce
 from functions.shared.domain.decision import Verdict
@@ -133,6 +134,21 @@ def test_parameters_are_set_on_the_clone_by_their_names_in_the_pipeline() -> Non
     world.challenger(parameters={"logisticregression__C": 0.01})
     world.serve("2")
     assert recipe_of(served(world), Bundles(world.store)).template[-1].C == 0.01
+
+
+@pytest.mark.parametrize(("chosen", "cloned"), [(7, 7), (np.int64(7), 7), (None, 3)])
+def test_a_clone_keeps_the_seed_that_the_pipeline_chose(chosen: int | np.int64 | None, cloned: int) -> None:
+    template = fitted(make_pipeline(columns(), RandomForestClassifier(2, random_state=chosen)))
+    world = adopted(fitted(make_pipeline(columns(), LogisticRegression())))
+    spec = Bundles(world.store).load(served(world)).spec.model_copy(update={"seed": 3})
+    assert clone_pipeline(template, spec)[-1].random_state == cloned
+
+
+def test_a_pipeline_that_no_retraining_could_clone_is_not_adopted() -> None:
+    pipeline = fitted(make_pipeline(columns(), LogisticRegression()))
+    del pipeline[-1].class_weight  # as one of an earlier scikit-learn lacks what came since
+    with pytest.raises(AdoptionRefusedError, match=r"cannot be cloned, so it could never be retrained: .*class_weight"):
+        adopted(pipeline)
 
 
 def test_another_estimator_takes_its_place_and_columns_are_dropped_with_one_only() -> None:
