@@ -15,7 +15,7 @@ from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 
 _RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
-"""So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and the most drawn."""
+"""So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and most drawn for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
 
     Promote if and only if the lower bound of the mean improvement exceeds the minimum effect and no veto speaks. `keep`
     says why: `no_gain` (the upper bound is below the minimum effect), `cannot_tell` (neither, or too few days, rows or
-    rows of the rarer class), `veto_auc`, `veto_brier`, `veto_ece`, `veto_slice` (the loss improves, but this is
+    rows of the rarer class, or too many tries), `veto_auc`, `veto_brier`, `veto_ece`, `veto_slice` (the loss improves, but this is
     significantly worse than its margin; several slices share one chance of a false veto, by Holm).
 
     Args:
@@ -85,14 +85,15 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
         return Comparison(Verdict.KEEP, (Reason(code="cannot_tell", message="the holdout has no rows"),), 0, 0, alpha)
     champion = losses(holdout.task, holdout.truth, holdout.champion)
     challenger = losses(holdout.task, holdout.truth, holdout.challenger)
-    needed = max(policy.resamples, math.ceil(_RESAMPLES_BEYOND / alpha))
-    gain = mean_over_days(holdout.days, champion - challenger, resamples=min(needed, _MOST_RESAMPLES), rng=rng)
+    needed = math.ceil(_RESAMPLES_BEYOND / alpha)
+    resamples = max(policy.resamples, min(needed, _MOST_RESAMPLES))
+    gain = mean_over_days(holdout.days, champion - challenger, resamples=resamples, rng=rng)
     low, high = gain.low(alpha), gain.high(alpha)
     minimum_effect = policy.minimum_effect * float(champion.mean())
     reasons: tuple[Reason, ...]
     if shortage := _shortage(holdout, gain, policy):
         reasons = (Reason(code="cannot_tell", message=shortage),)
-    elif needed > _MOST_RESAMPLES:
+    elif resamples < needed:
         message = (
             f"{retry} challengers were judged on overlapping days before: another cannot be surely enough better before newer ones come"
         )

@@ -197,3 +197,7 @@ def test_each_retry_is_held_to_a_surer_bound_until_none_can_be_sure_enough() -> 
     assert all(later < earlier for earlier, later in pairwise(lows))
     comparison = judged(holdout, retry=12)
     assert (comparison.verdict, codes(comparison)) == (Verdict.KEEP, ["cannot_tell"])
+
+
+def test_a_policy_may_ask_for_more_resamples_than_any_retry_would() -> None:
+    assert codes(judged(binary_holdout(champion=0.2), GatePolicy(resamples=100_001))) == ["better"]
