@@ -85,8 +85,8 @@ class ReproduceRequest(BaseModel):
 class Reproduction(BaseModel):
     """Whether a version came out again byte by byte, or the first difference.
 
-    `libraries` names those whose version is not the recorded one: (recorded, present). `largest_score_difference` is over
-    the `rows` of the snapshot; None if the version could not be rebuilt at all.
+    `libraries` names those whose version is not the recorded one, and `python` and `architecture` likewise: (recorded, present).
+    `largest_score_difference` is over the `rows` of the snapshot; None if the version could not be rebuilt at all.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,8 +1,9 @@
 """From rows to a version: fit, compile, prove, and score what the fit did not see."""
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops")
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A version before it has a number: its spec (with classes and libraries), the pipeline, and what serves it."""
+    """A version before it has a number: its spec (with classes and what it was made by), the pipeline, and what serves it."""
 
     spec: ModelSpec
     pipeline: Any
@@ -67,8 +68,8 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
 
 
 def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
-    """A fitted pipeline with what serves it, proved on `rows`; its spec with the libraries that made it."""
-    fitted_spec = spec.model_copy(update={"libraries": library_versions()})
+    """A fitted pipeline with what serves it, proved on `rows`; its spec with what made it."""
+    fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": present_platform()})
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
@@ -92,6 +93,13 @@ def _target(spec: ModelSpec, rows: TrainingSet) -> NDArray[Any]:
     return np.asarray(values.to_pylist(), dtype=str)
 
 
-def library_versions() -> Mapping[str, str]:
-    """What a rebuild must have the same of."""
-    return {name: version(name) for name in _LIBRARIES}
+def library_versions(estimator: str) -> Mapping[str, str]:
+    """What a rebuild must have the same of: versions by distribution, that of the estimator (a dotted path) among them."""
+    package = estimator.partition(".")[0]
+    own = set() if package == "sklearn" else set(packages_distributions().get(package, ()))
+    return {name: version(name) for name in (*_LIBRARIES, *sorted(own.difference(_LIBRARIES)))}
+
+
+def present_platform() -> Mapping[str, str]:
+    """… and what else decides the last digits of a sum."""
+    return {"python": platform.python_version(), "architecture": platform.machine()}

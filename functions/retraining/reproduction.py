@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from functions.retraining.event import ReproduceRequest, Reproduction
-from functions.retraining.fitting import as_fitted, library_versions, score_rows
+from functions.retraining.fitting import as_fitted, library_versions, present_platform, score_rows
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.recipe import Recipe, recipe_of
 from functions.retraining.training_file import hold_out_newest
@@ -60,7 +60,7 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
         version=request.version,
         identical=difference is None,
         difference=difference,
-        libraries=_changed_libraries(released.spec),
+        libraries=_changed_makers(released.spec),
         largest_score_difference=float(np.abs(candidate.fitted.score(rows) - score_rows(released.engine, rows)).max()),
         rows=rows.rows,
     )
@@ -81,10 +81,11 @@ def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
     return Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), rows)
 
 
-def _changed_libraries(spec: ModelSpec) -> Mapping[str, tuple[str, str]]:
-    """Recorded and present version of each library that differs."""
-    present = library_versions()
-    return {name: (recorded, present[name]) for name, recorded in spec.libraries.items() if present.get(name) != recorded}
+def _changed_makers(spec: ModelSpec) -> Mapping[str, tuple[str, str]]:
+    """Recorded and present version of each library, of Python and of the architecture, where they differ."""
+    recorded = {**spec.libraries, **spec.platform}
+    present = {**library_versions(spec.estimator), **present_platform()}
+    return {name: (then, present.get(name, "none")) for name, then in recorded.items() if present.get(name) != then}
 
 
 def _first_difference(files: Mapping[str, bytes], prefix: str, decision: Decision, store: ObjectStore) -> str | None:

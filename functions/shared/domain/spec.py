@@ -59,6 +59,8 @@ class ModelSpec(Document):
     positive one, whose probability is the score. It is empty for a regression.
     `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
     `parameters` set on it, and `estimator` only says what its last step is.
+    `libraries` and `platform` say what it was made by: versions by distribution, that of the estimator among them, and of
+    Python and the processor's architecture, which earlier versions did not record.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ModelSpec(Document):
     adopted: str | None = None
     seed: int = 0
     libraries: Mapping[str, str] = Field(default_factory=dict)
+    platform: Mapping[str, str] = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod

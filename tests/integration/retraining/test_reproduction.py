@@ -1,12 +1,15 @@
 """A version is rebuilt from its snapshot, bit for bit, or the first difference is named."""
 
+import platform
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 
 from functions.retraining import reproduction
 from functions.retraining.event import ReproduceRequest, TrainRequest
+from functions.retraining.fitting import library_versions
 from functions.retraining.recipe import Recipe
 from functions.retraining.reproduction import reproduce
 from functions.retraining.service import Workshop, train_first
@@ -14,11 +17,13 @@ from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recording_bus import RecordingBus
 
+LINEAR = "sklearn.linear_model.LogisticRegression"
 REQUEST = ReproduceRequest(model="loans", version="1")
 
 
@@ -53,7 +58,7 @@ def decision(shop: Workshop) -> Decision:
         target="defaulted",
         id_column="application",
         time_column="received",
-        estimator="sklearn.linear_model.LogisticRegression",
+        estimator=LINEAR,
     )
     return train_first(request, shop)
 
@@ -91,9 +96,27 @@ def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
 
 
 def test_another_library_is_named(shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
-    present = reproduction.library_versions()
-    monkeypatch.setattr(reproduction, "library_versions", lambda: {**present, "numpy": "1.0"})
+    present = reproduction.library_versions(LINEAR)
+    monkeypatch.setattr(reproduction, "library_versions", lambda _: {**present, "numpy": "1.0"})
     assert reproduce(REQUEST, store=shop.store, bundles=shop.bundles).libraries == {"numpy": (present["numpy"], "1.0")}
+
+
+def test_another_processor_or_python_is_named(shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "abacus")
+    monkeypatch.setattr(platform, "python_version", lambda: "4.0.0")
+    spec = ModelSpec.from_json(shop.store.read(layout.version_prefix("loans", "1") + "spec.json"))
+    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    assert rebuilt.libraries == {
+        "python": (spec.platform["python"], "4.0.0"),
+        "architecture": (spec.platform["architecture"], "abacus"),
+    }
+    assert str(rebuilt.difference).startswith("spec.json differs")
+
+
+def test_the_package_of_an_estimator_from_elsewhere_is_recorded_too() -> None:
+    usual = library_versions(LINEAR)
+    assert dict(library_versions("pydantic.Estimator")) == {**usual, "pydantic": version("pydantic")}
+    assert library_versions("nobody.Knows") == usual
 
 
 def test_a_version_that_never_was_is_refused(shop: Workshop) -> None:
