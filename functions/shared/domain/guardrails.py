@@ -13,6 +13,8 @@ from functions.shared.domain.profile import Agreement
 _HIGHEST_CORRELATION = 0.99
 _FEWEST_ROWS = 10
 _ROWS_TO_TIME = 1000
+# Below it, in seconds a row, a prediction costs hardly more than reading the row: how many times as long it takes is noise.
+_SLOW_S = 5e-6
 # One failed batch may be one bad file.
 _FEWEST_FAILURES = 2
 
@@ -72,7 +74,7 @@ def traffic_breaches(before: Traffic, now: Traffic, policy: GuardrailPolicy) -> 
             yield Reason(code="quarantine", message=message)
     if min(before.rows_scored, now.rows_scored) >= _ROWS_TO_TIME:
         row_s, row_s_before = (traffic.predict_s / traffic.rows_scored for traffic in (now, before))
-        if row_s > policy.slowdown * row_s_before:
+        if row_s > max(_SLOW_S, policy.slowdown * row_s_before):
             message = f"a prediction takes {row_s * 1e6:.1f} µs a row, {row_s_before * 1e6:.1f} before the rollout"
             yield Reason(code="slow", message=message)
 

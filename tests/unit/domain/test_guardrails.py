@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from functions.shared.domain.agreement import compare_scores, merge_agreements
-from functions.shared.domain.guardrails import agreement_breaches
+from functions.shared.domain.guardrails import Traffic, agreement_breaches, traffic_breaches
 from functions.shared.domain.policy import GuardrailPolicy
 from functions.shared.domain.profile import Agreement, Baseline, Bins, ColumnBaseline
 from functions.shared.domain.spec import FeatureKind
@@ -75,3 +75,9 @@ def test_the_allowed_fall_is_the_margin_and_four_standard_errors() -> None:
 def two_bins(rows: int, correlation: float) -> Agreement:
     agree, differ = round(rows * (1 + correlation) / 4), round(rows * (1 - correlation) / 4)
     return Agreement(rows=rows, counts=((agree, differ), (differ, agree)))
+
+
+@pytest.mark.parametrize(("predict_s", "told"), [(0.0013, []), (0.0045, []), (0.0055, ["slow"])])
+def test_predictions_of_a_few_microseconds_are_never_slow(predict_s: float, told: list[str]) -> None:
+    before, now = (Traffic(batches=1, rows_in=1000, predict_s=seconds) for seconds in (0.0001, predict_s))
+    assert [reason.code for reason in traffic_breaches(before, now, GuardrailPolicy())] == told
