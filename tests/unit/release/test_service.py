@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 
 from functions.release import service
+from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.manifest import Timings
+from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.profile import Agreement
 from functions.shared.domain.release import Release, Role
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, Watcher
-from tests.unit.release.world import FIRST_DAY, World, check, in_canary, serving
+from tests.unit.release.world import FIRST_DAY, LABELLED_DAYS, World, check, in_canary, serving
 
 GOOD, BAD = -0.1, 0.1
 """Harm a row, far beyond what seven days of a hundred labels leave open."""
@@ -313,11 +315,30 @@ def test_a_tick_reads_no_batch_from_long_before_the_rollout() -> None:
     assert len(manifests_read(world, World.rollback)) == 1
 
 
+def test_a_tick_reads_no_labels_from_before_the_challenger_was_ever_tried() -> None:
+    world = serving()
+    for number in range(50):
+        performance = DayPerformance(model=MODEL, day=FIRST_DAY - timedelta(days=1 + number), rows_predicted=9, rows_labelled=9)
+        world.store.write(layout.performance_key(MODEL, performance.day), performance.to_json())
+    world.train()
+    world.tick()
+    world.labels(harm=GOOD)
+    world.rollback()
+    world.move("challenger", "2")
+    world.tick()
+    assert len(read(world, World.tick, "performance/")) == LABELLED_DAYS, "those of the earlier rollout, which count on"
+
+
 def manifests_read(world: World, act: Callable[[World, Watcher], object]) -> list[str]:
     """Which manifests are read by an act of release."""
+    return read(world, act, "manifests/")
+
+
+def read(world: World, act: Callable[[World, Watcher], object], prefix: str) -> list[str]:
+    """Which documents below a prefix are read by an act of release."""
     seen: list[Moment] = []
     act(world, seen.append)
-    return [moment.call for moment in seen if moment.side == "before" and moment.call.startswith("read manifests/")]
+    return [moment.call for moment in seen if moment.side == "before" and moment.call.startswith(f"read {prefix}")]
 
 
 def test_an_old_file_that_is_scored_again_during_a_rollout_belongs_to_it() -> None:
