@@ -367,6 +367,19 @@ def test_without_a_batch_since_there_is_nothing_to_learn() -> None:
     assert world.retrain().skipped == "no batch was scored yet, so there is nothing new to learn from"
 
 
+def test_how_far_event_time_has_come_is_told_by_the_newest_batches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.retraining.material._LOOKED_AT", 2)
+    world = labelled()
+    for number in range(40, 60):
+        world.batch(number)
+    calls: list[str] = []
+    result = world.retrain(workshop=world.workshop(store=WatchedStore(world.store, lambda moment: calls.append(moment.call))))
+    assert result.decision is not None
+    assert result.decision.holdout_last_day == day(44)
+    read = {found[1] for call in calls if (found := re.search(r"^read manifests/.*dt=([\d-]+)", call))}
+    assert read == {str(day(59)), str(day(60))}
+
+
 def test_too_few_mature_labels_are_told_with_what_is_needed() -> None:
     world = trained()
     world.label(sold(30, 15))
