@@ -188,6 +188,7 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
     Raises:
         InputError: if no challenger was ever withdrawn.
     """
+    from functions.shared.domain import layout
     from functions.shared.repositories.manifests import Manifests
     from functions.shared.repositories.releases import Releases
 
@@ -196,10 +197,11 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
     if not ends:
         message = f"no challenger of {model!r} was ever withdrawn"
         raise InputError(message)
-    rollout = {release.seq for release in releases.rollout(releases.at(model, ends[-1] - 1))}
+    rollout = [release.seq for release in releases.rollout(releases.at(model, ends[-1] - 1))]
+    began = store.info(layout.release_history_key(model, rollout[0])).last_modified
     return [
         manifest.batch_id
-        for manifest in Manifests(store).newest(model)
+        for manifest in Manifests(store).written_since(model, began)
         if manifest.release and manifest.release.seq in rollout and manifest.served.get(Role.CHALLENGER) and not manifest.rows_erased
     ]
 

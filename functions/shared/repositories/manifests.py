@@ -1,7 +1,7 @@
 """Manifests: the commit of a batch, and the batches of a model from the newest on."""
 
 from collections.abc import Iterator
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError
@@ -83,6 +83,13 @@ class Manifests:
             superseded.update(manifest.supersedes for manifest in day if manifest.supersedes)
             day.sort(key=lambda manifest: manifest.created_at, reverse=True)
             yield from (manifest for manifest in day if manifest.batch_id not in superseded)
+
+    def written_since(self, model: str, moment: datetime) -> list[Manifest]:
+        """Manifests that nothing supersedes, newest first, of those written since a moment of the store's clock."""
+        recent = [self.read(info.key) for info in self._store.list(layout.manifest_prefix(model)) if info.last_modified >= moment]
+        superseded = {manifest.supersedes for manifest in recent}
+        standing = [manifest for manifest in recent if manifest.batch_id not in superseded]
+        return sorted(standing, key=lambda manifest: manifest.created_at, reverse=True)
 
 
 def _key(model: str, batch: str, source: Source) -> str:

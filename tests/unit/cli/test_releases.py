@@ -16,7 +16,8 @@ from infra.cli.screens.releases import history_screen, release_screen
 from tests.fakes.documents import NOW, make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
-from tests.unit.release.world import in_canary
+from tests.fakes.watched_store import Moment, WatchedStore
+from tests.unit.release.world import in_canary, serving
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -101,6 +102,19 @@ def test_what_a_withdrawn_challenger_answered_is_looked_up_again_so_that_batches
     world.batch("again.csv", batch_id="second try", supersedes="first try")
     world.batch("under way.csv", under=running, batch_id="under way", served=served)
     assert answered_by_withdrawn(MODEL, world.store) == ["under way"]
+
+
+def test_what_a_withdrawn_challenger_answered_is_looked_for_among_the_batches_since_its_rollout_began() -> None:
+    world = serving()
+    for number in range(20):
+        world.batch(f"long before {number}.csv")
+    world.train()
+    world.tick()
+    world.batch("since.csv", batch_id="since", served={Role.CHAMPION: 950, Role.CHALLENGER: 50})
+    world.rollback()
+    seen: list[Moment] = []
+    assert answered_by_withdrawn(MODEL, WatchedStore(world.store, seen.append)) == ["since"]
+    assert sum(moment.call.startswith("read manifests/") for moment in seen if moment.side == "before") == 1
 
 
 def test_where_no_challenger_was_ever_withdrawn_there_is_nothing_to_score_again() -> None:

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -95,3 +95,14 @@ def test_newest_comes_day_by_day_from_the_last_on_and_stops_where_it_is_told(bat
         made.append((day, created, manifest))
     expected = [manifest for day, _, manifest in sorted(made, key=lambda one: one[:2], reverse=True) if since is None or day >= since]
     assert list(Manifests(store).newest(MODEL, since=since)) == expected
+
+
+def test_what_was_written_since_is_told_by_the_stores_clock_whenever_its_file_came() -> None:
+    store = MemoryStore()
+    before, old = make_manifest("before.csv"), make_manifest("old.csv")
+    again = old.model_copy(update={"batch_id": "b" * 32, "supersedes": old.batch_id, "created_at": old.created_at + timedelta(days=1)})
+    later = make_manifest("later.csv", day=date(2013, 5, 1))
+    for manifest in (before, old, again, later):
+        Manifests(store).commit(manifest)
+    written = store.info(Manifests(store).keys(MODEL)[old.batch_id]).last_modified
+    assert Manifests(store).written_since(MODEL, written) == [again, later]
