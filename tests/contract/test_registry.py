@@ -169,6 +169,16 @@ def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry],
         call(registry)
 
 
+@pytest.mark.parametrize("written", ["", "three", "-1", "3.0", "²"])
+def test_a_sequence_that_a_person_made_unreadable_counts_as_none(written: str, tracking_uri: str) -> None:
+    registry = MlflowRegistry(tracking_uri, f"garbled-{written.encode().hex()}")
+    registry.register("sales", RUN)
+    registry._client.set_registered_model_tag(registry._name("sales"), "everscore.seq", written)
+    assert registry.sequence("sales") == 0
+    registry.set_sequence("sales", 3)
+    assert registry.sequence("sales") == 3
+
+
 def test_a_model_that_was_deleted_as_a_whole_takes_no_tag(tracking_uri: str) -> None:
     with pytest.raises(RegistryUnavailableError, match="MLflow refuses"):
         MlflowRegistry(tracking_uri, "s").set_sequence("nobody", 3)

@@ -132,9 +132,10 @@ class MlflowRegistry:
         return True
 
     def sequence(self, model: str) -> int:
-        """The release sequence the aliases were last set for; 0 if never."""
+        """The release sequence the aliases were last set for; 0 if never, or if somebody wrote there what is no number."""
         registered = self._find(model)
-        return int(registered.tags.get(SEQUENCE_TAG, 0)) if registered else 0
+        written = str(registered.tags.get(SEQUENCE_TAG, "")) if registered else ""
+        return int(written) if written.isascii() and written.isdecimal() else 0
 
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""
