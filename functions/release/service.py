@@ -1,5 +1,7 @@
 """Make the registry and what is served agree, one decided step at a time. Run it at any time, any number of times."""
 
+from collections.abc import Iterable
+
 from functions.release.batches import rollout_batches
 from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
@@ -158,23 +160,24 @@ def _nothing(model: str, why: str) -> Step:
 
 
 def _begin_serving(model: str, desk: Desk) -> Step:
-    winners = _winners(model, desk)
+    winners = _winners(Decisions(desk.store).all(model))
     if not winners:
         return _nothing(model, "no version was ever decided on")
     publish_first(winners[-1], desk)
     return Step(Action.PROMOTE, 1.0, winners[-1].reasons)
 
 
-def _winners(model: str, desk: Desk) -> list[Decision]:
-    """Decisions to promote, oldest version first."""
-    return [decision for decision in Decisions(desk.store).all(model) if decision.decision is Verdict.PROMOTE]
+def _winners(decisions: Iterable[Decision]) -> list[Decision]:
+    """Those to promote, in their order."""
+    return [decision for decision in decisions if decision.decision is Verdict.PROMOTE]
 
 
 def _begin_canary(standing: StandingRelease, desk: Desk) -> Step:
     """Roll out the newest version that won against this champion and was never served or tried."""
     release = standing.release
-    winners = [decision for decision in _winners(release.model, desk) if decision.champion_version == release.champion.version]
-    if not winners or int(winners[-1].challenger_version) <= int(release.newest):
+    untried = _winners(Decisions(desk.store).after(release.model, release.newest))
+    winners = [decision for decision in untried if decision.champion_version == release.champion.version]
+    if not winners:
         return _nothing(release.model, "no challenger is on its way")
     winner = winners[-1]
     challenger = challenging(servable(release.model, winner.challenger_version, desk), desk, model=release.model)

@@ -21,8 +21,14 @@ class Decisions:
 
     def all(self, model: str) -> list[Decision]:
         """All decisions of a model, oldest version first."""
-        found = [Decision.from_json(self._store.read(info.key)) for info in self._store.list(f"decisions/{model}/")]
-        return sorted(found, key=lambda decision: int(decision.challenger_version))
+        return self.after(model, "0")
+
+    def after(self, model: str, version: str) -> list[Decision]:
+        """Decisions on later versions than one, oldest first; no other is read."""
+        prefix = f"decisions/{model}/"
+        versions = sorted(int(info.key.removeprefix(prefix).removesuffix(".json")) for info in self._store.list(prefix))
+        later = [self.of(model, str(found)) for found in versions if found > int(version)]
+        return [decision for decision in later if decision is not None]
 
     def write(self, decision: Decision) -> None:
         """Store a decision; its arrival is what tells `release`."""

@@ -112,6 +112,16 @@ def test_a_version_that_was_tried_does_not_come_back_by_itself() -> None:
     check(world)
 
 
+def test_a_tick_reads_no_decision_on_a_version_that_had_its_time() -> None:
+    world = serving()
+    for _ in range(9):
+        world.train(verdict=Verdict.KEEP)
+    world.train()
+    assert len(read(world, World.tick, "decisions/")) == 11, "each of ten, and at last that whose bundle is served"
+    world.rollback()
+    assert read(world, World.tick, "decisions/") == []
+
+
 @pytest.mark.parametrize("damage", [World.spoil_bundle, World.lose_bundle])
 def test_a_winner_without_a_sound_bundle_is_refused_and_the_champion_stays(damage: Callable[[World, str], None]) -> None:
     world = serving()
