@@ -23,7 +23,7 @@ def rollout_evidence(
         rollout: its releases, oldest first; the last is served.
         decision: the gate's, None for a challenger that never met this champion there.
         batches: of the rollout and before it.
-        days: labelled ones, all on which the challenger may have scored.
+        days: the model's performance.
         policy: in force.
     """
     release = rollout[-1]

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from functions.release.batches import rollout_batches
 from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
-from functions.release.labels import days_since_tried
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
+from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import RegistryUnavailableError, ReleaseRefusedError
+from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, ServedModel
 from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.documents import read_documents
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -203,7 +205,7 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     decision = _judged_beside(release.champion.version, Decisions(desk.store).of(release.model, challenger.version))
     rollout = Releases(desk.store).rollout(release)
     batches = rollout_batches(rollout[0], desk.store)
-    days = list(days_since_tried(release, desk.store))
+    days = list(read_documents(desk.store, DayPerformance, layout.performance_prefix(release.model)))
     step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, batches, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:

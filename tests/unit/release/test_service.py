@@ -7,19 +7,17 @@ from typing import Any
 import pytest
 
 from functions.release import service
-from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.manifest import Timings
-from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.profile import Agreement
 from functions.shared.domain.release import Release, Role
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, Watcher
-from tests.unit.release.world import FIRST_DAY, LABELLED_DAYS, World, check, in_canary, serving
+from tests.unit.release.world import FIRST_DAY, World, check, in_canary, serving
 
 GOOD, BAD = -0.1, 0.1
 """Harm a row, far beyond what seven days of a hundred labels leave open."""
@@ -323,20 +321,6 @@ def test_a_tick_reads_no_batch_from_long_before_the_rollout() -> None:
     reads = manifests_read(world, World.tick)
     assert len(reads) == len(set(reads)) == 1 + 20
     assert len(manifests_read(world, World.rollback)) == 1
-
-
-def test_a_tick_reads_no_labels_from_before_the_challenger_was_ever_tried() -> None:
-    world = serving()
-    for number in range(50):
-        performance = DayPerformance(model=MODEL, day=FIRST_DAY - timedelta(days=1 + number), rows_predicted=9, rows_labelled=9)
-        world.store.write(layout.performance_key(MODEL, performance.day), performance.to_json())
-    world.train()
-    world.tick()
-    world.labels(harm=GOOD)
-    world.rollback()
-    world.move("challenger", "2")
-    world.tick()
-    assert len(read(world, World.tick, "performance/")) == LABELLED_DAYS, "those of the earlier rollout, which count on"
 
 
 def manifests_read(world: World, act: Callable[[World, Watcher], object]) -> list[str]:
