@@ -60,8 +60,8 @@ def up(
         if detach:
             console.print(f"It stays until `everscore local down --stack {running.name}`.")
         else:
-            console.print("Ctrl-C ends it.")
             with suppress(KeyboardInterrupt):
+                console.print("Ctrl-C ends it.")
                 _watch(running)
 
 
