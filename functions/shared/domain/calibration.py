@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.document import Value
-from functions.shared.domain.performance import CALIBRATION_BINS, PROBABILITY_FLOOR
 
 type Floats = NDArray[np.float64]
 type Fit = Callable[[Floats, Floats, Floats], Floats]
 """Probabilities at the groups' scores from these scores, the positive rows and all rows of each; shapes (groups,)."""
 
+PROBABILITY_FLOOR = 1e-6
+CALIBRATION_BINS = 10
 ISOTONIC_FROM = 1000
 RESAMPLES = 100
 FOLDS = 5

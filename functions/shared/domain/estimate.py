@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from functions.shared.domain.calibration import Calibration, ScoreGroups
+from functions.shared.domain.calibration import PROBABILITY_FLOOR, Calibration, ScoreGroups
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.document import Value
-from functions.shared.domain.performance import PROBABILITY_FLOOR
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.profile import Baseline, Profile
 from functions.shared.domain.spec import FeatureKind

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.bootstrap import Floats
-from functions.shared.domain.performance import CALIBRATION_BINS
+from functions.shared.domain.calibration import CALIBRATION_BINS
 
 
 def auc_by_row(positive: NDArray[np.bool_], score: Floats) -> Floats:

@@ -15,14 +15,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
+from functions.shared.domain.calibration import CALIBRATION_BINS, PROBABILITY_FLOOR
 from functions.shared.domain.confidence import DaySums
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.labels import LARGEST_TARGET
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
-
-PROBABILITY_FLOOR = 1e-6
-CALIBRATION_BINS = 10
 
 METRICS: Mapping[Task, tuple[str, ...]] = {
     Task.BINARY: ("accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "ece"),

@@ -12,10 +12,7 @@ from functions.shared.ahead import map_ahead
 from functions.shared.domain.partition import Portion
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.reading.delimited import delimited_parser, read_header
-from functions.shared.reading.jsonlines import jsonl_parser
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES
-from functions.shared.reading.parquet import parquet_blocks
 from functions.shared.reading.records import LINES, Syntax, TextBlock, cut, line_ends
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import Rules, scoring_rules
@@ -90,6 +87,8 @@ def _numbered(blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.delimited import delimited_parser, read_header
+
     header = read_header(file_head(source), rules)
     parse = delimited_parser(header, rules)
     first = portion.start == 0
@@ -98,6 +97,8 @@ def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, b
 
 
 def _jsonl(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.jsonlines import jsonl_parser
+
     parse, first_line = jsonl_parser(file_head(source, JSONL_HEAD_BYTES), rules)
     return _text(source, max(portion.start, first_line), portion.stop, parse, LINES, ledger, block_bytes, 1)
 
@@ -118,6 +119,8 @@ def _text(
 
 
 def _parquet(source: Source, portion: Portion, rules: Rules, _: Ledger, block_bytes: int) -> Iterator[Block]:
+    from functions.shared.reading.parquet import parquet_blocks
+
     return parquet_blocks(source, rules, block_bytes, groups=range(portion.start, portion.stop))
 
 

@@ -8,14 +8,11 @@ from pathlib import Path
 
 
 def libraries() -> None:
-    """The packages that scoring imports, and an S3 client."""
+    """The packages that scoring imports before it knows what a file is, and an S3 client."""
     import aws_lambda_powertools.utilities.batch
     import boto3
     import numpy as np
     import pyarrow.compute
-    import pyarrow.csv
-    import pyarrow.json
-    import pyarrow.parquet
     import pydantic
 
     boto3.client("s3", region_name="us-east-1")
