@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.shared.arrow import booleans, fixed_width, texts
+from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
 from functions.shared.domain.spec import ModelSpec, Task
@@ -71,8 +72,6 @@ class Panel:
         champion = self.champion.engine.score(rows)
         if self.challenge is None:
             return Answers(champion, None, None)
-        from functions.shared.domain.canary import answered_by_challenger
-
         started, terms = time.perf_counter(), self.challenge.terms
         ids = rows.column(self.champion.spec.id_column)
         share = terms.share if terms.mode == "canary" else 0.0

@@ -158,7 +158,7 @@ class GuardrailPolicy(Written):
     `rank_correlation` is a fall below the gate's, on Fisher's z scale; `mean_difference` a move away from the gate's, in
     standard deviations of the two models' difference there; `quarantine` a rise of the quarantined share; `failures` a
     rise of the share of failed batches; `slowdown` how many times longer a row's prediction may take with two models
-    than before with one, if it takes more than five microseconds. `deviations` is how many standard errors of noise are allowed on top.
+    than before with one, and a batch's predictions 0.2 seconds more. `deviations` is how many standard errors of noise are allowed on top.
     """
 
     rank_correlation: float = Field(default=0.5, ge=0)

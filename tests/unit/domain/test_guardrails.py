@@ -77,7 +77,7 @@ def two_bins(rows: int, correlation: float) -> Agreement:
     return Agreement(rows=rows, counts=((agree, differ), (differ, agree)))
 
 
-@pytest.mark.parametrize(("predict_s", "told"), [(0.0013, []), (0.0045, []), (0.0055, ["slow"])])
-def test_predictions_of_a_few_microseconds_are_never_slow(predict_s: float, told: list[str]) -> None:
-    before, now = (Traffic(batches=1, rows_in=1000, predict_s=seconds) for seconds in (0.0001, predict_s))
+@pytest.mark.parametrize(("batches", "predict_s", "told"), [(1, 0.2, []), (1, 0.22, ["slow"]), (3, 0.6, []), (3, 0.65, ["slow"])])
+def test_what_a_new_function_or_a_busy_processor_costs_a_batch_is_not_slow(batches: int, predict_s: float, told: list[str]) -> None:
+    before, now = Traffic(batches=9, rows_in=9000, predict_s=0.009), Traffic(batches=batches, rows_in=1000, predict_s=predict_s)
     assert [reason.code for reason in traffic_breaches(before, now, GuardrailPolicy())] == told
