@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError
 from functions.shared.ports import ObjectStore
-from functions.shared.repositories.leases import Lease
+from functions.shared.repositories.leases import Lease, standing_lease, take_lease
 
 LONGEST = timedelta(minutes=5)
 """A turn ends by itself after this: longer than `release` can run, so whoever had it is dead and sets nothing any more."""
@@ -31,31 +31,18 @@ class AliasTurns:
         Raises:
             RegistryUnavailableError: if it is another one's turn.
         """
-        key, lease = layout.alias_turn_key(model), Lease(holder=holder, until=now() + LONGEST)
-        if not self._store.create(key, lease.to_json()):
-            self._succeed(model, lease, now())
+        key = layout.alias_turn_key(model)
+        message = f"the aliases of {model!r} are being set by another run of release"
+        try:
+            until = take_lease(self._store, key, Lease(holder=holder, until=now() + LONGEST), now())
+        except ConflictError as error:
+            raise RegistryUnavailableError(message) from error
+        if until is not None:
+            raise RegistryUnavailableError(message)
         try:
             yield
         finally:
-            standing, etag = self._standing(key)
+            standing, etag = standing_lease(self._store, key)
             if standing.holder == holder:
                 with suppress(ConflictError):
                     self._store.replace(key, Lease(holder=holder, until=now()).to_json(), etag=etag)
-
-    def _succeed(self, model: str, lease: Lease, now: datetime) -> None:
-        """Take the turn after one that ended or died, or find that we have it already (a retried request)."""
-        key = layout.alias_turn_key(model)
-        standing, etag = self._standing(key)
-        if standing.holder == lease.holder:
-            return
-        message = f"the aliases of {model!r} are being set by another run of release"
-        if standing.until > now:
-            raise RegistryUnavailableError(message)
-        try:
-            self._store.replace(key, lease.to_json(), etag=etag)
-        except ConflictError as error:
-            raise RegistryUnavailableError(message) from error
-
-    def _standing(self, key: str) -> tuple[Lease, str]:
-        body, etag = self._store.read_tagged(key)
-        return Lease.from_json(body), etag

@@ -20,6 +20,32 @@ class Lease(Document):
     until: datetime
 
 
+def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> datetime | None:
+    """Take a lease, if need be after a holder that is dead, or find that it is ours already (a retried request).
+
+    Returns:
+        None, or until when another one holds it at the latest.
+
+    Raises:
+        ConflictError, NotFoundError: if it changed hands at this moment.
+    """
+    if store.create(key, lease.to_json()):
+        return None
+    standing, etag = standing_lease(store, key)
+    if standing.holder == lease.holder:
+        return None
+    if standing.until > now:
+        return standing.until
+    store.replace(key, lease.to_json(), etag=etag)
+    return None
+
+
+def standing_lease(store: ObjectStore, key: str) -> tuple[Lease, str]:
+    """The lease at a key and its ETag, or raise NotFoundError."""
+    body, etag = store.read_tagged(key)
+    return Lease.from_json(body), etag
+
+
 class Leases:
     """Lease documents in the store bucket."""
 
@@ -38,40 +64,27 @@ class Leases:
         Raises:
             RetrainingBusyError: if another one holds it.
         """
-        key, lease = layout.lease_key(model), Lease(holder=holder, until=now() + LONGEST)
-        if not self._store.create(key, lease.to_json()):
-            self._take_over(model, lease, now())
+        key = layout.lease_key(model)
+        try:
+            until = take_lease(self._store, key, Lease(holder=holder, until=now() + LONGEST), now())
+        except (ConflictError, NotFoundError) as error:
+            message = f"a retraining or an erasure of {model!r} began or ended at this moment"
+            raise RetrainingBusyError(message) from error
+        if until is not None:
+            message = f"a retraining or an erasure of {model!r} is running, until {until:%H:%M} UTC at the latest"
+            raise RetrainingBusyError(message)
         try:
             yield
         finally:
             with suppress(NotFoundError):
-                if self._standing(key)[0].holder == holder:
+                if standing_lease(self._store, key)[0].holder == holder:
                     self._store.delete([key])
 
     def running(self, now: datetime) -> set[str]:
         """Models whose lease is held."""
-        found = {model: self._standing(layout.lease_key(model))[0] for model in self._models()}
+        found = {model: standing_lease(self._store, layout.lease_key(model))[0] for model in self._models()}
         return {model for model, lease in found.items() if lease.until > now}
 
     def _models(self) -> Iterator[str]:
         for found in self._store.list("leases/"):
             yield found.key.removeprefix("leases/").removesuffix(".json")
-
-    def _take_over(self, model: str, lease: Lease, now: datetime) -> None:
-        """Succeed a holder that is dead, or find that we hold the lease already (a retried request)."""
-        key = layout.lease_key(model)
-        try:
-            standing, etag = self._standing(key)
-            if standing.holder == lease.holder:
-                return
-            if standing.until > now:
-                message = f"a retraining or an erasure of {model!r} is running, until {standing.until:%H:%M} UTC at the latest"
-                raise RetrainingBusyError(message)
-            self._store.replace(key, lease.to_json(), etag=etag)
-        except (ConflictError, NotFoundError) as error:
-            message = f"a retraining or an erasure of {model!r} began or ended at this moment"
-            raise RetrainingBusyError(message) from error
-
-    def _standing(self, key: str) -> tuple[Lease, str]:
-        body, etag = self._store.read_tagged(key)
-        return Lease.from_json(body), etag
