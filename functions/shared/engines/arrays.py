@@ -36,12 +36,12 @@ class Arrays:
         return array
 
     def divisor(self) -> float:
-        """What sums are divided by: a number above 0; 1 where none is stored."""
+        """What sums are divided by: how many trees are averaged, at least 1; 1 where none is stored."""
         if "divisor" not in self:
             return 1.0
         divisor = float(self.floats("divisor", 1)[0])
-        if divisor <= 0:
-            raise _invalid("divisor", "is not above 0")
+        if divisor < 1:
+            raise _invalid("divisor", "is below 1")
         return divisor
 
     def edges(self, name: str) -> Floats:
