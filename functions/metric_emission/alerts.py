@@ -82,7 +82,7 @@ def labels_alert(created: StoredObject, arrived: datetime, rejected: BatchReject
     """A file of labels cannot be read."""
     window = f"{arrived.date().isoformat()}-{layout.batch_id(created.bucket, created.key, created.version_id, 'labels')[:8]}"
     evidence: Evidence = {"code": rejected.code, "key": created.key}
-    message = f"the labels in {created.key} cannot be read: {rejected} ({rejected.remedy})"
+    message = f"the labels in {created.key} cannot be read: {rejected.message} ({rejected.remedy})"
     return _alert(layout.model_of(created.key), AlertKind.FAILED, window, message, evidence, now)
 
 

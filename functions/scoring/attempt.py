@@ -115,7 +115,7 @@ def _opened(read: Read, panel: Panel) -> tuple[Panel, Iterator[Block], str | Non
         if rejected.code != "missing_column" or panel.reading_spec == panel.champion.spec:
             raise
         alone = panel.without_challenger()
-        return alone, _begun(read(alone.reading_spec)), str(rejected)
+        return alone, _begun(read(alone.reading_spec)), rejected.message
 
 
 def _begun(blocks: Iterator[Block]) -> Iterator[Block]:

@@ -62,4 +62,4 @@ def committed(ended: Manifest, store: ObjectStore) -> Manifest:
 
 def batch_error(rejected: BatchRejectedError) -> BatchError:
     """A refusal as documents keep it."""
-    return BatchError(code=rejected.code, message=str(rejected), remedy=rejected.remedy)
+    return BatchError(code=rejected.code, message=rejected.message, remedy=rejected.remedy)

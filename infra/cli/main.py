@@ -1,5 +1,6 @@
 """The `everscore` command."""
 
+import json
 import sys
 
 import typer
@@ -28,12 +29,18 @@ app.add_typer(cost.app)
 
 
 def run() -> None:
-    """The command's last line: errors say what and what to do; 2 for the user's mistakes, 1 for ours."""
+    """Run a command and end the process: 2 for what the user can mend, 1 for what failed, each with what is wrong and what to do."""
+    as_json = "--json" in sys.argv
     try:
-        app()
-    except InputError as error:
-        console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except EverscoreError as error:
-        console.print(f"[red]failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(app(standalone_mode=not as_json))
+    except typer.TyperException as misused:  # without --json typer shows these itself
+        error: EverscoreError = InputError(misused.format_message(), remedy="add --help to see arguments and options", code="usage")
+    except typer.Abort:
         sys.exit(1)
+    except EverscoreError as raised:
+        error = raised
+    is_refusal = isinstance(error, InputError)
+    console.print(f"[red]{'error' if is_refusal else 'failed'}:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    if as_json:
+        sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
+    sys.exit(2 if is_refusal else 1)

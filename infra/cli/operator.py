@@ -16,7 +16,7 @@ from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain import layout
-from functions.shared.domain.errors import EverscoreError, InputError, NotFoundError
+from functions.shared.domain.errors import EverscoreError, InputError, NotFoundError, code_of, message_and_remedy
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
@@ -81,8 +81,10 @@ class Operator:
         answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            kind = InputError if payload.get("errorType") in _refusals() else FunctionFailedError
-            raise kind(str(payload.get("errorMessage", payload)))
+            raised = str(payload.get("errorType", "FunctionFailed"))
+            message, remedy = message_and_remedy(str(payload.get("errorMessage", payload)))
+            kind = InputError if raised in _refusals() else FunctionFailedError
+            raise kind(message, remedy=remedy, code=code_of(raised))
         return payload
 
     def notify(self, function: str, request: Mapping[str, Any]) -> None:

@@ -5,7 +5,49 @@ Class names are a public interface: Step Functions, SQS consumers and the comman
 
 
 class EverscoreError(Exception):
-    """Root of the tree. Catch a leaf, not this, unless you are the command's last line."""
+    r"""Root of the tree. Catch a leaf, not this, unless you are the command's last line.
+
+    Its text is the message and, on a line of its own, the remedy, so that both cross the border of a function.
+
+    Args:
+        message: what is wrong, and where, for a person.
+        remedy: what the person can do; empty where the message says it.
+        code: stable machine-readable reason; by default the class's name.
+
+    >>> str(ConflictError("april.csv was changed", remedy="look again")), ConflictError("…").code
+    ('april.csv was changed\nremedy: look again', 'conflict')
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code or code_of(type(self).__name__)
+
+    def __str__(self) -> str:
+        return f"{self.message}{_REMEDY}{self.remedy}" if self.remedy else self.message
+
+
+_REMEDY = "\nremedy: "
+
+
+def code_of(kind: str) -> str:
+    """The code of an error by the name of its class.
+
+    >>> code_of("ReleaseRefusedError")
+    'release_refused'
+    """
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.removesuffix("Error")).lstrip("_")
+
+
+def message_and_remedy(text: str) -> tuple[str, str]:
+    r"""What an error's text was made of.
+
+    >>> message_and_remedy("april.csv was changed\nremedy: look again"), message_and_remedy("april.csv is gone")
+    (('april.csv was changed', 'look again'), ('april.csv is gone', ''))
+    """
+    message, _, remedy = text.partition(_REMEDY)
+    return message, remedy
 
 
 class InputError(EverscoreError):
@@ -29,18 +71,10 @@ class ConflictError(EverscoreError):
 
 
 class BatchRejectedError(InputError):
-    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help.
-
-    Args:
-        code: stable machine-readable reason, e.g. `missing_column`.
-        message: what and where, for a person.
-        remedy: what the person can do.
-    """
+    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.remedy = remedy
+        super().__init__(message, remedy=remedy, code=code)
 
 
 class PartitionsFailedError(EverscoreError):

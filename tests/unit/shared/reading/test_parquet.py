@@ -116,7 +116,7 @@ def test_texts_that_the_file_holds_once_are_unfolded_a_portion_at_a_time() -> No
 def test_a_row_whose_texts_are_longer_than_a_record_may_be_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfolding, "MAX_RECORD_BYTES", 1999)
     refused = refusal(written(repeating("x" * 1000, 4), store_schema=False), KEY)
-    assert (refused.code, str(refused)) == ("line_too_long", "the texts of a row in row group 1 of 1 take 2000 bytes, the limit is 1999")
+    assert (refused.code, refused.message) == ("line_too_long", "the texts of a row in row group 1 of 1 take 2000 bytes, the limit is 1999")
 
 
 def test_a_row_group_that_is_compressed_beyond_belief_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,89 @@
+"""How a command ends that cannot do what was asked."""
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.shared.domain.errors import EmbeddedAwsError, InputError, ReleaseRefusedError
+from infra.cli import operator
+from infra.cli.main import run
+from infra.cli.operator import FunctionFailedError, Operator
+
+
+def ended(arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["everscore", *arguments.split()])
+    with pytest.raises(SystemExit) as end:
+        run()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ("score", "usage", "model"),
+        ("nonsense", "usage", "nonsense"),
+        ("status --stak x", "usage", "--stak"),
+        ("score sales /nowhere/april.csv", "usage", "/nowhere/april.csv"),
+        ("policy no+name", "invalid_name", "no+name"),
+        (f"score sales {__file__} -o scored.csv", "input", "scored.csv"),
+    ],
+)
+def test_a_refusal_with_json_is_one_object_on_standard_output(
+    arguments: str, code: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(f"{arguments} --json", monkeypatch) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"error", "code", "remedy"}
+    assert answer["code"] == code
+    assert told in answer["error"]
+
+
+def refused(_stack: str | None) -> None:
+    raise InputError("two stacks run", remedy="name one with --stack", code="several_stacks")
+
+
+def failed(_stack: str | None) -> None:
+    raise EmbeddedAwsError("it did not come up")
+
+
+def test_a_refusal_says_what_to_do_to_people_and_to_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(operator, "connect", refused)
+    assert ended("status", monkeypatch) == 2
+    assert capsys.readouterr() == ("", "error: two stacks run\nremedy: name one with --stack\n")
+    assert ended("status --json", monkeypatch) == 2
+    told = {"error": "two stacks run", "code": "several_stacks", "remedy": "name one with --stack"}
+    assert json.loads(capsys.readouterr().out) == told
+
+
+def test_a_failure_that_is_not_the_users_ends_with_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(operator, "connect", failed)
+    assert ended("status --json", monkeypatch) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"error": "it did not come up", "code": "embedded_aws", "remedy": ""}
+    assert err == "failed: it did not come up\n"
+
+
+def asked(kind: str, text: str) -> None:
+    """Have a function raise, and ask it."""
+    payload = json.dumps({"errorType": kind, "errorMessage": text}).encode()
+    answering = SimpleNamespace(invoke=lambda **_: {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)})
+    session: Any = SimpleNamespace(client=lambda *_, **__: answering)
+    Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}).ask("Release", {})
+
+
+@pytest.mark.parametrize("kind", ["InputError", "ReleaseRefusedError", "BatchRejectedError", "TrainingError"])
+def test_a_functions_refusal_reaches_the_user_with_its_remedy(kind: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        asked(kind, str(ReleaseRefusedError("version 2 serves", remedy="name another")))
+    assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")
+
+
+def test_a_functions_failure_is_no_refusal() -> None:
+    with pytest.raises(FunctionFailedError) as failure:
+        asked("ConflictError", "somebody was first")
+    assert (failure.value.message, failure.value.code) == ("somebody was first", "conflict")
