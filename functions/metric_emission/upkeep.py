@@ -144,7 +144,8 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
         for model in store.folders(kind):
             manifests = Manifests(store)
             committed = manifests.keys(model)
-            old = (found for found in store.list(f"{kind}{model}/") if _IN_WORK < now - found.last_modified < _SWEPT)
+            written = (found for found in store.list(f"{kind}{model}/") if layout.is_of_attempt(found.key))
+            old = (found for found in written if _IN_WORK < now - found.last_modified < _SWEPT)
             for batch, files in groupby(old, key=lambda found: found.key.split("/")[2]):
                 manifest = manifests.read(committed[batch]) if batch in committed else None
                 if manifest and manifest.may_resume(now):

@@ -52,7 +52,7 @@ def committed(ended: Manifest, store: ObjectStore) -> Manifest:
         The manifest that stands: this one, or another attempt's that was first.
     """
     folders = layout.scored_prefix(ended.model, ended.batch_id), layout.quarantine_prefix(ended.model, ended.batch_id)
-    there = {info.key: f"{folder}{ended.attempt}/" for folder in folders for info in store.list(folder)}
+    there = {info.key: f"{folder}{ended.attempt}/" for folder in folders for info in store.list(folder) if layout.is_of_attempt(info.key)}
     standing = Manifests(store).commit(ended)
     named = {file.key for file in (*standing.outputs, *standing.quarantine)}
     won = standing.attempt == ended.attempt

@@ -51,7 +51,7 @@ def score(
         message = "--partition-bytes has the state machine of a stack at work: leave --offline out"
         raise InputError(message)
     if out is not None:
-        _refuse_out(out)
+        _refuse_out(out, file)
     operator = connect(stack)
     if offline:
         if out is None:
@@ -74,10 +74,13 @@ def score(
     _show(manifest, as_json=as_json, out=out)
 
 
-def _refuse_out(out: Path) -> None:
-    """Pass if scored rows can be written to a file."""
+def _refuse_out(out: Path, file: Path) -> None:
+    """Pass if the scored rows of `file` can be written to `out`."""
     if out.suffix != ".parquet":
         message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
+        raise InputError(message)
+    if out.exists() and out.samefile(file):
+        message = f"{out} holds the rows to score, and writing their scores there would lose it: name another OUT"
         raise InputError(message)
     _refuse_unwritable(out)
 
@@ -121,7 +124,7 @@ def replay(
     from infra.cli.replay import quarantined_file
 
     if out is not None:
-        (_refuse_unwritable if file is None else _refuse_out)(out)
+        _refuse_unwritable(out) if file is None else _refuse_out(out, file)
     operator = connect(stack)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:

@@ -1,19 +1,24 @@
 """`everscore local`: the embedded AWS, for trying things out and for working on Everscore."""
 
 import json
+import os
 import shlex
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from functions.shared.domain.errors import EmbeddedAwsError, InputError
+from functions.shared.domain.errors import EmbeddedAwsError, InputError, NoStackError
 from infra.local.embedded import detached_aws, embedded_aws, logs_of
-from infra.local.stacks import Stack, read_keeper, remains_of, remove_stack, running_stack, running_stacks
+from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
+from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
 
 WATCH_S = 0.5
+MOST_NAMED = 5
 DEFAULT_NAME = "everscore"
 CLOCKS = {"MetricEmissionSchedule": "rate(5 minutes)"}
 """The tick comes sooner than by the template's default, so that who tries things out soon sees a model's state in Prometheus."""
@@ -34,15 +39,8 @@ def up(
 ) -> None:
     """Start the embedded AWS with Everscore deployed to it; Ctrl-C ends it."""
     console = Console(stderr=True)
-    if any(running.name == stack for running in running_stacks()):
-        message = f"{stack} is running already: `everscore local down --stack {stack}` ends it, `--stack NAME` starts another"
-        raise InputError(message)
-    if (folder := remains_of(stack)) is not None:
-        message = (
-            f"{stack} died and left its models and data in {folder}, where they can be looked at but not revived; "
-            f"`everscore local down --stack {stack}` removes them"
-        )
-        raise InputError(message)
+    _refuse_taken(stack)
+    _name_others(console)
     with ExitStack() as lifetime:
         with console.status("") as status:
 
@@ -54,7 +52,7 @@ def up(
 
             start = time.monotonic()
             options: dict[str, Any] = {"port": port, "progress": progress, "parameters": CLOCKS, "containers": containers}
-            running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, **options))
+            running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, kept=True, **options))
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)
         if detach:
@@ -82,10 +80,47 @@ def env(
 @app.command()
 def down(stack: Name = None) -> None:
     """End the running embedded AWS and remove everything in it, or what one that died left."""
-    remains = remains_of(stack or DEFAULT_NAME)
-    folder = remains if remains is not None else running_stack(stack).folder
+    folder = _folder_of(stack)
     remove_stack(folder)
-    Console(stderr=True).print(f"{folder.name} is down")
+    console = Console(stderr=True)
+    console.print(f"{folder.name} is down")
+    _name_others(console)
+
+
+def _refuse_taken(name: str) -> None:
+    """Pass if a new stack can have this name."""
+    folder = stacks_home() / checked_stack_name(name)
+    if any(running.name == name for running in running_stacks()):
+        message = f"{name} is running already: `everscore local down --stack {name}` ends it, `--stack NAME` starts another"
+        raise InputError(message)
+    if folder in stopped_stacks():
+        message = (
+            f"{name} died and left its models and data in {folder}, where they can be looked at but not revived; "
+            f"`everscore local down --stack {name}` removes them"
+        )
+        raise InputError(message)
+    if os.path.lexists(folder) and not is_ours(folder):
+        message = f"{folder} is no stack and stays as it is: name the stack otherwise, by --stack NAME"
+        raise InputError(message)
+
+
+def _folder_of(name: str | None) -> Path:
+    """The folder of the stack to remove: a running one or, by its name only, one that died."""
+    stopped = {folder.name: folder for folder in stopped_stacks()}
+    if name in stopped:
+        return stopped[name]
+    if name is None and stopped and not running_stacks():
+        message = f"no embedded AWS is running; {', '.join(stopped)} died: `everscore local down --stack NAME` removes what one left"
+        raise NoStackError(message)
+    return running_stack(name).folder
+
+
+def _name_others(console: Console) -> None:
+    """Say what lies among the stacks and is none, since it is left alone."""
+    if others := other_names():
+        rest = f" and {len(others) - MOST_NAMED:,} more" if len(others) > MOST_NAMED else ""
+        named = Text(f"{stacks_home()} also holds what is no stack and stays: {', '.join(others[:MOST_NAMED])}{rest}", "dim")
+        console.print(named, soft_wrap=True)
 
 
 def _show(running: Stack, console: Console) -> None:

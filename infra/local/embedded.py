@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from functions.shared.domain.errors import EmbeddedAwsError
 from infra.local.bridge import bridge_socket
 from infra.local.deployment import Containers, deploy
+from infra.local.folders import STACK, write_whole
 from infra.local.image import IMAGE, require_image
 from infra.local.ministack import ministack_python
 from infra.local.servers import (
@@ -35,7 +36,7 @@ from infra.local.servers import (
     url_of,
 )
 from infra.local.stack_containers import expect_containers
-from infra.local.stacks import KEEPER, STACK, Keeper, Stack, new_folder, remove_stack
+from infra.local.stacks import KEEPER, KEEPER_ARGUMENTS, Keeper, Stack, new_folder, remove_stack
 
 ANSWER_S = 180
 LOG_LINES = 15
@@ -67,6 +68,7 @@ def embedded_aws(
     root: Path = ROOT,
     containers: bool = False,
     await_mlflow: bool = True,
+    kept: bool = False,
 ) -> Iterator[Stack]:
     """Run an embedded AWS while the block runs. It goes with this process, however that ends.
 
@@ -78,13 +80,15 @@ def embedded_aws(
         root: folder of the template and of the functions' code.
         containers: whether functions run in containers of the built image, and not as processes of this machine.
         await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, who asks it waits.
+        kept: whether what it holds stays if this process is killed, instead of going with the next start under this name.
 
     Raises:
+        InvalidNameError: if a stack cannot have this name.
         PortTakenError: if `port` is in use.
         EmbeddedAwsError: if it does not come up; its folder stays until the next start, for the logs.
     """
     with ExitStack() as undo:
-        stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers)
+        stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers, kept=kept)
         undo.callback(remove_stack, stack.folder)
         undo.callback(progress, "stopping the embedded AWS")
         if await_mlflow:
@@ -103,7 +107,7 @@ def detached_aws(
 ) -> Stack:
     """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
     with ExitStack() as undo:
-        stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers)
+        stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers, kept=True)
         _wait_for_mlflow(stack, progress)
         tie.write(b"be free\n")
         tie.close()
@@ -112,14 +116,22 @@ def detached_aws(
 
 
 def _start(
-    name: str, port: int | None, progress: Progress, parameters: Mapping[str, str], root: Path, undo: ExitStack, *, containers: bool
+    name: str,
+    port: int | None,
+    progress: Progress,
+    parameters: Mapping[str, str],
+    root: Path,
+    undo: ExitStack,
+    *,
+    containers: bool,
+    kept: bool,
 ) -> tuple[Stack, IO[bytes]]:
     """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
     python = ministack_python(ROOT, progress)
     if containers:
         require_image()
     progress("starting the embedded AWS and MLflow")
-    with ExitStack() as sockets, new_folder(name) as folder:
+    with ExitStack() as sockets, new_folder(name, kept=kept) as folder:
         aws, mlflow, exposition = (sockets.enter_context(listening_socket(wanted)) for wanted in (port, None, None))
         endpoint, mlflow_uri, metrics_url = url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics"
         servers = [
@@ -152,7 +164,7 @@ def _start(
         functions={function: outputs[output] for function, output in FUNCTIONS.items()},
         outputs=outputs,
     )
-    (folder / STACK).write_bytes(stack.to_json())
+    write_whole(folder / STACK, stack.to_json())
     return stack, tie
 
 
@@ -161,7 +173,7 @@ def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> I
     end, tie = os.pipe()
     with os.fdopen(end) as standard_input, (folder / "keeper.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.keeper", str(folder)],
+            [sys.executable, *KEEPER_ARGUMENTS, str(folder)],
             cwd=ROOT,
             stdin=standard_input,
             stdout=log,
@@ -172,7 +184,7 @@ def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> I
     keeper = Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time())
     undo.callback(process.wait)
     undo.callback(keeper.kill)
-    (folder / KEEPER).write_bytes(keeper.to_json())
+    write_whole(folder / KEEPER, keeper.to_json())
     return undo.enter_context(os.fdopen(tie, "wb"))
 
 

@@ -16,7 +16,8 @@ from functions.metric_emission.prometheus import families
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_documents
-from infra.local.stacks import STACK, Stack
+from infra.local.folders import STACK
+from infra.local.stacks import Stack
 
 FORGOTTEN = timedelta(hours=3)
 """Totals that even the hourly tick has left alone for so long are of a model that serves no more, or of a fleet nobody watches."""

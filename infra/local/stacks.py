@@ -1,4 +1,4 @@
-"""Embedded stacks on this machine: one state folder each, and how living ones are told from dead ones.
+"""Embedded stacks on this machine: one state folder each, and which of them run.
 
 A stack lives as long as its keeper does. A process id alone proves nothing, since ids are used again; together with
 the time at which the process started it does.
@@ -6,22 +6,34 @@ the time at which the process started it does.
 
 import fcntl
 import os
-import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import psutil
 
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NoStackError
+from infra.local.folders import (
+    LOCK,
+    STACK,
+    checked_stack_name,
+    claim_of,
+    is_ours,
+    make_folder,
+    our_folders,
+    read_state,
+    remove_folder,
+    stacks_home,
+)
 from infra.local.servers import ACCOUNT, REGION, SECRET
 from infra.local.stack_containers import remove_containers
 
-KEEPER, STACK = "keeper.json", "stack.json"
+KEEPER = "keeper.json"
+KEEPER_ARGUMENTS = ("-m", "infra.local.keeper")
 CLOCK_STEP_S = 60.0
 """By how much the machine's clock may be set while a stack runs; start times of processes move along."""
 DEATH_S = 5.0
@@ -41,9 +53,11 @@ class Keeper(Document):
     def kill(self) -> None:
         """End the stack: the keeper and all that it or its servers started.
 
-        If the keeper is gone but something of its group is left, its id cannot have been given to another process.
+        If the keeper is gone but something of its group is left, its id cannot have been given to another process: unless
+        the machine was started since, and counts anew.
         """
-        if self._process() is None and psutil.pid_exists(self.pid):
+        earlier = self.started < psutil.boot_time() - CLOCK_STEP_S
+        if earlier or (self._process() is None and psutil.pid_exists(self.pid)):
             return
         try:
             os.killpg(self.pid, signal.SIGKILL)
@@ -95,18 +109,15 @@ class Stack(Document):
         }
 
 
-def stacks_home() -> Path:
-    """Where state folders lie: $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state."""
-    if home := os.environ.get("EVERSCORE_HOME"):
-        return Path(home)
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "everscore"
-
-
 def running_stacks() -> tuple[Stack, ...]:
-    """All embedded stacks that are up and whose keeper lives, by name. What dead ones left is ignored."""
-    folders = [path.parent for path in sorted(stacks_home().glob(f"*/{STACK}")) if _lives(path.parent)]
-    return tuple(Stack.from_json((folder / STACK).read_bytes()) for folder in folders)
+    """All embedded stacks that are up and whose keeper lives, by name."""
+    found = (read_state(folder / STACK, Stack) for folder in our_folders() if _lives(folder))
+    return tuple(stack for stack in found if stack is not None)
+
+
+def stopped_stacks() -> tuple[Path, ...]:
+    """The folders of stacks that were up and ended without being removed, by name."""
+    return tuple(folder for folder in our_folders() if (folder / STACK).exists() and not _lives(folder))
 
 
 def running_stack(name: str | None = None) -> Stack:
@@ -129,24 +140,10 @@ def running_stack(name: str | None = None) -> Stack:
     raise NoStackError(message)
 
 
-def remains_of(name: str) -> Path | None:
-    """The folder of a stack of this name that was up and died without being ended; None if there is none."""
-    folder = stacks_home() / name
-    return folder if (folder / STACK).exists() and not _lives(folder) else None
-
-
 def remove_stack(folder: Path) -> None:
     """End a stack and remove its folder; harmless if it has ended."""
     _end(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _clear(folder: Path, *, keep: bool) -> None:
-    """End what a dead stack left running and remove its folder, unless it was up under another name: its data are someone's."""
-    if keep:
-        _end(folder)
-    else:
-        remove_stack(folder)
+    remove_folder(folder)
 
 
 def _end(folder: Path) -> None:
@@ -156,33 +153,57 @@ def _end(folder: Path) -> None:
 
 
 def read_keeper(folder: Path) -> Keeper | None:
-    """The keeper of the stack in a folder, alive or not; None if the stack never had one."""
-    try:
-        return Keeper.from_json((folder / KEEPER).read_bytes())
-    except FileNotFoundError:
-        return None
+    """The keeper of the stack in a folder, alive or not; None if the stack never had one.
+
+    Where its document is damaged, a living one is known by its command line.
+    """
+    path = folder / KEEPER
+    return read_state(path, Keeper) or (_keeper_at_work(folder) if path.exists() else None)
+
+
+def _keeper_at_work(folder: Path) -> Keeper | None:
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        if (process.info["cmdline"] or [])[1:] == [*KEEPER_ARGUMENTS, str(folder)]:
+            return Keeper(pid=process.pid, started=process.info["create_time"])
+    return None
 
 
 @contextmanager
-def new_folder(name: str) -> Iterator[Path]:
+def new_folder(name: str, *, kept: bool = False) -> Iterator[Path]:
     """Make a stack's state folder; nobody else makes or clears one until the block ends.
 
-    What dead stacks of this name left is removed first. If a living stack has the name already, the folder gets the next free
-    `<name>-2`, `<name>-3`, … The block must write `keeper.json`, or the next caller clears the folder away.
+    If the name is taken, the folder gets the next free `<name>-2`, `<name>-3`, … A dead stack's name is free if what it
+    held is nobody's: it never came up, or was not `kept`. What other dead stacks left running is ended, and their folders stay.
+    The block must write `keeper.json`, or the next caller clears the folder away.
+
+    Raises:
+        InvalidNameError: if a stack cannot have this name.
     """
     home = stacks_home()
     home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
+    with (home / LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for folder in [path for path in home.iterdir() if path.is_dir() and not _lives(path)]:
-            _clear(folder, keep=(folder / STACK).exists() and re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.name) is None)
-        taken = {path.name for path in home.iterdir()}
-        number = 1
-        while (free := name if number == 1 else f"{name}-{number}") in taken:
-            number += 1
-        folder = home / free
-        (folder / "tmp").mkdir(parents=True)
+        for folder in our_folders():
+            if not _lives(folder):
+                _end(folder)
+        folder = next(filter(_is_free, _candidates(home / checked_stack_name(name))))
+        remove_folder(folder)
+        make_folder(folder, kept=kept)
+        (folder / "tmp").mkdir()
         yield folder
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+
+
+def _is_free(folder: Path) -> bool:
+    if not is_ours(folder):
+        return not os.path.lexists(folder)
+    claim = claim_of(folder)
+    nobodys = not (folder / STACK).exists() or (claim is not None and not claim.kept)
+    return nobodys and not _lives(folder)
 
 
 def _lives(folder: Path) -> bool:

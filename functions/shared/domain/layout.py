@@ -18,6 +18,7 @@ FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
+_OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
 _PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
 
@@ -114,6 +115,15 @@ def scored_key(model: str, batch: str, attempt: str, part: int) -> str:
 def quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:
     """One JSON-lines file of one attempt's quarantined rows."""
     return f"quarantine/{model}/{batch}/{attempt}/part-{part:05d}.jsonl"
+
+
+def is_of_attempt(key: str) -> bool:
+    """Whether an attempt wrote the object at a key below `scored/` or `quarantine/`; whatever else lies there is not ours to delete.
+
+    >>> is_of_attempt("scored/m/b/a1/part-00000.parquet"), is_of_attempt("scored/m/b/notes.txt")
+    (True, False)
+    """
+    return _OF_ATTEMPT.fullmatch(key) is not None
 
 
 def of_attempt(key: str, attempt: str) -> str:

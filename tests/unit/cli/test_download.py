@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typer.testing import CliRunner
 
+from infra.cli import batches
 from infra.cli.operator import join_parts
 
 
@@ -20,3 +22,13 @@ def test_files_of_which_one_was_scored_without_the_challenger_become_one(tmp_pat
     assert whole.column_names == both.column_names
     assert whole["id"].to_pylist() == ["a", "b", "a"]
     assert whole["challenger_score"].to_pylist() == [None, 0.75, None]
+
+
+def test_scores_are_not_written_over_the_rows_that_they_are_of(tmp_path: Path) -> None:
+    rows = tmp_path / "june.parquet"
+    rows.write_bytes(b"the only copy")
+    (tmp_path / "same.parquet").hardlink_to(rows)
+    for out in ("june.parquet", "same.parquet", "../" + tmp_path.name + "/june.parquet"):
+        done = CliRunner().invoke(batches.app, ["score", "churn", str(rows), "--offline", "-o", str(tmp_path / out)])
+        assert "would lose it: name another OUT" in str(done.exception)
+    assert rows.read_bytes() == b"the only copy"

@@ -10,17 +10,16 @@ import psutil
 import pytest
 
 from functions.shared.domain.errors import NoStackError
+from infra.local.folders import STACK, make_folder, stacks_home
 from infra.local.stacks import (
     KEEPER,
-    STACK,
     Keeper,
     Stack,
     new_folder,
-    remains_of,
     remove_stack,
     running_stack,
     running_stacks,
-    stacks_home,
+    stopped_stacks,
 )
 
 
@@ -52,9 +51,9 @@ def keeper_of(process: subprocess.Popen[bytes]) -> Keeper:
 DEAD = Keeper(pid=2**22 + 1, started=0.0)
 
 
-def put_stack(home: Path, name: str, keeper: Keeper) -> Stack:
+def put_stack(home: Path, name: str, keeper: Keeper, *, kept: bool = True) -> Stack:
     folder = home / name
-    folder.mkdir()
+    make_folder(folder, kept=kept)
     stack = Stack(
         name=name,
         folder=folder,
@@ -123,22 +122,27 @@ def test_removing_a_stack_ends_its_whole_process_group(home: Path, process: subp
     assert not (home / "a").exists()
 
 
-@pytest.mark.parametrize(("started", "kept"), [("b", True), ("a", False)])
-def test_what_a_lost_keeper_left_running_is_ended_and_its_data_go_only_for_a_namesake(
-    home: Path,
-    process: subprocess.Popen[bytes],
-    started: str,
-    kept: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize("started", ["a", "b"])
+def test_what_a_lost_keeper_left_running_is_ended_and_its_data_stay(home: Path, process: subprocess.Popen[bytes], started: str) -> None:
     put_stack(home, "a", keeper_of(process))
     members = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    assert remains_of("a") == home / "a"
+    assert stopped_stacks() == (home / "a",)
     with new_folder(started):
         pass
     assert all(map(has_ended, members))
-    assert (home / "a" / STACK).exists() is kept
+    assert (home / "a" / STACK).exists()
+
+
+def test_a_process_group_of_before_the_machine_was_started_is_not_ended(home: Path, process: subprocess.Popen[bytes]) -> None:
+    put_stack(home, "a", Keeper(pid=process.pid, started=psutil.boot_time() - 3600))
+    [member] = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    with new_folder("b"):
+        pass
+    assert not has_ended(member)
 
 
 def test_a_new_stack_takes_the_next_free_name(home: Path, process: subprocess.Popen[bytes]) -> None:
@@ -148,10 +152,11 @@ def test_a_new_stack_takes_the_next_free_name(home: Path, process: subprocess.Po
         assert folder == home / "a-3"
 
 
-def test_a_new_stack_takes_the_name_of_a_dead_one(home: Path) -> None:
-    put_stack(home, "a", DEAD)
+@pytest.mark.parametrize(("kept", "name"), [(False, "a"), (True, "a-2")])
+def test_a_new_stack_takes_the_name_of_a_dead_one_whose_data_are_nobodys(home: Path, kept: bool, name: str) -> None:  # noqa: FBT001
+    put_stack(home, "a", DEAD, kept=kept)
     with new_folder("a") as folder:
-        assert folder == home / "a"
+        assert folder == home / name
         assert not (folder / STACK).exists()
 
 

@@ -213,6 +213,16 @@ def test_files_of_a_batch_whose_partitions_may_still_be_scored_are_left_and_lost
     assert attempts(world) == {f"{MODEL}/{batch}/a1", f"{MODEL}/{'f' * 32}/a1", f"other/{'e' * 32}/a1"}
 
 
+def test_what_no_attempt_wrote_is_not_swept_away() -> None:
+    world = World()
+    somebodys = ["scored/m/notes.txt", "scored/m/b/export.parquet", "quarantine/m/b/a/mended.csv", "scored/m/b/a/deeper/part-00000.parquet"]
+    for key in somebodys:
+        world.store.write(key, b"mine")
+    world.moment = EPOCH + 16 * DAY
+    assert run_sweep(world)["deleted"] == 0
+    assert set(somebodys) <= set(world.store.keys())
+
+
 @pytest.mark.parametrize("age", [HOUR, 2 * DAY])
 def test_files_of_an_attempt_that_may_still_be_at_work_are_left(age: timedelta) -> None:
     _, told = swept(age)

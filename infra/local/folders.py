@@ -1,0 +1,137 @@
+"""State folders of embedded stacks: how they are named, which are ours, and the only way in which one is removed.
+
+Their home may hold other things too. Those are somebody's, and stay.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from functions.shared.domain.document import Document
+from functions.shared.domain.errors import EmbeddedAwsError, InvalidNameError, NewerSchemaError
+
+CLAIM, STACK = ".everscore-stack.json", "stack.json"
+LOCK = ".lock"
+"""Held in the home by whoever makes or clears folders."""
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+
+class Claim(Document):
+    """The mark of a folder that was made for the stack of this name. In a copy of the folder the name is another's.
+
+    `kept` is whether what the stack holds is somebody's, unlike a demo's or a test's.
+    """
+
+    name: str
+    kept: bool
+
+
+class _Deployed(Document):
+    """What `stack.json` has said since before there were claims."""
+
+    name: str
+
+
+def checked_stack_name(text: str) -> str:
+    """The name of an embedded stack, which names its folder and its resources.
+
+    Raises:
+        InvalidNameError: if it is none.
+
+    >>> checked_stack_name("churn-2")
+    'churn-2'
+    """
+    if not _NAME.fullmatch(text):
+        message = f"{text!r} cannot name a stack: use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter"
+        raise InvalidNameError(message)
+    return text
+
+
+def stacks_home() -> Path:
+    """Where state folders lie: $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state."""
+    if home := os.environ.get("EVERSCORE_HOME"):
+        return Path(home).absolute()
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "everscore"
+
+
+def make_folder(folder: Path, *, kept: bool) -> None:
+    """Make a folder that is ours."""
+    folder.mkdir()
+    write_whole(folder / CLAIM, Claim(name=folder.name, kept=kept).to_json())
+
+
+def our_folders() -> Iterator[Path]:
+    """The state folders of all stacks, by name."""
+    home = stacks_home()
+    return (folder for folder in (sorted(home.iterdir()) if home.is_dir() else ()) if is_ours(folder))
+
+
+def other_names() -> list[str]:
+    """What else lies in the home, by name."""
+    home = stacks_home()
+    return sorted(path.name for path in home.iterdir() if path.name != LOCK and not is_ours(path)) if home.is_dir() else []
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether Everscore made a folder: it is named as a stack's, and a file in it says for which stack.
+
+    Folders of earlier versions have no claim, but `stack.json` if their stack came up.
+    """
+    if not _NAME.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
+        return False
+    claim = claim_of(folder) or read_state(folder / STACK, _Deployed)
+    return claim is not None and claim.name == folder.name
+
+
+def claim_of(folder: Path) -> Claim | None:
+    """A folder's claim; None if it has none, or a damaged one."""
+    return read_state(folder / CLAIM, Claim)
+
+
+def read_state[D: Document](path: Path, kind: type[D]) -> D | None:
+    """A document in a state folder; None if it is not there, damaged, or of a later version."""
+    try:
+        return kind.from_json(path.read_bytes())
+    except (OSError, ValidationError, NewerSchemaError):
+        return None
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file that is never seen half written, whenever this process or the machine ends."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with unfinished.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a state folder; nothing happens if it is gone or not ours.
+
+    However it is interrupted, what is left is ours and the remains of no stack: `stack.json` goes first, the claim last.
+
+    Raises:
+        EmbeddedAwsError: if something in it cannot be removed.
+    """
+    if not is_ours(folder):
+        return
+    write_whole(folder / CLAIM, Claim(name=folder.name, kept=False).to_json())
+    try:
+        (folder / STACK).unlink(missing_ok=True)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != CLAIM:
+                path.unlink()
+        (folder / CLAIM).unlink()
+        folder.rmdir()
+    except OSError as error:
+        message = f"{folder} could not be removed whole: {error}"
+        raise EmbeddedAwsError(message) from error
