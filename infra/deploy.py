@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local.image import IMAGE
 from infra.local.sam import SAM
-from infra.local.servers import ROOT
+from infra.places import ROOT
 
 
 def overrides(environment: str, architecture: str, image_id: str, root: Path = ROOT) -> list[str]:

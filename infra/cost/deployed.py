@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.servers import ROOT
 from infra.local.transformation import Template, read_template
+from infra.places import ROOT
 
 HOURS_A_MONTH = 730
 _PER_HOUR = {"minute": 60.0, "hour": 1.0, "day": 1 / 24}

@@ -21,8 +21,8 @@ from infra.cost.estimate import (
     scoring_seconds,
 )
 from infra.cost.quotas import Quotas
-from infra.local.servers import ROOT
 from infra.local.transformation import read_template
+from infra.places import ROOT
 
 COMMIT_FILES_PER_S = 50
 """Results that a commit reads a second: 16 at once, and some 300 ms each with a profile of a hundred columns. An assumption."""

@@ -18,8 +18,8 @@ from infra.cli.operator import Operator
 from infra.demo import flights
 from infra.demo.flights import MODEL
 from infra.local.embedded import FUNCTIONS, Progress, embedded_aws
-from infra.local.servers import ROOT
 from infra.local.stacks import Stack
+from infra.places import ROOT
 
 type Invoke = Callable[[str, Mapping[str, Any]], Any]
 """Has a function, by its package's name, work on an event, and returns its answer or raises."""

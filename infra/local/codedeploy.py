@@ -9,8 +9,9 @@ from threading import Thread
 
 from infra.local.bridge import bridged
 from infra.local.containers import ContainerFunction
-from infra.local.servers import HOST, ROOT
+from infra.local.servers import HOST
 from infra.local.transformation import read_template
+from infra.places import ROOT
 
 
 @dataclass(frozen=True, slots=True)

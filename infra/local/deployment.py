@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from functions.shared.domain.errors import EmbeddedAwsError
 from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, with_definitions, zip_packages
+from infra.places import CODE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -78,7 +79,8 @@ def deploy(
 
 
 def _uploaded(root: Path, s3: "S3Client") -> AsZip:
-    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(root, PACKAGES))
+    code = root if (root / PACKAGES[0]).is_dir() else CODE
+    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(code, PACKAGES))
     return AsZip(f"s3://{CODE_BUCKET}/{CODE_KEY}", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 

@@ -24,7 +24,6 @@ from infra.local.ministack import ministack_python
 from infra.local.servers import (
     ACCOUNT,
     REGION,
-    ROOT,
     SECRET,
     Server,
     Servers,
@@ -37,6 +36,7 @@ from infra.local.servers import (
 )
 from infra.local.stack_containers import expect_containers
 from infra.local.stacks import KEEPER, KEEPER_ARGUMENTS, Keeper, Stack, new_folder, remove_stack
+from infra.places import CODE, ROOT
 
 ANSWER_S = 180
 LOG_LINES = 15
@@ -127,7 +127,7 @@ def _start(
     kept: bool,
 ) -> tuple[Stack, IO[bytes]]:
     """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
-    python = ministack_python(ROOT, progress)
+    python = ministack_python(progress)
     if containers:
         require_image()
     progress("starting the embedded AWS and MLflow")
@@ -174,7 +174,7 @@ def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> I
     with os.fdopen(end) as standard_input, (folder / "keeper.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *KEEPER_ARGUMENTS, str(folder)],
-            cwd=ROOT,
+            cwd=CODE,
             stdin=standard_input,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from functions.shared.domain.errors import NoImageError
-from infra.local.servers import ROOT
+from infra.places import ROOT
 
 IMAGE = "scoring:everscore"
 """What `sam build` calls the image of all functions: by the first of them, and the template's DockerTag."""

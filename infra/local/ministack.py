@@ -1,4 +1,4 @@
-"""ministack's own environment, `.ministack` in the repository: its pins and the project's do not mix."""
+"""ministack's own environment, `.ministack`, since its pins and the project's do not mix."""
 
 import os
 import shutil
@@ -8,40 +8,40 @@ from collections.abc import Callable
 from pathlib import Path
 
 from functions.shared.domain.errors import EmbeddedAwsError
-from infra.local.servers import ROOT
+from infra.places import ROOT, tools_folder
 
 ENVIRONMENT = ".ministack"
-REQUIREMENTS = Path("requirements") / "ministack.txt"
+REQUIREMENTS = ROOT / "requirements" / "ministack.txt"
 
 
-def ministack_python(root: Path, progress: Callable[[str], None]) -> Path:
-    """The interpreter that runs ministack; installs the locked set beside the project if it is not there yet.
+def ministack_python(progress: Callable[[str], None]) -> Path:
+    """Return the interpreter that runs ministack; install the locked set if it is not there yet.
 
     Raises:
         EmbeddedAwsError: if it cannot be installed.
     """
-    environment = root / ENVIRONMENT
+    environment = tools_folder() / ENVIRONMENT
     if not environment.exists():
-        progress(f"installing the embedded AWS into {ENVIRONMENT} (once)")
-        install(root)
+        progress(f"installing the embedded AWS into {environment} (once)")
+        install(environment)
     return environment / "bin" / "python"
 
 
-def install(root: Path) -> None:
+def install(environment: Path) -> None:
     """Make the environment with uv or else with pip, hashes checked: whole or not at all, whoever else does the same.
 
     Raises:
         EmbeddedAwsError: if it cannot be installed.
     """
-    making = root / ".tools" / f"{ENVIRONMENT}-{os.getpid()}"
-    making.parent.mkdir(exist_ok=True)
+    making = environment.parent / ".tools" / f"{ENVIRONMENT}-{os.getpid()}"
+    making.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for command in _commands(making, root / REQUIREMENTS):
+        for command in _commands(making, REQUIREMENTS):
             subprocess.run(command, check=True, capture_output=True, text=True)
-        if not (root / ENVIRONMENT).exists():
-            making.rename(root / ENVIRONMENT)
+        if not environment.exists():
+            making.rename(environment)
     except subprocess.CalledProcessError as error:
-        message = f"cannot install {REQUIREMENTS} into {ENVIRONMENT}:\n{error.stderr.strip()}"
+        message = f"cannot install {REQUIREMENTS} into {environment}:\n{error.stderr.strip()}"
         raise EmbeddedAwsError(message) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -59,4 +59,4 @@ def _commands(environment: Path, requirements: Path) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    ministack_python(ROOT, print)
+    ministack_python(print)

@@ -13,8 +13,9 @@ from typing import Any
 
 from functions.shared.domain.errors import EmbeddedAwsError
 from infra.local.containers import ContainerFunction, checked_answer
-from infra.local.servers import HOST, ROOT, listening_socket
+from infra.local.servers import HOST, listening_socket
 from infra.local.transformation import Template, read_template
+from infra.places import ROOT
 
 SAM = ROOT / ".sam" / "bin" / "sam"
 INVOKE = (str(SAM), "local", "invoke", "--template", "template.json", "--event", "event.json", "--skip-pull-image")

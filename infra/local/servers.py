@@ -12,8 +12,8 @@ from pathlib import Path
 
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.errors import PortTakenError
+from infra.places import CODE
 
-ROOT = Path(__file__).parents[2]
 APPLICATION = "infra.local.mended_ministack:ministack_application()"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -76,7 +76,7 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
         command=(str(python), "-m", "hypercorn", APPLICATION, "--bind", "fd://0", "--workers", "0", "--keep-alive", "75"),
         environment=_environment(folder)
         | {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(_mends(folder)),
             "GATEWAY_PORT": str(listener.getsockname()[1]),
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
@@ -91,6 +91,15 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
         | docker,
         socket=listener.fileno(),
     )
+
+
+def _mends(folder: Path) -> Path:
+    """A folder from which ministack's interpreter imports `infra` alone: the packages next to it have pins of their own."""
+    mends = folder / "mends"
+    mends.mkdir(exist_ok=True)
+    if not (mends / "infra").is_symlink():
+        (mends / "infra").symlink_to(CODE / "infra")
+    return mends
 
 
 def mlflow_server(folder: Path, listener: socket.socket) -> Server:
@@ -110,7 +119,7 @@ def mlflow_server(folder: Path, listener: socket.socket) -> Server:
 def bridge_server(name: str, folder: Path, listener: socket.socket, url: str) -> Server:
     """What passes containers' connections on to a server that listens on the loopback interface only."""
     command = (sys.executable, "-m", "infra.local.bridge", url)
-    return Server(name=name, command=command, environment=_environment(folder) | {"PYTHONPATH": str(ROOT)}, socket=listener.fileno())
+    return Server(name=name, command=command, environment=_environment(folder) | {"PYTHONPATH": str(CODE)}, socket=listener.fileno())
 
 
 def exposition_server(folder: Path, listener: socket.socket, endpoint: str) -> Server:
@@ -120,7 +129,7 @@ def exposition_server(folder: Path, listener: socket.socket, endpoint: str) -> S
         command=(sys.executable, "-m", "infra.local.exposition", str(folder)),
         environment=_environment(folder)
         | {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(CODE),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": SECRET,

@@ -29,7 +29,7 @@ from infra.local.codedeploy import deployment_hook
 from infra.local.containers import EMULATED_NAME, ContainerFunction, container_functions, emulated
 from infra.local.image import IMAGE, base_image, size_mb
 from infra.local.sam import SAM
-from infra.local.servers import ROOT
+from infra.places import ROOT
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.figures import record
 from tests.bench.scoring.processes import machine

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from infra.local.servers import ROOT
+from infra.places import ROOT
 
 
 @pytest.fixture(scope="session")

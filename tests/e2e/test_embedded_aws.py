@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 
 from functions.shared.domain.errors import EmbeddedAwsError, PortTakenError
 from infra.local.embedded import embedded_aws
-from infra.local.servers import ROOT
 from infra.local.stacks import Stack, read_keeper, running_stacks
+from infra.places import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -25,7 +25,7 @@ from infra.demo.once import ERASED, batch_of_flights, each_function_once, idle_s
 from infra.local.codedeploy import deployment_hook
 from infra.local.containers import EMULATED_NAME, container_functions, emulated
 from infra.local.image import IMAGE, LARGEST_MB, base_image, size_mb
-from infra.local.servers import ROOT
+from infra.places import ROOT
 
 pytestmark = pytest.mark.timeout(1500)  # the first build installs Docker and may make a stand-in of AWS's base image
 

@@ -24,8 +24,8 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests
 from infra.local.embedded import embedded_aws
-from infra.local.servers import ROOT
 from infra.local.stacks import Stack, read_keeper
+from infra.places import ROOT
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.partitioning.world import as_comparable

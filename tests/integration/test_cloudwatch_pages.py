@@ -19,7 +19,7 @@ from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
 from infra.grafana.written import FOLDER
 from infra.local.ministack import ministack_python
-from infra.local.servers import REGION, ROOT, listening_socket, ministack_server, url_of
+from infra.local.servers import REGION, listening_socket, ministack_server, url_of
 from tests.integration.page_data import CHOSEN, combinations
 
 STEP_S = 86400
@@ -77,7 +77,7 @@ def cloudwatch(tmp_path_factory: pytest.TempPathFactory, measurements: list[Meas
     with listening_socket() as listener, (folder / "log").open("wb") as log, pytest.MonkeyPatch.context() as environment:
         environment.setenv("POWERTOOLS_METRICS_NAMESPACE", "Everscore")
         environment.setenv("POWERTOOLS_SERVICE_NAME", "metric_emission")
-        server = ministack_server(folder, ministack_python(ROOT, print), listener)
+        server = ministack_server(folder, ministack_python(print), listener)
         process = subprocess.Popen(server.command, stdin=listener, stdout=log, stderr=log, env=dict(server.environment), cwd=folder)
         try:
             session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)

@@ -13,7 +13,8 @@ from typing import IO
 
 import psutil
 
-from infra.local.servers import ROOT, Server, Servers
+from infra.local.servers import Server, Servers
+from infra.places import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
 from infra.local.ministack import ministack_python
-from infra.local.servers import HOST, INHERITED, REGION, ROOT, listening_socket, ministack_server, url_of
+from infra.local.servers import HOST, INHERITED, REGION, listening_socket, ministack_server, url_of
+from infra.places import ROOT
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.scoring.world import as_csv, good_rows
@@ -138,7 +139,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("ministack")
     (folder / "tmp").mkdir()
     with listening_socket() as listener, (folder / "ministack.log").open("wb") as log:
-        server = ministack_server(folder, ministack_python(ROOT, print), listener)
+        server = ministack_server(folder, ministack_python(print), listener)
         process = subprocess.Popen(
             server.command, env=dict(server.environment), stdin=listener.fileno(), stdout=log, stderr=log, cwd=folder
         )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.local.servers import ROOT
 from infra.local.transformation import read_template
+from infra.places import ROOT
 
 STATE_MACHINES = sorted((ROOT / "infra" / "state_machines").glob("*.asl.*"))
 TRANSFORM = """
