@@ -97,8 +97,8 @@ rules: install ## write Prometheus' rules anew, from the alarms' one definition;
 	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)
 
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
-	$(LOCK) pyproject.toml --extra command --extra development --output-file requirements/development.txt
-	$(LOCK) pyproject.toml --constraints requirements/development.txt --output-file requirements/functions.txt
+	$(LOCK) pyproject.toml --extra development --output-file requirements/development.txt
+	$(LOCK) requirements/functions.in --constraints requirements/development.txt --output-file requirements/functions.txt
 	$(LOCK) requirements/ministack.in --output-file requirements/ministack.txt
 	$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 	$(LOCK) requirements/runtime.in --output-file requirements/runtime.txt
