@@ -32,6 +32,11 @@ def tools_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "everscore"
 
 
+def code_of(root: Path) -> Path:
+    """Return the folder whose `functions` and `infra` belong to a template in `root`: its own, or else this code's."""
+    return root if (root / "functions").is_dir() else CODE
+
+
 def own_project() -> Path:
     """Return the folder whose template is deployed: the current one if `everscore init` made it, or else `ROOT`."""
     here = Path.cwd()

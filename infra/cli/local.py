@@ -16,6 +16,7 @@ from functions.shared.domain.errors import EmbeddedAwsError, InputError, NoStack
 from infra.local.embedded import detached_aws, embedded_aws, logs_of
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
 from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
+from infra.places import own_project
 
 WATCH_S = 0.5
 MOST_NAMED = 5
@@ -51,7 +52,13 @@ def up(
                     console.print(step)
 
             start = time.monotonic()
-            options: dict[str, Any] = {"port": port, "progress": progress, "parameters": CLOCKS, "containers": containers}
+            options: dict[str, Any] = {
+                "port": port,
+                "progress": progress,
+                "parameters": CLOCKS,
+                "root": own_project(),
+                "containers": containers,
+            }
             running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, kept=True, **options))
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError
-from infra.cli import batches, cost, data, demo, erasure, local, policy, releases, report, status, versions
+from infra.cli import batches, cost, data, demo, erasure, init, local, policy, releases, report, status, versions
 from infra.cli.options import console
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(demo.app)
+app.add_typer(init.app)
 app.add_typer(local.app, name="local")
 app.add_typer(versions.app)
 app.add_typer(status.app)

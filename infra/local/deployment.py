@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from functions.shared.domain.errors import EmbeddedAwsError
 from infra.local.transformation import AsImage, AsZip, for_embedded_aws, read_template, with_definitions, zip_packages
-from infra.places import CODE
+from infra.places import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -52,7 +52,7 @@ def deploy(
         packing, variables = _uploaded(root, s3), {"PYTHONPATH": sysconfig.get_path("purelib")}
     else:
         packing, variables = AsImage(containers.image), {"AWS_ENDPOINT_URL": containers.endpoint}
-    source = with_definitions(read_template((root / "template.yaml").read_text()), root)
+    source = with_definitions(read_template((root / "template.yaml").read_text()), code_of(root))
     template = for_embedded_aws(source, parameters, packing=packing, variables=variables)
     s3.put_object(Bucket=CODE_BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
     try:
@@ -79,8 +79,7 @@ def deploy(
 
 
 def _uploaded(root: Path, s3: "S3Client") -> AsZip:
-    code = root if (root / PACKAGES[0]).is_dir() else CODE
-    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(code, PACKAGES))
+    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(code_of(root), PACKAGES))
     return AsZip(f"s3://{CODE_BUCKET}/{CODE_KEY}", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 

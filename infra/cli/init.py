@@ -1,0 +1,63 @@
+"""`everscore init`: a project of one's own, to change, build and deploy."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from infra.cli.options import AsJson, show
+from infra.places import CODE, ROOT
+
+OF_THE_PROJECT = ("template.yaml", "samconfig.toml", ".dockerignore", "events/**/*.json", "requirements/functions.txt")
+OF_THE_CODE = (
+    "functions/Dockerfile",
+    "functions/**/*.py",
+    "functions/**/*.[ch]",
+    "infra/mlflow.yaml",
+    "infra/state_machines/*.asl.yaml",
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project; made if it does not exist.", file_okay=False)] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Write template, settings, sample events and the functions' code to a folder, to change and deploy them."""
+    files = lay_down(folder)
+    show({"folder": str(folder), "files": files}, _screen, as_json=as_json)
+
+
+def lay_down(folder: Path) -> int:
+    """Copy the project's files into a folder and return how many.
+
+    Raises:
+        InputError: if one of them is there already; nothing is written then.
+    """
+    files = [(root / path, folder / path) for root, path in _files()]
+    if taken := [target for _, target in files if target.exists()]:
+        message = f"{taken[0]} exists already: name an empty folder, such as `everscore init my-scoring`"
+        raise InputError(message)
+    for source, target in files:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return len(files)
+
+
+def _files() -> Iterator[tuple[Path, Path]]:
+    for root, patterns in ((ROOT, OF_THE_PROJECT), (CODE, OF_THE_CODE)):
+        for pattern in patterns:
+            yield from ((root, path.relative_to(root)) for path in sorted(root.glob(pattern)))
+
+
+def _screen(answer: dict[str, object]) -> str:
+    return (
+        f"{answer['files']} files in {answer['folder']}. Next, in that folder:\n"
+        "  everscore local up --detach                  its template and functions on this machine\n"
+        "  sam build && sam deploy --config-env dev     in your AWS account, as samconfig.toml says"
+    )
