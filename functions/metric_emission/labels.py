@@ -296,7 +296,7 @@ def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
 
 
 def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float64]:
-    return numbers_of(rows[LABEL]) if spec.task is Task.REGRESSION else class_codes(rows[LABEL], spec.classes)
+    return numbers_of(rows[LABEL]) if spec.task is Task.REGRESSION else class_codes(rows[LABEL], spec.outcomes)
 
 
 def _scores(spec: ModelSpec, rows: pa.Table, role: Role) -> NDArray[np.float64]:

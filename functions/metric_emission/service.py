@@ -27,7 +27,7 @@ from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
 from functions.shared.domain.estimate import Estimate
-from functions.shared.domain.labels import canonical_labels, numeric_targets, refused_labels
+from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.policy import Policy
@@ -36,6 +36,7 @@ from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
+from functions.shared.reading.labels import count_refused, labels_given
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.repositories.bundles import Bundles
@@ -226,12 +227,13 @@ def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -
         columns[spec.time_column] = ColumnKind.TIME
     table = read_table(source, key=created.key, columns=columns, timezone=spec.timezone).table
     target = table[spec.target]
-    truth = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)
+    regression = spec.task is Task.REGRESSION
+    truth = numeric_targets(target) if regression else labels_given(target, spec.classes)
     named = {"id": table[spec.id_column], "label": truth}
     if has_time and spec.time_column:
         named["time"] = table[spec.time_column]
     rows = pa.table(named)
-    return Labels(rows.filter(rows["label"].is_valid()), has_time, refused_labels(target, truth))
+    return Labels(rows.filter(rows["label"].is_valid()), has_time, count_refused(target) if regression else 0)
 
 
 def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:

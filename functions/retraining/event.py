@@ -21,7 +21,7 @@ ALERT = "alert:"
 class FirstRequest(BaseModel):
     """A model's first version, with an uploaded file of labelled rows. What is None is inferred from the file.
 
-    `kinds` says what columns hold whose values do not tell.
+    `kinds` says what columns hold whose values do not tell, `positive` which of two classes the score is about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +34,7 @@ class FirstRequest(BaseModel):
     time_column: str | None = None
     timezone: str = "UTC"
     kinds: Mapping[str, FeatureKind] = Field(default_factory=dict)
+    positive: str | None = None
     metric: str | None = None
     seed: int = 0
 
@@ -100,12 +101,31 @@ class Reproduction(BaseModel):
     rows: int = 0
 
 
+class Learnt(BaseModel):
+    """What a first version took a file for: a person who meant something else should see it here.
+
+    `classes` counts the rows of each class, and is empty for a regression. `positive` is the class that the score is about (binary
+    only).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    task: Task
+    positive: str | None = None
+    classes: Mapping[str, int] = Field(default_factory=dict)
+
+
 class RetrainingResult(BaseModel):
-    """The decision, or why there was nothing to decide; `requested` names the models a schedule asked for."""
+    """The decision, or why there was nothing to decide; `requested` names the models a schedule asked for.
+
+    `learnt` comes with a first version.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     decision: Decision | None = None
+    learnt: Learnt | None = None
     skipped: str | None = None
     requested: tuple[str, ...] = ()
 

@@ -19,6 +19,7 @@ from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.positive import about_positive
 from functions.shared.engines.proof import prove
 
 MIN_ROWS = 50
@@ -73,7 +74,7 @@ def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
     compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
-    return Fitted(fitted_spec, pipeline, compiled, engine)
+    return Fitted(fitted_spec, pipeline, compiled, about_positive(engine, fitted_spec))
 
 
 def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
@@ -83,6 +84,9 @@ def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
         raise TrainingError(message)
     if spec.task is Task.BINARY and len(classes) > 2:
         message = f"a binary task has two classes, but {spec.target!r} is one of {', '.join(classes[:5])}"
+        raise TrainingError(message)
+    if spec.positive is not None and spec.positive not in classes:
+        message = f"the positive class {spec.positive!r} is none of {', '.join(classes)}, the rows' {spec.target!r}"
         raise TrainingError(message)
 
 

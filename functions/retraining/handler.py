@@ -52,9 +52,9 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     result: RetrainingResult | Reproduction
     match parse_request(event):
         case TrainRequest() as request:
-            result = RetrainingResult(decision=train_first(request, workshop()))
+            result = train_first(request, workshop())
         case AdoptRequest() as request:
-            result = RetrainingResult(decision=adopt_first(request, workshop()))
+            result = adopt_first(request, workshop())
         case RetrainRequest() as request:
             result = retrain(request, workshop())
         case ReproduceRequest() as request:

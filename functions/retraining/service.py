@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from functions.retraining.admission import admission_reasons
 from functions.retraining.adoption import adoptable_rows, look_at, told
 from functions.retraining.cross_validation import Contest, cross_validate
-from functions.retraining.event import ALERT, PERSON, AdoptRequest, RetrainingResult, RetrainRequest, TrainRequest
+from functions.retraining.event import ALERT, PERSON, AdoptRequest, Learnt, RetrainingResult, RetrainRequest, TrainRequest
 from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
 from functions.retraining.material import Material, gather, windowed
 from functions.retraining.publication import Candidate, Judgement, publish
@@ -28,7 +28,7 @@ from functions.shared.domain.gate import Holdout, judge
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
-from functions.shared.domain.spec import FeatureKind
+from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import EventBus, ObjectStore, Registry
 from functions.shared.repositories.bundles import Bundles
@@ -58,7 +58,7 @@ class Workshop:
         return publish(candidate, judgement, policy, store=self.store, registry=self.registry, now=self.now())
 
 
-def train_first(request: TrainRequest, workshop: Workshop) -> Decision:
+def train_first(request: TrainRequest, workshop: Workshop) -> RetrainingResult:
     """Train a model's first version from an uploaded file; it is promoted without a rival.
 
     The newest fifth of the rows (by event time, or by a seeded draw) is held out: its figures are the version's own.
@@ -74,10 +74,11 @@ def train_first(request: TrainRequest, workshop: Workshop) -> Decision:
         fitted = fit(file.rows.spec, learnt)
         candidate = Candidate(fitted, learnt, _measurable(fitted, held), file.rows)
         first = Reason(code="first", message="the model's first version has no champion to beat")
-        return workshop.publish(candidate, Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), PERSON), policy)
+        judgement = Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), PERSON)
+        return RetrainingResult(decision=workshop.publish(candidate, judgement, policy), learnt=_learnt(candidate))
 
 
-def adopt_first(request: AdoptRequest, workshop: Workshop) -> Decision:
+def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
     """Serve a pipeline that somebody logged in MLflow as a model's first version, as it is.
 
     It may have learnt from any row of the reference file, so all of them count as learnt, and a challenger is only ever judged
@@ -100,7 +101,8 @@ def adopt_first(request: AdoptRequest, workshop: Workshop) -> Decision:
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
         message = f"{request.uri} as it was logged; whether it learnt from rows of the reference file, its figures do not tell"
         reasons = (Reason(code="adopted", message=message), *told(logged, fitted.spec, file.rows, rows), *file.left_out_reasons())
-        return workshop.publish(Candidate(fitted, rows, held, rows), Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+        candidate, judgement = Candidate(fitted, rows, held, rows), Judgement(Verdict.PROMOTE, reasons, PERSON)
+        return RetrainingResult(decision=workshop.publish(candidate, judgement, policy), learnt=_learnt(candidate))
 
 
 @contextmanager
@@ -111,6 +113,14 @@ def _making_the_first(model: str, workshop: Workshop) -> Iterator[Policy]:
         raise TrainingError(message)
     with Leases(workshop.store).held(model, holder=workshop.new_holder(), now=workshop.now):
         yield Policies(workshop.store).current(model)
+
+
+def _learnt(candidate: Candidate) -> Learnt:
+    """What a candidate's rows were taken for."""
+    spec = candidate.spec
+    found = [] if spec.task is Task.REGRESSION else pc.value_counts(candidate.snapshot.table[spec.target]).to_pylist()
+    classes = {item["values"]: item["counts"] for item in sorted(found, key=lambda item: item["values"])}
+    return Learnt(target=spec.target, task=spec.task, positive=spec.positive_class, classes=classes)
 
 
 def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:

@@ -1,9 +1,9 @@
 """A model's first training set: an uploaded file, its columns told apart, its newest part held out."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -11,22 +11,23 @@ import pyarrow.compute as pc
 
 from functions.retraining.event import TrainRequest
 from functions.retraining.pipeline import default_estimator
+from functions.retraining.target import Refused, Target, place_of, positive_class, read_target
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.performance import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
+from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.service import TableRead, infer_columns, read_table
+from functions.shared.reading.source import Source
 from functions.shared.reading.values import to_numbers
 
 HOLDOUT_SHARE = 0.2
 _CLOCKS_APART = timedelta(days=1)
 """A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
-MANY_CLASSES = 20
 RIDDLE_SHARE = 0.1
 METRIC = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
 _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind.BOOLEAN, ColumnKind.CATEGORY: FeatureKind.CATEGORY}
@@ -62,15 +63,13 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         only: the features, in their order; by default all columns that are of a kind to learn from.
 
     Raises:
-        TrainingError: if a named column is missing, no feature is left, or more rows are bad than the error budget allows.
+        TrainingError: if a named column is missing, no feature is left, more rows are bad than the error budget allows, or the
+            target does not say what is meant (`read_target`).
         BatchRejectedError: if the file is no readable table.
     """
     source = inbox.open(request.key, request.version_id)
     kinds = infer_columns(source, key=request.key)
-    for name in (request.target, request.id_column, request.time_column, *request.kinds):
-        if name is not None and name not in kinds:
-            message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
-            raise TrainingError(message)
+    _refuse_absent(request, kinds)
     features = _features(request, kinds, only)
     columns = {feature.name: ColumnKind(feature.kind.value) for feature in features}
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
@@ -78,38 +77,18 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         columns[request.time_column] = ColumnKind.TIME
     read = read_table(source, key=request.key, columns=columns, timezone=request.timezone)
     _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
-    left_out = Counter(rejected.code for rejected in read.rejected)
-    table = within(read.table, policy.row_contract.ranges)
-    left_out["out_of_range"] += read.table.num_rows - table.num_rows
-    left_out["missing_target"] += table[request.target].null_count
-    table = table.filter(table[request.target].is_valid())
+    target = read_target(request.target, read.table[request.target], request.task, lambda: _odd_targets(request, source))
+    spec = _spec(request, target, features)
     arrived = inbox.info(request.key, request.version_id).last_modified
-    if request.time_column:
-        past = table.filter(pc.less(table[request.time_column], pa.scalar(arrived + _CLOCKS_APART, pa.timestamp("us", "UTC"))))
-        left_out["future_time"] += table.num_rows - past.num_rows
-        table = past
-    if len(read.rejected) > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
-        first = read.rejected[0]
-        message = f"{len(read.rejected):,} rows of {request.key} cannot be read, the first in line {first.line}: {first.message}"
-        raise TrainingError(message)
-    task = request.task or _task_of(table[request.target])
-    metric = request.metric or METRIC[task]
-    if metric not in METRICS[task]:
-        message = f"a {task} task has no metric {metric!r}, only {', '.join(METRICS[task])}"
-        raise TrainingError(message)
-    spec = ModelSpec(
-        name=request.model,
-        task=task,
-        target=request.target,
-        id_column=request.id_column,
-        time_column=request.time_column,
-        timezone=request.timezone,
-        features=tuple(features),
-        metric=metric,
-        estimator=request.estimator or default_estimator(task),
-        parameters=dict(request.parameters),
-        seed=request.seed,
-    )
+    _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
+    left_out = Counter(rejected.code for rejected in read.rejected)
+    table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
+    for reason, kept in _sieves(request, policy, arrived):
+        passed = kept(table)
+        left_out[reason] += table.num_rows - passed.num_rows
+        table = passed
+    left_out["missing_target"] -= target.refused
+    left_out["unparseable_target"] += target.refused
     if request.time_column:
         days = pc.cast(table[request.time_column], pa.date32(), safe=False)
     else:
@@ -118,6 +97,66 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out["duplicate_id"] += table.num_rows - rows.rows
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
     return TrainingFile(rows, +left_out, others if only is None else ())
+
+
+def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> None:
+    """Pass if the file has the columns that the request names, and a target that can be one."""
+    for name in (request.target, request.id_column, request.time_column, *request.kinds):
+        if name is not None and name not in kinds:
+            message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
+            raise TrainingError(message)
+    if kinds[request.target] is ColumnKind.CARRIED:
+        message = f"{request.target!r} cannot be a target: it holds lists, records or bytes, not one number, word or truth per row"
+        raise TrainingError(message)
+
+
+def _odd_targets(request: TrainRequest, source: Source) -> tuple[RejectedRow, ...]:
+    """The rows whose target is no number."""
+    return read_table(source, key=request.key, columns={request.target: ColumnKind.NUMBER}, timezone=request.timezone).rejected
+
+
+def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, policy: Policy, odd_targets: Refused) -> None:
+    """Pass if the error budget allows as many rows that cannot be read."""
+    bad = len(read.rejected) + target.refused
+    if bad > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
+        first = (read.rejected or odd_targets())[0]
+        message = f"{bad:,} rows of {request.key} cannot be read, the first in {place_of(first)}: {first.message}"
+        raise TrainingError(message)
+
+
+def _sieves(request: TrainRequest, policy: Policy, arrived: datetime) -> Iterator[tuple[str, Callable[[pa.Table], pa.Table]]]:
+    """What rows must be to be learnt from, by the reason for which others are left out."""
+    yield "missing_target", lambda table: table.filter(table[request.target].is_valid())
+    yield "out_of_range", lambda table: within(table, policy.row_contract.ranges)
+    if time_column := request.time_column:
+        latest = pa.scalar(arrived + _CLOCKS_APART, pa.timestamp("us", "UTC"))
+        yield "future_time", lambda table: table.filter(pc.less(table[time_column], latest))
+
+
+def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) -> ModelSpec:
+    """The spec of what the file will make.
+
+    Raises:
+        TrainingError: if the task does not have the metric, or the positive class, that the request names.
+    """
+    metric = request.metric or METRIC[target.task]
+    if metric not in METRICS[target.task]:
+        message = f"a {target.task} task has no metric {metric!r}, only {', '.join(METRICS[target.task])}"
+        raise TrainingError(message)
+    return ModelSpec(
+        name=request.model,
+        task=target.task,
+        target=request.target,
+        id_column=request.id_column,
+        time_column=request.time_column,
+        timezone=request.timezone,
+        features=tuple(features),
+        positive=positive_class(request.positive, request.target, target),
+        metric=metric,
+        estimator=request.estimator or default_estimator(target.task),
+        parameters=dict(request.parameters),
+        seed=request.seed,
+    )
 
 
 def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequence[str] | None) -> list[Feature]:
@@ -170,16 +209,6 @@ def within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Tab
         inside = pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))
         table = table.filter(pc.fill_null(inside, fill_value=True))
     return table
-
-
-def _task_of(target: pa.ChunkedArray) -> Task:
-    """Two values make a binary task; more than twenty numbers, or any with a fraction, a regression."""
-    labels = pc.unique(canonical_labels(target).drop_null())
-    if len(labels) == 2:
-        return Task.BINARY
-    numeric = pc.all(pc.match_substring_regex(labels, r"^-?\d+(\.\d+)?([eE][-+]?\d+)?$")).as_py()
-    whole = pc.all(pc.match_substring_regex(labels, r"^-?\d+$")).as_py()
-    return Task.REGRESSION if numeric and (not whole or len(labels) > MANY_CLASSES) else Task.MULTICLASS
 
 
 def hold_out_newest(rows: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:

@@ -63,7 +63,7 @@ class TrainingSet:
         target = self.table[self.spec.target]
         if self.spec.task is Task.REGRESSION:
             return np.asarray(target.to_numpy(), dtype=np.float64)
-        return class_codes(target, self.spec.classes)
+        return class_codes(target, self.spec.outcomes)
 
     def known(self) -> "TrainingSet":
         """Without the rows of classes that the spec does not know."""

@@ -129,8 +129,10 @@ def _scores(spec: ModelSpec, scores: NDArray[np.float64]) -> dict[str, pa.Array]
 def _predictions(spec: ModelSpec, scores: NDArray[np.float64]) -> pa.Array:
     if spec.task is Task.REGRESSION:
         return fixed_width(scores[:, 0], pa.float64())
-    best = scores[:, 0] > 0.5 if spec.task is Task.BINARY else scores.argmax(axis=1)
-    return _coded(best, spec.classes)
+    if spec.task is Task.MULTICLASS:
+        return _coded(scores.argmax(axis=1), spec.classes)
+    is_positive = scores[:, 0] >= 0.5 if spec.scores_first_class else scores[:, 0] > 0.5
+    return _coded(is_positive, spec.outcomes)
 
 
 def _coded(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:

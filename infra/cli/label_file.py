@@ -6,8 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.reading.labels import labels_given
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import read_table
 from functions.shared.reading.source import LocalFile
@@ -31,7 +32,7 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
     read = read_table(LocalFile(file), key=file.name, columns=columns, timezone=spec.timezone)
     target = read.table[spec.target]
-    labels = numeric_targets(target) if spec.task is Task.REGRESSION else canonical_labels(target)
+    labels = numeric_targets(target) if spec.task is Task.REGRESSION else labels_given(target, spec.classes)
     return {
         "labels": len(labels) - labels.null_count,
         "unlabelled": labels.null_count,

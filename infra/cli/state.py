@@ -11,6 +11,8 @@ from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, Role
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document, read_documents
@@ -37,6 +39,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     refusal = Releases(store).refusal(release)
     return {
         **_served(release),
+        **_predicted(release, store),
         "refused": {"reason": refusal.reason, "refused_at": refusal.refused_at.isoformat()} if refusal else None,
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
@@ -71,6 +74,14 @@ def _served(release: Release) -> dict[str, Any]:
         "withdrawn": release.withdrawn.model_dump(mode="json") if release.withdrawn else None,
         "previous": {"version": release.previous.version} if release.previous else None,
     }
+
+
+def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
+    """What the champion predicts; nothing is known where its bundle is gone."""
+    spec = read_document(store, ModelSpec, release.champion.prefix + SPEC)
+    if spec is None:
+        return {"target": None, "task": None, "positive": None}
+    return {"target": spec.target, "task": spec.task.value, "positive": spec.positive_class}
 
 
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:

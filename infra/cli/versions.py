@@ -8,9 +8,9 @@ from zoneinfo import available_timezones
 import typer
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.spec import FeatureKind
+from functions.shared.domain.spec import FeatureKind, Task
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
-from infra.cli.screens.versions import decision_screen, reproduction_screen, requested_screen
+from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 
 app = typer.Typer()
 
@@ -19,6 +19,9 @@ IdColumn = Annotated[str, typer.Option("--id", help="Column that names a row.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event time.")]
 Timezone = Annotated[str, typer.Option(help="Of times that name no offset.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")]
+Positive = Annotated[
+    str | None, typer.Option(help="Of two classes, the one that the score is about (default: the second in sorted order).")
+]
 Metric = Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")]
 Parameters = Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")]
 
@@ -31,6 +34,8 @@ def train(
     id_column: IdColumn,
     time_column: TimeColumn = None,
     timezone: Timezone = "UTC",
+    task: Annotated[Task | None, typer.Option(help="What to predict (default: told from the target's values).")] = None,
+    positive: Positive = None,
     estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
     param: Parameters = None,
     kind: Kinds = None,
@@ -39,8 +44,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version from a file and serve it."""
-    columns = _columns(target, id_column, time_column, timezone, kind)
-    request = {"action": "train", "estimator": estimator, "parameters": pairs(param), **columns, "metric": metric}
+    asked = _columns(target, id_column, time_column, timezone, kind) | {"positive": positive, "metric": metric}
+    request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), **asked}
     _first_version(model, file, request, stack, as_json=as_json)
 
 
@@ -54,13 +59,14 @@ def adopt(
     time_column: TimeColumn = None,
     timezone: Timezone = "UTC",
     kind: Kinds = None,
+    positive: Positive = None,
     metric: Metric = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a scikit-learn pipeline that is in MLflow already; FILE holds labelled rows like those it will score."""
-    columns = _columns(target, id_column, time_column, timezone, kind)
-    _first_version(model, file, {"action": "adopt", "uri": models_uri, **columns, "metric": metric}, stack, as_json=as_json)
+    asked = _columns(target, id_column, time_column, timezone, kind) | {"positive": positive, "metric": metric}
+    _first_version(model, file, {"action": "adopt", "uri": models_uri, **asked}, stack, as_json=as_json)
 
 
 def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
@@ -87,13 +93,13 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
         with console.status("at work in the retraining function"):
-            decision = operator.ask("Retraining", request)["decision"]
+            made = operator.ask("Retraining", request)
     except KeyboardInterrupt:
         console.print(f"the function goes on; `everscore status {model}` will show the version", highlight=False)
         raise
     with console.status("waiting for the release"):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
-    show(decision, decision_screen, as_json=as_json)
+    show(made["decision"] | made["learnt"], first_version_screen, as_json=as_json)
 
 
 @app.command()

@@ -18,6 +18,8 @@ from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
@@ -75,7 +77,7 @@ class History:
     """A model's story up to `now`, each part oldest first except `alerts` and `samples`, which begin with the newest.
 
     `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
-    as complete, None without scored rows.
+    as complete, None without scored rows. `spec` is the champion's.
     """
 
     model: str
@@ -87,6 +89,7 @@ class History:
     days: tuple[DayPerformance, ...]
     alerts: tuple[Alert, ...]
     samples: tuple[RejectedSample, ...]
+    spec: ModelSpec | None
     mature: date | None
 
 
@@ -108,6 +111,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             model=model,
             now=now,
             releases=tuple(releases.history(model)),
+            spec=_served_spec(releases.current(model), store),
             decisions=tuple(Decisions(store).all(model)),
             batches=tuple(measured),
             older_batches=len(committed) - len(manifests),
@@ -123,6 +127,10 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         message = f"nothing is stored of a model {model!r} here; models: {known}"
         raise InputError(message)
     return history
+
+
+def _served_spec(release: Release | None, store: ObjectStore) -> ModelSpec | None:
+    return read_document(store, ModelSpec, release.champion.prefix + SPEC) if release else None
 
 
 def _standing(manifests: list[Manifest]) -> list[Manifest]:

@@ -121,7 +121,8 @@ def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
         time_column="at",
         estimator=ESTIMATORS[estimator],
     )
-    decision = train_first(request, shop)
+    decision = train_first(request, shop).decision
+    assert decision is not None
     prefix = layout.version_prefix(MODEL, decision.challenger_version)
     champion = ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix)
     Releases(shop.store).publish(make_release(seq=1, champion=champion, model=MODEL), over=None)

@@ -66,6 +66,7 @@ def make_version(
     task: Task = Task.BINARY,
     features: tuple[Feature, ...] = FEATURES,
     seed: int = 1,
+    positive: str | None = None,
 ) -> Version:
     """A version fitted on 120 made-up rows; each seed gives other rows, so other scores."""
     estimator, parameters = ESTIMATORS[engine] if task is not Task.REGRESSION else ("sklearn.linear_model.Ridge", {})
@@ -76,6 +77,7 @@ def make_version(
         id_column="id",
         time_column="at",
         features=features,
+        positive=positive,
         metric="log_loss",
         estimator=estimator,
         parameters=parameters,

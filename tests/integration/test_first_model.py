@@ -108,7 +108,8 @@ def shop() -> Workshop:
         now=lambda: datetime(2013, 4, 1, tzinfo=UTC),
     )
     named = {"target": flights.TARGET, "id_column": flights.ID, "time_column": flights.TIME}
-    decision = train_first(TrainRequest(model=flights.MODEL, key=key, **named), shop)
+    decision = train_first(TrainRequest(model=flights.MODEL, key=key, **named), shop).decision
+    assert decision is not None
     served = ServedModel(version="1", digest=decision.digest, prefix=layout.version_prefix(flights.MODEL, "1"))
     Releases(store).publish(make_release(model=flights.MODEL, champion=served), over=None)
     return shop

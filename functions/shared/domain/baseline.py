@@ -57,7 +57,7 @@ def build_baseline(
         score_days: event day of each row of `scores`.
         out_of_time: metrics on the newest rows, which the fit did not see.
         loss: mean loss there.
-        prevalence: share of the second class there (binary only).
+        prevalence: share of the positive class there (binary only).
         calibration: of the scores there (binary only).
     """
     features = [build_column_baseline(feature.name, feature.kind, table[feature.name], days) for feature in spec.features]

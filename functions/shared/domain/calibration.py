@@ -27,7 +27,7 @@ RIDGE = 1e-3
 class Calibration(Value):
     """Calibrated probability by score, fitted on `rows` labelled rows that the model's fit did not see.
 
-    `curve[i]` is the probability of the second class at score `knots[i]`, straight lines between and level beyond;
+    `curve[i]` is the probability of the positive class at score `knots[i]`, straight lines between and level beyond;
     `counts[i]` rows have scores nearest to it; `resampled` holds the curves of bootstrap samples of the rows, on the
     same knots. `low` and `high` are the scores' 0.5 and 99.5 % quantiles. `error_high` is the one-sided 95 % upper bound
     of the cross-fitted calibration error. `rarer_class` counts the rows of the rarer class.
@@ -75,8 +75,8 @@ def fit_calibration(positive: NDArray[np.bool_], scores: Floats, rng: np.random.
     scores are taken together in at most 60 groups.
 
     Args:
-        positive: the row is of the second class; shape (rows,).
-        scores: probability of the second class, of rows the fit did not see; shape (rows,).
+        positive: the row is of the positive class; shape (rows,).
+        scores: probability of the positive class, of rows the fit did not see; shape (rows,).
         rng: source of the bootstrap and of the folds.
 
     Returns:

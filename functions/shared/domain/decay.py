@@ -18,7 +18,7 @@ class Decay(Value):
     `excess` is the first less the second, in the loss's unit; `low` its one-sided lower bound; `margin` the smallest
     excess that counts. Each is None where it cannot be told: without labelled rows, without a baseline's loss, or, for
     `low`, before the second day. `ready` says that days and labels suffice; `alert` that moreover `low` is above `margin`.
-    The two shares of the second class (binary only) stand beside it: where they differ, the loss may have moved though
+    The two shares of the positive class (binary only) stand beside it: where they differ, the loss may have moved though
     the model is as good as it was.
     """
 

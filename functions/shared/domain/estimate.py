@@ -109,7 +109,7 @@ def estimate_performance(
 
     Args:
         calibration: the version's; None if it has none (other tasks have none).
-        scores: probability of the second class, shape (rows,).
+        scores: probability of the positive class, shape (rows,).
         policy: thresholds.
         input_alerts: what is wrong with these rows (missing values, unseen categories, units), in words.
         record: how the version's estimates did so far.

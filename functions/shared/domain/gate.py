@@ -169,14 +169,14 @@ def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy:
 
 
 def _mean_auc_by_row(truth: NDArray[np.intp], scores: Floats) -> Floats:
-    """One class against the rest, averaged over the classes that occur; of two classes, the second against the first."""
+    """One class against the rest, averaged over the classes that occur; of two classes, the positive against the other."""
     if scores.shape[1] == 1:
         return auc_by_row(truth == 1, scores[:, 0])
     return np.mean([auc_by_row(truth == number, scores[:, number]) for number in np.unique(truth)], axis=0)
 
 
 def _calibration(truth: NDArray[np.intp], scores: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """The event whose probability is checked: the second of two classes, or that the first choice is right."""
+    """The event whose probability is checked: the positive one of two classes, or that the first choice is right."""
     if scores.shape[1] == 1:
         return truth == 1, scores[:, 0]
     return truth == scores.argmax(axis=1), scores.max(axis=1)

@@ -35,20 +35,10 @@ def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     >>> numeric_targets(pa.array(["1.5", "", "x", "inf", "-1e80"])).to_pylist()
     [1.5, None, None, None, None]
     """
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        readable = pc.match_substring_regex(values, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
-        values = pc.utf8_trim_whitespace(pc.if_else(readable, values, pa.scalar(None, pa.string())))
-    numbers = pc.cast(values, pa.float64())
+    types = pa.types
+    if not (types.is_integer(values.type) or types.is_floating(values.type) or types.is_decimal(values.type)):
+        values = canonical_labels(values)
+        readable = pc.match_substring_regex(values, r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+        values = pc.if_else(readable, values, pa.scalar(None, pa.string()))
+    numbers = pc.cast(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values, pa.float64())
     return pc.if_else(pc.less_equal(pc.abs(numbers), LARGEST_TARGET), numbers, pa.scalar(None, pa.float64()))
-
-
-def refused_labels(values: pa.Array | pa.ChunkedArray, read: pa.Array) -> int:
-    """How many labels were given that say nothing: a regression's that are no number, or too large for one.
-
-    >>> given = pa.array(["1.5", "", "x", "1e80"])
-    >>> refused_labels(given, numeric_targets(given))
-    2
-    """
-    return int(pc.sum(pc.and_(canonical_labels(values).is_valid(), read.is_null())).as_py() or 0)

@@ -1,7 +1,7 @@
 """How good scores were, once the truth is known: metrics, losses, and the documents that hold them by event day.
 
 Shapes and words used throughout: `scores` is float64 of shape (rows, outputs) as engines give it: one column with the
-probability of the second class (binary) or the prediction (regression), or one a class (multiclass). `truth` has shape
+probability of the positive class (binary) or the prediction (regression), or one a class (multiclass). `truth` has shape
 (rows,): the index of the true class among the spec's classes, or the true value of a regression.
 """
 
@@ -44,7 +44,7 @@ class GroupPerformance(Value):
 
     `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
     `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up.
-    `prevalence` is the share of the second class (binary only).
+    `prevalence` is the share of the positive class (binary only).
     """
 
     role: Role
@@ -108,7 +108,7 @@ def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> N
 def measure(task: Task, truth: Truth, scores: Scores) -> dict[str, float | None]:
     """The task's metrics (`METRICS`), None where one is undefined on these rows.
 
-    - binary: a score above 0.5 predicts the second class. `precision` needs a predicted, `recall` a true positive,
+    - binary: a score above 0.5 predicts the positive class. `precision` needs a predicted, `recall` a true positive,
       `f1` either, `auc` both classes.
     - multiclass: the highest score predicts. `f1` is the mean over the classes that occur as truth or prediction,
       `auc` the mean of one-against-rest over the classes that occur as truth.
@@ -158,7 +158,7 @@ def auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | Non
 def calibration_error(hit: NDArray[np.bool_], confidence: NDArray[np.float64]) -> float:
     """Expected calibration error, 0 to 1: mean distance of confidence and hits over ten equal bins of confidence.
 
-    Binary tasks give the second class and its probability, multiclass ones the predicted class. It is above 0 even for
+    Binary tasks give the positive class and its probability, multiclass ones the predicted class. It is above 0 even for
     a perfect model, by about the noise of a bin. Source: Guo et al., On calibration of modern neural networks, 2017.
 
     Args:

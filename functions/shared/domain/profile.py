@@ -50,7 +50,7 @@ class Baseline(Document):
     """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
 
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
-    (log loss, or squared error for a regression) and `prevalence` the share of the second class (binary only).
+    (log loss, or squared error for a regression) and `prevalence` the share of the positive class (binary only).
     `calibration` serves the estimate of performance before labels.
     """
 

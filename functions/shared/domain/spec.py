@@ -55,8 +55,8 @@ class Feature(Value):
 class ModelSpec(Document):
     """Everything about a version that scoring and retraining must agree on.
 
-    `classes` holds the labels as text in the order of the estimator's `classes_`; for a binary task the second is the
-    positive one, whose probability is the score. It is empty for a regression.
+    `classes` holds the labels as text in the order of the estimator's `classes_`. It is empty for a regression.
+    `positive` is the class of a binary task whose probability is the score; None means the second of `classes`.
     `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
     `parameters` set on it, and `estimator` only says what its last step is.
     `libraries` and `platform` say what it was made by: versions by distribution, that of the estimator among them, and of
@@ -71,6 +71,7 @@ class ModelSpec(Document):
     timezone: str = "UTC"
     features: tuple[Feature, ...] = Field(min_length=1)
     classes: tuple[str, ...] = ()
+    positive: str | None = None
     metric: str
     estimator: str
     parameters: Mapping[str, object] = Field(default_factory=dict)
@@ -94,8 +95,29 @@ class ModelSpec(Document):
     def score_columns(self) -> tuple[str, ...]:
         """Names of the score outputs: one, or one a class for a multiclass task.
 
-        A regression's score is its prediction, a binary task's the probability of the second class.
+        A regression's score is its prediction, a binary task's the probability of the last of `outcomes`.
         """
         if self.task is Task.MULTICLASS:
             return tuple(f"score_{label}" for label in self.classes)
         return ("score",)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The classes by number, as scores and truth count them: those of the estimator, but of two the positive one last.
+
+        >>> churn = {"name": "m", "target": "left", "id_column": "id", "features": [{"name": "x", "kind": "number"}], "metric": "auc"}
+        >>> spec = ModelSpec(**churn, task=Task.BINARY, estimator="e", classes=("no", "yes"))
+        >>> spec.outcomes, spec.model_copy(update={"positive": "no"}).outcomes
+        (('no', 'yes'), ('yes', 'no'))
+        """
+        return self.classes[::-1] if self.scores_first_class else self.classes
+
+    @property
+    def scores_first_class(self) -> bool:
+        """Whether a person wants to know of the estimator's first class, where its second would be the usual."""
+        return self.task is Task.BINARY and self.positive in self.classes[:1]
+
+    @property
+    def positive_class(self) -> str | None:
+        """The class of a binary task that the score is about; None for other tasks, and before the fit."""
+        return self.outcomes[1] if self.task is Task.BINARY and self.classes else None

@@ -15,6 +15,7 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.positive import about_positive
 
 INDEX, SPEC, BASELINE, ARRAYS, PIPELINE = "bundle.json", "spec.json", "baseline.json", "engine.npz", "pipeline.skops"
 
@@ -78,7 +79,7 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     index = read_index(read, digest)
     spec = ModelSpec.from_json(_checked(read, index, SPEC))
     baseline = Baseline.from_json(_checked(read, index, BASELINE))
-    return LoadedModel(spec, baseline, _engine(read, index, spec))
+    return LoadedModel(spec, baseline, about_positive(_engine(read, index, spec), spec))
 
 
 def load_fitted(read: Reader, digest: str) -> Any:

@@ -35,7 +35,7 @@ class Engine(Protocol):
     def score(self, batch: pa.RecordBatch) -> Floats:
         """Scores of shape (rows, outputs), in row order.
 
-        One output for a binary task (probability of the second class) and for a regression (the prediction); one a
+        One output for a binary task (probability of the positive class) and for a regression (the prediction); one a
         class, in the order of `spec.classes`, for a multiclass task.
 
         Args:

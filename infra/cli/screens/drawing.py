@@ -35,3 +35,18 @@ def figure(value: float | None) -> str:
 def erased(version: dict[str, Any]) -> str:
     """How many of a version's rows were erased since it learnt them, if any were."""
     return f" ({version['erased_rows']:,} erased since)" if version["erased_rows"] else ""
+
+
+def meaning(found: dict[str, Any]) -> str:
+    """What a model predicts, and what its score is; empty where that is unknown.
+
+    >>> meaning({"target": "left", "task": "binary", "positive": "yes"})
+    'predicts left (binary), score = P(left = yes)'
+    """
+    target = found["target"]
+    scores = {
+        "binary": f"score = P({target} = {found['positive']})",
+        "multiclass": f"score_CLASS = P({target} = CLASS)",
+        "regression": f"score = the predicted {target}",
+    }
+    return f"predicts {target} ({found['task']}), {scores[found['task']]}" if target else ""

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from infra.cli.screens.drawing import erased, figure, sparkline, table_of
+from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of
 from infra.cli.screens.releases import challenger_served, withdrawn_lines
 
 _DAYS, _COLUMNS, _BATCHES = 28, 6, 5
@@ -31,6 +31,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         (state["model"], "bold"),
         f": {serving}; challenger {challenger_served(state)}, previous {previous}\n",
         (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} by {state['decided_by']}: {state['reason']}", "dim"),
+        f"\n{meaning(state)}" if state["target"] else "",
     )
     costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]
     parts: list[RenderableType] = [

@@ -5,8 +5,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from infra.cli.screens.drawing import figure, table_of
+from infra.cli.screens.drawing import figure, meaning, table_of
 
+_CLASSES = 20
 _SAME_SCORE = 1e-9
 """Two builds of a version agree to this outside the image and the architecture that it was made on."""
 
@@ -14,6 +15,14 @@ _SAME_SCORE = 1e-9
 def requested_screen(requested: dict[str, Any]) -> RenderableType:
     """A retraining that nobody waits for."""
     return Text(f"{requested['model']}: retraining was asked for; `everscore status {requested['model']}` will show its decision")
+
+
+def first_version_screen(made: dict[str, Any]) -> RenderableType:
+    """The decision on a first version, and what its file was taken for."""
+    classes = ", ".join(f"{label} {rows:,}" for label, rows in list(made["classes"].items())[:_CLASSES])
+    more = f" and {len(made['classes']) - _CLASSES} more" if len(made["classes"]) > _CLASSES else ""
+    lines = [meaning(made), *([f"rows by class: {classes}{more}"] if classes else [])]
+    return Group(decision_screen(made), Text("\n".join(lines)))
 
 
 def decision_screen(decision: dict[str, Any]) -> RenderableType:

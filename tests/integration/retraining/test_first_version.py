@@ -1,15 +1,18 @@
 """A model's first version, from an uploaded file."""
 
 import io
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import log_loss
+from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score, roc_auc_score
 
+from functions.retraining.event import Learnt, TrainRequest
 from functions.retraining.fitting import score_rows
+from functions.retraining.service import train_first
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
@@ -17,6 +20,7 @@ from functions.shared.domain.errors import BatchRejectedError, RetrainingBusyErr
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import LoadedModel
+from functions.shared.engines.frame import to_frame
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -25,9 +29,13 @@ from tests.fakes.versions import MODEL
 from tests.integration.retraining.world import NOW, Row, World, as_csv, day, sold, trained
 
 
-def released(world: World, decision: Decision) -> LoadedModel:
+def served_as(decision: Decision) -> ServedModel:
     prefix = layout.version_prefix(MODEL, decision.challenger_version)
-    return Bundles(world.store).load(ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix))
+    return ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix)
+
+
+def released(world: World, decision: Decision) -> LoadedModel:
+    return Bundles(world.store).load(served_as(decision))
 
 
 def with_target(rows: list[Row], values: list[Any]) -> list[Row]:
@@ -291,3 +299,67 @@ def test_times_without_offset_are_in_the_models_timezone() -> None:
     decision = world.train(as_csv(rows), timezone="America/New_York")
     # 23 o'clock of the day before in New York is four or five in the morning, UTC.
     assert decision.trained_first_day == day(0)
+
+
+# The target
+
+
+def test_a_word_in_a_target_of_numbers_is_told_by_its_line() -> None:
+    values: list[Any] = [f"{number}.25" for number in range(300)]
+    values[7] = "warm"
+    values[9] = "n/a"
+    with pytest.raises(TrainingError, match=r"'bought' holds numbers, but not in 1 of 299 rows\. Line 9: column 'bought': 'warm' is no number"):
+        World().train(with_target(sold(0, 30), values), estimator=None)
+    decision = World().train(with_target(sold(0, 30), values), task=Task.REGRESSION, estimator=FASTEST[Task.REGRESSION])
+    [told] = [reason.message for reason in decision.reasons if reason.code == "left_out"]
+    assert told == "2 rows of the file were left out: missing_target 1, unparseable_target 1"
+
+
+def test_more_odd_targets_than_the_budget_allows_are_refused_with_the_first_line() -> None:
+    values = ["warm" if number % 5 == 3 else number for number in range(300)]
+    with pytest.raises(TrainingError, match=r"60 rows of .* cannot be read, the first in line 5: column 'bought': 'warm'"):
+        World().train(with_target(sold(0, 30), values), task=Task.REGRESSION)
+
+
+def test_the_positive_class_is_what_all_figures_of_a_version_are_about() -> None:
+    world = World()
+    decision = world.train(sold(0, 30), positive="no")
+    version = released(world, decision)
+    assert (version.spec.classes, version.spec.positive_class) == (("no", "yes"), "no")
+    held = TrainingSet(version.spec, Snapshots(world.store).read(decision.snapshot.md5)).between(day(24), day(29))
+    labels = held.table["bought"].to_pylist()
+    pipeline = Bundles(world.store).pipeline(served_as(decision))
+    frame = to_frame(held.table, version.spec.features)
+    of_no = pipeline.predict_proba(frame)[:, pipeline.classes_.tolist().index("no")]
+    assert decision.challenger == pytest.approx(
+        {
+            **decision.challenger,
+            "recall": recall_score(labels, pipeline.predict(frame), pos_label="no"),
+            "precision": precision_score(labels, pipeline.predict(frame), pos_label="no"),
+            "auc": roc_auc_score([label == "no" for label in labels], of_no),
+            "log_loss": log_loss(labels, pipeline.predict_proba(frame)),
+            "brier": brier_score_loss(labels, of_no, pos_label="no"),
+        }
+    )
+    assert version.baseline.prevalence == pytest.approx(labels.count("no") / len(labels))
+
+
+def test_challengers_keep_the_positive_class() -> None:
+    world = World()
+    world.set_policy()
+    world.train(sold(0, 30), positive="no")
+    world.serve()
+    world.label(sold(30, 15))
+    world.batch(60)
+    decision = world.challenger()
+    assert decision.champion["auc"] == pytest.approx(decision.challenger["auc"], abs=0.1), "both are about the same class"
+    assert released(world, decision).spec.positive_class == "no"
+
+
+def test_a_first_version_says_what_it_took_the_file_for() -> None:
+    world = World()
+    key = world.inbox.write(f"training/{MODEL}/first.csv", as_csv(sold(0, 30))).key
+    request = TrainRequest(model=MODEL, key=key, target="bought", id_column="id", time_column="at", estimator=FASTEST[Task.BINARY])
+    learnt = train_first(request, world.workshop()).learnt
+    bought = Counter(row["bought"] for row in sold(0, 30))
+    assert learnt == Learnt(target="bought", task=Task.BINARY, positive="yes", classes=dict(sorted(bought.items())))

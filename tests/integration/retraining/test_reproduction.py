@@ -60,7 +60,9 @@ def decision(shop: Workshop) -> Decision:
         time_column="received",
         estimator=LINEAR,
     )
-    return train_first(request, shop)
+    decision = train_first(request, shop).decision
+    assert decision is not None
+    return decision
 
 
 def test_a_version_comes_out_again_byte_by_byte(shop: Workshop, decision: Decision) -> None:

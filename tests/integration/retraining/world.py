@@ -144,13 +144,13 @@ class World:
         body = rows if isinstance(rows, bytes) else as_csv(rows)
         key = self.inbox.write(f"training/{MODEL}/first.csv", body).key
         plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at", "estimator": LINEAR}
-        return train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), self.workshop())
+        return _decided(train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), self.workshop()))
 
     def adopt(self, rows: Sequence[Row], **request: Any) -> Decision:
         """A first version that others trained, with an uploaded file of reference."""
         key = self.inbox.write(f"training/{MODEL}/reference.csv", as_csv(rows)).key
         plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at"}
-        return adopt_first(AdoptRequest(model=MODEL, key=key, **(plain | request)), self.workshop())
+        return _decided(adopt_first(AdoptRequest(model=MODEL, key=key, **(plain | request)), self.workshop()))
 
     def decisions(self) -> list[Decision]:
         """All that was decided."""
@@ -162,9 +162,12 @@ class World:
 
     def challenger(self, **request: Any) -> Decision:
         """A challenger that is made for certain."""
-        result = self.retrain(**request)
-        assert result.decision is not None, result.skipped
-        return result.decision
+        return _decided(self.retrain(**request))
+
+
+def _decided(result: RetrainingResult) -> Decision:
+    assert result.decision is not None, result.skipped
+    return result.decision
 
 
 @cache

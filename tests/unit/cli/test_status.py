@@ -6,11 +6,13 @@ from typing import Any
 
 from rich.console import Console
 
+from functions.shared.domain import layout
+from functions.shared.domain.spec import Task
 from functions.shared.repositories.releases import Releases
 from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.versions import MODEL
+from tests.fakes.versions import MODEL, make_version
 from tests.unit.report.story import batch, whole_story, write_batch
 
 RISING = "▁▂▃▃▄▅▆▆▇█"
@@ -62,6 +64,21 @@ def test_rows_and_seconds_are_shown_by_batch_from_nothing_up() -> None:
 
 def test_performance_is_shown_by_day_and_version() -> None:
     assert line_of(state_of(whole_story()), "1 champion") == f"1 champion 0.590 0.545 {RISING}"
+
+
+def test_the_screen_says_what_is_predicted_and_which_class_the_score_is_about() -> None:
+    store = whole_story()
+    assert state_of(store)["task"] is None, "its bundle is gone"
+    prefix = layout.version_prefix(MODEL, "1")
+    for version, said, positive in (
+        (make_version(), "predicts bought (binary), score = P(bought = yes)", "yes"),
+        (make_version(positive="no"), "predicts bought (binary), score = P(bought = no)", "no"),
+        (make_version(task=Task.REGRESSION), "predicts bought (regression), score = the predicted bought", None),
+    ):
+        store.write(f"{prefix}spec.json", version.spec.to_json())
+        state = state_of(store)
+        assert (state["task"], state["positive"]) == (version.spec.task, positive)
+        assert line_of(state, "predicts") == said
 
 
 def test_one_screen_is_enough() -> None:

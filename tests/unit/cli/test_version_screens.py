@@ -8,7 +8,7 @@ import pytest
 from functions.retraining.event import Reproduction
 from functions.shared.domain.decision import Fold
 from infra.cli.options import show
-from infra.cli.screens.versions import decision_screen, reproduction_screen
+from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen
 from tests.fakes.documents import make_decision
 
 
@@ -47,3 +47,11 @@ def test_a_version_that_comes_out_otherwise_is_told_how_far_its_scores_are_apart
     assert "numpy is 2.6.0, 2.5.5 was recorded" in text
     assert ("1e-9" in text) is (said is not None)
     assert said is None or said in text
+
+
+def test_a_first_version_says_what_it_predicts_and_from_how_many_rows_of_each_class(capsys: pytest.CaptureFixture[str]) -> None:
+    decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44})
+    learnt = {"target": "left", "task": "binary", "positive": "yes", "classes": {"no": 1292, "yes": 108}}
+    lines = shown(capsys, decision.summary() | learnt, first_version_screen).splitlines()
+    assert "predicts left (binary), score = P(left = yes)" in lines
+    assert "rows by class: no 1,292, yes 108" in lines

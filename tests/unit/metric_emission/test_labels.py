@@ -301,6 +301,27 @@ def test_rows_without_a_label_or_an_id_say_nothing() -> None:
     assert world.values(LABELS) == [1]
 
 
+def test_a_mark_of_a_missing_value_is_no_label() -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv(("yes", "NA", "n/a", "null")))
+    assert (world.performance().rows_labelled, world.values(LABELS), world.values(LABELS_REFUSED)) == (1, [1], [0])
+    numbers = World(version=make_version(task=Task.REGRESSION))
+    numbers.scored("a.csv", rows(1.0, 2.0, 4.0, 8.0))
+    numbers.label(csv(("2", "NA", "none", "x")))
+    assert (numbers.values(LABELS), numbers.values(LABELS_REFUSED)) == ([1], [1])
+
+
+def test_days_are_measured_by_the_class_that_a_person_calls_positive() -> None:
+    world = World(version=make_version(positive="no"))
+    world.scored("a.csv", rows(*SCORES))
+    world.label(csv(("no", "yes", "yes", "no")))
+    group = champion(world.performance())
+    truth = [True, False, False, True]
+    assert group.metrics["auc"] == roc_auc_score(truth, SCORES)
+    assert group.metrics["accuracy"] == accuracy_score(truth, [score > 0.5 for score in SCORES])
+
+
 def test_a_label_is_read_as_text_whatever_blanks_surround_it() -> None:
     world = World()
     world.scored("a.csv", rows(0.9))

@@ -69,6 +69,17 @@ def test_every_row_of_any_format_is_scored_as_scikit_learn_would_in_its_order(na
     assert set(table["role"].to_pylist()) == {"champion"}
 
 
+@pytest.mark.parametrize("engine", ESTIMATORS)
+def test_the_score_is_about_the_class_that_a_person_calls_positive(engine: EngineKind) -> None:
+    world, version = World(), make_version("3", engine, positive="no")
+    serve(world.store, version)
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    assert version.pipeline.classes_.tolist() == ["no", "yes"]
+    of_yes = by_scikit_learn(version, good_rows())[:, 0]
+    np.testing.assert_allclose(table["score"].to_numpy(), 1 - of_yes, rtol=0, atol=1e-9)
+    assert table["prediction"].to_pylist() == ["yes" if score > 0.5 else "no" for score in of_yes]
+
+
 IDS, CARRIED = [f"{number:03d}" for number in range(40)], ["007", "1.50", "NA", "true", " x ", "2013-04-01", "1e3", "é"] * 5
 
 

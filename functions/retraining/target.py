@@ -1,0 +1,116 @@
+"""What a training file's target makes of it: which task, and which of its values say something."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.labels import numeric_targets
+from functions.shared.domain.spec import Task
+from functions.shared.reading.labels import count_refused, labels_given, refused_numbers
+from functions.shared.reading.rows import RejectedRow
+
+MANY_CLASSES: Final = 20
+"""More whole numbers than these make a regression; more texts need some rows each to be classes."""
+ROWS_A_CLASS: Final = 10
+_PERHAPS_CLASSES: Final = ("none", "None")
+"""Marks of a missing value that may as well name a class, if the other classes are words."""
+_SHOWN = 3
+
+type Refused = Callable[[], tuple[RejectedRow, ...]]
+"""Reads the rows whose target is no number, with their lines: a second reading, for those who are told of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target's task and values, null where a row has none; `refused` were given and are none that the task can use."""
+
+    task: Task
+    values: pa.Array
+    refused: int
+
+
+def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: Refused) -> Target:
+    """A target as its task takes it; which task that is, if nobody says, follows from the values.
+
+    Two values make a binary task; more than twenty numbers, or any with a fraction, a regression; all others a multiclass one.
+
+    Args:
+        name: of the column.
+        column: as the file has it.
+        task: what a person named.
+        refused: reads the rows whose target is no number.
+
+    Raises:
+        TrainingError: if most values are numbers but not all, or if nearly every row would be a class of its own. Either
+            would make a poor classifier of what was meant otherwise.
+    """
+    labels = _labels(column)
+    chosen = task or _inferred(name, labels, refused)
+    if chosen is Task.REGRESSION:
+        return Target(chosen, numeric_targets(column), count_refused(column))
+    return Target(chosen, labels, 0)
+
+
+def _labels(column: pa.ChunkedArray) -> pa.Array:
+    """The labels, of which `none` is one among words and a missing value among numbers."""
+    labels = labels_given(column, ())
+    words = bool(pc.any(refused_numbers(labels)).as_py())
+    return labels_given(column, _PERHAPS_CLASSES) if words else labels
+
+
+def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
+    counts = pc.value_counts(labels.drop_null())
+    classes, rows = counts.field("values"), counts.field("counts")
+    if len(classes) == 2:
+        return Task.BINARY
+    odd = refused_numbers(classes)
+    odd_rows = int(pc.sum(rows.filter(odd)).as_py() or 0)
+    every_row = len(labels) - labels.null_count
+    if 0 < 2 * odd_rows < every_row:
+        raise TrainingError(_odd_values(name, odd_rows, every_row, refused()))
+    if not odd_rows:
+        whole = pc.all(pc.match_substring_regex(classes, r"^-?\d+$")).as_py()
+        return Task.REGRESSION if not whole or len(classes) > MANY_CLASSES else Task.MULTICLASS
+    if len(classes) > max(MANY_CLASSES, every_row / ROWS_A_CLASS):
+        message = (
+            f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "
+            "classes. For a regression write numbers as in 1234.5; for classes say --task multiclass"
+        )
+        raise TrainingError(message)
+    return Task.MULTICLASS
+
+
+def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]) -> str:
+    where = "; ".join(f"{place_of(row)}: {row.message}" for row in refused[:_SHOWN])
+    more = f"; and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
+    return (
+        f"{name!r} holds numbers, but not in {odd:,} of {rows:,} rows. {where[0].upper()}{where[1:]}{more}. Mend them, or say "
+        "--task regression to leave their rows out, or --task multiclass if each value is a class"
+    )
+
+
+def place_of(row: RejectedRow) -> str:
+    """Where a person finds a row."""
+    return f"row {row.row}" if row.line is None else f"line {row.line}"
+
+
+def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
+    """The class that a person wants to know of, as labels are written; None if nobody says.
+
+    Raises:
+        TrainingError: if the task is not binary, or neither class is that one.
+    """
+    if wanted is None:
+        return None
+    [positive] = labels_given(pa.array([wanted]), [wanted]).to_pylist()
+    if target.task is not Task.BINARY:
+        message = f"--positive {wanted}: {name!r} makes a {target.task} task, and only a binary one has a positive class"
+        raise TrainingError(message)
+    if positive not in (classes := sorted(pc.unique(target.values.drop_null()).to_pylist())):
+        message = f"--positive {wanted}: {name!r} holds {' and '.join(classes)}"
+        raise TrainingError(message)
+    return str(positive)
