@@ -29,7 +29,7 @@ from infra.places import ROOT
 
 pytestmark = pytest.mark.timeout(1500)  # the first build installs Docker and may make a stand-in of AWS's base image
 
-TRAINING_ONLY = {"sklearn", "pandas", "scipy", "mlflow", "joblib", "skops"}
+TRAINING_ONLY = {"sklearn", "pandas", "scipy", "mlflow", "joblib", "skops", "xgboost", "lightgbm"}
 COLD_START_S = 2.5
 GLIBC_OF_AMAZON_LINUX_2023 = 34
 LIST = """
@@ -59,7 +59,7 @@ def content(image: str) -> dict[str, Any]:
 
 
 def test_the_image_holds_the_locked_packages_and_no_other(content: dict[str, Any]) -> None:
-    locked = re.findall(r"^([\w.-]+)==([^ ]+)", (ROOT / "requirements/functions.txt").read_text(), re.MULTILINE)
+    locked = re.findall(r"^([\w.-]+)==([^ ]+) (?!; sys_platform == 'darwin')", (ROOT / "requirements/functions.txt").read_text(), re.MULTILINE)
     found = {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in content["packages"].items()}
     assert found == set(locked)
 
@@ -93,6 +93,12 @@ def test_its_wheels_run_on_the_c_library_that_lambda_has(content: dict[str, Any]
 
 def test_it_weighs_no_more_than_it_may(image: str) -> None:
     assert size_mb(IMAGE) - size_mb(base_image()) <= LARGEST_MB
+
+
+def test_lightgbm_finds_the_library_of_openmp_that_its_wheel_lacks(image: str) -> None:
+    load = "import lightgbm, xgboost; print(lightgbm.__version__, xgboost.__version__)"
+    run = ["docker", "run", "--rm", "--entrypoint", "python3", IMAGE, "-c", load]
+    assert len(subprocess.run(run, check=True, capture_output=True, text=True).stdout.split()) == 2
 
 
 def test_its_labels_say_version_and_commit(image: str) -> None:
