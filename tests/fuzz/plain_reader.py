@@ -91,13 +91,13 @@ def _delimited(text: bytes) -> Reading | None:
     names, separator = _header(latin)
     if names is None:
         return None
-    records = [fields for fields in _records(latin, separator) if fields][1:]
-    unclosed = len(records) + 1 == len([fields for fields in _records(latin + "\nX", separator) if fields])
+    records = list(csv_records(latin, separator))[1:]
+    unclosed = len(records) + 1 == len(list(csv_records(latin + "\nX", separator)))
     rows: list[Row] = []
     bad: list[Bad] = []
-    for number, fields in enumerate(records, start=1):
+    for number, (raw, fields) in enumerate(records, start=1):
         try:
-            rows.append(_typed(_named(fields, names, unclosed=unclosed and number == len(records))))
+            rows.append(_typed(_named(raw, fields, names, separator, unclosed=unclosed and number == len(records))))
         except _BrokenError as broken:
             bad.append(Bad(number, str(broken)))
     return Reading(text, rows, bad)
@@ -115,9 +115,40 @@ def _header(latin: str) -> tuple[list[str] | None, str]:
     return (names if plain and known else None), (used[0] if used else ",")
 
 
-def _records(latin: str, separator: str) -> Iterator[list[str]]:
+def csv_records(text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Each record of delimited text as it stands there, and its fields; blank lines are none."""
     csv.field_size_limit(2**31)
-    return csv.reader(io.StringIO(latin, newline=""), delimiter=separator)
+    lines = list(io.StringIO(text, newline=""))
+    reader = csv.reader(lines, delimiter=separator)
+    before = 0
+    for fields in reader:
+        if fields:
+            yield "".join(lines[before : reader.line_num]), fields
+        before = reader.line_num
+
+
+def is_misquoted(raw: str, separator: str) -> bool:
+    """Whether a record has text behind a closing quote, or a line end within quotes and a backslash before a quote that counts."""
+    ends = {"", separator, "\r", "\n"}
+    inside = escaped = lines = False
+    before = "\n"
+    text = iter(enumerate(raw.rstrip("\r\n")))
+    for place, one in text:
+        if inside and one == '"':
+            escaped = escaped or before == "\\"
+            behind = raw[place + 1 : place + 2]
+            if behind == '"':
+                next(text)
+            elif behind in ends:
+                inside = False
+            else:
+                return True
+        elif inside:
+            lines = lines or one in "\r\n"
+        else:
+            inside = one == '"' and before in ends
+        before = one
+    return escaped and lines
 
 
 def _json_lines(text: bytes) -> Reading | None:
@@ -154,10 +185,12 @@ def _found(record: Row | str) -> Row:
     return record
 
 
-def _named(fields: list[str], names: list[str], *, unclosed: bool) -> Row:
+def _named(raw: str, fields: list[str], names: list[str], separator: str, *, unclosed: bool) -> Row:
     plain = [_utf8(field) for field in fields]
     if unclosed:
         raise _BrokenError("unclosed_quote")
+    if is_misquoted(raw, separator):
+        raise _BrokenError("misplaced_quote")
     if len(plain) != len(names):
         raise _BrokenError("wrong_field_count")
     return {name: field or None for name, field in zip(names, plain, strict=True)}

@@ -22,7 +22,7 @@ from functions.shared.reading.columns import listed, refuse_columns, refuse_too_
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.formats import empty_file
 from functions.shared.reading.plain_fields import PlainFields
-from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, refuse_long, spans
+from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, misquoted, refuse_long, spans
 from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
 from functions.shared.reading.rows import Block, RawRows
 from functions.shared.reading.rules import ColumnKind, Rules
@@ -31,6 +31,7 @@ from functions.shared.reading.text import is_utf8
 SEPARATORS = (",", ";", "\t", "|")
 _ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
 _FIRST_LOOK_BYTES = 2**16
+_MISPLACED = 'a quote stands where it neither opens nor closes a field: write a quote in a field as two, as in "say ""hi"""'
 _HEADER_REMEDY = "write the columns' names into the first line"
 
 
@@ -173,8 +174,11 @@ class _Parser:
 
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
         """The block's good rows and all its issues, placed among its records; and how many records it has."""
-        data, sieved, removed = self._sieved(text)
-        raw = self._read(data)
+        raw, sieved = self._plainly(text), list[Issue]()
+        if raw is None:
+            data, sieved = self._sieved(text)
+            raw = self._read(data)
+        removed = [issue.place for issue in sieved]
         conformed = conform(self._with_missing(raw.columns), self._rules)
         self._expect_bad_values = any(issue.code == "unparseable_number" for issue in conformed.issues)
         records = raw.columns.num_rows + len(raw.odd) + len(removed)
@@ -189,15 +193,26 @@ class _Parser:
         ]
         return Conformed(conformed.rows, tuple(issues)), records
 
-    def _sieved(self, text: TextBlock) -> tuple[bytes, list[Issue], list[int]]:
-        """The text without the records that are not UTF-8, their issues and their places."""
-        if is_utf8(text.data):
-            return text.data, [], []
+    def _plainly(self, text: TextBlock) -> RawRows | None:
+        """The block by the kernel, if that can read it and its rows are sure to be where they seem to be."""
+        if b'\\"' in text.data or not is_utf8(text.data):
+            return None
+        return self._plain.read(text.data)
+
+    def _sieved(self, text: TextBlock) -> tuple[bytes, list[Issue]]:
+        """The text without the records that are not UTF-8 or whose quotes are out of place, and their issues."""
+        readable = is_utf8(text.data)
+        if readable and b'"' not in text.data:
+            return text.data, []
         found = spans(text, self._syntax)
-        removed = undecodable(text, found)
-        kept = np.delete(np.stack([found.starts, found.ends], axis=1), removed, axis=0)
+        issues = {place: Issue(place, "misplaced_quote", _MISPLACED) for place in misquoted(text, self._syntax, found)}
+        if not readable:
+            issues |= {place: Issue(place, INVALID_UTF8, "the row is not UTF-8 text") for place in undecodable(text, found)}
+        if not issues:
+            return text.data, []
+        kept = np.delete(np.stack([found.starts, found.ends], axis=1), list(issues), axis=0)
         data = b"".join(text.data[start:end] + b"\n" for start, end in kept.tolist())
-        return data, [Issue(place, INVALID_UTF8, "the row is not UTF-8 text") for place in removed], removed
+        return data, [issues[place] for place in sorted(issues)]
 
     def _read(self, data: bytes) -> RawRows:
         if not data:

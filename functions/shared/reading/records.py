@@ -15,7 +15,7 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.limits import MAX_BLOCK_LINES, MAX_RECORD_BYTES
 
 _PIECE = 2**16
-_LF, _CR, _QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
+_LF, _CR, _QUOTE, _BACKSLASH = b'\n\r"\\'
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,31 @@ def spans(block: TextBlock, syntax: Syntax) -> Spans:
     return Spans(starts[full], ends[full], block.line + np.searchsorted(lines, starts[full]))
 
 
+def misquoted(block: TextBlock, syntax: Syntax, found: Spans) -> list[int]:
+    """Places of the records whose quotes leave it open where fields end, or even rows.
+
+    They have text behind a closing quote, or lie on several lines and have a backslash before a quote: who wrote it may have
+    meant that it closes nothing, and two rows would melt into one.
+    """
+    toggles = _toggles(block.data, syntax)
+    if not len(toggles):
+        return []
+    data = np.frombuffer(block.data, np.uint8)
+    closing = toggles[1::2]
+    behind = closing[closing + 1 < len(data)]
+    followed = behind[~_starters(syntax)[data[behind + 1]] & (data[behind + 1] != _QUOTE)]
+    escaped = toggles[(data[toggles - 1] == _BACKSLASH) & (toggles > 0)]
+    inner = (lines := _line_end_places(data))[np.searchsorted(toggles, lines) % 2 == 1] if len(escaped) else escaped
+    several_lines = np.intersect1d(_records_at(found, escaped), _records_at(found, inner))
+    places: list[int] = np.union1d(_records_at(found, followed), several_lines).tolist()
+    return places
+
+
+def _records_at(found: Spans, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which records hold some bytes."""
+    return np.searchsorted(found.starts, places, "right") - 1
+
+
 def line_ends(data: bytes) -> int:
     """How many physical lines end in `data`: at line feeds, carriage returns, or both in a row."""
     values = np.frombuffer(data, np.uint8)
@@ -179,14 +204,20 @@ def _toggles(data: bytes, syntax: Syntax) -> NDArray[np.int64]:
         return np.zeros(0, np.int64)
     values = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(values == _QUOTE)
-    starters = np.zeros(256, np.bool_)
-    starters[list(syntax.separators + b"\r\n")] = True
+    starters = _starters(syntax)
     opening = quotes[::2]
     may_open = starters[values[opening - 1]] | (opening == 0)
     may_open[1:] |= opening[1:] - quotes[1::2][: len(opening) - 1] == 1
     if may_open.all():
         return quotes
     return _toggles_one_by_one(values, quotes, starters)
+
+
+def _starters(syntax: Syntax) -> NDArray[np.bool_]:
+    """Of each byte whether a field begins behind it."""
+    starters = np.zeros(256, np.bool_)
+    starters[list(syntax.separators + b"\r\n")] = True
+    return starters
 
 
 def _toggles_one_by_one(values: NDArray[np.uint8], quotes: NDArray[np.int64], starters: NDArray[np.bool_]) -> NDArray[np.int64]:

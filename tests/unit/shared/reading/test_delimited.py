@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.reading import records
+from tests.fuzz.plain_reader import csv_records, is_misquoted
 from tests.unit.shared.reading.files import NAMES, Row, read, refusal
 
 HEADER = ",".join(NAMES)
@@ -69,9 +70,11 @@ def identity(text: str) -> str:
     return text
 
 
-def typed(fields: list[str], *, unclosed: bool) -> Row:
+def typed(raw: str, fields: list[str], *, unclosed: bool) -> Row:
     if unclosed:
         raise RefusedError("unclosed_quote")
+    if is_misquoted(raw, ","):
+        raise RefusedError("misplaced_quote")
     if len(fields) != len(NAMES):
         raise RefusedError("wrong_field_count")
     row: Row = {
@@ -89,17 +92,13 @@ def typed(fields: list[str], *, unclosed: bool) -> Row:
 def one_by_one(body: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
     """Good rows, and number and code of each bad one, of a file's text after the header."""
     text = body.decode("latin-1")
-
-    def records(text: str) -> list[list[str]]:
-        return [fields for fields in csv.reader(io.StringIO(text, newline="")) if fields]
-
-    found = records(text)
-    unclosed = len(records(text + "\nX")) == len(found) and bool(found)
+    found = list(csv_records(text, ","))
+    unclosed = len(list(csv_records(text + "\nX", ","))) == len(found) and bool(found)
     rows, bad = [], []
-    for place, fields in enumerate(found, start=1):
+    for place, (raw, fields) in enumerate(found, start=1):
         try:
             plain = [field.encode("latin-1").decode() for field in fields]
-            rows.append(typed(plain, unclosed=unclosed and place == len(found)))
+            rows.append(typed(raw, plain, unclosed=unclosed and place == len(found)))
         except UnicodeDecodeError:
             bad.append((place, "invalid_utf8"))
         except RefusedError as refused:
@@ -128,6 +127,7 @@ FIELDS = st.sampled_from(
     ["", "a", "007", "1", "-2.5e3", "+4", ".5", "oops", "inf", "1e999", "-nan", " 3 ", "NA", "true", "No", "maybe", "201", "1_0", "0x1"]
     + ["2013-01-01", "2013-02-30", "2013-01-01T05:15:30.25+02:00", "2013-01-01 05:15Z", "é", "\xff", '"', '""', '5" pipe']
     + ['"q"', '"a,b"', '"x\ny"', '"x\r\ny"', '"d""q"', '"a"b', '"a"b"c', ' "s"', "a\0b"]
+    + [r'"C:\"', r'"\""', r'"x\",', r'"\"y\""', '"x\\"\n"', r"5\" pipe"]
 )
 RECORDS = st.one_of(
     st.just(GOOD),
@@ -152,7 +152,7 @@ def test_blocks_of_any_size_read_as_a_reader_of_single_rows_does(body: bytes, bl
     assert_read_as_one_by_one(body, block_bytes)
 
 
-@given(st.text(alphabet='",\n\ra1 é', max_size=60).map(str.encode), st.integers(1, 40))
+@given(st.text(alphabet='",\n\r\\a1 é', max_size=60).map(str.encode), st.integers(1, 40))
 def test_any_arrangement_of_quotes_separators_and_line_ends_is_read_alike(body: bytes, block_bytes: int) -> None:
     assert_read_as_one_by_one(body, block_bytes)
 
@@ -214,3 +214,29 @@ def test_a_column_without_a_name_is_called_by_its_position() -> None:
 def test_the_target_is_carried_as_text() -> None:
     rows, _ = read(f"{HEADER},late\n{GOOD},oops\n{GOOD},\n".encode())
     assert [row["late"] for row in rows] == ["oops", None]
+
+
+@given(st.lists(st.text(alphabet='",\n\\a', max_size=8), min_size=1, max_size=6), st.integers(1, 60))
+@example(['"', '"'], 50)
+@example(['say "hi", friend', "", '12" pipe'], 50)
+@example(['x"', ",\ny"], 50)
+def test_no_row_of_a_file_with_backslashes_before_quotes_gets_the_values_of_another(notes: list[str], block_bytes: int) -> None:
+    written = io.StringIO()
+    writer = csv.writer(written, quoting=csv.QUOTE_ALL, doublequote=False, escapechar="\\", lineterminator="\n")
+    writer.writerows([f"i{place}", place, "red", "true", "2013-01-01", place, note] for place, note in enumerate(notes))
+    rows, rejected = read(f"{HEADER}\n{written.getvalue()}".encode(), block_bytes=block_bytes)
+    for row in rows:
+        assert row["id"] == f"i{row['age']:.0f}" == f"i{row['size']:.0f}"
+    assert len(rows) + len(rejected) <= sum(1 + note.count("\n") for note in notes)
+
+
+def test_text_behind_a_closing_quote_is_set_aside_with_the_remedy() -> None:
+    rows, [bad] = read(f'{HEADER}\n{GOOD}\nb,1,red,true,2013-01-01,5,"say \\"hi\\""\n{GOOD}\n'.encode())
+    assert (len(rows), bad.row, bad.code) == (2, 2, "misplaced_quote")
+    assert '"say ""hi"""' in bad.message
+
+
+def test_two_rows_that_a_backslash_melts_into_one_of_the_right_length_are_set_aside() -> None:
+    plain = GOOD.removesuffix("n")
+    rows, [bad] = read(f'{HEADER},remark\n{plain}"\\"",r\n{plain}n,", r"\n{GOOD},r\n'.encode())
+    assert ([row["remark"] for row in rows], bad.code, bad.raw.count("\n")) == (["r"], "misplaced_quote", 1)
