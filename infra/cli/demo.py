@@ -15,7 +15,8 @@ app = typer.Typer()
 
 @app.command()
 def demo(
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer weeks.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first model and two weeks of flights, without an update.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The whole loop with fewer weeks.")] = False,
     report: Annotated[Path, typer.Option("-o", "--report", help="Where the report page is written.")] = Path("everscore-demo.html"),
     as_json: AsJson = False,
 ) -> None:
@@ -23,15 +24,16 @@ def demo(
     from rich.progress import Progress
 
     from infra.cli.operator import embedded
-    from infra.demo.story import Story
+    from infra.demo.story import Length, Story
     from infra.local.embedded import embedded_aws
 
+    length = Length.QUICK if quick else Length.FAST if fast else Length.FULL
     # Training begins while MLflow starts, and waits for it only to register what it made.
     options: dict[str, Any] = {"parameters": {"ScheduleState": "DISABLED"}, "await_mlflow": False}
     with console.status("") as starting, embedded_aws("demo", progress=starting.update, **options) as stack:
         starting.stop()
         with Progress(console=console, transient=True) as progress:
-            totals = Story(stack, embedded(stack), progress, console, fast=fast, report=report).play()
+            totals = Story(stack, embedded(stack), progress, console, length=length, report=report).play()
     if as_json:
         sys.stdout.write(json.dumps(totals) + "\n")
         return

@@ -5,11 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
@@ -33,7 +34,24 @@ from infra.report.report import make_report
 from infra.report.runbook import ADVICE
 
 _WAIT_S = 300
+_LAST_WEEKS_END = date(2013, 7, 7)
 _LONGEST_ROLLOUT = 8
+
+
+class Length(StrEnum):
+    """How much of the story is played."""
+
+    FULL = "full"
+    FAST = "fast"
+    """The whole loop, with fewer weeks before the retraining."""
+    QUICK = "quick"
+    """A first model and two weeks of flights; nothing is retrained."""
+
+    @property
+    def weeks(self) -> list[date]:
+        """The Mondays of the weeks that the first version scores before anything is retrained."""
+        first = {Length.FULL: date(2013, 4, 1), Length.FAST: date(2013, 5, 20), Length.QUICK: date(2013, 6, 24)}[self]
+        return [first + timedelta(days=7 * number) for number in range(((_LAST_WEEKS_END - first).days + 1) // 7)]
 
 
 class DemoFailedError(EverscoreError):
@@ -48,7 +66,7 @@ class Story:
     operator: Operator
     progress: Progress
     console: Console
-    fast: bool
+    length: Length
     report: Path
     manifests: list[Manifest] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
@@ -64,20 +82,24 @@ class Story:
     def _play(self, aside: ThreadPoolExecutor) -> dict[str, Any]:
         started = time.monotonic()
         departures = flights.departures()
-        first, last = date(2013, 5, 20) if self.fast else date(2013, 4, 1), date(2013, 7, 7)
-        weeks = [first + timedelta(days=7 * number) for number in range(((last - first).days + 1) // 7)]
-        task = self.progress.add_task("2013", total=len(weeks) + _LONGEST_ROLLOUT + 4)
+        task = self.progress.add_task("2013", total=len(self.length.weeks) + (0 if self.length is Length.QUICK else _LONGEST_ROLLOUT + 4))
         self._write_policy()
         self._train(departures)
         self.progress.advance(task)
         previous = None
-        for monday in weeks:
+        for monday in self.length.weeks:
             previous = self._play_week(flights.week(departures, monday), previous)
             self.progress.advance(task)
+        if self.length is not Length.QUICK:
+            self._update(departures, previous, task, aside)
+        return self._totals(time.monotonic() - started)
+
+    def _update(self, departures: Any, previous: flights.Week | None, task: TaskID, aside: ThreadPoolExecutor) -> None:
+        """A better version wins, a worse one is refused, a person rolls back, and a bad one retreats by itself."""
         won = self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
         bad = aside.submit(bundle_of_shuffled_labels, won, self.operator.store)
         self.progress.advance(task)
-        monday = weeks[-1]
+        monday = self.length.weeks[-1]
         for _ in range(_LONGEST_ROLLOUT):
             monday += timedelta(days=7)
             previous = self._play_week(flights.week(departures, monday), previous)
@@ -95,7 +117,6 @@ class Story:
         self.say(f"rollback: version {released['champion']['version']} serves again (release {released['seq']})")
         self._survive_sabotage(won, flights.week(departures, monday + timedelta(days=7)), previous)
         self.progress.advance(task)
-        return self._totals(time.monotonic() - started)
 
     def _survive_sabotage(self, won: Decision, week: flights.Week, previous: flights.Week | None) -> None:
         """A version that is not what the gate saw is forced upon users, and retreats by itself.
@@ -129,7 +150,7 @@ class Story:
     def _write_policy(self) -> None:
         contract = RowContract(ranges={"wind_speed": flights.WIND_RANGE})
         policy = Policy(number=1, who="demo", why="no wind blows faster", written_at=datetime.now(UTC), row_contract=contract)
-        if self.fast:  # six fits a retraining, which decide nothing
+        if self.length is not Length.FULL:  # six fits a retraining, which decide nothing
             policy = policy.model_copy(update={"gate": GatePolicy(folds=0)})
         Policies(self.operator.store).write(MODEL, policy)
 
