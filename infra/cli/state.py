@@ -7,7 +7,6 @@ from typing import Any
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, Role
@@ -18,6 +17,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
+from infra.measured import measured
 
 _BATCHES, _ALERTS = 20, 5
 _READERS = 8
@@ -87,12 +87,12 @@ def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
     """The drift and the estimate of the newest batch that could be judged; each column with its PSI by batch, oldest first."""
     with ThreadPoolExecutor(_READERS) as readers:
-        emitted = readers.map(lambda batch: read_document(store, EmittedBatch, layout.emitted_key(batch.model, batch.batch_id)), batches)
-        measured = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
-    if not measured:
+        emitted = readers.map(lambda batch: measured(batch, store), batches)
+        judged = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
+    if not judged:
         return {"drift": None, "estimate": None}
-    newest, report = measured[0]
-    history = [column for found, drift in reversed(measured) if found.version == newest.version for column in drift.columns]
+    newest, report = judged[0]
+    history = [column for found, drift in reversed(judged) if found.version == newest.version for column in drift.columns]
     features = [
         column.model_dump(mode="json")
         | {"history": [past.value for past in history if (past.feature, past.column) == (column.feature, column.column)]}

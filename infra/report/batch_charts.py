@@ -8,7 +8,7 @@ import altair as alt
 
 from functions.shared.domain.manifest import Status
 from functions.shared.domain.release import Role
-from infra.report.columns import column_axis, columns_of, sharing, span
+from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import HUES, Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import Batch
 from infra.report.wording import count, seconds, spelled
@@ -116,7 +116,7 @@ def _timings(canvas: Canvas, *, batches: Sequence[Batch], hues: Mapping[str, str
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=22))
         .encode(
             x=column_axis(columns, canvas),
-            y=alt.Y("seconds:Q", title=None, axis=alt.Axis(tickCount=4)),
+            y=alt.Y("seconds:Q", title=None, axis=alt.Axis(tickCount=4, labelExpr="datum.label + ' s'")),
             color=hue_by("stage", hues),
         )
     )

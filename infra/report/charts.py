@@ -1,25 +1,23 @@
 """The report's charts, by section."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from infra.report.batch_charts import answered, quarantined, timings
 from infra.report.drawing import HUES, Figure
 from infra.report.drift_chart import drift_map
 from infra.report.estimate_chart import estimates
 from infra.report.gate_chart import judgement
-from infra.report.gather import History
+from infra.report.gather import Batch, History
 from infra.report.performance_chart import performance, shown_metrics
 from infra.report.summary import last_drift
 from infra.report.why_chart import movers
 
 
 def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
-    """Charts by the section they stand in; a section without data has none.
-
-    Batches stand by event day, wherever among others one was committed: mended rows and late files would turn the axis back.
-    """
+    """Charts by the section they stand in; a section without data has none."""
     hues = version_hues(history)
-    batches = sorted(history.batches, key=lambda batch: (batch.day, batch.manifest.created_at))
+    batches = by_event_day(history.batches)
     drawn_by_section: dict[str, Iterable[Figure | None]] = {
         "serving": [answered(batches, hues)],
         "versions": [judgement(history.decisions)],
@@ -29,6 +27,19 @@ def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
         "batches": [timings(batches)],
     }
     return {section: tuple(filter(None, figures)) for section, figures in drawn_by_section.items()}
+
+
+def by_event_day(batches: Sequence[Batch]) -> list[Batch]:
+    """Batches in order of their event days, wherever among others one arrived: mended rows and late files would turn the axis back.
+
+    One of which no row was scored has no event day, and keeps its place behind the batch that arrived before it.
+    """
+    placed: list[tuple[date, Batch]] = []
+    latest = date.min
+    for batch in batches:
+        latest = batch.day or latest
+        placed.append((latest, batch))
+    return [batch for _, batch in sorted(placed, key=lambda pair: pair[0])]
 
 
 def version_hues(history: History) -> dict[str, str]:

@@ -26,17 +26,18 @@ _NOTHING_DRAWN = re.compile(r'<path class="(?:fore|back)ground"[^>]*/>')
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a chart is drawn on: CSS pixels, axes included, and how many columns, labels and letters of a name look well there."""
+    """What a chart is drawn on: CSS pixels, axes included, and how many columns, labels (days or figures) and letters of a name suit it."""
 
     width: int
     height: int
     columns: int
     labels: int
+    figures: int
     letters: int
 
 
-PAGE = Canvas(width=900, height=240, columns=60, labels=12, letters=26)
-PHONE = Canvas(width=340, height=220, columns=26, labels=5, letters=15)
+PAGE = Canvas(width=900, height=240, columns=60, labels=12, figures=8, letters=26)
+PHONE = Canvas(width=340, height=220, columns=26, labels=5, figures=4, letters=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ def data(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
 def hue_by(field: str, hues: Mapping[str, str]) -> alt.Color:
     """Colour by a field whose values have these colours."""
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(hues), range=list(hues.values())), legend=None)
+
+
+def figure_axis(canvas: Canvas) -> alt.Axis:
+    """A horizontal axis of figures, with as few zeros as they need."""
+    return alt.Axis(grid=True, format="~g", tickCount=canvas.figures, labelOverlap=True, labelSeparation=8)
 
 
 def drawn(draw: Callable[[Canvas], Drawing], *, name: str, title: str, note: str, alt: str, keys: tuple[Key, ...] = ()) -> Figure:

@@ -2,35 +2,39 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import dropwhile
 
 import altair as alt
 
 from functions.shared.domain.drift import ColumnDrift
-from infra.report.columns import column_axis, columns_of, sharing, span
+from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch
 from infra.report.wording import figure
 
 DRIFT_ROWS = 24
+FAINTEST = 0.1
+"""How strongly no drift at all is coloured, so that it does not look like a batch without measurement."""
 
 
 def drift_map(batches: Sequence[Batch]) -> Figure | None:
-    """Each column's PSI, batch by batch."""
-    measured = [batch for batch in batches if batch.drift and batch.drift.columns]
-    if not measured:
+    """Each column's PSI, batch by batch, from the first that was measured on; one that was not is a gap."""
+    batches = list(dropwhile(lambda batch: not batch.drift, batches))
+    highest = _highest(batches)
+    if not highest:
         return None
-    highest = _highest(measured)
     shown = sorted(highest, key=lambda name: -highest[name].value)[:DRIFT_ROWS]
     drifted = sum(column.drifted for column in highest.values())
     rest = f" The {DRIFT_ROWS} of {len(highest)} columns with the largest PSI." if len(highest) > len(shown) else ""
     return drawn(
-        partial(_drift_map, batches=measured, names=shown),
+        partial(_drift_map, batches=batches, names=shown),
         name="drift-map",
         title="Drift by column",
         note="PSI of the pooled last batches against the version's baseline: the stronger the colour, the larger, up to 1."
-        f"{sharing(measured, 'the highest')}{rest}",
-        alt=f"PSI by feature and batch from {span(measured)}. {drifted} of {len(highest)} columns drifted at some time. Highest: "
+        f"{sharing(batches, 'the highest')}{rest}",
+        alt=f"PSI by feature and batch from {span(batches)}. {drifted} of {len(highest)} columns drifted at some time. Highest: "
         + ", ".join(f"{name} {figure(highest[name].value)}" for name in shown[:5]),
         keys=(Key("within what is normal", CALM), Key("drifted", ALARM)),
     )
@@ -42,7 +46,7 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
         {
             "column": place,
             "feature": name,
-            "strength": round(max(0.06, min(1.0, math.sqrt(cell.value))), 2),
+            "strength": round(max(FAINTEST, min(1.0, math.sqrt(cell.value))), 2),
             "hue": ALARM if cell.drifted else CALM,
         }
         for place, column in enumerate(columns)
@@ -53,7 +57,7 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
         data(values)
         .mark_rect(stroke=CARD, strokeWidth=1)
         .encode(
-            x=column_axis(columns, canvas, padding=0),
+            x=column_axis(columns, replace(canvas, labels=canvas.labels - 1), padding=0),  # names take their room
             y=alt.Y(
                 "feature:N", sort=list(names), title=None, axis=alt.Axis(labelLimit=0, labelExpr=f"truncate(datum.label, {canvas.letters})")
             ),

@@ -10,9 +10,10 @@ import altair as alt
 
 from functions.shared.domain.estimate import HELD, Estimated
 from functions.shared.domain.truth import true_loss
+from infra.report.axes import day_axis, place_of
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import History
-from infra.report.wording import count, figure, spelled
+from infra.report.wording import count, figure, metric_name, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ def comparisons(history: History) -> tuple[Comparison, ...]:
     days = {performed.day: performed for performed in history.days}
     return tuple(
         Comparison(
-            batch.day, estimated, true_loss(batch.manifest, [days[day] for day in batch.manifest.event_days if day in days], history.mature)
+            day, estimated, true_loss(batch.manifest, [days[event] for event in batch.manifest.event_days if event in days], history.mature)
         )
         for batch in history.batches
-        if batch.estimate and (estimated := batch.estimate.metrics.get(HELD))
+        if batch.estimate and (estimated := batch.estimate.metrics.get(HELD)) and (day := batch.day)
     )
 
 
@@ -52,7 +53,7 @@ def estimates(history: History) -> Figure | None:
     return drawn(
         partial(_estimates, compared=compared),
         name="estimates",
-        title=f"Estimate against truth: {spelled(HELD)}",
+        title=f"Estimate against truth: {metric_name(HELD)}",
         note="What each batch was thought to do before its labels, with its 95 % interval, and what labels said. "
         f"{score}.{_refused(history)}",
         alt=f"{score}; " + ", ".join(f"{figure(each.estimated.value)} and {figure(each.truth)} in truth" for each in known[-5:]),
@@ -69,20 +70,15 @@ def _refused(history: History) -> str:
 
 def _estimates(canvas: Canvas, *, compared: Sequence[Comparison]) -> Drawing:
     thought = [
-        {"day": each.day.isoformat(), "value": each.estimated.value, "low": each.estimated.low, "high": each.estimated.high}
+        {"day": place_of(each.day), "value": each.estimated.value, "low": each.estimated.low, "high": each.estimated.high}
         for each in compared
     ]
     said = [
-        {"day": each.day.isoformat(), "truth": each.truth, "hue": GOOD if each.borne_out else ALARM}
+        {"day": place_of(each.day), "truth": each.truth, "hue": GOOD if each.borne_out else ALARM}
         for each in compared
         if each.truth is not None
     ]
-    x = alt.X(
-        "day:T",
-        title=None,
-        scale=alt.Scale(type="utc"),
-        axis=alt.Axis(format="%-d %b", tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8),
-    )
+    x = day_axis([each.day for each in compared], canvas)
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     base = data(thought).encode(x=x)
     return alt.layer(

@@ -6,7 +6,7 @@ from functools import partial
 import altair as alt
 
 from functions.shared.domain.decision import Decision, Verdict
-from infra.report.drawing import ALARM, GOOD, MUTED, Canvas, Drawing, Figure, Key, data, drawn
+from infra.report.drawing import ALARM, GOOD, MUTED, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
 from infra.report.wording import figure
 
 JUDGED_VERSIONS = 12
@@ -54,7 +54,8 @@ def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
     x = alt.X(
         "difference:Q",
         title=f"gain in {_loss(judged)}",
-        axis=alt.Axis(grid=True, tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8),
+        scale=alt.Scale(padding=12, nice=False),
+        axis=figure_axis(canvas),
     )
     nothing = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED).encode(x="zero:Q")
     return alt.layer(

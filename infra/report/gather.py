@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 
 from functions.shared.domain import layout
@@ -12,7 +12,6 @@ from functions.shared.domain.alert import Alert
 from functions.shared.domain.calendar import last_mature_day
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift import DriftReport
-from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
@@ -26,6 +25,7 @@ from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
+from infra.measured import measured
 
 BATCHES, DAYS, ALERTS = 400, 400, 100
 """How far back a report goes: a year of daily batches, and a bound on what a busier model takes."""
@@ -45,9 +45,9 @@ class Batch:
     estimate: Estimate | None = None
 
     @property
-    def day(self) -> date:
-        """Its last event day; the day it arrived, if no row was scored."""
-        return max(self.manifest.event_days, default=self.manifest.source.last_modified.date())
+    def day(self) -> date | None:
+        """Its last event day; None if no row of it was scored."""
+        return max(self.manifest.event_days, default=None)
 
     @property
     def file(self) -> str:
@@ -104,7 +104,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         committed = sorted(store.list(layout.manifest_prefix(model)), key=lambda found: found.last_modified)
         manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
         standing = _standing(manifests)
-        measured = readers.map(lambda manifest: _measured(manifest, store), standing)
+        batches = readers.map(lambda manifest: _batch(manifest, store), standing)
         days = [found.key for found in store.list(layout.performance_prefix(model))][-DAYS:]
         alerts = [found.key for found in store.list(layout.alert_prefix(model))][-ALERTS:]
         history = History(
@@ -113,7 +113,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             releases=tuple(releases.history(model)),
             spec=_served_spec(releases.current(model), store),
             decisions=tuple(Decisions(store).all(model)),
-            batches=tuple(measured),
+            batches=tuple(batches),
             older_batches=len(committed) - len(manifests),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
             alerts=tuple(
@@ -134,17 +134,17 @@ def _served_spec(release: Release | None, store: ObjectStore) -> ModelSpec | Non
 
 
 def _standing(manifests: list[Manifest]) -> list[Manifest]:
-    """Those that no other supersedes, in order of their commit."""
+    """Those that no other supersedes, by the day they arrived, as `Manifests.newest` has them: rescoring makes no batch newer."""
     superseded = {manifest.supersedes for manifest in manifests}
     return sorted(
         (manifest for manifest in manifests if manifest.batch_id not in superseded),
-        key=lambda manifest: (manifest.created_at, manifest.batch_id),
+        key=lambda manifest: (manifest.source.last_modified.astimezone(UTC).date(), manifest.created_at, manifest.batch_id),
     )
 
 
-def _measured(manifest: Manifest, store: ObjectStore) -> Batch:
-    emitted = read_document(store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
-    return Batch(manifest, emitted.drift, emitted.estimate) if emitted else Batch(manifest, None)
+def _batch(manifest: Manifest, store: ObjectStore) -> Batch:
+    found = measured(manifest, store)
+    return Batch(manifest, found.drift, found.estimate) if found else Batch(manifest, None)
 
 
 def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:

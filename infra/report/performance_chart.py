@@ -7,10 +7,11 @@ from itertools import groupby
 import altair as alt
 
 from functions.shared.domain.release import Role
+from infra.report.axes import day_axis, place_of
 from infra.report.drawing import Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import History
-from infra.report.series import SMOOTHED_DAYS, Point, points_of, smoothed, visible_range
-from infra.report.wording import day, figure
+from infra.report.series import BOUNDS, SMOOTHED_DAYS, Point, points_of, smoothed, visible_range
+from infra.report.wording import day, figure, metric_name
 
 LOSSES = ("log_loss", "rmse")
 """What is always shown of performance, beside the model's own metric."""
@@ -39,11 +40,11 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
         for decision in history.decisions
         if (level := decision.challenger.get(metric)) is not None and (decision.challenger_version, Role.CHAMPION) in shown
     }
-    name = metric.replace("_", " ")
+    name = metric_name(metric)
     return drawn(
-        partial(_performance, points=points, at_training=at_training, hues=hues),
+        partial(_performance, metric=metric, points=points, at_training=at_training, hues=hues),
         name=f"performance-{metric}",
-        title=name if metric != "auc" else "AUC",
+        title=name,
         note=f"Each event day with its 95 % interval; the line is the mean of {SMOOTHED_DAYS} days, weighted by rows. The pale level is "
         "what the version reached when it was trained, on rows it had not seen.",
         alt=f"{name} by event day from {day(history.days[0].day)} to {day(history.days[-1].day)}: "
@@ -58,17 +59,19 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
     )
 
 
-def _performance(canvas: Canvas, *, points: Sequence[Point], at_training: Mapping[str, float], hues: Mapping[str, str]) -> Drawing:
-    low, high = visible_range(points, list(at_training.values()))
+def _performance(
+    canvas: Canvas, *, metric: str, points: Sequence[Point], at_training: Mapping[str, float], hues: Mapping[str, str]
+) -> Drawing:
+    low, high = visible_range(points, list(at_training.values()), BOUNDS[metric])
     runs = [list(run) for _, run in groupby(points, key=lambda point: (point.role, point.run))]
     levels = [
-        {"first": run[0].day.isoformat(), "last": run[-1].day.isoformat(), "version": run[0].version, "level": at_training[run[0].version]}
+        {"day": place_of(run[0].day), "last": place_of(run[-1].day), "version": run[0].version, "level": at_training[run[0].version]}
         for run in runs
         if run[0].role is Role.CHAMPION and run[0].version in at_training
     ]
     values = [
         {
-            "day": point.day.isoformat(),
+            "day": place_of(point.day),
             "version": point.version,
             "role": point.role.value,
             "run": f"{point.role.value} {point.run}",
@@ -81,16 +84,11 @@ def _performance(canvas: Canvas, *, points: Sequence[Point], at_training: Mappin
     ]
     colour = hue_by("version", hues)
     dashes = alt.StrokeDash("role:N", scale=alt.Scale(domain=["champion", "challenger"], range=[[1, 0], [3, 3]]), legend=None)
-    utc = alt.Scale(type="utc")
-    x = alt.X(
-        "day:T", title=None, scale=utc, axis=alt.Axis(format="%-d %b", tickCount=canvas.labels - 1, labelOverlap=True, labelSeparation=8)
-    )
+    x = day_axis([point.day for point in points], canvas)
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[low, high], nice=False, zero=False), axis=alt.Axis(tickCount=5))
     base = data(values).encode(x=x, color=colour)
     return alt.layer(
-        data(levels)
-        .mark_rule(strokeWidth=5, opacity=0.28)
-        .encode(x=alt.X("first:T", scale=utc), x2="last:T", y=alt.Y("level:Q"), color=colour),
+        data(levels).mark_rule(strokeWidth=5, opacity=0.28).encode(x=x, x2="last:Q", y=alt.Y("level:Q"), color=colour),
         base.mark_rule(opacity=0.22, strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=14, opacity=0.45).encode(y=y),
         base.mark_line(strokeWidth=2.4).encode(y="smooth:Q", strokeDash=dashes, detail="run:N"),

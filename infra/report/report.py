@@ -59,6 +59,8 @@ def _environment() -> Environment:
         wording.day,
         wording.moment,
         wording.spelled,
+        wording.metric_name,
+        wording.breakable,
     )
     environment.filters.update({function.__name__: function for function in named})
     return environment

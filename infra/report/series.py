@@ -1,7 +1,7 @@
 """One metric of all versions as points by event day: what a performance chart draws."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -10,6 +10,13 @@ from functions.shared.domain.performance import DayPerformance, Interval
 from functions.shared.domain.release import Role
 
 SMOOTHED_DAYS = 7
+
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc", "ece"), (0.0, 1.0)),
+    **dict.fromkeys(("log_loss", "brier", "mae", "rmse", "mape"), (0.0, math.inf)),
+    "r2": (-math.inf, 1.0),
+}
+"""Between which values each metric lies; no axis goes beyond them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,12 @@ def smoothed(points: Sequence[Point]) -> Iterator[float]:
         yield math.fsum(other.value * other.rows for other in near) / sum(other.rows for other in near)
 
 
-def visible_range(points: Sequence[Point], levels: Sequence[float]) -> tuple[float, float]:
-    """A range for the axis that holds all values, all levels, and a usual interval; days of few labels would flatten all others."""
+def visible_range(points: Sequence[Point], levels: Sequence[float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """A range for the axis that holds all values, all levels, and a usual interval; days of few labels would flatten all others.
+
+    It ends where the metric's `bounds` do.
+    """
     shown = [*(point.value for point in points), *levels]
     low, high = min(shown), max(shown)
     margin = max((high - low) / 10, 1.2 * median((point.high - point.low) / 2 for point in points), 1e-9)
-    return low - margin, high + margin
+    return max(low - margin, bounds[0]), min(high + margin, bounds[1])

@@ -56,4 +56,7 @@ def _event(before: Release, after: Release) -> Event:
 def _answered(release: Release) -> str:
     """How much a withdrawn challenger answered."""
     withdrawn = release.withdrawn
-    return f", having answered {count(withdrawn.rows)} rows of {len(withdrawn.answered)} batches" if withdrawn and withdrawn.rows else ""
+    if withdrawn is None or not withdrawn.rows:
+        return ""
+    batches = f"{count(len(withdrawn.answered))} batch{'es' if len(withdrawn.answered) != 1 else ''}"
+    return f", having answered {count(withdrawn.rows)} rows of {batches}"

@@ -6,7 +6,7 @@ from functools import partial
 import altair as alt
 
 from functions.shared.domain.drift import ColumnDrift, DriftReport
-from infra.report.drawing import ALARM, CALM, Canvas, Drawing, Figure, Key, data, drawn
+from infra.report.drawing import ALARM, CALM, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
 
 MOVERS = 10
 
@@ -46,7 +46,7 @@ def _movers(canvas: Canvas, *, ranked: Sequence[ColumnDrift]) -> Drawing:
         .mark_bar(height=12)
         .encode(
             y=alt.Y("feature:N", sort=None, title=None, axis=names),
-            x=alt.X("moved:Q", title="a score is carried by", axis=alt.Axis(grid=True, tickCount=canvas.labels - 1, labelOverlap=True)),
+            x=alt.X("moved:Q", title="a score is carried by", axis=figure_axis(canvas)),
             color=alt.Color("hue:N", scale=None, legend=None),
         )
         .properties(height=22 * len(values) + 46)

@@ -1,8 +1,14 @@
 """How a page writes numbers, dates and shares."""
 
+import re
 from datetime import UTC, date, datetime
 
+from markupsafe import Markup
+
+_PARTS = re.compile(r"[^/_.-]*[/_.-]+|[^/_.-]+")
+
 NONE = "n/a"
+MINUS = "\N{MINUS SIGN}"
 
 
 def count(number: int) -> str:
@@ -15,16 +21,17 @@ def count(number: int) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three or four digits that matter, whatever the size.
+    """Three or four digits that matter, whatever the size; a whole number as it is.
 
-    >>> [figure(value) for value in (0.47812, -0.00031, 12.5, 1234.5, 0.0, 2e-173, None)]
-    ['0.478', '-0.00031', '12.5', '1,234', '0', '2e-173', 'n/a']
+    >>> [figure(value) for value in (0.47812, 0.56, 12.5, 1234.5, 7.0, 0.0, 2e-173, None)]
+    ['0.478', '0.560', '12.5', '1,234', '7', '0', '2.00e-173', 'n/a']
+    >>> figure(-0.00031) == f"{MINUS}0.000310"
+    True
     """
     if value is None:
         return NONE
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}".replace("e-0", "e-")
+    whole = abs(value) >= 999.5 or value.is_integer()
+    return (f"{value:,.0f}" if whole else f"{value:#.3g}".replace("e-0", "e-")).replace("-", MINUS, value < 0)
 
 
 def moved(value: float) -> str:
@@ -35,7 +42,7 @@ def moved(value: float) -> str:
     """
     if value and abs(value) < 0.0001:
         return "< 0.0001"
-    return figure(float(f"{value:.2g}")) if abs(value) < 100 else figure(value)
+    return f"{value:.2g}" if abs(value) < 100 else figure(value)
 
 
 def chance(probability: float | None) -> str:
@@ -112,6 +119,27 @@ def moment(value: datetime) -> str:
     """
     utc = value.astimezone(UTC)
     return f"{day(utc)}, {utc:%H:%M} UTC"
+
+
+_METRICS = {"auc": "AUC", "brier": "Brier score", "ece": "ECE", "f1": "F1", "mae": "MAE", "mape": "MAPE", "r2": "R²", "rmse": "RMSE"}
+
+
+def metric_name(metric: str) -> str:
+    """A metric as people write it.
+
+    >>> metric_name("auc"), metric_name("log_loss")
+    ('AUC', 'log loss')
+    """
+    return _METRICS.get(metric, spelled(metric))
+
+
+def breakable(name: str) -> Markup:
+    """A file's path or another long name, which a narrow page may break where its parts end.
+
+    >>> breakable("june/new_rows.csv")
+    Markup('june/<wbr>new_<wbr>rows.<wbr>csv')
+    """
+    return Markup("<wbr>").join(_PARTS.findall(name))
 
 
 def spelled(code: str) -> str:

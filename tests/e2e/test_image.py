@@ -59,7 +59,9 @@ def content(image: str) -> dict[str, Any]:
 
 
 def test_the_image_holds_the_locked_packages_and_no_other(content: dict[str, Any]) -> None:
-    locked = re.findall(r"^([\w.-]+)==([^ ]+) (?!; sys_platform == 'darwin')", (ROOT / "requirements/functions.txt").read_text(), re.MULTILINE)
+    locked = re.findall(
+        r"^([\w.-]+)==([^ ]+) (?!; sys_platform == 'darwin')", (ROOT / "requirements/functions.txt").read_text(), re.MULTILINE
+    )
     found = {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in content["packages"].items()}
     assert found == set(locked)
 

@@ -1,18 +1,21 @@
 """The report in a real browser: it loads nothing, shows everything, fits a phone, and can be read in the dark."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.manifest import BatchError, Status
 from infra.report.report import make_report
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
-from tests.unit.report.story import NOW, batch, rejected, whole_story, write_batch, write_quarantine
+from tests.unit.report.story import NOW, batch, rejected, whole_story, write_alert, write_batch, write_quarantine
 
 type ColorScheme = Literal["light", "dark"]
 
@@ -48,6 +51,25 @@ FAINT = """least => {
     }).filter(found => found.contrast < least);
 }"""
 
+BROKEN = """longest => {
+  const lines = (text, start, end) => {
+    const range = document.createRange();
+    range.setStart(text, start); range.setEnd(text, end);
+    return new Set([...range.getClientRects()].filter(box => box.width > 0).map(box => Math.round(box.top))).size;
+  };
+  const broken = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    const around = text.parentElement;
+    if (around.closest("svg, code, style") || !around.checkVisibility()) continue;
+    for (const word of text.data.matchAll(/[^\\s-]+/g))
+      if (word[0].length <= longest && lines(text, word.index, word.index + word[0].length) > 1) broken.push(word[0]);
+    const [shown, high] = [text.data.trim(), lines(text, 0, text.length)];
+    if (high > 2 && shown.length / high < 12 && !/\\S{13}/.test(shown)) broken.push(shown);
+  }
+  return broken;
+}"""
+"""Words that are broken in two though a phone has room for them, and texts that stand in a column a word wide."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -77,6 +99,10 @@ def with_long_names(store: MemoryStore) -> MemoryStore:
     manifest = manifest.model_copy(update={"source": source})
     rows = [rejected(2, "unparseable_" * 8, "m" * 300, "r" * 5000)]
     write_batch(store, write_quarantine(store, manifest, rows), {"f" * 120: 0.3, "price": 0.05})
+    reason = BatchError(code="missing_column", message=f"column {'c' * 40!r} is missing", remedy="mend the file")
+    nowhere: dict[str, Any] = {"status": Status.FAILED, "event_days": {}, "served": {}, "rows_scored": 0, "error": reason}
+    write_batch(store, batch(300, **nowhere))
+    write_alert(store, AlertKind.FAILED, reason.message, code=reason.code, key=f"batches/{MODEL}/new-customers/berlin/2013-04-12.csv.gz")
     return store
 
 
@@ -129,6 +155,20 @@ def test_the_page_never_scrolls_sideways(browser: Browser, file: Path, size: tup
     page = visit(browser, file, size).page
     page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true })")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_words_stay_whole_and_no_text_is_squeezed_into_a_column(browser: Browser, file: Path, size: tuple[int, int]) -> None:
+    page = visit(browser, file, size).page
+    page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true })")
+    assert page.evaluate(BROKEN, 24) == []
+
+
+def test_days_on_axes_name_the_year_once_and_a_failed_batch_brings_no_day_of_its_own(browser: Browser, file: Path) -> None:
+    page = visit(browser, file, PHONE).page
+    labels = page.eval_on_selector_all("#answered .plot.phone .role-axis-label tspan", "all => all.map(part => part.textContent)")
+    assert [label for label in labels if re.fullmatch(r"\d{4}", label)] == ["2013"]
+    assert not [label for label in labels if "Jan" in label or "2014" in label]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

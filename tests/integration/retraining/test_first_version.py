@@ -308,7 +308,9 @@ def test_a_word_in_a_target_of_numbers_is_told_by_its_line() -> None:
     values: list[Any] = [f"{number}.25" for number in range(300)]
     values[7] = "warm"
     values[9] = "n/a"
-    with pytest.raises(TrainingError, match=r"'bought' holds numbers, but not in 1 of 299 rows\. Line 9: column 'bought': 'warm' is no number"):
+    with pytest.raises(
+        TrainingError, match=r"'bought' holds numbers, but not in 1 of 299 rows\. Line 9: column 'bought': 'warm' is no number"
+    ):
         World().train(with_target(sold(0, 30), values), estimator=None)
     decision = World().train(with_target(sold(0, 30), values), task=Task.REGRESSION, estimator=FASTEST[Task.REGRESSION])
     [told] = [reason.message for reason in decision.reasons if reason.code == "left_out"]

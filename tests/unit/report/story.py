@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
-from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.decision import Fold, Reason, Verdict
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.effect import Effect
 from functions.shared.domain.emitted import EmittedBatch
@@ -145,6 +145,8 @@ def whole_story() -> MemoryStore:
         make_release(reason="the first version", decided_at=NOW - timedelta(days=30)),
         make_release(seq=2, challenger=on_trial("2", 0.1), newest="2", reason="gains at least 0.02", decided_at=NOW - timedelta(days=2)),
     )
+    losses: dict[str, dict[str, float | None]] = {"champion": {"log_loss": 0.56}, "challenger": {"log_loss": 0.495}}
+    fold = Fold(first_day=date(2013, 2, 1), last_day=date(2013, 2, 28), rows=500, **losses)
     decisions = Decisions(store)
     decisions.write(make_decision("1", champion_version=None, challenger={"log_loss": 0.4, "auc": 0.7}, rows=500))
     decisions.write(
@@ -157,6 +159,7 @@ def whole_story() -> MemoryStore:
             ci_low=0.02,
             ci_high=0.08,
             minimum_effect=0.01,
+            cross_validation=(fold,),
         )
     )
     decisions.write(make_decision("3", decision=Verdict.KEEP, difference=-0.1, ci_low=-0.2, ci_high=-0.05, minimum_effect=0.01, rows=500))

@@ -1,11 +1,15 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.errors import InputError
+from functions.shared.domain.manifest import Manifest, PinnedRelease
+from infra.cli.state import model_status
 from infra.report import gather as gathering
 from infra.report.gather import gather
+from infra.report.summary import last_drift
 from tests.fakes.documents import make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
@@ -27,6 +31,43 @@ def test_a_superseded_batch_is_left_out() -> None:
     write_batch(store, first)
     write_batch(store, first.model_copy(update={"batch_id": "again", "purpose": "rescore:1", "supersedes": first.batch_id}))
     assert [found.manifest.batch_id for found in gather(MODEL, store, NOW).batches] == ["again"]
+
+
+def rescored(number: int, **fields: Any) -> Manifest:
+    """A batch as it is scored again after all others, under another id."""
+    first = batch(number)
+    again = {"batch_id": f"again-{number}", "purpose": "rescore:1", "supersedes": first.batch_id, "created_at": NOW}
+    return first.model_copy(update=again | fields)
+
+
+def test_a_batch_scored_again_keeps_the_drift_of_before_until_it_is_measured() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0), {"price": 0.1})
+    write_batch(store, batch(1), {"price": 0.2})
+    write_batch(store, rescored(1))
+    assert [found.drift.columns[0].value for found in gather(MODEL, store, NOW).batches if found.drift] == [0.1, 0.2]
+    write_batch(store, rescored(1), {"price": 0.3})
+    assert [found.drift.columns[0].value for found in gather(MODEL, store, NOW).batches if found.drift] == [0.1, 0.3]
+
+
+def test_drift_from_another_champions_baseline_is_not_kept() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0), {"price": 0.1})
+    write_batch(store, rescored(0, release=PinnedRelease(seq=3, champion="2")))
+    assert [found.drift for found in gather(MODEL, store, NOW).batches] == [None]
+
+
+@pytest.mark.parametrize("again", [0, 1, 2])
+def test_the_last_drift_is_the_same_in_the_report_and_in_the_status(again: int) -> None:
+    store = MemoryStore()
+    release = make_release()
+    write_releases(store, release)
+    for number in range(3):
+        write_batch(store, batch(number), {"price": number / 10})
+    write_batch(store, rescored(again), {"price": 0.9} if again == 2 else {"price": 0.8})
+    shown, told = last_drift(gather(MODEL, store, NOW)), model_status(release, store)["drift"]
+    assert shown is not None
+    assert shown.columns[0].value == told["features"][0]["value"] == (0.9 if again == 2 else 0.2)
 
 
 def test_only_the_newest_batches_are_read_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:

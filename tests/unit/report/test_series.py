@@ -1,3 +1,4 @@
+import math
 from datetime import date, timedelta
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.domain.performance import DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.release import Role
-from infra.report.series import Point, points_of, smoothed, visible_range
+from infra.report.series import BOUNDS, Point, points_of, smoothed, visible_range
 from tests.fakes.versions import MODEL
 from tests.unit.report.story import FIRST_DAY
 
@@ -76,15 +77,28 @@ def test_a_mean_never_reaches_into_another_run() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=1, max_size=30), st.lists(st.floats(-20, 20), max_size=3))
-def test_the_axis_holds_every_value_and_level_with_room_around_it(values: list[tuple[float, float]], levels: list[float]) -> None:
+def test_an_axis_without_bounds_holds_every_value_and_level_with_room_around_it(
+    values: list[tuple[float, float]], levels: list[float]
+) -> None:
     points = [point(place, value, low=value - half, high=value + half) for place, (value, half) in enumerate(values)]
-    low, high = visible_range(points, levels)
+    low, high = visible_range(points, levels, (-math.inf, math.inf))
     assert all(low < shown < high for shown in (*(value for value, _ in values), *levels))
 
 
 def test_one_day_of_few_labels_does_not_widen_the_axis() -> None:
     days = [point(number, 0.5, low=0.45, high=0.55) for number in range(9)]
-    assert visible_range([*days, point(9, 0.5, low=-100.0, high=100.0)], []) == pytest.approx((0.44, 0.56))
+    assert visible_range([*days, point(9, 0.5, low=-100.0, high=100.0)], [], BOUNDS["auc"]) == pytest.approx((0.44, 0.56))
+
+
+def test_no_axis_goes_beyond_what_its_metric_can_be() -> None:
+    few_labels = [point(number, value, low=value - 0.3, high=value + 0.3) for number, value in enumerate((0.9, 0.1))]
+    assert visible_range(few_labels, [], BOUNDS["auc"]) == (0, 1)
+    assert visible_range(few_labels, [], BOUNDS["log_loss"]) == pytest.approx((0, 0.9 + 1.2 * 0.3))
+    assert visible_range(few_labels, [], BOUNDS["r2"]) == pytest.approx((0.1 - 1.2 * 0.3, 1))
+
+
+def test_every_metric_has_bounds() -> None:
+    assert set(BOUNDS) == {metric for metrics in METRICS.values() for metric in metrics}
 
 
 def test_days_are_event_days() -> None:

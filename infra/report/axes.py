@@ -1,0 +1,109 @@
+"""Horizontal axes: of columns of successive batches, and of days. The first label and each that begins another year name the year."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import batched
+
+import altair as alt
+
+from infra.report.drawing import LINE, PHONE, Canvas
+from infra.report.gather import Batch
+from infra.report.wording import NONE, day, short_day
+
+_DAYS_APART = (1, 2, 7, 14)
+_MONTHS_APART = (1, 2, 3, 6, 12)
+
+type Label = str | list[str]
+"""A label's line or lines, as Vega reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Successive batches, and the last event day among them; None if no row of theirs was scored."""
+
+    day: date | None
+    batches: tuple[Batch, ...]
+
+
+def columns_of(batches: Sequence[Batch], at_most: int) -> tuple[Column, ...]:
+    """Divide batches into no more than `at_most` columns of equally many batches; the last may have fewer."""
+    size = max(1, -(-len(batches) // at_most))
+    groups = batched(batches, size, strict=False)
+    return tuple(Column(next((batch.day for batch in reversed(group) if batch.day), None), group) for group in groups)
+
+
+def column_axis(columns: Sequence[Column], canvas: Canvas, padding: float = 0.15) -> alt.X:
+    """Columns by place, evenly labelled by day back from the last: two of them may end on the same day."""
+    step = -(-len(columns) // canvas.labels)
+    places = list(range(len(columns) - 1, -1, -step))[::-1]
+    return alt.X(
+        "column:O",
+        scale=alt.Scale(domain=list(range(len(columns))), paddingInner=padding),
+        axis=_labelled(places, day_labels([columns[place].day for place in places])),
+    )
+
+
+def day_axis(days: Sequence[date], canvas: Canvas) -> alt.X:
+    """Days by `place_of`, labelled at round distances."""
+    shown = round_days(min(days), max(days), canvas.labels)
+    axis = _labelled([place_of(each) for each in shown], day_labels(shown))
+    return alt.X("day:Q", scale=alt.Scale(domain=[place_of(min(days)), place_of(max(days))], nice=False, padding=8), axis=axis)
+
+
+def place_of(value: date) -> int:
+    """A day's place on its axis."""
+    return value.toordinal()
+
+
+def round_days(first: date, last: date, at_most: int) -> list[date]:
+    """From `first` to `last` no more than `at_most` days that lie apart by days, weeks or months; at least the last of them.
+
+    >>> [f"{day:%d %b}" for day in round_days(date(2013, 11, 20), date(2014, 2, 3), 4)]
+    ['01 Dec', '01 Jan', '01 Feb']
+    """
+    for step in _DAYS_APART:
+        days = [date.fromordinal(place) for place in range(last.toordinal(), first.toordinal() - 1, -step)]
+        if len(days) <= at_most:
+            return days[::-1]
+    months = [date(number // 12, number % 12 + 1, 1) for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)]
+    starts = [month for month in months if first <= month]
+    for step in _MONTHS_APART:
+        chosen = [month for month in starts if (month.month - 1) % step == 0]
+        if len(chosen) <= at_most:
+            return chosen or [last]
+    return starts[:: -(-len(starts) // at_most)]
+
+
+def day_labels(days: Sequence[date | None]) -> list[Label]:
+    """A label for each day, with the year below where it is not that of the label before.
+
+    >>> day_labels([date(2013, 12, 30), None, date(2013, 12, 31), date(2014, 1, 1)])
+    [['30 Dec', '2013'], '', '31 Dec', ['1 Jan', '2014']]
+    """
+    labels: list[Label] = []
+    year = None
+    for value in days:
+        if value is None:
+            labels.append("")
+        else:
+            labels.append(short_day(value) if value.year == year else [short_day(value), str(value.year)])
+            year = value.year
+    return labels
+
+
+def _labelled(places: Sequence[int], labels: Sequence[Label]) -> alt.Axis:
+    shown = json.dumps(dict(zip(places, labels, strict=True)))
+    return alt.Axis(labelExpr=f"{shown}[datum.value]", values=list(places), labelOverlap=False, title=None, domainColor=LINE, grid=False)
+
+
+def sharing(batches: Sequence[Batch], shown: str = "the sum") -> str:
+    """What a chart says where a phone's or a page's width makes several batches share a column."""
+    return f" Where batches share a column, {shown} is shown." if len(batches) > PHONE.columns else ""
+
+
+def span(batches: Sequence[Batch]) -> str:
+    """The event days from the first batch to the last."""
+    days = [batch.day for batch in batches if batch.day]
+    return f"{day(days[0])} to {day(days[-1])}" if days else NONE
