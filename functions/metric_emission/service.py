@@ -39,6 +39,8 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.labels import count_refused, labels_given
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.source import Source
+from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -219,13 +221,21 @@ def _newest_day(restated: Sequence[DayPerformance], spec: ModelSpec, store: Obje
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:
-    """The labels of a file; rows without an id or a label say nothing and are left out."""
-    source = inbox.open(created.key, created.version_id)
-    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=created.key)
+    """The labels of a file; rows without an id or a label say nothing and are left out.
+
+    Raises:
+        BatchRejectedError: if the file is no table, or lacks the id or the target column.
+    """
+    with unforeseen_refused(inbox.open(created.key, created.version_id), created.key) as source:
+        return _labels(source, created.key, spec)
+
+
+def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
+    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=key)
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
     if has_time and spec.time_column:
         columns[spec.time_column] = ColumnKind.TIME
-    table = read_table(source, key=created.key, columns=columns, timezone=spec.timezone).table
+    table = read_table(source, key=key, columns=columns, timezone=spec.timezone).table
     target = table[spec.target]
     regression = spec.task is Task.REGRESSION
     truth = numeric_targets(target) if regression else labels_given(target, spec.classes)

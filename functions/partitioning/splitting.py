@@ -22,6 +22,7 @@ from functions.shared.reading.parquet import row_group_weights
 from functions.shared.reading.portions import file_head
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import GZIP_MAGIC
+from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.reading.weight import weight_of
 
 MAX_PORTIONS = 10_000
@@ -41,12 +42,17 @@ def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) 
     Raises:
         BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or what makes it no file of rows.
     """
+    with unforeseen_refused(source, key) as watched:
+        return _cut(watched, key, portion_bytes, whole_bytes)
+
+
+def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
     form = detect_format(source, key)
     if form is Format.PARQUET:
         weights = row_group_weights(source)
         return _row_groups(weights, _least(portion_bytes, sum(weights)))
     if what := _INDIVISIBLE.get(source.read_at(0, 2)):
-        if (weight := weight_of(source)) > whole_bytes:
+        if (weight := weight_of(source, key)) > whole_bytes:
             reckoned = "" if weight == source.size else f", reckoned as {weight} of text,"
             message = (
                 f"{what} cannot be cut into partitions, and its {source.size} bytes{reckoned} are above the limit of one function, "

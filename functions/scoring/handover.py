@@ -38,6 +38,6 @@ def _is_too_large(created: StoredObject, inbox: ObjectStore, above_bytes: int) -
     if created.deliveries > WHOLE_TRIES:
         return True
     try:
-        return weight_of(inbox.open(created.key, created.version_id)) > above_bytes
+        return weight_of(inbox.open(created.key, created.version_id), created.key) > above_bytes
     except BatchRejectedError:
         return False  # its scoring says what is wrong with it

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
@@ -110,13 +111,21 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
 def _faults(column: pa.Array, converted: Converted, rule: Rule) -> Iterator[_Fault]:
     if converted.refused.any():
         code, what = _UNPARSEABLE[rule.kind]
-        yield _Fault(code, converted.refused, lambda place: f"{shown(column[place].as_py())} {what}")
+        yield _Fault(code, converted.refused, lambda place: f"{shown(_value_at(column, place))} {what}")
     typed = converted.array
     if rule.kind is ColumnKind.NUMBER:
         yield from _number_faults(typed, rule)
     if not rule.nullable and typed.null_count:
         code = _MISSING_CODES.get(rule.kind, "missing_value")
         yield _Fault(code, ~valid_mask(typed) & ~converted.refused, lambda _: "the value is missing")
+
+
+def _value_at(column: pa.Array, place: int) -> object:
+    """A value for a message; a time as text, for Python knows not all that Arrow does."""
+    value = column.slice(place, 1)
+    if pa.types.is_dictionary(value.type):
+        value = value.dictionary_decode()
+    return (pc.cast(value, pa.string()) if pa.types.is_temporal(value.type) else value)[0].as_py()
 
 
 def _number_faults(typed: pa.Array, rule: Rule) -> Iterator[_Fault]:

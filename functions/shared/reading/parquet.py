@@ -23,7 +23,7 @@ from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import is_utf8
-from functions.shared.reading.unfolding import is_bytes, unfolded
+from functions.shared.reading.unfolding import block_type, is_bytes, unfolded
 from functions.shared.reading.values import CATEGORY
 
 _VALUE_BYTES = 8
@@ -110,7 +110,7 @@ def _opened(source: Source, **options: Any) -> arrow_parquet.ParquetFile:
 def _block_field(field: pa.Field, rules: Rules) -> pa.Field:
     """A column as a block has it: of the file's own type, but categories as Parquet keeps them."""
     is_category = rules.of(field.name).kind is ColumnKind.CATEGORY and pa.types.is_string(field.type)
-    return pa.field(field.name, CATEGORY if is_category else field.type)
+    return pa.field(field.name, CATEGORY if is_category else block_type(field.type))
 
 
 @contextmanager
@@ -118,6 +118,8 @@ def _readable(where: str) -> Iterator[None]:
     """Whatever Arrow cannot read within the block is the file's fault, and where it lies."""
     try:
         yield
+    except MemoryError:  # Arrow's own is an ArrowException as well
+        raise
     except OSError as error:
         if error.errno is not None:
             raise

@@ -19,6 +19,7 @@ from functions.shared.reading.rules import Rules, scoring_rules
 from functions.shared.reading.service import read_blocks
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import stored_chunks
+from functions.shared.reading.unforeseen import unforeseen_refused
 
 _HEADER_CHUNK_BYTES = 2**16
 
@@ -64,7 +65,7 @@ def read_portion(
     """
     if portion.kind == "whole":
         return read_blocks(source, key=key, spec=spec, contract=contract, block_bytes=block_bytes)
-    return _numbered(_READERS[portion.kind](source, portion, scoring_rules(spec, contract), ledger, block_bytes))
+    return _blocks(source, key, portion, scoring_rules(spec, contract), ledger, block_bytes)
 
 
 def has_odd_quotes(source: Source, portion: Portion) -> bool:
@@ -79,11 +80,12 @@ def file_head(source: Source, chunk_bytes: int = _HEADER_CHUNK_BYTES) -> Iterato
         yield source.read_at(offset, chunk_bytes)
 
 
-def _numbered(blocks: Iterator[Block]) -> Iterator[Block]:
+def _blocks(source: Source, key: str, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
     rows = 0
-    for block in blocks:
-        yield block.numbered_from(rows)
-        rows += block.rows_in
+    with unforeseen_refused(source, key) as watched:
+        for block in _READERS[portion.kind](watched, portion, rules, ledger, block_bytes):
+            yield block.numbered_from(rows)
+            rows += block.rows_in
 
 
 def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:

@@ -16,6 +16,7 @@ from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules, scoring_rules, table_rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+from functions.shared.reading.unforeseen import unforeseen_refused
 
 
 def read_blocks(
@@ -37,8 +38,8 @@ def read_blocks(
     Raises:
         BatchRejectedError: if the file as a whole cannot be read. Codes: `empty_file`, `unknown_format`,
             `invalid_encoding`, `no_header`, `missing_column`, `duplicate_column`, `too_many_columns`, `line_too_long`,
-            `truncated_gzip`, `corrupt_gzip`, `decompression_bomb`, `truncated_parquet`, `corrupt_parquet`, `wrong_type`.
-            Damage further on is raised after the blocks before it.
+            `truncated_gzip`, `corrupt_gzip`, `decompression_bomb`, `truncated_parquet`, `corrupt_parquet`, `wrong_type`,
+            `unreadable`. Damage further on is raised after the blocks before it.
     """
     return _blocks(source, key, scoring_rules(spec, contract), block_bytes)
 
@@ -103,10 +104,11 @@ def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_
 
 def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generator[Block]:
     rows = 0
-    for block in _READERS[detect_format(source, key)](source, rules, block_bytes):
-        if block.rows_in:
-            yield block.numbered_from(rows)
-            rows += block.rows_in
+    with unforeseen_refused(source, key) as watched:
+        for block in _READERS[detect_format(watched, key)](watched, rules, block_bytes):
+            if block.rows_in:
+                yield block.numbered_from(rows)
+                rows += block.rows_in
     if not rows:
         raise empty_file("the file has no rows")
 

@@ -12,11 +12,20 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.limits import MAX_RECORD_BYTES
 
 _OFFSETS = {pa.string(): np.int32, pa.binary(): np.int32, pa.large_string(): np.int64, pa.large_binary(): np.int64}
+_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether values are texts or bytes of any length, so that a file may keep one for many rows."""
-    return kind in _OFFSETS
+    return kind in _OFFSETS or kind in _VIEWS
+
+
+def block_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a column in a block: the file's own, but no views, which Arrow can do little with, and dictionaries of one width.
+
+    Arrow writes a dictionary with the narrowest indices that do, which would be too narrow for several of them together.
+    """
+    return pa.dictionary(pa.int32(), kind.value_type) if pa.types.is_dictionary(kind) else _VIEWS.get(kind, kind)
 
 
 def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, where: str) -> Iterator[pa.RecordBatch]:
@@ -39,6 +48,8 @@ def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, where
 def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
+    if pa.types.is_dictionary(kind) and kind.value_type == column.type.value_type:
+        return pa.DictionaryArray.from_arrays(column.indices.cast(kind.index_type), column.dictionary)
     plain = column.dictionary_decode()
     return plain if plain.type == kind else plain.cast(kind)
 
@@ -50,7 +61,7 @@ def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
         if is_bytes(column.type):
             total += _lengths(column)
         elif pa.types.is_dictionary(column.type) and is_bytes(column.type.value_type) and len(column.dictionary):
-            codes = np.where(valid_mask(column), numbers_of(column.indices, np.int32), 0)
+            codes = np.where(valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32), 0)
             total += _lengths(column.dictionary)[codes]
     return total
 

@@ -3,6 +3,7 @@
 from functions.shared.reading.formats import PARQUET_MAGIC
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import GZIP_MAGIC
+from functions.shared.reading.unforeseen import unforeseen_refused
 
 GZIP_EXPANSION = 5
 """Bytes of text that a byte of gzip data is taken for, since only reading it all would tell. Of tables, 5 to 10 are common."""
@@ -11,15 +12,16 @@ MOST_EXPANSION = 50
 """A file that weighs more than so many times its size is not looked for: to read what a footer says takes time, too."""
 
 
-def weight_of(source: Source) -> int:
+def weight_of(source: Source, key: str) -> int:
     """Bytes of the file before compression: of Parquet by its footer, of gzip data a multiple, of text its own.
 
     Raises:
-        BatchRejectedError: `corrupt_parquet`.
+        BatchRejectedError: `corrupt_parquet` or `unreadable`.
     """
     head = source.read_at(0, len(PARQUET_MAGIC))
     if head == PARQUET_MAGIC:
         from functions.shared.reading.parquet import row_group_weights
 
-        return sum(row_group_weights(source))
+        with unforeseen_refused(source, key) as watched:
+            return sum(row_group_weights(watched))
     return source.size * (GZIP_EXPANSION if head.startswith(GZIP_MAGIC) else 1)

@@ -1,10 +1,14 @@
 """What becomes known of scored rows when their labels come."""
 
+import io
 import math
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
@@ -383,6 +387,25 @@ def test_people_are_told_of_a_file_that_holds_no_labels_and_nothing_changes(text
     after = world.store.keys()
     assert (after - before, before - after) == ({found.key for found in world.store.list("alerts/")}, set())
     assert not world.emitted
+
+
+def test_people_are_told_of_labels_that_nobody_foresaw(caplog: pytest.LogCaptureFixture) -> None:
+    world, body = World(), io.BytesIO()
+    pq.write_table(pa.table({"id": ["r0"], "bought": [["yes", "no"]]}), body)
+    world.label(body.getvalue(), "labels.parquet")
+    [alert] = world.alerts()
+    assert (alert.kind, alert.evidence["code"]) == ("failed", "unreadable")
+    assert "ArrowNotImplementedError" in alert.message
+    assert caplog.records[0].exc_info
+
+
+def test_labels_that_pandas_wrote_as_categories_are_joined() -> None:
+    world, body = World(), io.BytesIO()
+    world.scored("a.csv", rows(*SCORES))
+    labels = {"id": [f"r{number}" for number in range(4)], "bought": pd.Categorical(TRUTH), "at": [datetime(2013, 4, 1, 10)] * 4}
+    pd.DataFrame(labels).to_parquet(body)
+    world.label(body.getvalue(), "labels.parquet")
+    assert champion(world.performance()).metrics["accuracy"] == accuracy_score(TRUTH, ["yes", "yes", "no", "yes"])
 
 
 def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:

@@ -165,9 +165,9 @@ class World:
         """A person puts thresholds in force."""
         Policies(self.store).write(MODEL, Policy(number=Policies(self.store).current(MODEL).number + 1, **changed))
 
-    def upload_labels(self, text: str, name: str = "labels.csv") -> StoredObject:
+    def upload_labels(self, text: str | bytes, name: str = "labels.csv") -> StoredObject:
         """A person uploads labels."""
-        info = self.inbox.write(f"labels/{MODEL}/{name}", text.encode())
+        info = self.inbox.write(f"labels/{MODEL}/{name}", text.encode() if isinstance(text, str) else text)
         return StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
 
     # What metric_emission does
@@ -178,7 +178,7 @@ class World:
         created = StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1)
         record_batch(created, store=store or self.store, bundles=self.bundles, emit=self.emit, now=self.now, memory_gb=2.0)
 
-    def label(self, text: str, name: str = "labels.csv", *, store: ObjectStore | None = None) -> StoredObject:
+    def label(self, text: str | bytes, name: str = "labels.csv", *, store: ObjectStore | None = None) -> StoredObject:
         """Labels are uploaded and delivered once."""
         created = self.upload_labels(text, name)
         self.deliver(created, store=store)

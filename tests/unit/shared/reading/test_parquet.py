@@ -4,6 +4,7 @@ import io
 import json
 from datetime import UTC, datetime
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -49,6 +50,62 @@ def test_native_types_become_the_contracts_and_extra_columns_keep_theirs(block_b
     assert json.loads(rejected[0].raw) == {
         "id": 2, "size": None, "colour": "", "wet": None, "at": "2013-01-01 05:15:00.000000000", "age": "inf", "tags": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64()], ids=str)
+@pytest.mark.parametrize("texts", [pa.string(), pa.large_string()], ids=str)
+def test_a_categorical_reads_as_its_texts_however_wide_its_codes_are(width: pa.DataType, texts: pa.DataType) -> None:
+    codes, words = pa.array([0, None, 1, 0], width), pa.array(["red", "blue"], texts)
+    coded = pa.DictionaryArray.from_arrays(codes, words)
+    columns = COLUMNS | {"id": pa.array(list("abcd")), "age": pa.array([1, 2, 3, 4])}
+    rows, rejected = read(written(columns | {"colour": coded, "note": coded}), KEY)
+    assert not rejected
+    assert [(row["colour"], row["note"]) for row in rows] == [(text, text) for text in ("red", None, "blue", "red")]
+
+
+def test_what_pandas_writes_by_default_is_read() -> None:
+    frame = pd.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "size": pd.array([1, None, 3], "Int64"),
+            "colour": pd.Categorical(["red", None, "blue"]),
+            "wet": pd.array([True, None, False], "boolean"),
+            "at": pd.to_datetime(["2013-01-01 05:15"] * 3),
+            "age": pd.array([1.5, 2.5, 3.5], "Float32"),
+            "note": pd.Categorical(["x", "y", None]),
+        },
+        index=[7, 8, 9],
+    )
+    sink = io.BytesIO()
+    frame.to_parquet(sink)
+    rows, rejected = read(sink.getvalue(), KEY)
+    assert not rejected
+    assert rows == [
+        {"id": "a", "size": 1.0, "colour": "red", "wet": True, "at": AT, "age": 1.5, "note": "x", "__index_level_0__": 7},
+        {"id": "b", "size": None, "colour": None, "wet": None, "at": AT, "age": 2.5, "note": "y", "__index_level_0__": 8},
+        {"id": "c", "size": 3.0, "colour": "blue", "wet": False, "at": AT, "age": 3.5, "note": None, "__index_level_0__": 9},
+    ]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "zstd", "lz4"])
+@pytest.mark.parametrize("version", ["1.0", "2.6"])
+def test_any_codec_and_version_reads_alike(codec: str, version: str) -> None:
+    columns = {name: column for name, column in COLUMNS.items() if name != "at"} | {"at": COLUMNS["at"].cast(pa.timestamp("us"))}
+    assert read(written(columns, compression=codec, version=version), KEY)[0] == read(written(columns), KEY)[0]
+
+
+def test_row_groups_without_rows_are_passed_over() -> None:
+    sink, table = io.BytesIO(), pa.table(COLUMNS)
+    with pq.ParquetWriter(sink, table.schema) as writer:
+        for part in (table.slice(0, 0), table, table.slice(0, 0)):
+            writer.write_table(part)
+    assert read(sink.getvalue(), KEY) == read(written(COLUMNS), KEY)
+
+
+@pytest.mark.parametrize("view", [pa.string_view(), pa.binary_view()], ids=str)
+def test_views_are_read_as_what_they_show(view: pa.DataType) -> None:
+    rows, _ = read(written(COLUMNS | {"id": pa.array(list("abcd")), "note": pa.array(["x", None, "y", "x"]).cast(view)}), KEY)
+    assert [row["note"] for row in rows] == (["x", "y", "x"] if view == pa.string_view() else [b"x", b"y", b"x"])
 
 
 def test_text_in_a_number_column_is_parsed_as_in_delimited_text() -> None:
