@@ -36,9 +36,19 @@ def publish_first(decision: Decision, desk: Desk) -> None:
 
 
 def publish_next(
-    standing: StandingRelease, desk: Desk, *, reason: str, who: str, retired: bool = False, **changed: ServedModel | ServedChallenger | None
+    standing: StandingRelease,
+    desk: Desk,
+    *,
+    reason: str,
+    who: str,
+    retired: bool = False,
+    rolled_back: str | None = None,
+    **changed: ServedModel | ServedChallenger | None,
 ) -> Release:
     """Serve the standing release with some of `champion`, `challenger` and `previous` changed, or retire the model.
+
+    Args:
+        rolled_back: the version that goes out of service by a rollback.
 
     Raises:
         ConflictError: if another decider was first; look again.
@@ -57,7 +67,9 @@ def publish_next(
             "decided_at": desk.now(),
         }
     )
-    return _publish(following.model_copy(update={"withdrawn": _withdrawn(release, following, desk)}), desk, over=standing)
+    kept = release.rolled_back if following.champion.version == release.champion.version else None
+    ended = {"withdrawn": _withdrawn(release, following, desk), "rolled_back": rolled_back or kept}
+    return _publish(following.model_copy(update=ended), desk, over=standing)
 
 
 def _withdrawn(before: Release, after: Release, desk: Desk) -> Withdrawal | None:

@@ -1,6 +1,7 @@
 """Make the registry and what is served agree, one decided step at a time. Run it at any time, any number of times."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from functions.release.batches import rollout_batches
 from functions.release.desk import Desk
@@ -10,13 +11,16 @@ from functions.release.wishes import grant_wish
 from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
-from functions.shared.domain.errors import RegistryUnavailableError, ReleaseRefusedError
+from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.performance import DayPerformance
-from functions.shared.domain.release import Release, ServedModel
+from functions.shared.domain.release import Release, ServedModel, doubtful_rollback
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_documents
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
+
+_ROLLBACKS = 5
+"""So often a rollback is tried that others come before, as the steps of a schedule do."""
 
 
 def tick(model: str, desk: Desk) -> Step:
@@ -62,6 +66,10 @@ def promote(model: str, version: str, *, reason: str, who: str, force: bool, des
             kept it out, unless it is forced or was the champion before.
         ConflictError: if another decider was first; look again.
     """
+    return _serve(model, version, reason=reason, who=who, force=force, desk=desk)
+
+
+def _serve(model: str, version: str, *, reason: str, who: str, desk: Desk, force: bool = False, rolled_back: str | None = None) -> Release:
     standing = _serving(model, desk)
     champion = standing.release.champion
     if version == champion.version and not standing.release.retired:
@@ -70,7 +78,9 @@ def promote(model: str, version: str, *, reason: str, who: str, force: bool, des
     served = servable(model, version, desk)
     _refuse_unproven(model, version, desk, force=force)
     previous = standing.release.previous if version == champion.version else champion
-    return publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who)
+    return publish_next(
+        standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who, rolled_back=rolled_back
+    )
 
 
 def try_out(model: str, version: str, *, reason: str, who: str, force: bool, desk: Desk) -> Release:
@@ -110,33 +120,49 @@ def restore(model: str, version: str, *, reason: str, who: str, desk: Desk) -> R
         ReleaseRefusedError: if it never was, or as `promote`.
         ConflictError: if another decider was first; look again.
     """
-    _serving(model, desk)
+    champion = _serving(model, desk).release.champion.version
     if version not in (champions := _champions(model, desk)):
         known = ", ".join(sorted(champions, key=int))
         message = f"version {version} of {model!r} was never the champion; versions {known} were, and `everscore promote` serves any"
         raise ReleaseRefusedError(message)
-    return promote(model, version, reason=reason, who=who, force=False, desk=desk)
+    return _serve(model, version, reason=reason, who=who, desk=desk, rolled_back=champion)
 
 
 def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
     """End a running rollout, or else serve the previous champion again.
 
     Raises:
-        ReleaseRefusedError: if there is neither, the model is retired, or the previous champion's bundle is not sound any more.
-        ConflictError: if another decider was first; look again.
+        ReleaseRefusedError: if there is neither, a rollback came just before, another decider put other versions in service at this
+            moment, the model is retired, or the previous champion's bundle is not sound any more.
+        ConflictError: if other deciders always were first; look again.
     """
     standing = _serving(model, desk)
+    meant = standing.release.versions
+    for _ in range(_ROLLBACKS - 1):
+        with suppress(ConflictError):
+            return _roll_back(model, standing, reason=reason, who=who, desk=desk)
+        standing = _serving(model, desk)
+        if (won := standing.release).versions != meant:
+            message = f"release {won.seq} of {model!r} came first, by {won.decided_by}: {won.reason}"
+            raise ReleaseRefusedError(message, remedy=f"look at `everscore status {model}`; if that is to go, ask again")
+    return _roll_back(model, standing, reason=reason, who=who, desk=desk)
+
+
+def _roll_back(model: str, standing: StandingRelease, *, reason: str, who: str, desk: Desk) -> Release:
     release = standing.release
     if release.retired:
         message = f"{model!r} is retired; `everscore promote {model} {release.champion.version}` brings the champion back that it had"
         raise ReleaseRefusedError(message)
     if release.challenger is not None:
-        return publish_next(standing, desk, challenger=None, reason=reason, who=who)
+        ended = release.challenger.version
+        return publish_next(standing, desk, challenger=None, reason=reason, who=who, rolled_back=ended)
     if release.previous is None:
         message = f"{model!r} has no previous champion to return to; `everscore promote {model} VERSION` names one"
         raise ReleaseRefusedError(message)
-    champion = servable(model, release.previous.version, desk)
-    return publish_next(standing, desk, champion=champion, previous=release.champion, reason=reason, who=who)
+    if doubt := doubtful_rollback(release):
+        raise ReleaseRefusedError(doubt, remedy=f"name the version that is meant: `everscore rollback {model} VERSION`")
+    previous, gone = servable(model, release.previous.version, desk), release.champion
+    return publish_next(standing, desk, champion=previous, previous=gone, reason=reason, who=who, rolled_back=gone.version)
 
 
 def retire(model: str, *, reason: str, who: str, desk: Desk) -> Release:
@@ -215,7 +241,7 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
             champion = ServedModel(version=challenger.version, digest=challenger.digest, prefix=challenger.prefix)
             publish_next(standing, desk, champion=champion, challenger=None, previous=release.champion, reason=why, who="release")
         case Action.ROLLBACK:
-            publish_next(standing, desk, challenger=None, reason=why, who="release")
+            publish_next(standing, desk, challenger=None, reason=why, who="release", rolled_back=challenger.version)
         case _:
             pass
     return step

@@ -79,7 +79,8 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk
         return None
     if wanted is None:
         why = "the alias challenger was removed"
-        publish_next(standing, desk, challenger=None, reason=why, who=_WHO)
+        ended = release.challenger.version if release.challenger else None
+        publish_next(standing, desk, challenger=None, reason=why, who=_WHO, rolled_back=ended)
         return Step(Action.ROLLBACK, 0.0, (Reason(code="wish", message=why),))
     if release.retired:
         message = f"{release.model!r} is retired: set the alias champion to bring it back"

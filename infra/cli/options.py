@@ -35,6 +35,18 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
         out.print(screen(answer))
 
 
+def confirmed(question: str, refusal: InputError) -> None:
+    """Pass if a person on the terminal says yes.
+
+    Raises:
+        InputError: the given one, where nobody can be asked: standard input or standard error is no terminal.
+        typer.Abort: if the person says no.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise refusal
+    typer.confirm(question, abort=True, err=True)
+
+
 def pairs(texts: list[str] | None) -> dict[str, object]:
     """Values by name, of an option that may be repeated."""
     return dict(pair_of(text) for text in texts or [])

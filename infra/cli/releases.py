@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.release import Release
-from infra.cli.options import AsJson, Model, Reason, StackName, show
+from functions.shared.domain.release import Release, doubtful_rollback
+from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, show
 from infra.cli.screens.releases import history_screen, release_screen, step_screen
 
 app = typer.Typer()
@@ -51,7 +51,17 @@ def rollback(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a running canary, or else serve the previous champion again; with a version, serve that earlier champion."""
+    """End a running canary, or else serve the previous champion again; with a version, serve that earlier champion.
+
+    Asks, or without a terminal refuses, where a rollback came just before: another one is to name its version.
+    """
+    from infra.cli.operator import connect
+
+    release = connect(stack).release_of(model)
+    if version is None and release.previous and (doubt := doubtful_rollback(release)):
+        version = release.previous.version
+        remedy = f"name the version, if that is meant: `everscore rollback {model} {version}`"
+        confirmed(f"{doubt}. Serve version {version}?", InputError(doubt, remedy=remedy, code="rolled_back"))
     _ask({"action": "rollback", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
 
 

@@ -81,7 +81,8 @@ class Release(Document):
 
     `newest` is the highest version this model ever served or tried: only later ones are candidates. A `retired` model scores
     no batch; its champion is the one it had last. `withdrawn` is the challenger that was on its way until this release, if it
-    did not become the champion by it.
+    did not become the champion by it. `rolled_back` is the version that a rollback took out of service last, since the champion
+    came into service by anything else.
     """
 
     model: str
@@ -92,7 +93,29 @@ class Release(Document):
     newest: str
     retired: bool = False
     withdrawn: Withdrawal | None = None
+    rolled_back: str | None = None
     policy: PinnedPolicy = PinnedPolicy()
     reason: str
     decided_by: str
     decided_at: datetime
+
+    @property
+    def versions(self) -> tuple[str, str | None]:
+        """Who answers rows: the champion and the challenger."""
+        return self.champion.version, self.challenger.version if self.challenger else None
+
+
+def doubtful_rollback(release: Release) -> str | None:
+    """Why it is unclear what one more rollback is meant to do, or None if it is clear.
+
+    Asked twice, or after somebody else, it would serve the version again that was rolled back, or take the champion after its challenger.
+    """
+    previous, champion = release.previous, release.champion.version
+    if release.rolled_back is None or previous is None or release.challenger is not None or release.retired:
+        return None
+    if release.rolled_back == previous.version:
+        return f"version {champion} of {release.model!r} serves since version {previous.version} was rolled back, and would give way to it"
+    return (
+        f"the canary of version {release.rolled_back} of {release.model!r} was rolled back already, and now the champion itself, "
+        f"version {champion}, would give way to version {previous.version}"
+    )

@@ -19,13 +19,18 @@ VERSIONS = st.sampled_from(["1", "2", "3", "4"])
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """One model's releases; `by_hand` holds the versions that a person promoted over the gate's head."""
+    """One model's releases.
+
+    `by_hand` holds the versions that a person promoted over the gate's head, `taken_out` the champions that rollbacks took out of
+    service and nobody promoted since.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.world: World = serving()
         self.away = False
         self.by_hand: set[str] = set()
+        self.taken_out: set[str] = set()
         self.batches = 0
 
     def watcher(self, moment: Moment) -> None:
@@ -92,14 +97,22 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def person_rolls_back(self) -> None:
+        before = self.world.release.champion.version
         with suppress(ReleaseRefusedError):
             self.world.rollback(self.watcher)
+        if (after := self.world.release.champion.version) != before:
+            assert after not in self.taken_out
+            self.taken_out.add(before)
 
     @rule()
     def person_retires(self) -> None:
         self.world.retire(self.watcher)
 
     # What always holds
+
+    @invariant()
+    def what_serves_again_was_promoted(self) -> None:
+        self.taken_out.discard(self.world.release.champion.version)
 
     @invariant()
     def what_is_served_stands_in_a_history_without_gaps(self) -> None:

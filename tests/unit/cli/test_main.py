@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,16 +9,8 @@ import pytest
 
 from functions.shared.domain.errors import EmbeddedAwsError, InputError, ReleaseRefusedError
 from infra.cli import operator
-from infra.cli.main import run
 from infra.cli.operator import FunctionFailedError, Operator
-
-
-def ended(arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["everscore", *arguments.split()])
-    with pytest.raises(SystemExit) as end:
-        run()
-    assert isinstance(end.value.code, int)
-    return end.value.code
+from tests.unit.cli.terminal import ended
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What was served when, and what a rollout cost and left."""
 
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console, RenderableType
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.release import Answered, Release, Role, Withdrawal
+from infra.cli import operator
 from infra.cli.batches import answered_by_withdrawn
 from infra.cli.releases import served_at
 from infra.cli.screens.batches import manifest_screen
@@ -17,7 +19,8 @@ from tests.fakes.documents import NOW, make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, WatchedStore
-from tests.unit.release.world import in_canary, serving
+from tests.unit.cli.terminal import ended
+from tests.unit.release.world import World, in_canary, serving
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -115,6 +118,61 @@ def test_what_a_withdrawn_challenger_answered_is_looked_for_among_the_batches_si
     seen: list[Moment] = []
     assert answered_by_withdrawn(MODEL, WatchedStore(world.store, seen.append)) == ["since"]
     assert sum(moment.call.startswith("read manifests/") for moment in seen if moment.side == "before") == 1
+
+
+class Asked:
+    """A stack whose functions note what they are asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.requests: list[Mapping[str, Any]] = []
+
+    def release_of(self, _model: str) -> Release:
+        return self._world.release
+
+    def ask(self, _function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.requests.append(request)
+        return self._world.release.summary()
+
+
+def rolled_back() -> World:
+    """Version 2 was promoted and rolled back."""
+    world = in_canary()
+    world.promote("2")
+    world.rollback()
+    return world
+
+
+@pytest.mark.parametrize("json", ["", " --json"])
+def test_a_second_rollback_is_refused_where_nobody_can_be_asked(json: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Asked(rolled_back())
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    assert ended("rollback sales" + json, monkeypatch) == 2
+    assert stack.requests == []
+
+
+def test_a_second_rollback_says_to_a_person_what_would_come_and_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Asked(rolled_back())
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    assert ended("rollback sales", monkeypatch, types="n") == 1
+    assert stack.requests == []
+    assert ended("rollback sales", monkeypatch, types="y") == 0
+    assert (
+        "version 1 of 'sales' serves since version 2 was rolled back, and would give way to it. Serve version 2?" in capsys.readouterr().err
+    )
+    assert [request["version"] for request in stack.requests] == ["2"]
+
+
+def test_a_first_rollback_and_one_that_names_its_version_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    promoted = in_canary()
+    promoted.promote("2")
+    for world, arguments in ((promoted, "rollback sales"), (rolled_back(), "rollback sales 2"), (in_canary(), "rollback sales")):
+        stack = Asked(world)
+        monkeypatch.setattr(operator, "connect", lambda _, stack=stack: stack)
+        assert ended(arguments, monkeypatch) == 0
+        assert len(stack.requests) == 1
 
 
 def test_where_no_challenger_was_ever_withdrawn_there_is_nothing_to_score_again() -> None:

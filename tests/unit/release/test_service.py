@@ -590,10 +590,100 @@ def test_a_rollback_ends_a_rollout_first_and_then_brings_the_previous_champion_b
     assert world.served() == ("2", "3", "1")
     world.rollback()
     assert world.served() == ("2", None, "1")
-    world.rollback()
+    with pytest.raises(
+        ReleaseRefusedError, match=r"canary of version 3 of 'sales' was rolled back already.* version 2, would give way to version 1"
+    ):
+        world.rollback()
+    assert world.restore("1").champion.version == "1"
     assert world.served() == ("1", None, "2")
     check(world)
     assert codes(world.tick()) == ["nothing"]
+
+
+def promoted() -> World:
+    """Version 2 serves in place of version 1."""
+    world = in_canary()
+    world.promote("2")
+    return world
+
+
+def set_a_policy(world: World) -> None:
+    world.set_policy(row_contract={"error_budget": 0.5})
+    assert codes(world.tick()) == ["policy"]
+
+
+def try_another_out(world: World) -> None:
+    world.train(beats=world.release.champion.version)
+    world.tick()
+    world.rollback()
+
+
+def retire_and_return(world: World) -> None:
+    world.train(beats=world.release.champion.version)
+    world.tick()
+    world.retire()
+    world.promote(world.release.champion.version)
+
+
+@pytest.mark.parametrize("meanwhile", [lambda _: None, set_a_policy, try_another_out, retire_and_return])
+@pytest.mark.parametrize("back", [World.rollback, lambda world: world.restore("1")])
+def test_no_second_rollback_serves_the_version_that_the_first_took_away(
+    back: Callable[[World], object], meanwhile: Callable[[World], None]
+) -> None:
+    world = promoted()
+    back(world)
+    meanwhile(world)
+    with pytest.raises(ReleaseRefusedError, match="`everscore rollback sales VERSION`"):
+        world.rollback()
+    assert world.served() == ("1", None, "2")
+    world.restore("2")
+    assert world.served() == ("2", None, "1"), "whoever names it gets it"
+
+
+def test_a_version_that_was_promoted_again_can_be_rolled_back_again() -> None:
+    world = promoted()
+    world.rollback()
+    world.promote("2")
+    world.rollback()
+    assert world.served() == ("1", None, "2")
+
+
+def test_a_guardrail_that_ended_a_canary_leaves_no_rollback_to_the_champion() -> None:
+    world = promoted()
+    world.train(beats="2")
+    world.tick()
+    world.batch("at 5%.csv")
+    world.labels(harm=0.1)
+    assert world.tick().action is Action.ROLLBACK
+    with pytest.raises(ReleaseRefusedError, match="canary of version 3"):
+        world.rollback()
+    assert world.served() == ("2", None, "1")
+
+
+def test_a_rollback_that_another_decider_came_before_names_who_won() -> None:
+    world = promoted()
+    world.train(beats="2")
+
+    def promote_first(moment: Moment) -> None:
+        if moment.side == "before" and moment.call.startswith("create releases/") and world.release.champion.version == "2":
+            world.promote("3")
+
+    with pytest.raises(ReleaseRefusedError, match="release 4 of 'sales' came first, by ada: I say so"):
+        world.rollback(promote_first)
+    assert world.served() == ("3", None, "2")
+
+
+def test_a_rollback_that_only_a_step_of_a_schedule_came_before_is_done_all_the_same() -> None:
+    world = in_canary()
+    world.set_policy(row_contract={"error_budget": 0.5})
+
+    def tick_first(moment: Moment) -> None:
+        if moment.side == "before" and moment.call.startswith("create releases/") and not world.release.policy.number:
+            world.tick()
+
+    world.rollback(tick_first)
+    assert world.served() == ("1", None, None)
+    assert world.release.policy.number == 1
 
 
 @pytest.mark.parametrize("damage", [World.spoil_bundle, World.lose_bundle])

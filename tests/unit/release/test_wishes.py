@@ -208,7 +208,7 @@ def test_an_older_version_that_was_deleted_from_the_registry_holds_up_nothing() 
     assert world.served() == ("2", None, "1"), "its bundle is in the store: it can be restored"
     assert world.aliases() == {"champion": "2"}
     assert [reason.code for reason in world.tick().reasons] == ["nothing"]
-    world.rollback()
+    world.restore("1")
     assert world.served() == ("1", None, "2")
 
 
