@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+from functions.metric_emission.measurements import model_told
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decay import Decay
@@ -70,7 +71,7 @@ def _champion(manifest: Manifest) -> str | None:
 
 def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence, now: datetime) -> Alert:
     last = max(manifest.event_days, default=manifest.source.last_modified.date())
-    return _alert(manifest.model, kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
+    return _alert(model_told(manifest), kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
 
 
 def _alert(model: str, kind: AlertKind, window: str, message: str, evidence: Evidence, now: datetime) -> Alert:

@@ -42,10 +42,11 @@ from functions.metric_emission.metrics import (
     WRITE_SECONDS,
     Metric,
 )
+from functions.shared.domain import layout
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import HELD, Estimate
-from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.manifest import NO_RELEASE, Manifest
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 
@@ -79,11 +80,17 @@ class Measurement:
 type Emit = Callable[[Iterable[Measurement]], None]
 
 
+def model_told(manifest: Manifest) -> str:
+    """Whose metrics and alerts a batch's are. A slip in a key makes no model: what serves nothing is told of no model."""
+    is_unknown = manifest.error is not None and manifest.error.code == NO_RELEASE
+    return layout.UNNAMED_MODEL if is_unknown else manifest.model
+
+
 def claimed_measurements(manifest: Manifest, claim: EmittedBatch, *, memory_gb: float) -> list[Measurement]:
     """All that is told of one batch; each delivery of it measures the same."""
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
-        Measurement(MEASURING_DELAY, max((claim.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": manifest.model}),
+        Measurement(MEASURING_DELAY, max((claim.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": model_told(manifest)}),
         *(replace(found, at=manifest.created_at) for found in _judgements(manifest.model, claim)),
     ]
 
@@ -97,7 +104,7 @@ def _judgements(model: str, claim: EmittedBatch) -> Iterator[Measurement]:
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
     """The operational metrics of one batch, which a function of so much memory scored."""
-    model, timings = {"model": manifest.model}, manifest.timings
+    model, timings = {"model": model_told(manifest)}, manifest.timings
     yield Measurement(ROWS_IN, manifest.rows_in, model)
     yield Measurement(ROWS_SCORED, manifest.rows_scored, model)
     for reason, rows in manifest.quarantined_by_reason.items():

@@ -15,6 +15,7 @@ from functions.metric_emission.measurements import (
     Measurement,
     claimed_measurements,
     label_measurements,
+    model_told,
     performance_measurements,
 )
 from functions.metric_emission.metrics import Occasion
@@ -69,7 +70,7 @@ def record_batch(
     measured = claimed_measurements(manifest, claim, memory_gb=memory_gb)
     if known is None and store.create(claim_key, claim.to_json()):
         emit(measured)
-    fold(manifest.model, Occasion.BATCH, measured, store=store, now=now, once=claimed)
+    fold(model_told(manifest), Occasion.BATCH, measured, store=store, now=now, once=claimed)
 
 
 def _look_at(manifest: Manifest, *, store: ObjectStore, bundles: Bundles, emit: Emit, now: Callable[[], datetime]) -> EmittedBatch:

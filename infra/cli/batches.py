@@ -9,7 +9,8 @@ import typer
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
-from infra.cli.options import AsJson, File, Model, StackName, console, show
+from infra.cli.names import looked_up
+from infra.cli.options import AsJson, File, Model, New, StackName, console, show
 from infra.cli.screens.batches import (
     labels_screen,
     manifest_screen,
@@ -39,6 +40,7 @@ def score(
     partition_bytes: Annotated[
         int | None, typer.Option(min=1, max=10**15 - 1, help="Score it in partitions of about so many bytes, however small it is.")
     ] = None,
+    new: New = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +55,8 @@ def score(
     if out is not None:
         _refuse_out(out, file)
     operator = connect(stack)
+    if not new:
+        _refuse_unserved(model, operator.store)
     if offline:
         if out is None:
             message = "--offline needs -o OUT.parquet, since it stores nothing else"
@@ -72,6 +76,15 @@ def score(
     if out is not None and manifest.outputs:
         operator.download_scored(manifest, out)
     _show(manifest, as_json=as_json, out=out)
+
+
+def _refuse_unserved(model: str, store: "ObjectStore") -> None:
+    """Pass if a batch of a model can be scored at all."""
+    release = looked_up(model, store, otherwise="--new uploads it for a model that is to be trained")
+    if release.retired:
+        message = f"model {model!r} was retired: {release.reason}"
+        remedy = f"`everscore promote {model} {release.champion.version}` brings it back"
+        raise InputError(message, remedy=remedy, code="retired")
 
 
 def _refuse_out(out: Path, file: Path) -> None:
@@ -126,6 +139,7 @@ def replay(
     if out is not None:
         _refuse_unwritable(out) if file is None else _refuse_out(out, file)
     operator = connect(stack)
+    operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
         uploaded = operator.upload_file(layout.replay_key(model, manifest.batch_id, file.name), file, console)
@@ -163,6 +177,7 @@ def rescore(
         message = "name a batch, or ask with --withdrawn for those that a withdrawn challenger answered"
         raise InputError(message)
     operator = connect(stack)
+    operator.release_of(model)
     if batch_id is None:
         rescored = [_rescored(operator, model, batch) for batch in answered_by_withdrawn(model, operator.store)]
         show({"model": model, "rescored": rescored}, rescored_screen, as_json=as_json)

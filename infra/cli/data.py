@@ -10,6 +10,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
+from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, StackName, show
 from infra.cli.screens.data import checkout_screen, diff_screen, snapshots_screen
 
@@ -23,10 +24,9 @@ def log(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
     """List the snapshots of all versions."""
     from infra.cli.operator import connect
 
-    decisions = Decisions(connect(stack).store).all(model)
-    if not decisions:
-        message = f"model {model!r} has no version here"
-        raise InputError(message)
+    store = connect(stack).store
+    looked_up(model, store)
+    decisions = Decisions(store).all(model)
     show({"model": model, "snapshots": [_entry(decision) for decision in decisions]}, snapshots_screen, as_json=as_json)
 
 
@@ -77,15 +77,15 @@ def diff(
     from infra.cli.snapshot_diff import compare_snapshots
 
     operator = connect(stack)
-    spec, sets = operator.spec_of(model, old), []
-    for version in (old, new):
-        decision = _decision(model, version, operator.store)
-        sets.append(Snapshots(operator.store).read(decision.snapshot.md5))
+    decisions = [_decision(model, version, operator.store) for version in (old, new)]
+    sets = [Snapshots(operator.store).read(decision.snapshot.md5) for decision in decisions]
+    spec = operator.spec_of(model, old)
     answer = {"model": model, "old": old, "new": new, **compare_snapshots(spec, *sets)}
     show(answer, diff_screen, as_json=as_json)
 
 
 def _decision(model: str, version: str, store: ObjectStore) -> Decision:
+    looked_up(model, store)
     decision = Decisions(store).of(model, version)
     if decision is None:
         known = ", ".join(decision.challenger_version for decision in Decisions(store).all(model)) or "none"

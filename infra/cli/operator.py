@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain import layout
-from functions.shared.domain.errors import EverscoreError, InputError, NotFoundError, code_of, message_and_remedy
+from functions.shared.domain.errors import ConflictError, EverscoreError, InputError, NotFoundError, code_of, message_and_remedy
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
@@ -24,6 +25,7 @@ from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
+from infra.cli.names import looked_up
 from infra.local.stacks import Stack, running_stack, running_stacks
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST_CALL_S = 900
 POLL_S = 0.1
+_TRIES = 5
 
 
 class FunctionFailedError(EverscoreError):
@@ -72,20 +75,26 @@ class Operator:
         return client
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Call a function (`Retraining`, `Release`) and return its answer.
+        """Call a function (`Retraining`, `Release`) and return its answer; once more where another writer was first.
 
         Raises:
             InputError: if the function refused what was asked.
+            ConflictError: if others always were first.
             FunctionFailedError: if it failed.
         """
+        return undisputed(lambda: self._ask_once(function, request))
+
+    def _ask_once(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raised = str(payload.get("errorType", "FunctionFailed"))
-            message, remedy = message_and_remedy(str(payload.get("errorMessage", payload)))
-            kind = InputError if raised in _refusals() else FunctionFailedError
-            raise kind(message, remedy=remedy, code=code_of(raised))
-        return payload
+        if "FunctionError" not in answer:
+            return payload
+        raised = str(payload.get("errorType", "FunctionFailed"))
+        message, remedy = message_and_remedy(str(payload.get("errorMessage", payload)))
+        if raised == ConflictError.__name__:
+            raise ConflictError(message, remedy=remedy or "others are at work on the same: ask again in a moment")
+        kind = InputError if raised in _refusals() else FunctionFailedError
+        raise kind(message, remedy=remedy, code=code_of(raised))
 
     def notify(self, function: str, request: Mapping[str, Any]) -> None:
         """Have a function work on a request without waiting for it."""
@@ -154,12 +163,7 @@ class Operator:
         Raises:
             InputError: if it serves nothing.
         """
-        release = Releases(self.store).current(model)
-        if release is None:
-            known = ", ".join(Releases(self.store).models()) or "none yet"
-            message = f"no model {model!r} serves here; models: {known}"
-            raise InputError(message)
-        return release
+        return looked_up(model, self.store)
 
     def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
         """The manifest of an uploaded batch, once it stands."""
@@ -173,6 +177,19 @@ class Operator:
 def _refusals() -> set[str]:
     """Names of the errors by which a function says that what was asked cannot be done."""
     return {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
+
+
+def undisputed[T](act: Callable[[], T]) -> T:
+    """What an act gives that another writer may come before; then it is done again, on what stands by then.
+
+    Raises:
+        ConflictError: if others always were first.
+    """
+    for attempt in range(1, _TRIES):
+        with suppress(ConflictError):
+            return act()
+        time.sleep(attempt * POLL_S)
+    return act()
 
 
 def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:

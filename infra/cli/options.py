@@ -21,6 +21,7 @@ Model = Annotated[str, typer.Argument(help="Name of the model.")]
 File = Annotated[Path, typer.Argument(help="CSV, JSON lines (either may be gzipped) or Parquet.", exists=True, dir_okay=False)]
 StackName = Annotated[str | None, typer.Option("--stack", help="A running local stack, or one on AWS; by default the running local one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+New = Annotated[bool, typer.Option("--new", help="Go on although no model of this name serves yet.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 
 

@@ -10,7 +10,8 @@ import typer
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import FeatureKind, ModelSpec
-from infra.cli.options import AsJson, Model, Reason, StackName, pair_of, show
+from infra.cli.names import looked_up
+from infra.cli.options import AsJson, Model, New, Reason, StackName, pair_of, show
 from infra.cli.screens.policy import policy_screen
 
 app = typer.Typer()
@@ -21,25 +22,34 @@ def policy(
     model: Model,
     changes: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE by dotted name, repeatable; VALUE is JSON.")] = None,
     reason: Reason = "",
+    new: New = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the thresholds of row contract, drift, gate and canary, or change some. A model need not exist yet."""
+    """Show the thresholds of row contract, drift, gate and canary, or change some; with --new before the first training."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.policies import Policies
-    from infra.cli.operator import connect
+    from infra.cli.operator import connect, undisputed
 
     checked_model_name(model)
     operator = connect(stack)
     policies = Policies(operator.store)
-    standing = policies.current(model)
-    if changes:
-        changed = changed_policy(standing, [pair_of(text) for text in changes], who=getuser(), why=reason)
-        if operator.serves(model):
+    standing, serves = policies.current(model), operator.serves(model)
+    if not (new or serves or standing.number):
+        looked_up(model, operator.store, otherwise="--new sets the policy of a model that is to be trained")
+    named = [pair_of(text) for text in changes or []]
+
+    def change() -> Policy:
+        standing = policies.current(model)
+        changed = changed_policy(standing, named, who=getuser(), why=reason)
+        if serves:
             refuse_unknown_ranges(standing, changed, operator.served_specs(model))
         policies.write(model, changed)
-        standing = changed
-        if operator.serves(model):
+        return changed
+
+    if named:
+        standing = undisputed(change)
+        if serves:
             operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
     show(standing.summary(), policy_screen, as_json=as_json)
 

@@ -74,7 +74,9 @@ def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: 
 def _ask(request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
     from infra.cli.operator import connect
 
-    show(connect(stack).ask("Release", {**request, "who": getuser()}), release_screen, as_json=as_json)
+    operator = connect(stack)
+    operator.release_of(request["model"])
+    show(operator.ask("Release", {**request, "who": getuser()}), release_screen, as_json=as_json)
 
 
 @app.command()

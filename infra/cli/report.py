@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from functions.shared.domain.errors import InputError
+from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, StackName, console
 
 app = typer.Typer()
@@ -26,6 +27,7 @@ def report(
     from infra.report.report import make_report
 
     operator = connect(stack)
+    looked_up(model, operator.store)
     with console.status(f"reading what is stored of {model}"):
         page = make_report(model, operator.store, datetime.now(UTC))
     try:

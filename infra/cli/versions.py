@@ -152,8 +152,10 @@ def reproduce(
     """Rebuild a version from its snapshot and compare it with what was released, byte by byte."""
     from infra.cli.operator import connect
 
+    operator = connect(stack)
+    operator.release_of(model)
     with console.status("training again"):
-        rebuilt = connect(stack).ask("Retraining", {"action": "reproduce", "model": model, "version": version})
+        rebuilt = operator.ask("Retraining", {"action": "reproduce", "model": model, "version": version})
     show(rebuilt, reproduction_screen, as_json=as_json)
     if not rebuilt["identical"]:
         raise typer.Exit(1)

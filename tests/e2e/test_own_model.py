@@ -297,6 +297,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("score", MODEL, __file__, "-o", "/no/such/folder/out.parquet"), "/no/such/folder"),
         (("labels", MODEL, __file__), "application"),
         (("labels", "nobody", __file__), "models: loans"),
+        (("score", "loan", __file__), "did you mean 'loans'?"),
         (("tick", "nobody"), "models: loans"),
         (("train", "new", __file__, "--target", "a", "--id", "b", "--timezone", "Mars/X"), "Mars/X"),
         (("status", "--stack", "nowhere"), "nowhere"),

@@ -14,6 +14,9 @@ from functions.shared.domain.release import Role
 PARTITIONS_FAILED = "partitions_failed"
 """Code of a batch whose work in partitions stopped half-way and can be taken up again."""
 
+NO_RELEASE = "no_release"
+"""Code of a batch whose model serves nothing, so that its name may be anything."""
+
 _RESUMED_FOR = timedelta(days=15)
 """For so long what is known of its partitions is kept; an execution can be redriven for fourteen days."""
 

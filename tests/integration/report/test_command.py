@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from infra.cli import operator
 from infra.cli.report import app
+from tests.fakes.documents import make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.unit.report.story import batch, write_batch
@@ -16,6 +18,7 @@ from tests.unit.report.story import batch, write_batch
 @pytest.fixture(autouse=True)
 def stack(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
+    store.write(layout.release_key(MODEL), make_release().to_json())
     write_batch(store, batch(0, release=None, served={}, quarantined_by_reason={}))
     monkeypatch.setattr(operator, "connect", lambda _name: SimpleNamespace(store=store))
 

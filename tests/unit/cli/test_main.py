@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.domain.errors import EmbeddedAwsError, InputError, ReleaseRefusedError
+from functions.shared.domain.errors import ConflictError, EmbeddedAwsError, InputError, ReleaseRefusedError
 from infra.cli import operator
 from infra.cli.operator import FunctionFailedError, Operator
 from tests.unit.cli.terminal import ended
@@ -59,22 +59,34 @@ def test_a_failure_that_is_not_the_users_ends_with_one(monkeypatch: pytest.Monke
     assert err == "failed: it did not come up\n"
 
 
-def asked(kind: str, text: str) -> None:
-    """Have a function raise, and ask it."""
-    payload = json.dumps({"errorType": kind, "errorMessage": text}).encode()
-    answering = SimpleNamespace(invoke=lambda **_: {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)})
-    session: Any = SimpleNamespace(client=lambda *_, **__: answering)
-    Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}).ask("Release", {})
+def stack_whose_function_raises(*kinds: str, text: str) -> Operator:
+    """A stack whose function raises one error after the other, and answers then."""
+    raised = iter([json.dumps({"errorType": kind, "errorMessage": text}).encode() for kind in kinds])
+
+    def invoke(**_: object) -> dict[str, object]:
+        payload = next(raised, None)
+        return {"Payload": io.BytesIO(b'{"seq": 2}')} if payload is None else {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)}
+
+    session: Any = SimpleNamespace(client=lambda *_, **__: SimpleNamespace(invoke=invoke))
+    return Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"})
 
 
 @pytest.mark.parametrize("kind", ["InputError", "ReleaseRefusedError", "BatchRejectedError", "TrainingError"])
 def test_a_functions_refusal_reaches_the_user_with_its_remedy(kind: str) -> None:
+    told = str(ReleaseRefusedError("version 2 serves", remedy="name another"))
     with pytest.raises(InputError) as refusal:
-        asked(kind, str(ReleaseRefusedError("version 2 serves", remedy="name another")))
+        stack_whose_function_raises(kind, text=told).ask("Release", {})
     assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")
 
 
 def test_a_functions_failure_is_no_refusal() -> None:
     with pytest.raises(FunctionFailedError) as failure:
-        asked("ConflictError", "somebody was first")
-    assert (failure.value.message, failure.value.code) == ("somebody was first", "conflict")
+        stack_whose_function_raises("RegistryUnavailableError", text="MLflow is away").ask("Release", {})
+    assert (failure.value.message, failure.value.code) == ("MLflow is away", "registry_unavailable")
+
+
+def test_a_function_that_lost_against_another_writer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator, "POLL_S", 0)
+    assert stack_whose_function_raises("ConflictError", "ConflictError", text="changed").ask("Release", {}) == {"seq": 2}
+    with pytest.raises(ConflictError, match=r"changed\nremedy: .*ask again"):
+        stack_whose_function_raises(*["ConflictError"] * 9, text="changed").ask("Release", {})

@@ -22,14 +22,19 @@ from functions.metric_emission.metrics import (
     WRITE_SECONDS,
 )
 from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
 from functions.shared.domain.totals import Totals
-from functions.shared.repositories.documents import read_document
+from functions.shared.drafts import batch_error, drafted, pinned_release
+from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import make_manifest, make_release
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.world import World
@@ -123,8 +128,16 @@ def test_people_are_told_of_a_batch_that_failed() -> None:
 def test_people_are_told_of_a_batch_of_a_model_that_serves_nothing() -> None:
     world = World()
     world.store.delete([layout.release_key(MODEL)])
-    world.record(world.commit("a.csv", status=Status.FAILED, error=BatchError(code="no_release", message="no", remedy="train")))
-    assert world.kinds() == ["failed"]
+    upload = MemoryStore("inbox").write(f"batches/{MODEL}/a.csv", b"id\n1\n")
+    draft = drafted(source_of("inbox", upload), attempt="a", now=world.moment)
+    with pytest.raises(BatchRejectedError) as refused:
+        pinned_release(world.store, draft)
+    manifest = Manifests(world.store).commit(draft.model_copy(update={"error": batch_error(refused.value)}))
+    world.record(manifest)
+    [alert] = read_documents(world.store, Alert, layout.alert_prefix(layout.UNNAMED_MODEL))
+    assert (alert.kind, alert.message) == ("failed", f"model {MODEL!r} serves nothing yet")
+    assert {found.dimensions["model"] for found in world.emitted} == {layout.UNNAMED_MODEL}, "a slip makes no series of its own"
+    assert [key for key in world.store.keys() if key.startswith("totals/")] == [layout.totals_key(layout.UNNAMED_MODEL)]  # noqa: SIM118
 
 
 def test_people_are_told_of_a_batch_with_many_quarantined_rows() -> None:

@@ -1,0 +1,36 @@
+"""Names of models, as people type them: looked up before anything is done, since a slip would make a model of its own."""
+
+from difflib import get_close_matches
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.release import Release
+from functions.shared.domain.spec import checked_model_name
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.releases import Releases
+
+_LISTED = 20
+
+
+def looked_up(model: str, store: ObjectStore, *, otherwise: str = "") -> Release:
+    """What a model serves, or served before it was retired.
+
+    Args:
+        otherwise: what else helps if it serves nothing yet.
+
+    Raises:
+        InvalidNameError: if this can be no model's name.
+        InputError: `unknown_model`, with the nearest name.
+    """
+    if release := Releases(store).current(checked_model_name(model)):
+        return release
+    known = sorted(Releases(store).models())
+    others = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    message = f"no model {model!r} serves here; models: {', '.join(known[:_LISTED]) or 'none yet'}{others}"
+    hints = [*_nearest(model, known), otherwise or f"`everscore train {model} FILE …` makes a model of this name"]
+    raise InputError(message, remedy="; ".join(hints), code="unknown_model")
+
+
+def _nearest(model: str, known: list[str]) -> list[str]:
+    """The name that was meant, it seems."""
+    by_lower = {name.lower(): name for name in known}
+    return [f"did you mean {by_lower[near]!r}?" for near in get_close_matches(model.lower(), by_lower, n=1)]
