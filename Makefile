@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards browser prometheus rules lock clean
+.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus rules lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ browser: ## Chromium, which shows the report to the tests; installed where it is
 
 prometheus: ## Prometheus and promtool, which the tests ask; unpacked into .tools where they are missing
 	infra/prometheus/install.sh
+
+commands: install ## write docs/commands.md anew, from the commands' help
+	.venv/bin/python -m typer infra.cli.main utils docs --name everscore --title Commands --output docs/commands.md
 
 rules: install ## write Prometheus' rules anew, from the alarms' one definition; RUNBOOK=https://... is what they link to
 	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)

@@ -79,7 +79,7 @@ FLEET = Page(
                 Panel("Rows scored", "In each step.", Look.BARS, (Query(ROWS_SCORED, "{model}"),)),
                 Panel(
                     "Failed batches",
-                    "By the error's code, which the README explains.",
+                    "By the error's code, which docs/formats.md explains.",
                     Look.BARS,
                     (Query(BATCH_ERRORS, "{model}: {code}"),),
                 ),

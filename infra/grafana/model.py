@@ -170,7 +170,7 @@ _BATCHES = Section(
             Look.LINES,
             (Query(ROWS_IN, "read", MODEL), Query(ROWS_SCORED, "scored", MODEL)),
         ),
-        Panel("Rows set aside", "By reason, which the README explains.", Look.BARS, (Query(ROWS_QUARANTINED, "{reason}", MODEL),)),
+        Panel("Rows set aside", "By reason, which docs/formats.md explains.", Look.BARS, (Query(ROWS_QUARANTINED, "{reason}", MODEL),)),
         Panel(
             "Batches",
             "By status, and failed ones by the error's code.",

@@ -1,4 +1,4 @@
-"""README and CHANGELOG name what the code has, and the Chinese README shows the same commands as the English one."""
+"""README, docs and CHANGELOG name what the code has, and Chinese pages show the same commands as the English ones."""
 
 import ast
 import re
@@ -16,8 +16,10 @@ from functions.shared.reading.values import MISSING
 from infra.cli.main import app
 from tests.contract.template import ROOT
 
-REFUSALS = {"README.md": ("reason", "code"), "README.zh-CN.md": ("原因", "代码")}
-"""By language, the headers of the tables of reasons to refuse a row and a file."""
+REFUSALS = {"docs/formats.md": ("reason", "code"), "docs/formats.zh-CN.md": ("原因", "代码")}
+"""By page, the headers of the tables of reasons to refuse a row and a file."""
+IN_BOTH_LANGUAGES = ("README", "docs/guide", "docs/formats", "docs/deploying")
+README_LINES, README_WIDTH = 110, 120
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 RAISED_BY = {"BatchRejectedError", "Issue", "_Fault", "MalformedRecordError"}
@@ -25,8 +27,8 @@ CALLED_IN = {"missing_value"}
 """Codes that stand in no such call as they are."""
 
 
-def readme(language: str) -> str:
-    return (ROOT / language).read_text()
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text()
 
 
 def blocks(text: str) -> list[str]:
@@ -58,8 +60,8 @@ def codes_listed(text: str, headers: tuple[str, str]) -> set[str]:
     return {code for row in rows for code in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
-@pytest.mark.parametrize("language", REFUSALS)
-def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(language: str) -> None:
+@pytest.mark.parametrize("page", REFUSALS)
+def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(page: str) -> None:
     unparseable: Mapping[object, tuple[str, str]] = _UNPARSEABLE
     refused = {
         *codes_raised(),
@@ -69,24 +71,34 @@ def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(language: 
         INVALID_UTF8,
         *CALLED_IN,
     }
-    assert codes_listed(readme(language), REFUSALS[language]) == refused
+    assert codes_listed(text_of(page), REFUSALS[page]) == refused
 
 
-@pytest.mark.parametrize("language", REFUSALS)
-def test_each_spelling_of_a_missing_value_is_listed_and_no_other(language: str) -> None:
-    [row] = [line for line in readme(language).splitlines() if "`#N/A`" in line]
+@pytest.mark.parametrize("page", REFUSALS)
+def test_each_spelling_of_a_missing_value_is_listed_and_no_other(page: str) -> None:
+    [row] = [line for line in text_of(page).splitlines() if "`#N/A`" in line]
     assert {"", *re.findall(r"`([^`]+)`", row)} == set(MISSING)
 
 
-def test_both_languages_show_the_same_commands_output_and_names() -> None:
-    english, chinese = (readme(language) for language in REFUSALS)
-    assert blocks(english) == blocks(chinese)
-    assert spans(english) == spans(chinese)
+@pytest.mark.parametrize("page", IN_BOTH_LANGUAGES)
+def test_both_languages_show_the_same_commands_and_output(page: str) -> None:
+    assert blocks(text_of(f"{page}.md")) == blocks(text_of(f"{page}.zh-CN.md"))
 
 
-@pytest.mark.parametrize("language", REFUSALS)
-def test_each_command_has_its_row(language: str) -> None:
-    rows = re.findall(r"^\| `everscore ([a-z]+(?: [a-z]+)?)", readme(language), re.MULTILINE)
+@pytest.mark.parametrize("page", IN_BOTH_LANGUAGES[1:])
+def test_both_languages_name_the_same_things(page: str) -> None:
+    assert spans(text_of(f"{page}.md")) == spans(text_of(f"{page}.zh-CN.md"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_a_readme_is_read_in_one_go(page: str) -> None:
+    lines = text_of(page).splitlines()
+    assert len(lines) <= README_LINES
+    assert [line for line in lines if len(line) > README_WIDTH] == []
+
+
+def test_each_command_has_its_row() -> None:
+    rows = re.findall(r"^\| `everscore ([a-z]+(?: [a-z]+)?)", text_of("docs/commands.zh-CN.md"), re.MULTILINE)
     assert sorted(rows) == sorted(commands())
 
 
