@@ -19,6 +19,7 @@ from functions.shared.domain.performance import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
+from functions.shared.reading.categories import are_canonical
 from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import TableRead, infer_columns, read_table
@@ -75,7 +76,8 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
     if request.time_column:
         columns[request.time_column] = ColumnKind.TIME
-    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone)
+    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, canonical=only is None)
+    features = [_as_read(feature, read.table) for feature in features]
     _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
     target = read_target(request.target, read.table[request.target], request.task, lambda: _odd_targets(request, source))
     spec = _spec(request, target, features)
@@ -97,6 +99,11 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out["duplicate_id"] += table.num_rows - rows.rows
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
     return TrainingFile(rows, +left_out, others if only is None else ())
+
+
+def _as_read(feature: Feature, rows: pa.Table) -> Feature:
+    """The feature, canonical if the file's categories are: one that writes others shows what an adopted pipeline may know."""
+    return feature.model_copy(update={"canonical": feature.kind is FeatureKind.CATEGORY and are_canonical(rows[feature.name])})
 
 
 def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> None:

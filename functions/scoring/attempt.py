@@ -94,7 +94,7 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
         challenger_damaged=damaged is not None,
         means=panel.means,
     )
-    return Scored(tally.counts(time.perf_counter() - started), scored, quarantined, pinned)
+    return Scored(tally.counts(time.perf_counter() - started, panel.champion.baseline), scored, quarantined, pinned)
 
 
 def arrival_of(source: Source) -> date:

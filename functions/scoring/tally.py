@@ -11,8 +11,8 @@ from functions.scoring.block import ScoredBlock
 from functions.shared.domain.agreement import merge_agreements
 from functions.shared.domain.counts import Counts
 from functions.shared.domain.manifest import Timings
-from functions.shared.domain.profile import Agreement, Profile
-from functions.shared.domain.profiling import merge_profiles
+from functions.shared.domain.profile import Agreement, Baseline, Profile
+from functions.shared.domain.profiling import merge_profiles, unseen_rows
 from functions.shared.domain.release import Role
 from functions.shared.reading.rows import Block
 
@@ -61,8 +61,9 @@ class Tally:
         if block.agreement is not None:
             self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
 
-    def counts(self, total_s: float) -> Counts:
-        """What was counted, of rows that took so many seconds of wall time in all."""
+    def counts(self, total_s: float, baseline: Baseline) -> Counts:
+        """What was counted, of rows that took so many seconds of wall time in all; `baseline` is the champion's."""
+        champion = self.profiles.get(Role.CHAMPION, Profile())
         return Counts(
             rows_in=self.rows_in,
             rows_scored=self.scored,
@@ -71,6 +72,7 @@ class Tally:
             profiles=self.profiles,
             agreement=self.agreement,
             event_days={day: rows for day, rows in sorted(self.days.items()) if rows},
+            unseen=unseen_rows(baseline, champion),
             timings=Timings(
                 read_s=self.read_s,
                 predict_s=self.predict_s,

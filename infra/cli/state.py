@@ -144,5 +144,6 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "predict_s": manifest.timings.predict_s,
         "challenger_predict_s": manifest.timings.challenger_predict_s,
         "total_s": manifest.timings.total_s,
+        "unseen": manifest.unseen_shares,
         "error": manifest.error.message if manifest.error else None,
     }

@@ -78,7 +78,7 @@ def lay_out(folder: Path, engine: EngineKind, challenger: EngineKind | None = No
         path = folder / "store" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(store.read(key))
-    rows = [{**good_rows()[0], "price": "x"}, *good_rows()[1:]]
+    rows = [{**good_rows()[0], "price": "x"}, {**good_rows()[1], "shop": " north"}, *good_rows()[2:]]
     typed = [{**good_rows()[0], "id": None}, *good_rows()[1:]]
     (folder / "inbox").mkdir()
     for name, body in {"a.csv": as_csv(rows), "a.jsonl": as_jsonl(rows), "a.parquet": as_parquet(typed)}.items():

@@ -24,7 +24,7 @@ from functions.shared.ports import ObjectStore
 MODEL = "sales"
 FEATURES = (
     Feature(name="price", kind=FeatureKind.NUMBER),
-    Feature(name="shop", kind=FeatureKind.CATEGORY),
+    Feature(name="shop", kind=FeatureKind.CATEGORY, canonical=True),
     Feature(name="member", kind=FeatureKind.BOOLEAN),
 )
 DISTANCE = Feature(name="distance", kind=FeatureKind.NUMBER)

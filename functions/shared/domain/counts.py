@@ -19,7 +19,8 @@ from functions.shared.domain.release import Role
 class Counts(Value):
     """Rows by what became of them, their profiles by role, and seconds by stage.
 
-    `served` and `event_days` count scored rows, by who answered and by event day.
+    `served` and `event_days` count scored rows, by who answered and by event day; `unseen` those whose category the champion
+    does not know, by feature.
     """
 
     rows_in: int = 0
@@ -29,6 +30,7 @@ class Counts(Value):
     profiles: Mapping[Role, Profile] = Field(default_factory=dict)
     agreement: Agreement | None = None
     event_days: Mapping[date, int] = Field(default_factory=dict)
+    unseen: Mapping[str, int] = Field(default_factory=dict)
     timings: Timings = Timings()
 
     @property
@@ -50,6 +52,7 @@ def merge_counts(parts: Iterable[Counts]) -> Counts:
         profiles={role: merge_profiles(part.profiles[role] for part in counted if role in part.profiles) for role in roles},
         agreement=merge_agreements(agreements) if agreements else None,
         event_days=dict(sorted(_added(part.event_days for part in counted).items())),
+        unseen=_added(part.unseen for part in counted),
         timings=Timings(
             read_s=sum(part.timings.read_s for part in counted),
             predict_s=sum(part.timings.predict_s for part in counted),

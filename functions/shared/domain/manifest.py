@@ -97,8 +97,9 @@ class Timings(Value):
 class Manifest(Document):
     """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
 
-    `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them
-    by the role that answered. `replays` is the batch whose quarantined rows, mended, this one brings.
+    `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them by the
+    role that answered; `unseen` counts, by feature, those whose category the champion does not know. `replays` is the batch
+    whose quarantined rows, mended, this one brings.
     `partitions` is how many the object was scored in; None if it was scored whole.
 
     `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
@@ -127,8 +128,15 @@ class Manifest(Document):
     profiles: Mapping[Role, Profile] = Field(default_factory=dict)
     agreement: Agreement | None = None
     event_days: Mapping[date, int] = Field(default_factory=dict)
+    unseen: Mapping[str, int] = Field(default_factory=dict)
     timings: Timings = Timings()
     created_at: datetime
+
+    @property
+    def unseen_shares(self) -> dict[str, float]:
+        """Of the rows that were scored the share whose category the champion does not know, by feature, from the largest down."""
+        scored = sum(self.served.values())
+        return {feature: rows / scored for feature, rows in sorted(self.unseen.items(), key=lambda item: (-item[1], item[0]))}
 
     @property
     def resumable(self) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from functions.shared.domain.binning import column_counts, number_counts
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.profile import Baseline, Profile
+from functions.shared.domain.spec import FeatureKind
 
 
 def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.float64]) -> Profile:
@@ -28,6 +29,13 @@ def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.
         scores={bins.name: tuple(number_counts(bins.edges, output).tolist()) for bins, output in outputs},
         score_sums={bins.name: float(np.sum(output)) for bins, output in outputs},
     )
+
+
+def unseen_rows(baseline: Baseline, profile: Profile) -> dict[str, int]:
+    """By category, how many of a profile's rows have one that training did not; features whose values were all known are left out."""
+    categories = [column.bins.name for column in baseline.features if column.bins.kind is FeatureKind.CATEGORY]
+    counts = {name: profile.features[name][-1] for name in categories if name in profile.features}
+    return {name: rows for name, rows in counts.items() if rows}
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:

@@ -45,11 +45,15 @@ class FeatureKind(StrEnum):
 
 
 class Feature(Value):
-    """One input column. `nullable` is false where the training set had no missing value and the person said so."""
+    """One input column. `nullable` is false where the training set had no missing value and the person said so.
+
+    A `canonical` category is read in one form however a file writes it, as it was learnt; another exactly as it is written.
+    """
 
     name: str
     kind: FeatureKind
     nullable: bool = True
+    canonical: bool = False
 
 
 class ModelSpec(Document):

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.categories import canonical_categories
 from functions.shared.reading.rules import ColumnKind, Rule, Rules
 from functions.shared.reading.values import (
     Converted,
@@ -101,11 +102,14 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
     try:
         if rule.kind is ColumnKind.TIME:
             return to_instants(column, rules.zone)
-        return _CONVERSIONS[rule.kind](column)
+        converted = _CONVERSIONS[rule.kind](column)
     except WrongTypeError as error:
         message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
         remedy = f"write column {name!r} as {rule.kind} or as text"
         raise BatchRejectedError("wrong_type", message, remedy) from error
+    if rule.kind is ColumnKind.CATEGORY and rule.canonical:
+        return Converted(canonical_categories(converted.array), converted.refused)
+    return converted
 
 
 def _faults(column: pa.Array, converted: Converted, rule: Rule) -> Iterator[_Fault]:

@@ -26,11 +26,12 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the values of one column must satisfy. `possible` holds a number's inclusive bounds."""
+    """What the values of one column must satisfy. `possible` holds a number's inclusive bounds; `canonical` is of categories."""
 
     kind: ColumnKind
     nullable: bool = True
     possible: tuple[float, float] | None = None
+    canonical: bool = False
 
 
 CARRIED = Rule(ColumnKind.CARRIED)
@@ -50,17 +51,21 @@ class Rules:
 
 def scoring_rules(spec: ModelSpec, contract: RowContract) -> Rules:
     """What a batch for this model must satisfy: its features, its id, and its time column if it has one."""
-    columns = {feature.name: Rule(_KINDS[feature.kind], feature.nullable, contract.ranges.get(feature.name)) for feature in spec.features}
+    columns = {
+        feature.name: Rule(_KINDS[feature.kind], feature.nullable, contract.ranges.get(feature.name), feature.canonical)
+        for feature in spec.features
+    }
     if spec.time_column is not None:
         columns[spec.time_column] = Rule(ColumnKind.TIME, nullable=False)
     columns[spec.id_column] = Rule(ColumnKind.ID, nullable=False)
     return Rules(columns, ZoneInfo(spec.timezone))
 
 
-def table_rules(columns: Mapping[str, ColumnKind], timezone: str) -> Rules:
+def table_rules(columns: Mapping[str, ColumnKind], timezone: str, *, canonical: bool = False) -> Rules:
     """What a file must satisfy of which only some columns are known: ids and times must not be missing, others may."""
     required = (ColumnKind.ID, ColumnKind.TIME)
-    return Rules({name: Rule(kind, kind not in required) for name, kind in columns.items()}, ZoneInfo(timezone))
+    rules = {name: Rule(kind, kind not in required, canonical=canonical) for name, kind in columns.items()}
+    return Rules(rules, ZoneInfo(timezone))
 
 
 _KINDS = {

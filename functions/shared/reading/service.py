@@ -59,6 +59,7 @@ def read_table(
     columns: Mapping[str, ColumnKind],
     timezone: str = "UTC",
     carry: bool = False,
+    canonical: bool = False,
 ) -> TableRead:
     """Read a file of labels or of training rows into memory, under the same contract as a batch; ids are texts.
 
@@ -66,21 +67,24 @@ def read_table(
         columns: the columns that the file must have, and their kinds. Ids and times must not be missing in a row.
         timezone: of times that name no offset.
         carry: keep the file's other columns too.
+        canonical: read categories in their canonical form.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
     kept: list[pa.RecordBatch] = []
     rejected: list[RejectedRow] = []
-    for block in table_blocks(source, key=key, columns=columns, timezone=timezone):
+    for block in table_blocks(source, key=key, columns=columns, timezone=timezone, canonical=canonical):
         kept.append(block.rows if carry else block.rows.select(list(columns)))
         rejected.extend(block.rejected)
     return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), tuple(rejected))
 
 
-def table_blocks(source: Source, *, key: str, columns: Mapping[str, ColumnKind], timezone: str = "UTC") -> Generator[Block]:
+def table_blocks(
+    source: Source, *, key: str, columns: Mapping[str, ColumnKind], timezone: str = "UTC", canonical: bool = False
+) -> Generator[Block]:
     """The blocks that `read_table` puts together, a few in memory at a time; ids keep the file's type. Errors are its own."""
-    return _blocks(source, key, table_rules(columns, timezone), DEFAULT_BLOCK_BYTES)
+    return _blocks(source, key, table_rules(columns, timezone, canonical=canonical), DEFAULT_BLOCK_BYTES)
 
 
 def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind]) -> pa.Table:

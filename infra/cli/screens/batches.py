@@ -5,6 +5,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from functions.shared.domain.manifest import Manifest
+from infra.cli.screens.drawing import unseen_lines
+
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
     """An upload that nobody waits for."""
@@ -44,7 +47,7 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
         *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
         *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
     ]
-    return Text("\n".join(lines))
+    return Group(Text("\n".join(lines)), *unseen_lines(Manifest.model_validate(manifest).unseen_shares))
 
 
 def _predicting(timings: dict[str, float]) -> str:

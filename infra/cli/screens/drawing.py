@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 _BARS = "▁▂▃▄▅▆▇█"
+
+UNSEEN_WARNED = 0.05
+"""Share of rows with a category that training did not know from which on a person should look: a model guesses on these."""
 
 
 def sparkline(values: Sequence[float], *marks: float) -> str:
@@ -35,6 +39,17 @@ def figure(value: float | None) -> str:
 def erased(version: dict[str, Any]) -> str:
     """How many of a version's rows were erased since it learnt them, if any were."""
     return f" ({version['erased_rows']:,} erased since)" if version["erased_rows"] else ""
+
+
+def unseen_lines(shares: dict[str, float]) -> list[Text]:
+    """Shares of rows by category that training did not know, from the largest down; many are warned of."""
+    few = ", ".join(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
+    many = [
+        f"warning: {share:.1%} of the rows have a {feature} that training did not know: does the file write it otherwise?"
+        for feature, share in shares.items()
+        if share >= UNSEEN_WARNED
+    ]
+    return [*(Text(line, "yellow") for line in many), *([Text(f"rows with a category that training did not know: {few}")] if few else [])]
 
 
 def meaning(found: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of
+from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.releases import challenger_served, withdrawn_lines
 
 _DAYS, _COLUMNS, _BATCHES = 28, 6, 5
@@ -45,6 +45,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     parts.append(_drift(state["drift"]))
     if state["batches"]:
         parts.append(_batches(state["batches"]))
+        parts += unseen_lines(state["batches"][0]["unseen"])
     parts += [Text(f"alert {alert['kind']} ({alert['window']}): {alert['message']}", "yellow") for alert in state["alerts"]]
     return Group(*parts)
 

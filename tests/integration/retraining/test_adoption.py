@@ -94,6 +94,17 @@ def test_an_adopted_pipeline_serves_as_it_is_compiled_where_that_is_exact() -> N
     np.testing.assert_allclose(loaded.engine.score(batch)[:, 0], pipeline.predict_proba(frame(rows)[BOTH])[:, 1], atol=1e-9)
 
 
+@pytest.mark.parametrize("north", ["north", "1.0"])
+def test_categories_are_read_as_the_adopted_pipeline_knows_them(north: str) -> None:
+    rows = [{**row, "shop": {"north": north}.get(row["shop"], row["shop"])} for row in sold(0, 30)]
+    pipeline = fitted(make_pipeline(columns(), LogisticRegression()), rows)
+    world = adopted(pipeline, rows)
+    loaded = Bundles(world.store).load(served(world))
+    assert {feature.name: feature.canonical for feature in loaded.spec.features} == {"price": False, "shop": north == "north"}
+    [shop] = [column.bins for column in loaded.baseline.features if column.bins.name == "shop"]
+    assert set(shop.categories) == set(pipeline[0].named_transformers_["onehotencoder"].categories_[0])
+
+
 def test_all_rows_of_the_reference_file_count_as_learnt_and_the_figures_are_of_the_newest_fifth() -> None:
     [decision] = (world := adopted(fitted(make_pipeline(columns(), LogisticRegression())))).decisions()
     assert (decision.decision, decision.trigger, decision.champion_version) == (Verdict.PROMOTE, "person", None)

@@ -293,6 +293,17 @@ def test_kinds_of_features_follow_from_their_values_and_ids_times_and_targets_ar
     assert not kinds.keys() & {"id", "at", "bought"}
 
 
+def test_categories_are_learnt_in_the_form_that_scoring_reads_them_in() -> None:
+    spellings = {"north": ["2", "2.0", "2 "], "south": ["True", "TRUE", "true"]}
+    rows = [{**row, "shop": spellings[row["shop"]][number % 3]} for number, row in enumerate(sold(0, 30))]
+    world = World()
+    loaded = released(world, world.train(rows))
+    [shop] = [feature for feature in loaded.spec.features if feature.name == "shop"]
+    assert shop.canonical
+    [bins] = [column.bins for column in loaded.baseline.features if column.bins.name == "shop"]
+    assert sorted(bins.categories) == ["2", "true"]
+
+
 def test_times_without_offset_are_in_the_models_timezone() -> None:
     world = World()
     rows = [{**row, "at": (row["at"] - timedelta(hours=9)).replace(tzinfo=None).isoformat()} for row in sold(0, 30)]

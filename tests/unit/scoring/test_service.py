@@ -164,6 +164,7 @@ def test_the_manifest_says_what_was_read_what_was_served_and_what_the_rows_look_
     missing = sum(row["price"] is None for row in good_rows())
     unseen = sum(row["shop"] == "moon" for row in good_rows())
     assert (profile.features["price"][0], profile.features["shop"][-1]) == (missing, unseen)
+    assert (manifest.unseen, manifest.unseen_shares) == ({"shop": unseen}, {"shop": unseen / 40})
     total = float(by_scikit_learn(make_version(), good_rows()).sum())
     assert profile.score_sums["score"] == pytest.approx(total, abs=1e-9)
 
