@@ -104,9 +104,9 @@ def _refuse_unwritable(out: Path) -> None:
         raise InputError(message)
 
 
-def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None) -> None:
+def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besides: object) -> None:
     """Show a manifest. The command ends with 2 if the batch failed, for that is the user's to mend, and with 3 if it is suspect."""
-    shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"})
+    shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"}) | besides
     show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
         console.print(f"scored rows: {out}", highlight=False, soft_wrap=True)
@@ -124,17 +124,17 @@ def replay(
     batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
     file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows, or a Parquet file for the scored ones.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Score the rows although the same file was replayed before.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a batch's quarantined rows to a file to mend; given that file, score it as a replay of the batch.
 
     The rows are written exactly as they came, so mend them in a text editor: a spreadsheet would run what looks like a
-    formula, and change ids and times when it saves.
+    formula, and change ids and times when it saves. A file that was replayed before is not scored twice.
     """
-    from functions.shared.domain import layout
     from infra.cli.operator import connect
-    from infra.cli.replay import quarantined_file
+    from infra.cli.replay import quarantined_file, replayed
 
     if out is not None:
         _refuse_unwritable(out) if file is None else _refuse_out(out, file)
@@ -142,12 +142,14 @@ def replay(
     operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
-        uploaded = operator.upload_file(layout.replay_key(model, manifest.batch_id, file.name), file, console)
         with console.status("scoring"):
-            replayed = operator.await_manifest(uploaded)
-        if out is not None and replayed.outputs:
-            operator.download_scored(replayed, out)
-        _show(replayed, as_json=as_json, out=out)
+            ended, known = replayed(manifest, file, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
+        if known:
+            told = f"{file} was replayed before: this is what became of it; --again scores its rows once more"
+            console.print(told, highlight=False, soft_wrap=True, markup=False)
+        if out is not None and ended.outputs:
+            operator.download_scored(ended, out)
+        _show(ended, as_json=as_json, out=out, replayed_before=known)
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
     out = out or Path(f"{manifest.batch_id[:8]}-quarantined{ending}")

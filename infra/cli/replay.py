@@ -1,18 +1,23 @@
-"""Quarantined rows as a file to mend, in the form in which they came.
+"""Quarantined rows as a file to mend, in the form in which they came, and that file's way back, once.
 
 What looks like a spreadsheet's formula is not escaped: the rows come back as they are, and must not hold more than they did.
 """
 
+import hashlib
 import json
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 
+from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.manifest import Manifest
-from functions.shared.ports import ObjectStore
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.quarantined import raw_bytes
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
-from functions.shared.reading.source import Source
-from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+from functions.shared.reading.source import LocalFile, Source
+from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks, utf8_chunks
 
 _HEADER_BYTES = 1 << 16
 
@@ -41,3 +46,39 @@ def _header(source: Source) -> bytes:
     """The record of a delimited file that names its columns."""
     text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEADER_BYTES)))
     return text[start:end] + b"\n"
+
+
+def replayed(
+    batch: Manifest, file: Path, *, inbox: ObjectStore, manifest_of: Callable[[ObjectInfo], Manifest], again: bool = False
+) -> tuple[Manifest, bool]:
+    """Have the mended rows of a batch scored, once however often they are sent, and by however many at a time.
+
+    They are uploaded under the digest of their bytes, where nobody can upload a second time. What failed is sent under the next name.
+
+    Args:
+        manifest_of: waits for what becomes of an upload.
+        again: score them once more, although they were scored.
+
+    Returns:
+        What became of them, and whether they had been sent before.
+
+    Raises:
+        BatchRejectedError: if the file is in no format that can be read.
+    """
+    body = file.read_bytes()
+    name, ending, turns = hashlib.sha256(body).hexdigest()[:32], _ending(file), count(2)
+    key = layout.replay_key(batch.model, batch.batch_id, name + ending)
+    while True:
+        is_new = inbox.create(key, body)
+        if is_new or not again:
+            manifest = manifest_of(inbox.info(key))
+            if is_new or manifest.status is not Status.FAILED:
+                return manifest, not is_new
+        key = layout.replay_key(batch.model, batch.batch_id, f"{name}-{next(turns)}{ending}")
+
+
+def _ending(file: Path) -> str:
+    """The ending that says how a file is to be read, whatever it is called."""
+    source = LocalFile(file)
+    is_gzip = source.read_at(0, len(GZIP_MAGIC)) == GZIP_MAGIC
+    return f".{detect_format(source, file.name)}" + (".gz" if is_gzip else "")

@@ -212,6 +212,9 @@ def test_quarantined_rows_are_mended_and_replayed(
     replayed = everscore.json("replay", MODEL, batch["batch_id"], mended, "-o", tmp_path / "mended.parquet")
     assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)
     assert pq.read_metadata(tmp_path / "mended.parquet").num_rows == 2
+    again = everscore.json("replay", MODEL, batch["batch_id"], mended)
+    assert (again["batch_id"], again["replayed_before"]) == (replayed["batch_id"], True)
+    assert everscore.json("replay", MODEL, batch["batch_id"], mended, "--again")["batch_id"] != replayed["batch_id"]
     assert everscore.json("replay", MODEL, batch["batch_id"], "-o", tmp_path / "rows.csv")["file"] == str(tmp_path / "rows.csv")
 
 

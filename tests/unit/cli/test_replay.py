@@ -1,13 +1,24 @@
-"""Quarantined rows as a file to mend."""
+"""Quarantined rows as a file to mend, and its way back."""
 
+import gzip
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 
 import pytest
 
-from infra.cli.replay import quarantined_file
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.envelopes import StoredObject
+from functions.shared.ports import ObjectInfo, ObjectStore
+from functions.shared.repositories.manifests import Manifests
+from infra.cli.replay import quarantined_file, replayed
 from tests.fakes.documents import serve
-from tests.fakes.versions import make_version
-from tests.unit.scoring.world import HEADER, World, as_csv, as_parquet_with_bytes, good_rows
+from tests.fakes.versions import MODEL, make_version
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
 
 NAMES = ",".join(HEADER)
 ROWS = as_csv(good_rows(4)).split(b"\n", 1)[1].decode()
@@ -35,3 +46,121 @@ def test_a_row_of_parquet_that_is_not_utf8_keeps_its_other_texts() -> None:
     ending, body = quarantined_file(manifest, inbox=world.inbox, store=world.store)
     mended = json.loads(body)
     assert (ending, mended["id"], mended["note"]) == (".jsonl", "上海-7", "ÿ")
+
+
+def mended(folder: Path, name: str = "mended.csv", body: bytes = as_csv(good_rows(3))) -> Path:
+    file = folder / name
+    file.write_bytes(body)
+    return file
+
+
+@dataclass
+class Replays:
+    """A batch some of whose rows were set aside, and a person who sends them again."""
+
+    world: World = field(default_factory=World)
+    attempts: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        serve(self.world.store, make_version())
+        self.batch = self.world.score(self.world.upload(as_csv(good_rows(3)).replace(b"r1", b"")))
+
+    def score(self, upload: ObjectInfo) -> Manifest:
+        """One delivery; there may be more."""
+        created = StoredObject(bucket="inbox", key=upload.key, version_id=upload.version_id, etag=upload.etag, size_bytes=upload.bytes)
+        return self.world.score(created, attempt=f"a{next(self.attempts)}")
+
+    def send(self, file: Path, *, again: bool = False, inbox: ObjectStore | None = None) -> tuple[Manifest, bool]:
+        return replayed(self.batch, file, inbox=inbox or self.world.inbox, manifest_of=self.score, again=again)
+
+    def rows_scored(self) -> int:
+        """Rows that all replays of the batch brought."""
+        manifests = (Manifests(self.world.store).read(key) for key in Manifests(self.world.store).keys(MODEL).values())
+        return sum(manifest.rows_scored for manifest in manifests if manifest.replays == self.batch.batch_id)
+
+
+def test_the_same_mended_rows_are_scored_once_whatever_their_file_is_called(tmp_path: Path) -> None:
+    replays = Replays()
+    first, known = replays.send(mended(tmp_path))
+    assert (first.replays, first.rows_scored, known) == (replays.batch.batch_id, 3, False)
+    assert replays.send(mended(tmp_path)) == (first, True)
+    assert replays.send(mended(tmp_path, "the same.txt")) == (first, True)
+    assert replays.rows_scored() == 3
+
+
+def test_other_mended_rows_of_the_batch_and_the_same_ones_of_another_are_scored(tmp_path: Path) -> None:
+    replays = Replays()
+    replays.send(mended(tmp_path))
+    assert not replays.send(mended(tmp_path, body=as_csv(good_rows(2))))[1]
+    assert replays.rows_scored() == 5
+    replays.batch = replays.world.score(replays.world.upload(as_csv(good_rows(3)).replace(b"r1", b"")))
+    assert not replays.send(mended(tmp_path))[1]
+
+
+def test_whoever_really_wants_it_has_the_same_rows_scored_again(tmp_path: Path) -> None:
+    replays = Replays()
+    replays.send(mended(tmp_path))
+    for _ in range(2):
+        assert replays.send(mended(tmp_path), again=True)[0].rows_scored == 3
+    assert replays.rows_scored() == 9
+
+
+def test_a_replay_that_failed_is_tried_again(tmp_path: Path) -> None:
+    replays = Replays()
+    release = replays.world.store.read(layout.release_key(MODEL))
+    replays.world.store.delete([layout.release_key(MODEL)])
+    for _ in range(2):
+        failed, known = replays.send(mended(tmp_path))
+        assert (failed.status, known) == (Status.FAILED, False)
+    replays.world.store.write(layout.release_key(MODEL), release)
+    first, known = replays.send(mended(tmp_path))
+    assert (first.rows_scored, known) == (3, False)
+    assert replays.send(mended(tmp_path)) == (first, True)
+
+
+def test_a_replay_whose_sender_died_at_any_moment_is_taken_up(tmp_path: Path) -> None:
+    moments: list[Moment] = []
+    undisturbed = Replays()
+    undisturbed.send(mended(tmp_path), inbox=WatchedStore(undisturbed.world.inbox, moments.append))
+    assert len(moments) == 4
+    for moment in moments:
+        replays = Replays()
+        with pytest.raises(Crash):
+            replays.send(mended(tmp_path), inbox=WatchedStore(replays.world.inbox, CrashAt(moment)))
+        assert replays.send(mended(tmp_path))[0].rows_scored == 3
+        assert replays.rows_scored() == 3
+
+
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_of_two_that_send_the_same_rows_at_once_one_has_them_scored(tmp_path: Path, first_fails: bool) -> None:  # noqa: FBT001
+    replays = Replays()
+    if first_fails:
+        release = replays.world.store.read(layout.release_key(MODEL))
+        replays.world.store.delete([layout.release_key(MODEL)])
+        replays.send(mended(tmp_path))
+        replays.world.store.write(layout.release_key(MODEL), release)
+    answers: list[tuple[Manifest, bool]] = []
+
+    def send_along(moment: Moment) -> None:
+        if moment.side == "before" and moment.call.startswith("create") and not answers:
+            answers.append(replays.send(mended(tmp_path)))
+
+    answers.append(replays.send(mended(tmp_path), inbox=WatchedStore(replays.world.inbox, send_along)))
+    assert [known for _, known in answers] == [False, True]
+    assert answers[0][0] == answers[1][0]
+    assert replays.rows_scored() == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "ending"),
+    [
+        (as_csv(good_rows(2)), ".csv"),
+        (gzip.compress(as_csv(good_rows(2))), ".csv.gz"),
+        (as_jsonl(good_rows(2)), ".jsonl"),
+        (as_parquet(good_rows(2)), ".parquet"),
+    ],
+)
+def test_mended_rows_may_come_in_any_format(tmp_path: Path, body: bytes, ending: str) -> None:
+    manifest, _ = Replays().send(mended(tmp_path, "mended", body))
+    assert manifest.source.key.endswith(ending)
+    assert manifest.rows_scored == 2
