@@ -1,35 +1,57 @@
 """`make deploy`: the built image to an AWS account, under a name that changes with whatever scoring would be another by.
 
-SAM publishes a new version of scoring, which everything calls by its alias, only if the image changes; then a parameter, such as its
-memory, would change nothing. So a version is published for each `Revision`, which is made of the image, the template and the parameters.
+SAM publishes a new version of scoring, which everything calls by its alias, only if the image changes; then a parameter, such as
+its memory, would change nothing. So a version is published for each `Revision`, which is made of the image, the template and the
+parameters. The revision is also a variable of the function, since Lambda publishes no second version of an unchanged function.
 """
 
 import argparse
 import hashlib
+import json
 import os
+import shlex
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from infra.local.image import IMAGE
 from infra.local.sam import SAM
+from infra.local.transformation import read_template
 from infra.places import ROOT
 
+PARAMETERS = Path("build") / "parameters.yaml"
 
-def overrides(environment: str, architecture: str, image_id: str, root: Path = ROOT) -> list[str]:
-    """Values of the template's parameters: those of samconfig.toml for this environment, what the image was built for, the revision.
 
-    Of two values for one parameter SAM takes the last.
+def overrides(environment: str, architecture: str, image_id: str, root: Path = ROOT) -> dict[str, str]:
+    """Return a value for each of the template's parameters: configured, what the image was built for, or the default.
+
+    CloudFormation would keep the value of the last deployment for a parameter that is left out, so none is.
     """
-    configured = tomllib.loads((root / "samconfig.toml").read_text())[environment]["deploy"]["parameters"].get("parameter_overrides", [])
-    chosen = [configured] if isinstance(configured, str) else [*configured]
-    chosen.append(f"Architecture={architecture}")
-    return [*chosen, f"Revision={_revision(image_id, (root / 'template.yaml').read_text(), chosen)}"]
+    configured = tomllib.loads((root / "samconfig.toml").read_text())[environment]["deploy"]["parameters"].get("parameter_overrides", {})
+    template = (root / "template.yaml").read_text()
+    defaults = {name: str(parameter["Default"]) for name, parameter in (read_template(template).get("Parameters") or {}).items()}
+    chosen = {**defaults, **_by_name(configured), "Architecture": architecture}
+    return {**chosen, "Revision": _revision(image_id, template, chosen)}
 
 
-def _revision(image_id: str, template: str, chosen: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join((image_id, template, *chosen)).encode()).hexdigest()
+def _by_name(configured: Mapping[str, Any] | Sequence[str] | str) -> dict[str, str]:
+    """Read the forms that SAM takes: a table, a list of `NAME=VALUE`, or one text of them in which values may be quoted."""
+    if isinstance(configured, Mapping):
+        return {name: str(value) for name, value in configured.items()}
+    entries = shlex.split(configured) if isinstance(configured, str) else configured
+    pairs = (entry.partition("=") for entry in entries)
+    return {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+
+
+def _revision(image_id: str, template: str, chosen: Mapping[str, str]) -> str:
+    values = json.dumps({name: value for name, value in chosen.items() if name != "Revision"}, sort_keys=True)
+    return hashlib.sha256(f"{image_id}\n{template}\n{values}".encode()).hexdigest()
 
 
 def main() -> None:
@@ -40,8 +62,10 @@ def main() -> None:
     asked = parser.parse_args()
     inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
     image_id = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
-    chosen = overrides(asked.environment, asked.architecture, image_id)
-    command = [str(SAM), "deploy", "--config-env", asked.environment, "--parameter-overrides", *chosen]
+    # A file, since values on the command line would end at their first space.
+    PARAMETERS.parent.mkdir(exist_ok=True)
+    PARAMETERS.write_text(json.dumps(overrides(asked.environment, asked.architecture, image_id), indent=2))  # JSON is YAML
+    command = [str(SAM), "deploy", "--config-env", asked.environment, "--parameter-overrides", f"file://{PARAMETERS}"]
     os.execve(SAM, command, {**os.environ, "SAM_CLI_TELEMETRY": "0"})  # noqa: S606 - the project's own SAM
 
 

@@ -40,7 +40,7 @@ def substituted(values: Mapping[str, str]) -> str:
 def deployed() -> dict[str, Any]:
     """The definition with names as they may be on AWS."""
     arn = "arn:aws:lambda:eu-central-1:123456789012:function:f"
-    values = dict.fromkeys(MACHINE["DefinitionSubstitutions"], arn) | {"Store": "store"}
+    values = dict.fromkeys(MACHINE["DefinitionSubstitutions"], arn) | {"Store": "store", "Partition": "aws"}
     definition: dict[str, Any] = yaml.safe_load(substituted(values))
     return definition
 

@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from infra.deploy import overrides
 from infra.local.transformation import read_template
 from infra.places import ROOT
 
@@ -23,6 +25,17 @@ from samtranslator.translator.translator import Translator
 asked = json.load(sys.stdin)
 print(json.dumps(Translator({}, Parser()).translate(asked["template"], asked["parameters"])))
 """
+PARSE = """
+import json, sys
+from samcli.cli.types import CfnParameterOverridesType
+
+print(json.dumps(CfnParameterOverridesType().convert((sys.stdin.read(),), None, None)))
+"""
+PHYSICAL = {
+    *("AlarmName", "BucketName", "DashboardName", "DBName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName"),
+    *("QueueName", "RepositoryName", "RoleName", "RuleName", "StateMachineName", "TopicName"),
+}
+"""Properties by which CloudFormation gives a resource a name of its own, besides `Name`."""
 NO_REGISTRY = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
 
 
@@ -73,7 +86,8 @@ def test_cloudformations_linter_finds_nothing_in_what_sam_makes_of_them_nor_in_a
 ) -> None:
     (tmp_path / "transformed.json").write_text(json.dumps(transformed))
     for path in STATE_MACHINES:
-        definition = yaml.safe_load(re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:000000000000:function:any", path.read_text()))
+        text = path.read_text().replace("${Partition}", "aws")
+        definition = yaml.safe_load(re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:000000000000:function:any", text))
         properties = {"RoleArn": "arn:aws:iam::000000000000:role/any", "Definition": definition}
         machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
         (tmp_path / f"{path.stem}.json").write_text(json.dumps({"Resources": {"Machine": machine}}))
@@ -172,7 +186,50 @@ def test_environments_deploy_under_names_of_their_own_with_parameters_that_there
     deployed = {name: configured[name]["deploy"]["parameters"] for name in ("dev", "prod")}
     assert len({options["stack_name"] for options in deployed.values()}) == 2
     for options in deployed.values():
-        assert {override.split("=")[0] for override in options["parameter_overrides"]} <= set(parameters)
+        assert set(options["parameter_overrides"]) <= set(parameters)
+
+
+@pytest.mark.parametrize(
+    "odd", ["cron(0 4 * * ? *)", 'a "quoted" word', "a=b,c=d", "it's", "\\d+", "ParameterKey=A,ParameterValue=B", "é 中"]
+)
+def test_sams_own_parser_reads_each_parameter_as_it_was_written(odd: str, tmp_path: Path) -> None:
+    values = overrides("prod", "x86_64", "sha256:1") | {"AlarmEmail": odd}
+    file = tmp_path / "parameters.yaml"
+    file.write_text(json.dumps(values))
+    assert json.loads(run(ROOT / ".sam/bin/python", "-c", PARSE, text=f"file://{file}")) == values
+
+
+# What is named when the stack is made
+
+
+def test_no_resource_has_a_name_that_a_second_stack_in_the_account_would_want_too(transformed: dict[str, Any]) -> None:
+    def names() -> Iterator[tuple[str, Any]]:
+        for logical, resource in transformed["Resources"].items():
+            named_in_itself = resource["Type"] == "AWS::Lambda::Alias"
+            for key, value in () if named_in_itself else resource.get("Properties", {}).items():
+                if (key == "Name" or key in PHYSICAL) and "Ref" not in value:
+                    yield f"{logical}.{key}", value
+
+    found = dict(names())
+    assert found
+    assert {name: value for name, value in found.items() if "AWS::StackName" not in json.dumps(value)} == {}
+
+
+def test_each_revision_changes_the_function_that_a_version_is_published_of() -> None:
+    def scoring(revision: str) -> dict[str, Any]:
+        resources = transform(Revision=revision)["Resources"]
+        [version] = [resource for resource in resources.values() if resource["Type"] == "AWS::Lambda::Version"]
+        properties: dict[str, Any] = resources[version["Properties"]["FunctionName"]["Ref"]]["Properties"]
+        return properties
+
+    assert scoring("a" * 64) != scoring("b" * 64)
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_every_arn_is_of_the_partition_that_the_stack_is_in(partition: str) -> None:
+    files = [ROOT / "template.yaml", ROOT / "infra/mlflow.yaml", *STATE_MACHINES]
+    text = "".join(file.read_text() for file in files).replace("${Partition}", partition).replace("${AWS::Partition}", partition)
+    assert set(re.findall(r"\barn:([^:\s]+):", text)) == {partition}
 
 
 @pytest.mark.parametrize("architecture", read_template((ROOT / "template.yaml").read_text())["Parameters"]["Architecture"]["AllowedValues"])
