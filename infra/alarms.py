@@ -178,6 +178,7 @@ MODEL_ALERTS = (
     ModelAlert(AlertKind.SILENT, "No batch has come for longer than the policy's rhythm allows."),
     ModelAlert(AlertKind.STALE, "The champion was trained longer ago than the policy allows."),
     ModelAlert(AlertKind.UNSCORED, "Files lie in the inbox that were neither scored nor refused."),
+    ModelAlert(AlertKind.POLICY, "The newest policy cannot be read, so an earlier one is in force."),
 )
 
 

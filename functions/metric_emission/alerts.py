@@ -14,6 +14,7 @@ from functions.shared.domain.policy import Policy, WatchPolicy
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.policies import StandingPolicy
 
 EXPLAINED = 5
 """How many features an alert names as its possible cause."""
@@ -119,6 +120,14 @@ def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, polic
         message = f"the champion is {age_days:.0f} days old, {oldest:g} are allowed"
         alerts.append(_alert(model, AlertKind.STALE, window, message, {"days": age_days, "oldest": oldest}, now))
     return alerts
+
+
+def policy_alert(model: str, standing: StandingPolicy, now: datetime) -> Alert:
+    """The newest policy cannot be read, so an earlier one is in force; raised once a day until another is written."""
+    number, problem = max(standing.unreadable.items())
+    message = f"policy {number} cannot be read, so policy {standing.policy.number} is in force: {problem}"
+    evidence: Evidence = {"unreadable": number, "in_force": standing.policy.number}
+    return _alert(model, AlertKind.POLICY, now.date().isoformat(), message, evidence, now)
 
 
 def unscored_alert(model: str, keys: list[str], now: datetime) -> Alert:

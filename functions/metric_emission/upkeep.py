@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from functions.metric_emission.alerts import raise_once, rhythm_alerts, unscored_alert
+from functions.metric_emission.alerts import policy_alert, raise_once, rhythm_alerts, unscored_alert
 from functions.metric_emission.measurements import Emit, Measurement
 from functions.metric_emission.metrics import (
     ALERTS,
@@ -97,7 +97,9 @@ def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:
     last = next(Manifests(store).newest(model), None)
     silent = now - (last.created_at if last else release.decided_at)
     age = now - decision.decided_at
-    for alert in rhythm_alerts(model, silent / _HOUR, age / _DAY, Policies(store).current(model).watch, now):
+    standing = Policies(store).standing(model)
+    damaged = [policy_alert(model, standing, now)] if standing.unreadable else []
+    for alert in [*rhythm_alerts(model, silent / _HOUR, age / _DAY, standing.policy.watch, now), *damaged]:
         raise_once(alert, store)
     named = {"model": model}
     return [

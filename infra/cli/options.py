@@ -65,5 +65,5 @@ def pair_of(text: str) -> tuple[str, object]:
         raise InputError(message)
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # beside what is no JSON: numbers of thousands of digits, and brackets as deep
         return name, value

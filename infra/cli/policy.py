@@ -1,32 +1,42 @@
 """The command that shows and changes a model's thresholds."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from getpass import getuser
+from operator import getitem
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.domain.thresholds import RANGES, refuse_senseless, sentences, thresholds, unknown
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, New, Reason, StackName, pair_of, show
 from infra.cli.screens.policy import policy_screen
 
 app = typer.Typer()
 
+_RANGE = f"{RANGES}."
+_INFINITE = re.compile(r"\binf(?:inity)?\b", re.IGNORECASE)
+
 
 @app.command()
 def policy(
     model: Model,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE by dotted name, repeatable; VALUE is JSON.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, repeatable. The names are those that this command lists; VALUE is JSON.")
+    ] = None,
     reason: Reason = "",
     new: New = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the thresholds of row contract, drift, gate and canary, or change some; with --new before the first training."""
+    """Show a model's thresholds, or change some; with --new before its first training."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.policies import Policies
     from infra.cli.operator import connect, undisputed
@@ -34,24 +44,35 @@ def policy(
     checked_model_name(model)
     operator = connect(stack)
     policies = Policies(operator.store)
-    standing, serves = policies.current(model), operator.serves(model)
-    if not (new or serves or standing.number):
+    standing, serves = policies.standing(model), operator.serves(model)
+    if not (new or serves or standing.newest):
         looked_up(model, operator.store, otherwise="--new sets the policy of a model that is to be trained")
-    named = [pair_of(text) for text in changes or []]
+    named = [setting_of(text) for text in changes or []]
 
-    def change() -> Policy:
-        standing = policies.current(model)
-        changed = changed_policy(standing, named, who=getuser(), why=reason)
+    def change() -> None:
+        standing = policies.standing(model)
+        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=getuser(), why=reason)
         if serves:
-            refuse_unknown_ranges(standing, changed, operator.served_specs(model))
+            refuse_unknown_ranges(standing.policy, changed, operator.served_specs(model))
         policies.write(model, changed)
-        return changed
 
     if named:
-        standing = undisputed(change)
+        undisputed(change)
+        standing = policies.standing(model)
         if serves:
             operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
-    show(standing.summary(), policy_screen, as_json=as_json)
+    unreadable = [{"number": number, "problem": problem} for number, problem in standing.unreadable.items()]
+    show({**standing.policy.summary(), "model": model, "unreadable": unreadable}, policy_screen, as_json=as_json)
+
+
+def setting_of(text: str) -> tuple[str, object]:
+    """`NAME=VALUE`, of which an infinite number may be written as people do.
+
+    >>> setting_of("row_contract.ranges.fee=[0, inf]")
+    ('row_contract.ranges.fee', [0, inf])
+    """
+    name, value = pair_of(text)
+    return (name, pair_of(f"{name}={_INFINITE.sub('Infinity', value)}")[1]) if isinstance(value, str) else (name, value)
 
 
 def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:
@@ -69,30 +90,44 @@ def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[Mod
         raise InputError(message)
 
 
-def changed_policy(standing: Policy, changes: list[tuple[str, object]], *, who: str, why: str) -> Policy:
+def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, number: int, who: str, why: str) -> Policy:
     """The next policy: the standing one with some values replaced.
 
     Args:
-        changes: (dotted name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`.
+        changes: (name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`. What follows `row_contract.ranges.` is
+            a column's name to the last letter, and null takes its range away.
+        number: of the next policy.
 
     Raises:
-        InputError: if a name is unknown or a value is out of its range.
+        InputError: if a name is unknown or a value is not possible.
     """
-    from pydantic import ValidationError
-
     values = standing.model_dump(mode="json")
     for name, value in changes:
-        *sections, last = name.split(".")
-        section: Any = values
-        for part in sections:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not sections or not isinstance(section, dict):
-            message = f"no threshold is called {name!r}; `everscore policy MODEL` lists them"
-            raise InputError(message)
-        section[last] = value
-    values |= {"number": standing.number + 1, "who": who, "why": why, "written_at": datetime.now(UTC).isoformat()}
+        section, key = _place(values, name)
+        if name.startswith(_RANGE) and value is None:
+            section.pop(key, None)
+        else:
+            section[key] = value
+    values |= {"number": number, "who": who, "why": why, "written_at": datetime.now(UTC).isoformat()}
     try:
-        return Policy.model_validate(values)
+        changed = Policy.model_validate(values)
+        refuse_senseless(changed)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors())
-        raise InputError(problems) from error
+        raise InputError(_with_list(sentences(error))) from error
+    except ValueError as error:
+        raise InputError(_with_list(str(error))) from error
+    return changed
+
+
+def _place(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """The part of a policy that holds a threshold, and by what name."""
+    if name.startswith(_RANGE):
+        return values["row_contract"]["ranges"], name.removeprefix(_RANGE)
+    if name not in thresholds():
+        raise InputError(_with_list(unknown(name)))
+    *sections, key = name.split(".")
+    return reduce(getitem, sections, values), key
+
+
+def _with_list(refusal: str) -> str:
+    return f"{refusal}{'' if refusal.endswith('?') else '.'} `everscore policy MODEL` lists all thresholds"

@@ -68,4 +68,9 @@ ADVICE: Mapping[AlertKind, Advice] = {
         look_at="The scoring function's log and the dead-letter queue, for the files that the evidence names.",
         commands=("everscore score {model} FILE --wait",),
     ),
+    AlertKind.POLICY: Advice(
+        meaning="The newest policy cannot be read. The last one that can be read is in force, and everything goes on by it.",
+        look_at="The message says what is wrong. Any change of a threshold writes a sound policy, made from the one in force.",
+        commands=("everscore policy {model}",),
+    ),
 }

@@ -84,7 +84,7 @@ def test_each_threshold_that_a_document_sets_exists_and_may_have_that_value(page
     quoted = (shlex.split(line) for line in quoted_commands(page.read_text()) if line.startswith("everscore policy"))
     settings = [token for tokens in quoted for flag, token in pairwise(tokens) if flag == "--set" and "=" in token]
     for name, value in (setting.split("=", 1) for setting in settings if setting != "NAME=VALUE"):
-        changed_policy(Policy(), [(name, json.loads(value))], who="test", why="")
+        changed_policy(Policy(), [(name, json.loads(value))], number=1, who="test", why="")
 
 
 @pytest.mark.parametrize("line", [line for advice in ADVICE.values() for line in advice.commands])

@@ -18,6 +18,7 @@ class AlertKind(StrEnum):
     SILENT = "silent"
     STALE = "stale"
     UNSCORED = "unscored"
+    POLICY = "policy"
 
 
 class Alert(Document):

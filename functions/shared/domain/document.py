@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticSerializationError
 
-from functions.shared.domain.errors import NewerSchemaError
+from functions.shared.domain.errors import NewerSchemaError, UnreadableDocumentError
 
 
 class Value(BaseModel):
@@ -14,9 +15,9 @@ class Value(BaseModel):
 
 
 class Written(BaseModel):
-    """A frozen part of a document that a person writes: an unknown field is a mistake and is refused."""
+    """A frozen part of a document that a person writes: an unknown field is a mistake and is refused, and so is what JSON cannot hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class Document(Value):
@@ -38,13 +39,23 @@ class Document(Value):
         return version
 
     def to_json(self) -> bytes:
-        """UTF-8 JSON, fields in declared order, newline at the end."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
+        """UTF-8 JSON, fields in declared order, newline at the end. It is read back before anybody may store it.
+
+        Raises:
+            UnreadableDocumentError: if nobody could read it.
+        """
+        try:
+            text = self.model_dump_json(indent=1).encode() + b"\n"
+            self.from_json(text)
+        except (ValidationError, PydanticSerializationError) as error:
+            message = f"a {type(self).__name__} was not stored, since nobody could read it: {error}"
+            raise UnreadableDocumentError(message) from error
+        return text
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
-        """Read what `to_json` of this or an earlier version wrote."""
-        return cls.model_validate_json(text)
+        """Read what `to_json` of this or an earlier version wrote; what a later one added is passed over, wherever it stands."""
+        return cls.model_validate_json(text, extra="ignore")
 
     def summary(self) -> dict[str, Any]:
         """Plain JSON types, as `--json` prints them."""

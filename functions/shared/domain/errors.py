@@ -62,6 +62,10 @@ class NewerSchemaError(EverscoreError):
     """A stored document was written by a later version of Everscore; update this one, then retry."""
 
 
+class UnreadableDocumentError(EverscoreError):
+    """A document was about to be stored that nobody could read again: our defect. Nothing is stored; report it."""
+
+
 class NotFoundError(EverscoreError):
     """A stored object that was named does not exist; a retry helps only if its writer is still at work."""
 

@@ -19,6 +19,7 @@ FLEET = "_fleet"
 
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 _OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
+_POLICY = re.compile(r"policies/[^/]+/([0-9]{6,12})\.json")
 _PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
 
@@ -249,6 +250,21 @@ def decision_key(model: str, challenger: str) -> str:
 def erasure_key(model: str, erasure: str) -> str:
     """The record of one erasure."""
     return f"erasures/{model}/{erasure}.json"
+
+
+def policy_prefix(model: str) -> str:
+    """All policies of a model."""
+    return f"policies/{model}/"
+
+
+def policy_number(key: str) -> int | None:
+    """The number of the policy at a key; None for anything else that lies there.
+
+    >>> policy_number("policies/flights/000012.json"), policy_number("policies/flights/notes.txt")
+    (12, None)
+    """
+    found = _POLICY.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def policy_key(model: str, number: int) -> str:

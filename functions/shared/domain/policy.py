@@ -1,93 +1,137 @@
-"""The thresholds a person may set, with the defaults that were measured (docs/monitoring.md, docs/updating.md)."""
+"""The thresholds a person may set, with the defaults that were measured (docs/monitoring.md, docs/updating.md).
 
+A field's description is what people are shown of it, on screens and in docs/policy.md.
+"""
+
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from functions.shared.domain.document import Document, Written
 
-Share = Annotated[float, Field(ge=0, le=1)]
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a threshold is counted in, and between which values it makes sense: far beyond any use, and short of what overflows.
+
+    Reading does not ask for the latter, since decisions and releases keep the thresholds of their time. `takes` says what is
+    possible where that is no number or one of some words.
+    """
+
+    name: str
+    least: float = -math.inf
+    most: float = math.inf
+    takes: str = ""
+
+
+def _opened(value: object) -> object:
+    """A range with its open ends as infinities."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        low, high = value
+        return (-math.inf if low is None else low, math.inf if high is None else high)
+    return value
+
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if not low <= high or low == math.inf or high == -math.inf:
+        message = f"{low} to {high} is empty: write the smaller bound first"
+        raise ValueError(message)
+    return bounds
+
+
+def _closed(bounds: tuple[float, float]) -> tuple[float | None, float | None]:
+    """A range as JSON has it, where there are no infinities: an open end is null."""
+    low, high = bounds
+    return (None if math.isinf(low) else low, None if math.isinf(high) else high)
+
+
+_Bound = Annotated[float, Field(allow_inf_nan=True)]
+Range = Annotated[tuple[_Bound, _Bound], BeforeValidator(_opened), AfterValidator(_in_order), PlainSerializer(_closed, when_used="json")]
+"""Lowest and highest possible value, both included; either may be infinite, which is null in JSON."""
+
+Share = Annotated[float, Field(ge=0, le=1), Unit("share")]
+Chance = Annotated[float, Field(gt=0, lt=0.5), Unit("probability", least=1e-9)]
+Days = Annotated[float, Field(ge=0), Unit("days", most=36_500)]
+WholeDays = Annotated[int, Field(ge=1), Unit("days", most=36_500)]
+Rows = Annotated[int, Field(ge=1), Unit("rows", most=10**12)]
+Labels = Annotated[int, Field(ge=1), Unit("labels", most=10**12)]
+Margin = Annotated[float, Field(ge=0), Unit("", most=1_000_000)]
 
 
 class RowContract(Written):
-    """What a row must satisfy to be scored, and what of it is stored beside its score.
+    """What a row must satisfy to be scored, and what of it is stored beside its score."""
 
-    `ranges` maps a number feature to its inclusive possible values; a row outside is quarantined as `out_of_range`.
-    `error_budget` is the share of quarantined rows above which a batch is `suspect`.
-    `carry` says which input columns are stored with the scores; labels need none beyond id and time.
-    """
-
-    error_budget: Share = 0.10
-    ranges: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
-    carry: Literal["all", "id"] | tuple[str, ...] = "all"
-
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Self:
-        for name, (low, high) in self.ranges.items():
-            if not low <= high:
-                message = f"row_contract.ranges.{name}: {low} to {high} is empty; write the smaller bound first"
-                raise ValueError(message)
-        return self
+    error_budget: Share = Field(default=0.10, description="Quarantined rows above which a batch is suspect.")
+    ranges: Annotated[Mapping[str, Range], Unit("", takes="[lowest, highest] by number feature, null where there is no limit")] = Field(
+        default_factory=dict,
+        description="By number feature, the lowest and highest possible value; rows outside are quarantined.",
+    )
+    carry: Annotated[Literal["all", "id"] | tuple[str, ...], Unit("", takes='all, id or a list of columns, e.g. ["city"]')] = Field(
+        default="all", description="Input columns that are stored with the scores. Labels need none but id and time."
+    )
 
 
 class LabelPolicy(Written):
-    """When labels count as complete: `delay_days` of event time after the row.
+    """When labels count as complete, and which batches they may belong to."""
 
-    Labels are joined with batches that arrived within the last `look_back_days`.
-    """
-
-    delay_days: float = Field(default=7, ge=0)
-    look_back_days: float = Field(default=120, gt=0)
+    delay_days: Days = Field(default=7, description="Event time after a row until its labels count as complete.")
+    look_back_days: Days = Field(default=120, gt=0, description="Labels are joined with batches that arrived within this time.")
 
 
 class DriftPolicy(Written):
     """PSI of the pooled last batches against the version's baseline; characteristics in docs/monitoring.md."""
 
-    pooled_batches: int = Field(default=3, ge=1)
-    min_rows: int = Field(default=300, ge=1)
-    false_discovery_rate: Annotated[float, Field(gt=0, lt=1)] = 0.0005
-    floor: float = Field(default=0.05, ge=0)
+    pooled_batches: Annotated[int, Unit("batches", most=1000)] = Field(default=3, ge=1, description="Last batches that are pooled.")
+    min_rows: Rows = Field(default=300, description="Pooled rows below which drift is not judged.")
+    false_discovery_rate: Annotated[float, Unit("probability", least=1e-9)] = Field(
+        default=0.0005, gt=0, lt=1, description="Share of false alarms that is expected among the columns said to drift."
+    )
+    floor: Margin = Field(default=0.05, description="PSI above what chance gives that counts as drift.")
 
 
 class PerformancePolicy(Written):
-    """When a champion counts as decayed: its loss over the last days against its out-of-time loss at training.
+    """When a champion counts as decayed: its loss over the last days against its out-of-time loss at training."""
 
-    `minimum_effect`, relative to that loss, is the smallest excess that counts; `alpha` the chance of a false alarm in one
-    run of `look_back_days`.
-    """
-
-    look_back_days: int = Field(default=28, ge=2)
-    min_days: int = Field(default=7, ge=2)
-    min_labels: int = Field(default=500, ge=1)
-    minimum_effect: Share = 0.02
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    look_back_days: Annotated[int, Unit("days", most=36_500)] = Field(default=28, ge=2, description="Labelled event days that are judged.")
+    min_days: Annotated[int, Unit("days", most=36_500)] = Field(
+        default=7, ge=2, description="Labelled days below which decay is not judged."
+    )
+    min_labels: Labels = Field(default=500, description="Labels below which decay is not judged.")
+    minimum_effect: Share = Field(default=0.02, description="Smallest rise of the loss that counts, relative to its loss at training.")
+    alpha: Chance = Field(default=0.05, description="Chance of a false alarm in one run of look_back_days.")
 
 
 class WatchPolicy(Written):
-    """A model's rhythm, for those that have one: wall-clock time after which a missing batch or an old champion is told."""
+    """A model's rhythm, for those that have one: wall-clock time after which a missing batch or an old champion raises an alert."""
 
-    max_hours_between_batches: float | None = Field(default=None, gt=0)
-    max_champion_age_days: float | None = Field(default=None, gt=0)
+    max_hours_between_batches: Annotated[float | None, Unit("hours", most=876_000)] = Field(
+        default=None, gt=0, description="Time without a batch that raises an alert; null for none."
+    )
+    max_champion_age_days: Annotated[float | None, Unit("days", most=36_500)] = Field(
+        default=None, gt=0, description="Age of the champion's training that raises an alert; null for none."
+    )
 
 
 class EstimatePolicy(Written):
     """When performance is estimated before labels; short of any of these the estimate refuses.
 
-    The first three are about the rows that the calibration was fitted on: how many, how many of their rarer class, and
-    the upper bound of its calibration error. The others are about the rows estimated: how many, how many of the rarer
-    class are expected, the share of scores beyond the calibration's central 99 %, and the share of calibration rows that
-    remains in effect when they are weighted to look like these.
+    The first three are about the rows that the calibration was fitted on, the others about the rows estimated.
     """
 
-    min_calibration_rows: int = Field(default=1000, ge=1)
-    min_calibration_rarer_class: int = Field(default=100, ge=1)
-    max_calibration_error: Share = 0.03
-    min_rows: int = Field(default=300, ge=1)
-    min_rarer_class: int = Field(default=30, ge=1)
-    max_share_outside: Share = 0.05
-    min_effective_share: Share = 0.30
+    min_calibration_rows: Rows = Field(default=1000, description="Rows that the calibration was fitted on.")
+    min_calibration_rarer_class: Rows = Field(default=100, description="Of these, rows of the rarer class.")
+    max_calibration_error: Share = Field(default=0.03, description="Upper bound of the calibration's error.")
+    min_rows: Rows = Field(default=300, description="Rows of the batch.")
+    min_rarer_class: Rows = Field(default=30, description="Of these, rows of the rarer class that are expected.")
+    max_share_outside: Share = Field(default=0.05, description="Scores beyond the central 99 % of the calibration's.")
+    min_effective_share: Share = Field(
+        default=0.30, description="Calibration rows that remain in effect when they are weighted to look like the batch."
+    )
 
 
 class Window(Written):
@@ -96,22 +140,40 @@ class Window(Written):
     start: date
     end: date
 
+    @model_validator(mode="after")
+    def _days_are_in_order(self) -> Self:
+        if self.end < self.start:
+            message = f"{self.start} to {self.end} is empty: write the earlier day first"
+            raise ValueError(message)
+        return self
+
 
 class RetrainingPolicy(Written):
-    """What a challenger is trained on and how often one may be made.
+    """What a challenger is trained on and how often one may be made."""
 
-    An alert retrains when the last version is `cool_down_hours` old. The schedule does when `rest_days` newer days are
-    mature than those that the champion's last challenger was judged on: each try on overlapping days must be surer.
-    `max_rows`, and `max_values` (rows times features), keep a retraining within its function's memory.
-    """
-
-    window: Literal["all"] | Window = "all"
-    last_days: int | None = Field(default=None, ge=1)
-    min_new_labels: int = Field(default=500, ge=1)
-    cool_down_hours: float = Field(default=24, ge=0)
-    rest_days: int = Field(default=14, ge=0)
-    max_rows: int = Field(default=1_000_000, ge=100)
-    max_values: int = Field(default=15_000_000, ge=100)
+    window: Annotated[Literal["all"] | Window, Unit("", takes='all or {"start": "2024-01-01", "end": "2024-06-30"}')] = Field(
+        default="all", description="Event days that a challenger may learn from, both included."
+    )
+    last_days: Annotated[int | None, Unit("days", most=36_500)] = Field(
+        default=None, ge=1, description="Newest event days before the holdout that a challenger learns from; null for all."
+    )
+    min_new_labels: Labels = Field(
+        default=500, description="Mature labels that the champion has not learnt from, below which none is made."
+    )
+    cool_down_hours: Annotated[float, Unit("hours", most=876_000)] = Field(
+        default=24, ge=0, description="Age of the last version below which an alert makes no challenger."
+    )
+    rest_days: Annotated[int, Unit("days", most=36_500)] = Field(
+        default=14,
+        ge=0,
+        description="Newer mature event days that the schedule waits for: each try on overlapping days must be surer.",
+    )
+    max_rows: Annotated[int, Unit("rows", most=10**12)] = Field(
+        default=1_000_000, ge=100, description="Newest rows that are learnt, which keeps a retraining within its function's memory."
+    )
+    max_values: Annotated[int, Unit("values", most=10**15)] = Field(
+        default=15_000_000, ge=100, description="The same, as rows times features."
+    )
 
     def most_rows(self, features: int) -> int:
         """How many rows of so many features may be learnt."""
@@ -119,71 +181,78 @@ class RetrainingPolicy(Written):
 
 
 class VetoPolicy(Written):
-    """Harm that forbids a promotion although the loss improves, where it is *significantly* above these margins.
+    """Harm that forbids a promotion although the loss improves, where it is *significantly* above these margins."""
 
-    `auc` and `ece` are absolute, `brier` and `slices` relative to the champion's Brier score and slice loss.
-    """
-
-    auc: Share = 0.01
-    brier: Share = 0.02
-    ece: Share = 0.02
-    slices: Share = 0.05
-    min_slice_rows: int = Field(default=200, ge=1)
+    auc: Share = Field(default=0.01, description="Fall of the AUC that is allowed, absolute.")
+    brier: Share = Field(default=0.02, description="Rise of the Brier score that is allowed, relative to the champion's.")
+    ece: Share = Field(default=0.02, description="Rise of the calibration error that is allowed, absolute.")
+    slices: Share = Field(default=0.05, description="Rise of a slice's loss that is allowed, relative to the champion's there.")
+    min_slice_rows: Rows = Field(default=200, description="Held-out rows below which a slice is not looked at.")
 
 
 class GatePolicy(Written):
-    """When a challenger counts as better. `minimum_effect` is relative to the champion's holdout loss.
+    """When a challenger counts as better than the champion."""
 
-    Beside it both models are cross-validated on `folds` stretches of earlier days (below 2: not at all), each fit learning at
-    most `fold_rows` rows.
-    """
-
-    holdout_days: int = Field(default=28, ge=1)
-    min_holdout_days: int = Field(default=14, ge=1)
-    min_rows: int = Field(default=1000, ge=1)
-    min_rarer_class: int = Field(default=100, ge=1)
-    minimum_effect: Share = 0.02
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    resamples: int = Field(default=2000, ge=200)
-    label_probe_margin: float = Field(default=0.10, ge=0)
-    label_probe_margin_r2: float = Field(default=0.15, ge=0)
-    folds: int = Field(default=3, ge=0)
-    fold_rows: int = Field(default=100_000, ge=100)
+    holdout_days: Annotated[int, Unit("days", most=1000)] = Field(
+        default=28, ge=1, description="Newest event days on which both models are compared, which neither has learnt from."
+    )
+    min_holdout_days: WholeDays = Field(default=14, description="Held-out days below which the gate cannot tell.")
+    min_rows: Rows = Field(default=1000, description="Held-out rows below which the gate cannot tell.")
+    min_rarer_class: Rows = Field(default=100, description="Held-out rows outside the commonest class below which the gate cannot tell.")
+    minimum_effect: Share = Field(default=0.02, description="Smallest gain that counts, relative to the champion's loss.")
+    alpha: Chance = Field(default=0.05, description="Chance that a challenger which is no better wins.")
+    resamples: Annotated[int, Unit("resamples", most=100_000)] = Field(
+        default=2000, ge=200, description="Resamples of days for the gate's bounds."
+    )
+    label_probe_margin: Margin = Field(
+        default=0.10, description="What a challenger's AUC may lack to that of a model of the newest labels alone."
+    )
+    label_probe_margin_r2: Margin = Field(default=0.15, description="The same for a regression's R².")
+    folds: Annotated[int, Unit("folds", most=100)] = Field(
+        default=3, ge=0, description="Stretches of earlier days on which both are cross-validated besides; below 2 there is none."
+    )
+    fold_rows: Annotated[int, Unit("rows", most=10**12)] = Field(
+        default=100_000, ge=100, description="Newest rows that each fit of the cross-validation learns."
+    )
     vetoes: VetoPolicy = VetoPolicy()
 
 
 class GuardrailPolicy(Written):
-    """When a rollout ends at once, before any label. Margins are what real days may differ; noise is added to them.
+    """When a rollout ends at once, before any label. Margins are what real days may differ; noise is added to them."""
 
-    `rank_correlation` is a fall below the gate's, on Fisher's z scale; `mean_difference` a move away from the gate's, in
-    standard deviations of the two models' difference there; `quarantine` a rise of the quarantined share; `failures` a
-    rise of the share of failed batches; `slowdown` how many times longer a row's prediction may take with two models
-    than before with one, and a batch's predictions 0.2 seconds more. `deviations` is how many standard errors of noise are allowed on top.
-    """
-
-    rank_correlation: float = Field(default=0.5, ge=0)
-    mean_difference: float = Field(default=1.0, ge=0)
-    quarantine: Share = 0.05
-    failures: Share = 0.25
-    slowdown: float = Field(default=10.0, ge=1)
-    deviations: float = Field(default=4.0, ge=0)
+    rank_correlation: Margin = Field(default=0.5, description="Fall of the rank correlation below the gate's, on Fisher's z scale.")
+    mean_difference: Margin = Field(
+        default=1.0, description="Move of the mean difference away from the gate's, in standard deviations of the difference there."
+    )
+    quarantine: Share = Field(default=0.05, description="Rise of the quarantined share of rows.")
+    failures: Share = Field(default=0.25, description="Rise of the share of failed batches.")
+    slowdown: Annotated[float, Unit("times", most=1_000_000)] = Field(
+        default=10.0,
+        ge=1,
+        description="How many times longer a row's prediction may take with two models than with one, beyond 0.2 seconds a batch.",
+    )
+    deviations: Annotated[float, Unit("standard errors", most=1_000_000)] = Field(
+        default=4.0, ge=0, description="Noise that is allowed on top of each margin."
+    )
 
 
 class CanaryPolicy(Written):
-    """How a challenger is rolled out. `steps` are the shares of entities it answers; the last, all of them, makes it champion."""
+    """How a challenger is rolled out, and when its share may grow."""
 
-    steps: tuple[Share, ...] = (0.05, 0.25, 0.50, 1.0)
-    mode: Literal["canary", "shadow"] = "canary"
-    min_batches: int = Field(default=1, ge=1)
-    min_days: int = Field(default=7, ge=1)
-    min_labels: int = Field(default=500, ge=1)
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    steps: Annotated[
+        tuple[Share, ...], Unit("shares", most=100, takes="up to 100 shares that rise from above 0 to 1, e.g. [0.05, 0.25, 1]")
+    ] = Field(default=(0.05, 0.25, 0.50, 1.0), description="Shares of entities that a challenger answers; the last makes it champion.")
+    mode: Literal["canary", "shadow"] = Field(default="canary", description="Whether it answers its share, or none and is only watched.")
+    min_batches: Annotated[int, Unit("batches", most=1_000_000)] = Field(default=1, ge=1, description="Batches at a share before it grows.")
+    min_days: WholeDays = Field(default=7, description="Labelled event days of the rollout before its share grows.")
+    min_labels: Labels = Field(default=500, description="Labels of the rollout before its share grows.")
+    alpha: Chance = Field(default=0.05, description="Chance that a challenger which is worse passes, or one which is not is sent back.")
     guardrails: GuardrailPolicy = GuardrailPolicy()
 
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> Self:
         if not self.steps or self.steps[-1] != 1.0 or list(self.steps) != sorted(set(self.steps)) or self.steps[0] <= 0:
-            message = f"canary.steps must rise from above 0 to 1.0, got {self.steps}"
+            message = "canary.steps must rise from above 0 to 1"
             raise ValueError(message)
         return self
 

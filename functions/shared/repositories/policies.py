@@ -1,9 +1,23 @@
-"""Policies: numbered thresholds, the highest number being in force."""
+"""Policies: numbered thresholds, of which the highest number that can be read is in force."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.errors import ConflictError, InputError, UnreadableDocumentError
 from functions.shared.domain.policy import Policy
+from functions.shared.domain.thresholds import refuse_senseless, sentences
 from functions.shared.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPolicy:
+    """The policy in force, the highest number that any was written under, and what is wrong with those above it, by number."""
+
+    policy: Policy
+    newest: int
+    unreadable: dict[int, str]
 
 
 class Policies:
@@ -14,11 +28,49 @@ class Policies:
 
     def current(self, model: str) -> Policy:
         """The policy in force; the defaults if nobody wrote one."""
-        keys = [found.key for found in self._store.list(f"policies/{model}/")]
-        return Policy.from_json(self._store.read(keys[-1])) if keys else Policy()
+        return self.standing(model).policy
+
+    def standing(self, model: str) -> StandingPolicy:
+        """The last policy that can be read, and what is wrong with later ones.
+
+        Raises:
+            NewerSchemaError: if a later Everscore wrote it.
+        """
+        listed = (found.key for found in self._store.list(layout.policy_prefix(model)))
+        keys = {number: key for key in listed if (number := layout.policy_number(key)) is not None}
+        unreadable: dict[int, str] = {}
+        for number in sorted(keys, reverse=True):
+            try:
+                return StandingPolicy(_read(self._store.read(keys[number])), max(keys), unreadable)
+            except InputError as error:
+                unreadable[number] = str(error)
+        return StandingPolicy(Policy(), max(keys, default=0), unreadable)
 
     def write(self, model: str, policy: Policy) -> None:
-        """Put a policy in force, or raise ConflictError if another one took its number."""
-        if not self._store.create(layout.policy_key(model, policy.number), policy.to_json()):
+        """Put a policy in force.
+
+        Raises:
+            InputError: if nobody could read or use it, with what is wrong.
+            ConflictError: if another one took its number.
+        """
+        try:
+            text = policy.to_json()
+        except UnreadableDocumentError as error:
+            message = "the policy was not stored: a text in it is no Unicode; look at names of columns and at the reason"
+            raise InputError(message) from error
+        _read(text)
+        if not self._store.create(layout.policy_key(model, policy.number), text):
             message = f"policy {policy.number} of {model} was written meanwhile; look at it and try again"
             raise ConflictError(message)
+
+
+def _read(text: bytes) -> Policy:
+    """A policy that makes sense, or raise InputError."""
+    try:
+        policy = Policy.from_json(text)
+        refuse_senseless(policy)
+    except ValidationError as error:
+        raise InputError(sentences(error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return policy

@@ -1,27 +1,58 @@
 """The screen of a model's thresholds."""
 
+import json
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
+from functions.shared.domain.thresholds import thresholds, value_of
 from infra.cli.screens.drawing import table_of
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
-    """Every threshold by its dotted name, as `--set` takes it."""
-    table = table_of("name", "value", title=f"Policy {policy['number']}" + (f": {policy['why']}" if policy["why"] else ""))
-    for name, value in flattened({key: value for key, value in policy.items() if isinstance(value, dict)}):
-        table.add_row(name, str(value))
-    return table
+    """Every threshold by the name that `--set` takes, with what it means; those that somebody changed are marked."""
+    table = table_of("", "name", "value", title=_title(policy))
+    for threshold in thresholds().values():
+        value = value_of(policy, threshold.name)
+        changed = value != threshold.default
+        default = f" Default: {_written(threshold.default)}." if changed else ""
+        style = "bold" if changed else ""
+        name = Text.assemble((threshold.name, style), (f"\n  {threshold.meaning}{default}", "dim"))
+        table.add_row("*" if changed else "", name, Text(f"{_written(value)} {threshold.unit}", style))
+    mended = f"`everscore policy {policy['model']} --set NAME=VALUE` puts a sound one in force, made from policy {policy['number']}"
+    damaged = [
+        Text(f"policy {found['number']} cannot be read and is not in force: {found['problem']}; {mended}", "yellow")
+        for found in policy["unreadable"]
+    ]
+    return Group(*damaged, table, Text("* differs from the default", "dim"))
 
 
-def flattened(nested: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Leaves by dotted name; an empty object is a leaf.
+def _title(policy: dict[str, Any]) -> str:
+    if not policy["number"]:
+        return f"{policy['model']}: the defaults, which nobody changed"
+    by = f" by {policy['who']}" if policy["who"] else ""
+    why = f": {policy['why']}" if policy["why"] else ""
+    return f"{policy['model']}: policy {policy['number']}{by}{why}"
 
-    >>> flattened({"gate": {"alpha": 0.05, "vetoes": {}}})
-    [('gate.alpha', 0.05), ('gate.vetoes', {})]
+
+def _written(value: object) -> str:
+    """A value as `--set` takes it.
+
+    >>> _written("all"), _written({"fee": [0.0, None]}), _written(1000000), _written(7.0)
+    ('all', '{"fee": [0, null]}', '1000000', '7')
     """
-    leaves: list[tuple[str, Any]] = []
-    for name, value in nested.items():
-        leaves += flattened(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [(prefix + name, value)]
-    return leaves
+    return value if isinstance(value, str) else json.dumps(_short(value), ensure_ascii=False)
+
+
+def _short(value: Any) -> Any:
+    """Numbers without a fraction as whole ones."""
+    match value:
+        case float():
+            return int(value) if value.is_integer() else value
+        case list():
+            return [_short(part) for part in value]
+        case dict():
+            return {name: _short(part) for name, part in value.items()}
+        case _:
+            return value

@@ -15,7 +15,9 @@ from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
+from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.snapshots import Snapshots
+from tests.fakes.extremes import all_at
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import WatchedStore
 from tests.integration.retraining.world import NOW, POLICY, Row, World, day, labelled, sold, trained
@@ -45,6 +47,19 @@ def opposite(row: Row) -> str:
 def several(rows: list[Row], classes: list[str]) -> list[Row]:
     """The rows with labels of several classes in turn."""
     return [{**row, "bought": classes[number % len(classes)]} for number, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("most", [True, False])
+def test_whatever_thresholds_may_be_set_a_challenger_is_judged_or_it_is_said_why_there_is_none(most: bool) -> None:  # noqa: FBT001
+    world = labelled()
+    Policies(world.store).write(MODEL, all_at(most=most, number=2))
+    try:
+        result = world.retrain()
+    except TrainingError as refused:
+        said = str(refused)
+    else:
+        said = result.skipped or result.decision.reasons[0].message  # type: ignore[union-attr]
+    assert re.search(r"too few to train on|are needed", said), said
 
 
 # What a challenger learns
@@ -484,7 +499,7 @@ def test_an_alert_waits_until_the_last_version_has_cooled_down() -> None:
     assert world.retrain(trigger="person").decision is not None, "persons need not wait"
 
 
-@pytest.mark.parametrize("kind", ["quarantine", "failed", "silent", "stale", "unscored"])
+@pytest.mark.parametrize("kind", ["quarantine", "failed", "silent", "stale", "unscored", "policy"])
 def test_an_alert_that_new_data_cannot_mend_retrains_nothing(kind: str) -> None:
     world = labelled()
     world.moment = NOW + timedelta(days=9)

@@ -116,6 +116,20 @@ def test_before_a_models_first_batch_silence_counts_from_its_release(hours: floa
     assert world.values(LAST_BATCH_AGE) == pytest.approx([hours * 3600])
 
 
+def test_people_are_told_once_a_day_of_a_policy_that_cannot_be_read() -> None:
+    world = decided()
+    world.store.write(layout.policy_key(MODEL, 7), b'{"number": 7, "labels": {"look_back_days": null}}')
+    for _ in range(2):
+        run_tick(world)
+    [alert] = world.alerts()
+    assert (alert.kind, alert.evidence) == ("policy", {"unreadable": 7, "in_force": 0})
+    assert alert.message.startswith("policy 7 cannot be read, so policy 0 is in force: labels.look_back_days cannot be null")
+    world.set_policy()
+    world.moment += 2 * DAY
+    run_tick(world)
+    assert len(world.alerts()) == 2
+
+
 def test_alerts_about_uploads_that_name_no_model_are_told_with_the_fleet() -> None:
     world = World()
     world.store.write(f"alerts/{layout.UNNAMED_MODEL}/2013-04-01-unscored.json", b"{}")
