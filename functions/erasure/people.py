@@ -10,17 +10,19 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from functions.shared.domain.ids import id_texts
+
 _WORD = re.compile(r"\w+")
 
 
 class People:
-    """Some ids. A row is theirs if its id is one of them as text; raw text, if one of them stands in it as a word of its own."""
+    """Some ids. A row is theirs if its id's text is one of theirs; raw text, if one of them stands in it as a word of its own."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._ids = frozenset(ids)
-        self._array = pa.array(sorted(self._ids), pa.string())
+        self._texts = id_texts(pa.array(sorted(self._ids), pa.string()))
         self._by_first_word: dict[str, list[str]] = defaultdict(list)
-        for person in self._ids:
+        for person in self._ids.union(self._texts.to_pylist()):
             found = _WORD.search(person)
             self._by_first_word[found[0] if found else ""].append(person)
 
@@ -30,8 +32,8 @@ class People:
         return len(self._ids)
 
     def rows(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-        """Which rows are theirs, as booleans without nulls, by their ids (text, dictionary or number)."""
-        return pc.is_in(pc.cast(ids, pa.string()), value_set=self._array)
+        """Which rows are theirs, as booleans without nulls, by their ids, of any type that ids have."""
+        return pc.is_in(id_texts(ids), value_set=self._texts)
 
     def named_in(self, text: str) -> bool:
         """Whether text that is no table shows one of them.

@@ -1,8 +1,10 @@
 """Labels meet their predictions: a join by identity, file by file, and the metrics of each event day it touches."""
 
 import io
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.grading import grade_pair, grade_version
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
 from functions.shared.domain.release import Role
@@ -97,7 +100,7 @@ def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectS
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
     """`ID`, as text, and `TIME` of scored rows, and the `ROW` where each lies."""
     columns = {name: rows[stored] for name, stored in stored_identity(rows.column_names, spec).items()}
-    columns[ID] = pc.cast(columns[ID], pa.string())
+    columns[ID] = id_texts(columns[ID])
     return pa.table(columns).append_column(ROW, pa.array(np.arange(rows.num_rows)))
 
 
@@ -199,8 +202,17 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
     for position, field in enumerate(table.schema):
         if field.name in names:
-            table = table.set_column(position, field.name, pc.cast(table.column(position), pa.string()))
+            table = table.set_column(position, field.name, _written(table.column(position)))
     return table
+
+
+def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values as texts; those that have none, lists and bytes, as JSON."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        return id_texts(column)
+    with suppress(pa.ArrowException):
+        return pc.cast(column, pa.string())
+    return pa.chunked_array([[None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]], pa.string())
 
 
 def labelled_key(model: str, day: date, labels: str) -> str:
@@ -243,7 +255,8 @@ def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -
         rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *scores])
         if spec.task is not Task.REGRESSION:
             rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
-        tables.append(_as_text(rows.rename_columns({stored: name for name, stored in identity.items()}), {ID}))
+        named = rows.rename_columns({stored: name for name, stored in identity.items()})
+        tables.append(named.set_column(named.column_names.index(ID), ID, id_texts(named[ID])))
     rows = pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
     return _with_champions_scores(rows, spec)
 

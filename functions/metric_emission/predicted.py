@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from functions.metric_emission.labels import ID, event_days, stored_identity
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
@@ -50,5 +51,5 @@ def _identities(days: Collection[date], manifests: Sequence[Manifest], spec: Mod
             identity = stored_identity(file.schema_arrow.names, spec)
             rows = file.read([*identity.values()]).select([*identity.values()])
             dated = rows.rename_columns([*identity]).append_column(_DAY, event_days(rows, manifest, spec))
-            dated = dated.set_column(0, ID, dated[ID].cast(pa.string()))
+            dated = dated.set_column(0, ID, id_texts(dated[ID]))
             yield dated.filter(pc.is_in(dated[_DAY], value_set=wanted))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.performance import class_codes
 from functions.shared.domain.scored_columns import stored_name
@@ -98,7 +99,7 @@ def _ranks(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64]:
 def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
     """The set's columns in its types. Stored and uploaded rows name the day differently; both may carry more columns."""
     target = table[spec.target]
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {spec.id_column: pc.cast(table[spec.id_column], pa.string())}
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {spec.id_column: id_texts(table[spec.id_column])}
     if spec.time_column:
         columns[spec.time_column] = pc.cast(table[spec.time_column], pa.timestamp("us", "UTC"))
     if missing := [feature.name for feature in spec.features if feature.name not in table.column_names]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from functions.shared.domain.baseline import build_column_baseline
 from functions.shared.domain.binning import bin_codes, bin_counts
 from functions.shared.domain.divergence import psi
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.spec import Feature, ModelSpec
 
 
@@ -49,6 +50,7 @@ def _row_changes(spec: ModelSpec, old: pa.Table, new: pa.Table, features: list[F
 
 def _side(table: pa.Table, identity: list[str], compared: list[str], side: str) -> pa.Table:
     """The compared columns, named by position, since a column may have any name; and a mark that the row is there."""
+    table = table.set_column(table.column_names.index(identity[0]), identity[0], id_texts(table[identity[0]]))
     named = table.select([*identity, *compared]).rename_columns([*_numbered("key", identity), *_numbered(side, compared)])
     return named.append_column(side, pa.array([True] * table.num_rows, pa.bool_()))
 

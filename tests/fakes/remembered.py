@@ -59,9 +59,9 @@ class Life:
         """A name that no other attempt has."""
         return f"n{next(self.names)}"
 
-    def upload(self, key: str, text: str) -> StoredObject:
+    def upload(self, key: str, text: str | bytes) -> StoredObject:
         """A person puts a file into the inbox."""
-        info = self.inbox.write(key, text.encode())
+        info = self.inbox.write(key, text.encode() if isinstance(text, str) else text)
         return StoredObject(bucket="inbox", key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
 
     def score(self, created: StoredObject) -> Manifest:

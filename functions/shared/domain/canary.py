@@ -14,6 +14,7 @@ from functions.shared.arrow import valid_mask
 from functions.shared.domain.confidence import Bounds, DaySums, confidence_sequence
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.guardrails import Traffic, agreement_breaches, traffic_breaches
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.policy import CanaryPolicy
 from functions.shared.domain.profile import Agreement
 from functions.shared.domain.release import ServedChallenger
@@ -28,8 +29,8 @@ _BLOCK_ROWS = 4096
 def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray[np.bool_]:
     """Say for each row whether the challenger answers it.
 
-    Sticky: under one salt a larger share only adds ids. An id's answer depends on its text alone, so 7 read as a
-    number and "7" read as text fall alike. A row without id is the champion's.
+    Sticky: under one salt a larger share only adds ids. An id's answer depends on its one text alone (`id_texts`), so
+    7 read as a number and "7" read as text fall alike. A row without id is the champion's.
 
     The hash is fixed for ever, since a rollout must survive an update. With all numbers modulo 2⁶⁴:
     h = 1, then h = h · 6364136223846793005 + byte for each byte of the id's UTF-8; h is xored with the first 8 bytes,
@@ -39,7 +40,7 @@ def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray
     ids to fall on one side.
 
     Args:
-        ids: n ids of any type Arrow casts to text (text, dictionary, integer, …).
+        ids: n ids of any type that ids have.
         salt: changed from rollout to rollout, so that not the same entities try every challenger.
         share: 0 (nobody) to 1 (everybody with an id).
 
@@ -49,7 +50,7 @@ def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray
     >>> answered_by_challenger(pa.array(["a", "b", None, "c"]), salt="rollout 1", share=1.0).tolist()
     [True, True, False, True]
     """
-    text = ids.cast(pa.large_string())
+    text = id_texts(ids).cast(pa.large_string())
     salted = _polynomials(text) ^ np.uint64(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "little"))
     chosen: NDArray[np.bool_] = (_mixed(salted) >> np.uint64(11)) < np.uint64(math.ceil(share * 2**53))
     if text.null_count:

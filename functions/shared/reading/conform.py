@@ -28,8 +28,10 @@ _CONVERSIONS: dict[ColumnKind, Callable[[pa.Array], Converted]] = {
     ColumnKind.BOOLEAN: to_booleans,
     ColumnKind.CATEGORY: to_categories,
 }
+_FIT = {ColumnKind.ID: "integers, UUIDs"}
 _MISSING_CODES = {ColumnKind.ID: "missing_id", ColumnKind.TIME: "missing_time"}
 _UNPARSEABLE = {
+    ColumnKind.ID: ("inexact_id", "is a float too large to tell an integer from the next: write the ids as integers or text"),
     ColumnKind.NUMBER: ("unparseable_number", "is no number"),
     ColumnKind.BOOLEAN: ("unparseable_boolean", "is neither true nor false"),
     ColumnKind.TIME: ("unparseable_time", "is no ISO 8601 time"),
@@ -105,7 +107,7 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
         converted = _CONVERSIONS[rule.kind](column)
     except WrongTypeError as error:
         message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
-        remedy = f"write column {name!r} as {rule.kind} or as text"
+        remedy = f"write column {name!r} as {_FIT.get(rule.kind, rule.kind)} or as text"
         raise BatchRejectedError("wrong_type", message, remedy) from error
     if rule.kind is ColumnKind.CATEGORY and rule.canonical:
         return Converted(canonical_categories(converted.array), converted.refused)

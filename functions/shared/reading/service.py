@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from functions.shared.domain.ids import id_texts
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.reading.formats import Format, detect_format, empty_file
@@ -90,7 +91,7 @@ def table_blocks(
 def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind]) -> pa.Table:
     for place, name in enumerate(table.column_names):
         if columns.get(name) is ColumnKind.ID:
-            table = table.set_column(place, name, table[name].cast(pa.string()))
+            table = table.set_column(place, name, id_texts(table[name]))
     return table
 
 

@@ -29,6 +29,7 @@ from functions.shared.arrow import (
     valid_mask,
     with_nulls,
 )
+from functions.shared.domain.ids import id_texts, inexact, is_raw
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na")
 """What a missing number, boolean or time may be spelled as, besides being empty."""
@@ -129,12 +130,19 @@ def to_categories(column: pa.Array) -> Converted:
 
 
 def to_ids(column: pa.Array) -> Converted:
-    """Ids as they are, if `to_texts` can tell their texts; an empty text and NaN are missing."""
-    column = _plain(column)
+    """Ids as they are, if they have texts; an empty text and NaN are missing, a float that may be another's id is refused."""
+    if not isinstance(column.type, pa.BaseExtensionType):
+        column = _plain(column)
     if pa.types.is_string(column.type):
         return Converted(_empty_as_null(column), _none(column))
-    to_texts(column.slice(0, 0))
-    return Converted(_nan_as_null(column) if pa.types.is_floating(column.type) else column, _none(column))
+    try:
+        id_texts(column.slice(0, 0))
+    except pa.ArrowException as error:
+        raise WrongTypeError from error
+    if not pa.types.is_floating(column.type):
+        return Converted(column, _none(column))
+    refused = inexact(column)
+    return Converted(_nan_as_null(with_nulls(column, refused) if refused.any() else column), refused)
 
 
 def to_texts(column: pa.Array) -> pa.Array:
@@ -147,7 +155,7 @@ def to_texts(column: pa.Array) -> pa.Array:
         return column
     if pa.types.is_floating(column.type):
         column = _nan_as_null(column)
-    elif pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_fixed_size_binary(column.type):
+    elif pa.types.is_nested(column.type) or is_raw(column.type):
         raise WrongTypeError
     try:
         return pc.cast(column, pa.string())
@@ -156,7 +164,9 @@ def to_texts(column: pa.Array) -> pa.Array:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Without dictionary encoding; texts of all widths as strings."""
+    """Without dictionary encoding and extensions; texts of all widths as strings."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = id_texts(column) if column.type == pa.uuid() else column.storage
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):

@@ -1,6 +1,7 @@
 """Who is served what, and how a rollout goes on."""
 
 import hashlib
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -244,3 +245,18 @@ def test_more_share_is_never_given_where_harm_is_proven(mean: float, deviation: 
     assert step.action in {Action.EXPAND, Action.HOLD, Action.ROLLBACK}
     assert step.action is not Action.EXPAND or mean < GOOD.minimum_effect
     assert step.action is not Action.ROLLBACK or mean > 0
+
+
+def test_an_entity_falls_alike_whatever_type_its_id_comes_in() -> None:
+    numbers = [19999000000 + number for number in range(200)]
+    kinds = (pa.array(numbers), pa.array(list(map(float, numbers))), pa.array(list(map(str, numbers))), pa.array(numbers, pa.uint64()))
+    answers = [answered_by_challenger(ids, salt="s", share=0.5).tolist() for ids in kinds]
+    assert answers == [answers[0]] * len(kinds)
+    assert 50 < sum(answers[0]) < 150
+
+
+def test_entities_may_be_known_by_uuids() -> None:
+    names = [uuid.UUID(int=number) for number in range(100)]
+    stored = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([name.bytes for name in names], pa.binary(16)))
+    answered = answered_by_challenger(stored, salt="s", share=0.5)
+    assert answered.tolist() == answered_by_challenger(pa.array(list(map(str, names))), salt="s", share=0.5).tolist()

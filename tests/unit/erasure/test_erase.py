@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import uuid
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -55,6 +58,37 @@ def test_one_person_is_erased_and_another_stays() -> None:
     assert shown(life, ("ada-7",)) == set()
     kinds = {key.split("/", 1)[0] for key in shown(life, ("bob-7",))}
     assert kinds == {"scored", "quarantine", "labelled", "waiting", "snapshots"}, "only uploads go whole"
+
+
+NUMBERS = (19999007021, 19999007028)
+LATER = NOW + timedelta(days=30)
+NAMES = [uuid.UUID(int=number) for number in NUMBERS]
+
+
+@pytest.mark.parametrize(
+    ("ids", "person"),
+    [
+        (pa.array(NUMBERS), str(NUMBERS[0])),
+        (pa.array(list(map(float, NUMBERS))), str(NUMBERS[0])),
+        (pa.array(NUMBERS, pa.uint64()), str(NUMBERS[0])),
+        (pa.array([Decimal(number) for number in NUMBERS], pa.decimal128(38, 4)), str(NUMBERS[0])),
+        (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([name.bytes for name in NAMES], pa.binary(16))), str(NAMES[0])),
+    ],
+    ids=["int64", "float64", "uint64", "decimal", "uuid"],
+)
+def test_somebody_is_erased_whatever_type_their_id_is_kept_in(ids: pa.Array, person: str) -> None:
+    life, body = lived(), io.BytesIO()
+    rows = {"id": ids, "at": [LATER] * 2, "price": [1.5, 2.5], "shop": ["north"] * 2, "member": [True] * 2}
+    pq.write_table(pa.table(rows), body)
+    manifest = life.score(life.upload(f"batches/{MODEL}/numbers.parquet", body.getvalue()))
+    life.label("numbers.csv", f"id,at,bought\n{person},{LATER.isoformat()},yes\n")
+    labelled = everything(life, f"labelled/{MODEL}/dt={LATER.date()}/")
+    assert [row["price"] for rows in labelled.values() for row in rows] == [1.5]
+    life.erase(person)
+    assert [row["price"] for row in rows_of(life, life.manifests()["numbers.parquet score"])] == [2.5]
+    assert life.manifests()["numbers.parquet score"].rows_erased == 1
+    assert everything(life, f"labelled/{MODEL}/dt={LATER.date()}/") == {}
+    assert not any(version.info.key == manifest.source.key for version in life.inbox.versions("batches/"))
 
 
 def test_scored_rows_of_others_are_as_they_were_and_in_order() -> None:

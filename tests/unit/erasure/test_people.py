@@ -13,9 +13,18 @@ IDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1,
 
 
 def test_rows_are_told_by_their_id_as_text_whatever_its_type() -> None:
-    people = People(["7", "a"])
-    for ids in (pa.array(["7", "17", None]), pa.array([7, 17, None]), pa.array(["7", "x", None]).dictionary_encode()):
-        assert people.rows(ids).to_pylist() == [True, False, False]
+    people = People(["19999007021", "a"])
+    for ids in (["19999007021", "17", None], [19999007021, 17, None], [19999007021.0, 17.0, None], ["1.9999007021e+10", "17", None]):
+        assert people.rows(pa.array(ids)).to_pylist() == [True, False, False]
+        assert people.rows(pa.array(ids).dictionary_encode()).to_pylist() == [True, False, False]
+        assert people.rows(pa.chunked_array([ids, ids])).to_pylist() == [True, False, False] * 2
+
+
+def test_somebody_who_is_named_as_a_float_is_the_one_of_that_number() -> None:
+    people = People(["19999007021.0"])
+    assert people.rows(pa.array([19999007021, 17])).to_pylist() == [True, False]
+    assert people.named_in('{"id": 19999007021}')
+    assert people.count == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import io
 import math
+import uuid
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
@@ -354,13 +356,13 @@ def test_batches_with_different_columns_are_labelled_together() -> None:
 
 def test_a_carried_column_may_change_its_type_from_file_to_file() -> None:
     world = World()
-    for number, value in enumerate(["plain", 7, 7.5, None, True, date(2013, 4, 1)]):
+    for number, value in enumerate(["plain", 7, 7.5, None, True, date(2013, 4, 1), [1], b"\xff", {"a": 1}, uuid.UUID(int=1)]):
         world.scored(f"{number}.csv", rows(0.9, prefix=f"{number}-"), value=value)
-    one, *others = [f"{number}-0,2013-04-01T10:00:00Z,yes\n" for number in range(6)]
+    one, *others = [f"{number}-0,2013-04-01T10:00:00Z,yes\n" for number in range(10)]
     for number, line in enumerate(others):
         world.label(f"id,at,bought\n{line}", f"{number}.csv")
     world.label("id,at,bought\n" + one + "".join(others), "all.csv")
-    assert world.performance().rows_labelled == 6
+    assert world.performance().rows_labelled == 10
 
 
 def test_a_batch_of_other_days_than_the_labels_is_not_read() -> None:
@@ -406,6 +408,55 @@ def test_labels_that_pandas_wrote_as_categories_are_joined() -> None:
     pd.DataFrame(labels).to_parquet(body)
     world.label(body.getvalue(), "labels.parquet")
     assert champion(world.performance()).metrics["accuracy"] == accuracy_score(TRUTH, ["yes", "yes", "no", "yes"])
+
+
+NUMBERS = [19999007000, 19999007007, 7, 0]
+KEPT_AS = {
+    "int64": pa.array(NUMBERS),
+    "uint64": pa.array(NUMBERS, pa.uint64()),
+    "float64": pa.array(list(map(float, NUMBERS))),
+    "decimal": pa.array([Decimal(number) for number in NUMBERS], pa.decimal128(38, 2)),
+    "text": pa.array(list(map(str, NUMBERS))),
+    "text of floats": pa.array([f"{number}.0" for number in NUMBERS]),
+    "text as it was stored before": pa.array(list(map(float, NUMBERS))).cast(pa.string()),
+    "dictionary": pa.array(list(map(str, NUMBERS))).dictionary_encode(),
+}
+
+
+def labels_of(ids: pa.Array, truth: tuple[str, ...] = TRUTH) -> bytes:
+    body = io.BytesIO()
+    pq.write_table(pa.table({"id": ids, "bought": list(truth), "at": [datetime(2013, 4, 1, 10)] * len(truth)}), body)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("stored", "labelled"), [pair for kind in KEPT_AS for pair in ((kind, "int64"), ("text as it was stored before", kind))]
+)
+def test_labels_meet_rows_whatever_type_either_keeps_its_ids_in(stored: str, labelled: str) -> None:
+    world = World()
+    world.scored("a.csv", rows(*SCORES), ids=KEPT_AS[stored])
+    world.label(labels_of(KEPT_AS[labelled]), "labels.parquet")
+    performance = world.performance()
+    assert (performance.rows_predicted, performance.rows_labelled) == (4, 4)
+    assert champion(performance).metrics["accuracy"] == accuracy_score(TRUTH, ["yes", "yes", "no", "yes"])
+
+
+def test_an_id_that_batches_keep_in_several_types_is_predicted_and_labelled_once() -> None:
+    world = World()
+    for name, ids in KEPT_AS.items():
+        world.scored(f"{name}.csv", rows(*SCORES), ids=ids)
+        world.label(labels_of(ids), f"{name}.parquet")
+    assert (world.performance().rows_predicted, world.performance().rows_labelled) == (4, 4)
+
+
+def test_uuids_are_joined_by_their_usual_text() -> None:
+    world, names = World(), [uuid.UUID(int=number) for number in range(4)]
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([name.bytes for name in names], pa.binary(16)))
+    world.scored("a.csv", rows(*SCORES), ids=ids)
+    world.label("id,at,bought\n" + "".join(f"{name},2013-04-01T10:00:00Z,yes\n" for name in names))
+    world.scored("b.csv", rows(*SCORES))
+    world.label(csv(), "more.csv")
+    assert world.performance().rows_labelled == 8
 
 
 def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:

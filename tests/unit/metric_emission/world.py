@@ -116,12 +116,20 @@ class World:
         return self.commit(name, **(plain | {"event_days": {DAY: profile.rows}} | fields))
 
     def scored(
-        self, name: str, scored: Sequence[Scored], *, day: date = DAY, carried: str = "note", value: object = "plain", **fields: Any
+        self,
+        name: str,
+        scored: Sequence[Scored],
+        *,
+        day: date = DAY,
+        carried: str = "note",
+        value: object = "plain",
+        ids: pa.Array | None = None,
+        **fields: Any,
     ) -> Manifest:
-        """A batch with its rows in the store, and one column more than the model needs."""
+        """A batch with its rows in the store, perhaps with ids of another type, and one column more than the model needs."""
         table = pa.table(
             {
-                "id": [row.id for row in scored],
+                "id": [row.id for row in scored] if ids is None else ids,
                 "at": pa.array([row.at for row in scored], pa.timestamp("us", "UTC")),
                 carried: [value for _ in scored],
                 "prediction": ["yes" if row.score > 0.5 else "no" for row in scored],

@@ -44,6 +44,15 @@ ROWS = st.lists(
 )
 
 
+def test_an_id_that_was_a_float_is_the_one_that_is_an_integer_now() -> None:
+    texts = [["1.9999007021e+10"], ["19999007021"]]
+    tables = [
+        table([(0, 0, value, "yes")]).set_column(0, "id", pa.array(ids))
+        for value, ids in enumerate([*texts, [19999007021.0], [19999007021]])
+    ]
+    assert rows_of(assemble(spec(), tables)) == [("19999007021", START, 3.0, "yes")]
+
+
 @given(tables=st.lists(ROWS, min_size=1, max_size=4))
 def test_the_last_label_of_an_identity_wins_and_rows_come_in_order_of_day_time_and_id(
     tables: list[list[tuple[int, int, float, str | None]]],

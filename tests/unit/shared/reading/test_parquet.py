@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -92,6 +93,26 @@ def test_what_pandas_writes_by_default_is_read() -> None:
 def test_any_codec_and_version_reads_alike(codec: str, version: str) -> None:
     columns = {name: column for name, column in COLUMNS.items() if name != "at"} | {"at": COLUMNS["at"].cast(pa.timestamp("us"))}
     assert read(written(columns, compression=codec, version=version), KEY)[0] == read(written(columns), KEY)[0]
+
+
+def test_ids_keep_the_type_they_have_and_a_float_that_may_be_anothers_is_set_aside() -> None:
+    good = {name: column.take(pa.array([0, 0, 0, 0])) for name, column in COLUMNS.items()}
+    uuids = [uuid.UUID(int=number) for number in range(4)]
+    by_bytes = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([found.bytes for found in uuids], pa.binary(16)))
+    for ids in (by_bytes, pa.array([2**64 - 1, 1, 2, 3], pa.uint64()), pa.array([7.0, 19999007021.0, 2.0**53, 0.5])):
+        rows, rejected = read(written(good | {"id": ids}), KEY)
+        assert not rejected
+        assert [row["id"] for row in rows] == ids.to_pylist()
+    rows, [bad] = read(written(good | {"id": pa.array([1.0, 2.0**53 + 2, 3.0, 4.0])}), KEY)
+    assert (bad.row, bad.code, len(rows)) == (2, "inexact_id", 3)
+    assert "'9007199254740994.0' is a float too large" in bad.message
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(2), pa.list_(pa.binary())], ids=str)
+def test_ids_without_a_text_refuse_the_file_and_say_what_to_write(kind: pa.DataType) -> None:
+    value = [b"ab"] if pa.types.is_list(kind) else b"ab"
+    refused = refusal(written(COLUMNS | {"id": pa.array([value] * 4, kind)}), KEY)
+    assert (refused.code, refused.remedy) == ("wrong_type", "write column 'id' as integers, UUIDs or as text")
 
 
 def test_row_groups_without_rows_are_passed_over() -> None:
