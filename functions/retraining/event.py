@@ -40,10 +40,11 @@ class FirstRequest(BaseModel):
 
 
 class TrainRequest(FirstRequest):
-    """A first version that is trained on the file."""
+    """A first version that is trained on the file; columns to `drop` are not learnt from."""
 
     action: Literal["train"] = "train"
     task: Task | None = None
+    drop: tuple[str, ...] = ()
     estimator: str | None = None
     parameters: Mapping[str, object] = Field(default_factory=dict)
 
@@ -101,11 +102,26 @@ class Reproduction(BaseModel):
     rows: int = 0
 
 
+class ColumnSeen(BaseModel):
+    """A column of a training file: a feature's kind, `id`, `time`, `target` or `left out`, and what its usable rows hold.
+
+    Of a column that is left out nothing else is known. `example` is its first value.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    missing: int | None = None
+    distinct: int | None = None
+    example: str | None = None
+
+
 class Learnt(BaseModel):
     """What a first version took a file for: a person who meant something else should see it here.
 
-    `classes` counts the rows of each class, and is empty for a regression. `positive` is the class that the score is about (binary
-    only).
+    It is the answer to who asked, and is not stored: an example may be a person's. `classes` counts the rows of each class,
+    and is empty for a regression. `positive` is the class that the score is about (binary only).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -114,6 +130,7 @@ class Learnt(BaseModel):
     task: Task
     positive: str | None = None
     classes: Mapping[str, int] = Field(default_factory=dict)
+    columns: tuple[ColumnSeen, ...] = ()
 
 
 class RetrainingResult(BaseModel):

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -48,16 +48,20 @@ def default_estimator(task: Task) -> str:
     return f"sklearn.ensemble.HistGradientBoosting{'Regressor' if task is Task.REGRESSION else 'Classifier'}"
 
 
-def build_pipeline(spec: ModelSpec) -> Pipeline:
+def build_pipeline(spec: ModelSpec, empty: Collection[str] = ()) -> Pipeline:
     """The unfitted pipeline of steps `columns` (a ColumnTransformer over named features) and `model` (the estimator).
 
     The seed is passed on, and early stopping is off unless asked for. Fit it by `fit_pipeline`.
+
+    Args:
+        spec: what to build.
+        empty: features without a value in any row, which histogram gradient boosting cannot bin: it does without them.
 
     Raises:
         TrainingError: if `spec.estimator` cannot be imported, does not fit the task or lacks one of `spec.parameters`.
     """
     model = _estimator(spec)
-    return Pipeline([("columns", _columns(model, spec)), ("model", model)])
+    return Pipeline([("columns", _columns(model, spec, empty)), ("model", model)])
 
 
 def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
@@ -85,12 +89,14 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
     Raises:
         TrainingError: as `build_pipeline` and `clone_pipeline` do, or if the estimator refuses the rows or a parameter's value.
     """
-    pipeline = build_pipeline(spec) if template is None else clone_pipeline(template, spec)
+    empty = [str(name) for name in frame.columns[frame.isna().all()]]
+    pipeline = build_pipeline(spec, empty) if template is None else clone_pipeline(template, spec)
     try:
         with threadpool_limits(1):
             return pipeline.fit(frame, target)
     except REFUSALS as error:
-        message = f"{spec.estimator} cannot be trained on these rows: {error}"
+        valueless = f" (columns without any value: {', '.join(empty)})" if empty else ""
+        message = f"{spec.estimator} cannot be trained on these rows: {error}{valueless}"
         raise TrainingError(message) from error
 
 
@@ -131,7 +137,7 @@ def _estimator_class(path: str) -> Callable[..., BaseEstimator]:
     return found
 
 
-def _columns(model: Any, spec: ModelSpec) -> ColumnTransformer:
+def _columns(model: Any, spec: ModelSpec, empty: Collection[str]) -> ColumnTransformer:
     numbers, categories, booleans = (
         [feature.name for feature in spec.features if feature.kind is kind]
         for kind in (FeatureKind.NUMBER, FeatureKind.CATEGORY, FeatureKind.BOOLEAN)
@@ -141,7 +147,8 @@ def _columns(model: Any, spec: ModelSpec) -> ColumnTransformer:
         if "categorical_features" not in spec.parameters:
             # The encoder's columns come first.
             model.set_params(categorical_features=list(range(len(categories))))
-        parts = [("categories", _ordinal(float("nan")), categories), ("numbers", "passthrough", numbers + booleans)]
+        binned = [name for name in numbers + booleans if name not in empty]
+        parts = [("categories", _ordinal(float("nan")), categories), ("numbers", "passthrough", binned)]
     elif type(model).__module__.startswith(("sklearn.ensemble.", "sklearn.tree.")):
         parts = [
             ("categories", _ordinal(float("nan") if accepts.allow_nan else -2), categories),

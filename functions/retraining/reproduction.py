@@ -8,9 +8,9 @@ import numpy as np
 
 from functions.retraining.event import ReproduceRequest, Reproduction
 from functions.retraining.fitting import as_fitted, library_versions, present_platform, score_rows
+from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.recipe import Recipe, recipe_of
-from functions.retraining.training_file import hold_out_newest
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
@@ -74,7 +74,8 @@ def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
     first, last = decision.trained_first_day, decision.trained_last_day
     held_first, held_last = decision.holdout_first_day, decision.holdout_last_day
     if decision.champion_version is None or first is None or last is None or held_first is None or held_last is None:
-        learnt, held = hold_out_newest(rows, rows.spec.seed)
+        parts = split(rows, rows.spec.seed)
+        learnt, held = parts.learnt, parts.held
     else:
         learnt, held = rows.between(first, last), rows.between(held_first, held_last)
     fitted = recipe.fit(learnt)

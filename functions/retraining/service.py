@@ -1,6 +1,6 @@
 """A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from functions.retraining.admission import admission_reasons
 from functions.retraining.adoption import adoptable_rows, look_at, told
+from functions.retraining.caveats import caveats
+from functions.retraining.columns import columns_seen
 from functions.retraining.cross_validation import Contest, cross_validate
 from functions.retraining.event import ALERT, PERSON, AdoptRequest, Learnt, RetrainingResult, RetrainRequest, TrainRequest
 from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
+from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.material import Material, gather, windowed
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
-from functions.retraining.training_file import hold_out_newest, read_training_file
+from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.agreement import compare_scores
 from functions.shared.domain.alert import AlertKind
@@ -70,12 +73,13 @@ def train_first(request: TrainRequest, workshop: Workshop) -> RetrainingResult:
     """
     with _making_the_first(request.model, workshop) as policy:
         file = read_training_file(request, policy, workshop.inbox)
-        learnt, held = hold_out_newest(file.rows, request.seed)
-        fitted = fit(file.rows.spec, learnt)
-        candidate = Candidate(fitted, learnt, _measurable(fitted, held), file.rows)
+        parts = split(file.rows, request.seed)
+        fitted = fit(file.rows.spec, parts.learnt)
+        candidate = Candidate(fitted, parts.learnt, _measurable(fitted, parts.held), file.rows)
         first = Reason(code="first", message="the model's first version has no champion to beat")
-        judgement = Judgement(Verdict.PROMOTE, (first, *file.left_out_reasons()), PERSON)
-        return RetrainingResult(decision=workshop.publish(candidate, judgement, policy), learnt=_learnt(candidate))
+        reasons = (first, *file.left_out_reasons(), *parts.notes, *caveats(file.rows))
+        decision = workshop.publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
 
 
 def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
@@ -100,9 +104,11 @@ def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
         fitted = as_fitted(adopted.pipeline, rows.spec, rows)
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
         message = f"{request.uri} as it was logged; whether it learnt from rows of the reference file, its figures do not tell"
-        reasons = (Reason(code="adopted", message=message), *told(logged, fitted.spec, file.rows, rows), *file.left_out_reasons())
-        candidate, judgement = Candidate(fitted, rows, held, rows), Judgement(Verdict.PROMOTE, reasons, PERSON)
-        return RetrainingResult(decision=workshop.publish(candidate, judgement, policy), learnt=_learnt(candidate))
+        adopted_as = (Reason(code="adopted", message=message), *told(logged, fitted.spec, file.rows, rows))
+        reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
+        candidate = Candidate(fitted, rows, held, rows)
+        decision = workshop.publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
 
 
 @contextmanager
@@ -115,12 +121,13 @@ def _making_the_first(model: str, workshop: Workshop) -> Iterator[Policy]:
         yield Policies(workshop.store).current(model)
 
 
-def _learnt(candidate: Candidate) -> Learnt:
-    """What a candidate's rows were taken for."""
+def _learnt(candidate: Candidate, names: Sequence[str]) -> Learnt:
+    """What a file with columns of these names was taken for, when a candidate was made of it."""
     spec = candidate.spec
     found = [] if spec.task is Task.REGRESSION else pc.value_counts(candidate.snapshot.table[spec.target]).to_pylist()
     classes = {item["values"]: item["counts"] for item in sorted(found, key=lambda item: item["values"])}
-    return Learnt(target=spec.target, task=spec.task, positive=spec.positive_class, classes=classes)
+    columns = columns_seen(names, spec, candidate.snapshot.table)
+    return Learnt(target=spec.target, task=spec.task, positive=spec.positive_class, classes=classes, columns=columns)
 
 
 def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:

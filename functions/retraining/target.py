@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from functions.retraining.disguise import disguise_of
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import Task
@@ -16,6 +17,8 @@ from functions.shared.reading.rows import RejectedRow
 MANY_CLASSES: Final = 20
 """More whole numbers than these make a regression; more texts need some rows each to be classes."""
 ROWS_A_CLASS: Final = 10
+ROWS_TO_TELL_APART: Final = 5
+"""Fewer rows of one of two classes could hardly be learnt and measured."""
 _PERHAPS_CLASSES: Final = ("none", "None")
 """Marks of a missing value that may as well name a class, if the other classes are words."""
 _SHOWN = 3
@@ -76,9 +79,11 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
         whole = pc.all(pc.match_substring_regex(classes, r"^-?\d+$")).as_py()
         return Task.REGRESSION if not whole or len(classes) > MANY_CLASSES else Task.MULTICLASS
     if len(classes) > max(MANY_CLASSES, every_row / ROWS_A_CLASS):
+        disguise = disguise_of(pa.chunked_array([labels]))
+        looks = f"They are {disguise.what}: {disguise.remedy}" if disguise else "For a regression write plain numbers such as 1234.5"
         message = (
             f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "
-            "classes. For a regression write numbers as in 1234.5; for classes say --task multiclass"
+            f"classes. {looks}. If each is a class all the same, say --task multiclass"
         )
         raise TrainingError(message)
     return Task.MULTICLASS
@@ -114,3 +119,21 @@ def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
         message = f"--positive {wanted}: {name!r} holds {' and '.join(classes)}"
         raise TrainingError(message)
     return str(positive)
+
+
+def refuse_lone_class(name: str, target: Target) -> None:
+    """Pass if there is something to tell apart: two classes or more, and of two, some rows of either.
+
+    Raises:
+        TrainingError: otherwise, with the rows of each.
+    """
+    if target.task is Task.REGRESSION:
+        return
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(target.values.drop_null()).to_pylist()}
+    told = ", ".join(f"{label!r} in {rows:,} row{'s' * (rows != 1)}" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
+    if len(counts) == 1:
+        message = f"{name!r} is {told} and nothing else: there is nothing to tell apart. Add rows of the other class"
+        raise TrainingError(message)
+    if len(counts) == 2 and min(counts.values()) < ROWS_TO_TELL_APART:
+        message = f"{name!r} is {told}: at least {ROWS_TO_TELL_APART} rows of either class are needed, some to learn and some to measure"
+        raise TrainingError(message)

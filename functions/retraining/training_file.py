@@ -1,5 +1,6 @@
 """A model's first training set: an uploaded file, its columns told apart, its newest part held out."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from functions.retraining.caveats import is_serial
+from functions.retraining.disguise import disguise_of
 from functions.retraining.event import TrainRequest
 from functions.retraining.pipeline import default_estimator
-from functions.retraining.target import Refused, Target, place_of, positive_class, read_target
+from functions.retraining.target import Refused, Target, place_of, positive_class, read_target, refuse_lone_class
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
@@ -26,7 +29,8 @@ from functions.shared.reading.service import TableRead, infer_columns, read_tabl
 from functions.shared.reading.source import Source
 from functions.shared.reading.values import to_numbers
 
-HOLDOUT_SHARE = 0.2
+_NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
+"""What a reader calls a column that has no name, as pandas writes its index."""
 _CLOCKS_APART = timedelta(days=1)
 """A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
 RIDDLE_SHARE = 0.1
@@ -36,11 +40,13 @@ _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """What an uploaded file holds to learn from, how many of its rows were left out, by reason, and which columns."""
+    """What an uploaded file holds to learn from, all its columns by name, and what was left out: rows by reason, and columns."""
 
     rows: TrainingSet
+    names: tuple[str, ...]
     left_out: Counter[str]
     other_columns: tuple[str, ...]
+    unlearnt: tuple[Reason, ...]
 
     def left_out_reasons(self) -> tuple[Reason, ...]:
         """A sentence each if rows or columns were left out, for the decision."""
@@ -51,7 +57,7 @@ class TrainingFile:
         if self.other_columns:
             told = ", ".join(self.other_columns)
             reasons.append(Reason(code="no_features", message=f"columns that hold neither numbers, categories nor booleans: {told}"))
-        return tuple(reasons)
+        return (*reasons, *self.unlearnt)
 
 
 def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore, *, only: Sequence[str] | None = None) -> TrainingFile:
@@ -79,8 +85,15 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, canonical=only is None)
     features = [_as_read(feature, read.table) for feature in features]
     _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
+    unlearnt = dict(_unlearnable(features, read.table)) if only is None else {}
+    features = [feature for feature in features if feature.name not in unlearnt]
+    if not features:
+        message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
+        raise TrainingError(message)
     target = read_target(request.target, read.table[request.target], request.task, lambda: _odd_targets(request, source))
     spec = _spec(request, target, features)
+    if only is None:
+        refuse_lone_class(request.target, target)
     arrived = inbox.info(request.key, request.version_id).last_modified
     _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
     left_out = Counter(rejected.code for rejected in read.rejected)
@@ -97,8 +110,19 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         days = pa.chunked_array([pa.array([arrived.date()] * table.num_rows, pa.date32())])
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
-    others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds})
-    return TrainingFile(rows, +left_out, others if only is None else ())
+    others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds, *request.drop})
+    return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
+
+
+def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Reason]]:
+    """Features that can teach nothing, with a sentence each: those without a value, and an index that was written as a column."""
+    for feature in features:
+        values = table[feature.name]
+        if values.null_count == len(values):
+            yield feature.name, Reason(code="empty", message=f"{feature.name}: holds no value in any row, so it was left out", warning=True)
+        elif _NAMELESS.fullmatch(feature.name) and feature.kind is FeatureKind.NUMBER and is_serial(values):
+            message = f"{feature.name}: has no name and numbers the rows (an index?), so it was left out"
+            yield feature.name, Reason(code="index", message=message, warning=True)
 
 
 def _as_read(feature: Feature, rows: pa.Table) -> Feature:
@@ -108,7 +132,7 @@ def _as_read(feature: Feature, rows: pa.Table) -> Feature:
 
 def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> None:
     """Pass if the file has the columns that the request names, and a target that can be one."""
-    for name in (request.target, request.id_column, request.time_column, *request.kinds):
+    for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
             raise TrainingError(message)
@@ -169,10 +193,11 @@ def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) ->
 def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequence[str] | None) -> list[Feature]:
     """Every column that is of a kind to learn from and has no other part, or those asked for."""
     own = {request.target, request.id_column, request.time_column}
-    if taken := own & request.kinds.keys():
-        message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind"
+    if taken := own & {*request.kinds, *request.drop}:
+        message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind, or can be dropped"
         raise TrainingError(message)
     known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS} | dict(request.kinds)
+    known = {name: kind for name, kind in known.items() if name not in request.drop}
     wanted = list(known) if only is None else only
     if missing := [name for name in wanted if name not in known]:
         message = (
@@ -195,8 +220,10 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
             refused = np.concatenate([to_numbers(chunk).refused for chunk in values.chunks])
             if 0 < refused.mean() < RIDDLE_SHARE:
                 first = values[int(refused.argmax())].as_py()
+                disguise = disguise_of(values)
+                looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
-                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}: "
+                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}{looks}: "
                     f"say --kind {feature.name}=number to leave their rows out, or --kind {feature.name}=category"
                 )
                 raise TrainingError(message)
@@ -216,14 +243,3 @@ def within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Tab
         inside = pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))
         table = table.filter(pc.fill_null(inside, fill_value=True))
     return table
-
-
-def hold_out_newest(rows: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:
-    """The older four fifths of the days to fit and the newest to hold out; on a single day, a seeded draw of rows."""
-    days = rows.distinct_days
-    if len(days) > 1:
-        start = rows.table[DAY][int(rows.rows * (1 - HOLDOUT_SHARE))].as_py()
-        first_held = start if start > days[0] else days[1]
-        return rows.between(days[0], first_held - timedelta(days=1)), rows.between(first_held, days[-1])
-    held = np.random.default_rng(seed).random(rows.rows) < HOLDOUT_SHARE
-    return TrainingSet(rows.spec, rows.table.filter(pa.array(~held))), TrainingSet(rows.spec, rows.table.filter(pa.array(held)))

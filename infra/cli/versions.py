@@ -39,13 +39,14 @@ def train(
     estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
     param: Parameters = None,
     kind: Kinds = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column not to learn from, repeatable.")] = None,
     metric: Metric = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version from a file and serve it."""
     asked = _columns(target, id_column, time_column, timezone, kind) | {"positive": positive, "metric": metric}
-    request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), **asked}
+    request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
     _first_version(model, file, request, stack, as_json=as_json)
 
 
@@ -76,7 +77,7 @@ def _columns(target: str, id_column: str, time_column: str | None, timezone: str
         raise InputError(message)
     kinds = pairs(kind)
     if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
-        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean"
+        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean; --drop COLUMN leaves one out"
         raise InputError(message)
     return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
 

@@ -16,8 +16,9 @@ import yaml
 
 from functions.retraining.event import TrainRequest
 from functions.retraining.fitting import fit, score_rows
+from functions.retraining.holdout import split
 from functions.retraining.publication import Candidate, bundle_files
-from functions.retraining.training_file import hold_out_newest, read_training_file
+from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.performance import measure
 from functions.shared.domain.policy import Policy, RowContract
@@ -96,7 +97,8 @@ def _rows(parameters: dict[str, Any]) -> tuple[TrainingSet, TrainingSet]:
     )
     policy = Policy(row_contract=RowContract(ranges=made["ranges"]))
     file = read_training_file(request, policy, LocalFolder(WORK))
-    return hold_out_newest(file.rows, request.seed)
+    parts = split(file.rows, request.seed)
+    return parts.learnt, parts.held
 
 
 def _roc(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Iterable[tuple[float | None, ...]]:

@@ -19,10 +19,14 @@ class Verdict(StrEnum):
 
 
 class Reason(Value):
-    """One sentence of a decision, with a stable code (`better`, `no_gain`, `cannot_tell`, `suspect_labels`, …)."""
+    """One sentence of a decision, with a stable code (`better`, `no_gain`, `cannot_tell`, `suspect_labels`, …).
+
+    A `warning` decided nothing, and tells what to look at before the version is trusted.
+    """
 
     code: str
     message: str
+    warning: bool = False
 
 
 class Snapshot(Value):

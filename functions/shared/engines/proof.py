@@ -120,7 +120,7 @@ def _known(arrays: Mapping[str, Any], position: int) -> pa.Array:
     octets, ends = arrays.get(f"octets_{position}"), arrays.get(f"ends_{position}")
     if octets is None or ends is None:
         return pa.array([""])
-    starts = np.concatenate([[0], ends[:-1]])
+    starts = np.concatenate([[0], ends])[:-1]
     return pa.array([octets[start:end].tobytes().decode() for start, end in zip(starts, ends, strict=True)] or [""])
 
 

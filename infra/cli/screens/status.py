@@ -9,7 +9,7 @@ from rich.text import Text
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.releases import challenger_served, withdrawn_lines
 
-_DAYS, _COLUMNS, _BATCHES = 28, 6, 5
+_DAYS, _COLUMNS, _BATCHES, _WARNINGS = 28, 6, 5, 5
 
 
 def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
@@ -38,7 +38,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         head,
         *_refusal(state["refused"]),
         *costs,
-        _versions(state["versions"]),
+        _versions({state[role]["version"] for role in ("champion", "challenger") if state[role]}, state["versions"]),
         _performance(state),
         *_estimate(state["estimate"]),
     ]
@@ -69,7 +69,19 @@ def _second_model(state: dict[str, Any]) -> list[str]:
     ]
 
 
-def _versions(versions: list[dict[str, Any]]) -> RenderableType:
+def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[RenderableType]:
+    """What to look at in the training files of the versions that score."""
+    told = [
+        f"version {version['version']}: {message}"
+        for version in versions
+        if version["version"] in served
+        for message in version["warnings"]
+    ]
+    more = [f"{len(told) - _WARNINGS} more warnings: --json has them"] if len(told) > _WARNINGS else []
+    return [Text(line, "yellow") for line in (*told[:_WARNINGS], *more)]
+
+
+def _versions(served: set[str], versions: list[dict[str, Any]]) -> RenderableType:
     table = table_of("version", "gate", "engine", "learnt", "on its holdout", "why", title="Versions")
     for version in versions:
         metric, measured = version["metric"], version["metrics"].get(version["metric"])
@@ -82,7 +94,9 @@ def _versions(versions: list[dict[str, Any]]) -> RenderableType:
             version["explanation"],
         )
     native = [f"version {version['version']}: {version['engine_reason']}" for version in versions if version["engine"] == "native"]
-    return Group(table, *_earlier(versions[-1]), *(Text(f"native engine of {reason}", "dim") for reason in native))
+    return Group(
+        table, *_warnings(served, versions), *_earlier(versions[-1]), *(Text(f"native engine of {reason}", "dim") for reason in native)
+    )
 
 
 def _earlier(version: dict[str, Any]) -> list[RenderableType]:

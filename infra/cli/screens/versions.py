@@ -7,7 +7,7 @@ from rich.text import Text
 
 from infra.cli.screens.drawing import figure, meaning, table_of
 
-_CLASSES = 20
+_CLASSES, _COLUMNS = 20, 40
 _SAME_SCORE = 1e-9
 """Two builds of a version agree to this outside the image and the architecture that it was made on."""
 
@@ -22,7 +22,21 @@ def first_version_screen(made: dict[str, Any]) -> RenderableType:
     classes = ", ".join(f"{label} {rows:,}" for label, rows in list(made["classes"].items())[:_CLASSES])
     more = f" and {len(made['classes']) - _CLASSES} more" if len(made["classes"]) > _CLASSES else ""
     lines = [meaning(made), *([f"rows by class: {classes}{more}"] if classes else [])]
-    return Group(decision_screen(made), Text("\n".join(lines)))
+    warnings = [Text(f"warning: {reason['message']}", "yellow") for reason in made["reasons"] if reason["warning"]]
+    return Group(decision_screen(made), Text("\n".join(lines)), _columns(made["columns"]), *warnings)
+
+
+def _columns(columns: list[dict[str, Any]]) -> RenderableType:
+    """What each column of the file was taken for."""
+    title = (
+        f"{len(columns):,} columns" if len(columns) <= _COLUMNS else f"The first {_COLUMNS} of {len(columns):,} columns (--json has all)"
+    )
+    table = table_of("column", "kind", "missing", "distinct", "example", title=title)
+    for column in columns[:_COLUMNS]:
+        counts = ("" if column[name] is None else f"{column[name]:,}" for name in ("missing", "distinct"))
+        table.add_row(column["name"], column["kind"], *counts, column["example"] or "")
+    table.columns[2].justify = table.columns[3].justify = "right"
+    return table
 
 
 def decision_screen(decision: dict[str, Any]) -> RenderableType:
@@ -31,7 +45,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
     first = decision["champion_version"] is None
     verdict = "serves" if first else {"promote": "goes into a canary", "keep": "is kept out"}[decision["decision"]]
-    table = table_of("metric", "challenger") if first else table_of("metric", "champion", "challenger")
+    table = table_of("metric", "on held-out rows") if first else table_of("metric", "champion", "challenger")
     for name, value in decision["challenger"].items():
         sides = (value,) if first else (decision["champion"].get(name), value)
         table.add_row(name, *map(figure, sides))
@@ -39,7 +53,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))
         table.add_row(f"{decision['metric']} {fold['first_day']} to {fold['last_day']}, learnt before", *map(figure, earlier))
     head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
-        f"  {reason['message']}" for reason in decision["reasons"]
+        f"  {reason['message']}" for reason in decision["reasons"] if not reason["warning"]
     )
     learnt = f"  learnt {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out ones; engine {decision['engine']}"
     return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table)

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score, roc_auc_score
 
-from functions.retraining.event import Learnt, TrainRequest
+from functions.retraining.event import ReproduceRequest, RetrainingResult, TrainRequest
 from functions.retraining.fitting import score_rows
+from functions.retraining.reproduction import reproduce
 from functions.retraining.service import train_first
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
@@ -203,9 +204,9 @@ def test_without_a_time_column_a_seeded_fifth_is_held_out_and_the_day_is_that_of
     ("rows", "told"),
     [
         (sold(0, 3), "too few to train on"),
-        (with_target(sold(0, 30), ["yes"] * 300), "nothing to tell apart"),
+        (with_target(sold(0, 30), ["yes"] * 300), "'bought' is 'yes' in 300 rows and nothing else"),
+        (with_target(sold(0, 30), ["yes"] + ["no"] * 299), "'bought' is 'no' in 299 rows, 'yes' in 1 row: at least 5"),
         (with_target(sold(0, 30), [""] * 300), "too few to train on"),
-        (with_target(sold(0, 30), ["yes", "no"] * 120 + ["maybe"] * 60), "none of the 60 newest rows"),
     ],
 )
 def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], told: str) -> None:
@@ -369,10 +370,104 @@ def test_challengers_keep_the_positive_class() -> None:
     assert released(world, decision).spec.positive_class == "no"
 
 
+def first(world: World, rows: list[Row], **request: Any) -> RetrainingResult:
+    key = world.inbox.write(f"training/{MODEL}/first.csv", as_csv(rows)).key
+    plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at", "estimator": FASTEST[Task.BINARY]}
+    return train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), world.workshop())
+
+
 def test_a_first_version_says_what_it_took_the_file_for() -> None:
-    world = World()
-    key = world.inbox.write(f"training/{MODEL}/first.csv", as_csv(sold(0, 30))).key
-    request = TrainRequest(model=MODEL, key=key, target="bought", id_column="id", time_column="at", estimator=FASTEST[Task.BINARY])
-    learnt = train_first(request, world.workshop()).learnt
+    learnt = first(World(), sold(0, 30)).learnt
+    assert learnt is not None
     bought = Counter(row["bought"] for row in sold(0, 30))
-    assert learnt == Learnt(target="bought", task=Task.BINARY, positive="yes", classes=dict(sorted(bought.items())))
+    assert (learnt.target, learnt.task, learnt.positive, learnt.classes) == ("bought", Task.BINARY, "yes", dict(sorted(bought.items())))
+    assert [(column.name, column.kind) for column in learnt.columns] == [
+        ("id", "id"),
+        ("at", "time"),
+        ("price", "number"),
+        ("shop", "category"),
+        ("bought", "target"),
+    ]
+
+
+def warnings_of(decision: Decision) -> list[str]:
+    return [reason.message for reason in decision.reasons if reason.warning]
+
+
+# What is doubtful
+
+
+def test_a_class_that_only_the_newest_rows_have_is_learnt_and_told() -> None:
+    world = World()
+    decision = world.train(with_target(sold(0, 30), ["yes", "no"] * 120 + ["yes"] * 50 + ["maybe"] * 10))
+    version = released(world, decision)
+    assert version.spec.classes == ("maybe", "no", "yes")
+    assert (decision.trained_rows, decision.rows) == (248, 52)
+    assert warnings_of(decision) == [
+        "no row before 2013-01-30 has the 'bought' 'maybe': 8 of its 10 rows were learnt, though the newest rows are held out to measure"
+    ]
+    world.serve()
+    rebuilt = reproduce(ReproduceRequest(model=MODEL, version="1"), store=world.store, bundles=Bundles(world.store))
+    assert rebuilt.identical, rebuilt.difference
+
+
+def test_an_empty_column_and_an_index_without_a_name_are_left_out_and_told() -> None:
+    rows = [{"": number, **row, "empty": ""} for number, row in enumerate(sold(0, 30))]
+    world = World()
+    decision = world.train(rows)
+    assert [feature.name for feature in released(world, decision).spec.features] == ["price", "shop"]
+    assert warnings_of(decision) == [
+        "column_1: has no name and numbers the rows (an index?), so it was left out",
+        "empty: holds no value in any row, so it was left out",
+    ]
+
+
+def test_a_column_without_a_name_that_holds_anything_else_is_learnt() -> None:
+    world = World()
+    decision = world.train([{"": number % 7, **row} for number, row in enumerate(sold(0, 30))])
+    assert released(world, decision).spec.features[0].name == "column_1"
+
+
+@pytest.mark.parametrize("estimator", ["sklearn.ensemble.HistGradientBoostingClassifier", *FASTEST.values()][:3])
+@pytest.mark.parametrize("late", [1.5, "word", True])
+def test_a_column_that_only_the_newest_rows_fill_stops_no_training(estimator: str, late: object) -> None:
+    rows = [{**row, "late": late if number > 260 else ""} for number, row in enumerate(sold(0, 30))]
+    decision = World().train(rows, estimator=estimator)
+    assert decision.engine != "native"
+    assert decision.challenger["auc"] is not None
+
+
+def test_columns_are_dropped_by_name() -> None:
+    world = World()
+    decision = world.train(sold(0, 30), drop=("shop",))
+    assert [feature.name for feature in released(world, decision).spec.features] == ["price"]
+    for dropped, told in (
+        (("shop", "price"), "no column to learn from"),
+        (("shops",), "no column 'shops'"),
+        (("bought",), "bought: only features"),
+    ):
+        with pytest.raises(TrainingError, match=told):
+            World().train(sold(0, 30), drop=dropped)
+
+
+def test_doubts_about_columns_stand_in_the_decision() -> None:
+    rows = [{**row, "fee": f"${number % 50}", "paid": "late" if row["bought"] == "yes" else ""} for number, row in enumerate(sold(0, 30))]
+    decision = World().train(rows)
+    assert [reason.code for reason in decision.reasons] == ["first", "gives_away", "disguised"]
+    assert [reason.warning for reason in decision.reasons] == [False, True, True]
+
+
+def test_numbers_of_which_a_few_have_a_comma_are_explained() -> None:
+    rows = [{**row, "fee": f"{950 + number % 60:,}.5" if number % 3 else "7.5"} for number, row in enumerate(sold(0, 30))]
+    some = [{**row, "fee": "1,000.5" if number % 20 == 0 else "7.5"} for number, row in enumerate(sold(0, 30))]
+    with pytest.raises(
+        TrainingError, match=r"15 of 300 values of 'fee'.*holds numbers with a comma for thousands; --thousands , reads them"
+    ):
+        World().train(some)
+    assert "taken as a category (--thousands , reads them)" in warnings_of(World().train(rows))[-1]
+
+
+def test_a_target_of_numbers_in_disguise_is_refused_with_its_name() -> None:
+    rows = with_target(sold(0, 30), [f"{number},25" for number in range(300)])
+    with pytest.raises(TrainingError, match=r"300 different texts.*They are numbers with a decimal comma: --decimal , reads them"):
+        World().train(rows)

@@ -7,7 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from functions.shared.domain import layout
+from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import Task
+from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import Releases
 from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
@@ -79,6 +81,21 @@ def test_the_screen_says_what_is_predicted_and_which_class_the_score_is_about() 
         state = state_of(store)
         assert (state["task"], state["positive"]) == (version.spec.task, positive)
         assert line_of(state, "predicts") == said
+
+
+def test_warnings_of_served_versions_are_shown_apart_from_why_they_serve() -> None:
+    store = whole_story()
+    for version in ("1", "2"):
+        found = Decisions(store).of(MODEL, version)
+        assert found is not None
+        doubts = tuple(Reason(code="constant", message=f"c{number}: the same", warning=True) for number in range(7))
+        Decisions(store).write(found.model_copy(update={"reasons": (*found.reasons, *doubts)}))
+    state = state_of(store)
+    assert all(len(version["warnings"]) == 7 and "c0" not in version["explanation"] for version in state["versions"][:2])
+    champion = state["champion"]["version"]
+    shown = [line for line in lines_of(state) if "the same" in line or "warnings" in line]
+    assert shown[0] == f"version {champion}: c0: the same"
+    assert shown[-1].endswith("more warnings: --json has them")
 
 
 def test_one_screen_is_enough() -> None:

@@ -1,12 +1,14 @@
 """What the command says of versions: how they did on earlier days, and whether they came out again."""
 
+import io
 from datetime import date
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from functions.retraining.event import Reproduction
-from functions.shared.domain.decision import Fold
+from functions.shared.domain.decision import Fold, Reason
 from infra.cli.options import show
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen
 from tests.fakes.documents import make_decision
@@ -51,7 +53,30 @@ def test_a_version_that_comes_out_otherwise_is_told_how_far_its_scores_are_apart
 
 def test_a_first_version_says_what_it_predicts_and_from_how_many_rows_of_each_class(capsys: pytest.CaptureFixture[str]) -> None:
     decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44})
-    learnt = {"target": "left", "task": "binary", "positive": "yes", "classes": {"no": 1292, "yes": 108}}
+    learnt = {"target": "left", "task": "binary", "positive": "yes", "classes": {"no": 1292, "yes": 108}, "columns": []}
     lines = shown(capsys, decision.summary() | learnt, first_version_screen).splitlines()
     assert "predicts left (binary), score = P(left = yes)" in lines
     assert "rows by class: no 1,292, yes 108" in lines
+
+
+def test_the_columns_of_a_file_fit_a_narrow_terminal_and_warnings_end_the_screen() -> None:
+    reasons = (Reason(code="first", message="has no champion"), Reason(code="serial", message="nr: numbers the rows", warning=True))
+    decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44}, reasons=reasons)
+    fee = {"name": "monthly_fee", "kind": "number", "missing": 1234, "distinct": 99, "example": "12.5"}
+    note = {"name": "note", "kind": "left out", "missing": None, "distinct": None, "example": None}
+    learnt = {
+        "target": "left",
+        "task": "binary",
+        "positive": "yes",
+        "classes": {},
+        "columns": [fee, note] + [fee | {"example": "x" * 60}] * 60,
+    }
+    printed = io.StringIO()
+    Console(width=80, file=printed).print(first_version_screen(decision.summary() | learnt))
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "monthly_fee  number      1,234        99  12.5" in lines
+    assert "note         left out" in lines
+    assert "The first 40 of 62 columns (--json has all)" in lines
+    assert lines[-1] == "warning: nr: numbers the rows"
+    assert "  has no champion" in lines

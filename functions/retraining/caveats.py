@@ -1,0 +1,168 @@
+"""What a person should look at before trusting what was learnt from a file. Nothing here stops a training."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.retraining.disguise import disguise_of
+from functions.retraining.leaks import giveaways
+from functions.retraining.target import ROWS_TO_TELL_APART
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.decision import Reason
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.reading.values import to_numbers
+
+EXACT: Final = 2.0**53
+"""Whole numbers beyond it are not all kept by floats of eight bytes."""
+NEARLY_ALL: Final = 0.9
+SERIAL: Final = 1.2
+"""Different whole numbers within a range this many times as long as they are many number rows."""
+FEWEST_ROWS: Final = 50
+_DAYS = (19_000_101, 21_001_231)
+_DROP = "--drop COLUMN leaves it out"
+_SHOWN = 5
+_COMPARED = 100
+
+
+class Doubt(NamedTuple):
+    """What is doubtful about a column, by a stable code, and what to do."""
+
+    code: str
+    what: str
+    remedy: str = ""
+
+
+def caveats(rows: TrainingSet) -> tuple[Reason, ...]:
+    """A sentence for each doubt about features and target, with the columns that raise it.
+
+    Args:
+        rows: all usable rows of a training file.
+    """
+    columns: dict[Doubt, list[str]] = defaultdict(list)
+    for name, doubt in _doubts(rows):
+        columns[doubt].append(name)
+    return tuple(_told(doubt, names, rows.spec) for doubt, names in columns.items())
+
+
+def _told(doubt: Doubt, names: Sequence[str], spec: ModelSpec) -> Reason:
+    """A doubt about columns as a sentence; an adopted pipeline names its columns itself, and none can be dropped."""
+    remedy = "" if spec.adopted and _DROP in doubt.remedy else doubt.remedy
+    return Reason(code=doubt.code, message=f"{listed(names)}: {doubt.what}{f' ({remedy})' if remedy else ''}", warning=True)
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few of many columns.
+
+    >>> listed(["a", "b"]), listed([f"c{number}" for number in range(7)])
+    ('a, b', 'c0, c1, c2, c3, c4 and 2 more')
+    """
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def is_serial(numbers: pa.ChunkedArray) -> bool:
+    """Whether numbers number rows: whole, each another, and without large gaps.
+
+    >>> is_serial(pa.chunked_array([[3.0, 0.0, 1.0, 2.0]])), is_serial(pa.chunked_array([[1.0, 2.0, 2.0]]))
+    (True, False)
+    """
+    values = np.asarray(numbers.to_numpy(), dtype=np.float64)
+    if not values.size or not np.isfinite(values).all() or (values % 1).any() or np.ptp(values) + 1 > SERIAL * values.size:
+        return False
+    return np.unique(values).size == values.size
+
+
+def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
+    """Each column with what is doubtful about it."""
+    spec, table = rows.spec, rows.table
+    if rows.rows < FEWEST_ROWS:
+        return
+    for name, strength in giveaways(rows).items():
+        metric = "R²" if spec.task is Task.REGRESSION else "AUC"
+        yield (
+            name,
+            Doubt("gives_away", f"tells {spec.target!r} by itself, {metric} {strength:.3f}: is it known when rows are scored?", _DROP),
+        )
+    for feature in spec.features:
+        values = table[feature.name]
+        doubts = (
+            _doubts_of_numbers(values)
+            if feature.kind is FeatureKind.NUMBER
+            else _doubts_of_texts(feature, values, adopted=bool(spec.adopted))
+        )
+        yield from ((feature.name, doubt) for doubt in doubts)
+        if values.null_count == 0 and pc.count_distinct(values).as_py() == 1:
+            yield feature.name, Doubt("constant", "has the same value in every row")
+    yield from _copies(spec.features, table)
+    if spec.task is not Task.REGRESSION:
+        yield from ((spec.target, doubt) for doubt in (*_spellings(table[spec.target]), *_rare(table[spec.target])))
+
+
+def _doubts_of_numbers(values: pa.ChunkedArray) -> Iterator[Doubt]:
+    numbers = np.asarray(values.drop_null().to_numpy(), dtype=np.float64)
+    if not numbers.size or (numbers % 1).any():
+        return
+    if np.abs(numbers).max() > EXACT:
+        yield Doubt("inexact", "holds whole numbers beyond 2^53, which lose their last digits: an id?", _DROP)
+    elif _are_days(numbers):
+        yield Doubt("disguised", "holds days written as numbers, as 20240501 is")
+    elif is_serial(values):
+        yield Doubt("serial", "numbers the rows, which teaches nothing of later ones", _DROP)
+
+
+def _are_days(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    month, day = numbers // 100 % 100, numbers % 100
+    within = (numbers >= _DAYS[0]) & (numbers <= _DAYS[1])
+    return bool((within & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, *, adopted: bool) -> Iterator[Doubt]:
+    if feature.kind is not FeatureKind.CATEGORY or not (present := len(values) - values.null_count):
+        return
+    if disguise := disguise_of(values):
+        yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
+        return
+    counts = pc.value_counts(values.drop_null())
+    if len(counts) > NEARLY_ALL * present and not adopted:
+        yield Doubt(
+            "nearly_distinct", "holds another text in nearly every row, which teaches nothing of later ones: an id, or free text?", _DROP
+        )
+        return
+    odd = to_numbers(counts.field("values")).refused
+    if 0 < 2 * (odd_rows := int(np.dot(odd, counts.field("counts").to_numpy()))) < present:
+        what = f"holds numbers in {present - odd_rows:,} rows and words in {odd_rows:,}, taken as a category"
+        yield Doubt("mixed", what, "--kind COLUMN=number leaves the rows with words out")
+    yield from _spellings(values)
+
+
+def _spellings(values: pa.ChunkedArray) -> Iterator[Doubt]:
+    """Texts that a person would take for one."""
+    by_look: dict[str, list[str]] = defaultdict(list)
+    for text in pc.unique(values.drop_null()).to_pylist():
+        by_look[" ".join(text.casefold().split())].append(text)
+    if alike := next((texts for texts in by_look.values() if len(texts) > 1), None):
+        yield Doubt("spellings", f"holds values that differ only by case or blanks, such as {alike[0]!r} and {alike[1]!r}")
+
+
+def _rare(target: pa.ChunkedArray) -> Iterator[Doubt]:
+    few = {item["values"]: item["counts"] for item in pc.value_counts(target).to_pylist() if item["counts"] < ROWS_TO_TELL_APART}
+    if few:
+        told = listed([f"{label} in {rows}" for label, rows in Counter(few).most_common()])
+        yield Doubt("rare_class", f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({told}), which can hardly be learnt")
+
+
+def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Doubt]]:
+    """Features that are the same as an earlier one; whole columns are compared where their first values are equal."""
+    originals: dict[object, list[str]] = defaultdict(list)
+    for feature in features:
+        values = table[feature.name]
+        alike = originals[feature.kind, tuple(values.slice(0, _COMPARED).to_pylist())]
+        original = next((name for name in alike if table[name].equals(values)), None)
+        if original is None:
+            alike.append(feature.name)
+        elif pc.count_distinct(values).as_py() > 1:
+            yield feature.name, Doubt("copy", f"is the same as {original} in every row")

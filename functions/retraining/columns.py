@@ -1,0 +1,56 @@
+"""The columns of a training file as a person would check them: what each was taken for, and what it holds."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.retraining.event import ColumnSeen
+from functions.shared.domain.spec import ModelSpec
+
+_LONGEST_EXAMPLE = 60
+_WHOLE = 1e18
+"""Beyond it whole numbers are written by their exponent."""
+
+
+def columns_seen(names: Sequence[str], spec: ModelSpec, table: pa.Table) -> tuple[ColumnSeen, ...]:
+    """Each column of a file in order.
+
+    Args:
+        names: of all columns in the file.
+        spec: what was made of it.
+        table: its rows that can be used, typed.
+    """
+    return tuple(_seen(spec, table, names))
+
+
+def _seen(spec: ModelSpec, table: pa.Table, names: Sequence[str]) -> Iterator[ColumnSeen]:
+    parts = {spec.id_column: "id", spec.time_column: "time", spec.target: "target"}
+    parts |= {feature.name: feature.kind.value for feature in spec.features}
+    for name in names:
+        if (kind := parts.get(name)) is None:
+            yield ColumnSeen(name=name, kind="left out")
+            continue
+        values = table[name]
+        first = next(iter(values.drop_null().slice(0, 1)), None)
+        yield ColumnSeen(
+            name=name,
+            kind=kind,
+            missing=values.null_count,
+            distinct=pc.count_distinct(values).as_py(),
+            example=None if first is None else _text(first.as_py()),
+        )
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            text = str(value).lower()
+        case float():
+            text = f"{value:.0f}" if value.is_integer() and abs(value) < _WHOLE else f"{value:.15g}"
+        case datetime():
+            text = f"{value:%Y-%m-%d %H:%M} UTC"
+        case _:
+            text = str(value)
+    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[: _LONGEST_EXAMPLE - 1]}…"

@@ -1,0 +1,78 @@
+"""Numbers and days in disguise: texts that a person reads as such, and that would be learnt as categories."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.reading.values import to_numbers
+
+SHARE: Final = 0.9
+"""As large a share of a column's values must be numbers, plain ones or all in disguise."""
+MOST_TEXTS: Final = 1000
+"""Different texts that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """A way to write numbers or days: what it is called, and what to do. `instead` names what it is if that occurs beside it."""
+
+    what: str
+    remedy: str
+    pattern: re.Pattern[str]
+    instead: tuple[str, ...] = ()
+
+
+_PLAIN = "write plain numbers such as 1234.5"
+_COMMA_THOUSANDS, _COMMA_DECIMALS = "numbers with a comma for thousands", "numbers with a decimal comma"
+_NUMBER = r"[0-9][0-9.,'\u2019  \u202f]*"
+_YEAR, _PART = r"[12][0-9]{3}", r"[0-9]{1,2}"
+_CURRENCY = r"([$€£¥₹₽₩]|USD|EUR|GBP|CHF|CNY|RMB|JPY)"
+DISGUISES: Final = (
+    Disguise("amounts of money", _PLAIN, re.compile(rf"[+-]?{_CURRENCY} ?[+-]?{_NUMBER}|[+-]?{_NUMBER} ?{_CURRENCY}")),
+    Disguise("percentages", _PLAIN, re.compile(rf"[+-]?{_NUMBER}[%‰]")),
+    Disguise(
+        "days",
+        "each is a word to the model",
+        re.compile(rf"({_YEAR}([./-]){_PART}\2{_PART}|{_PART}([./-]){_PART}\3({_YEAR}|[0-9]{{2}}))([ T].*)?"),
+    ),
+    Disguise(
+        "numbers with a comma for thousands or decimals",
+        "--thousands , or --decimal , reads them",
+        re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"),
+        instead=(_COMMA_THOUSANDS, _COMMA_DECIMALS),
+    ),
+    Disguise(_COMMA_THOUSANDS, "--thousands , reads them", re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")),
+    Disguise(_COMMA_DECIMALS, "--decimal , reads them", re.compile(r"[+-]?[0-9]*,[0-9]+")),
+    Disguise(
+        "numbers with points for thousands",
+        "--decimal , --thousands . reads them",
+        re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?"),
+    ),
+    Disguise("numbers with blanks for thousands", _PLAIN, re.compile(r"[+-]?[0-9]{1,3}([ '\u2019\u202f][0-9]{3})+([.,][0-9]+)?")),
+    Disguise("numbers with a sign in brackets or behind", _PLAIN, re.compile(rf"\({_NUMBER}\)|{_NUMBER}-")),
+)
+
+
+def disguise_of(values: pa.ChunkedArray) -> Disguise | None:
+    """What nearly all texts of a column are, if some are numbers or days in disguise and the others plain numbers."""
+    counts = pc.value_counts(values.drop_null())
+    chosen = counts.take(pa.array(np.linspace(0, len(counts) - 1, min(len(counts), MOST_TEXTS)).astype(np.int64)))
+    texts, rows = chosen.field("values"), chosen.field("counts").to_pylist()
+    is_number = ~to_numbers(texts).refused
+    found = Counter[str]()
+    for text, plain, times in zip(texts.to_pylist(), is_number.tolist(), rows, strict=True):
+        if not plain and (disguise := _worn_by(text.strip())):
+            found[disguise.what] += times
+    if not found or sum(found.values()) + int(np.dot(is_number, rows)) < SHARE * sum(rows):
+        return None
+    commonest = [disguise for what, _ in found.most_common() for disguise in DISGUISES if disguise.what == what]
+    return next((disguise for disguise in commonest if not found.keys() & set(disguise.instead)), None)
+
+
+def _worn_by(text: str) -> Disguise | None:
+    return next((disguise for disguise in DISGUISES if disguise.pattern.fullmatch(text)), None)

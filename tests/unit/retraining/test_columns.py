@@ -1,0 +1,40 @@
+"""The table of columns that a first training shows."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from functions.retraining.columns import columns_seen
+from functions.retraining.event import ColumnSeen
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+
+
+def test_each_column_is_shown_with_its_part_and_what_it_holds() -> None:
+    features = (
+        Feature(name="fee", kind=FeatureKind.NUMBER),
+        Feature(name="note", kind=FeatureKind.CATEGORY),
+        Feature(name="member", kind=FeatureKind.BOOLEAN),
+    )
+    spec = ModelSpec(
+        name="m", task=Task.REGRESSION, target="y", id_column="id", time_column="at", features=features, metric="rmse", estimator="e"
+    )
+    at = datetime(2024, 5, 1, 7, 30, tzinfo=UTC)
+    table = pa.table(
+        {
+            "id": ["a", "b", "c"],
+            "at": pa.array([at, at, at], pa.timestamp("us", "UTC")),
+            "fee": [None, 9007199254740993.0, 0.1],
+            "note": ["x" * 100, None, None],
+            "member": [True, False, False],
+            "y": [2.0, 2.0, 1e300],
+        }
+    )
+    assert columns_seen(["fee", "id", "seen", "at", "note", "member", "y"], spec, table) == (
+        ColumnSeen(name="fee", kind="number", missing=1, distinct=2, example="9007199254740992"),
+        ColumnSeen(name="id", kind="id", missing=0, distinct=3, example="a"),
+        ColumnSeen(name="seen", kind="left out"),
+        ColumnSeen(name="at", kind="time", missing=0, distinct=1, example="2024-05-01 07:30 UTC"),
+        ColumnSeen(name="note", kind="category", missing=2, distinct=1, example="x" * 59 + "…"),
+        ColumnSeen(name="member", kind="boolean", missing=0, distinct=2, example="true"),
+        ColumnSeen(name="y", kind="target", missing=0, distinct=2, example="2"),
+    )
