@@ -37,7 +37,7 @@ from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
-from functions.shared.reading.labels import count_refused, labels_given
+from functions.shared.reading.labels import count_refused, labels_given, plain_targets
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.reading.source import Source
@@ -232,12 +232,12 @@ def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -
 
 
 def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
-    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=key)
+    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=key, formats=spec.formats)
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
     if has_time and spec.time_column:
         columns[spec.time_column] = ColumnKind.TIME
-    table = read_table(source, key=key, columns=columns, timezone=spec.timezone).table
-    target = table[spec.target]
+    table = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats).table
+    target = plain_targets(table[spec.target], spec.formats)
     regression = spec.task is Task.REGRESSION
     truth = numeric_targets(target) if regression else labels_given(target, spec.classes)
     named = {"id": table[spec.id_column], "label": truth}

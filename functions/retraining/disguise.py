@@ -27,14 +27,14 @@ class Disguise:
     instead: tuple[str, ...] = ()
 
 
-_PLAIN = "write plain numbers such as 1234.5"
+_PLAIN, _BY_KIND = "write plain numbers such as 1234.5", "--kind COLUMN=number reads them"
 _COMMA_THOUSANDS, _COMMA_DECIMALS = "numbers with a comma for thousands", "numbers with a decimal comma"
 _NUMBER = r"[0-9][0-9.,'\u2019  \u202f]*"
 _YEAR, _PART = r"[12][0-9]{3}", r"[0-9]{1,2}"
 _CURRENCY = r"([$€£¥₹₽₩]|USD|EUR|GBP|CHF|CNY|RMB|JPY)"
 DISGUISES: Final = (
-    Disguise("amounts of money", _PLAIN, re.compile(rf"[+-]?{_CURRENCY} ?[+-]?{_NUMBER}|[+-]?{_NUMBER} ?{_CURRENCY}")),
-    Disguise("percentages", _PLAIN, re.compile(rf"[+-]?{_NUMBER}[%‰]")),
+    Disguise("amounts of money", _BY_KIND, re.compile(rf"[+-]?{_CURRENCY} ?[+-]?{_NUMBER}|[+-]?{_NUMBER} ?{_CURRENCY}")),
+    Disguise("percentages", _BY_KIND, re.compile(rf"[+-]?{_NUMBER}[%‰]")),
     Disguise(
         "days",
         "each is a word to the model",
@@ -53,7 +53,11 @@ DISGUISES: Final = (
         "--decimal , --thousands . reads them",
         re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?"),
     ),
-    Disguise("numbers with blanks for thousands", _PLAIN, re.compile(r"[+-]?[0-9]{1,3}([ '\u2019\u202f][0-9]{3})+([.,][0-9]+)?")),
+    Disguise(
+        "numbers with blanks for thousands",
+        "--thousands ' ' reads them",
+        re.compile(r"[+-]?[0-9]{1,3}([ '\u2019\u202f][0-9]{3})+([.,][0-9]+)?"),
+    ),
     Disguise("numbers with a sign in brackets or behind", _PLAIN, re.compile(rf"\({_NUMBER}\)|{_NUMBER}-")),
 )
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
+from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.envelopes import StoredObject
@@ -21,7 +22,8 @@ ALERT = "alert:"
 class FirstRequest(BaseModel):
     """A model's first version, with an uploaded file of labelled rows. What is None is inferred from the file.
 
-    `kinds` says what columns hold whose values do not tell, `positive` which of two classes the score is about.
+    `kinds` says what columns hold whose values do not tell, `formats` how they are written, `positive` which of two classes the
+    score is about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +35,7 @@ class FirstRequest(BaseModel):
     id_column: str
     time_column: str | None = None
     timezone: str = "UTC"
+    formats: Formats = PLAIN
     kinds: Mapping[str, FeatureKind] = Field(default_factory=dict)
     positive: str | None = None
     metric: str | None = None

@@ -18,16 +18,18 @@ from functions.retraining.target import Refused, Target, place_of, positive_clas
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.performance import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.categories import are_canonical
+from functions.shared.reading.labels import plain_targets
+from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.rows import RejectedRow
-from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import TableRead, infer_columns, read_table
+from functions.shared.reading.rules import ColumnKind, Rule, feature_rule
+from functions.shared.reading.service import TableRead, infer_columns, number_signs, read_table
 from functions.shared.reading.source import Source
-from functions.shared.reading.values import to_numbers
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
 """What a reader calls a column that has no name, as pandas writes its index."""
@@ -75,22 +77,24 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         BatchRejectedError: if the file is no readable table.
     """
     source = inbox.open(request.key, request.version_id)
-    kinds = infer_columns(source, key=request.key)
+    kinds = infer_columns(source, key=request.key, formats=request.formats)
     _refuse_absent(request, kinds)
-    features = _features(request, kinds, only)
-    columns = {feature.name: ColumnKind(feature.kind.value) for feature in features}
+    signs = _signs(request, kinds, source)
+    features = [_as_asked(feature, signs, canonical=only is None) for feature in _features(request, kinds, only)]
+    columns: dict[str, ColumnKind | Rule] = {feature.name: feature_rule(feature) for feature in features}
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
     if request.time_column:
         columns[request.time_column] = ColumnKind.TIME
-    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, canonical=only is None)
+    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, formats=request.formats)
     features = [_as_read(feature, read.table) for feature in features]
-    _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds])
+    _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds], request.formats)
     unlearnt = dict(_unlearnable(features, read.table)) if only is None else {}
     features = [feature for feature in features if feature.name not in unlearnt]
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
         raise TrainingError(message)
-    target = read_target(request.target, read.table[request.target], request.task, lambda: _odd_targets(request, source))
+    targets = plain_targets(read.table[request.target], request.formats)
+    target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
     spec = _spec(request, target, features)
     if only is None:
         refuse_lone_class(request.target, target)
@@ -125,6 +129,27 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple
             yield feature.name, Reason(code="index", message=message, warning=True)
 
 
+def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source) -> dict[str, str]:
+    """The currency or percent sign of each column that is asked to hold numbers although its texts do not.
+
+    Raises:
+        TrainingError: if a column has several, which nobody could add up.
+    """
+    numbers = [name for name, kind in request.kinds.items() if kind is FeatureKind.NUMBER and kinds[name] is ColumnKind.CATEGORY]
+    found = number_signs(source, key=request.key, columns=numbers, formats=request.formats) if numbers else {}
+    for name, signs in found.items():
+        if len(signs) > 1:
+            message = f"{name!r} holds numbers in {' and '.join(sorted(signs))}: write a column for each"
+            raise TrainingError(message)
+    return {name: sign for name, signs in found.items() for sign in signs}
+
+
+def _as_asked(feature: Feature, signs: Mapping[str, str], *, canonical: bool) -> Feature:
+    """The feature as it is to be read."""
+    is_category = feature.kind is FeatureKind.CATEGORY
+    return feature.model_copy(update={"canonical": canonical and is_category, "sign": signs.get(feature.name, "")})
+
+
 def _as_read(feature: Feature, rows: pa.Table) -> Feature:
     """The feature, canonical if the file's categories are: one that writes others shows what an adopted pipeline may know."""
     return feature.model_copy(update={"canonical": feature.kind is FeatureKind.CATEGORY and are_canonical(rows[feature.name])})
@@ -143,7 +168,7 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
 
 def _odd_targets(request: TrainRequest, source: Source) -> tuple[RejectedRow, ...]:
     """The rows whose target is no number."""
-    return read_table(source, key=request.key, columns={request.target: ColumnKind.NUMBER}, timezone=request.timezone).rejected
+    return read_table(source, key=request.key, columns={request.target: ColumnKind.NUMBER}, formats=request.formats).rejected
 
 
 def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, policy: Policy, odd_targets: Refused) -> None:
@@ -181,6 +206,7 @@ def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) ->
         id_column=request.id_column,
         time_column=request.time_column,
         timezone=request.timezone,
+        formats=request.formats,
         features=tuple(features),
         positive=positive_class(request.positive, request.target, target),
         metric=metric,
@@ -208,7 +234,7 @@ def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequ
     return [Feature(name=name, kind=known[name]) for name in wanted]
 
 
-def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
+def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Formats) -> None:
     """One word among thousands of numbers would make a category of them, and a poor model without a word about it.
 
     Raises:
@@ -217,7 +243,7 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature]) -> None:
     for feature in features:
         values = table[feature.name].drop_null()
         if feature.kind is FeatureKind.CATEGORY and len(values):
-            refused = np.concatenate([to_numbers(chunk).refused for chunk in values.chunks])
+            refused = np.concatenate([to_numbers_in(chunk, formats).refused for chunk in values.chunks])
             if 0 < refused.mean() < RIDDLE_SHARE:
                 first = values[int(refused.argmax())].as_py()
                 disguise = disguise_of(values)

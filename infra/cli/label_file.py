@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.reading.labels import labels_given
+from functions.shared.reading.labels import labels_given, plain_targets
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import read_table
 from functions.shared.reading.source import LocalFile
@@ -30,8 +30,8 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
         BatchRejectedError: if the file is no table, or lacks the id or the target column.
     """
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
-    read = read_table(LocalFile(file), key=file.name, columns=columns, timezone=spec.timezone)
-    target = read.table[spec.target]
+    read = read_table(LocalFile(file), key=file.name, columns=columns, timezone=spec.timezone, formats=spec.formats)
+    target = plain_targets(read.table[spec.target], spec.formats)
     labels = numeric_targets(target) if spec.task is Task.REGRESSION else labels_given(target, spec.classes)
     return {
         "labels": len(labels) - labels.null_count,

@@ -20,6 +20,7 @@ NEEDED = ("id", "size", "colour", "wet", "at", "age")
 AGES = (0.0, 200.0)
 
 _MISSING = {"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"}
+_MISSING |= {"?", "\\N", "<NA>", "NaT", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1", "1.0"}, {"false", "f", "no", "n", "0", "0.0"}
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|infinity|nan(\([0-9a-z_]*\))?)", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(

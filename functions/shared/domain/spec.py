@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.errors import InvalidNameError
+from functions.shared.domain.formats import PLAIN, Formats
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -48,12 +49,14 @@ class Feature(Value):
     """One input column. `nullable` is false where the training set had no missing value and the person said so.
 
     A `canonical` category is read in one form however a file writes it, as it was learnt; another exactly as it is written.
+    `sign` is the currency or percent sign that a number's texts bear.
     """
 
     name: str
     kind: FeatureKind
     nullable: bool = True
     canonical: bool = False
+    sign: str = ""
 
 
 class ModelSpec(Document):
@@ -63,6 +66,7 @@ class ModelSpec(Document):
     `positive` is the class of a binary task whose probability is the score; None means the second of `classes`.
     `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
     `parameters` set on it, and `estimator` only says what its last step is.
+    `formats` says how files are written that bring its rows and labels.
     `libraries` and `platform` say what it was made by: versions by distribution, that of the estimator among them, and of
     Python and the processor's architecture, which earlier versions did not record.
     """
@@ -73,6 +77,7 @@ class ModelSpec(Document):
     id_column: str
     time_column: str | None = None
     timezone: str = "UTC"
+    formats: Formats = PLAIN
     features: tuple[Feature, ...] = Field(min_length=1)
     classes: tuple[str, ...] = ()
     positive: str | None = None

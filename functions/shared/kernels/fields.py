@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 type Numbers = tuple[NDArray[np.float64], NDArray[np.uint8] | None]
 """The values of a column, shape (records,), and where some are missing Arrow's bits of those that are not: else None."""
 
+LONGEST_MARK = 7
+"""Bytes of a mark of a missing number; a column that holds a longer one is not plain."""
+
 _NOT_PLAIN = -1
 _MOST_CATEGORIES = 2**14
 _SLOT_BITS = 15
@@ -42,7 +45,7 @@ class FieldKernel:
             library: what `kernel_library` found.
             separator: one ASCII character.
             columns: how many fields a record should have.
-            marks: texts, of up to seven bytes, that say that a number is missing.
+            marks: texts, of up to `LONGEST_MARK` bytes, that say that a number is missing.
         """
         self.library = library
         self.marks = np.array([_short_word(mark.encode()) for mark in marks], np.uint64)
@@ -131,4 +134,4 @@ class Fields:
 
 def _short_word(text: bytes) -> int:
     """As `fields.c` has it."""
-    return int.from_bytes(text.ljust(7, b"\0") + bytes([len(text)]), "little")
+    return int.from_bytes(text.ljust(LONGEST_MARK, b"\0") + bytes([len(text)]), "little")

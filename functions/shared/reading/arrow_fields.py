@@ -17,9 +17,10 @@ class ArrowFields:
 
     def __init__(self, names: tuple[str, ...], separator: str, rules: Rules) -> None:
         self._names, self._separator = names, separator
-        typed = {name: _TYPED.get(rules.of(name).kind, pa.string()) for name in names}
-        self._as_types = _conversion(typed)
-        self._as_texts = _conversion({name: kind if kind == CATEGORY else pa.string() for name, kind in typed.items()})
+        typed = {name: _TYPED.get(rules.plainly(name), pa.string()) for name in names}
+        marks = [*MISSING, *rules.formats.missing]
+        self._as_types = _conversion(typed, marks)
+        self._as_texts = _conversion({name: kind if kind == CATEGORY else pa.string() for name, kind in typed.items()}, marks)
 
     def read(self, text: bytes, *, expect_bad_values: bool) -> RawRows:
         """The records of a text: numbers typed if all of them are, categories, and all else as texts.
@@ -56,5 +57,5 @@ def no_rows(names: tuple[str, ...]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(0, pa.string()) for _ in names], names=list(names))
 
 
-def _conversion(types: dict[str, pa.DataType]) -> arrow_csv.ConvertOptions:
-    return arrow_csv.ConvertOptions(column_types=types, check_utf8=False, null_values=list(MISSING), strings_can_be_null=False)
+def _conversion(types: dict[str, pa.DataType], marks: list[str]) -> arrow_csv.ConvertOptions:
+    return arrow_csv.ConvertOptions(column_types=types, check_utf8=False, null_values=marks, strings_can_be_null=False)

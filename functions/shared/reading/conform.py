@@ -9,25 +9,12 @@ import pyarrow.compute as pc
 
 from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.categories import canonical_categories
+from functions.shared.reading.conversion import converted
+from functions.shared.reading.numbers import example, is_dressed
 from functions.shared.reading.rules import ColumnKind, Rule, Rules
-from functions.shared.reading.values import (
-    Converted,
-    WrongTypeError,
-    to_booleans,
-    to_categories,
-    to_ids,
-    to_instants,
-    to_numbers,
-)
+from functions.shared.reading.values import Converted, WrongTypeError
 
 _SHOWN_CHARACTERS = 80
-_CONVERSIONS: dict[ColumnKind, Callable[[pa.Array], Converted]] = {
-    ColumnKind.ID: to_ids,
-    ColumnKind.NUMBER: to_numbers,
-    ColumnKind.BOOLEAN: to_booleans,
-    ColumnKind.CATEGORY: to_categories,
-}
 _FIT = {ColumnKind.ID: "integers, UUIDs"}
 _MISSING_CODES = {ColumnKind.ID: "missing_id", ColumnKind.TIME: "missing_time"}
 _UNPARSEABLE = {
@@ -80,9 +67,9 @@ def conform(raw: pa.RecordBatch, rules: Rules) -> Conformed:
         if rule.kind is ColumnKind.CARRIED:
             columns.append(column)
             continue
-        converted = _converted(name, column, rule, rules)
-        columns.append(converted.array)
-        for fault in _faults(column, converted, rule):
+        typed = _converted(name, column, rule, rules)
+        columns.append(typed.array)
+        for fault in _faults(column, typed, rule, rules):
             for place in np.flatnonzero(fault.where).tolist():
                 if place not in issues:
                     issues[place] = Issue(place, fault.code, f"column {name!r}: {fault.describe(place)}")
@@ -102,28 +89,25 @@ def shown(value: object) -> str:
 
 def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Converted:
     try:
-        if rule.kind is ColumnKind.TIME:
-            return to_instants(column, rules.zone)
-        converted = _CONVERSIONS[rule.kind](column)
+        return converted(column, rule, rules)
     except WrongTypeError as error:
         message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
         remedy = f"write column {name!r} as {_FIT.get(rule.kind, rule.kind)} or as text"
         raise BatchRejectedError("wrong_type", message, remedy) from error
-    if rule.kind is ColumnKind.CATEGORY and rule.canonical:
-        return Converted(canonical_categories(converted.array), converted.refused)
-    return converted
 
 
-def _faults(column: pa.Array, converted: Converted, rule: Rule) -> Iterator[_Fault]:
-    if converted.refused.any():
+def _faults(column: pa.Array, found: Converted, rule: Rule, rules: Rules) -> Iterator[_Fault]:
+    if found.refused.any():
         code, what = _UNPARSEABLE[rule.kind]
-        yield _Fault(code, converted.refused, lambda place: f"{shown(_value_at(column, place))} {what}")
-    typed = converted.array
+        if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
+            what = f"is no number written as {example(rules.formats, rule.sign)}"
+        yield _Fault(code, found.refused, lambda place: f"{shown(_value_at(column, place))} {what}")
+    typed = found.array
     if rule.kind is ColumnKind.NUMBER:
         yield from _number_faults(typed, rule)
     if not rule.nullable and typed.null_count:
         code = _MISSING_CODES.get(rule.kind, "missing_value")
-        yield _Fault(code, ~valid_mask(typed) & ~converted.refused, lambda _: "the value is missing")
+        yield _Fault(code, ~valid_mask(typed) & ~found.refused, lambda _: "the value is missing")
 
 
 def _value_at(column: pa.Array, place: int) -> object:

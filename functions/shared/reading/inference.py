@@ -1,34 +1,32 @@
 """Infer what a column holds that nobody has described."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.values import Converted, to_booleans, to_instants, to_numbers
+from functions.shared.domain.formats import Formats
+from functions.shared.reading.conversion import converted
+from functions.shared.reading.rules import ColumnKind, Rule, Rules
 
-_TESTS: dict[ColumnKind, Callable[[pa.Array], Converted]] = {
-    ColumnKind.NUMBER: to_numbers,
-    ColumnKind.BOOLEAN: to_booleans,
-    ColumnKind.TIME: lambda column: to_instants(column, ZoneInfo("UTC")),
-}
+_TRIED = (ColumnKind.NUMBER, ColumnKind.BOOLEAN, ColumnKind.TIME)
 
 _FIRST_LOOK = 100
 """Rows that rule out most kinds; refusing a whole block of texts is slow."""
 
 
-def kinds_of_texts(batches: Iterable[pa.RecordBatch]) -> dict[str, ColumnKind]:
+def kinds_of_texts(batches: Iterable[pa.RecordBatch], formats: Formats) -> dict[str, ColumnKind]:
     """Kinds of columns of texts: number if every value that is not missing is one; or else boolean, time, category.
 
     A column without a value is a number.
     """
+    rules = Rules({}, ZoneInfo("UTC"), formats)
     possible: dict[str, list[ColumnKind]] = {}
     for batch in batches:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            candidates = possible.setdefault(name, list(_TESTS))
+            candidates = possible.setdefault(name, list(_TRIED))
             for part in (column.slice(0, _FIRST_LOOK), column):
-                candidates[:] = [kind for kind in candidates if not _TESTS[kind](part).refused.any()]
+                candidates[:] = [kind for kind in candidates if not converted(part, Rule(kind), rules).refused.any()]
     return {name: next(iter(candidates), ColumnKind.CATEGORY) for name, candidates in possible.items()}
 
 

@@ -59,15 +59,22 @@ _DECODER = json.JSONDecoder(parse_int=_integer)
 """Made once: `json.loads` would make one a line, which takes longer than to read it."""
 
 
-def column_of(values: Sequence[object], kind: ColumnKind) -> pa.Array:
-    """Values of one key: JSON's numbers as they are where numbers are wanted, all else as texts."""
+def column_of(values: Sequence[object], kind: ColumnKind, decimal: str) -> pa.Array:
+    """Values of one key: JSON's numbers as they are where numbers are wanted, all else as texts.
+
+    Among texts, numbers are written with the decimal sign that those have.
+    """
     if kind is ColumnKind.NUMBER and set(map(type, values)) <= {int, float, type(None)}:
         try:
             numbers = np.array([math.nan if value is None else value for value in values], np.float64)
             return fixed_width(numbers, pa.float64())
         except OverflowError:
             pass
-    return texts(_texts(values))
+    written = _texts(values)
+    if kind is ColumnKind.NUMBER and decimal != ".":
+        pairs = zip(values, written, strict=True)
+        written = [text.replace(".", decimal) if text and isinstance(value, float) else text for value, text in pairs]
+    return texts(written)
 
 
 def _texts(values: Sequence[object]) -> list[str | None]:

@@ -163,7 +163,8 @@ class _Parser:
             else:
                 records.append(record)
                 read.append(place)
-        columns = [column_of([record.get(name) for record in records], self._rules.of(name).kind) for name in self._names]
+        decimal = self._rules.formats.decimal
+        columns = [column_of([record.get(name) for record in records], self._rules.of(name).kind, decimal) for name in self._names]
         part = self._conformed(pa.RecordBatch.from_arrays(columns, names=self._names), np.array(read, np.int64))
         return _Part(part.rows, part.places, issues + part.issues)
 

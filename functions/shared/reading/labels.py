@@ -5,8 +5,31 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from functions.shared.arrow import booleans
+from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import canonical_labels, numeric_targets
+from functions.shared.reading.conversion import without_marks
+from functions.shared.reading.numbers import undressed
 from functions.shared.reading.values import MISSING
+
+
+def plain_targets(values: pa.ChunkedArray, formats: Formats) -> pa.ChunkedArray:
+    """A file's target with its numbers in the plain dress, and null where it has one of the file's own marks of missing values.
+
+    >>> plain_targets(pa.chunked_array([["1.234,5", "-", "yes"]]), Formats(decimal=",", thousands=".", missing=("-",))).to_pylist()
+    ['1234.5', None, 'yes']
+    """
+    if formats == PLAIN:
+        return values
+    return pa.chunked_array([_plain_targets(chunk, formats) for chunk in values.chunks], values.type)
+
+
+def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:
+    if not pa.types.is_string(values.type):
+        return values
+    present = without_marks(values, formats.missing)
+    plain, refused = undressed(present, formats)
+    return pc.if_else(pc.or_(booleans(refused), pc.is_null(plain)), present, plain)
 
 
 def labels_given(values: pa.Array | pa.ChunkedArray, classes: Collection[str]) -> pa.Array:

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from functions.shared.arrow import fixed_width, texts
-from functions.shared.kernels.fields import FieldKernel, Fields
+from functions.shared.kernels.fields import LONGEST_MARK, FieldKernel, Fields
 from functions.shared.kernels.library import kernel_library
 from functions.shared.reading.rows import RawRows
 from functions.shared.reading.rules import ColumnKind, Rules
@@ -17,8 +17,9 @@ class PlainFields:
 
     def __init__(self, names: tuple[str, ...], separator: str, rules: Rules) -> None:
         library = kernel_library()
-        self._kernel = None if library is None else FieldKernel(library, separator=separator, columns=len(names), marks=MISSING)
-        self._columns = [(name, rules.of(name).kind) for name in names]
+        marks = [mark for mark in (*MISSING, *rules.formats.missing) if len(mark.encode()) <= LONGEST_MARK]
+        self._kernel = None if library is None else FieldKernel(library, separator=separator, columns=len(names), marks=marks)
+        self._columns = [(name, rules.plainly(name)) for name in names]
 
     def read(self, text: bytes) -> RawRows | None:
         """The records of a text: numbers, categories and local times typed if all of a column are plain, all else as texts.

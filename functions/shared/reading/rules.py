@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.policy import RowContract
-from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec
+from functions.shared.reading.numbers import is_dressed
 
 
 class ColumnKind(StrEnum):
@@ -26,12 +28,16 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the values of one column must satisfy. `possible` holds a number's inclusive bounds; `canonical` is of categories."""
+    """What the values of one column must satisfy.
+
+    `possible` holds a number's inclusive bounds and `sign` what its texts bear; `canonical` is of categories.
+    """
 
     kind: ColumnKind
     nullable: bool = True
     possible: tuple[float, float] | None = None
     canonical: bool = False
+    sign: str = ""
 
 
 CARRIED = Rule(ColumnKind.CARRIED)
@@ -39,33 +45,42 @@ CARRIED = Rule(ColumnKind.CARRIED)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The known columns of a file by name, all of which it must have, and the time zone that naive times are in."""
+    """The known columns of a file by name, all of which it must have, how it is written, and the zone of times that name none."""
 
     columns: Mapping[str, Rule]
     zone: ZoneInfo
+    formats: Formats = PLAIN
 
     def of(self, name: str) -> Rule:
         """The rule of a column; one that is not known is carried."""
         return self.columns.get(name, CARRIED)
 
+    def plainly(self, name: str) -> ColumnKind:
+        """What a parser may take a column's plain texts for; those of numbers in another dress are texts to it."""
+        rule = self.of(name)
+        dressed = rule.kind is ColumnKind.NUMBER and is_dressed(self.formats, rule.sign)
+        return ColumnKind.CARRIED if dressed else rule.kind
+
 
 def scoring_rules(spec: ModelSpec, contract: RowContract) -> Rules:
     """What a batch for this model must satisfy: its features, its id, and its time column if it has one."""
-    columns = {
-        feature.name: Rule(_KINDS[feature.kind], feature.nullable, contract.ranges.get(feature.name), feature.canonical)
-        for feature in spec.features
-    }
+    columns = {feature.name: feature_rule(feature, contract.ranges.get(feature.name)) for feature in spec.features}
     if spec.time_column is not None:
         columns[spec.time_column] = Rule(ColumnKind.TIME, nullable=False)
     columns[spec.id_column] = Rule(ColumnKind.ID, nullable=False)
-    return Rules(columns, ZoneInfo(spec.timezone))
+    return Rules(columns, ZoneInfo(spec.timezone), spec.formats)
 
 
-def table_rules(columns: Mapping[str, ColumnKind], timezone: str, *, canonical: bool = False) -> Rules:
+def feature_rule(feature: Feature, possible: tuple[float, float] | None = None) -> Rule:
+    """What a feature's values must satisfy."""
+    return Rule(_KINDS[feature.kind], feature.nullable, possible, feature.canonical, feature.sign)
+
+
+def table_rules(columns: Mapping[str, ColumnKind | Rule], timezone: str, formats: Formats = PLAIN) -> Rules:
     """What a file must satisfy of which only some columns are known: ids and times must not be missing, others may."""
     required = (ColumnKind.ID, ColumnKind.TIME)
-    rules = {name: Rule(kind, kind not in required, canonical=canonical) for name, kind in columns.items()}
-    return Rules(rules, ZoneInfo(timezone))
+    rules = {name: found if isinstance(found, Rule) else Rule(found, found not in required) for name, found in columns.items()}
+    return Rules(rules, ZoneInfo(timezone), formats)
 
 
 _KINDS = {

@@ -1,20 +1,22 @@
 """Read files of rows, whatever their format, under one contract."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.reading.formats import Format, detect_format, empty_file
 from functions.shared.reading.inference import kind_of_type, kinds_of_texts
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
+from functions.shared.reading.numbers import signs_in
 from functions.shared.reading.rows import Block, RejectedRow
-from functions.shared.reading.rules import ColumnKind, Rules, scoring_rules, table_rules
+from functions.shared.reading.rules import ColumnKind, Rule, Rules, scoring_rules, table_rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 from functions.shared.reading.unforeseen import unforeseen_refused
@@ -57,54 +59,67 @@ def read_table(
     source: Source,
     *,
     key: str,
-    columns: Mapping[str, ColumnKind],
+    columns: Mapping[str, ColumnKind | Rule],
     timezone: str = "UTC",
+    formats: Formats = PLAIN,
     carry: bool = False,
-    canonical: bool = False,
 ) -> TableRead:
     """Read a file of labels or of training rows into memory, under the same contract as a batch; ids are texts.
 
     Args:
-        columns: the columns that the file must have, and their kinds. Ids and times must not be missing in a row.
+        columns: the columns that the file must have, and their kinds or rules. Ids and times must not be missing in a row.
         timezone: of times that name no offset.
+        formats: how the file is written.
         carry: keep the file's other columns too.
-        canonical: read categories in their canonical form.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
     kept: list[pa.RecordBatch] = []
     rejected: list[RejectedRow] = []
-    for block in table_blocks(source, key=key, columns=columns, timezone=timezone, canonical=canonical):
+    for block in table_blocks(source, key=key, columns=columns, timezone=timezone, formats=formats):
         kept.append(block.rows if carry else block.rows.select(list(columns)))
         rejected.extend(block.rejected)
     return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), tuple(rejected))
 
 
 def table_blocks(
-    source: Source, *, key: str, columns: Mapping[str, ColumnKind], timezone: str = "UTC", canonical: bool = False
+    source: Source, *, key: str, columns: Mapping[str, ColumnKind | Rule], timezone: str = "UTC", formats: Formats = PLAIN
 ) -> Generator[Block]:
     """The blocks that `read_table` puts together, a few in memory at a time; ids keep the file's type. Errors are its own."""
-    return _blocks(source, key, table_rules(columns, timezone, canonical=canonical), DEFAULT_BLOCK_BYTES)
+    return _blocks(source, key, table_rules(columns, timezone, formats), DEFAULT_BLOCK_BYTES)
 
 
-def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind]) -> pa.Table:
+def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind | Rule]) -> pa.Table:
     for place, name in enumerate(table.column_names):
         if columns.get(name) is ColumnKind.ID:
             table = table.set_column(place, name, id_texts(table[name]))
     return table
 
 
-def infer_columns(source: Source, *, key: str, block_bytes: int = DEFAULT_BLOCK_BYTES) -> dict[str, ColumnKind]:
+def infer_columns(source: Source, *, key: str, formats: Formats = PLAIN, block_bytes: int = DEFAULT_BLOCK_BYTES) -> dict[str, ColumnKind]:
     """The columns of a file in order, and what each seems to hold: by its values in text formats, by its types in Parquet.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
-    blocks = _blocks(source, key, Rules({}, ZoneInfo("UTC")), block_bytes)
+    blocks = _blocks(source, key, Rules({}, ZoneInfo("UTC"), formats), block_bytes)
     if detect_format(source, key) is Format.PARQUET:
         return {field.name: kind_of_type(field.type) for field in next(blocks).rows.schema}
-    return kinds_of_texts(block.rows for block in blocks)
+    return kinds_of_texts((block.rows for block in blocks), formats)
+
+
+def number_signs(source: Source, *, key: str, columns: Collection[str], formats: Formats = PLAIN) -> dict[str, set[str]]:
+    """The currency and percent signs that some columns' texts bear.
+
+    Raises:
+        BatchRejectedError: as `read_blocks`.
+    """
+    found: dict[str, set[str]] = {name: set() for name in columns}
+    for block in _blocks(source, key, Rules({}, ZoneInfo("UTC"), formats), DEFAULT_BLOCK_BYTES):
+        for name in columns:
+            found[name] |= signs_in(block.rows[name])
+    return found
 
 
 def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generator[Block]:

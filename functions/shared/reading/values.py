@@ -31,7 +31,10 @@ from functions.shared.arrow import (
 )
 from functions.shared.domain.ids import id_texts, inexact, is_raw
 
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na")
+MISSING = (
+    *("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"),
+    *("?", r"\N", "<NA>", "NaT", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"),
+)
 """What a missing number, boolean or time may be spelled as, besides being empty."""
 
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
@@ -71,7 +74,7 @@ def to_numbers(column: pa.Array) -> Converted:
 
     A text number is ASCII: optional spaces around, sign, digits with an optional point, exponent; or inf or nan.
     """
-    column = _plain(column)
+    column = plain_texts(column)
     if pa.types.is_string(column.type):
         return _numbers_of_texts(column)
     if pa.types.is_boolean(column.type):
@@ -83,12 +86,12 @@ def to_numbers(column: pa.Array) -> Converted:
 
 def to_booleans(column: pa.Array) -> Converted:
     """Booleans from booleans, from the numbers 1 and 0, or from true, t, yes, y, 1 and false, f, no, n, 0 in any case."""
-    column = _plain(column)
+    column = plain_texts(column)
     if pa.types.is_boolean(column.type):
         return Converted(column, _none(column))
     if not (_is_real(column.type) or pa.types.is_string(column.type) or pa.types.is_null(column.type)):
         raise WrongTypeError
-    encoded = pc.dictionary_encode(_missing_as_null(to_texts(column)))
+    encoded = pc.dictionary_encode(missing_as_null(to_texts(column)))
     words = [word.strip(_SPACES).lower() for word in encoded.dictionary.to_pylist()]
     truth = np.fromiter((word in _TRUE for word in words), np.bool_, len(words))
     known = np.fromiter((word in _TRUE or word in _FALSE for word in words), np.bool_, len(words))
@@ -106,7 +109,7 @@ def to_instants(column: pa.Array, zone: ZoneInfo) -> Converted:
     A text is `2013-01-31`, or that with `T` or a space and `05`, `05:15`, `05:15:30` or `05:15:30.123456789` (cut to
     microseconds), and after a time of day an optional `Z`, `+02`, `+0200` or `+02:00`. Years are 1 to 9999.
     """
-    column = _plain(column)
+    column = plain_texts(column)
     if pa.types.is_string(column.type):
         return _instants_of_texts(column, zone)
     if pa.types.is_null(column.type):
@@ -121,7 +124,7 @@ def to_instants(column: pa.Array, zone: ZoneInfo) -> Converted:
 def to_categories(column: pa.Array) -> Converted:
     """Categories as a dictionary of texts, in which an empty text is missing."""
     if column.type != CATEGORY:
-        column = pc.dictionary_encode(to_texts(_plain(column)))
+        column = pc.dictionary_encode(to_texts(plain_texts(column)))
     empty = empty_texts(column.dictionary)
     if empty.any():
         codes = np.where(valid_mask(column), numbers_of(column.indices, np.int32), 0)
@@ -132,7 +135,7 @@ def to_categories(column: pa.Array) -> Converted:
 def to_ids(column: pa.Array) -> Converted:
     """Ids as they are, if they have texts; an empty text and NaN are missing, a float that may be another's id is refused."""
     if not isinstance(column.type, pa.BaseExtensionType):
-        column = _plain(column)
+        column = plain_texts(column)
     if pa.types.is_string(column.type):
         return Converted(_empty_as_null(column), _none(column))
     try:
@@ -163,7 +166,7 @@ def to_texts(column: pa.Array) -> pa.Array:
         raise WrongTypeError from error
 
 
-def _plain(column: pa.Array) -> pa.Array:
+def plain_texts(column: pa.Array) -> pa.Array:
     """Without dictionary encoding and extensions; texts of all widths as strings."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = id_texts(column) if column.type == pa.uuid() else column.storage
@@ -197,7 +200,8 @@ def _missing_texts() -> pa.Array:
     return texts(MISSING)
 
 
-def _missing_as_null(column: pa.Array) -> pa.Array:
+def missing_as_null(column: pa.Array) -> pa.Array:
+    """Texts without blanks around them, null where one is a mark of `MISSING`."""
     trimmed = pc.ascii_trim(column, _SPACES)
     missing = mask_of(pc.is_in(trimmed, value_set=_missing_texts()))
     return with_nulls(trimmed, missing) if missing.any() else trimmed
@@ -213,7 +217,7 @@ def _refusing(column: pa.Array, grammar: str, convert: Callable[[pa.Array], pa.A
 
 
 def _numbers_of_texts(column: pa.Array) -> Converted:
-    numbers = _refusing(_missing_as_null(column), _NUMBER, lambda plain: pc.cast(plain, pa.float64()))
+    numbers = _refusing(missing_as_null(column), _NUMBER, lambda plain: pc.cast(plain, pa.float64()))
     return Converted(_nan_as_null(numbers.array), numbers.refused)
 
 
@@ -221,7 +225,7 @@ def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
     """By the first of these that works: all at once, without missing marks, without what is no time, or a text at a time."""
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
-    present = _missing_as_null(column)
+    present = missing_as_null(column)
     if (alike := _instants_of_like_texts(present, zone)) is not None:
         return alike
     refused = valid_mask(present) & ~mask_of(pc.match_substring_regex(present, _TIME))

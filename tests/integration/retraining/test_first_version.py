@@ -18,6 +18,7 @@ from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import BatchRejectedError, RetrainingBusyError, TrainingError
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import LoadedModel
@@ -303,6 +304,39 @@ def test_categories_are_learnt_in_the_form_that_scoring_reads_them_in() -> None:
     assert shop.canonical
     [bins] = [column.bins for column in loaded.baseline.features if column.bins.name == "shop"]
     assert sorted(bins.categories) == ["2", "true"]
+
+
+def european(rows: list[Row]) -> bytes:
+    """The rows as a European spreadsheet writes them, with a dash for some missing prices."""
+    lines = [f"{row['id']};{row['at'].isoformat()};{row['price']:.3f};{row['shop']};{row['bought']}".replace(".", ",") for row in rows]
+    return "\n".join(["id;at;price;shop;bought", *lines, lines[0].replace(lines[0].split(";")[2], "-")]).encode()
+
+
+def test_numbers_in_another_dress_are_learnt_as_their_plain_forms_are() -> None:
+    plain, other = World(), World()
+    rows = [{**row, "at": row["at"].replace(microsecond=0)} for row in sold(0, 30)]
+    by_hand = released(plain, plain.train([*rows[1:], {**rows[0], "price": ""}]))
+    dressed = released(other, other.train(european(rows), formats=Formats(decimal=",", missing=("-",))))
+    assert dressed.spec.formats.decimal == ","
+    assert {feature.name: feature.kind for feature in dressed.spec.features}["price"] is FeatureKind.NUMBER
+    assert dressed.baseline.features == by_hand.baseline.features
+
+
+def test_a_column_of_prices_is_learnt_as_numbers_by_kind_and_its_sign_is_kept() -> None:
+    rows = [{**row, "price": f"${row['price']}"} for row in sold(0, 30)]
+    world, plain = World(), World()
+    spec = released(world, world.train(rows, kinds={"price": FeatureKind.NUMBER})).spec
+    assert [(feature.name, feature.kind, feature.sign) for feature in spec.features if feature.sign] == [("price", FeatureKind.NUMBER, "$")]
+    mixed = [*rows[1:], {**rows[0], "price": "€1"}]
+    with pytest.raises(TrainingError, match=r"'price' holds numbers in \$ and €"):
+        plain.train(mixed, kinds={"price": FeatureKind.NUMBER})
+
+
+def test_a_target_in_another_dress_makes_a_regression() -> None:
+    rows = with_target(sold(0, 30), [f"{number},5" for number in range(300)])
+    world = World()
+    spec = released(world, world.train(rows, estimator=FASTEST[Task.REGRESSION], formats=Formats(decimal=","))).spec
+    assert spec.task is Task.REGRESSION
 
 
 def test_times_without_offset_are_in_the_models_timezone() -> None:

@@ -37,7 +37,7 @@ def test_ordinary_columns_raise_no_doubt() -> None:
 
 
 DOUBTFUL: dict[str, tuple[str, list[Any], str]] = {
-    "money": ("disguised", each(lambda n: f"${n % 50}.5"), "fee: holds amounts of money, taken as a category (write plain"),
+    "money": ("disguised", each(lambda n: f"${n % 50}.5"), "fee: holds amounts of money, taken as a category (--kind COLUMN=number"),
     "commas": ("disguised", each(lambda n: f"{n % 50},5"), "fee: holds numbers with a decimal comma, taken as a category (--decimal ,"),
     "days": ("disguised", each(lambda n: f"{1 + n % 28:02d}.05.2024"), "fee: holds days, taken as a category"),
     "days as numbers": ("disguised", each(lambda n: 20240501.0 + n % 28), "fee: holds days written as numbers"),
@@ -45,7 +45,7 @@ DOUBTFUL: dict[str, tuple[str, list[Any], str]] = {
     "serial": ("serial", each(lambda n: 1000.0 + (n * 7) % ROWS), "fee: numbers the rows"),
     "large": ("inexact", each(lambda n: 9007199254740992.0 + 2 * (n % 50)), "fee: holds whole numbers beyond 2^53"),
     "constant": ("constant", ["EU"] * ROWS, "fee: has the same value in every row"),
-    "mixed": ("mixed", each(lambda n: "?" if n % 5 == 0 else f"{n % 60}"), "fee: holds numbers in 160 rows and words in 40"),
+    "mixed": ("mixed", each(lambda n: "none left" if n % 5 == 0 else f"{n % 60}"), "fee: holds numbers in 160 rows and words in 40"),
     "spellings": ("spellings", each(lambda n: ["Basic", "basic ", "plus"][n % 3]), "only by case or blanks, such as 'Basic' and 'basic '"),
 }
 

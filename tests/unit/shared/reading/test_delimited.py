@@ -17,6 +17,7 @@ from tests.unit.shared.reading.files import NAMES, Row, read, refusal
 HEADER = ",".join(NAMES)
 GOOD = "a,1,red,true,2013-01-01,5,n"
 MISSING = {"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"}
+MISSING |= {"?", "\\N", "<NA>", "NaT", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
 NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 BOOLEANS = dict.fromkeys(["true", "t", "yes", "y", "1", "1.0"], True) | dict.fromkeys(["false", "f", "no", "n", "0", "0.0"], False)
@@ -124,7 +125,31 @@ def assert_read_as_one_by_one(body: bytes, block_bytes: int, start: bytes = HEAD
 
 
 FIELDS = st.sampled_from(
-    ["", "a", "007", "1", "-2.5e3", "+4", ".5", "oops", "inf", "1e999", "-nan", " 3 ", "NA", "true", "No", "maybe", "201", "1_0", "0x1"]
+    [
+        "",
+        "a",
+        "007",
+        "1",
+        "-2.5e3",
+        "+4",
+        ".5",
+        "oops",
+        "inf",
+        "1e999",
+        "-nan",
+        " 3 ",
+        "NA",
+        "?",
+        " \\N",
+        "#DIV/0!",
+        "-",
+        "true",
+        "No",
+        "maybe",
+        "201",
+        "1_0",
+        "0x1",
+    ]
     + ["2013-01-01", "2013-02-30", "2013-01-01T05:15:30.25+02:00", "2013-01-01 05:15Z", "é", "\xff", '"', '""', '5" pipe']
     + ['"q"', '"a,b"', '"x\ny"', '"x\r\ny"', '"d""q"', '"a"b', '"a"b"c', ' "s"', "a\0b"]
     + [r'"C:\"', r'"\""', r'"x\",', r'"\"y\""', '"x\\"\n"', r"5\" pipe"]

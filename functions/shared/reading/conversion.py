@@ -1,0 +1,58 @@
+"""A column as its rule wants it: marks of missing values taken out, numbers undressed, categories in one form."""
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.arrow import Mask, mask_of, numbers_of, texts, valid_mask, with_nulls
+from functions.shared.reading.categories import canonical_categories
+from functions.shared.reading.numbers import to_numbers_in
+from functions.shared.reading.rules import ColumnKind, Rule, Rules
+from functions.shared.reading.values import Converted, to_booleans, to_categories, to_ids, to_instants
+
+_BLANKS = " \t"
+
+
+def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
+    """The values of a column that is not carried, typed.
+
+    Raises:
+        WrongTypeError: if the column's own type cannot hold values of the rule's kind.
+    """
+    if rule.kind is ColumnKind.ID:
+        return to_ids(column)
+    present = without_marks(column, rules.formats.missing)
+    match rule.kind:
+        case ColumnKind.NUMBER:
+            return to_numbers_in(present, rules.formats, rule.sign)
+        case ColumnKind.BOOLEAN:
+            return to_booleans(present)
+        case ColumnKind.TIME:
+            return to_instants(present, rules.zone)
+        case _:
+            categories = to_categories(present)
+            return Converted(canonical_categories(categories.array), categories.refused) if rule.canonical else categories
+
+
+def without_marks(column: pa.Array, marks: tuple[str, ...]) -> pa.Array:
+    """Null where a text is one of these, blanks around it or not."""
+    entries = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if not marks or not pa.types.is_string(entries.type):
+        return column
+    marked = mask_of(pc.is_in(pc.ascii_trim(entries, _BLANKS), value_set=_texts(marks)))
+    if not marked.any():
+        return column
+    return with_nulls(column, _of_rows(marked, column) if pa.types.is_dictionary(column.type) else marked)
+
+
+def _of_rows(entries: Mask, column: pa.DictionaryArray) -> Mask:
+    valid = valid_mask(column)
+    of_rows: Mask = valid & entries[np.where(valid, numbers_of(pc.cast(column.indices, pa.int32()), np.int32), 0)]
+    return of_rows
+
+
+@cache
+def _texts(marks: tuple[str, ...]) -> pa.Array:
+    return texts(marks)

@@ -1,0 +1,31 @@
+"""Options that say how a file is written."""
+
+from typing import Annotated, Any, get_args
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.formats import Formats
+
+Decimal = Annotated[str, typer.Option(help="Decimal sign of numbers in text: . or ,")]
+Thousands = Annotated[str, typer.Option(help="Sign between thousands in text: , . ' or a blank (default: none).")]
+Missing = Annotated[
+    list[str] | None, typer.Option("--missing", help="Text that means a missing value, in categories and target too; repeatable.")
+]
+
+
+def formats_of(*, decimal: str, thousands: str, missing: list[str] | None) -> dict[str, Any]:
+    """What a request says of how its file is written.
+
+    Raises:
+        InputError: if an option's value is none that it takes.
+    """
+    for option, sign in {"decimal": decimal, "thousands": thousands}.items():
+        allowed = get_args(Formats.model_fields[option].annotation)
+        if sign not in allowed:
+            message = f"--{option} {sign}: write {' or '.join(repr(one) for one in allowed if one)}"
+            raise InputError(message)
+    if decimal == thousands:
+        message = f"--decimal and --thousands are both {decimal!r}: one of them must be another sign"
+        raise InputError(message)
+    return Formats.model_validate({"decimal": decimal, "thousands": thousands, "missing": missing or ()}).model_dump(mode="json")
