@@ -2,41 +2,25 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.engines.families.table import family_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# HistGradientBoosting bins categories in one byte and keeps one value for the missing.
-MAX_ORDINAL_CATEGORIES = 255
-MAX_ONE_HOT_CATEGORIES = 100
-
 REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
 """What estimators, also those of others, raise about rows and parameters that they cannot work with."""
-
-# Where scikit-learn's own default would not converge on tabular data, or would make two equal trainings differ.
-_DEFAULTS: Mapping[str, Mapping[str, object]] = {
-    "HistGradientBoostingClassifier": {"early_stopping": False},
-    "HistGradientBoostingRegressor": {"early_stopping": False},
-    "LogisticRegression": {"max_iter": 1000},
-    "PoissonRegressor": {"max_iter": 1000},
-    "GammaRegressor": {"max_iter": 1000},
-    "TweedieRegressor": {"max_iter": 1000},
-}
 
 
 def default_estimator(task: Task) -> str:
@@ -61,7 +45,7 @@ def build_pipeline(spec: ModelSpec, empty: Collection[str] = ()) -> Pipeline:
         TrainingError: if `spec.estimator` cannot be imported, does not fit the task or lacks one of `spec.parameters`.
     """
     model = _estimator(spec)
-    return Pipeline([("columns", _columns(model, spec, empty)), ("model", model)])
+    return Pipeline([("columns", family_of(model).columns(model, spec, empty)), ("model", model)])
 
 
 def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
@@ -102,14 +86,14 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
 
 def _estimator(spec: ModelSpec) -> Any:
     made = _estimator_class(spec.estimator)
-    possible = inspect.signature(made).parameters
+    family = family_of(made)
+    possible = family.parameters(made)
     unknown = sorted(set(spec.parameters) - set(possible))
     if unknown:
         message = f"{spec.estimator} has no parameter {', '.join(unknown)}; it has {', '.join(possible) or 'none'}"
         raise TrainingError(message)
-    seed = {"random_state": spec.seed} if "random_state" in possible else {}
     try:
-        model = made(**{**_DEFAULTS.get(made.__name__, {}), **seed, **spec.parameters})
+        model = made(**{**family.settings(made, spec), **spec.parameters})
         get_tags(model)
     except (AttributeError, TypeError) as error:
         message = f"{spec.estimator} cannot be made from {dict(spec.parameters)}: {error}"
@@ -124,7 +108,7 @@ def _estimator(spec: ModelSpec) -> Any:
     return model
 
 
-def _estimator_class(path: str) -> Callable[..., BaseEstimator]:
+def _estimator_class(path: str) -> type[BaseEstimator]:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name) if module else None
@@ -135,44 +119,3 @@ def _estimator_class(path: str) -> Callable[..., BaseEstimator]:
         message = f"{path!r} is no estimator: give a dotted path such as sklearn.linear_model.LogisticRegression"
         raise TrainingError(message)
     return found
-
-
-def _columns(model: Any, spec: ModelSpec, empty: Collection[str]) -> ColumnTransformer:
-    numbers, categories, booleans = (
-        [feature.name for feature in spec.features if feature.kind is kind]
-        for kind in (FeatureKind.NUMBER, FeatureKind.CATEGORY, FeatureKind.BOOLEAN)
-    )
-    accepts = get_tags(model).input_tags
-    if "categorical_features" in model.get_params():
-        if "categorical_features" not in spec.parameters:
-            # The encoder's columns come first.
-            model.set_params(categorical_features=list(range(len(categories))))
-        binned = [name for name in numbers + booleans if name not in empty]
-        parts = [("categories", _ordinal(float("nan")), categories), ("numbers", "passthrough", binned)]
-    elif type(model).__module__.startswith(("sklearn.ensemble.", "sklearn.tree.")):
-        parts = [
-            ("categories", _ordinal(float("nan") if accepts.allow_nan else -2), categories),
-            ("numbers", "passthrough" if accepts.allow_nan else _imputer("median"), numbers + booleans),
-        ]
-    else:
-        one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, max_categories=MAX_ONE_HOT_CATEGORIES)
-        parts = [
-            ("categories", one_hot, categories),
-            ("numbers", make_pipeline(_imputer("median"), StandardScaler()), numbers),
-            ("booleans", _imputer("most_frequent"), booleans),
-        ]
-    return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.3 if accepts.sparse else 0.0)
-
-
-def _ordinal(missing: float) -> OrdinalEncoder:
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=float("nan") if missing != missing else -1,  # noqa: PLR0124 - NaN is the one value unlike itself
-        encoded_missing_value=missing,
-        max_categories=MAX_ORDINAL_CATEGORIES,
-    )
-
-
-def _imputer(strategy: str) -> SimpleImputer:
-    # A column without any value is kept, so that a feature that was empty in one training set does not move the others.
-    return SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)

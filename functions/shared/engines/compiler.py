@@ -19,12 +19,13 @@ from functions.shared.engines.bins import Bins, CategoryBins
 from functions.shared.engines.bitvector_model import LeafSum, MaskTable, TreeModel
 from functions.shared.engines.compiled import Compiled
 from functions.shared.engines.engine import EngineKind
-from functions.shared.engines.forest_compiler import forest_model, thresholds_by_feature
+from functions.shared.engines.families.table import family_of
+from functions.shared.engines.forest_compiler import forest_model, steps_by_feature
 from functions.shared.engines.linear import BinTerm, LinearModel, NumberTerm
-from functions.shared.engines.linear_forms import LinearForm, linear_form
+from functions.shared.engines.linear_forms import LinearForm
 from functions.shared.engines.origins import Origin, trace
 from functions.shared.engines.probe import Probe, last_passing, source_origins
-from functions.shared.engines.tree_forms import Tree, TreeForm, tree_form
+from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_LEAVES = np.iinfo(np.uint64).bits
 MAX_TABLE_BYTES = 64 * 2**20
@@ -52,13 +53,14 @@ def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
     if is_classifier(model) == (spec.task is Task.REGRESSION):
         message = f"{type(model).__name__} does not fit the task {spec.task}"
         raise NotCompilableError(message)
-    linear = linear_form(model)
+    family = family_of(model)
+    linear = family.linear_form(model)
     if linear is not None:
         probe = _probe(spec.features, steps[:-1])
         compiled = _linear_model(linear, probe)
         _check_outputs(len(compiled.intercept), spec)
         return Compiled(EngineKind.LINEAR, f"{type(model).__name__} in {len(linear.coefficients[0])} columns", compiled.arrays())
-    trees = tree_form(model)
+    trees = family.tree_form(model)
     if trees is not None:
         _check_outputs(len(trees.base), spec)
         inside = [] if trees.preprocessor is None else [trees.preprocessor]
@@ -139,7 +141,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
     leaves = max(int(tree.is_leaf.sum()) for tree in form.trees)
     splits = _splits_by_column(form.trees)
     used = [feature for feature in probe.features if any(column in splits for column in probe.columns_of(feature))]
-    edges = last_passing(probe, thresholds_by_feature(form.trees, probe), form.compares_in)
+    edges = last_passing(probe, steps_by_feature(form, probe), form.compares_in)
     leaf_bits = [_leaf_bits(tree) for tree in form.trees]
     word = np.dtype(np.uint32 if leaves <= np.iinfo(np.uint32).bits else np.uint64)
     roots = np.array([bits[0] for bits in leaf_bits], dtype=word)
@@ -158,7 +160,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
         for column in probe.columns_of(feature):
             for number, node in splits.get(column, ()):
                 tree, below = form.trees[number], leaf_bits[number]
-                left = tree.goes_left(node, values[: feature_bins.size, column])
+                left = form.goes_left(tree, node, values[: feature_bins.size, column])
                 masks[:, number] &= ~np.where(left, word.type(below[tree.right[node]]), word.type(below[tree.left[node]]))
         tables.append(MaskTable(k, *_sharing_equal_rows(feature_bins, masks)))
     return TreeModel(form.link, form.base, form.divisor, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))

@@ -52,7 +52,7 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
     Raises:
         NotCompilableError: if it splits on sets of categories, or is larger than the engine takes.
     """
-    thresholds = thresholds_by_feature(form.trees, probe)
+    thresholds = steps_by_feature(form, probe)
     sizes = [len(tree.is_leaf) for tree in form.trees]
     _check(form, sum(sizes), sum(map(len, thresholds.values())))
     columns = np.unique(np.concatenate([tree.column[~tree.is_leaf] for tree in form.trees])).tolist()
@@ -81,7 +81,7 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
 
 def _check(form: TreeForm, nodes: int, thresholds: int) -> None:
     size = 8 * nodes * (1 + form.trees[0].values.shape[1])
-    if any(tree.categories is not None for tree in form.trees):
+    if any(tree.categories for tree in form.trees):
         message = "the trees split on sets of categories, and are too large for tables of masks"
     elif size > MAX_BYTES or nodes >= 1 << NODE_BITS:
         message = f"the trees take {size >> 20} MiB, more than {MAX_BYTES >> 20}"
@@ -108,12 +108,11 @@ def _coded(
     return coded, codes
 
 
-def thresholds_by_feature(trees: Sequence[Tree], probe: Probe) -> dict[str, NDArray[np.void]]:
+def steps_by_feature(form: TreeForm, probe: Probe) -> dict[str, NDArray[np.void]]:
     """By number feature, the distinct (column, threshold) pairs at which a column that follows a line is compared."""
     record = np.dtype([("column", np.intp), ("threshold", np.float64)])
-    compared = [tree.has_thresholds() for tree in trees]
-    columns = np.concatenate([tree.column[chosen] for tree, chosen in zip(trees, compared, strict=True)])
-    values = np.concatenate([tree.threshold[chosen] for tree, chosen in zip(trees, compared, strict=True)])
+    steps = [form.steps(tree) for tree in form.trees]
+    columns, values = (np.concatenate(parts) for parts in zip(*steps, strict=True))
     by_feature = {}
     for feature in probe.features:
         parts = []

@@ -10,23 +10,7 @@ from typing import Any
 import numpy as np
 
 from functions.shared.domain.errors import InvalidBundleError
-
-# Beyond the estimators and NumPy types that skops itself vouches for. A file's own wishes never lengthen this list.
-TRUSTED_TYPES = (
-    "functools.partial",
-    "numpy.dtype",
-    "sklearn._loss.loss.HalfTweedieLoss",
-    "sklearn._loss.loss.HalfTweedieLossIdentity",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
-)
+from functions.shared.engines.families.table import families, family_of
 
 TRUST_GROUP = "everscore.trusted_types"
 _SCHEMA = "schema.json"
@@ -34,9 +18,13 @@ _SCHEMA = "schema.json"
 
 @cache
 def trusted_types() -> tuple[str, ...]:
-    """The types that a file may hold: ours, and those that installed packages vouch for by entry points of `TRUST_GROUP`."""
+    """The types that a file may hold: each family's, and those that installed packages vouch for by entry points of `TRUST_GROUP`.
+
+    A file's own wishes never lengthen this list.
+    """
+    families_own = (kind for family in families().values() for kind in family.trusted_types)
     vouched = (point.value.replace(":", ".") for point in entry_points(group=TRUST_GROUP))
-    return (*TRUSTED_TYPES, *sorted(vouched))
+    return tuple(sorted({*families_own, *vouched}))
 
 
 def dump_pipeline(pipeline: Any) -> bytes:
@@ -112,27 +100,6 @@ def load_pipeline(data: bytes) -> Any:
     except UntrustedTypesFoundException as error:
         message = f"the model holds types that Everscore does not load: {error}"
         raise InvalidBundleError(message) from error
-    _check_trees(pipeline)
-    return pipeline
-
-
-def _check_trees(pipeline: Any) -> None:
-    """scikit-learn follows the children of a histogram tree unchecked, so a bad index would crash the process."""
-    from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
-
     model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
-    if not isinstance(model, BaseHistGradientBoosting):
-        return
-    for predictor in (predictor for iteration in model._predictors for predictor in iteration):  # noqa: SLF001
-        nodes = predictor.nodes
-        inner = nodes[nodes["is_leaf"] == 0]
-        parents = np.flatnonzero(nodes["is_leaf"] == 0)
-        sound = len(nodes) > 0 and all(bool(np.all((parents < inner[side]) & (inner[side] < len(nodes)))) for side in ("left", "right"))
-        split_sets = inner[inner["is_categorical"] == 1]["bitset_idx"]
-        if (
-            not sound
-            or bool(np.any((inner["feature_idx"] < 0) | (inner["feature_idx"] >= model.n_features_in_)))
-            or bool(np.any(split_sets >= len(predictor.raw_left_cat_bitsets)))
-        ):
-            message = "a tree of the model points outside itself"
-            raise InvalidBundleError(message)
+    family_of(model).check(model)
+    return pipeline

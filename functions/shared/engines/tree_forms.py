@@ -1,45 +1,48 @@
-"""Fitted tree ensembles in one form, whatever scikit-learn calls their parts."""
+"""Fitted tree ensembles in one form, whatever their library calls their parts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from functions.shared.domain.errors import NotCompilableError
 from functions.shared.engines.engine import Floats
 
 type Nodes = NDArray[np.intp]
 type Flags = NDArray[np.bool_]
+type Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class CategorySplits:
-    """Splits on category codes, below 256: flags of shape (nodes, 256) of the codes sent left and of those known."""
+class CategorySplit:
+    """A split on category codes: those listed go one way, every other number the other.
 
-    is_split: Flags
-    left: Flags
-    known: Flags
+    A number's code is its whole part; numbers from `zero_from` to below 1 have code 0, smaller ones none.
+    """
+
+    listed: Codes
+    listed_left: bool
+    zero_from: float = 0.0
+
+    def goes_left(self, values: NDArray[np.floating[Any]]) -> Flags:
+        """Which values, none of them missing, are sent left."""
+        is_listed = np.isin(np.where(values >= self.zero_from, np.trunc(values), -1.0), self.listed)
+        return is_listed if self.listed_left else ~is_listed
+
+    def steps(self) -> Floats:
+        """The numbers from which on a value may be sent another way than the numbers before."""
+        codes = np.unique(self.listed)
+        first, beyond = codes[~np.isin(codes - 1, codes)], codes[~np.isin(codes + 1, codes)] + 1
+        return np.concatenate([np.where(first == 0, self.zero_from, first), beyond]).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A binary tree as arrays over its nodes, the root first; a child comes after its parent.
 
-    `values` has shape (nodes, sums of the tree).
+    A node sends a value left if it is at most its threshold, or as `categories` says of nodes that split on these. `missing_left`
+    is where it sends NaN, and where `band_is_missing` numbers of the ensemble's band. `values` has shape (nodes, sums of the tree).
     """
 
     is_leaf: Flags
@@ -49,34 +52,27 @@ class Tree:
     right: Nodes
     missing_left: Flags
     values: Floats
-    categories: CategorySplits | None = None
-
-    def goes_left(self, node: int, values: NDArray[np.floating[Any]]) -> Flags:
-        """Which values of the node's column are sent to its left child."""
-        missing = np.isnan(values)
-        if self.categories is None or not self.categories.is_split[node]:
-            left = values <= self.threshold[node]
-        else:
-            # A negative or unknown code is treated as missing.
-            missing |= values < 0
-            codes = np.where(missing, 0, values).astype(np.uint8)
-            left = self.categories.left[node][codes]
-            missing |= ~(left | self.categories.known[node][codes])
-        chosen: Flags = np.where(missing, self.missing_left[node], left)
-        return chosen
+    categories: Mapping[int, CategorySplit] = field(default_factory=dict)
+    band_is_missing: Flags | None = None
 
     def has_thresholds(self) -> Flags:
         """The nodes that compare a number."""
-        inner = ~self.is_leaf
-        return inner if self.categories is None else inner & ~self.categories.is_split
+        compares = ~self.is_leaf
+        compares[list(self.categories)] = False
+        return compares
+
+    def in_any_band(self) -> Flags:
+        """The nodes to which numbers of the band are missing."""
+        return np.zeros_like(self.is_leaf) if self.band_is_missing is None else self.band_is_missing & ~self.is_leaf
 
 
 @dataclass(frozen=True, slots=True)
 class TreeForm:
     """`link((base + values of the leaves) / divisor)`, `base` of shape (sums,), added up tree by tree.
 
-    `outputs[t][j]` is the sum that value j of tree t adds to; `compares_in` the precision of thresholds' comparisons.
-    `preprocessor` is a transformer inside the estimator.
+    `outputs[t][j]` is the sum that value j of tree t adds to. `compares_in` is the precision of
+    thresholds' comparisons. `band` holds the least and the largest of the numbers that nodes may take for missing. `preprocessor` is
+    a transformer inside the estimator.
     """
 
     link: str
@@ -85,131 +81,28 @@ class TreeForm:
     outputs: tuple[tuple[int, ...], ...]
     compares_in: type[np.floating[Any]]
     divisor: float = 1.0
+    band: tuple[float, float] = (np.inf, -np.inf)
     preprocessor: Any = None
 
+    def goes_left(self, tree: Tree, node: int, values: NDArray[np.floating[Any]]) -> Flags:
+        """Which values of the column of a tree's node are sent to its left child."""
+        missing = np.isnan(values)
+        if tree.in_any_band()[node]:
+            missing |= (values >= self.band[0]) & (values <= self.band[1])
+        split = tree.categories.get(node)
+        left = values <= tree.threshold[node] if split is None else split.goes_left(values)
+        chosen: Flags = np.where(missing, tree.missing_left[node], left)
+        return chosen
 
-def tree_form(model: Any) -> TreeForm | None:
-    """The form of a fitted estimator; None if it is of no tree kind that we know.
+    def steps(self, tree: Tree) -> tuple[Nodes, Floats]:
+        """The columns that a tree looks at and, for each, the last number before values may be sent another way."""
+        compares, banded = tree.has_thresholds(), tree.in_any_band()
+        split = [(tree.column[node], self._before(step)) for node, split in tree.categories.items() for step in split.steps()]
+        low, high = self._before(self.band[0]), self.band[1]
+        columns = [tree.column[compares], *[tree.column[banded]] * 2, np.array([column for column, _ in split], np.intp)]
+        bounds = [np.full(banded.sum(), bound) for bound in (low, high)]
+        return np.concatenate(columns), np.concatenate([tree.threshold[compares], *bounds, np.array([step for _, step in split])])
 
-    Raises:
-        NotCompilableError: if it is, but has a part that cannot be put into this form.
-    """
-    rule = _RULES.get(type(model))
-    return None if rule is None else rule(model)
-
-
-def _histogram(link: Callable[[Any], str], model: Any) -> TreeForm:
-    known_bits, known_row = model._bin_mapper.make_known_categories_bitsets()  # noqa: SLF001 - no public form
-    known = _bits(known_bits)
-    rounds = model._predictors  # noqa: SLF001
-    sums = range(model.n_trees_per_iteration_)
-    return TreeForm(
-        link=link(model),
-        base=np.asarray(model._baseline_prediction, dtype=np.float64).ravel(),  # noqa: SLF001
-        trees=tuple(_histogram_tree(trees[k], known, known_row) for k in sums for trees in rounds),
-        outputs=tuple((k,) for k in sums for _ in rounds),
-        compares_in=np.float64,
-        preprocessor=model._preprocessor,  # noqa: SLF001
-    )
-
-
-def _histogram_tree(predictor: Any, known: Flags, known_row: NDArray[np.uint32]) -> Tree:
-    nodes = predictor.nodes
-    is_split = (nodes["is_categorical"] == 1) & (nodes["is_leaf"] == 0)
-    categories = None
-    if is_split.any():
-        left_bits = np.zeros((len(nodes), 256), dtype=np.bool_)
-        left_bits[is_split] = _bits(predictor.raw_left_cat_bitsets)[nodes["bitset_idx"][is_split]]
-        known_bits = np.zeros((len(nodes), 256), dtype=np.bool_)
-        known_bits[is_split] = known[known_row[nodes["feature_idx"][is_split]]]
-        categories = CategorySplits(is_split, left_bits, known_bits)
-    return Tree(
-        is_leaf=nodes["is_leaf"] == 1,
-        column=nodes["feature_idx"].astype(np.intp),
-        threshold=nodes["num_threshold"].astype(np.float64),
-        left=nodes["left"].astype(np.intp),
-        right=nodes["right"].astype(np.intp),
-        missing_left=nodes["missing_go_to_left"] == 1,
-        values=nodes["value"].astype(np.float64)[:, np.newaxis],
-        categories=categories,
-    )
-
-
-def _bits(words: NDArray[np.uint32]) -> Flags:
-    """Bit sets of eight 32-bit words each as flags of shape (sets, 256)."""
-    octets = np.ascontiguousarray(words, dtype="<u4").view(np.uint8)
-    return np.unpackbits(octets, axis=1, bitorder="little").astype(np.bool_)
-
-
-def _boosted(link: Callable[[Any], str], model: Any) -> TreeForm:
-    if not isinstance(model.init_, str) and type(model.init_).__name__ not in ("DummyClassifier", "DummyRegressor"):
-        message = f"{type(model).__name__} with init={type(model.init_).__name__} is not compiled"
-        raise NotCompilableError(message)
-    any_row = np.zeros((1, model.n_features_in_), dtype=np.float32)
-    rounds, sums = model.estimators_, range(model.estimators_.shape[1])
-    return TreeForm(
-        link=link(model),
-        base=np.asarray(model._raw_predict_init(any_row), dtype=np.float64).ravel(),  # noqa: SLF001
-        trees=tuple(_tree(stage[k].tree_, stage[k].tree_.value[:, 0, :] * model.learning_rate) for k in sums for stage in rounds),
-        outputs=tuple((k,) for k in sums for _ in rounds),
-        compares_in=np.float32,
-    )
-
-
-def _averaged(model: Any) -> TreeForm:
-    members = getattr(model, "estimators_", [model])
-    classes = getattr(model, "classes_", None)
-    # Of two classes, only the second's probability is asked for.
-    wanted = slice(None) if classes is None or not _is_binary(model) else slice(1, 2)
-    trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted]) for member in members)
-    sums = trees[0].values.shape[1]
-    return TreeForm(
-        link="identity",
-        base=np.zeros(sums),
-        trees=trees,
-        outputs=(tuple(range(sums)),) * len(trees),
-        compares_in=np.float32,
-        divisor=float(len(trees)),
-    )
-
-
-def _tree(tree: Any, values: Floats) -> Tree:
-    return Tree(
-        is_leaf=tree.children_left < 0,
-        column=tree.feature.astype(np.intp),
-        threshold=tree.threshold.astype(np.float64),
-        left=tree.children_left.astype(np.intp),
-        right=tree.children_right.astype(np.intp),
-        missing_left=np.asarray(tree.missing_go_to_left) == 1,
-        values=values,
-    )
-
-
-def _is_binary(model: Any) -> bool:
-    return len(model.classes_) == 2
-
-
-def _classifier_link(model: Any) -> str:
-    if not _is_binary(model):
-        return "softmax"
-    return "expit_of_twice" if model.loss == "exponential" else "expit"
-
-
-def _regressor_link(model: Any) -> str:
-    return "exp" if model.loss in ("poisson", "gamma") else "identity"
-
-
-_RULES: Mapping[type, Callable[[Any], TreeForm]] = {
-    HistGradientBoostingClassifier: partial(_histogram, _classifier_link),
-    HistGradientBoostingRegressor: partial(_histogram, _regressor_link),
-    GradientBoostingClassifier: partial(_boosted, _classifier_link),
-    GradientBoostingRegressor: partial(_boosted, _regressor_link),
-    RandomForestClassifier: _averaged,
-    RandomForestRegressor: _averaged,
-    ExtraTreesClassifier: _averaged,
-    ExtraTreesRegressor: _averaged,
-    DecisionTreeClassifier: _averaged,
-    DecisionTreeRegressor: _averaged,
-    ExtraTreeClassifier: _averaged,
-    ExtraTreeRegressor: _averaged,
-}
+    def _before(self, number: float) -> float:
+        """The largest number below, in the precision of comparisons."""
+        return float(np.nextafter(self.compares_in(number), self.compares_in(-np.inf)))

@@ -1,0 +1,63 @@
+"""What Everscore needs to know of a library to train its models, keep them, and score with them."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.linear_forms import LinearForm
+from functions.shared.engines.tree_forms import TreeForm
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+
+class Family:
+    """The models of one library, behind scikit-learn's interface. A family states what is otherwise with it.
+
+    Its module is imported to read a pipeline's file, so it imports the library itself only where a model is at hand.
+    """
+
+    means: str
+    """What its native engine is called in manifests."""
+    trusted_types: tuple[str, ...] = ()
+    """Types that a file may hold, beyond those that skops itself vouches for."""
+    threaded = False
+    """Whether its estimators take all processors unless `n_jobs` says otherwise; sums are then added in threads' order."""
+
+    def parameters(self, made: type) -> Collection[str]:
+        """Names of the parameters that an estimator of this class takes."""
+        raise NotImplementedError
+
+    def settings(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
+        """Parameters where the library's own defaults would not do, or would make two equal trainings differ."""
+        raise NotImplementedError
+
+    def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":
+        """What makes a spec's features columns that an unfitted estimator works well with; it may be told of them.
+
+        `empty` are features without a value in any row.
+        """
+        raise NotImplementedError
+
+    def linear_form(self, model: Any) -> LinearForm | None:  # noqa: ARG002 - most have none
+        """The linear form of a fitted estimator; None if it is of no linear kind that we know.
+
+        Raises:
+            NotCompilableError: if it is, but has a part that cannot be put into this form.
+        """
+        return None
+
+    def tree_form(self, model: Any) -> TreeForm | None:
+        """The form of a fitted ensemble of trees; None if it is none that we know.
+
+        Raises:
+            NotCompilableError: if it is, but has a part that cannot be put into this form.
+        """
+        raise NotImplementedError
+
+    def check(self, model: Any) -> None:
+        """Pass if a fitted estimator from a file leads its library nowhere outside itself.
+
+        Raises:
+            InvalidBundleError: if it does.
+        """

@@ -1,0 +1,37 @@
+"""Which family a model is of."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from functions.shared.engines.families.family import Family
+
+GROUP = "everscore.families"
+"""Installed packages add families by entry points of this group: a library's package, and an instance of `Family`."""
+
+_OURS = {
+    "sklearn": "functions.shared.engines.families.scikit_learn:SCIKIT_LEARN",
+}
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """By the package of its classes, each family; that of scikit-learn comes last."""
+    others = {point.name: point.value for point in entry_points(group=GROUP)}
+    return {package: _imported(where) for package, where in reversed({**_OURS, **others}.items())}
+
+
+def family_of(model: Any) -> Family:
+    """The family of an estimator, or of a class of estimators: scikit-learn's, where no other is nearer."""
+    made = model if isinstance(model, type) else type(model)
+    packages = [ancestor.__module__.partition(".")[0] for ancestor in made.__mro__]
+    known = families()
+    return next((known[package] for package in packages if package in known), known["sklearn"])
+
+
+def _imported(where: str) -> Family:
+    module, _, name = where.partition(":")
+    family: Family = getattr(import_module(module), name)
+    return family
