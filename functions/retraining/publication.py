@@ -14,7 +14,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.calibration import Calibration, fit_calibration
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
-from functions.shared.domain.dvc import DvcDirectory, dvc_pointer
+from functions.shared.domain.dvc import dvc_pointer
 from functions.shared.domain.errors import InvalidBundleError, TrainingError
 from functions.shared.domain.gate import Comparison
 from functions.shared.domain.performance import losses, measure
@@ -65,7 +65,7 @@ def publish(
         TrainingError: if the pipeline holds what would not be loaded again; nothing is kept.
     """
     pipeline = _loadable(candidate.fitted)
-    snapshot, directory = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
+    snapshot = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
     metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
     registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
@@ -74,7 +74,7 @@ def publish(
     for name in sorted(files, key=lambda name: name == INDEX):
         store.write(prefix + name, files[name])
     decision = _decision(candidate, judgement, policy, registered, snapshot, metrics, bundle_digest(files), now)
-    registry.attach(registered.run_id, _artifacts(decision, files, directory), {})
+    registry.attach(registered.run_id, _artifacts(decision, files), {})
     Decisions(store).write(decision)
     return decision
 
@@ -198,9 +198,10 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
 
 
-def _artifacts(decision: Decision, files: dict[str, bytes], directory: DvcDirectory) -> dict[str, bytes]:
+def _artifacts(decision: Decision, files: dict[str, bytes]) -> dict[str, bytes]:
+    snapshot = decision.snapshot
     return {
         "decision.json": decision.to_json(),
-        "snapshot.dvc": dvc_pointer(directory, "snapshot"),
+        "snapshot.dvc": dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path="snapshot"),
         **{name: files[name] for name in (INDEX, "spec.json", "baseline.json")},
     }

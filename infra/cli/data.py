@@ -5,14 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from functions.shared.domain.decision import Decision
+from functions.shared.domain.decision import Decision, Snapshot
+from functions.shared.domain.dvc import dvc_pointer
 from functions.shared.domain.errors import InputError
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, StackName, show
-from infra.cli.screens.data import checkout_screen, diff_screen, snapshots_screen
+from infra.cli.screens.data import checkout_screen, diff_screen, pointer_screen, snapshots_screen
 
 app = typer.Typer(help="Training sets of a model's versions: DVC directories, one Parquet file a month.", no_args_is_help=True)
 
@@ -44,7 +45,10 @@ def _entry(decision: Decision) -> dict[str, Any]:
 def checkout(
     model: Model,
     version: Version,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to make; MODEL-vVERSION by default.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to make (default: MODEL-vVERSION).")] = None,
+    pointer: Annotated[
+        bool, typer.Option("--pointer", help="Write MODEL.dvc instead, by which `dvc pull` fetches the files (or as -o names it).")
+    ] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +57,10 @@ def checkout(
 
     store = connect(stack).store
     decision = _decision(model, version, store)
+    if pointer:
+        written = _write_pointer(out or Path(f"{model}.dvc"), decision.snapshot)
+        show({"model": model, "version": version, **written}, pointer_screen, as_json=as_json)
+        return
     folder = out or Path(f"{model}-v{version}")
     if folder.exists():
         message = f"{folder} exists already; name another folder with -o"
@@ -62,6 +70,15 @@ def checkout(
         (folder / name).write_bytes(body)
     answer = {"model": model, "version": version, "folder": str(folder), "files": decision.snapshot.files, "rows": decision.snapshot.rows}
     show(answer, checkout_screen, as_json=as_json)
+
+
+def _write_pointer(file: Path, snapshot: Snapshot) -> dict[str, Any]:
+    """Write DVC's pointer over the one before it, so that git has one file whose versions are the model's."""
+    if file.suffix != ".dvc":
+        message = f"{file}: DVC reads pointers whose names end in .dvc; name one so with -o"
+        raise InputError(message)
+    file.write_bytes(dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path=file.stem))
+    return {"pointer": str(file), "folder": str(file.with_suffix("")), "files": snapshot.files, "rows": snapshot.rows}
 
 
 @app.command()

@@ -6,7 +6,7 @@ The stages are the retraining function's own steps, so the bundle is the one tha
 import csv
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def train(parameters: dict[str, Any]) -> None:
     BUNDLE.mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         (BUNDLE / name).write_bytes(body)
+    _write_json("made_by.json", {**fitted.spec.platform, **fitted.spec.libraries})
 
 
 def evaluate(parameters: dict[str, Any]) -> None:
@@ -72,9 +73,7 @@ def evaluate(parameters: dict[str, Any]) -> None:
     held = TrainingSet(model.spec, held.table).known()
     truth, scores = held.truth(), score_rows(model.engine, held)
     measured = {name: _rounded(value) for name, value in measure(model.spec.task, truth, scores).items()}
-    figures = {**measured, "learnt_rows": learnt.rows, "held_rows": held.rows}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
+    _write_json("metrics.json", {**measured, "learnt_rows": learnt.rows, "held_rows": held.rows})
     late = truth == 1
     _write("roc.csv", ("share_of_punctual", "share_of_late"), _roc(late, scores[:, 0]))
     _write("calibration.csv", ("mean_score", "share_late", "rows"), _calibration(late, scores[:, 0]))
@@ -118,6 +117,11 @@ def _calibration(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> It
 def _rounded(value: float | None) -> float | None:
     """Few enough digits that another processor's last ones do not show."""
     return None if value is None else round(float(value), DIGITS)
+
+
+def _write_json(name: str, body: Mapping[str, object]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / name).write_text(json.dumps(body, indent=1) + "\n")
 
 
 def _write(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

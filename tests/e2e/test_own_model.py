@@ -193,6 +193,36 @@ def test_stock_dvc_restores_a_training_set_from_the_pointer_in_mlflow(
     assert len(restored) == trained["snapshot"]["files"]
 
 
+def test_the_lines_of_the_guide_fetch_each_versions_data_and_roll_it_back(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    everscore.run("promote", MODEL, "2", "--force", "--reason", "to be rolled back")
+    guide = (ROOT / "docs" / "data.md").read_text().partition("## The demo")[0].replace("churn", MODEL)
+    fetch_second, roll_back = "everscore data checkout loans 2", "everscore rollback"
+    lines = "git init --quiet\n" + shell_of(guide)
+    for number, start in enumerate((fetch_second, roll_back)):
+        assert lines.count(start) == 1
+        lines = lines.replace(start, f"cp -r {MODEL} pulled-{number}\n{start}")
+    author = {f"GIT_{who}_{what}": "ml@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**everscore.environment, **author, "PATH": f"{EVERSCORE.parent}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", lines], cwd=tmp_path, env=environment, check=True, timeout=280)
+    for version in ("1", "2"):
+        everscore.run("data", "checkout", MODEL, version, "-o", tmp_path / f"v{version}")
+    one, two = contents(tmp_path / "v1"), contents(tmp_path / "v2")
+    assert [contents(tmp_path / folder) for folder in ("pulled-0", "pulled-1", MODEL)] == [one, two, one]
+    assert one != two
+    assert everscore.json("status", MODEL)["champion"]["version"] == "1"
+
+
+def shell_of(guide: str) -> str:
+    """The lines that a guide would have typed."""
+    return "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.glob("*.parquet")}
+
+
 @pytest.mark.filterwarnings("ignore")  # MLflow warns of its own type hints
 def test_quarantined_rows_are_mended_and_replayed(
     everscore: Command, trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

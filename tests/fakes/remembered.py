@@ -106,7 +106,7 @@ class Life:
                 DAY: pa.array(each, pa.date32()),
             }
         )
-        snapshot, _ = Snapshots(self.store).write(table, table[DAY])
+        snapshot = Snapshots(self.store).write(table, table[DAY])
         Decisions(self.store).write(make_decision(version, snapshot=snapshot))
         return snapshot
 

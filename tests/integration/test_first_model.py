@@ -33,7 +33,8 @@ from tests.fakes.recording_bus import RecordingBus
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(600)
 
-METRICS, BUNDLE = "infra/demo/first-model/metrics.json", "build/first-model/bundle"
+RESULTS = "infra/demo/first-model"
+METRICS, MADE_BY, BUNDLE = f"{RESULTS}/metrics.json", f"{RESULTS}/made_by.json", "build/first-model/bundle"
 
 
 class Clone:
@@ -76,8 +77,23 @@ class Clone:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = Clone(tmp_path_factory.mktemp("clone"))
+    assert made.run("dvc", "repro", "--dry", "--allow-missing").count("didn't change, skipping") == 3
     made.run("dvc", "repro", "--quiet")
     return made
+
+
+def locked(folder: Path) -> dict[str, str]:
+    """What `dvc.lock` says came out: a digest for each path."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
+    return {found["path"]: found["md5"] for stage in stages for found in stage["outs"]}
+
+
+def test_the_lock_names_what_the_code_makes(clone: Clone) -> None:
+    kept, made = locked(ROOT), locked(clone.folder)
+    if (clone.folder / MADE_BY).read_bytes() != (ROOT / MADE_BY).read_bytes():  # a bundle names its platform and libraries
+        for lock in (kept, made):
+            del lock[BUNDLE], lock[MADE_BY]
+    assert made == kept, "the code makes another first model: run `dvc repro --force` and commit dvc.lock and infra/demo/first-model"
 
 
 def test_the_figures_that_the_project_keeps_come_out_again(clone: Clone) -> None:

@@ -46,13 +46,13 @@ def parse_listing(listing: bytes) -> dict[str, str]:
     return {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}
 
 
-def dvc_pointer(directory: DvcDirectory, path: str) -> bytes:
-    """The `.dvc` file that stock `dvc pull` restores the directory from."""
+def dvc_pointer(md5: str, *, size_bytes: int, files: int, path: str) -> bytes:
+    """The `.dvc` file from which stock `dvc pull` restores a directory at `path`."""
     lines = (
         "outs:",
-        f"- md5: {directory.md5}",
-        f"  size: {directory.bytes}",
-        f"  nfiles: {len(directory.files)}",
+        f"- md5: {md5}",
+        f"  size: {size_bytes}",
+        f"  nfiles: {files}",
         "  hash: md5",
         f"  path: {path}",
     )

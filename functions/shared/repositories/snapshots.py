@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Snapshot
-from functions.shared.domain.dvc import DvcDirectory, dvc_directory, dvc_file, parse_listing
+from functions.shared.domain.dvc import dvc_directory, dvc_file, parse_listing
 from functions.shared.domain.errors import DigestMismatchError
 from functions.shared.ports import ObjectStore
 
@@ -21,7 +21,7 @@ class Snapshots:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def write(self, table: pa.Table, days: pa.Array) -> tuple[Snapshot, DvcDirectory]:
+    def write(self, table: pa.Table, days: pa.Array) -> Snapshot:
         """Store a training set; `days` (date32, one a row) says which month each row belongs to.
 
         The same rows in the same order give the same bytes, hence the same md5.
@@ -35,7 +35,7 @@ class Snapshots:
         directory = dvc_directory(files)
         self._store.create(layout.snapshot_key(directory.md5), directory.listing)
         bounds = pc.min_max(days)
-        snapshot = Snapshot(
+        return Snapshot(
             md5=directory.md5,
             rows=table.num_rows,
             bytes=directory.bytes,
@@ -43,7 +43,6 @@ class Snapshots:
             first_day=bounds["min"].as_py(),
             last_day=bounds["max"].as_py(),
         )
-        return snapshot, directory
 
     def read(self, md5: str) -> pa.Table:
         """The training set of a snapshot, rows in the order they were written.

@@ -26,6 +26,13 @@ def checkout_screen(written: dict[str, Any]) -> RenderableType:
     return Text(f"{name}: {written['rows']:,} rows in {written['files']} files under {written['folder']}")
 
 
+def pointer_screen(written: dict[str, Any]) -> RenderableType:
+    """Where DVC's pointer was written, and what it fetches."""
+    name = f"{written['model']} version {written['version']}"
+    fetched = f"`dvc pull {written['pointer']}` fetches {written['rows']:,} rows in {written['files']} files to {written['folder']}"
+    return Text(f"{name}: {fetched}")
+
+
 def diff_screen(found: dict[str, Any]) -> RenderableType:
     """What differs between two training sets."""
     rows = (f"{found[what]:,} {what}" for what in ("added", "removed", "relabelled", "changed"))
