@@ -137,10 +137,11 @@ def _show(running: Stack, console: Console) -> None:
         "AWS": running.endpoint,
         "MLflow": running.mlflow_uri,
         "metrics": running.metrics_url,
+        "Prometheus": running.env()["EVERSCORE_PROMETHEUS_CONFIG"],
         "logs": str(running.folder),
     }.items():
-        console.print(f"  {what:<7} {where}", soft_wrap=True, highlight=False)
-    console.print(f'  shell   eval "$(everscore local env --stack {running.name})"', highlight=False)
+        console.print(f"  {what:<10} {where}", soft_wrap=True, highlight=False)
+    console.print(f'  shell      eval "$(everscore local env --stack {running.name})"', highlight=False)
 
 
 def _watch(running: Stack) -> None:

@@ -21,6 +21,7 @@ from infra.local.deployment import Containers, deploy
 from infra.local.folders import STACK, write_whole
 from infra.local.image import IMAGE, require_image
 from infra.local.ministack import ministack_python
+from infra.local.scraping import write_configuration
 from infra.local.servers import (
     ACCOUNT,
     REGION,
@@ -164,6 +165,7 @@ def _start(
         functions={function: outputs[output] for function, output in FUNCTIONS.items()},
         outputs=outputs,
     )
+    write_configuration(folder, metrics_url)
     write_whole(folder / STACK, stack.to_json())
     return stack, tie
 

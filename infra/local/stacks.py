@@ -29,6 +29,7 @@ from infra.local.folders import (
     remove_folder,
     stacks_home,
 )
+from infra.local.scraping import CONFIGURATION
 from infra.local.servers import ACCOUNT, REGION, SECRET
 from infra.local.stack_containers import remove_containers
 
@@ -105,6 +106,7 @@ class Stack(Document):
             "EVERSCORE_STORE": self.store,
             "MLFLOW_TRACKING_URI": self.mlflow_uri,
             "EVERSCORE_METRICS_URL": self.metrics_url,
+            "EVERSCORE_PROMETHEUS_CONFIG": str(self.folder / CONFIGURATION),
             **{f"EVERSCORE_{function.upper()}_FUNCTION": deployed for function, deployed in self.functions.items()},
         }
 

@@ -26,7 +26,6 @@ from tests.integration.prometheus.server import ROOT, running_prometheus
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
 MODEL = "loans"
-PROMETHEUS = ROOT / "infra" / "prometheus"
 
 
 class Command:
@@ -281,10 +280,9 @@ def test_prometheus_scrapes_what_the_manifests_say(everscore: Command, trained: 
     s3 = boto3.client("s3", **place)
     keys = [found["Key"] for found in s3.list_objects_v2(Bucket=environment["EVERSCORE_STORE"], Prefix=f"manifests/{MODEL}/")["Contents"]]
     manifests = [json.load(s3.get_object(Bucket=environment["EVERSCORE_STORE"], Key=key)["Body"]) for key in keys]
-    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
-    (tmp_path / "targets").mkdir()
-    (tmp_path / "targets" / "everscore.json").write_text(json.dumps([{"targets": [environment["EVERSCORE_METRICS_URL"]]}]))
-    configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    written = Path(environment["EVERSCORE_PROMETHEUS_CONFIG"])
+    shutil.copytree(written.parent, tmp_path, dirs_exist_ok=True)
+    configuration = yaml.safe_load(written.read_text())
     configuration["global"]["scrape_interval"] = "1s"
     with running_prometheus(tmp_path, configuration) as prometheus:
         deadline = time.monotonic() + 60

@@ -80,6 +80,7 @@ def test_the_environment_of_a_stack_is_what_local_env_promises(home: Path) -> No
         "EVERSCORE_STORE": "st",
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:2",
         "EVERSCORE_METRICS_URL": "http://127.0.0.1:3/metrics",
+        "EVERSCORE_PROMETHEUS_CONFIG": str(home / "a/prometheus/prometheus.yml"),
         "EVERSCORE_SCORING_FUNCTION": "s-1",
     }
 

@@ -1,0 +1,19 @@
+"""What a Prometheus outside of Docker needs to scrape a stack: configuration, rules and target, in the stack's folder."""
+
+import json
+import shutil
+from pathlib import Path
+
+from infra.places import CODE
+
+FOLDER = "prometheus"
+CONFIGURATION = f"{FOLDER}/prometheus.yml"
+
+
+def write_configuration(stack: Path, metrics_url: str) -> None:
+    """Write `CONFIGURATION` and what it names into a stack's folder."""
+    ours, theirs = CODE / "infra" / "prometheus", stack / FOLDER
+    shutil.copytree(ours / "rules", theirs / "rules")
+    shutil.copyfile(ours / "prometheus.yml", stack / CONFIGURATION)
+    (theirs / "targets").mkdir()
+    (theirs / "targets" / "everscore.json").write_text(json.dumps([{"targets": [metrics_url]}]))
