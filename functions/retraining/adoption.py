@@ -10,13 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.base import clone, is_classifier, is_regressor
 
-from functions.retraining.pipeline import REFUSALS
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import AdoptionRefusedError, InvalidBundleError
 from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
-from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.native import REFUSALS, NativeEngine
 from functions.shared.engines.skops_file import TRUST_GROUP, load_pipeline
 from functions.shared.ports import LoggedPipeline
 
@@ -45,7 +44,10 @@ def look_at(logged: LoggedPipeline) -> Adopted:
     pipeline = _loaded(logged)
     columns = getattr(pipeline, "feature_names_in_", None)
     if columns is None:
-        message = f"the pipeline of {logged.uri} does not know its columns: fit it on a DataFrame, and log it again"
+        message = (
+            f"the pipeline of {logged.uri} does not know its columns: fit it on a DataFrame, texts too, by "
+            'ColumnTransformer([("texts", TfidfVectorizer(), "COLUMN"), …]), and log it again'
+        )
         raise AdoptionRefusedError(message)
     if not (is_regressor(pipeline) or (is_classifier(pipeline) and hasattr(pipeline, "predict_proba"))):
         message = f"{logged.uri} is a {type(pipeline).__name__} without predict_proba: adopt a regressor, or a classifier that has it"

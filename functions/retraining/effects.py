@@ -13,6 +13,7 @@ from functions.shared.domain.effect import BinMeans
 from functions.shared.domain.profile import Baseline, Bins, ColumnBaseline
 from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.engine import Engine
+from functions.shared.engines.native import REFUSALS
 
 MOST_ROWS, FEWEST_ROWS = 256, 32
 SCORED_ROWS = 200_000
@@ -57,7 +58,7 @@ def _bin_means(
     means[seen] = known
     for code in np.setdiff1d(bins, seen).tolist():
         stand_in = pa.array([_stand_in(column.bins, code)] * background.num_rows, values.type)
-        with suppress(ValueError):  # of what scikit-learn refuses no row is ever scored: it stays at the usual
+        with suppress(*REFUSALS):  # of what the pipeline refuses no row is ever scored: it stays at the usual
             means[code] = _mean_scores(column.bins.name, engine, [stand_in], background)[0]
     return tuple(tuple(_rounded(output)) for output in means.T)
 

@@ -15,12 +15,10 @@ from threadpoolctl import threadpool_limits
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.families.table import family_of
+from functions.shared.engines.native import REFUSALS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
-"""What estimators, also those of others, raise about rows and parameters that they cannot work with."""
 
 
 def default_estimator(task: Task) -> str:

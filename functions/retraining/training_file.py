@@ -114,6 +114,10 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         days = pa.chunked_array([pa.array([arrived.date()] * table.num_rows, pa.date32())])
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
+    if not rows.rows:
+        told = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
+        message = f"no row of {request.key} can be used: {told}"
+        raise TrainingError(message)
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds, *request.drop})
     return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
 

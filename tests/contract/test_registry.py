@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 
-from functions.shared.adapters.mlflow_registry import MlflowRegistry
+from functions.shared.adapters.mlflow_registry import HOW_TO_LOG, MlflowRegistry
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
 from functions.shared.engines.skops_file import load_pipeline
 from functions.shared.ports import Registry, TrainingRun
@@ -206,6 +207,20 @@ def test_a_pickled_pipeline_is_refused_with_the_remedy(tracking_uri: str, format
     logged = mlflow.sklearn.log_model(FITTED, name="model", serialization_format=format_, pip_requirements=[])
     with pytest.raises(AdoptionRefusedError, match=f'logged as {format_}.*serialization_format="skops"'):
         MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri)
+
+
+def test_what_mlflow_refuses_to_log_by_itself_is_logged_by_the_call_that_the_refusal_names(tracking_uri: str) -> None:
+    import mlflow
+    import skops.io
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(tracking_uri)
+    model = SimpleImputer().fit([[1.0], [2.0]])
+    with pytest.raises(MlflowException, match=r"references untrusted types.*numpy\.dtype"):
+        mlflow.sklearn.log_model(model, name="model", pip_requirements=[])
+    call = HOW_TO_LOG.replace("(model,", "(model, pip_requirements=[],", 1)
+    logged = eval(call, {"mlflow": mlflow, "skops": skops, "model": model})
+    assert load_pipeline(MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri).skops).statistics_ == [1.5]
 
 
 @pytest.mark.parametrize("uri", ["models:/nobody/1", "models:/late/99", "late", "nonsense:/x", "models:/"])

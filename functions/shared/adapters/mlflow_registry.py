@@ -19,6 +19,12 @@ _LONGEST_TAG = 5000
 _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
 """Where a model may be adopted from: MLflow would fetch files of any place that a URI can name."""
 
+HOW_TO_LOG = (
+    'mlflow.sklearn.log_model(model, name="model", serialization_format="skops", '
+    "skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(model)))"
+)
+"""Without the last argument MLflow refuses to log what it would not load again, such as the imputers of scikit-learn."""
+
 _AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
 """Error codes of a server that may answer later; the client reports a lost connection as the first."""
 
@@ -100,8 +106,7 @@ class MlflowRegistry:
             # Without the entry, MLflow wrote it before it knew another format than pickle.
             if (format_ := flavor.get("serialization_format", "pickle")) != "skops":
                 message = (
-                    f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: "
-                    'log it again by mlflow.sklearn.log_model(model, name="model", serialization_format="skops")'
+                    f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: log it again by {HOW_TO_LOG}"
                 )
                 raise AdoptionRefusedError(message)
             body = (place / flavor["pickled_model"]).read_bytes()

@@ -10,6 +10,9 @@ from functions.shared.domain.spec import Feature, Task
 from functions.shared.engines.engine import Floats, Means
 from functions.shared.engines.frame import to_frame
 
+REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What estimators, also those of others, raise about rows and parameters that they cannot work with."""
+
 
 class NativeEngine:
     """Scores through a fitted pipeline's `predict_proba` (classifiers) or `predict` (regressors).

@@ -11,7 +11,7 @@ from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind
-from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.native import REFUSALS, NativeEngine
 
 TOLERANCE = 1e-9
 """Largest difference between two scores; relative to the score where that is beyond 1."""
@@ -52,7 +52,7 @@ def _difference(engine: Engine, native: Engine, batch: pa.RecordBatch) -> str | 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = native.score(batch)
-    except ValueError as error:
+    except REFUSALS as error:
         return f"scikit-learn refuses them ({str(error).partition('\n')[0]})"
     scores = engine.score(batch)
     if scores.shape != expected.shape:

@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, f_classif, mutual_info_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from functions.retraining.event import ReproduceRequest
@@ -88,8 +92,6 @@ def test_an_adopted_pipeline_serves_as_it_is_compiled_where_that_is_exact() -> N
     assert (loaded.spec.task, loaded.spec.classes, loaded.spec.adopted) == (Task.BINARY, ("no", "yes"), URI)
     assert loaded.spec.estimator == "sklearn.linear_model._logistic.LogisticRegression"
     rows = sold(0, 30)
-    import pyarrow as pa
-
     batch = pa.RecordBatch.from_pylist([{name: row[name] for name in BOTH} for row in rows])
     np.testing.assert_allclose(loaded.engine.score(batch)[:, 0], pipeline.predict_proba(frame(rows)[BOTH])[:, 1], atol=1e-9)
 
@@ -183,6 +185,59 @@ def test_a_calibrated_classifier_is_adopted_and_calibrated_anew_at_each_retraini
     assert decision.engine == "native"
     world.serve("2")
     assert len(recipe_of(served(world), Bundles(world.store)).template[-1].calibrated_classifiers_) == 3
+
+
+def columns_by_type() -> Any:
+    return make_column_transformer(
+        (StandardScaler(), make_column_selector(dtype_include=np.number)),
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude=np.number)),
+    )
+
+
+ORDINARY: dict[str, Any] = {
+    "columns chosen by type": lambda: make_pipeline(columns_by_type(), LogisticRegression()),
+    "columns chosen by a plain type": lambda: make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include=object))), LogisticRegression()
+    ),
+    "splines": lambda: make_pipeline(make_column_transformer((SplineTransformer(), ["price"])), LogisticRegression()),
+    "selection": lambda: make_pipeline(columns(), SelectKBest(f_classif, k=2), LogisticRegression()),
+    "information": lambda: make_pipeline(columns(), SelectKBest(mutual_info_classif, k=2), LogisticRegression()),
+    "votes": lambda: make_pipeline(columns(), VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft")),
+    "a stack": lambda: make_pipeline(columns(), StackingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], cv=2)),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_an_ordinary_pipeline_is_adopted_and_made_again(name: str) -> None:
+    table = frame(sold(100, 20)).astype({"shop": object})
+    pipeline = ORDINARY[name]().fit(table[BOTH], table["bought"])
+    world = later(adopted(pipeline))
+    assert world.decisions()[0].challenger["auc"] > 0.4
+    assert world.challenger().challenger_version == "2"
+
+
+def test_texts_are_read_by_a_vectorizer_which_is_fitted_anew_at_each_retraining() -> None:
+    texts = make_column_transformer((StandardScaler(), ["price"]), (TfidfVectorizer(), "shop"))
+    pipeline = fitted(make_pipeline(texts, LogisticRegression()))
+    rows = [{**row, "shop": None} if number == 7 else row for number, row in enumerate(sold(0, 30))]
+    world = later(adopted(pipeline, rows))
+    loaded = Bundles(world.store).load(served(world))
+    assert {feature.name: feature.nullable for feature in loaded.spec.features} == {"price": False, "shop": False}
+    batch = pa.RecordBatch.from_pylist([{"price": 0.5, "shop": shop} for shop in ("north", "south south", "nowhere at all")])
+    expected = pipeline.predict_proba(batch.to_pandas())[:, 1]
+    np.testing.assert_allclose(loaded.engine.score(batch)[:, 0], expected, atol=1e-12)
+    assert world.challenger().engine == "native"
+    world.serve("2")
+    assert recipe_of(served(world), Bundles(world.store)).template[0].named_transformers_["tfidfvectorizer"].vocabulary_ == {
+        "north": 0,
+        "south": 1,
+    }
+
+
+def test_a_vectorizer_alone_does_not_know_its_column_and_the_refusal_says_how_it_would() -> None:
+    table = frame(sold(0, 30))
+    with pytest.raises(AdoptionRefusedError, match=r"ColumnTransformer\(\[\(\"texts\", TfidfVectorizer"):
+        adopted(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(table["shop"], table["bought"]))
 
 
 def test_a_regression_is_adopted() -> None:
