@@ -1,11 +1,12 @@
 """Which alerts follow from what was seen of a model. Each is written once; its key says what it is about."""
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from functions.metric_emission.measurements import model_told
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.calendar import days_before, is_plausible
 from functions.shared.domain.decay import Decay
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from functions.shared.domain.errors import BatchRejectedError
@@ -71,7 +72,7 @@ def _champion(manifest: Manifest) -> str | None:
 
 
 def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence, now: datetime) -> Alert:
-    last = max(manifest.event_days, default=manifest.source.last_modified.date())
+    last = max(filter(is_plausible, manifest.event_days), default=manifest.source.last_modified.date())
     return _alert(model_told(manifest), kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
 
 
@@ -106,7 +107,7 @@ def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
     day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
     prefix, ending = layout.alert_prefix(alert.model), f"{version}-{alert.kind.value}.json"
     earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
-    return any(day - timedelta(days=days) < date.fromisoformat(known) <= day for known in earlier)
+    return any(days_before(day, days) < date.fromisoformat(known) <= day for known in earlier)
 
 
 def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, policy: WatchPolicy, now: datetime) -> list[Alert]:

@@ -14,6 +14,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.performances import performance_keys
 
 
 def alert_on_decay(release: Release, mature: date | None, policy: Policy, *, store: ObjectStore, bundles: Bundles, now: datetime) -> None:
@@ -40,7 +41,7 @@ def alert_on_decay(release: Release, mature: date | None, policy: Policy, *, sto
 
 def _last_days(model: str, mature: date, days: int, store: ObjectStore) -> list[DayPerformance]:
     """The performance of so many mature days that have labels, in order; its keys end in the day."""
-    keys = [found.key for found in store.list(layout.performance_prefix(model)) if found.key <= layout.performance_key(model, mature)]
+    keys = [key for key in performance_keys(model, store) if key <= layout.performance_key(model, mature)]
     return [DayPerformance.from_json(store.read(key)) for key in keys[-days:]]
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from itertools import islice
 from math import ceil
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from functions.shared.domain import layout
-from functions.shared.domain.calendar import last_mature_day
+from functions.shared.domain.calendar import days_before, last_mature_day
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.estimate import HELD, Estimate, HeldEstimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.manifest import Manifest, StoredFile
@@ -95,8 +95,8 @@ class _Earlier:
         return last_mature_day([self._manifest], self._policy.labels.delay_days)
 
     def _manifests(self) -> Iterator[Manifest]:
-        first = self._manifest.source.last_modified - timedelta(days=self._policy.labels.look_back_days)
-        for other in Manifests(self._store).newest(self._manifest.model, since=first.date()):
+        first = days_before(self._manifest.source.last_modified.date(), self._policy.labels.look_back_days)
+        for other in Manifests(self._store).newest(self._manifest.model, since=first):
             same = self._manifest.release and other.release and other.release.champion == self._manifest.release.champion
             if same and other.rows_scored and other.created_at < self._manifest.created_at:
                 yield other

@@ -39,7 +39,7 @@ POSITION, ROW, _PLACE = "position", "row", "place"
 class Labels:
     """One file of labels, canonical: `id`, `label`, and `time` where the model has event times and the file states them.
 
-    `refused` counts those that were given and say nothing, which are not in the table.
+    `refused` counts those that were given and say nothing, or in rows that cannot be read, which are not in the table.
     """
 
     table: pa.Table

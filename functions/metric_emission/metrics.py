@@ -114,7 +114,11 @@ LABELS_UNMATCHED = _counter(
     "LabelsUnmatched", "Count", Occasion.SWEEP, _MODEL, "labels that were given up, as no row came for them in two days"
 )
 LABELS_REFUSED = _counter(
-    "LabelsRefused", "Count", Occasion.LABELS, _MODEL, "labels of a file that are no number a regression can be measured by"
+    "LabelsRefused",
+    "Count",
+    Occasion.LABELS,
+    _MODEL,
+    "labels of a file that measure nothing: in rows that cannot be read, or no number for a regression",
 )
 LABEL_COVERAGE = _gauge(
     "LabelCoverage", "None", Occasion.LABELS, _MODEL, "share of the newest labelled event day's rows that have a label, 0 to 1"

@@ -1,7 +1,7 @@
 """What a manifest or a file of labels means for what is known of a model: metrics, performance, alerts."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from functions.metric_emission.predicted import rows_predicted
 from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
-from functions.shared.domain.calendar import last_mature_day
+from functions.shared.domain.calendar import days_before, is_plausible, last_mature_day
 from functions.shared.domain.drift import DriftReport, detect_drift
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
@@ -37,14 +37,14 @@ from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
-from functions.shared.reading.labels import count_refused, labels_given, plain_targets
-from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
+from functions.shared.reading.service import read_table
 from functions.shared.reading.source import Source
 from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
@@ -195,12 +195,12 @@ def _recent(model: str, policy: Policy, store: ObjectStore, now: datetime) -> li
 
 
 def _first_recent(policy: Policy, now: datetime) -> date:
-    return (now - timedelta(days=policy.labels.look_back_days)).date()
+    return days_before(now.date(), policy.labels.look_back_days)
 
 
 def _sharing_days(manifest: Manifest, policy: Policy, store: ObjectStore, now: datetime) -> list[Manifest]:
     """The batches that may hold rows of a batch's event days, newest first; it may be an old one that was scored again."""
-    first = min([*manifest.event_days, _first_recent(policy, now)])
+    first = min([*filter(is_plausible, manifest.event_days), _first_recent(policy, now)])
     return list(Manifests(store).newest(manifest.model, since=first))
 
 
@@ -216,8 +216,8 @@ def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], sp
 
 def _newest_day(restated: Sequence[DayPerformance], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
     """What is told of restated days: the newest that has labels, if it is among them. Days told at one moment would be taken together."""
-    newest = max((found.key for found in store.list(layout.performance_prefix(spec.name))), default=None)
-    days = [day for day in restated if layout.performance_key(day.model, day.day) == newest]
+    newest = performance_keys(spec.name, store)[-1:]
+    days = [day for day in restated if layout.performance_key(day.model, day.day) in newest]
     return [measured for day in days for measured in performance_measurements(day, metric=spec.metric)]
 
 
@@ -232,11 +232,10 @@ def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -
 
 
 def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
-    has_time = spec.time_column is not None and spec.time_column in infer_columns(source, key=key, formats=spec.formats)
-    columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
-    if has_time and spec.time_column:
-        columns[spec.time_column] = ColumnKind.TIME
-    table = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats).table
+    columns = label_columns(source, key, spec)
+    has_time = spec.time_column in columns
+    read = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats)
+    table = read.table
     target = plain_targets(table[spec.target], spec.formats)
     regression = spec.task is Task.REGRESSION
     truth = numeric_targets(target) if regression else labels_given(target, spec.classes)
@@ -244,7 +243,8 @@ def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
     if has_time and spec.time_column:
         named["time"] = table[spec.time_column]
     rows = pa.table(named)
-    return Labels(rows.filter(rows["label"].is_valid()), has_time, count_refused(target) if regression else 0)
+    refused = len(read.rejected) + (count_refused(target) if regression else 0)
+    return Labels(rows.filter(rows["label"].is_valid()), has_time, refused)
 
 
 def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:

@@ -8,14 +8,13 @@ from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
-from functions.shared.domain import layout
 from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, ServedModel, doubtful_rollback
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -231,7 +230,7 @@ def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
     decision = _judged_beside(release.champion.version, Decisions(desk.store).of(release.model, challenger.version))
     rollout = Releases(desk.store).rollout(release)
     batches = rollout_batches(rollout[0], desk.store)
-    days = list(read_documents(desk.store, DayPerformance, layout.performance_prefix(release.model)))
+    days = [DayPerformance.from_json(desk.store.read(key)) for key in performance_keys(release.model, desk.store)]
     step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, batches, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:

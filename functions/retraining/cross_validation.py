@@ -6,11 +6,12 @@ challenger that is released.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from functions.retraining.fitting import score_rows
 from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.calendar import days_before
 from functions.shared.domain.decision import Decision, Fold
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.performance import measure
@@ -66,7 +67,7 @@ def _folds(days: list[date], policy: GatePolicy) -> Iterator[tuple[date, date]]:
 
 
 def _fold(contest: Contest, rows: TrainingSet, first: date, last: date, most: int) -> Fold:
-    past, tested = rows.between(date.min, first - timedelta(days=1)), rows.between(first, last)
+    past, tested = rows.between(date.min, days_before(first, 1)), rows.between(first, last)
     learnt = contest.windowed(past).newest(most)
     made = contest.challenger_recipe.fit(learnt)
     spec, engine = contest.champion.spec, contest.champion.engine

@@ -1,14 +1,14 @@
 """What a challenger may learn from and be judged on: the champion's snapshot and the labels since, cleaned and cut in time."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from functions.retraining.event import SCHEDULE, RetrainRequest
 from functions.retraining.training_file import within
 from functions.retraining.training_set import TrainingSet, assemble, labelled_days, labelled_on
-from functions.shared.domain.calendar import last_mature_day
+from functions.shared.domain.calendar import days_before, last_mature_day
 from functions.shared.domain.decision import Decision, Reason
 from functions.shared.domain.errors import NothingToLearnError
 from functions.shared.domain.policy import Policy, Window
@@ -57,7 +57,7 @@ def gather(spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: P
     found, unread = _rows_since(spec, taught, request, policy, store)
     rows, left_out = _cleaned(found, taught.challenger_version, policy)
     held_days = _holdout_days(rows, taught, policy)
-    before = rows.between(date.min, held_days[0] - timedelta(days=1))
+    before = rows.between(date.min, days_before(held_days[0], 1))
     learnt, limits = _limited(windowed(before, request, policy), policy)
     return Material(
         before=before,
@@ -154,7 +154,7 @@ def windowed(before: TrainingSet, request: RetrainRequest, policy: Policy) -> Tr
     if policy.retraining.last_days is None or not before.rows:
         return before
     last = before.distinct_days[-1]
-    return before.between(last - timedelta(days=policy.retraining.last_days - 1), last)
+    return before.between(days_before(last, policy.retraining.last_days - 1), last)
 
 
 def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:

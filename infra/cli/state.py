@@ -16,6 +16,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.releases import Releases
 from infra.measured import measured
 
@@ -51,7 +52,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "rows": group.rows,
                 "metrics": dict(group.metrics),
             }
-            for day in read_documents(store, DayPerformance, layout.performance_prefix(model))
+            for day in map(DayPerformance.from_json, map(store.read, performance_keys(model, store)))
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],

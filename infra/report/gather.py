@@ -9,7 +9,7 @@ from itertools import islice
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
-from functions.shared.domain.calendar import last_mature_day
+from functions.shared.domain.calendar import is_plausible, last_mature_day
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.errors import InputError
@@ -23,6 +23,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.measured import measured
@@ -47,7 +48,7 @@ class Batch:
     @property
     def day(self) -> date | None:
         """Its last event day; None if no row of it was scored."""
-        return max(self.manifest.event_days, default=None)
+        return max(filter(is_plausible, self.manifest.event_days), default=None)
 
     @property
     def file(self) -> str:
@@ -105,7 +106,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
         standing = _standing(manifests)
         batches = readers.map(lambda manifest: _batch(manifest, store), standing)
-        days = [found.key for found in store.list(layout.performance_prefix(model))][-DAYS:]
+        days = performance_keys(model, store)[-DAYS:]
         alerts = [found.key for found in store.list(layout.alert_prefix(model))][-ALERTS:]
         history = History(
             model=model,

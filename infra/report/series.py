@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 
+from functions.shared.domain.calendar import days_before
 from functions.shared.domain.performance import DayPerformance, Interval
 from functions.shared.domain.release import Role
 
@@ -63,7 +64,7 @@ def _bounds(interval: Interval | None, value: float) -> tuple[float, float]:
 def smoothed(points: Sequence[Point]) -> Iterator[float]:
     """For each point, of whole runs, the mean of its run's values over the last seven days up to it, weighted by rows."""
     for place, point in enumerate(points):
-        first = point.day - timedelta(days=SMOOTHED_DAYS - 1)
+        first = days_before(point.day, SMOOTHED_DAYS - 1)
         before = points[max(0, place - SMOOTHED_DAYS + 1) : place + 1]
         near = [other for other in before if (other.role, other.run) == (point.role, point.run) and other.day >= first]
         yield math.fsum(other.value * other.rows for other in near) / sum(other.rows for other in near)

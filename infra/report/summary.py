@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
+from functions.shared.domain.calendar import days_before
 from functions.shared.domain.drift import DriftReport
 from functions.shared.domain.performance import DayPerformance
 from functions.shared.domain.release import Release, Role
@@ -108,4 +108,4 @@ def _recent_loss(history: History) -> RecentLoss | None:
 
 def _last_days(history: History) -> list[DayPerformance]:
     mature = [day for day in history.days if history.mature and day.day <= history.mature]
-    return [day for day in mature if day.day > mature[-1].day - timedelta(days=RECENT_DAYS)]
+    return [day for day in mature if day.day > days_before(mature[-1].day, RECENT_DAYS)]

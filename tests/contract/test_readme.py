@@ -22,7 +22,7 @@ IN_BOTH_LANGUAGES = ("README", "docs/guide", "docs/formats", "docs/deploying")
 README_LINES, README_WIDTH = 110, 120
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-RAISED_BY = {"BatchRejectedError", "Issue", "_Fault", "MalformedRecordError"}
+RAISED_BY = {"BatchRejectedError", "Issue", "_Fault", "_fault", "MalformedRecordError"}
 CALLED_IN = {"missing_value"}
 """Codes that stand in no such call as they are."""
 

@@ -1,9 +1,10 @@
 """Whether a champion has become worse than it was when it was made, from the labels that came since."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from math import isfinite
 
+from functions.shared.domain.calendar import days_before
 from functions.shared.domain.confidence import DaySums, confidence_sequence
 from functions.shared.domain.document import Value
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
@@ -83,7 +84,7 @@ def _champion_days(days: Iterable[DayPerformance], version: str) -> dict[date, G
 def _last_days(groups: Mapping[date, GroupPerformance], look_back_days: int) -> dict[date, GroupPerformance]:
     if not groups:
         return {}
-    first = max(groups) - timedelta(days=look_back_days - 1)
+    first = days_before(max(groups), look_back_days - 1)
     return {day: group for day, group in groups.items() if day >= first}
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
+from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.conversion import converted
 from functions.shared.reading.numbers import example, is_dressed
@@ -15,6 +17,8 @@ from functions.shared.reading.rules import ColumnKind, Rule, Rules
 from functions.shared.reading.values import Converted, WrongTypeError
 
 _SHOWN_CHARACTERS = 80
+_DAY_US = 24 * 60 * 60 * 1_000_000
+_FIRST_US, _END_US = ((day - date(1970, 1, 1)).days * _DAY_US for day in (FIRST_DAY, LAST_DAY + timedelta(days=1)))
 _FIT = {ColumnKind.ID: "integers, UUIDs"}
 _MISSING_CODES = {ColumnKind.ID: "missing_id", ColumnKind.TIME: "missing_time"}
 _UNPARSEABLE = {
@@ -97,17 +101,32 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
 
 
 def _faults(column: pa.Array, found: Converted, rule: Rule, rules: Rules) -> Iterator[_Fault]:
-    if found.refused.any():
-        code, what = _UNPARSEABLE[rule.kind]
-        if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
-            what = f"is no number written as {example(rules.formats, rule.sign)}"
-        yield _Fault(code, found.refused, lambda place: f"{shown(_value_at(column, place))} {what}")
-    typed = found.array
+    typed, refused = found.array, found.refused
+    if rule.kind is ColumnKind.TIME:
+        outside = f"lies outside {FIRST_DAY} to {LAST_DAY}"
+        yield from _fault("implausible_time", _implausible(typed), typed, outside)
+        if pa.types.is_temporal(column.type):
+            yield from _fault("implausible_time", refused, column, outside)
+    code, what = _UNPARSEABLE.get(rule.kind, ("", ""))
+    if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
+        what = f"is no number written as {example(rules.formats, rule.sign)}"
+    yield from _fault(code, refused, column, what)
     if rule.kind is ColumnKind.NUMBER:
         yield from _number_faults(typed, rule)
     if not rule.nullable and typed.null_count:
         code = _MISSING_CODES.get(rule.kind, "missing_value")
-        yield _Fault(code, ~valid_mask(typed) & ~found.refused, lambda _: "the value is missing")
+        yield _Fault(code, ~valid_mask(typed) & ~refused, lambda _: "the value is missing")
+
+
+def _fault(code: str, where: Mask, column: pa.Array, what: str) -> Iterator[_Fault]:
+    """A fault that shows the value of a column, if there is one."""
+    if where.any():
+        yield _Fault(code, where, lambda place: f"{shown(_value_at(column, place))} {what}")
+
+
+def _implausible(instants: pa.Array) -> Mask:
+    values = numbers_of(instants, np.int64)
+    return ((values < _FIRST_US) | (values >= _END_US)) & valid_mask(instants)
 
 
 def _value_at(column: pa.Array, place: int) -> object:

@@ -104,7 +104,9 @@ def _batches(source: Source, rules: Rules, block_bytes: int, groups: range | Non
 
 
 def _opened(source: Source, **options: Any) -> arrow_parquet.ParquetFile:
-    return arrow_parquet.ParquetFile(pa.PythonFile(_SourceFile(source), mode="r"), **options)
+    """A Parquet file whose INT96 times, which Spark and Hive write, are not pressed into the years 1677 to 2262 of nanoseconds."""
+    file = pa.PythonFile(_SourceFile(source), mode="r")
+    return arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us", **options)
 
 
 def _block_field(field: pa.Field, rules: Rules) -> pa.Field:

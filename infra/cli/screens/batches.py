@@ -18,7 +18,10 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
     """What a file of labels holds; labels are joined with their rows in the background."""
     lines = [f"uploaded {uploaded['labels']:,} labels as {uploaded['key']} (version {uploaded['version_id']})"]
     if uploaded["unlabelled"] or uploaded["rejected"]:
-        lines.append(f"  {uploaded['unlabelled']:,} rows without a label and {uploaded['rejected']:,} that cannot be read are left out")
+        reasons = f" ({', '.join(uploaded['reasons'])})" if uploaded["reasons"] else ""
+        lines.append(
+            f"  {uploaded['unlabelled']:,} rows without a label and {uploaded['rejected']:,} that cannot be read{reasons} are left out"
+        )
     if uploaded["unknown"]:
         classes = ", ".join(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
         lines.append(f"  classes that the model does not know measure nothing: {classes}")

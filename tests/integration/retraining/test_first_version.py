@@ -158,7 +158,7 @@ def test_while_another_training_runs_a_second_one_is_told_so() -> None:
 def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
     world = World()
     world.set_policy(row_contract={"ranges": {"price": (-100, 100)}})
-    undated = [{**row, "at": "yesterday"} for row in sold(30, 1, a_day=2)]
+    undated = [{**row, "at": at} for row, at in zip(sold(30, 1, a_day=2), ["yesterday", "0001-01-01"], strict=True)]
     impossible = [{**row, "price": 1000} for row in sold(31, 1, a_day=1)]
     unlabelled = [{**row, "bought": ""} for row in sold(32, 1, a_day=4)]
     decision = world.train([*sold(0, 30), *undated, *impossible, *unlabelled])
@@ -166,7 +166,7 @@ def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
     told = decision.reasons[1]
     assert told.code == "left_out"
     assert told.message.startswith("7 rows of the file were left out: missing_target 4, ")
-    assert "out_of_range 1" in told.message
+    assert all(f"{reason} 1" in told.message for reason in ("out_of_range", "unparseable_time", "implausible_time"))
 
 
 def test_a_file_with_more_bad_rows_than_the_budget_allows_is_refused_with_the_first_of_them() -> None:

@@ -286,6 +286,13 @@ def test_a_bad_month_is_seen_behind_a_good_year() -> None:
     assert detect_decay(days, BASELINE, POLICY).alert
 
 
+@given(days=st.lists(st.dates(), min_size=1, max_size=8, unique=True), look_back=st.integers(2, 10**12))
+def test_a_champion_is_judged_on_any_days(days: list[date], look_back: int) -> None:
+    lived = [lived_day(0, loss=0.5).model_copy(update={"day": day}) for day in days]
+    decay = detect_decay(lived, BASELINE, POLICY.model_copy(update={"look_back_days": look_back}))
+    assert decay.days == sum((max(days) - day).days < look_back for day in days)
+
+
 def test_excess_below_the_smallest_that_counts_is_no_decay() -> None:
     days = [lived_day(offset, loss=0.505, rows=20_000) for offset in range(28)]
     assert not detect_decay(days, BASELINE, POLICY).alert

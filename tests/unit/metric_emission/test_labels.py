@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
+from functions.metric_emission.labels import Labels
 from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
+from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
@@ -457,6 +459,28 @@ def test_uuids_are_joined_by_their_usual_text() -> None:
     world.scored("b.csv", rows(*SCORES))
     world.label(csv(), "more.csv")
     assert world.performance().rows_labelled == 8
+
+
+@pytest.mark.parametrize("odd", [date(1, 1, 1), date(9999, 12, 31)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_days_that_an_earlier_version_stored_stop_no_measuring(odd: date, alone: bool) -> None:  # noqa: FBT001
+    """Rows and labels of .NET's "no time" and of a database's "no end" were scored and joined before they were set aside."""
+    world = World()
+    profiles = {Role.CHAMPION: like_training(world.baseline)}
+    world.scored("odd.csv", rows(0.9, day=odd), profiles=profiles)
+    waiting = csv(("no",), day=odd)
+    body = {"id": ["r0"], "time": pa.array([datetime(odd.year, odd.month, odd.day, 10)], pa.timestamp("us", "UTC")), "label": ["no"]}
+    labels = Labels(pa.table(body), has_time=True)
+    put_to_wait(MODEL, "old", labels, world.moment, world.store)
+    world.record(world.scored("again.csv", rows(0.9, day=odd), profiles=profiles))
+    assert world.performance(odd).rows_labelled == 1
+    if not alone:
+        world.emitted.clear()
+        world.record(world.scored("a.csv", rows(*SCORES), profiles=profiles))
+        world.label(csv(), "good.csv")
+        assert (world.performance().rows_labelled, world.values(LABEL_COVERAGE)) == (4, [1.0])
+    world.label(waiting, "odd.csv")
+    assert world.values(LABELS_REFUSED)[-1] == 1
 
 
 def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:

@@ -1,8 +1,9 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from functions.shared.domain import layout
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, PinnedRelease
@@ -113,6 +114,18 @@ def test_a_sample_of_a_file_without_lines_says_its_row() -> None:
     store = MemoryStore()
     write_batch(store, write_quarantine(store, batch(0), [{**rejected(2), "row": 1234, "line": None}]))
     assert [sample.place for sample in gather(MODEL, store, NOW).samples] == ["row 1,234"]
+
+
+@pytest.mark.parametrize("odd", [date.min, date.max])
+def test_days_that_are_not_plausible_are_left_out(odd: date) -> None:
+    store = whole_story()
+    write_batch(store, batch(40, event_days={odd: 98}))
+    shown = gather(MODEL, store, NOW).days
+    store.write(layout.performance_key(MODEL, odd), shown[0].model_copy(update={"day": odd}).to_json())
+    history = gather(MODEL, store, NOW)
+    assert history.days == shown
+    assert history.batches[-1].day is None
+    assert odd.isoformat() not in {day["day"] for day in model_status(history.releases[-1], store)["performance"]}
 
 
 def test_alerts_come_newest_first() -> None:
