@@ -67,7 +67,7 @@ def rescore_batch(
     """
     batch = _scorable_again(Manifests(store).named(model, batch_id))
     release, source = pinned_release(store, batch), batch.source
-    purpose = f"rescore:{release.seq}"
+    purpose = layout.rescoring(release.seq)
     draft = Manifest(
         batch_id=layout.batch_id(source.bucket, source.key, source.version_id, purpose),
         model=model,

@@ -1,6 +1,5 @@
 """Commands that send files: batches to score, and labels."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, File, Model, New, StackName, console, show
+from infra.cli.outputs import ending_of, refuse_unwritable
 from infra.cli.screens.batches import (
     labels_screen,
     manifest_screen,
@@ -34,7 +34,9 @@ _SUSPECT = 3
 def score(
     model: Model,
     file: File,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Parquet file to write the scored rows to; waits for them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File to write the scored rows to: .parquet, .csv or .xlsx. Waits for them.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the manifest and show it.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Score in this process, by the same code; stores nothing but OUT.")] = False,
     partition_bytes: Annotated[
@@ -48,6 +50,7 @@ def score(
     from functions.shared.domain import layout
     from infra.cli.offline import score_offline
     from infra.cli.operator import connect
+    from infra.cli.scored_rows import write_scored
 
     if offline and partition_bytes:
         message = "--partition-bytes has the state machine of a stack at work: leave --offline out"
@@ -74,7 +77,7 @@ def score(
     with console.status("scoring"):
         manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
     if out is not None and manifest.outputs:
-        operator.download_scored(manifest, out)
+        write_scored([manifest], out, download=operator.download, console=console)
     _show(manifest, as_json=as_json, out=out)
 
 
@@ -89,19 +92,11 @@ def _refuse_unserved(model: str, store: "ObjectStore") -> None:
 
 def _refuse_out(out: Path, file: Path) -> None:
     """Pass if the scored rows of `file` can be written to `out`."""
-    if out.suffix != ".parquet":
-        message = f"{out}: scored rows are Parquet, so that types and order survive; name OUT with the ending .parquet"
-        raise InputError(message)
+    ending_of(out)
     if out.exists() and out.samefile(file):
         message = f"{out} holds the rows to score, and writing their scores there would lose it: name another OUT"
         raise InputError(message)
-    _refuse_unwritable(out)
-
-
-def _refuse_unwritable(out: Path) -> None:
-    if not os.access(out.absolute().parent, os.W_OK):
-        message = f"{out}: its folder does not exist or cannot be written to"
-        raise InputError(message)
+    refuse_unwritable(out)
 
 
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besides: object) -> None:
@@ -123,7 +118,7 @@ def replay(
     model: Model,
     batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
     file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows, or a Parquet file for the scored ones.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows to mend, or the scored ones.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score the rows although the same file was replayed before.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
@@ -135,9 +130,10 @@ def replay(
     """
     from infra.cli.operator import connect
     from infra.cli.replay import quarantined_file, replayed
+    from infra.cli.scored_rows import write_scored
 
     if out is not None:
-        _refuse_unwritable(out) if file is None else _refuse_out(out, file)
+        refuse_unwritable(out) if file is None else _refuse_out(out, file)
     operator = connect(stack)
     operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
@@ -148,7 +144,7 @@ def replay(
             told = f"{file} was replayed before: this is what became of it; --again scores its rows once more"
             console.print(told, highlight=False, soft_wrap=True, markup=False)
         if out is not None and ended.outputs:
-            operator.download_scored(ended, out)
+            write_scored([ended], out, download=operator.download, console=console)
         _show(ended, as_json=as_json, out=out, replayed_before=known)
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)

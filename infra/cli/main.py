@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError
-from infra.cli import batches, cost, data, demo, erasure, init, local, policy, releases, report, status, versions
+from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
 from infra.cli.options import console
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(releases.app)
 app.add_typer(erasure.app)
 app.add_typer(data.app, name="data")
 app.add_typer(batches.app)
+app.add_typer(fetch.app)
 app.add_typer(report.app)
 app.add_typer(cost.app)
 

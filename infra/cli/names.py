@@ -27,7 +27,7 @@ def looked_up(model: str, store: ObjectStore, *, otherwise: str = "") -> Release
     others = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     message = f"no model {model!r} serves here; models: {', '.join(known[:_LISTED]) or 'none yet'}{others}"
     hints = [*_nearest(model, known), otherwise or f"`everscore train {model} FILE …` makes a model of this name"]
-    raise InputError(message, remedy="; ".join(hints), code="unknown_model")
+    raise InputError(message, remedy=" ".join(hints), code="unknown_model")
 
 
 def _nearest(model: str, known: list[str]) -> list[str]:

@@ -13,10 +13,12 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.releases import Releases
 from infra.cli.local_folder import LocalFolder
+from infra.cli.options import console
+from infra.cli.scored_rows import write_scored
 
 
 def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -> Manifest:
-    """Score `file` into `out` (Parquet) with what is served of a model; nothing else is stored anywhere.
+    """Score `file` into `out` with what is served of a model; nothing else is stored anywhere.
 
     Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any. A batch that fails writes neither
     file: the manifest says why.
@@ -36,9 +38,10 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
             new_attempt=lambda: uuid.uuid4().hex,
             now=lambda: datetime.now(UTC),
         )
-        for target, stored in ((out, manifest.outputs), (out.with_name(f"{out.name}.quarantine.jsonl"), manifest.quarantine)):
-            for part in stored:
-                Path(store.bucket, part.key).replace(target)
+        if manifest.outputs:
+            write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console)
+        for part in manifest.quarantine:
+            Path(store.bucket, part.key).replace(out.with_name(f"{out.name}.quarantine.jsonl"))
     return manifest
 
 

@@ -2,11 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -43,18 +42,6 @@ class FunctionFailedError(EverscoreError):
 
 class NoAnswerError(EverscoreError):
     """Nothing came of an upload in time; look at the queue, the dead-letter queue and the function's log."""
-
-
-def join_parts(parts: Sequence[Path], whole: Path) -> None:
-    """Write the rows of Parquet files, in order, to one; columns that a part lacks, since no challenger scored it, are missing there."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.unify_schemas([pq.read_schema(part) for part in parts])
-    with pq.ParquetWriter(whole, schema) as writer:
-        for part in parts:
-            for rows in pq.ParquetFile(part).iter_batches():
-                writer.write_table(pa.concat_tables([schema.empty_table(), pa.Table.from_batches([rows])], promote_options="default"))
 
 
 class Operator:
@@ -107,7 +94,9 @@ class Operator:
 
     def upload_file(self, key: str, file: Path, console: Console) -> ObjectInfo:
         """Write a file of any size to the inbox, with a progress bar on a terminal."""
-        with Progress(*Progress.get_default_columns(), DownloadColumn(), console=console, transient=True) as progress:
+        with Progress(
+            *Progress.get_default_columns(), DownloadColumn(), console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             task = progress.add_task(f"uploading {file.name}", total=file.stat().st_size)
             self._s3.upload_file(str(file), self.inbox.bucket, key, Callback=lambda sent: progress.advance(task, sent))
         return self.inbox.info(key)
@@ -142,16 +131,9 @@ class Operator:
             raise InputError(message)
         return manifests.read(found[0])
 
-    def download_scored(self, manifest: Manifest, out: Path) -> None:
-        """Write a batch's scored rows, in order, to one Parquet file; `out` appears when it is whole."""
-        with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
-            parts = [Path(folder) / f"{number:05d}" for number in range(len(manifest.outputs))]
-            for part, output in zip(parts, manifest.outputs, strict=True):
-                self._s3.download_file(self.store.bucket, output.key, str(part))
-            whole = parts[0] if len(parts) == 1 else Path(folder) / "whole"
-            if len(parts) > 1:
-                join_parts(parts, whole)
-            whole.replace(out)
+    def download(self, key: str, file: Path) -> None:
+        """Write an object of the store to a file."""
+        self._s3.download_file(self.store.bucket, key, str(file))
 
     def serves(self, model: str) -> bool:
         """Whether a model has a release."""

@@ -23,6 +23,8 @@ from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.policies import Policies
 from infra.cli.operator import Operator, embedded, wait_for
+from infra.cli.options import console
+from infra.cli.scored_rows import write_scored
 from infra.local.embedded import embedded_aws
 from infra.local.stack_containers import LABEL
 from infra.local.stacks import Stack
@@ -121,7 +123,7 @@ def test_the_loop_closes_in_containers(stack: Stack, operator: Operator, tmp_pat
     weeks = range(20, 40)
     manifest = score(operator, MODEL, "weeks.csv", visits(weeks, sold=False, weight_matters=True))
     assert (manifest.status, manifest.rows_in, manifest.rows_scored) == (Status.SCORED, 2000, 2000)
-    operator.download_scored(manifest, tmp_path / "scored.parquet")
+    write_scored([manifest], tmp_path / "scored.parquet", download=operator.download, console=console)
     scored = pq.read_table(tmp_path / "scored.parquet")
     assert scored["visit"].to_pylist() == [f"v20-{number}" for number in range(2000)]
     assert set(scored["prediction"].to_pylist()) == {"yes", "no"}

@@ -20,6 +20,8 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
 from infra.cli.offline import score_offline
 from infra.cli.operator import Operator, embedded
+from infra.cli.options import console
+from infra.cli.scored_rows import write_scored
 from infra.demo.flights import MODEL
 from infra.demo.once import ERASED, batch_of_flights, each_function_once, idle_stack
 from infra.local.codedeploy import deployment_hook
@@ -168,7 +170,8 @@ def test_the_image_scores_as_this_machine_does_and_erases_whom_it_was_asked_to(p
     file.write_bytes(batch_of_flights())
     score_offline(MODEL, file, here, releases=played.operator.store)
     [stored] = played.operator.store.list(layout.manifest_prefix(MODEL))
-    played.operator.download_scored(Manifest.from_json(played.operator.store.read(stored.key)), there)
+    manifest = Manifest.from_json(played.operator.store.read(stored.key))
+    write_scored([manifest], there, download=played.operator.download, console=console)
     scored = pq.read_table(here)
     erased = pc.is_in(scored["flight_id"], pa.array(ERASED))
     assert pc.sum(erased).as_py() == len(ERASED)

@@ -88,6 +88,11 @@ def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> 
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def rescoring(seq: int) -> str:
+    """The purpose of a batch that is scored again by a release."""
+    return f"rescore:{seq}"
+
+
 def manifest_prefix(model: str) -> str:
     """All manifests of a model."""
     return f"manifests/{model}/"

@@ -66,6 +66,13 @@ def quarantine_screen(written: dict[str, Any]) -> RenderableType:
     )
 
 
+def fetched_screen(written: dict[str, Any]) -> RenderableType:
+    """Where scored rows were written."""
+    batches = len(written["batches"])
+    which = f"batch {written['batches'][0][:8]}" if batches == 1 else f"{batches:,} batches"
+    return Text(f"{written['model']}: {written['rows']:,} scored rows of {which} are in {written['file']}")
+
+
 def rescored_screen(answer: dict[str, Any]) -> RenderableType:
     """Batches that were scored again."""
     if not answer["rescored"]:

@@ -21,7 +21,7 @@ from tests.unit.cli.terminal import ended
         ("status --stak x", "usage", "--stak"),
         ("score sales /nowhere/april.csv", "usage", "/nowhere/april.csv"),
         ("policy no+name", "invalid_name", "no+name"),
-        (f"score sales {__file__} -o scored.csv", "input", "scored.csv"),
+        (f"score sales {__file__} -o scored.feather", "unknown_ending", "scored.feather"),
     ],
 )
 def test_a_refusal_with_json_is_one_object_on_standard_output(

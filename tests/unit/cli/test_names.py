@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,24 +14,14 @@ from functions.shared.repositories.policies import Policies
 from infra.cli import operator
 from infra.cli.main import app
 from infra.cli.names import looked_up
-from infra.cli.operator import Operator
 from tests.fakes.documents import make_release
-from tests.fakes.memory_store import MemoryStore
+from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 
 MAKE_MODELS = {"train", "adopt"}
 """Commands whose model is new."""
-
-
-class Stack(Operator):
-    """Two buckets in memory, and functions that nobody may ask."""
-
-    def __init__(self, *serving: str) -> None:
-        session: Any = SimpleNamespace(client=lambda *_, **__: None)
-        super().__init__(session, None, {"InboxBucket": "inbox", "StoreBucket": "store"})
-        self.inbox, self.store = MemoryStore("inbox"), MemoryStore("store")
-        for model in serving:
-            self.store.write(layout.release_key(model), make_release(model=model).to_json())
+CHOICES = {"rescore": ["--withdrawn"], "fetch": ["--last"]}
+"""Options that a command needs to know what is wanted."""
 
 
 @pytest.fixture
@@ -44,13 +33,11 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 def lines(command: Any, name: str, file: Path) -> str:
     """The shortest command line about the model `wether` that typer takes."""
-    words, values = (
-        [name, *(["--withdrawn"] if name == "rescore" else [])],
-        {"model": "wether", "file": str(file), "models_uri": "models:/a/1"},
-    )
+    words = [name, *CHOICES.get(name, ())]
+    values = {"model": "wether", "file": str(file), "ids": str(file), "out": f"{file.parent}/out.csv", "output": f"{file.parent}/out.html"}
     for parameter in command.params:
         if parameter.required or parameter.name == "model":
-            value = values.get(parameter.name, str(file) if parameter.name == "ids" else "1")
+            value = values.get(parameter.name, "1")
             words += [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
     return " ".join(words)
 

@@ -1,0 +1,96 @@
+"""`everscore fetch`: scored rows, of one batch or of days, as a file."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.manifests import Manifests
+from infra.cli.options import AsJson, Model, StackName, console, show
+from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
+from infra.cli.screens.batches import fetched_screen
+
+if TYPE_CHECKING:
+    from infra.cli.operator import Operator
+    from infra.cli.scored_rows import Days
+
+app = typer.Typer()
+
+_DAY = ["%Y-%m-%d"]
+
+
+@app.command()
+def fetch(
+    model: Model,
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .parquet, .csv or .xlsx.", dir_okay=False)],
+    batch_id: Annotated[str | None, typer.Argument(help="The batch, or the beginning of its name.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="The batch that came last.")] = False,
+    first_day: Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="Rows of this event day and later.")] = None,
+    last_day: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Rows of this event day and earlier.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write although the file exists.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write scored rows to a file: of one batch, or of event days (days of arrival, where the model has no time column).
+
+    Of a batch that was scored again, days hold the newest answers only.
+    """
+    from infra.cli.operator import connect
+    from infra.cli.scored_rows import ALL_DAYS, Days, newest_answer, write_scored
+
+    days = Days(*(moment.date() if moment else None for moment in (first_day, last_day)))
+    if first_day and last_day and last_day < first_day:
+        raise InputError(f"--from {days.first} is after --to {days.last}", remedy="swap them")
+    if sum((batch_id is not None, last, days != ALL_DAYS)) != 1:
+        raise InputError("which rows are wanted?", remedy="name a batch, or ask for --last, or for days by --from and --to")
+    ending_of(out)
+    refuse_unwritable(out)
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists already", remedy="name another file, or add --overwrite", code="exists")
+    operator = connect(stack)
+    release = operator.release_of(model)
+    spec = operator.spec_of(model, release.champion.version)
+    with console.status("looking for batches"):
+        batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator)
+    if batch_id and (newest := newest_answer(batches[0], release.seq, operator.store)) != batches[0].batch_id:
+        told = f"note: this batch was scored again since; batch {newest[:8]} has the newest answers"
+        console.print(told, highlight=False, soft_wrap=True)
+    refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
+    rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)
+    answer = {"model": model, "rows": rows, "batches": [batch.batch_id for batch in batches], "file": str(out)}
+    show(answer, fetched_screen, as_json=as_json)
+
+
+def _one(model: str, batch_id: str | None, operator: "Operator") -> Manifest:
+    """The batch that is named, or the last one, if it has rows.
+
+    Raises:
+        InputError: if there is none, or it has no scored row.
+    """
+    batch = operator.manifest_of(model, batch_id) if batch_id else next(Manifests(operator.store).newest(model), None)
+    if batch is None:
+        raise InputError(f"{model!r} has scored no batch yet", remedy=f"`everscore score {model} FILE` sends one", code="no_rows")
+    if not batch.outputs:
+        why = batch.error.message if batch.error else "all of its rows were quarantined" + (" or erased" if batch.rows_erased else "")
+        message = f"batch {batch.batch_id[:8]} ({batch.source.key}) has no scored row: {why}"
+        raise InputError(message, remedy="name another batch, or days by --from and --to", code="no_rows")
+    return batch
+
+
+def _of_days(model: str, days: "Days", operator: "Operator") -> "list[Manifest]":
+    """The batches that have rows on some days.
+
+    Raises:
+        InputError: if none has.
+    """
+    from infra.cli.scored_rows import standing_batches
+
+    standing = standing_batches(model, operator.store)
+    if chosen := [batch for batch in standing if days.rows(batch)]:
+        return chosen
+    known = [day for batch in standing for day in batch.event_days]
+    told = f"there are rows from {min(known)} to {max(known)}" if known else "no batch has scored rows yet"
+    raise InputError(f"{model!r} has no scored row on these days: {told}", remedy="ask for other days", code="no_rows")

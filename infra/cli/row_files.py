@@ -1,0 +1,185 @@
+"""Files of rows for people: Parquet, CSV, or a sheet of Excel, written some rows at a time in bounded memory.
+
+Cells are written as they are. What looks like a formula stays the text that it is in Parquet and in Excel's own format; a
+spreadsheet that opens CSV may run it.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.shared.domain.errors import InputError
+from infra.cli.outputs import CELL_CHARACTERS, SHEET_COLUMNS, ending_of, refuse_long
+
+_EXACT_DIGITS = 10**15
+"""Excel keeps fifteen digits of a number; larger whole numbers are written as text."""
+_FIRST_YEAR = 1900
+
+
+class RowFile(Protocol):
+    """A file that takes rows and is whole when it is closed."""
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Append rows of the file's schema."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class _ParquetFile:
+    def __init__(self, path: Path, schema: pa.Schema, _named: Path) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(path, schema)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        self._writer.write_batch(rows)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _CsvFile:
+    """UTF-8 with a header, by RFC 4180 but for its line ends, which are line feeds. Texts stand in quotes, so that "" is no missing one."""
+
+    def __init__(self, path: Path, schema: pa.Schema, _named: Path) -> None:
+        from pyarrow import csv
+
+        self._writer = csv.CSVWriter(path, schema)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        self._writer.write_batch(rows)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _SheetFile:
+    """One sheet with a header, written row by row: the library keeps one row in memory, and the sheet beside the file."""
+
+    def __init__(self, path: Path, schema: pa.Schema, named: Path) -> None:
+        import xlsxwriter
+
+        if len(schema) > SHEET_COLUMNS:
+            message = f"{len(schema):,} columns do not fit into {named.name}: a sheet of Excel holds {SHEET_COLUMNS:,}"
+            raise InputError(message, remedy=f"write {named.stem}.parquet or {named.stem}.csv")
+        plain = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+        self._book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent), **plain})
+        self._times = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        self._days = self._book.add_format({"num_format": "yyyy-mm-dd"})
+        self._sheet = self._book.add_worksheet("rows")
+        self._sheet.freeze_panes(1, 0)
+        self._named, self._names, self._rows = named, schema.names, 0
+        for place, name in enumerate(schema.names):
+            self._write_text(0, place, name)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        refuse_long(self._rows + rows.num_rows, self._named)
+        columns = [column.to_pylist() for column in rows.columns]
+        for values in zip(*columns, strict=True):
+            self._rows += 1
+            for place, value in enumerate(values):
+                self._write_cell(self._rows, place, value)
+
+    def close(self) -> None:
+        self._book.close()
+
+    def _write_cell(self, row: int, place: int, value: Any) -> None:
+        match value:
+            case None:
+                pass
+            case bool():
+                self._sheet.write_boolean(row, place, value)
+            case int() if abs(value) < _EXACT_DIGITS:
+                self._sheet.write_number(row, place, value)
+            case float() if math.isfinite(value):
+                self._sheet.write_number(row, place, value)
+            case datetime() if value.year >= _FIRST_YEAR and not value.microsecond % 1000:
+                self._sheet.write_datetime(row, place, value.replace(tzinfo=None), self._times)
+            case date() if not isinstance(value, datetime) and value.year >= _FIRST_YEAR:
+                self._sheet.write_datetime(row, place, value, self._days)
+            case _:
+                self._write_text(row, place, str(value))
+
+    def _write_text(self, row: int, place: int, text: str) -> None:
+        if len(text) > CELL_CHARACTERS:
+            where = f"row {row}, column {self._names[place]!r}"
+            message = f"{where}: a text of {len(text):,} characters; a cell of Excel holds {CELL_CHARACTERS:,}"
+            raise InputError(message, remedy=f"write {self._named.stem}.parquet or {self._named.stem}.csv")
+        self._sheet.write_string(row, place, text)
+
+
+def begun(path: Path, schema: pa.Schema, *, named: Path) -> RowFile:
+    """Begin a file that is called `named` when it is whole.
+
+    Raises:
+        InputError: if its format cannot hold these columns.
+    """
+    ending = ending_of(named)
+    if ending != ".parquet":
+        schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+        nested = [field for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
+        if nested:
+            message = f"column {nested[0].name!r} is of type {nested[0].type}, which {ending} cannot hold"
+            raise InputError(message, remedy=f"write {named.stem}.parquet")
+    return _Fitting(_FILES[ending](path, schema, named), schema)
+
+
+def united(files: Iterable[Path]) -> pa.Schema:
+    """The columns of several Parquet files, in the order in which they come up. One that they hold in different types is text.
+
+    Raises:
+        InputError: if such a column is of a type that is no text.
+    """
+    import pyarrow.parquet as pq
+
+    kinds: dict[str, dict[pa.DataType, None]] = {}
+    for file in files:
+        for field in pq.read_schema(file):
+            kinds.setdefault(field.name, {})[field.type] = None
+    return pa.schema([pa.field(name, _one_of(name, [*found])) for name, found in kinds.items()])
+
+
+def _one_of(name: str, kinds: list[pa.DataType]) -> pa.DataType:
+    different = [*dict.fromkeys(_plain(kind) for kind in kinds if not pa.types.is_null(kind))]
+    if len(different) <= 1:
+        return kinds[0] if len(kinds) == 1 else (different or [pa.null()])[0]
+    if any(pa.types.is_nested(kind) or pa.types.is_binary(kind) for kind in different):
+        message = f"batches hold the column {name!r} as {' and as '.join(map(str, different))}"
+        raise InputError(message, remedy="fetch these batches into files of their own")
+    if all(pa.types.is_signed_integer(kind) for kind in different):
+        return pa.int64()
+    return pa.float64() if all(pa.types.is_floating(kind) for kind in different) else pa.string()
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """A type without how its values are packed."""
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
+class _Fitting:
+    """A file that takes rows of other files: their columns are cast to its own, and those that they lack are missing there."""
+
+    def __init__(self, file: RowFile, schema: pa.Schema) -> None:
+        self._file, self._schema = file, schema
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        columns = [
+            pc.cast(rows.column(field.name), field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
+            for field in self._schema
+        ]
+        self._file.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_FILES: Mapping[str, Callable[[Path, pa.Schema, Path], RowFile]] = {".parquet": _ParquetFile, ".csv": _CsvFile, ".xlsx": _SheetFile}
+"""How to begin a file, by its ending."""

@@ -1,0 +1,151 @@
+"""Scored rows of one batch or of many, brought here and written to one file."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from functions.shared.ahead import map_ahead
+from functions.shared.domain import layout
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.manifests import Manifests
+from infra.cli.outputs import ending_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_READS_AT_ONCE = 16
+_DOWNLOADS_AT_ONCE = 8
+
+_SHOWN = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+
+type Download = Callable[[str, Path], object]
+"""Writes an object of the store to a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Event days from the first to the last; None is open. Of a model without a time column they are days of arrival."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def __contains__(self, day: date) -> bool:
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+    def rows(self, batch: Manifest) -> int:
+        """How many rows a batch scored on these days, erased ones too."""
+        return sum(rows for day, rows in batch.event_days.items() if day in self)
+
+
+ALL_DAYS = Days()
+
+
+def newest_answer(batch: Manifest, seq: int, store: ObjectStore) -> str:
+    """The batch that stands for the upload of a batch: itself, unless that was scored again by a release up to number `seq`."""
+    upload, known = batch.source, Manifests(store).keys(batch.model)
+    again = (layout.batch_id(upload.bucket, upload.key, upload.version_id, layout.rescoring(number)) for number in range(seq, 0, -1))
+    return next((name for name in again if name in known), batch.batch_id)
+
+
+def standing_batches(model: str, store: ObjectStore) -> list[Manifest]:
+    """The batches of a model that hold rows, in the order of their commit: of one that was scored again the newest answers.
+
+    What a manifest counts by column is left out: of very many batches it would fill the memory.
+    """
+    keys = (found.key for found in store.list(layout.manifest_prefix(model)))
+    newest: dict[tuple[str, str], Manifest] = {}
+    for batch in map_ahead(lambda key: _light(Manifests(store).read(key)), keys, threads=_READS_AT_ONCE):
+        upload = batch.source.key, batch.source.version_id
+        if upload not in newest or newest[upload].created_at < batch.created_at:
+            newest[upload] = batch
+    return sorted((batch for batch in newest.values() if batch.outputs), key=lambda batch: batch.created_at)
+
+
+def _light(batch: Manifest) -> Manifest:
+    return batch.model_copy(update={"profiles": {}, "agreement": None})
+
+
+def write_scored(
+    batches: Sequence[Manifest], out: Path, *, download: Download, console: Console, spec: ModelSpec | None = None, days: Days = ALL_DAYS
+) -> int:
+    """Write the scored rows of batches, in their order, to one file, whose ending says its format. It appears when it is whole.
+
+    Memory is bounded; on the disk the batches' files lie beside `out` meanwhile.
+
+    Args:
+        spec: names the time column; needed for some days only.
+        days: the rows to write.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        InputError: if the file cannot hold them, or there are none.
+    """
+    from infra.cli.row_files import begun, united
+
+    parts = [(batch, output) for batch in batches for output in batch.outputs]
+    with (
+        TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as name,
+        Progress(*_SHOWN, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        folder = Path(name)
+        files = [folder / f"{number:06d}" for number in range(len(parts))]
+        fetching = progress.add_task("downloading", total=sum(output.bytes for _, output in parts))
+
+        def fetch(number: int) -> None:
+            download(parts[number][1].key, files[number])
+            progress.advance(fetching, parts[number][1].bytes)
+
+        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+            list(pool.map(fetch, range(len(parts))))
+        wanted = [None if days == ALL_DAYS or all(day in days for day in batch.event_days) else days for batch, _ in parts]
+        if len(files) == 1 and wanted == [None] and ending_of(out) == ".parquet":
+            files[0].replace(out)
+            return parts[0][1].rows
+        whole, written = folder / f"whole{ending_of(out)}", 0
+        writing = progress.add_task("writing", total=sum(output.rows for _, output in parts))
+        with closing(begun(whole, united(files), named=out)) as file:
+            for (batch, _), part, some in zip(parts, files, wanted, strict=True):
+                for rows in _rows_of(part):
+                    kept = rows if some is None else _on_days(rows, some, batch, spec)
+                    file.write(kept)
+                    written += kept.num_rows
+                    progress.advance(writing, rows.num_rows)
+                part.unlink()
+        if not written:
+            message = "no scored row is left of these batches: they were erased"
+            raise InputError(message, code="no_rows")
+        whole.replace(out)
+    return written
+
+
+def _rows_of(part: Path) -> "Iterable[pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(part) as file:
+        yield from file.iter_batches()
+
+
+def _on_days(rows: "pa.RecordBatch", days: Days, batch: Manifest, spec: ModelSpec | None) -> "pa.RecordBatch":
+    """The rows whose event day is one of these."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from functions.metric_emission.labels import event_days
+
+    assert spec is not None, "days need the time column"
+    found = event_days(pa.Table.from_batches([rows]), batch, spec).combine_chunks()
+    wanted = [day for day in batch.event_days if day in days]
+    return rows.filter(pc.is_in(found, value_set=pa.array(wanted, pa.date32())))
