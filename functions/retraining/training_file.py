@@ -28,7 +28,7 @@ from functions.shared.reading.labels import plain_targets
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, feature_rule
-from functions.shared.reading.service import TableRead, infer_columns, number_signs, read_table
+from functions.shared.reading.service import TableRead, find_time_format, infer_columns, number_signs, read_table
 from functions.shared.reading.source import Source
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
@@ -51,8 +51,11 @@ class TrainingFile:
     unlearnt: tuple[Reason, ...]
 
     def left_out_reasons(self) -> tuple[Reason, ...]:
-        """A sentence each if rows or columns were left out, for the decision."""
+        """A sentence each on a format that nobody named, and if rows or columns were left out, for the decision."""
         reasons = []
+        if self.rows.spec.formats.time_format:
+            message = f"times in {self.rows.spec.time_column!r} are read by {self.rows.spec.formats.time_format}"
+            reasons.append(Reason(code="time_format", message=message))
         if self.left_out:
             told = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
             reasons.append(Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {told}"))
@@ -79,6 +82,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     source = inbox.open(request.key, request.version_id)
     kinds = infer_columns(source, key=request.key, formats=request.formats)
     _refuse_absent(request, kinds)
+    request = request.model_copy(update={"formats": _told_formats(request, kinds, source)})
     signs = _signs(request, kinds, source)
     features = [_as_asked(feature, signs, canonical=only is None) for feature in _features(request, kinds, only)]
     columns: dict[str, ColumnKind | Rule] = {feature.name: feature_rule(feature) for feature in features}
@@ -131,6 +135,21 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple
         elif _NAMELESS.fullmatch(feature.name) and feature.kind is FeatureKind.NUMBER and is_serial(values):
             message = f"{feature.name}: has no name and numbers the rows (an index?), so it was left out"
             yield feature.name, Reason(code="index", message=message, warning=True)
+
+
+def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source) -> Formats:
+    """The request's formats, with that of the file's times if nobody named it and they are of another than ISO 8601.
+
+    Raises:
+        TrainingError: if they leave a doubt.
+    """
+    column, named = request.time_column, request.formats
+    if column is None or named.time_format or kinds[column] in {ColumnKind.TIME, ColumnKind.CARRIED}:
+        return named
+    found = find_time_format(source, key=request.key, column=column, formats=named)
+    if found.doubt:
+        raise TrainingError(found.doubt)
+    return named.model_copy(update={"time_format": found.pattern})
 
 
 def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source) -> dict[str, str]:

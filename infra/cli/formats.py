@@ -5,16 +5,20 @@ from typing import Annotated, Any, get_args
 import typer
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.formats import Formats
+from functions.shared.domain.formats import Formats, checked_time_format
 
 Decimal = Annotated[str, typer.Option(help="Decimal sign of numbers in text: . or ,")]
 Thousands = Annotated[str, typer.Option(help="Sign between thousands in text: , . ' or a blank (default: none).")]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(help="Of times, besides ISO 8601: a pattern such as %d.%m.%Y, epoch_s, epoch_ms or epoch_us (default: told from FILE)."),
+]
 Missing = Annotated[
     list[str] | None, typer.Option("--missing", help="Text that means a missing value, in categories and target too; repeatable.")
 ]
 
 
-def formats_of(*, decimal: str, thousands: str, missing: list[str] | None) -> dict[str, Any]:
+def formats_of(*, decimal: str, thousands: str, time_format: str | None, missing: list[str] | None) -> dict[str, Any]:
     """What a request says of how its file is written.
 
     Raises:
@@ -28,4 +32,11 @@ def formats_of(*, decimal: str, thousands: str, missing: list[str] | None) -> di
     if decimal == thousands:
         message = f"--decimal and --thousands are both {decimal!r}: one of them must be another sign"
         raise InputError(message)
-    return Formats.model_validate({"decimal": decimal, "thousands": thousands, "missing": missing or ()}).model_dump(mode="json")
+    if time_format is not None:
+        try:
+            checked_time_format(time_format)
+        except ValueError as error:
+            message = f"--time-format {time_format}: {error}"
+            raise InputError(message) from error
+    named = {"decimal": decimal, "thousands": thousands, "time_format": time_format, "missing": missing or ()}
+    return Formats.model_validate(named).model_dump(mode="json")

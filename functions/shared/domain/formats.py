@@ -1,10 +1,18 @@
 """How the texts of a model's files are written, where that is not the usual way."""
 
-from typing import Literal, Self
+import re
+from typing import Final, Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from functions.shared.domain.document import Value
+
+EPOCHS: Final = {"epoch_s": 10**6, "epoch_ms": 10**3, "epoch_us": 1}
+"""Times as a number since 1970: microseconds in a unit."""
+
+_NEEDED: Final = ("Yy", "mbB", "d")
+_ONCE: Final = (*_NEEDED, "HI", "M", "S", "f", "p", "z")
+_DIRECTIVES: Final = "".join(_ONCE)
 
 
 class Formats(Value):
@@ -13,11 +21,13 @@ class Formats(Value):
     Attributes:
         decimal: between the whole part of a number and its fraction.
         thousands: between groups of three digits of a number, which may have it or not.
+        time_format: of times, a pattern of `strptime` or one of `EPOCHS`; None for ISO 8601, which is read in any case.
         missing: texts that stand for a missing value in numbers, booleans, times, categories and the target, besides the usual marks.
     """
 
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
+    time_format: str | None = None
     missing: tuple[str, ...] = ()
 
     @field_validator("missing")
@@ -25,12 +35,43 @@ class Formats(Value):
     def _without_blanks(cls, marks: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(mark.strip() for mark in marks if mark.strip()))
 
+    @field_validator("time_format")
+    @classmethod
+    def _names_a_day(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else checked_time_format(pattern)
+
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         if self.thousands == self.decimal:
             message = f"{self.decimal!r} cannot separate both thousands and decimals"
             raise ValueError(message)
         return self
+
+
+def checked_time_format(pattern: str) -> str:
+    """Return the pattern of a time if it can be read by: one of `EPOCHS`, or it names year, month and day, each once.
+
+    Raises:
+        ValueError: otherwise, with what is wrong.
+
+    >>> checked_time_format("%d.%m.%Y")
+    '%d.%m.%Y'
+    """
+    if pattern in EPOCHS:
+        return pattern
+    found = re.findall("%(.?)", pattern)
+    if unknown := [letter for letter in found if letter not in _DIRECTIVES or not letter]:
+        message = f"%{unknown[0]} is none of {', '.join(f'%{letter}' for letter in _DIRECTIVES)}"
+        raise ValueError(message)
+    for letters in _ONCE:
+        names = [f"%{letter}" for letter in found if letter in letters]
+        if len(names) > 1:
+            message = f"{' and '.join(names)} in {pattern!r} say the same: leave one out"
+            raise ValueError(message)
+        if not names and letters in _NEEDED:
+            message = f"{pattern!r} lacks %{letters[0]}: write year, month and day, as in %d.%m.%Y, or {', '.join(EPOCHS)}"
+            raise ValueError(message)
+    return pattern
 
 
 PLAIN = Formats()

@@ -110,6 +110,8 @@ def _faults(column: pa.Array, found: Converted, rule: Rule, rules: Rules) -> Ite
     code, what = _UNPARSEABLE.get(rule.kind, ("", ""))
     if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
         what = f"is no number written as {example(rules.formats, rule.sign)}"
+    if rule.kind is ColumnKind.TIME and rules.formats.time_format:
+        what = f"is no time of the format {rules.formats.time_format}, nor of ISO 8601"
     yield from _fault(code, refused, column, what)
     if rule.kind is ColumnKind.NUMBER:
         yield from _number_faults(typed, rule)

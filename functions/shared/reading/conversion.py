@@ -1,4 +1,4 @@
-"""A column as its rule wants it: marks of missing values taken out, numbers undressed, categories in one form."""
+"""A column as its rule wants it: without marks of missing values, numbers undressed, times by their format, categories in one form."""
 
 from functools import cache
 
@@ -10,7 +10,8 @@ from functions.shared.arrow import Mask, mask_of, numbers_of, texts, valid_mask,
 from functions.shared.reading.categories import canonical_categories
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.rules import ColumnKind, Rule, Rules
-from functions.shared.reading.values import Converted, to_booleans, to_categories, to_ids, to_instants
+from functions.shared.reading.times import to_instants_in
+from functions.shared.reading.values import Converted, to_booleans, to_categories, to_ids
 
 _BLANKS = " \t"
 
@@ -30,7 +31,7 @@ def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
         case ColumnKind.BOOLEAN:
             return to_booleans(present)
         case ColumnKind.TIME:
-            return to_instants(present, rules.zone)
+            return to_instants_in(present, rules.formats.time_format, rules.zone)
         case _:
             categories = to_categories(present)
             return Converted(canonical_categories(categories.array), categories.refused) if rule.canonical else categories

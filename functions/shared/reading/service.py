@@ -19,6 +19,7 @@ from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, Rules, scoring_rules, table_rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+from functions.shared.reading.time_inference import TimeFormat, time_format_of
 from functions.shared.reading.unforeseen import unforeseen_refused
 
 
@@ -120,6 +121,16 @@ def number_signs(source: Source, *, key: str, columns: Collection[str], formats:
         for name in columns:
             found[name] |= signs_in(block.rows[name])
     return found
+
+
+def find_time_format(source: Source, *, key: str, column: str, formats: Formats = PLAIN) -> TimeFormat:
+    """The format of a file's times.
+
+    Raises:
+        BatchRejectedError: as `read_blocks`.
+    """
+    rules = Rules({}, ZoneInfo("UTC"), formats)
+    return time_format_of(column, (block.rows[column] for block in _blocks(source, key, rules, DEFAULT_BLOCK_BYTES)))
 
 
 def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generator[Block]:

@@ -339,6 +339,25 @@ def test_a_target_in_another_dress_makes_a_regression() -> None:
     assert spec.task is Task.REGRESSION
 
 
+def test_the_format_of_times_is_found_in_the_file_and_kept() -> None:
+    rows = [{**row, "at": f"{row['at']:%d.%m.%Y %H:%M}"} for row in sold(0, 30)]
+    world = World()
+    decision = world.train(rows)
+    spec = spec_of(world, decision)
+    assert spec.formats.time_format == "%d.%m.%Y"
+    assert (decision.trained_first_day, decision.holdout_last_day) == (day(0), day(29))
+    [told] = [reason.message for reason in decision.reasons if reason.code == "time_format"]
+    assert told == "times in 'at' are read by %d.%m.%Y"
+
+
+def test_days_that_may_be_months_are_asked_for() -> None:
+    rows = [{**row, "at": f"{row['at']:%d/%m/%Y}"} for row in sold(0, 12)]
+    with pytest.raises(TrainingError, match=r"'02/01/2013' in 'at' is 2 January 2013 by %d/%m/%Y and 1 February 2013 by %m/%d/%Y"):
+        World().train(rows)
+    decision = World().train(rows, formats=Formats(time_format="%d/%m/%Y"))
+    assert (decision.trained_first_day, decision.holdout_last_day) == (day(0), day(11))
+
+
 def test_times_without_offset_are_in_the_models_timezone() -> None:
     world = World()
     rows = [{**row, "at": (row["at"] - timedelta(hours=9)).replace(tzinfo=None).isoformat()} for row in sold(0, 30)]

@@ -6,13 +6,13 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.formats import Formats
 from infra.cli.formats import formats_of
 
-NOTHING: dict[str, object] = {"decimal": ".", "thousands": "", "missing": None}
+NOTHING: dict[str, object] = {"decimal": ".", "thousands": "", "time_format": None, "missing": None}
 
 
 def test_options_become_what_the_request_carries() -> None:
-    asked = formats_of(decimal=",", thousands=".", missing=[" - ", "n.b.", "-"])
-    assert Formats.model_validate(asked) == Formats(decimal=",", thousands=".", missing=("-", "n.b."))
-    assert Formats.model_validate(formats_of(decimal=".", thousands="", missing=None)) == Formats()
+    asked = formats_of(decimal=",", thousands=".", time_format="%d.%m.%Y", missing=[" - ", "n.b.", "-"])
+    assert Formats.model_validate(asked) == Formats(decimal=",", thousands=".", time_format="%d.%m.%Y", missing=("-", "n.b."))
+    assert Formats.model_validate(formats_of(**NOTHING)) == Formats()
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,9 @@ def test_options_become_what_the_request_carries() -> None:
         ({"decimal": ";"}, "--decimal ;: write '.' or ','"),
         ({"thousands": "x"}, "--thousands x: write ',' or '.' or ' ' or \"'\""),
         ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both ','"),
+        ({"time_format": "%H:%M"}, "--time-format %H:%M: '%H:%M' lacks %Y: write year, month and day, as in %d.%m.%Y, or epoch_s"),
+        ({"time_format": "%Q"}, "--time-format %Q: %Q is none of %Y, %y"),
+        ({"time_format": "%d.%m.%Y %y"}, "%Y and %y in '%d.%m.%Y %y' say the same"),
     ],
 )
 def test_a_sign_that_no_number_has_is_refused_with_those_that_may_be(options: dict[str, str], told: str) -> None:

@@ -1,0 +1,101 @@
+"""Which format the times of a file have, where they leave no doubt about it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from functions.shared.arrow import numbers_of, valid_mask
+from functions.shared.domain.formats import EPOCHS
+from functions.shared.reading.times import to_instants_in
+from functions.shared.reading.values import missing_as_null, plain_texts, to_texts
+
+CANDIDATES: Final = (
+    *(None, "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%Y年%m月%d日", "%Y%m%d", "%Y%m%d%H%M%S", *EPOCHS),
+)
+"""None is ISO 8601. Two-digit years are not among them: nobody could be sure of those."""
+_SAMPLE = 1000
+"""Times that rule out most candidates."""
+_LEAST_SHARE = 0.5
+"""Of the times must be of the format that is taken."""
+_UTC = ZoneInfo("UTC")
+_NOT_READ = np.iinfo(np.int64).min
+
+type Pattern = str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFormat:
+    """A column's format (None: ISO 8601), or the doubt about it: a sentence that says what to do."""
+
+    pattern: Pattern = None
+    doubt: str | None = None
+
+
+def time_format_of(name: str, parts: Iterable[pa.Array]) -> TimeFormat:
+    """The format that reads most times of a column, if no other reads them as other times.
+
+    Args:
+        name: of the column, for the message.
+        parts: of the column, in order.
+    """
+    found = _Evidence()
+    for part in parts:
+        found.add(missing_as_null(to_texts(plain_texts(part))).drop_null())
+    best = max(found.candidates, key=lambda pattern: found.read[pattern], default=None)
+    if found.read[best] < _LEAST_SHARE * found.times:
+        return TimeFormat(doubt=f"{found.first!r} in {name!r} is in no format that is known: name it, as in --time-format %d.%m.%Y")
+    for other in found.candidates:
+        if (text := found.otherwise.get((best, other))) and not found.decide_for(best, other):
+            readings = " and ".join(f"{_day(text, pattern)} by {pattern}" for pattern in (best, other))
+            return TimeFormat(doubt=f"{text!r} in {name!r} is {readings}, and the file does not say which: name one with --time-format")
+    return TimeFormat(best)
+
+
+class _Evidence:
+    """How many times each candidate reads, also without another, and the first text that two read as different times."""
+
+    def __init__(self) -> None:
+        self.candidates: tuple[Pattern, ...] = ()
+        self.times = 0
+        self.first = ""
+        self.read = Counter[Pattern]()
+        self.alone = Counter[tuple[Pattern, Pattern]]()
+        self.otherwise: dict[tuple[Pattern, Pattern], str] = {}
+
+    def add(self, texts: pa.Array) -> None:
+        """Look at a part of the column, of which no text is missing."""
+        if not self.times and len(texts):
+            self.first = texts[0].as_py()
+            self.candidates = tuple(pattern for pattern in CANDIDATES if (_read(texts.slice(0, _SAMPLE), pattern) != _NOT_READ).any())
+        self.times += len(texts)
+        readings = {pattern: _read(texts, pattern) for pattern in self.candidates}
+        self.read.update({pattern: int((values != _NOT_READ).sum()) for pattern, values in readings.items()})
+        for one, other in permutations(readings, 2):
+            apart = (readings[one] != readings[other]) & (readings[one] != _NOT_READ)
+            self.alone[one, other] += int((apart & (readings[other] == _NOT_READ)).sum())
+            both = np.flatnonzero(apart & (readings[other] != _NOT_READ))
+            if len(both):
+                self.otherwise.setdefault((one, other), texts[int(both[0])].as_py())
+
+    def decide_for(self, one: Pattern, other: Pattern) -> bool:
+        """Whether some times can only be of the one format, and none only of the other."""
+        return self.alone[one, other] > 0 and self.alone[other, one] == 0
+
+
+def _read(texts: pa.Array, pattern: Pattern) -> NDArray[np.int64]:
+    """The instants that texts are, in microseconds, `_NOT_READ` where one is none."""
+    found = to_instants_in(texts, pattern, _UTC).array
+    return np.where(valid_mask(found), numbers_of(found, np.int64), _NOT_READ)
+
+
+def _day(text: str, pattern: Pattern) -> str:
+    [instant] = to_instants_in(pa.array([text]), pattern, _UTC).array.to_pylist()
+    return f"{instant.day} {instant:%B %Y}"
