@@ -67,24 +67,29 @@ def _probe(champion: LoadedModel, recipe: Recipe, scores: NDArray[np.float64], n
         rng = np.random.default_rng(newest.spec.seed)
         ranks = auc_by_row(newest.truth() == 1, scores[:, 0])
         high = mean_over_days(newest.days, ranks, resamples=policy.resamples, rng=rng).high(policy.alpha)
+    found, unlearnt = _probe_metric(recipe, newest, name)
     return LabelProbe(
-        probe=_probe_metric(recipe, newest, name),
+        probe=found,
         champion_at_training=champion.baseline.out_of_time.get(name),
         champion_now_high=high,
+        unlearnt=unlearnt,
     )
 
 
-def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> float | None:
-    """None where all days are of one week. Weeks that teach or tell nothing, since a class is absent, give that of a blind model."""
+def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> tuple[float | None, str]:
+    """What a model of some weeks reaches on the others: None where all days are of one week.
+
+    Weeks that teach or tell nothing, since a class is absent, give that of a blind model, and the reason.
+    """
     import pyarrow as pa
 
     fold = probe_folds(newest.days)
     if not fold.any():
-        return None
+        return None, ""
     try:
         probe = recipe.fit(TrainingSet(recipe.spec, newest.table.filter(pa.array(fold))))
-    except TrainingError:
-        return _BLIND[name]
+    except TrainingError as error:
+        return _BLIND[name], str(error)
     rest = TrainingSet(probe.spec, newest.table.filter(pa.array(~fold))).known()
     found = measure(probe.spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None
-    return _BLIND[name] if found is None else found
+    return _BLIND[name] if found is None else found, ""

@@ -14,6 +14,7 @@ from functions.retraining.target import ROWS_TO_TELL_APART
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.values import to_numbers
 
 EXACT: Final = 2.0**53
@@ -89,11 +90,7 @@ def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
         )
     for feature in spec.features:
         values = table[feature.name]
-        doubts = (
-            _doubts_of_numbers(values)
-            if feature.kind is FeatureKind.NUMBER
-            else _doubts_of_texts(feature, values, adopted=bool(spec.adopted))
-        )
+        doubts = _doubts_of_numbers(values) if feature.kind is FeatureKind.NUMBER else _doubts_of_texts(feature, values, spec)
         yield from ((feature.name, doubt) for doubt in doubts)
         if values.null_count == 0 and pc.count_distinct(values).as_py() == 1:
             yield feature.name, Doubt("constant", "has the same value in every row")
@@ -120,23 +117,24 @@ def _are_days(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
     return bool((within & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
-def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, *, adopted: bool) -> Iterator[Doubt]:
+def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec) -> Iterator[Doubt]:
     if feature.kind is not FeatureKind.CATEGORY or not (present := len(values) - values.null_count):
         return
+    counts = pc.value_counts(values.drop_null())
+    texts, rows = counts.field("values"), counts.field("counts").to_numpy()
+    words = int(np.dot(to_numbers(texts).refused, rows))
     if disguise := disguise_of(values):
         yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
-        return
-    counts = pc.value_counts(values.drop_null())
-    if len(counts) > NEARLY_ALL * present and not adopted:
-        yield Doubt(
-            "nearly_distinct", "holds another text in nearly every row, which teaches nothing of later ones: an id, or free text?", _DROP
-        )
-        return
-    odd = to_numbers(counts.field("values")).refused
-    if 0 < 2 * (odd_rows := int(np.dot(odd, counts.field("counts").to_numpy()))) < present:
-        what = f"holds numbers in {present - odd_rows:,} rows and words in {odd_rows:,}, taken as a category"
-        yield Doubt("mixed", what, "--kind COLUMN=number leaves the rows with words out")
-    yield from _spellings(values)
+    elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
+        yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was said: taken as a category")
+    elif len(counts) > NEARLY_ALL * present and not spec.adopted:
+        what = "holds another text in nearly every row, which teaches nothing of later ones: an id, or free text?"
+        yield Doubt("nearly_distinct", what, _DROP)
+    else:
+        if 0 < 2 * words < present:
+            what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"
+            yield Doubt("mixed", what, "--kind COLUMN=number leaves the rows with words out")
+        yield from _spellings(values)
 
 
 def _spellings(values: pa.ChunkedArray) -> Iterator[Doubt]:

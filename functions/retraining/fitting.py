@@ -80,7 +80,7 @@ def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
 def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
     classes = np.unique(target)
     if len(classes) < 2:
-        message = f"all {len(target):,} rows have the {spec.target!r} {classes[0]!r}: there is nothing to tell apart"
+        message = f"all {len(target):,} rows have the {spec.target!r} {str(classes[0])!r}: there is nothing to tell apart"
         raise TrainingError(message)
     if spec.task is Task.BINARY and len(classes) > 2:
         message = f"a binary task has two classes, but {spec.target!r} is one of {', '.join(classes[:5])}"

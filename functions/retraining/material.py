@@ -77,7 +77,7 @@ def _rows_since(
     """
     until = last_mature_day(islice(Manifests(store).newest(spec.name), _LOOKED_AT), policy.labels.delay_days)
     if until is None:
-        message = "no batch was scored yet, so there is nothing new to learn from"
+        message = "no batch was scored yet, so there is nothing new to learn from: score one, and send its labels"
         raise NothingToLearnError(message)
     if request.trigger == SCHEDULE:
         _check_rest(taught, until, policy, store)
@@ -99,7 +99,11 @@ def _rows_since(
             beyond_holdout += today.rows * (number >= policy.gate.holdout_days)
             tables.append(today.table)
     if new < needed and not unread:
-        message = f"{new:,} rows with mature labels came since {learnt_until}, {needed:,} are needed"
+        message = (
+            f"{new:,} rows with mature labels came since {learnt_until}, {needed:,} are needed (retraining.min_new_labels). Labels are "
+            f"mature {policy.labels.delay_days:g} days of event time after their row (labels.delay_days), now those up to {until}. "
+            f'`everscore policy {spec.name} --set retraining.min_new_labels=N --reason "why"` asks for fewer'
+        )
         raise NothingToLearnError(message)
     return assemble(spec, [Snapshots(store).read(taught.snapshot.md5), *reversed(tables)]), unread
 
@@ -137,7 +141,10 @@ def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[d
     last = taught.trained_last_day
     unseen = [day for day in rows.distinct_days if last is None or day > last][-policy.gate.holdout_days :]
     if not unseen:
-        message = "no mature day lies after the champion's training"
+        message = (
+            f"no day after the champion's training, which ended on {last}, is mature: labels are "
+            f"{policy.labels.delay_days:g} days of event time after their row (labels.delay_days)"
+        )
         raise NothingToLearnError(message)
     return unseen
 

@@ -197,7 +197,7 @@ def _check_trigger(model: str, request: RetrainRequest, policy: Policy, workshop
     rested = workshop.now() - max(decision.decided_at for decision in decisions)
     needed = timedelta(hours=policy.retraining.cool_down_hours)
     if rested < needed:
-        message = f"the last version is {rested} old, an alert retrains after {needed}"
+        message = f"the last version is {rested} old, an alert retrains after {needed} (retraining.cool_down_hours)"
         raise NothingToLearnError(message)
 
 

@@ -70,14 +70,16 @@ def _slope(before: Floats, now: Floats) -> float | None:
 class LabelProbe:
     """How learnable the newest labels are, in AUC (R² for a regression); None where it is undefined.
 
-    `probe`: a model of the same estimator, trained on some days of the newest window and measured on others.
+    `probe`: a model of the same estimator, trained on every second week of the newest window and measured on the others.
     `champion_at_training`: the champion on out-of-time rows when it was trained.
     `champion_now_high`: upper confidence bound of the champion's AUC on the newest window.
+    `unlearnt`: why no such model could be trained, so that `probe` is that of one which has learnt nothing.
     """
 
     probe: float | None
     champion_at_training: float | None
     champion_now_high: float | None
+    unlearnt: str = ""
 
 
 def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason | None:
@@ -88,7 +90,10 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
     newest rows significantly the wrong way round speaks of inverted ones.
     """
     if task is not Task.REGRESSION and labels.champion_now_high is not None and labels.champion_now_high < _BLIND_AUC:
-        message = f"the champion's AUC on the newest labels is at most {labels.champion_now_high:.3f}: they look inverted"
+        message = (
+            f"the champion's AUC on the newest labels is at most {labels.champion_now_high:.3f}, below that of a coin: they look inverted. "
+            "Were the classes renamed or swapped?"
+        )
         return Reason(code="suspect_labels", message=message)
     if labels.probe is None or labels.champion_at_training is None:
         return None
@@ -96,8 +101,13 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
     needed = labels.champion_at_training - margin
     if labels.probe >= needed:
         return None
-    metric = "R²" if task is Task.REGRESSION else "AUC"
-    message = f"a model of the newest labels alone reaches {metric} {labels.probe:.3f}, at least {needed:.3f} is needed"
+    metric, name = ("R²", "label_probe_margin_r2") if task is Task.REGRESSION else ("AUC", "label_probe_margin")
+    found = f"none could be trained: {labels.unlearnt}" if labels.unlearnt else f"it reached {metric} {labels.probe:.3f} on the other weeks"
+    message = (
+        f"the newest labels cannot be learnt. Tested was a model of every second week of them: {found}. At least {needed:.3f} is "
+        f"needed: the champion's at training, {labels.champion_at_training:.3f}, less gate.{name} {margin:g}. Look whether labels are "
+        "shuffled, joined to wrong ids, or of something else"
+    )
     return Reason(code="suspect_labels", message=message)
 
 

@@ -114,13 +114,13 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
 def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:
     """What there is too little of to judge, or nothing."""
     if gain.days < policy.min_holdout_days:
-        return f"{gain.days} days in the holdout, at least {policy.min_holdout_days} are needed"
+        return f"{gain.days} days in the holdout, at least {policy.min_holdout_days} are needed (gate.min_holdout_days)"
     if gain.rows < policy.min_rows:
-        return f"{gain.rows} rows in the holdout, at least {policy.min_rows} are needed"
+        return f"{gain.rows} rows in the holdout, at least {policy.min_rows} are needed (gate.min_rows)"
     if holdout.task is not Task.REGRESSION:
         rarer = gain.rows - int(np.unique(holdout.truth, return_counts=True)[1].max())
         if rarer < policy.min_rarer_class:
-            return f"{rarer} rows outside the commonest class, at least {policy.min_rarer_class} are needed"
+            return f"{rarer} rows outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
     return ""
 
 

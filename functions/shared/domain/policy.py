@@ -205,7 +205,8 @@ class GatePolicy(Written):
         default=2000, ge=200, description="Resamples of days for the gate's bounds."
     )
     label_probe_margin: Margin = Field(
-        default=0.10, description="What a challenger's AUC may lack to that of a model of the newest labels alone."
+        default=0.10,
+        description="By how much the AUC of a model of the newest labels may be below the champion's at training before they are suspect.",
     )
     label_probe_margin_r2: Margin = Field(default=0.15, description="The same for a regression's R².")
     folds: Annotated[int, Unit("folds", most=100)] = Field(

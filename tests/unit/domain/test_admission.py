@@ -87,6 +87,17 @@ def test_labels_are_suspected_when_nothing_learns_them_or_they_look_inverted(tas
     assert (reason is not None and reason.code == "suspect_labels") is suspected
 
 
+def test_suspected_labels_are_told_with_what_was_tested_and_what_decides() -> None:
+    reached = LabelProbe(probe=0.34, champion_at_training=0.50, champion_now_high=None)
+    reason = suspect_labels(Task.REGRESSION, reached, POLICY)
+    assert reason is not None
+    assert "a model of every second week of them: it reached R² 0.340 on the other weeks. At least 0.350 is needed" in reason.message
+    assert "the champion's at training, 0.500, less gate.label_probe_margin_r2 0.15" in reason.message
+    none = suspect_labels(Task.REGRESSION, LabelProbe(0.0, 0.5, None, unlearnt="38 rows are too few"), POLICY)
+    assert none is not None
+    assert "none could be trained: 38 rows are too few." in none.message
+
+
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=50))
 def test_a_week_is_never_divided_and_weeks_alternate(offsets: list[int]) -> None:
     days = np.datetime64("2013-03-30") + np.array(offsets).astype("timedelta64[D]")

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from functions.retraining.caveats import caveats
+from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.formats import Formats
 from tests.unit.retraining.files import rows_of
 
 ROWS = 200
@@ -87,6 +89,13 @@ def test_of_an_adopted_pipeline_no_column_can_be_dropped_and_texts_are_its_own_a
     [reason] = caveats(rows)
     assert reason.code == "gives_away"
     assert "--drop" not in reason.message
+
+
+def test_points_where_commas_were_said_are_told() -> None:
+    rows = rows_of(ANSWERS, price=NUMBERS, fee=each(lambda n: f"{n % 50}.5"))
+    commas = TrainingSet(rows.spec.model_copy(update={"formats": Formats(decimal=",")}), rows.table)
+    [reason] = caveats(commas)
+    assert reason.message == "fee: holds numbers with a decimal point, but --decimal , was said: taken as a category"
 
 
 def test_of_few_rows_nothing_is_said() -> None:
