@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from functions.shared.domain.errors import InputError
-from infra.cli.options import AsJson, Model, Reason, StackName, console, show
+from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, console, show
 from infra.cli.screens.erasure import erasure_screen
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def erase(
     model: Model,
     ids: Annotated[Path, typer.Option("--ids", help="File with the model's id column: whose rows go.", exists=True, dir_okay=False)],
     reason: Reason = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first; needed without a terminal.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,9 +34,10 @@ def erase(
 
     operator = connect(stack)
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
-    if not yes and console.is_terminal:
+    if not yes:
         question = f"Remove all rows of {len(people):,} ids from everything stored of {model}? There is no way back"
-        typer.confirm(question, abort=True, err=True)
+        refusal = "there is no terminal to ask on whether these rows are to go for good"
+        confirmed(question, InputError(refusal, remedy="add --yes, if they are", code="no_terminal"))
     erased = []
     for some in batched(people, IDS_A_CALL, strict=False):
         with console.status("looking through everything stored"):

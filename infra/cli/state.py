@@ -141,6 +141,7 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "rows_in": manifest.rows_in,
         "rows_scored": manifest.rows_scored,
         "rows_quarantined": manifest.rows_quarantined,
+        "rows_erased": manifest.rows_erased,
         "champion": manifest.release.champion if manifest.release else None,
         "challenger": manifest.release.challenger.version if manifest.release and manifest.release.challenger else None,
         "predict_s": manifest.timings.predict_s,

@@ -22,6 +22,7 @@ class Totals:
     rows_in: int
     rows_scored: int
     rows_quarantined: int
+    rows_erased: int
     broken: tuple[Batch, ...]
 
     @property
@@ -82,6 +83,7 @@ def _totals(batches: Sequence[Batch]) -> Totals:
         rows_in=sum(manifest.rows_in for manifest in manifests),
         rows_scored=sum(manifest.rows_scored for manifest in manifests),
         rows_quarantined=sum(manifest.rows_quarantined for manifest in manifests),
+        rows_erased=sum(manifest.rows_erased for manifest in manifests),
         broken=tuple(batch for batch in batches if batch.lost),
     )
 

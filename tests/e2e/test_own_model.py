@@ -338,7 +338,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("history", MODEL, "--at", "2001-01-01"), "served nothing"),
         (("rescore", MODEL), "--withdrawn"),
         (("rescore", MODEL, "--withdrawn"), "was ever withdrawn"),
-        (("erase", MODEL, "--ids", __file__), "application"),
+        (("erase", MODEL, "--ids", __file__, "--yes"), "application"),
     ],
 )
 def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(
@@ -389,7 +389,7 @@ def test_people_are_erased_from_everything_stored(everscore: Command, trained: d
     assert {key.split("/")[0] for key, body in bodies(everscore) if shows.search(body)} == {"batches", "training", "scored", "snapshots"}
     ids = tmp_path / "leaving.csv"
     ids.write_text("application\n" + "\n".join(leaving) + "\n")
-    erased = everscore.json("erase", MODEL, "--ids", ids, "--reason", "their wish")
+    erased = everscore.json("erase", MODEL, "--ids", ids, "--reason", "their wish", "--yes")
     assert (erased["people"], erased["left"]) == (2, [])
     assert erased["erasures"][0]["rows"] == {"scored": 1}
     assert {"1", "2"} <= set(erased["erasures"][0]["versions"])

@@ -36,15 +36,16 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
         return Text.assemble((f"{name}: failed ({error['code']})\n", "red"), f"{error['message']}\n{error['remedy']}")
     release, challenger = manifest["release"], manifest["release"]["challenger"]
     beside = f", version {challenger['version']} beside it on {challenger['share']:.0%}" if challenger else ""
+    gone = f", {manifest['rows_erased']:,} erased since" if manifest["rows_erased"] else ""
     head = (
         f"{name}: {manifest['rows_in']:,} rows in, {manifest['rows_scored']:,} scored by version {release['champion']}{beside}, "
-        f"{manifest['rows_quarantined']:,} quarantined, {manifest['timings']['total_s']:.2f} s ({manifest['status']})"
+        f"{manifest['rows_quarantined']:,} quarantined{gone}, {manifest['timings']['total_s']:.2f} s ({manifest['status']})"
     )
     lines = [
         head,
         *([f"  in {manifest['partitions']} partitions"] if manifest["partitions"] else []),
         *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
-        *([f"  {manifest['rows_erased']:,} rows were erased since, and the upload with them"] if manifest["rows_erased"] else []),
+        *(["  the upload was removed with the erased rows"] if manifest["rows_erased"] else []),
         *([f"  supersedes batch {manifest['supersedes']}"] if manifest["supersedes"] else []),
         *([f"  mended rows of batch {manifest['replays']}"] if manifest["replays"] else []),
         *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),

@@ -168,13 +168,18 @@ def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:
 def _batches(batches: list[dict[str, Any]]) -> RenderableType:
     rows, seconds = (sparkline([batch[name] for batch in reversed(batches)], 0.0) for name in ("rows_scored", "total_s"))
     title = f"Batches: rows {rows}, seconds {seconds}"
-    table = table_of("batch", "status", "scored", "quarantined", "version", "seconds", "file", title=title)
-    for batch in batches[:_BATCHES]:
+    shown = batches[:_BATCHES]
+    has_erased = any(batch["rows_erased"] for batch in shown)
+    table = table_of(
+        "batch", "status", "scored", "quarantined", *(["erased"] if has_erased else []), "version", "seconds", "file", title=title
+    )
+    for batch in shown:
         table.add_row(
             batch["batch_id"][:8],
             batch["status"],
             f"{batch['rows_scored']:,}",
             f"{batch['rows_quarantined']:,}",
+            *([f"{batch['rows_erased']:,}"] if has_erased else []),
             batch["champion"] or "",
             f"{batch['total_s']:.2f}",
             batch["key"].split("/", 2)[-1],

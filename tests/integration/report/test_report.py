@@ -142,6 +142,13 @@ def test_the_head_says_who_serves_and_that_all_rows_are_accounted_for(page: Page
     assert "1,000 rows in = 980 scored + 20 quarantined every row of every batch accounted for" in words
 
 
+def test_rows_that_were_erased_are_a_term_of_their_own() -> None:
+    store = MemoryStore()
+    write_batch(store, batch(0, rows_in=2132, rows_scored=2106, rows_quarantined=20, rows_erased=6))
+    page = flat(report_on(store))
+    assert "2,132 rows in = 2,106 scored + 20 quarantined + 6 erased every row of every batch accounted for" in page
+
+
 def test_lost_rows_are_said_aloud() -> None:
     store = MemoryStore()
     write_batch(store, batch(0))

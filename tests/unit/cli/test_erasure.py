@@ -1,14 +1,20 @@
-"""The ids that a file asks to be erased."""
+"""The ids that a file asks to be erased, and whether somebody meant it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain.errors import InputError
+from infra.cli import operator
 from infra.cli.erasure import ids_in
-from tests.fakes.versions import make_version
+from tests.fakes.documents import serve
+from tests.fakes.versions import MODEL, make_version
+from tests.unit.cli.stack import Stack
+from tests.unit.cli.terminal import ended
 
 SPEC = make_version().spec
 
@@ -27,3 +33,52 @@ def test_a_file_without_ids_is_refused(tmp_path: Path, text: str, told: str) -> 
     file.write_text(text)
     with pytest.raises(InputError, match=told):
         ids_in(file, SPEC)
+
+
+class Erasing(Stack):
+    """A stack that notes what it is asked to erase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        serve(self.store, make_version())
+        self.asked: list[Mapping[str, Any]] = []
+
+    def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.asked.append(request)
+        return {"erasure": "e", "rows": {}, "versions": {}, "uploads": [], "objects": 0, "left": []}
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Path:
+    file = tmp_path / "ids.csv"
+    file.write_text("id\n7\n8\n")
+    return file
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Erasing:
+    made = Erasing()
+    monkeypatch.setattr(operator, "connect", lambda _: made)
+    return made
+
+
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_where_nobody_can_be_asked_nothing_is_erased_without_yes(
+    form: str, stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(f"erase {MODEL} --ids {ids}{form}", monkeypatch) == 2
+    assert stack.asked == []
+    assert "remedy: add --yes, if they are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code", "asked"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])
+def test_a_person_on_a_terminal_is_asked_first(
+    answer: str, code: int, asked: int, stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ended(f"erase {MODEL} --ids {ids}", monkeypatch, types=answer) == code
+    assert len(stack.asked) == asked
+
+
+def test_with_yes_nobody_is_asked(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(f"erase {MODEL} --ids {ids} --yes", monkeypatch) == 0
+    assert [request["ids"] for request in stack.asked] == [("7", "8")]

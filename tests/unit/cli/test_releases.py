@@ -87,7 +87,7 @@ def test_a_batch_of_a_rollout_tells_what_each_model_cost_and_an_erased_one_what_
     manifest["timings"] |= {"predict_s": 0.5, "challenger_predict_s": 0.3}
     told = shown(manifest_screen(manifest))
     assert "predicting took 0.200 s by the champion, 0.300 s by the challenger beside it" in told
-    assert "2 rows were erased since, and the upload with them" in told
+    assert "10 rows in, 8 scored by version 1, version 2 beside it on 5%, 0 quarantined, 2 erased since," in told
 
 
 def test_what_a_withdrawn_challenger_answered_is_looked_up_again_so_that_batches_under_way_are_not_missed() -> None:
