@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from functions.shared.domain.errors import EmbeddedAwsError, InputError, NoStackError
-from infra.local.embedded import detached_aws, embedded_aws, logs_of
+from functions.shared.domain.errors import EmbeddedAwsError, InputError
+from infra.local.embedded import detached_aws, embedded_aws, logs_of, stop_stack
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
 from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
 from infra.places import own_project
@@ -38,7 +38,7 @@ def up(
         bool, typer.Option("--containers", help="Run functions in containers of the built image, confined as on Lambda.")
     ] = False,
 ) -> None:
-    """Start the embedded AWS with Everscore deployed to it; Ctrl-C ends it."""
+    """Start the embedded AWS with Everscore deployed to it, or one that has stopped, with all it held."""
     console = Console(stderr=True)
     _refuse_taken(stack)
     _name_others(console)
@@ -63,10 +63,10 @@ def up(
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)
         if detach:
-            console.print(f"It stays until `everscore local down --stack {running.name}`.")
+            console.print(f"It runs until `everscore local down --stack {running.name}`, which removes what it holds, unless with --keep.")
         else:
             with suppress(KeyboardInterrupt):
-                console.print("Ctrl-C ends it.")
+                console.print("Ctrl-C stops it and keeps what it holds.")
                 _watch(running)
 
 
@@ -85,11 +85,18 @@ def env(
 
 
 @app.command()
-def down(stack: Name = None) -> None:
-    """End the running embedded AWS and remove everything in it, or what one that died left."""
+def down(
+    stack: Name = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep what it holds: `local up` starts it again with all of that.")] = False,
+) -> None:
+    """End the embedded AWS and remove everything in it."""
     folder = _folder_of(stack)
-    remove_stack(folder)
     console = Console(stderr=True)
+    if keep:
+        stop_stack(folder)
+        console.print(f"{folder.name} has stopped; `everscore local up --stack {folder.name}` starts it again")
+        return
+    remove_stack(folder)
     console.print(f"{folder.name} is down")
     _name_others(console)
 
@@ -100,26 +107,15 @@ def _refuse_taken(name: str) -> None:
     if any(running.name == name for running in running_stacks()):
         message = f"{name} is running already: `everscore local down --stack {name}` ends it, `--stack NAME` starts another"
         raise InputError(message)
-    if folder in stopped_stacks():
-        message = (
-            f"{name} died and left its models and data in {folder}, where they can be looked at but not revived; "
-            f"`everscore local down --stack {name}` removes them"
-        )
-        raise InputError(message)
     if os.path.lexists(folder) and not is_ours(folder):
         message = f"{folder} is no stack and stays as it is: name the stack otherwise, by --stack NAME"
         raise InputError(message)
 
 
 def _folder_of(name: str | None) -> Path:
-    """The folder of the stack to remove: a running one or, by its name only, one that died."""
+    """The folder of a stack: of the one that runs or, by its name only, one that has stopped."""
     stopped = {folder.name: folder for folder in stopped_stacks()}
-    if name in stopped:
-        return stopped[name]
-    if name is None and stopped and not running_stacks():
-        message = f"no embedded AWS is running; {', '.join(stopped)} died: `everscore local down --stack NAME` removes what one left"
-        raise NoStackError(message)
-    return running_stack(name).folder
+    return stopped[name] if name in stopped else running_stack(name).folder
 
 
 def _name_others(console: Console) -> None:

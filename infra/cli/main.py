@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from functions.shared.domain.errors import EverscoreError, InputError
+from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
 from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
 from infra.cli.options import console
 
@@ -41,6 +41,13 @@ def run() -> None:
         sys.exit(1)
     except EverscoreError as raised:
         error = raised
+    except Exception as lost:  # boto3 is imported by the commands that need it, so its errors are known by their module
+        if not type(lost).__module__.startswith("botocore."):
+            raise
+        error = UnreachableError(
+            f"AWS did not answer as it should: {lost}",
+            remedy="`everscore local up` starts an embedded stack that has stopped; on AWS look at the stack, the role and the network",
+        )
     is_refusal = isinstance(error, InputError)
     console.print(f"[red]{'error' if is_refusal else 'failed'}:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
     if as_json:

@@ -25,7 +25,7 @@ from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
 from infra.cli.names import looked_up
-from infra.local.stacks import Stack, running_stack, running_stacks
+from infra.local.stacks import Stack, running_stack, running_stacks, stopped_stacks
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -191,7 +191,7 @@ def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
 
 def connect(stack: str | None) -> Operator:
     """The stack of this name: an embedded one that is running, or one on AWS. Without a name, the embedded one."""
-    if stack is None or stack in {running.name for running in running_stacks()}:
+    if stack is None or stack in {*(running.name for running in running_stacks()), *(folder.name for folder in stopped_stacks())}:
         return embedded(running_stack(stack))
     session = boto3.Session()
     try:

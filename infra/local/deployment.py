@@ -1,5 +1,6 @@
 """Deploying the project's `template.yaml` to an embedded AWS."""
 
+import hashlib
 import json
 import sys
 import sysconfig
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-CODE_BUCKET, CODE_KEY, TEMPLATE_KEY = "everscore-code", "functions.zip", "template.json"
+CODE_BUCKET, TEMPLATE_KEY = "everscore-code", "template.json"
 PACKAGES = ("functions",)
 CREATION_S = 60
+NOTHING_NEW = "No updates are to be performed"
 REQUIRED_OUTPUTS = {"InboxBucket", "StoreBucket", "ScoringFunction", "MetricEmissionFunction", "RetrainingFunction", "ReleaseFunction"}
 
 
@@ -38,10 +40,13 @@ def deploy(
     parameters: Mapping[str, str],
     *,
     containers: Containers | None,
+    again: bool,
     s3: "S3Client",
     cloudformation: "CloudFormationClient",
 ) -> dict[str, str]:
-    """Create the stack from the template under `root`, with the functions there or in containers; return its outputs.
+    """Create the stack from the template under `root`, or `again` update it; return its outputs.
+
+    The functions are those under `root`, or in containers.
 
     Raises:
         EmbeddedAwsError: if a resource could not be created, with its reason.
@@ -55,20 +60,23 @@ def deploy(
     source = with_definitions(read_template((root / "template.yaml").read_text()), code_of(root))
     template = for_embedded_aws(source, parameters, packing=packing, variables=variables)
     s3.put_object(Bucket=CODE_BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
+    change, changed = (
+        (cloudformation.update_stack, "stack_update_complete") if again else (cloudformation.create_stack, "stack_create_complete")
+    )
     try:
-        cloudformation.create_stack(
+        change(
             StackName=stack_name,
             TemplateURL=f"{s3.meta.endpoint_url}/{CODE_BUCKET}/{TEMPLATE_KEY}",  # a request holds no more than 51,200 bytes
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
+        cloudformation.get_waiter(changed).wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": CREATION_S})  # type: ignore[call-overload]
     except ClientError as error:
-        message = f"template.yaml was refused: {error}"
-        raise EmbeddedAwsError(message) from error
-    try:
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": CREATION_S})
+        if NOTHING_NEW not in str(error):
+            message = f"template.yaml was refused: {error}"
+            raise EmbeddedAwsError(message) from error
     except WaiterError as error:
-        message = f"the stack could not be created: {_reasons(stack_name, cloudformation) or error}"
+        message = f"the stack could not be deployed: {_reasons(stack_name, cloudformation) or error}"
         raise EmbeddedAwsError(message) from error
     [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -79,11 +87,15 @@ def deploy(
 
 
 def _uploaded(root: Path, s3: "S3Client") -> AsZip:
-    s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=zip_packages(code_of(root), PACKAGES))
-    return AsZip(f"s3://{CODE_BUCKET}/{CODE_KEY}", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    code = zip_packages(code_of(root), PACKAGES)
+    key = (
+        f"functions-{hashlib.sha256(code).hexdigest()[:16]}.zip"  # another name for other code, or an update would not see that it is other
+    )
+    s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=code)
+    return AsZip(f"s3://{CODE_BUCKET}/{key}", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def _reasons(stack_name: str, cloudformation: "CloudFormationClient") -> str:
     events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
-    failed = [event for event in reversed(events) if event.get("ResourceStatus") == "CREATE_FAILED"]
+    failed = [event for event in reversed(events) if str(event.get("ResourceStatus")).endswith("_FAILED")]
     return "; ".join(f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}" for event in failed)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
@@ -15,17 +15,20 @@ import psutil
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.shared.domain.errors import EmbeddedAwsError
+from functions.shared.domain.errors import EmbeddedAwsError, InputError
 from infra.local.bridge import bridge_socket
 from infra.local.deployment import Containers, deploy
-from infra.local.folders import STACK, write_whole
+from infra.local.folders import STACK, read_state, write_whole
 from infra.local.image import IMAGE, require_image
+from infra.local.mended_persistence import SAVE
 from infra.local.ministack import ministack_python
 from infra.local.scraping import write_configuration
 from infra.local.servers import (
     ACCOUNT,
+    OBJECTS,
     REGION,
     SECRET,
+    STATE,
     Server,
     Servers,
     bridge_server,
@@ -33,10 +36,12 @@ from infra.local.servers import (
     listening_socket,
     ministack_server,
     mlflow_server,
+    socket_again,
+    socket_like,
     url_of,
 )
-from infra.local.stack_containers import expect_containers
-from infra.local.stacks import KEEPER, KEEPER_ARGUMENTS, Keeper, Stack, new_folder, remove_stack
+from infra.local.stack_containers import expect_containers, starts_containers
+from infra.local.stacks import KEEPER, KEEPER_ARGUMENTS, Keeper, Stack, end_stack, remove_stack, state_folder
 from infra.places import CODE, ROOT
 
 ANSWER_S = 180
@@ -71,7 +76,7 @@ def embedded_aws(
     await_mlflow: bool = True,
     kept: bool = False,
 ) -> Iterator[Stack]:
-    """Run an embedded AWS while the block runs. It goes with this process, however that ends.
+    """Run an embedded AWS while the block runs. It ends with this process, however that ends.
 
     Args:
         name: its name among the running ones; a number is added if it is taken.
@@ -81,16 +86,16 @@ def embedded_aws(
         root: folder of the template and of the functions' code.
         containers: whether functions run in containers of the built image, and not as processes of this machine.
         await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, who asks it waits.
-        kept: whether what it holds stays if this process is killed, instead of going with the next start under this name.
+        kept: whether what it holds stays, for the next start of a kept stack under this name, instead of being removed.
 
     Raises:
         InvalidNameError: if a stack cannot have this name.
-        PortTakenError: if `port` is in use.
+        PortTakenError: if `port`, or the one that a stopped stack had, is in use.
         EmbeddedAwsError: if it does not come up; its folder stays until the next start, for the logs.
     """
     with ExitStack() as undo:
         stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers, kept=kept)
-        undo.callback(remove_stack, stack.folder)
+        undo.callback(stop_stack if kept else remove_stack, stack.folder)
         undo.callback(progress, "stopping the embedded AWS")
         if await_mlflow:
             _wait_for_mlflow(stack, progress)
@@ -106,7 +111,7 @@ def detached_aws(
     root: Path = ROOT,
     containers: bool = False,
 ) -> Stack:
-    """Start an embedded AWS that lives until `remove_stack`; arguments and errors as for `embedded_aws`."""
+    """Start an embedded AWS that runs until `stop_stack` or `remove_stack`; arguments and errors as for a kept `embedded_aws`."""
     with ExitStack() as undo:
         stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers, kept=True)
         _wait_for_mlflow(stack, progress)
@@ -129,11 +134,21 @@ def _start(
 ) -> tuple[Stack, IO[bytes]]:
     """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
     python = ministack_python(progress)
-    if containers:
-        require_image()
-    progress("starting the embedded AWS and MLflow")
-    with ExitStack() as sockets, new_folder(name, kept=kept) as folder:
-        aws, mlflow, exposition = (sockets.enter_context(listening_socket(wanted)) for wanted in (port, None, None))
+    with ExitStack() as sockets, state_folder(name, kept=kept) as folder:
+        before = read_state(folder / STACK, Stack)
+        if before is not None and not (folder / STATE).is_dir():
+            message = (
+                f"{name} was made by an earlier Everscore, which kept its objects only: they lie in {folder / OBJECTS}. "
+                f"`everscore local down --stack {name}` removes it, `--stack NAME` starts another"
+            )
+            raise InputError(message)
+        progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with what it holds")
+        containers = containers if before is None else starts_containers(folder)
+        if containers:
+            require_image()
+        aws = sockets.enter_context(listening_socket(port) if before is None else socket_again(before.endpoint, port))
+        mlflow = sockets.enter_context(listening_socket() if before is None else socket_like(before.mlflow_uri))
+        exposition = sockets.enter_context(listening_socket() if before is None else socket_like(before.metrics_url))
         endpoint, mlflow_uri, metrics_url = url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics"
         servers = [
             ministack_server(folder, python, aws, containers=containers),
@@ -150,8 +165,9 @@ def _start(
         tie = _start_keeper(folder, servers, undo)
     try:
         _wait_for_answer(f"{endpoint}/_ministack/health")
-        progress("creating the stack from template.yaml")
-        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_inside, **parameters}, inside)
+        progress("deploying template.yaml")
+        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_inside, **parameters}, inside, again=before is not None)
+        _wait_for_answer(endpoint + SAVE)
     except (OSError, HTTPException, BotoCoreError, ClientError, EmbeddedAwsError) as error:
         raise _not_up(folder, error) from error
     stack = Stack(
@@ -168,6 +184,15 @@ def _start(
     write_configuration(folder, metrics_url)
     write_whole(folder / STACK, stack.to_json())
     return stack, tie
+
+
+def stop_stack(folder: Path) -> None:
+    """End a stack, whose folder stays for the next start; harmless if it has ended."""
+    stack = read_state(folder / STACK, Stack)
+    if stack is not None:
+        with suppress(OSError, HTTPException, EmbeddedAwsError):  # then it is as after a crash, but for logs and metrics of a minute
+            _wait_for_answer(stack.endpoint + SAVE)
+    end_stack(folder)
 
 
 def _start_keeper(folder: Path, servers: Sequence[Server], undo: ExitStack) -> IO[bytes]:
@@ -215,7 +240,9 @@ def _wait_for_answer(url: str) -> None:
         connection.close()
 
 
-def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str, str], containers: Containers | None) -> dict[str, str]:
+def _deploy(
+    root: Path, stack_name: str, endpoint: str, parameters: Mapping[str, str], containers: Containers | None, *, again: bool
+) -> dict[str, str]:
     session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SECRET, region_name=REGION)
     direct = Config(proxies={})
     return deploy(
@@ -223,6 +250,7 @@ def _deploy(root: Path, stack_name: str, endpoint: str, parameters: Mapping[str,
         stack_name,
         parameters,
         containers=containers,
+        again=again,
         s3=session.client("s3", endpoint_url=endpoint, config=direct),
         cloudformation=session.client("cloudformation", endpoint_url=endpoint, config=direct),
     )

@@ -1,13 +1,16 @@
-"""The process that keeps an embedded AWS's servers, so that none of them can outlive what it was started for.
+"""The process that keeps an embedded AWS's servers at work, so that none of them can outlive what it was started for.
 
 A keeper leads a session of its own, and all that its servers start stays in its process group: the workers that run
 functions, MLflow's web workers. Killing the group ends everything at once, and a keeper does so itself
 
-- when a server ends, since the rest is of no use without it;
 - when its standard input ends, which is a pipe held by the process that started it: however that process went.
   A line through the pipe sets the keeper free of it.
+- when a server never comes up: it ends again and again as soon as it was started.
 
-It works alike on Linux and macOS. State is thrown away with the stack, so nothing needs an orderly end.
+A server that ends otherwise is started again, a little later each time. Its socket stays open meanwhile, so its clients wait
+and the other servers go on.
+
+It works alike on Linux and macOS. What a stack holds is on disk at any moment, so nothing needs an orderly end.
 """
 
 import os
@@ -15,50 +18,91 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from infra.local.servers import Server, Servers
 from infra.local.stack_containers import remove_containers
+from infra.local.stacks import group_of
 
 POLL_S = 0.5
+SETTLED_S = 30.0
+"""A server that ran for so long had come up."""
+MOST_STARTS = 5
+"""How often a server is started that never came up."""
+LONGEST_PAUSE_S = 30.0
+
+
+class Kept:
+    """A server, and the process in which it runs at present. It is `lost` if it never came up."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.lost = False
+        self._server = server
+        self._folder = folder
+        self._starts = 0
+        self._settled = False
+        self._due: float | None = None
+        self._process = self._start()
+
+    def look(self) -> None:
+        """Start it again if it has ended, after a pause that doubles each time."""
+        now = time.monotonic()
+        if self._due is not None:
+            if now >= self._due:
+                self._process = self._start()
+        elif (status := self._process.poll()) is not None:
+            if now - self._started > SETTLED_S:
+                self._settled, self._starts = True, 1
+            self.lost = not self._settled and self._starts >= MOST_STARTS
+            pause = min(POLL_S * 2 ** (self._starts - 1), LONGEST_PAUSE_S)
+            self._due = now + pause
+            end_orphans()
+            then = f"as {self._starts} times in a row" if self.lost else f"and is started again in {pause:g} s"
+            print(f"{self._server.name} ended with status {status}, {then}", flush=True)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._started, self._due = time.monotonic(), None
+        self._starts += 1
+        with (self._folder / f"{self._server.name}.log").open("ab") as log:
+            return subprocess.Popen(
+                self._server.command,
+                env=dict(self._server.environment),
+                cwd=self._folder,
+                stdin=self._server.socket,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
 
 def keep(servers: Sequence[Server], folder: Path) -> None:
-    """Run the servers until one of them ends or, while tied to it, standard input does; end them then.
+    """Run the servers until one of them cannot be kept or, while tied to it, standard input ends.
 
     Args:
         servers: what to run; each is given the socket whose descriptor this process inherited, as its standard input.
         folder: where each writes `<name>.log`.
     """
-    running = {server.name: _start(server, folder) for server in servers}
-    try:
-        _watch(running)
-    finally:
-        for process in running.values():
-            process.kill()
-
-
-def _watch(running: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    running = [Kept(server, folder) for server in servers]
     tie = [sys.stdin.buffer]
-    while all(process.poll() is None for process in running.values()):
+    while not any(server.lost for server in running):
         if select.select(tie, [], [], POLL_S)[0]:
             if not sys.stdin.buffer.readline():
                 print("the process that started this stack has ended", flush=True)
                 return
             tie = []
-    for name, process in running.items():
-        if process.poll() is not None:
-            print(f"{name} ended with status {process.poll()}", flush=True)
+        for server in running:
+            server.look()
 
 
-def _start(server: Server, folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / f"{server.name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            server.command, env=dict(server.environment), cwd=folder, stdin=server.socket, stdout=log, stderr=subprocess.STDOUT
-        )
-    os.close(server.socket)
-    return process
+def end_orphans() -> None:
+    """End what a server that is gone has left of itself in this process group."""
+    ours = {os.getpid(), *(process.pid for process in psutil.Process().children(recursive=True))}
+    for process in psutil.process_iter():
+        if process.pid not in ours and group_of(process.pid) == os.getpgrp():
+            process.kill()
 
 
 def main() -> None:

@@ -6,12 +6,13 @@
   Lambda's name for a process that ended.
 - Containers of functions have all of the machine's memory: they get what the function is configured with, and Lambda's confinement.
 
-What its Step Functions lacks is mended in `mended_stepfunctions.py`.
+What its Step Functions lacks is mended in `mended_stepfunctions.py`, and what it forgets when it is killed in `mended_persistence.py`.
 
 This module is imported by ministack's interpreter and may use nothing but the standard library and ministack, whose
 internals are what they are because its version is locked.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -19,9 +20,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from infra.local.mended_persistence import SAVE, keep_state, save_all
 from infra.local.mended_stepfunctions import mend_step_functions
 
 type Message = MutableMapping[str, Any]
@@ -219,8 +222,23 @@ def confine_containers(folder: str) -> None:
     collection.run = run_confined
 
 
+def with_saving(application: Application) -> Application:
+    """Wrap an ASGI application so that it saves everything when it is asked to, and answers when it has."""
+
+    async def saving(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != SAVE:
+            await application(scope, receive, send)
+            return
+        await asyncio.to_thread(save_all)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    return saving
+
+
 def ministack_application() -> Application:
     """What hypercorn serves."""
+    keep_state(Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"]))
     cut_bodies_early()
     name_versions_in_events()
     name_error_types()
@@ -228,4 +246,4 @@ def ministack_application() -> Application:
     if folder := os.environ.get("EVERSCORE_CONTAINERS"):
         confine_containers(folder)
     application: Application = import_module("ministack.app").app
-    return with_ranged_versions(application)
+    return with_saving(with_ranged_versions(application))

@@ -81,13 +81,14 @@ def redrive_executions(service: Any) -> None:
         execution = service._executions.get(json.loads(body)["executionArn"])
         if execution is None or execution["status"] not in REDRIVABLE:
             return service.error_response_json("ExecutionNotRedrivable", "Execution is not redrivable", 400)
-        _redrive(service, execution)
+        redrive(service, execution)
         return service.json_response({"redriveDate": service._epoch_seconds(service.now_iso())})
 
     service.handle_request = handle_redrives
 
 
-def _redrive(service: Any, execution: dict[str, Any]) -> None:
+def redrive(service: Any, execution: dict[str, Any]) -> None:
+    """Have an execution go on from the state that failed."""
     arn = execution["stateMachineArn"]
     machine = service._state_machines[arn]
     failed = next(event for event in reversed(execution["events"]) if event["type"].endswith("StateEntered"))["stateEnteredEventDetails"]

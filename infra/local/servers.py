@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.errors import PortTakenError
@@ -16,6 +17,8 @@ from infra.places import CODE
 
 APPLICATION = "infra.local.mended_ministack:ministack_application()"
 HOST = "127.0.0.1"
+STATE, OBJECTS = "state", "objects"
+"""Where in a stack's folder ministack keeps itself, and the buckets' objects."""
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
@@ -60,13 +63,38 @@ def listening_socket(port: int | None = None) -> socket.socket:
     return listener
 
 
+def socket_again(url: str, port: int | None) -> socket.socket:
+    """The socket at which a stopped stack answered, and which its queues are known by.
+
+    Raises:
+        PortTakenError: if another port is asked for, or somebody else has this one.
+    """
+    before = urlsplit(url).port
+    if port not in {None, before}:
+        message = f"the stack that stopped answered at port {before} and has to do so again: leave --port out"
+        raise PortTakenError(message)
+    try:
+        return listening_socket(before)
+    except PortTakenError as error:
+        message = f"the stack that stopped answered at port {before}, which another program uses now: end that, and start it again"
+        raise PortTakenError(message) from error
+
+
+def socket_like(url: str) -> socket.socket:
+    """A socket at the port that a URL names, or at a free one if somebody else has that."""
+    try:
+        return listening_socket(urlsplit(url).port)
+    except PortTakenError:
+        return listening_socket()
+
+
 def url_of(listener: socket.socket) -> str:
     """Where clients reach a listening socket, e.g. `http://127.0.0.1:40123`."""
     return "http://{}:{}".format(*listener.getsockname())
 
 
 def ministack_server(folder: Path, python: Path, listener: socket.socket, *, containers: bool = False) -> Server:
-    """AWS in one process. Objects live on disk, all else in memory; functions run as children with `python`, or in containers."""
+    """AWS in one process, whose state is on disk at any moment; functions run as children with `python`, or in containers."""
     if containers:
         docker = {"EVERSCORE_CONTAINERS": str(folder)} | {name: os.environ[name] for name in DOCKER if name in os.environ}
     else:
@@ -81,9 +109,10 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
-            "STATE_DIR": str(folder / "state"),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / STATE),
             "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(folder / "objects"),
+            "S3_DATA_DIR": str(folder / OBJECTS),
             # Neither is used here, and both would listen on every interface.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",

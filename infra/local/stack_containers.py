@@ -13,9 +13,14 @@ def expect_containers(folder: Path) -> None:
     (folder / MARK).touch()
 
 
+def starts_containers(folder: Path) -> bool:
+    """Whether the stack in a folder starts containers."""
+    return (folder / MARK).exists()
+
+
 def remove_containers(folder: Path) -> None:
     """Remove the containers of the stack in a folder, if it starts any, running or not."""
-    if not (folder / MARK).exists():
+    if not starts_containers(folder):
         return
     find = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={folder}"]
     found = subprocess.run(find, check=False, capture_output=True, text=True).stdout.split()

@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -76,7 +76,7 @@ class Keeper(Document):
         return process if abs(process.create_time() - self.started) < CLOCK_STEP_S else None
 
     def _group_lives(self) -> bool:
-        return any(_group(process.pid) == self.pid and _is_alive(process) for process in psutil.process_iter())
+        return any(group_of(process.pid) == self.pid and _is_alive(process) for process in psutil.process_iter())
 
 
 class Stack(Document):
@@ -128,27 +128,37 @@ def running_stack(name: str | None = None) -> Stack:
     Raises:
         NoStackError: if there is none, or several and no name.
     """
-    stacks = running_stacks()
-    names = ", ".join(stack.name for stack in stacks)
-    match [stack for stack in stacks if name in {None, stack.name}]:
+    running, stopped = running_stacks(), [folder.name for folder in stopped_stacks()]
+    match [stack for stack in running if name in {None, stack.name}]:
         case [stack]:
             return stack
-        case [] if stacks:
-            message = f"no embedded AWS named {name!r} is running, only {names}"
         case []:
-            message = "no embedded AWS is running: start one with `everscore local up`"
+            raise _no_stack(name, [stack.name for stack in running], stopped)
         case _:
-            message = f"several embedded AWSs are running ({names}): say which one with --stack"
-    raise NoStackError(message)
+            message = f"several embedded AWSs are running ({', '.join(stack.name for stack in running)})"
+            raise NoStackError(message, remedy="say which one with --stack")
+
+
+def _no_stack(name: str | None, running: Sequence[str], stopped: Sequence[str]) -> NoStackError:
+    """That the stack which is meant does not run, and what there is."""
+    if name in stopped or (name is None and stopped):
+        which = name or ", ".join(stopped)
+        start = f"`everscore local up --stack {name or stopped[0]}` starts it again with all it held"
+        return NoStackError(f"the embedded AWS {which} has stopped", remedy=start)
+    known = [*running, *(f"{other} (stopped)" for other in stopped)]
+    if known:
+        return NoStackError(f"no embedded AWS is named {name!r}, only {', '.join(known)}", remedy="name one of these with --stack")
+    return NoStackError("no embedded AWS is running", remedy="start one with `everscore local up`")
 
 
 def remove_stack(folder: Path) -> None:
     """End a stack and remove its folder; harmless if it has ended."""
-    _end(folder)
+    end_stack(folder)
     remove_folder(folder)
 
 
-def _end(folder: Path) -> None:
+def end_stack(folder: Path) -> None:
+    """End a stack, or what its keeper has left of it."""
     if (keeper := read_keeper(folder)) is not None:
         keeper.kill()
     remove_containers(folder)
@@ -171,12 +181,13 @@ def _keeper_at_work(folder: Path) -> Keeper | None:
 
 
 @contextmanager
-def new_folder(name: str, *, kept: bool = False) -> Iterator[Path]:
-    """Make a stack's state folder; nobody else makes or clears one until the block ends.
+def state_folder(name: str, *, kept: bool = False) -> Iterator[Path]:
+    """A state folder to start a stack in; nobody else makes or clears one until the block ends.
 
-    If the name is taken, the folder gets the next free `<name>-2`, `<name>-3`, … A dead stack's name is free if what it
-    held is nobody's: it never came up, or was not `kept`. What other dead stacks left running is ended, and their folders stay.
-    The block must write `keeper.json`, or the next caller clears the folder away.
+    That is the folder of a stopped stack, if it is to be `kept`; else a new one. If the name is taken, a new one gets the next free
+    `<name>-2`, `<name>-3`, … A dead stack's name is free if what it held is nobody's: it never came up, or was not `kept`.
+    What other dead stacks left running is ended, and their folders stay. The block must write `keeper.json`, or the next
+    caller clears a new folder away.
 
     Raises:
         InvalidNameError: if a stack cannot have this name.
@@ -187,8 +198,12 @@ def new_folder(name: str, *, kept: bool = False) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for folder in our_folders():
             if not _lives(folder):
-                _end(folder)
-        folder = next(filter(_is_free, _candidates(home / checked_stack_name(name))))
+                end_stack(folder)
+        wanted = home / checked_stack_name(name)
+        if kept and wanted in stopped_stacks():
+            yield wanted
+            return
+        folder = next(filter(_is_free, _candidates(wanted)))
         remove_folder(folder)
         make_folder(folder, kept=kept)
         (folder / "tmp").mkdir()
@@ -213,7 +228,8 @@ def _lives(folder: Path) -> bool:
     return keeper is not None and keeper.lives()
 
 
-def _group(pid: int) -> int | None:
+def group_of(pid: int) -> int | None:
+    """The process group of a process; None if it is gone or somebody else's."""
     try:
         return os.getpgid(pid)
     except (ProcessLookupError, PermissionError):

@@ -1,5 +1,6 @@
 """The real template on the embedded AWS, with functions that only note what reaches them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,17 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import psutil
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.shared.domain.errors import EmbeddedAwsError, PortTakenError
 from infra.local.embedded import embedded_aws
-from infra.local.stacks import Stack, read_keeper, running_stacks
+from infra.local.stacks import Stack, read_keeper, running_stacks, stopped_stacks
 from infra.places import ROOT
 
 if TYPE_CHECKING:
@@ -325,18 +332,18 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_ctrl_c_ends_local_up_and_removes_what_it_made(home: Path) -> None:
+def test_ctrl_c_stops_local_up_and_keeps_what_it_holds(home: Path) -> None:
     command = [*LOCAL, "up", "--stack", "shown"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as shown:  # noqa: PLW1509
         assert shown.stderr is not None
-        told = [line for line in iter(shown.stderr.readline, "Ctrl-C ends it.\n") if line]
+        told = [line for line in iter(shown.stderr.readline, "Ctrl-C stops it and keeps what it holds.\n") if line]
         [stack] = [stack for stack in running_stacks() if stack.name == "shown"]
         group = group_of(stack)
         os.kill(shown.pid, signal.SIGINT)
         assert shown.wait(20) == 0
     assert any(f"s3://{stack.inbox}" in line for line in told)
     assert all(map(has_ended, group))
-    assert not stack.folder.exists()
+    assert stack.folder in stopped_stacks()
 
 
 def test_a_detached_stack_stays_until_it_is_taken_down(home: Path, stack: Stack) -> None:
@@ -351,3 +358,110 @@ def test_a_detached_stack_stays_until_it_is_taken_down(home: Path, stack: Stack)
     assert all(map(has_ended, group))
     assert not free.folder.exists()
     assert stack in running_stacks()
+
+
+# Crashes
+
+
+@dataclass
+class Client:
+    """Writes and deletes objects until it is refused, and keeps what it was told had been done."""
+
+    s3: "S3Client"
+    bucket: str
+    written: dict[tuple[str, str], str] = field(default_factory=dict)
+    deleted: set[tuple[str, str]] = field(default_factory=set)
+
+    def work(self) -> None:
+        """Overwrite and delete a few keys over and over, in a few sizes."""
+        with suppress(BotoCoreError, ClientError):
+            for number in count():
+                key = f"batches/flights/{number % 7}/ü {number % 3}.csv"
+                body = f"{number},".encode() * (1 + number % 5) ** 7
+                version = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"]
+                self.written[key, version] = hashlib.sha256(body).hexdigest()
+                if number % 11 == 10:
+                    self.deleted.add((key, self.s3.delete_object(Bucket=self.bucket, Key=key)["VersionId"]))
+
+
+def versions_in(s3: "S3Client", bucket: str) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
+    """Digests of all versions of all objects, and all deletions."""
+    written, deleted = {}, set()
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for found in page.get("Versions", []):
+            body = s3.get_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])["Body"].read()
+            assert hashlib.md5(body).hexdigest() == found["ETag"].strip('"')
+            written[found["Key"], found["VersionId"]] = hashlib.sha256(body).hexdigest()
+        deleted |= {(found["Key"], found["VersionId"]) for found in page.get("DeleteMarkers", [])}
+    return written, deleted
+
+
+KEPT: Any = {"parameters": {"ScheduleState": "DISABLED"}, "await_mlflow": False, "kept": True}
+
+
+def kill(stack: Stack) -> None:
+    """End all processes of a stack at once."""
+    keeper = read_keeper(stack.folder)
+    assert keeper is not None
+    os.killpg(keeper.pid, signal.SIGKILL)
+
+
+def test_a_stack_that_was_killed_at_work_goes_on_with_everything_that_anybody_was_told_had_been_done(home: Path, project: Path) -> None:
+    known: dict[tuple[str, str], str] = {}
+    for life in range(3):
+        with embedded_aws("killed", root=project, **KEPT) as stack:
+            client = Client(client_of(stack, "s3"), stack.inbox)
+            with ThreadPoolExecutor(1) as aside:
+                aside.submit(client.work)
+                assert soon(partial(wrote, client, 25 + life), 60)
+                kill(stack)
+        assert stack.folder in stopped_stacks()
+        known |= client.written
+        with embedded_aws("killed", root=project, **KEPT) as again:
+            s3 = client_of(again, "s3")
+            assert again.outputs == stack.outputs
+            written, deleted = versions_in(s3, again.inbox)
+            assert {name: written.get(name) for name in known} == known
+            assert client.deleted <= deleted
+            assert len(written.keys() - known.keys()) <= life + 1, "of each life one write may have been done that nobody was told of"
+            assert soon(partial(all_told, known.keys(), again, s3), 120), "each reached its function"
+
+
+def wrote(client: Client, writes: int) -> bool:
+    """Whether a client wrote so often."""
+    return len(client.written) > writes
+
+
+def all_told(known: AbstractSet[tuple[str, str]], stack: Stack, s3: "S3Client") -> bool:
+    """Whether scoring was told of all these uploads."""
+    return known <= told_of(stack, s3)
+
+
+def told_of(stack: Stack, s3: "S3Client") -> set[tuple[str, str]]:
+    """Keys and versions that scoring was told of."""
+    events = noted(stack, s3, "scoring", "batches/flights")
+    return {(event["detail"]["object"]["key"], event["detail"]["object"]["version-id"]) for event in events}
+
+
+def test_messages_wait_for_a_stack_that_was_killed_even_those_that_somebody_had_taken(home: Path, project: Path) -> None:
+    with embedded_aws("waiting", root=project, **KEPT) as stack:
+        sqs = client_of(stack, "sqs")
+        mailbox = sqs.create_queue(QueueName="mailbox", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+        for text in ("taken", "left"):
+            sqs.send_message(QueueUrl=mailbox, MessageBody=text)
+        assert len(sqs.receive_message(QueueUrl=mailbox)["Messages"]) == 1
+        time.sleep(3)  # queues are saved every second
+        kill(stack)
+    with embedded_aws("waiting", root=project, **KEPT) as again:
+        messages = client_of(again, "sqs").receive_message(QueueUrl=mailbox, MaxNumberOfMessages=10)["Messages"]
+        assert sorted(message["Body"] for message in messages) == ["left", "taken"]
+
+
+def test_a_server_that_is_killed_comes_back_and_what_runs_meanwhile_goes_on(home: Path, project: Path) -> None:
+    with embedded_aws("mended", root=project, **KEPT) as stack:
+        s3 = client_of(stack, "s3")
+        servers = {" ".join(process.cmdline()): process for process in group_of(stack)}
+        for of_server in ("mlflow", "hypercorn"):
+            next(process for command, process in servers.items() if of_server in command).kill()
+            version = s3.put_object(Bucket=stack.inbox, Key=f"batches/flights/{of_server}.csv", Body=b"1")["VersionId"]
+            assert soon(partial(all_told, {(f"batches/flights/{of_server}.csv", version)}, stack, s3), 60)

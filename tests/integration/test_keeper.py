@@ -85,9 +85,33 @@ def test_a_keeper_set_free_stays_when_its_starter_goes(tmp_path: Path) -> None:
         assert not any(map(has_ended, stack.below))
 
 
-def test_everything_ends_with_the_first_server_that_ends_and_the_log_says_which(tmp_path: Path) -> None:
+def test_a_server_that_ends_is_started_again_with_its_socket_and_no_other_is_touched(tmp_path: Path) -> None:
     with kept(tmp_path, 2) as stack:
-        psutil.Process(stack.keeper.pid).children()[1].terminate()
-        assert stack.keeper.wait(10) == -signal.SIGKILL
-        assert soon(lambda: all(map(has_ended, stack.below)))
-    assert (tmp_path / "keeper.log").read_text() == f"s1 ended with status -{signal.SIGTERM.value}\n"
+        first, second = psutil.Process(stack.keeper.pid).children()
+        of_second = [second, *second.children(recursive=True)]
+        second.kill()
+        assert soon(lambda: all(map(has_ended, of_second))), "what a dead server leaves is ended"
+        assert soon(lambda: len(psutil.Process(stack.keeper.pid).children(recursive=True)) == 6)
+        [again] = [process for process in psutil.Process(stack.keeper.pid).children() if process != first]
+        assert Path(f"/proc/{again.pid}/fd/0").readlink() == Path(os.devnull)
+        assert first.is_running()
+        assert stack.keeper.poll() is None
+    assert (tmp_path / "keeper.log").read_text() == f"s1 ended with status -{signal.SIGKILL.value}, and is started again in 0.5 s\n"
+
+
+def test_everything_ends_if_a_server_never_comes_up_and_the_log_says_which(tmp_path: Path) -> None:
+    servers = tuple(
+        Server(name=f"s{number}", command=("sh", "-c", command), environment=dict(os.environ), socket=0)
+        for number, command in enumerate(("sleep 60 & sleep 60", "exit 3"))
+    )
+    (tmp_path / "servers.json").write_bytes(Servers(servers=servers).to_json())
+    command = [sys.executable, "-m", "infra.local.keeper", str(tmp_path)]
+    with (
+        (tmp_path / "keeper.log").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=log, start_new_session=True) as keeper,
+    ):
+        assert soon(lambda: bool(psutil.Process(keeper.pid).children()))
+        below = psutil.Process(keeper.pid).children(recursive=True)
+        assert keeper.wait(60) == -signal.SIGKILL
+    assert soon(lambda: all(map(has_ended, below)))
+    assert (tmp_path / "keeper.log").read_text().splitlines()[-1] == "s1 ended with status 3, as 5 times in a row"

@@ -133,6 +133,10 @@ class ReleaseRefusedError(InputError):
     """The release asked for is not safe or not possible, and says why. A retry cannot help."""
 
 
+class UnreachableError(EverscoreError):
+    """AWS, or an embedded one, does not answer or refuses; a retry helps when it is back or its refusal is mended."""
+
+
 class NoStackError(InputError):
     """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
 

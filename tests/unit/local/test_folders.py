@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from functions.shared.domain.errors import EverscoreError, InvalidNameError
 from infra.cli import local
 from infra.local.folders import CLAIM, STACK, checked_stack_name, is_ours, make_folder, other_names, our_folders, remove_folder
-from infra.local.stacks import KEEPER, Keeper, new_folder, read_keeper, remove_stack, running_stacks, stopped_stacks
+from infra.local.stacks import KEEPER, Keeper, read_keeper, remove_stack, running_stacks, state_folder, stopped_stacks
 
 NOBODY = Keeper(pid=2**22 + 1, started=0.0)
 
@@ -60,9 +60,9 @@ def test_a_start_leaves_all_that_is_no_stack_and_names_it(home: Path, tmp_path: 
     (home / "link").symlink_to(thesis(tmp_path / "elsewhere"))
     (home / ".lock").write_text("mine as well")
     before = everything(tmp_path)
-    with new_folder("everscore") as folder:
+    with state_folder("everscore") as folder:
         (folder / KEEPER).write_bytes(NOBODY.to_json())
-    with new_folder("everscore"):
+    with state_folder("everscore"):
         pass
     after = everything(tmp_path)
     assert {name: after.get(name) for name in before} == before
@@ -106,7 +106,7 @@ def test_a_link_to_a_stacks_folder_is_none(home: Path, tmp_path: Path) -> None:
 
 def test_a_stack_of_an_earlier_version_is_known_and_stays_until_it_is_named(home: Path) -> None:
     folder = of_an_earlier_version(home, "everscore")
-    with new_folder("everscore") as another:
+    with state_folder("everscore") as another:
         assert another == home / "everscore-2"
     assert stopped_stacks() == (folder,)
     remove_stack(folder)
@@ -116,7 +116,7 @@ def test_a_stack_of_an_earlier_version_is_known_and_stays_until_it_is_named(home
 def test_a_start_that_failed_in_an_earlier_version_is_left_alone(home: Path) -> None:
     folder = of_an_earlier_version(home, "everscore")
     (folder / STACK).unlink()
-    with new_folder("everscore") as another:
+    with state_folder("everscore") as another:
         assert another != folder
     remove_stack(folder)
     assert (folder / KEEPER).exists()
@@ -134,7 +134,7 @@ def test_an_interrupted_removal_is_taken_up_by_the_next_start(home: Path, monkey
             remove_folder(folder)
     assert is_ours(folder)
     assert stopped_stacks() == ()
-    with new_folder("a") as again:
+    with state_folder("a") as again:
         assert again == folder
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_document_stops_no_command(home: Path, document: str, damage: 
     (folder / document).write_bytes(damage)
     assert running_stacks() == ()
     assert read_keeper(folder) == (None if document == KEEPER else NOBODY)
-    with new_folder("b"):
+    with state_folder("b"):
         pass
     assert (folder / STACK).exists()
 

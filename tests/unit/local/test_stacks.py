@@ -15,10 +15,10 @@ from infra.local.stacks import (
     KEEPER,
     Keeper,
     Stack,
-    new_folder,
     remove_stack,
     running_stack,
     running_stacks,
+    state_folder,
     stopped_stacks,
 )
 
@@ -130,7 +130,7 @@ def test_what_a_lost_keeper_left_running_is_ended_and_its_data_stay(home: Path, 
     process.kill()
     process.wait()
     assert stopped_stacks() == (home / "a",)
-    with new_folder(started):
+    with state_folder(started):
         pass
     assert all(map(has_ended, members))
     assert (home / "a" / STACK).exists()
@@ -141,7 +141,7 @@ def test_a_process_group_of_before_the_machine_was_started_is_not_ended(home: Pa
     [member] = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    with new_folder("b"):
+    with state_folder("b"):
         pass
     assert not has_ended(member)
 
@@ -149,14 +149,14 @@ def test_a_process_group_of_before_the_machine_was_started_is_not_ended(home: Pa
 def test_a_new_stack_takes_the_next_free_name(home: Path, process: subprocess.Popen[bytes]) -> None:
     for name in ("a", "a-2"):
         put_stack(home, name, keeper_of(process))
-    with new_folder("a") as folder:
+    with state_folder("a") as folder:
         assert folder == home / "a-3"
 
 
 @pytest.mark.parametrize(("kept", "name"), [(False, "a"), (True, "a-2")])
 def test_a_new_stack_takes_the_name_of_a_dead_one_whose_data_are_nobodys(home: Path, kept: bool, name: str) -> None:  # noqa: FBT001
     put_stack(home, "a", DEAD, kept=kept)
-    with new_folder("a") as folder:
+    with state_folder("a") as folder:
         assert folder == home / name
         assert not (folder / STACK).exists()
 
@@ -170,8 +170,23 @@ def test_an_unclear_choice_of_stack_is_refused_with_what_there_is(home: Path, pr
     with pytest.raises(NoStackError, match="everscore local up"):
         running_stack()
     put_stack(home, "a", keeper_of(process))
-    with pytest.raises(NoStackError, match="no embedded AWS named 'z' is running, only a"):
+    put_stack(home, "dead", DEAD)
+    with pytest.raises(NoStackError, match=r"no embedded AWS is named 'z', only a, dead \(stopped\)"):
         running_stack("z")
     put_stack(home, "b", keeper_of(process))
     with pytest.raises(NoStackError, match=r"\(a, b\)"):
         running_stack()
+
+
+def test_a_stack_that_stopped_is_called_that_with_what_starts_it_again(home: Path) -> None:
+    put_stack(home, "a", DEAD)
+    for name in (None, "a"):
+        with pytest.raises(NoStackError, match=r"a has stopped\nremedy: `everscore local up --stack a` starts it again with all it held"):
+            running_stack(name)
+
+
+def test_a_kept_stack_that_stopped_is_started_again_in_its_own_folder(home: Path) -> None:
+    put_stack(home, "a", DEAD)
+    with state_folder("a", kept=True) as folder:
+        assert folder == home / "a"
+        assert (folder / STACK).exists()

@@ -1,0 +1,210 @@
+"""ministack's state on disk at any moment, so that a stack goes on with all it held after its processes were killed.
+
+ministack writes objects to disk as they come, and saves all else when it is ended in order. Beyond that, here
+
+- queues and executions are saved every second if they changed, and everything each minute or when it is asked for;
+- objects whose writing was interrupted are as they were before: nobody was told that they had been written;
+- what was being worked on is delivered again at once, since whoever worked on it is gone;
+- objects of the last moments are announced again, since what was said of them may not have been saved.
+
+So everything happens at least once, as on AWS, whose consumers have to be used to that.
+
+This module too is imported by ministack's interpreter and may use nothing but the standard library and ministack.
+"""
+
+import contextvars
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from infra.local.mended_stepfunctions import redrive
+
+SAVE = "/_everscore/save"
+"""A GET of this is answered when everything is on disk."""
+OFTEN = ("sqs", "stepfunctions")
+OFTEN_S, ALL_S = 1.0, 60.0
+SHARE = 0.05
+"""Of the time at most that saving takes."""
+MARGIN_S = 5.0
+"""By how much an object is taken to be older or newer than files say."""
+BEAT = ".saved"
+"""A file whose time says until when `OFTEN` is on disk."""
+SIDECAR = ".meta.json"
+_INTERRUPTED = "States.ServiceRestart"
+
+
+def keep_state(state: Path, objects: Path) -> None:
+    """Have ministack keep its state in these folders, and go on with what lies there; before its S3 is imported, which reads objects."""
+    logging.getLogger("persistence").setLevel(logging.WARNING)
+    beat = state / BEAT
+    until = beat.stat().st_mtime - MARGIN_S if beat.exists() else 0.0
+    if objects.is_dir():
+        undo_torn_writes(objects, until)
+    application: Any = import_module("ministack.app")
+    load = application._load_persisted_state
+
+    def load_and_go_on() -> None:
+        load()
+        if until:
+            go_on(until)
+        threading.Thread(target=_save_for_ever, args=(state,), daemon=True).start()
+
+    application._load_persisted_state = load_and_go_on
+
+
+# Saving
+
+
+def save_all() -> None:
+    """Save everything."""
+    application: Any = import_module("ministack.app")
+    persistence: Any = import_module("ministack.core.persistence")
+    for name, get_state in application._build_persistence_save_dict().items():
+        if (state := _read(get_state)) is not None:
+            persistence.save_state(name, state)
+
+
+def _save_for_ever(state: Path) -> None:
+    """Save what may not be lost whenever it has changed, and everything now and then."""
+    persistence: Any = import_module("ministack.core.persistence")
+    saved: dict[str, str] = {}
+    last = time.monotonic()
+    while True:
+        begun = time.monotonic()
+        for name in OFTEN:
+            found = _read(import_module(f"ministack.services.{name}").get_state)
+            if (text := json.dumps(found, default=persistence._json_default)) != saved.get(name):
+                persistence.save_state(name, found)
+                saved[name] = text
+        if begun - last > ALL_S:
+            save_all()
+            last = begun
+        (state / BEAT).touch()
+        time.sleep(max(OFTEN_S, (time.monotonic() - begun) / SHARE))
+
+
+def _read(get_state: Callable[[], Any]) -> Any:
+    """The state of a service, which others may change while it is being read; then it is read again."""
+    while True:
+        try:
+            return get_state()
+        except RuntimeError:
+            time.sleep(0.05)
+
+
+# Going on
+
+
+def go_on(since: float) -> None:
+    """Have delivered again what was being worked on, and announced again what was written since a time."""
+    queues: Any = import_module("ministack.services.sqs")
+    for queue in queues._queues.all_values():
+        deliver_again(queue["messages"], time.time())
+    machines: Any = import_module("ministack.services.stepfunctions")
+    for execution in list(machines._executions.all_values()):
+        begun = any(event["type"].endswith("StateEntered") for event in execution.get("events", ()))
+        if execution.get("error") == _INTERRUPTED and begun and not execution.get("mapRunArn"):
+            redrive(machines, execution)
+    s3: Any = import_module("ministack.services.s3")
+    for bucket, key, version in list(_written_since(s3, since)):
+        arguments = {"size": version["size"], "etag": version["etag"], "version_id": version["version_id"]}
+        context = contextvars.copy_context()
+        threading.Thread(
+            target=context.run, args=(s3._fire_s3_event, bucket, key, "s3:ObjectCreated:Put"), kwargs=arguments, daemon=True
+        ).start()
+
+
+def deliver_again(messages: list[dict[str, Any]], now: float) -> None:
+    """Make messages that somebody had received visible."""
+    for message in messages:
+        if message["receive_count"] and message["visible_at"] > now:
+            message |= {"visible_at": now, "receipt_handle": None}
+
+
+def _written_since(s3: Any, since: float) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for (_, (bucket, key)), versions in s3._object_versions._data.items():
+        for version in versions:
+            written = datetime.fromisoformat(version["last_modified"]).astimezone(UTC).timestamp()
+            if written >= since and not version.get("is_delete_marker"):
+                yield bucket, key, version
+
+
+# Objects: `<account>/<bucket>/<key>` is the newest version, a sidecar beside it says what there is, and older versions
+# lie as `.versions/<account>/<bucket>/<version>/<key>`. A write keeps the version before, then puts the bytes, then the sidecar.
+
+
+def undo_torn_writes(objects: Path, since: float) -> None:
+    """Take back writes that ended before their sidecar was written; `since` is a time before which none can have been interrupted."""
+    for folder in objects.iterdir():
+        if folder.name != ".versions" and folder.is_dir():
+            for path in list(_changed_since(folder, since)):
+                _mend(path, objects)
+
+
+def _changed_since(folder: Path, since: float) -> Iterator[Path]:
+    """Data files that were written since, or whose sidecar was; what was never finished is removed."""
+    found = set()
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if path.stat().st_mtime < since:
+                continue
+            if name.endswith(".tmp"):
+                path.unlink()
+            else:
+                found.add(path.with_name(name.removesuffix(SIDECAR)))
+    yield from found
+
+
+def _mend(path: Path, objects: Path) -> None:
+    """Make bytes and sidecar of one object agree."""
+    sidecar = path.with_name(path.name + SIDECAR)
+    if not path.exists():
+        return
+    if not sidecar.exists():
+        path.unlink()
+        return
+    said = json.loads(sidecar.read_text())
+    before = _kept_version(path, objects, said.get("version_id"))
+    if said.get("is_delete_marker"):
+        return
+    if before is not None:
+        before.replace(path)
+    elif not _is(path, said):
+        _forget_newest(path, sidecar, said, objects)
+
+
+def _kept_version(path: Path, objects: Path, version: str | None) -> Path | None:
+    """The file that keeps a version of an object, if it was displaced by another."""
+    account, bucket = path.relative_to(objects).parts[:2]
+    folder = objects / ".versions" / account / bucket / str(version)
+    return next((file for file in folder.rglob("*") if file.is_file()), None) if version and folder.is_dir() else None
+
+
+def _is(path: Path, said: dict[str, Any]) -> bool:
+    """Whether a file holds what its sidecar says; of what was uploaded in parts only the size is known."""
+    etag = str(said.get("etag", "")).strip('"')
+    whole = "-" not in etag
+    return path.stat().st_size == said.get("size") and (
+        not whole or hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == etag
+    )
+
+
+def _forget_newest(path: Path, sidecar: Path, said: dict[str, Any], objects: Path) -> None:
+    """End the removal for good of the newest version, whose bytes are gone: the one before it is the newest."""
+    left = [version for version in said.get("versions", []) if version["version_id"] != said.get("version_id")]
+    bytes_before = _kept_version(path, objects, left[-1]["version_id"]) if left else None
+    if bytes_before is None:
+        path.unlink()
+        sidecar.unlink()
+        return
+    bytes_before.replace(path)
+    sidecar.write_text(json.dumps({**said, **left[-1], "versions": left}))
