@@ -1,6 +1,6 @@
 """A compiled engine's arrays by name, each checked before an engine indexes with it or into it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import InvalidBundleError
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Floats, Reals
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,37 @@ class Arrays:
     def floats(self, name: str, *shape: int | None, finite: bool = True) -> Floats:
         """float64 of this shape, `None` being any length; finite unless told otherwise."""
         array = self._typed(name, "f", len(shape))
-        if any(wanted is not None and wanted != length for wanted, length in zip(shape, array.shape, strict=True)):
-            raise _invalid(name, f"has shape {array.shape}, not {shape}")
+        _check_shape(name, array, shape)
         if array.dtype != np.float64 or (finite and not np.isfinite(array).all()):
             raise _invalid(name, "holds other values than finite float64")
         return array
 
+    def reals(self, name: str, *shape: int | None, like: Reals | None = None) -> NDArray[Any]:
+        """Finite numbers of this shape, in double or in single precision, that of `like` where it is given."""
+        array = self._typed(name, "f", len(shape))
+        _check_shape(name, array, shape)
+        if array.dtype not in (np.float64, np.float32) or (like is not None and array.dtype != like.dtype):
+            raise _invalid(name, f"is {array.dtype} and not {'float64 or float32' if like is None else like.dtype}")
+        if not np.isfinite(array).all():
+            raise _invalid(name, "holds other values than finite numbers")
+        return array
+
     def divisor(self) -> float:
         """What sums are divided by: how many trees are averaged, at least 1; 1 where none is stored."""
-        if "divisor" not in self:
-            return 1.0
-        divisor = float(self.floats("divisor", 1)[0])
+        divisor = self._number("divisor")
         if divisor < 1:
             raise _invalid("divisor", "is below 1")
         return divisor
+
+    def scale(self) -> float:
+        """What sums are multiplied by before the link, above 0; 1 where none is stored."""
+        scale = self._number("scale")
+        if scale <= 0:
+            raise _invalid("scale", "is not above 0")
+        return scale
+
+    def _number(self, name: str) -> float:
+        return float(self.floats(name, 1)[0]) if name in self else 1.0
 
     def edges(self, name: str) -> Floats:
         """Strictly increasing finite numbers."""
@@ -65,11 +82,11 @@ class Arrays:
             raise _invalid(name, "does not hold bytes")
         return array
 
-    def words(self, name: str, rows: int, *, like: NDArray[np.unsignedinteger[Any]] | None) -> NDArray[Any]:
-        """Bit masks of 32 or 64 bits, so many rows, with as many columns and bits as `like`."""
+    def words(self, name: str, rows: int | None, *, like: NDArray[np.unsignedinteger[Any]] | None) -> NDArray[Any]:
+        """Bit masks of 32 or 64 bits, this many rows (None: any number), with as many columns and bits as `like`."""
         array = self._typed(name, "u", 2)
-        if array.dtype not in (np.uint32, np.uint64) or len(array) != rows:
-            raise _invalid(name, f"is not {rows} rows of masks of 32 or 64 bits")
+        if array.dtype not in (np.uint32, np.uint64) or len(array) != (len(array) if rows is None else rows):
+            raise _invalid(name, f"is not {rows or 'any'} rows of masks of 32 or 64 bits")
         if like is not None and (array.dtype, array.shape[1]) != (like.dtype, like.shape[1]):
             raise _invalid(name, f"has {array.shape[1]} {array.dtype} a row where others have {like.shape[1]} {like.dtype}")
         return array
@@ -81,6 +98,11 @@ class Arrays:
         if array.dtype.kind != kind or array.ndim != dimensions:
             raise _invalid(name, f"is {array.dtype} of {array.ndim} dimensions")
         return np.ascontiguousarray(array) if dimensions else array
+
+
+def _check_shape(name: str, array: NDArray[Any], shape: Sequence[int | None]) -> None:
+    if any(wanted is not None and wanted != length for wanted, length in zip(shape, array.shape, strict=True)):
+        raise _invalid(name, f"has shape {array.shape}, not {shape}")
 
 
 def _invalid(name: str, what: str) -> InvalidBundleError:

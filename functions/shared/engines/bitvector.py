@@ -11,8 +11,8 @@ from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, Codes, NumberBins
 from functions.shared.engines.bitvector_model import TreeModel, read_tree_model
 from functions.shared.engines.bitvector_numpy import MasksInNumpy
-from functions.shared.engines.engine import Floats, Means
-from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.engines.engine import Floats, Means, Reals
+from functions.shared.engines.links import scores
 from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import BitvectorKernel, Numbers
 
@@ -30,19 +30,18 @@ class BitvectorEngine:
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""
-        raw = np.empty((batch.num_rows, len(self._model.base)))
-        raw[:] = self._model.base
+        model = self._model
+        raw = np.empty((batch.num_rows, len(model.base)), model.base.dtype)
+        raw[:] = model.base
         self._masks.add_leaves(batch, raw)
-        if self._model.divisor != 1.0:
-            raw /= self._model.divisor
-        return INVERSE_LINKS[self._model.link](raw)
+        return scores(raw, model.link, divisor=model.divisor, scale=model.scale)
 
 
 class _MasksInKernel:
     def __init__(self, kernel: BitvectorKernel, model: TreeModel, names: Sequence[str]) -> None:
         self._kernel, self._model, self._names = kernel, model, names
 
-    def add_leaves(self, batch: pa.RecordBatch, raw: Floats) -> None:
+    def add_leaves(self, batch: pa.RecordBatch, raw: Reals) -> None:
         columns = [_for_kernel(table.bins, batch.column(self._names[table.feature])) for table in self._model.tables]
         self._kernel.add_leaves(columns, raw)
 

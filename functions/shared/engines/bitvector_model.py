@@ -16,7 +16,7 @@ from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, read_bins
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Reals
 from functions.shared.engines.links import INVERSE_LINKS
 
 type Masks = NDArray[np.uint32] | NDArray[np.uint64]
@@ -37,19 +37,20 @@ class LeafSum:
 
     output: int
     first: int
-    values: Floats
+    values: Reals
 
 
 @dataclass(frozen=True, slots=True)
 class TreeModel:
-    """An ensemble over raw features: `link((base + leaf values) / divisor)`.
+    """An ensemble over raw features: `link(scale * (base + leaf values) / divisor)`.
 
-    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,).
+    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,) and the precision that sums are made in, which leaf values have too.
     """
 
     link: str
-    base: Floats
+    base: Reals
     divisor: float
+    scale: float
     tables: tuple[MaskTable, ...]
     leaf_sums: tuple[LeafSum, ...]
 
@@ -59,6 +60,7 @@ class TreeModel:
             "link": np.array(self.link),
             "base": self.base,
             "divisor": np.array([self.divisor]),
+            **({} if self.scale == 1.0 else {"scale": np.array([self.scale])}),
             "features": np.array([table.feature for table in self.tables], dtype=np.int64),
             "sum_outputs": np.array([leaf_sum.output for leaf_sum in self.leaf_sums], dtype=np.int64),
             "sum_first_trees": np.array([leaf_sum.first for leaf_sum in self.leaf_sums], dtype=np.int64),
@@ -94,11 +96,12 @@ def read_tree_model(arrays: Arrays, features: Sequence[Feature], outputs: int) -
     if len(sum_outputs) != len(first_trees) or not len(sum_outputs):
         message = "the outputs and first trees of the leaf sums do not go together"
         raise InvalidBundleError(message)
+    base = arrays.reals("base", outputs)
     leaf_sums = []
     for k, (output, first) in enumerate(zip(sum_outputs.tolist(), first_trees.tolist(), strict=True)):
-        values = arrays.floats(f"leaves_{k}", None, leaves)
+        values = arrays.reals(f"leaves_{k}", None, leaves, like=base)
         if first + len(values) > trees:
             message = f"leaf sum {k} reaches beyond the last tree"
             raise InvalidBundleError(message)
         leaf_sums.append(LeafSum(output, first, values))
-    return TreeModel(link, arrays.floats("base", outputs), arrays.divisor(), tuple(tables), tuple(leaf_sums))
+    return TreeModel(link, base, arrays.divisor(), arrays.scale(), tuple(tables), tuple(leaf_sums))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from functions.shared.engines.bins import Codes
 from functions.shared.engines.bitvector_model import Masks, MaskTable, TreeModel
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Reals
 
 BLOCK_CELLS = 2**17
 """Rows times trees worked on at once, so that masks and leaves stay in the processor's cache."""
@@ -57,7 +57,7 @@ class MasksInNumpy:
         self._joints = _joined(model.tables)
         self._threads = threading.local()
 
-    def add_leaves(self, batch: pa.RecordBatch, raw: Floats) -> None:
+    def add_leaves(self, batch: pa.RecordBatch, raw: Reals) -> None:
         """Add the trees' values to `raw`, shape (rows, sums)."""
         codes = [joint.codes(batch, self._names) for joint in self._joints]
         buffers = self._buffers()
@@ -85,10 +85,10 @@ class _Buffers:
         self._more = np.empty(shape, masks.dtype)
         self._leaf = np.empty(shape, np.uint8)
         self._place = np.empty(self.rows * trees, np.intp)
-        self._value = np.empty(self.rows * trees, np.float64)
+        self._value = np.empty(self.rows * trees, model.base.dtype)
         self._first_leaf = np.arange(trees, dtype=np.intp) * model.leaf_sums[0].values.shape[1]
 
-    def add_leaves(self, model: TreeModel, joints: Sequence[_Joint], codes: Sequence[Codes], raw: Floats) -> None:
+    def add_leaves(self, model: TreeModel, joints: Sequence[_Joint], codes: Sequence[Codes], raw: Reals) -> None:
         """Add the trees' values to `raw`, shape (rows, sums), for rows with these bins."""
         rows = len(raw)
         allowed, more = self._allowed[:rows], self._more[:rows]
@@ -105,7 +105,7 @@ class _Buffers:
             value = self._value[: rows * trees].reshape(trees, rows)
             np.add(leaf[:, leaf_sum.first : leaf_sum.first + trees].T, self._first_leaf[:trees, np.newaxis], out=place)
             np.take(leaf_sum.values, place, out=value, mode="clip")
-            # One by one: NumPy's own sum adds pairs first, and rounds otherwise than scikit-learn and the kernel.
+            # One by one: NumPy's own sum adds pairs first, and rounds otherwise than libraries and the kernel.
             total = raw[:, leaf_sum.output].copy()
             for of_tree in value:
                 np.add(total, of_tree, out=total)

@@ -163,7 +163,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
                 left = form.goes_left(tree, node, values[: feature_bins.size, column])
                 masks[:, number] &= ~np.where(left, word.type(below[tree.right[node]]), word.type(below[tree.left[node]]))
         tables.append(MaskTable(k, *_sharing_equal_rows(feature_bins, masks)))
-    return TreeModel(form.link, form.base, form.divisor, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))
+    return TreeModel(form.link, form.base, form.divisor, form.scale, tuple(tables), _leaf_sums(form, 8 * roots.itemsize))
 
 
 def _splits_by_column(trees: Sequence[Tree]) -> dict[int, list[tuple[int, int]]]:
@@ -190,7 +190,7 @@ def _leaf_sums(form: TreeForm, width: int) -> tuple[LeafSum, ...]:
     sums = []
     for output in range(len(form.base)):
         members = [number for number, outputs in enumerate(form.outputs) if output in outputs]
-        values = np.zeros((len(members), width))
+        values = np.zeros((len(members), width), form.base.dtype)
         for row, number in enumerate(members):
             tree = form.trees[number]
             column = form.outputs[number].index(output)

@@ -1,13 +1,15 @@
 """What an engine is: the one method that scoring calls, whatever computes behind it."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
+type Reals = NDArray[np.floating[Any]]
+"""Sums in the precision of the library that a model is of, and what is added to them."""
 
 
 class EngineKind(StrEnum):

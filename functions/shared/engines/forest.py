@@ -1,14 +1,17 @@
 """The engine of deep trees: every row walks down every tree, by `trees.c` where it was built, otherwise by NumPy, to the same bits.
 
 A feature's bin decides its columns, so a column is known by the rank of its value among those that its bins give, and a
-split compares two small integers. A column has two codes, which differ for missing values only: a split sends them left by
-asking for the one that is below all ranks, or right by the one that is above. A column of more values than a code can tell
-apart has codes for each stretch of them.
+split compares two small integers. A column has codes that differ for missing values only: a split sends them left by
+asking for one that is below all ranks, or right by one that is above; what counts as missing may depend on the split. A column of more
+values than a code can tell apart has codes for each stretch of them.
+
+Splits on categories ask other codes, which are the bins themselves, and have a set of bins that go right in place of a rank.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,10 +22,10 @@ from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, read_bins
-from functions.shared.engines.engine import Floats, Means
-from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.engines.engine import Floats, Means, Reals
+from functions.shared.engines.links import INVERSE_LINKS, scores
 from functions.shared.kernels.library import kernel_library
-from functions.shared.kernels.trees import ForestKernel
+from functions.shared.kernels.trees import ForestKernel, Sets
 
 BLOCK_ROWS = 32_768
 """Rows that walk together: fewer would fetch each tree into the cache more often."""
@@ -33,6 +36,7 @@ FIRST_STEPS, STEPS = 8, 4
 # In memory that is the `node` of trees.c.
 CODE_BITS, RANK_BITS, NODE_BITS = 16, 16, 31
 _RANK, _LEFT = CODE_BITS, CODE_BITS + RANK_BITS
+WORD_BITS = 64
 NEVER = 2**RANK_BITS - 1
 """The rank of a leaf: no code is above it, so a leaf's step leads to itself."""
 
@@ -42,30 +46,35 @@ type Ranks = NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What is compared for a stretch of one column and one way of missing values: the rank of each bin of its feature."""
+    """What is compared for a stretch of one column and one way of missing values: the rank of each bin of its feature.
+
+    Of a code that splits on categories ask for, `sets` has the sets of ranks that go right, as `packed_sets` makes them.
+    """
 
     feature: int
     ranks: Ranks
+    sets: NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ForestModel:
-    """An ensemble over raw features: `link((base + leaf values) / divisor)`.
+    """An ensemble over raw features: `link(scale * (base + leaf values) / divisor)`.
 
-    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,). `nodes` are all trees', a tree's after the one before it; a
-    right child follows its left sibling. `values` has shape (nodes, width): tree t adds its leaf's to the raw sums from
-    `first_sums[t]` on.
+    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,) and the precision that sums are made in, which values have too. Codes with
+    sets come last. `nodes` are all trees', a tree's after the one before it; a right child follows its left sibling. `values` has
+    shape (nodes, width): tree t adds its leaf's to the raw sums from `first_sums[t]` on.
     """
 
     link: str
-    base: Floats
+    base: Reals
     divisor: float
+    scale: float
     bins: tuple[tuple[int, Bins], ...]
     codes: tuple[Code, ...]
     nodes: Nodes
     roots: NDArray[np.int64]
     first_sums: NDArray[np.int64]
-    values: Floats
+    values: Reals
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `ForestEngine` reads."""
@@ -73,6 +82,7 @@ class ForestModel:
             "link": np.array(self.link),
             "base": self.base,
             "divisor": np.array([self.divisor]),
+            **({} if self.scale == 1.0 else {"scale": np.array([self.scale])}),
             "features": np.array([feature for feature, _ in self.bins], dtype=np.int64),
             "code_features": np.array([code.feature for code in self.codes], dtype=np.int64),
             "nodes": self.nodes,
@@ -84,13 +94,37 @@ class ForestModel:
             stored |= bins.arrays(feature)
         for k, code in enumerate(self.codes):
             stored[f"ranks_{k}"] = code.ranks.astype(np.int64)
+            if code.sets is not None:
+                stored[f"sets_{k}"] = code.sets
         return stored
+
+    def sets(self) -> Sets | None:
+        """The sets of all codes that have some, in a row."""
+        packed = [code.sets for code in self.codes if code.sets is not None]
+        if not packed:
+            return None
+        sizes = np.array([words.size for words in packed], np.int64)
+        bits = np.concatenate([words.ravel() for words in packed])
+        return Sets(
+            first_code=len(self.codes) - len(packed),
+            first_words=np.cumsum(sizes) - sizes,
+            words=np.array([words.shape[1] for words in packed], np.int64),
+            bits=bits,
+        )
 
 
 def pack(code: NDArray[np.intp], rank: NDArray[np.intp], left: NDArray[np.intp]) -> Nodes:
     """Nodes as integers."""
     nodes: Nodes = code.astype(np.int64) | rank.astype(np.int64) << _RANK | left.astype(np.int64) << _LEFT
     return nodes
+
+
+def packed_sets(sets: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Flags of shape (sets, ranks) as words of 64 ranks, the lowest bit first."""
+    words = -(-sets.shape[1] // WORD_BITS)
+    padded = np.zeros((len(sets), words * WORD_BITS), np.bool_)
+    padded[:, : sets.shape[1]] = sets
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
 
 class ForestEngine:
@@ -102,51 +136,60 @@ class ForestEngine:
         self._model = _read(arrays, features, outputs)
         kernel = _kernel(self._model)
         self.means = Means.NUMPY if kernel is None else Means.KERNEL
-        self._add_leaves = partial(_add_leaves, self._model) if kernel is None else kernel.add_leaves
+        self._add_leaves = partial(_add_leaves, self._model, self._model.sets()) if kernel is None else kernel.add_leaves
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""
         model = self._model
-        raw = np.empty((batch.num_rows, len(model.base)))
+        raw = np.empty((batch.num_rows, len(model.base)), model.base.dtype)
         raw[:] = model.base
         bins = {feature: bins.codes(batch.column(self._names[feature])) for feature, bins in model.bins}
         for start in range(0, batch.num_rows, BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             codes = np.stack([code.ranks.take(bins[code.feature][block]) for code in model.codes], axis=1)
             self._add_leaves(codes, raw[block])
-        if model.divisor != 1.0:
-            raw /= model.divisor
-        return INVERSE_LINKS[model.link](raw)
+        return scores(raw, model.link, divisor=model.divisor, scale=model.scale)
 
 
 def _kernel(model: ForestModel) -> ForestKernel | None:
     library = kernel_library()
-    return None if library is None else ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values)
+    return None if library is None else ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values, model.sets())
 
 
-def _add_leaves(model: ForestModel, codes: Ranks, raw: Floats) -> None:
+def _add_leaves(model: ForestModel, sets: Sets | None, codes: Ranks, raw: Reals) -> None:
     """Add the trees' values to `raw`, shape (rows, sums), for rows with these codes, in NumPy."""
     flat, width = codes.ravel(), model.values.shape[1]
     first_codes = np.arange(0, flat.size, codes.shape[1])
     for root, first_sum in zip(model.roots.tolist(), model.first_sums.tolist(), strict=True):
-        leaves = _leaves(model.nodes, root, flat, first_codes)
+        leaves = _leaves(model.nodes, sets, root, flat, first_codes)
         for k in range(width):
             raw[:, first_sum + k] += model.values[:, k].take(leaves)
 
 
-def _leaves(nodes: Nodes, root: int, codes: Ranks, first_codes: NDArray[np.intp]) -> NDArray[np.intp]:
+def _leaves(nodes: Nodes, sets: Sets | None, root: int, codes: Ranks, first_codes: NDArray[np.intp]) -> NDArray[np.intp]:
     """The leaf that each row ends in; a row's codes begin at its first code."""
     leaves = np.full(len(first_codes), root)
     walking, at, steps = np.arange(len(first_codes)), leaves, FIRST_STEPS
     while len(walking):
         for _ in range(steps):
             node = nodes.take(at)
-            right = codes.take((node & (1 << CODE_BITS) - 1) + first_codes) > (node >> _RANK & NEVER)
+            asked, rank = node & (1 << CODE_BITS) - 1, node >> _RANK & NEVER
+            value = codes.take(asked + first_codes)
+            right = value > rank
+            if sets is not None:
+                by_set = np.flatnonzero((asked >= sets.first_code) & (rank < NEVER))
+                right[by_set] = _in_set(sets, asked[by_set] - sets.first_code, rank[by_set], value[by_set])
             before, at = at, (node >> _LEFT) + right
         leaves[walking] = at
         moving = at != before
         walking, at, first_codes, steps = walking[moving], at[moving], first_codes[moving], STEPS
     return leaves
+
+
+def _in_set(sets: Sets, code: NDArray[np.int64], number: NDArray[np.int64], bins: Ranks) -> NDArray[np.bool_]:
+    word, bit = np.divmod(bins.astype(np.int64), WORD_BITS)
+    words = sets.bits.take(sets.first_words[code] + number * sets.words[code] + word)
+    return (words >> bit.astype(np.uint64) & np.uint64(1)).astype(np.bool_)
 
 
 def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestModel:
@@ -162,25 +205,39 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestMo
         if feature not in bins or len(ranks) != bins[feature].size:
             message = f"code {k} has {len(ranks)} ranks, which are not those of a feature's bins"
             raise InvalidBundleError(message)
-        codes.append(Code(feature, ranks.astype(np.uint16)))
+        codes.append(Code(feature, ranks.astype(np.uint16), _read_sets(arrays, k, ranks)))
     nodes = arrays.integers("nodes")
-    _check_walks(nodes, len(codes))
+    _check_walks(nodes, codes)
     roots = arrays.integers("roots", below=len(nodes))
-    values = arrays.floats("values", len(nodes), None)
+    base = arrays.reals("base", outputs)
+    values = arrays.reals("values", len(nodes), None, like=base)
     first_sums = arrays.integers("first_sums", below=max(outputs - values.shape[1], 0) + 1)
     if len(first_sums) != len(roots) or not len(roots) or not codes or not 1 <= values.shape[1] <= outputs:
         message = "the trees, their sums and their values do not go together"
         raise InvalidBundleError(message)
-    base, divisor = arrays.floats("base", outputs), arrays.divisor()
-    return ForestModel(link, base, divisor, tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
+    divisor, scale = arrays.divisor(), arrays.scale()
+    return ForestModel(link, base, divisor, scale, tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
 
 
-def _check_walks(nodes: Nodes, codes: int) -> None:
-    """Pass if each step leads on, within the nodes, or stays at a leaf: then every walk ends."""
+def _read_sets(arrays: Arrays, code: int, ranks: NDArray[np.int64]) -> NDArray[np.uint64] | None:
+    name = f"sets_{code}"
+    if name not in arrays:
+        return None
+    words = -(-(int(ranks.max()) + 1) // WORD_BITS)
+    return arrays.words(name, None, like=np.empty((0, words), np.uint64))
+
+
+def _check_walks(nodes: Nodes, codes: Sequence[Code]) -> None:
+    """Pass if each step leads on, within the nodes, or stays at a leaf, and asks for what there is: then every walk ends."""
     code, rank, left = nodes & (1 << CODE_BITS) - 1, nodes >> _RANK & NEVER, nodes >> _LEFT
     places = np.arange(len(nodes))
     is_leaf = (left == places) & (rank == NEVER)
     leads_on = (left > places) & (left + 1 < len(nodes)) & (rank < NEVER)
-    if np.any(code >= codes) or not np.all(is_leaf | leads_on):
+    # A rank numbers one of the code's sets, or is any number where it has none.
+    ranks = np.array([NEVER if code.sets is None else len(code.sets) for code in codes])
+    if np.any(code >= len(codes)) or not np.all(is_leaf | (leads_on & (rank < ranks[code]))):
         message = "a node of a tree leads nowhere"
+        raise InvalidBundleError(message)
+    if any(one.sets is not None and other.sets is None for one, other in pairwise(codes)):
+        message = "codes that have sets do not come last"
         raise InvalidBundleError(message)

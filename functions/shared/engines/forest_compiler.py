@@ -3,7 +3,7 @@
 Imports scikit-learn: for retraining, not for scoring.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import NotCompilableError
-from functions.shared.engines.bins import Bins
 from functions.shared.engines.engine import Floats
-from functions.shared.engines.forest import CODE_BITS, NEVER, NODE_BITS, Code, ForestModel, pack
+from functions.shared.engines.forest import CODE_BITS, NEVER, NODE_BITS, RANK_BITS, Code, ForestModel, pack, packed_sets
 from functions.shared.engines.probe import Probe, last_passing
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
@@ -21,36 +20,47 @@ MAX_BYTES = 256 * 2**20
 """Of nodes and leaf values; beyond this a function's memory is better spent otherwise."""
 STRETCH = NEVER
 """Ranks that one code tells apart."""
+SETS_OF_A_CODE = NEVER
+"""Sets of categories that one code tells apart."""
 MAX_THRESHOLDS = 2**22
 """Beyond this it takes minutes to find the numbers that each of them separates."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column as codes: the values that bins give it, in order, and where its codes begin, two for each stretch of ranks."""
+    """One column as codes: the values that bins give it, in order, and where its codes begin.
+
+    They are two for each stretch of ranks, or four where the ensemble's band is missing to some splits and not to others.
+    """
 
     distinct: NDArray[np.floating[Any]]
     first_code: int
+    band: tuple[float, float] | None
 
     def codes(self, feature: int, of_bins: NDArray[np.floating[Any]]) -> list[Code]:
         """Its codes, given the value in each bin of the feature that decides it."""
         # NaN sorts after all numbers, so its rank is above theirs; below them is 0.
-        above = np.searchsorted(self.distinct, of_bins) + 1
-        below = np.where(np.isnan(of_bins), 0, above)
+        ranks = np.searchsorted(self.distinct, of_bins) + 1
+        missing = [np.isnan(of_bins)]
+        if self.band is not None:
+            missing.append(missing[0] | ((of_bins >= self.band[0]) & (of_bins <= self.band[1])))
+        ways = [np.where(gone, instead, ranks) for gone in missing for instead in (len(self.distinct) + 1, 0)]
         stretches = np.arange(0, len(self.distinct) + 1, STRETCH)
-        return [Code(feature, (ranks - start).clip(0, STRETCH).astype(np.uint16)) for start in stretches for ranks in (above, below)]
+        return [Code(feature, (way - start).clip(0, STRETCH).astype(np.uint16)) for start in stretches for way in ways]
 
-    def compared(self, thresholds: Floats, missing_left: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def compared(
+        self, thresholds: Floats, missing_left: NDArray[np.bool_], banded: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The code that each split on this column looks at, and the highest rank that goes left."""
         stretch, rank = np.divmod(np.searchsorted(self.distinct, thresholds, side="right"), STRETCH)
-        return self.first_code + 2 * stretch + missing_left, rank
+        return self.first_code + (2 if self.band is None else 4) * stretch + 2 * banded + missing_left, rank
 
 
 def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
     """The ensemble as ranks and nodes.
 
     Raises:
-        NotCompilableError: if it splits on sets of categories, or is larger than the engine takes.
+        NotCompilableError: if it is larger than the engine takes.
     """
     thresholds = steps_by_feature(form, probe)
     sizes = [len(tree.is_leaf) for tree in form.trees]
@@ -59,31 +69,37 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
     used = {probe.columns[column].feature for column in columns}
     edges = last_passing(probe, thresholds, form.compares_in)
     bins = {feature.name: probe.bins(feature, edges.get(feature.name)) for feature in probe.features if feature.name in used}
-    coded, codes = _coded(columns, bins, probe, form.compares_in)
-    if len(codes) > 1 << CODE_BITS:
+    with np.errstate(over="ignore"):
+        values = probe.values({name: inside for name, (_, inside) in bins.items()}).astype(form.compares_in)
+    places = {feature.name: place for place, feature in enumerate(probe.features)}
+    of_column = {}
+    for column in columns:
+        name = probe.columns[column].feature
+        of_column[column] = places[name], values[: bins[name][0].size, column]
+    coded, codes = _coded(form, of_column)
+    asked, with_sets = _asked(form, of_column, len(codes))
+    if len(codes) + len(with_sets) > 1 << CODE_BITS:
         message = f"the trees compare more columns than a node has bits for: {len(columns)}"
         raise NotCompilableError(message)
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-    packed = [_packed(tree, int(root), coded) for tree, root in zip(form.trees, roots, strict=True)]
-    places = {feature.name: place for place, feature in enumerate(probe.features)}
+    packed = [_packed(tree, int(root), coded, sets) for tree, root, sets in zip(form.trees, roots, asked, strict=True)]
     return ForestModel(
         link=form.link,
         base=form.base,
         divisor=form.divisor,
+        scale=form.scale,
         bins=tuple((places[name], feature_bins) for name, (feature_bins, _) in bins.items()),
-        codes=tuple(codes),
+        codes=(*codes, *with_sets),
         nodes=np.concatenate([nodes for nodes, _ in packed]),
         roots=roots,
         first_sums=np.array([outputs[0] for outputs in form.outputs], dtype=np.int64),
-        values=np.concatenate([leaf_values for _, leaf_values in packed]),
+        values=np.concatenate([leaf_values for _, leaf_values in packed]).astype(form.base.dtype),
     )
 
 
 def _check(form: TreeForm, nodes: int, thresholds: int) -> None:
     size = 8 * nodes * (1 + form.trees[0].values.shape[1])
-    if any(tree.categories for tree in form.trees):
-        message = "the trees split on sets of categories, and are too large for tables of masks"
-    elif size > MAX_BYTES or nodes >= 1 << NODE_BITS:
+    if size > MAX_BYTES or nodes >= 1 << NODE_BITS:
         message = f"the trees take {size >> 20} MiB, more than {MAX_BYTES >> 20}"
     elif thresholds > MAX_THRESHOLDS:
         message = f"the trees have {thresholds} distinct thresholds, more than {MAX_THRESHOLDS}"
@@ -92,20 +108,55 @@ def _check(form: TreeForm, nodes: int, thresholds: int) -> None:
     raise NotCompilableError(message)
 
 
-def _coded(
-    columns: Sequence[int], bins: Mapping[str, tuple[Bins, NDArray[Any]]], probe: Probe, cast: type[np.floating[Any]]
-) -> tuple[dict[int, _Column], list[Code]]:
-    with np.errstate(over="ignore"):
-        values = probe.values({name: inside for name, (_, inside) in bins.items()}).astype(cast)
-    places = {feature.name: place for place, feature in enumerate(probe.features)}
+type _OfColumn = Mapping[int, tuple[int, NDArray[np.floating[Any]]]]
+"""By column, the place of the feature that decides it, and its value in each bin of that."""
+
+
+def _coded(form: TreeForm, of_column: _OfColumn) -> tuple[dict[int, _Column], list[Code]]:
+    """The columns that thresholds compare, and their codes."""
+    compared = {column for tree in form.trees for column in tree.column[tree.has_thresholds()].tolist()}
+    banded = {column for tree in form.trees for column in tree.column[tree.in_any_band()].tolist()}
     coded: dict[int, _Column] = {}
     codes: list[Code] = []
-    for column in columns:
-        name = probe.columns[column].feature
-        of_bins = values[: bins[name][0].size, column]
-        coded[column] = _Column(np.unique(of_bins[~np.isnan(of_bins)]), len(codes))
-        codes += coded[column].codes(places[name], of_bins)
+    for column, (feature, of_bins) in of_column.items():
+        if column in compared:
+            distinct = np.unique(of_bins[~np.isnan(of_bins)])
+            coded[column] = _Column(distinct, len(codes), form.band if column in banded else None)
+            codes += coded[column].codes(feature, of_bins)
     return coded, codes
+
+
+type _Asked = dict[int, tuple[int, int]]
+"""By node that splits on categories, the code that it looks at, and the number of its set there."""
+
+
+def _asked(form: TreeForm, of_column: _OfColumn, first_code: int) -> tuple[list[_Asked], list[Code]]:
+    """What each tree's splits on categories ask for, and the codes that they look at, the first of them numbered `first_code`."""
+    numbers: dict[int, dict[bytes, int]] = {}
+    places: list[_Asked] = []
+    for tree in form.trees:
+        places.append({})
+        for node in tree.categories:
+            column = int(tree.column[node])
+            right = packed_sets(~form.goes_left(tree, node, of_column[column][1])[np.newaxis])
+            known = numbers.setdefault(column, {})
+            places[-1][node] = column, known.setdefault(right.tobytes(), len(known))
+    codes: list[Code] = []
+    first_codes = {}
+    for column, known in sorted(numbers.items()):
+        first_codes[column] = first_code + len(codes)
+        feature, of_bins = of_column[column]
+        sets = np.frombuffer(b"".join(known), np.uint64).reshape(len(known), -1)
+        if len(of_bins) > 1 << RANK_BITS:
+            message = f"the trees split on {len(of_bins)} categories, more than {1 << RANK_BITS}"
+            raise NotCompilableError(message)
+        ranks = np.arange(len(of_bins), dtype=np.uint16)
+        codes += [Code(feature, ranks, sets[start : start + SETS_OF_A_CODE]) for start in range(0, len(sets), SETS_OF_A_CODE)]
+    asked = [
+        {node: (first_codes[column] + number // SETS_OF_A_CODE, number % SETS_OF_A_CODE) for node, (column, number) in of_tree.items()}
+        for of_tree in places
+    ]
+    return asked, codes
 
 
 def steps_by_feature(form: TreeForm, probe: Probe) -> dict[str, NDArray[np.void]]:
@@ -126,17 +177,19 @@ def steps_by_feature(form: TreeForm, probe: Probe) -> dict[str, NDArray[np.void]
     return by_feature
 
 
-def _packed(tree: Tree, root: int, coded: Mapping[int, _Column]) -> tuple[NDArray[np.int64], Floats]:
+def _packed(tree: Tree, root: int, coded: Mapping[int, _Column], asked: _Asked) -> tuple[NDArray[np.int64], Floats]:
     """A tree's nodes and leaf values, level by level, siblings side by side."""
     order = _by_level(tree)
-    is_leaf, column = tree.is_leaf[order], tree.column[order]
+    is_leaf, column, compares, banded = (of[order] for of in (tree.is_leaf, tree.column, tree.has_thresholds(), tree.in_any_band()))
     place = np.empty(len(order), np.intp)
     place[order] = np.arange(len(order))
     left = root + np.where(is_leaf, np.arange(len(order)), place[tree.left[order]])
     code, rank = np.zeros(len(order), np.intp), np.full(len(order), NEVER)
-    for number in np.unique(column[~is_leaf]).tolist():
-        split = (column == number) & ~is_leaf
-        code[split], rank[split] = coded[number].compared(tree.threshold[order][split], tree.missing_left[order][split])
+    for number in np.unique(column[compares]).tolist():
+        split = (column == number) & compares
+        code[split], rank[split] = coded[number].compared(tree.threshold[order][split], tree.missing_left[order][split], banded[split])
+    for node, (asked_code, asked_set) in asked.items():
+        code[place[node]], rank[place[node]] = asked_code, asked_set
     return pack(code, rank, left), np.where(is_leaf[:, np.newaxis], tree.values[order], 0.0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.shared.engines.engine import Floats
+from functions.shared.engines.engine import Floats, Reals
 
 type Nodes = NDArray[np.intp]
 type Flags = NDArray[np.bool_]
@@ -68,19 +68,20 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class TreeForm:
-    """`link((base + values of the leaves) / divisor)`, `base` of shape (sums,), added up tree by tree.
+    """`link(scale * (base + values of the leaves) / divisor)`, `base` of shape (sums,), added up tree by tree.
 
-    `outputs[t][j]` is the sum that value j of tree t adds to. `compares_in` is the precision of
-    thresholds' comparisons. `band` holds the least and the largest of the numbers that nodes may take for missing. `preprocessor` is
-    a transformer inside the estimator.
+    `outputs[t][j]` is the sum that value j of tree t adds to. Sums are made in the precision of `base`, thresholds are compared in
+    that of `compares_in`. `band` holds the least and the largest of the numbers that nodes may take for missing.
+    `preprocessor` is a transformer inside the estimator.
     """
 
     link: str
-    base: Floats
+    base: Reals
     trees: tuple[Tree, ...]
     outputs: tuple[tuple[int, ...], ...]
     compares_in: type[np.floating[Any]]
     divisor: float = 1.0
+    scale: float = 1.0
     band: tuple[float, float] = (np.inf, -np.inf)
     preprocessor: Any = None
 

@@ -9,6 +9,6 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Counts up whenever a signature or the meaning of an array changes, so that newer code does not call an old build. */
-enum { INTERFACE = 3 };
+enum { INTERFACE = 4 };
 
 #endif

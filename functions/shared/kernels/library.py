@@ -11,7 +11,7 @@ from pathlib import Path
 
 SETTING = "EVERSCORE_KERNELS"
 """`off`: Python, NumPy and Arrow do it all; otherwise the path of a build to use instead of the package's own."""
-INTERFACE = 3
+INTERFACE = 4
 """What `everscore_interface` of a build must answer."""
 
 

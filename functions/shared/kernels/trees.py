@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK, GROUP = 256, 4
-"""Rows whose bins are found at once, and rows whose masks are combined at once, as `trees.c` has it."""
+GROUP = 4
+"""Rows whose masks are combined at once, as `trees.c` has it."""
+CHUNK_ROWS, BLOCKED_CHUNK_ROWS = 256, 2048
+"""Rows whose bins are found at once: more where trees go in blocks, so that a block's masks are fetched less often."""
+CACHED_BYTES = 2**19
+"""What the masks of a block of trees may take, so that they stay in a processor's cache while a chunk of rows is scored."""
+TREES_AT_ONCE = 8
+"""A block's trees are a multiple of these, as many as a vector instruction combines."""
 
 type Floats = NDArray[np.float64]
+type Reals = NDArray[np.floating[Any]]
 type Words = NDArray[np.uint32] | NDArray[np.uint64]
 type Octets = NDArray[np.uint8]
 
@@ -38,79 +45,152 @@ class _Column(ctypes.Structure):
     )
 
 
+class _TreeBlock(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("trees", "sums")),
+        *((name, ctypes.c_void_p) for name in ("masks", "sum_outputs", "sum_first_trees", "sum_trees", "leaves")),
+    )
+
+
 class _BitvectorModel(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("tables", "trees", "sums", "outputs")),
-        *((name, ctypes.c_void_p) for name in ("masks", "sum_outputs", "sum_first_trees", "sum_trees", "leaves")),
+        *((name, ctypes.c_int64) for name in ("tables", "outputs", "blocks")),
+        ("block", ctypes.c_void_p),
+        ("chunk", ctypes.c_int64),
+        *((name, ctypes.c_int32) for name in ("bits", "single")),
     )
 
 
 class _ForestModel(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("columns", "trees", "width", "outputs")),
+        *((name, ctypes.c_int64) for name in ("columns", "trees", "width", "outputs", "single")),
         *((name, ctypes.c_void_p) for name in ("nodes", "roots", "first_sums", "values")),
+        ("numbers", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("first_words", "words", "sets")),
     )
 
 
-class BitvectorKernel:
-    """Adds up the leaves that bit masks leave, for one model."""
+class _Block:
+    """Some trees in a row, laid out on their own."""
 
-    def __init__(self, library: ctypes.CDLL, masks: Sequence[Words], sums: Sequence[tuple[int, int, Floats]], outputs: int) -> None:
-        """Take a model whose indices are known to be right.
-
-        Args:
-            library: what `kernel_library` found.
-            masks: by table, shape (bins, trees), all of one type.
-            sums: the output that each sum adds to, its first tree, and its leaf values of shape (trees, bits of a mask).
-            outputs: columns of what is added to.
-        """
-        self._add = library.everscore_bitvector
-        self._add.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int32, ctypes.c_int64, *[ctypes.c_void_p] * 4]
-        self._add.restype = None
-        self._trees, self._word = masks[0].shape[1], masks[0].dtype
-        numbers = np.array([(output, first, len(values)) for output, first, values in sums], dtype=np.int64).T
-        self._kept = [_laid_out(array, self._word) for array in masks], [_laid_out(values, np.float64) for _, _, values in sums]
-        self._tables, self._leaves = (_addresses(arrays) for arrays in self._kept)
+    def __init__(self, masks: Sequence[Words], sums: Sequence[tuple[int, int, Reals]], start: int, stop: int) -> None:
+        """Take the trees from `start` to before `stop`."""
+        self._masks = [np.ascontiguousarray(array[:, start:stop]) for array in masks]
+        inside = [(output, first, values, max(first, start), min(first + len(values), stop)) for output, first, values in sums]
+        self._sums = [
+            (output, low - start, np.ascontiguousarray(values[low - first : high - first]))
+            for output, first, values, low, high in inside
+            if low < high
+        ]
+        numbers = np.array([(output, first, len(values)) for output, first, values in self._sums], dtype=np.int64).reshape(-1, 3).T
         self._numbers = [np.ascontiguousarray(row) for row in numbers]
-        self._model = _BitvectorModel(
-            len(masks),
-            self._trees,
-            len(sums),
-            outputs,
+        self._tables, self._leaves = _addresses(self._masks), _addresses([values for _, _, values in self._sums])
+        self.passed = _TreeBlock(
+            stop - start,
+            len(self._sums),
             ctypes.addressof(self._tables),
             *(row.ctypes.data for row in self._numbers),
             ctypes.addressof(self._leaves),
         )
 
-    def add_leaves(self, columns: Sequence[NDArray[np.intp] | Numbers], raw: Floats) -> None:
+
+class BitvectorKernel:
+    """Adds up the leaves that bit masks leave, for one model."""
+
+    def __init__(self, library: ctypes.CDLL, masks: Sequence[Words], sums: Sequence[tuple[int, int, Reals]], outputs: int) -> None:
+        """Take a model whose indices are known to be right.
+
+        Args:
+            library: what `kernel_library` found.
+            masks: by table, shape (bins, trees), all of one type.
+            sums: the output that each sum adds to, its first tree, and its leaf values of shape (trees, bits of a mask), all of one
+                type: that of the sums.
+            outputs: columns of what is added to.
+        """
+        self._add = library.everscore_bitvector
+        self._add.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int64, *[ctypes.c_void_p] * 4]
+        self._add.restype = None
+        trees, self._word, self._real = masks[0].shape[1], masks[0].dtype, sums[0][2].dtype
+        for array, kind in [*((array, self._word) for array in masks), *((values, self._real) for _, _, values in sums)]:
+            _laid_out(array, kind)
+        self._most = _trees_of_a_block(sum(array.nbytes for array in masks), trees)
+        self._blocks = [_Block(masks, sums, start, min(start + self._most, trees)) for start in range(0, trees, self._most)]
+        self._passed = (_TreeBlock * len(self._blocks))(*(block.passed for block in self._blocks))
+        self._tables, self._chunk = len(masks), CHUNK_ROWS if len(self._blocks) == 1 else BLOCKED_CHUNK_ROWS
+        self._model = _BitvectorModel(
+            self._tables,
+            outputs,
+            len(self._blocks),
+            ctypes.addressof(self._passed),
+            self._chunk,
+            8 * self._word.itemsize,
+            self._real == np.float32,
+        )
+
+    def add_leaves(self, columns: Sequence[NDArray[np.intp] | Numbers], raw: Reals) -> None:
         """Add to `raw`, shape (rows, outputs), the leaf values of rows whose bins in table k `columns[k]` gives, shape (rows,)."""
-        if len(columns) != len(self._tables):
-            message = f"{len(columns)} columns are not one for each of {len(self._tables)} tables"
+        if len(columns) != self._tables:
+            message = f"{len(columns)} columns are not one for each of {self._tables} tables"
             raise TypeError(message)
-        rows, word = len(raw), self._word
-        bins, allowed = np.empty((len(columns), BLOCK), np.int64), np.empty((GROUP, self._trees), word)
+        rows = len(raw)
+        bins, allowed = np.empty((self._tables, self._chunk), np.int32), np.empty((GROUP, self._most), self._word)
         passed = (_Column * len(columns))(*(_column(column, rows) for column in columns))
-        self._add(self._model, 8 * word.itemsize, rows, passed, bins.ctypes.data, allowed.ctypes.data, _writable(raw).ctypes.data)
+        self._add(self._model, rows, passed, bins.ctypes.data, allowed.ctypes.data, _writable(raw, self._real).ctypes.data)
+
+
+def _trees_of_a_block(mask_bytes: int, trees: int) -> int:
+    """How many trees go together so that their masks take no more than `CACHED_BYTES`."""
+    blocks = -(-mask_bytes // CACHED_BYTES)
+    together = -(-trees // max(blocks, 1))
+    return min(trees, -(-together // TREES_AT_ONCE) * TREES_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """What splits on categories ask: codes from the one numbered `first_code` on are bins, and a rank there numbers a set of bins.
+
+    Of code `first_code + k`, set s has the `words[k]` words from `first_words[k] + s * words[k]` on, a bit a bin, lowest first.
+    """
+
+    first_code: int
+    first_words: NDArray[np.int64]
+    words: NDArray[np.int64]
+    bits: NDArray[np.uint64]
+
+
+_NO_SETS = Sets(2**16, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint64))
+"""No code is numbered so."""
 
 
 class ForestKernel:
     """Walks down the trees of one model."""
 
     def __init__(
-        self, library: ctypes.CDLL, nodes: NDArray[np.int64], roots: NDArray[np.int64], first_sums: NDArray[np.int64], values: Floats
+        self,
+        library: ctypes.CDLL,
+        nodes: NDArray[np.int64],
+        roots: NDArray[np.int64],
+        first_sums: NDArray[np.int64],
+        values: Reals,
+        sets: Sets | None = None,
     ) -> None:
-        """Take a model whose nodes are known to lead to leaves: see `forest.ForestModel`."""
+        """Take a model whose nodes are known to lead to leaves: see `forest.ForestModel`. Sums have the type of `values`."""
         self._add = library.everscore_forest
         self._add.argtypes = [ctypes.POINTER(_ForestModel), ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
         self._add.restype = None
-        self._kept = [_laid_out(array, np.int64) for array in (nodes, roots, first_sums)] + [_laid_out(values, np.float64)]
-        self._trees, self._width = len(roots), values.shape[1]
+        self._real, self._trees, self._width = values.dtype, len(roots), values.shape[1]
+        self._kept = [_laid_out(array, np.int64) for array in (nodes, roots, first_sums)] + [_laid_out(values, self._real)]
+        self._sets = sets or _NO_SETS
+        for array, kind in ((self._sets.first_words, np.int64), (self._sets.words, np.int64), (self._sets.bits, np.uint64)):
+            _laid_out(array, kind)
 
-    def add_leaves(self, codes: NDArray[np.uint16], raw: Floats) -> None:
+    def add_leaves(self, codes: NDArray[np.uint16], raw: Reals) -> None:
         """Add to `raw`, shape (rows, outputs), the leaf values of rows with `codes`, shape (rows, codes)."""
-        sizes = codes.shape[1], self._trees, self._width, raw.shape[1]
-        model = _ForestModel(*sizes, *(array.ctypes.data for array in self._kept))
-        self._add(model, len(raw), _laid_out(codes, np.uint16, rows=len(raw)).ctypes.data, _writable(raw).ctypes.data)
+        sizes = codes.shape[1], self._trees, self._width, raw.shape[1], self._real == np.float32
+        sets = self._sets.first_words, self._sets.words, self._sets.bits
+        of_trees, of_sets = ((array.ctypes.data for array in arrays) for arrays in (self._kept, sets))
+        model = _ForestModel(*sizes, *of_trees, self._sets.first_code, *of_sets)
+        self._add(model, len(raw), _laid_out(codes, np.uint16, rows=len(raw)).ctypes.data, _writable(raw, self._real).ctypes.data)
 
 
 def _column(column: NDArray[np.intp] | Numbers, rows: int) -> _Column:
@@ -137,11 +217,11 @@ def _laid_out(array: NDArray[Any], kind: np.dtype[Any] | type[np.generic], *, ro
     return array
 
 
-def _writable(raw: Floats) -> Floats:
+def _writable(raw: Reals, real: np.dtype[Any]) -> NDArray[Any]:
     if not raw.flags.writeable:
         message = "the sums cannot be written"
         raise TypeError(message)
-    return _laid_out(raw, np.float64)
+    return _laid_out(raw, real)
 
 
 def _addresses(arrays: Sequence[NDArray[Any]]) -> "ctypes.Array[ctypes.c_void_p]":

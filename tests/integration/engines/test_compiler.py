@@ -5,12 +5,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from functions.shared.domain.spec import Feature, FeatureKind, Task
 from functions.shared.engines import compiler, forest_compiler
@@ -37,16 +37,6 @@ REFUSED = [
     (BINARY, make_pipeline(numbers(SimpleImputer(), MinMaxScaler(clip=True)), LogisticRegression()), "MinMaxScaler with clip"),
     (REGRESSION, make_pipeline(numbers(SimpleImputer(), FunctionTransformer(square)), LinearRegression()), "FunctionTransformer"),
     (BINARY, make_pipeline(numbers(SimpleImputer()), SGDClassifier(loss="modified_huber")), "modified_huber"),
-    (
-        REGRESSION,
-        make_pipeline(
-            make_column_transformer(
-                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["shop"]), ("passthrough", ["price"])
-            ),
-            HistGradientBoostingRegressor(max_iter=2, max_leaf_nodes=None, min_samples_leaf=1, categorical_features=[0]),
-        ),
-        "split on sets of categories",
-    ),
     (
         REGRESSION,
         make_pipeline(numbers(SimpleImputer()), GradientBoostingRegressor(n_estimators=2, init=LinearRegression())),
@@ -89,16 +79,30 @@ def test_a_pipeline_whose_outputs_are_not_the_spec_s_stays_native() -> None:
     assert "task" in compile_pipeline(pipeline, make_spec(REGRESSION, spec.estimator)).reason
 
 
-def test_trees_whose_tables_are_beyond_the_limit_are_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("estimator", ["GradientBoostingClassifier", "HistGradientBoostingClassifier"])
+def test_trees_whose_tables_are_beyond_the_limit_are_walked(monkeypatch: pytest.MonkeyPatch, estimator: str) -> None:
     monkeypatch.setattr(compiler, "MAX_TABLE_BYTES", 100)
-    spec = make_spec(BINARY, "sklearn.ensemble.GradientBoostingClassifier", n_estimators=5)
+    spec = make_spec(BINARY, f"sklearn.ensemble.{estimator}")
     pipeline = fit(spec)
     compiled = compile_pipeline(pipeline, spec)
     assert compiled.kind is EngineKind.FOREST
+    # Only the second of them splits on sets of categories.
+    assert any(name.startswith("sets_") for name in compiled.arrays) == estimator.startswith("Hist")
     expected = NativeEngine(pipeline, spec.task, spec.features).score(training_rows())
     np.testing.assert_allclose(build_engine(compiled, spec).score(training_rows()), expected, rtol=1e-12)
-    categorical = make_spec(BINARY, "sklearn.ensemble.HistGradientBoostingClassifier", max_iter=3)
-    assert "sets of categories" in compile_pipeline(fit(categorical), categorical).reason
+
+
+def test_category_splits_that_one_code_has_no_numbers_for_take_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "MAX_TABLE_BYTES", 100)
+    spec = make_spec(REGRESSION, "sklearn.ensemble.HistGradientBoostingRegressor", min_samples_leaf=1)
+    pipeline = fit(spec)
+    monkeypatch.setattr(forest_compiler, "SETS_OF_A_CODE", 2)
+    compiled = compile_pipeline(pipeline, spec)
+    sets = [array for name, array in compiled.arrays.items() if name.startswith("sets_")]
+    assert len(sets) > 2
+    assert max(map(len, sets)) == 2
+    expected = NativeEngine(pipeline, spec.task, spec.features).score(training_rows())
+    np.testing.assert_allclose(build_engine(compiled, spec).score(training_rows()), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("stretch", [1, 7, 239])

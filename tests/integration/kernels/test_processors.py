@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from functions.shared.engines.forest import NEVER, pack
+from functions.shared.kernels.exponential import COEFFICIENTS, HIGH, LOW, PARTS_PER_UNIT, POWERS, exponential_in_numpy
 from functions.shared.kernels.library import open_library
-from functions.shared.kernels.trees import BitvectorKernel, ForestKernel, Numbers
+from functions.shared.kernels.trees import BitvectorKernel, ForestKernel, Numbers, Sets
 from tests.integration.kernels.building import HERE, build
 
 ARM, ELDER = ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]), ("x86_64-linux-gnu-gcc", ["qemu-x86_64", "-cpu", "Nehalem"])
@@ -31,7 +32,7 @@ def elsewhere(request: pytest.FixtureRequest, folder: Path) -> Callable[..., Any
     def call(raw: Any, *arguments: Any) -> Any:
         sent = b"".join(np.asarray(argument).tobytes() for argument in (*arguments, raw))
         ran = subprocess.run([*emulator, program], input=sent, capture_output=True, check=True)
-        return np.frombuffer(ran.stdout).reshape(raw.shape)
+        return np.frombuffer(ran.stdout, raw.dtype).reshape(raw.shape)
 
     return call
 
@@ -42,7 +43,10 @@ def here(folder: Path) -> ctypes.CDLL | None:
 
 
 @pytest.mark.parametrize("word", [np.uint32, np.uint64])
-def test_masks_leave_the_same_leaves_on_every_processor(elsewhere: Callable[..., Any], here: ctypes.CDLL, word: type[Any]) -> None:
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+def test_masks_leave_the_same_leaves_on_every_processor(
+    elsewhere: Callable[..., Any], here: ctypes.CDLL, real: type[Any], word: type[Any]
+) -> None:
     rng = np.random.default_rng(5)
     rows, trees, outputs, bits = 401, 37, 2, 8 * np.dtype(word).itemsize
     # Two bits of three, so that the five tables of a row leave some.
@@ -53,14 +57,14 @@ def test_masks_leave_the_same_leaves_on_every_processor(elsewhere: Callable[...,
     numbers = [np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)) for _ in sizes]
     valid = [rng.integers(0, 256, rows).astype(np.uint8) for _ in sizes]
     columns = [Numbers(*parts, valid_from=k) for k, parts in enumerate(zip(numbers, edges, valid, strict=True))]
-    leaves = [rng.normal(size=(trees, bits)) for _ in range(outputs)]
-    raw = rng.normal(size=(rows, outputs))
+    leaves = [rng.normal(size=(trees, bits)).astype(real) for _ in range(outputs)]
+    raw = rng.normal(size=(rows, outputs)).astype(real)
     tables = [
         part
         for mask, column in zip(masks, columns, strict=True)
         for part in (len(mask), mask, column.values, column.edges, column.valid, column.valid_from)
     ]
-    there = elsewhere(raw, bits, rows, len(masks), trees, outputs, *tables, *leaves)
+    there = elsewhere(raw, bits, int(real is np.float32), rows, len(masks), trees, outputs, *tables, *leaves)
     BitvectorKernel(here, masks, [(output, 0, values) for output, values in enumerate(leaves)], outputs).add_leaves(columns, raw)
     assert there.tobytes() == raw.tobytes()
 
@@ -74,12 +78,24 @@ def test_rows_end_in_the_same_leaves_on_every_processor(elsewhere: Callable[...,
     places = np.arange(3 * size)
     is_leaf = places % size >= inner
     left = np.where(is_leaf, places, places // size * size + 2 * (places % size) + 1)
-    nodes = pack(rng.integers(0, columns, 3 * size), np.where(is_leaf, NEVER, rng.integers(0, NEVER, 3 * size)), left)
+    # The last two columns are bins of categories, 128 at most, and of each there are five sets.
+    numbers, sets = columns - 2, rng.integers(0, 2**63, 2 * 5 * 2, np.uint64)
+    code = rng.integers(0, columns, 3 * size)
+    rank = np.where(code < numbers, rng.integers(0, NEVER, 3 * size), rng.integers(0, 5, 3 * size))
+    nodes = pack(code, np.where(is_leaf, NEVER, rank), left)
     values, raw = rng.normal(size=(3 * size, width)), rng.normal(size=(rows, width + 1))
     codes = rng.integers(0, NEVER + 1, (rows, columns)).astype(np.uint16)
-    there = elsewhere(raw, 0, rows, columns, 3, width, width + 1, len(nodes), nodes, roots, first_sums, values, codes)
-    ForestKernel(here, nodes, roots, first_sums, values).add_leaves(codes, raw)
+    codes[:, numbers:] %= 128
+    there = elsewhere(raw, 0, rows, columns, 3, width, width + 1, len(nodes), nodes, roots, first_sums, values, numbers, 2, 5, sets, codes)
+    sent = Sets(numbers, np.array([0, 10]), np.array([2, 2]), sets)
+    ForestKernel(here, nodes, roots, first_sums, values, sent).add_leaves(codes, raw)
     assert there.tobytes() == raw.tobytes()
+
+
+def test_exponentials_are_the_same_on_every_processor(elsewhere: Callable[..., Any]) -> None:
+    values = np.random.default_rng(8).uniform(-110, 95, 20_000).astype(np.float32)
+    there = elsewhere(values, -1, len(values), PARTS_PER_UNIT, COEFFICIENTS, LOW, HIGH, POWERS)
+    assert there.tobytes() == exponential_in_numpy(values).tobytes()
 
 
 @pytest.mark.parametrize(("compiler", "emulator"), [ARM, ELDER], ids=["arm64", "x86-64-v2"])

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from functions.shared.engines.forest import NEVER, pack
-from functions.shared.kernels import library
+from functions.shared.kernels import library, trees
 from functions.shared.kernels.library import SETTING, kernel_library
-from functions.shared.kernels.trees import BLOCK, BitvectorKernel, ForestKernel, Numbers
+from functions.shared.kernels.trees import CHUNK_ROWS, BitvectorKernel, ForestKernel, Numbers, Sets
 
 built = pytest.mark.skipif(kernel_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 
@@ -25,11 +25,21 @@ def _as_found() -> Any:
 
 
 @built
-@settings(max_examples=60)
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+@pytest.mark.parametrize("cached_bytes", [100, trees.CACHED_BYTES], ids=["trees in blocks", "all trees at once"])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from([np.uint32, np.uint64]), st.integers(1, 9), st.integers(1, 70), st.integers(0, 11))
 def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
-    data: st.DataObject, word: type[np.unsignedinteger[Any]], tables: int, count: int, rows: int
+    monkeypatch: pytest.MonkeyPatch,
+    real: type[np.floating[Any]],
+    cached_bytes: int,
+    data: st.DataObject,
+    word: type[np.unsignedinteger[Any]],
+    tables: int,
+    count: int,
+    rows: int,
 ) -> None:
+    monkeypatch.setattr(trees, "CACHED_BYTES", cached_bytes)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     bits = 8 * np.dtype(word).itemsize
     sizes = rng.integers(1, 6, tables)
@@ -38,8 +48,10 @@ def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
     codes = [rng.integers(0, size, rows) for size in sizes]
     outputs = data.draw(st.integers(1, 3))
     firsts = [data.draw(st.integers(0, count - 1)) for _ in range(outputs)]
-    sums = [(output, first, rng.normal(size=(rng.integers(1, count - first + 1), bits))) for output, first in enumerate(firsts)]
-    raw = rng.normal(size=(rows, outputs))
+    sums = [
+        (output, first, rng.normal(size=(rng.integers(1, count - first + 1), bits)).astype(real)) for output, first in enumerate(firsts)
+    ]
+    raw = rng.normal(size=(rows, outputs)).astype(real)
     expected = raw.copy()
     for row in range(rows):
         for output, first, leaves in sums:
@@ -66,7 +78,7 @@ def bins_that_the_kernel_finds(numbers: Numbers, bins: int) -> list[int]:
 @settings(max_examples=60)
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=40) | st.integers(0, 300).map(lambda count: np.arange(count) / 7),
-    st.lists(st.floats(), max_size=2 * BLOCK + 9),
+    st.lists(st.floats(), max_size=2 * CHUNK_ROWS + 9),
     st.integers(0, 17),
     st.integers(0, 2**32 - 1),
 )
@@ -126,20 +138,41 @@ def leaf_of(tree: Any, codes: Any) -> int:
 
 
 @built
+@pytest.mark.parametrize("real", [np.float64, np.float32])
 @settings(max_examples=60)
 @given(st.data(), random_trees(), st.integers(0, 19), st.integers(1, 3))
-def test_a_row_walks_right_wherever_its_code_is_above_the_rank(data: st.DataObject, forest: Any, rows: int, width: int) -> None:
+def test_a_row_walks_right_wherever_its_code_is_above_the_rank(
+    real: type[np.floating[Any]], data: st.DataObject, forest: Any, rows: int, width: int
+) -> None:
     columns, (nodes, roots), nested = forest
     codes = data.draw(hnp.arrays(np.uint16, (rows, columns), elements=st.sampled_from([0, 1, 2, 7, 8, NEVER - 1, NEVER])))
-    values = np.random.default_rng(0).normal(size=(len(nodes), width))
+    values = np.random.default_rng(0).normal(size=(len(nodes), width)).astype(real)
     first_sums = np.arange(len(roots)) % 2
-    raw = np.ones((rows, width + 1))
+    raw = np.ones((rows, width + 1), real)
     expected = raw.copy()
     for row in range(rows):
         for tree, first in zip(nested, first_sums, strict=True):
             expected[row, first : first + width] += values[leaf_of(tree, codes[row])]
     ForestKernel(kernel_library(), nodes, roots, first_sums, values).add_leaves(codes, raw)
     assert np.array_equal(raw, expected)
+
+
+@built
+def test_a_row_walks_right_wherever_its_bin_is_in_the_set_that_the_node_asks_for() -> None:
+    # Code 0 is a number, codes 1 and 2 are bins of categories: of code 1 there are 2 sets of 1 word, of code 2 one set of 2 words.
+    sets = Sets(1, np.array([0, 2]), np.array([1, 2]), np.array([1 << 5, 1 << 6 | 1 << 63, 1 << 3, 1 << 1], np.uint64))
+    asked = [(1, 0), (1, 1), (2, 0), (0, 4)]
+    nodes = np.concatenate(
+        [
+            [pack(*map(np.array, (code, rank, 3 * t + 1))), *(pack(np.array(0), np.array(NEVER), np.array(3 * t + k)) for k in (1, 2))]
+            for t, (code, rank) in enumerate(asked)
+        ]
+    )
+    values = np.array([[0.0], [0.0], [1.0]] * 4) * 10.0 ** np.repeat(np.arange(4), 3)[:, np.newaxis]
+    codes = np.array([[0, 5, 3], [4, 6, 65], [5, 63, 64], [9, 0, 0]], np.uint16)
+    raw = np.zeros((4, 1))
+    ForestKernel(kernel_library(), nodes, np.arange(4) * 3, np.zeros(4, np.int64), values, sets).add_leaves(codes, raw)
+    assert raw[:, 0].tolist() == [101.0, 110.0, 1010.0, 1000.0]
 
 
 @built
