@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.retraining.disguise import disguise_of
+from functions.retraining.disguise import MOST_TEXTS, disguise_of
 from functions.retraining.leaks import giveaways
 from functions.retraining.target import ROWS_TO_TELL_APART
 from functions.retraining.training_set import TrainingSet
@@ -92,11 +92,12 @@ def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
         values = table[feature.name]
         doubts = _doubts_of_numbers(values) if feature.kind is FeatureKind.NUMBER else _doubts_of_texts(feature, values, spec)
         yield from ((feature.name, doubt) for doubt in doubts)
-        if values.null_count == 0 and pc.count_distinct(values).as_py() == 1:
+        if _is_constant(values):
             yield feature.name, Doubt("constant", "has the same value in every row")
     yield from _copies(spec.features, table)
     if spec.task is not Task.REGRESSION:
-        yield from ((spec.target, doubt) for doubt in (*_spellings(table[spec.target]), *_rare(table[spec.target])))
+        counts = pc.value_counts(table[spec.target])
+        yield from ((spec.target, doubt) for doubt in (*_spellings(counts.field("values")), *_rare(counts)))
 
 
 def _doubts_of_numbers(values: pa.ChunkedArray) -> Iterator[Doubt]:
@@ -123,7 +124,7 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
     counts = pc.value_counts(values.drop_null())
     texts, rows = counts.field("values"), counts.field("counts").to_numpy()
     words = int(np.dot(to_numbers(texts).refused, rows))
-    if disguise := disguise_of(values):
+    if disguise := disguise_of(counts):
         yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
     elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
         yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was said: taken as a category")
@@ -134,20 +135,24 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
         if 0 < 2 * words < present:
             what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"
             yield Doubt("mixed", what, "--kind COLUMN=number leaves the rows with words out")
-        yield from _spellings(values)
+        yield from _spellings(texts)
 
 
-def _spellings(values: pa.ChunkedArray) -> Iterator[Doubt]:
-    """Texts that a person would take for one."""
+def _is_constant(values: pa.ChunkedArray) -> bool:
+    return values.null_count == 0 and bool(pc.all(pc.equal(values, values[0])).as_py())
+
+
+def _spellings(texts: pa.Array) -> Iterator[Doubt]:
+    """Different texts that a person would take for one. Of very many, none is looked at."""
     by_look: dict[str, list[str]] = defaultdict(list)
-    for text in pc.unique(values.drop_null()).to_pylist():
+    for text in texts.to_pylist() if len(texts) <= MOST_TEXTS else ():
         by_look[" ".join(text.casefold().split())].append(text)
-    if alike := next((texts for texts in by_look.values() if len(texts) > 1), None):
+    if alike := next((found for found in by_look.values() if len(found) > 1), None):
         yield Doubt("spellings", f"holds values that differ only by case or blanks, such as {alike[0]!r} and {alike[1]!r}")
 
 
-def _rare(target: pa.ChunkedArray) -> Iterator[Doubt]:
-    few = {item["values"]: item["counts"] for item in pc.value_counts(target).to_pylist() if item["counts"] < ROWS_TO_TELL_APART}
+def _rare(counts: pa.StructArray) -> Iterator[Doubt]:
+    few = {item["values"]: item["counts"] for item in counts.to_pylist() if item["counts"] < ROWS_TO_TELL_APART}
     if few:
         told = listed([f"{label} in {rows}" for label, rows in Counter(few).most_common()])
         yield Doubt("rare_class", f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({told}), which can hardly be learnt")
@@ -162,5 +167,5 @@ def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str,
         original = next((name for name in alike if table[name].equals(values)), None)
         if original is None:
             alike.append(feature.name)
-        elif pc.count_distinct(values).as_py() > 1:
+        elif not _is_constant(values):
             yield feature.name, Doubt("copy", f"is the same as {original} in every row")

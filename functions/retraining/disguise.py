@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from functions.shared.reading.values import to_numbers
 
@@ -62,9 +61,12 @@ DISGUISES: Final = (
 )
 
 
-def disguise_of(values: pa.ChunkedArray) -> Disguise | None:
-    """What nearly all texts of a column are, if some are numbers or days in disguise and the others plain numbers."""
-    counts = pc.value_counts(values.drop_null())
+def disguise_of(counts: pa.StructArray) -> Disguise | None:
+    """What nearly all texts of a column are, if some are numbers or days in disguise and the others plain numbers.
+
+    Args:
+        counts: the column's texts and in how many rows each is, as `pyarrow.compute.value_counts` gives them.
+    """
     chosen = counts.take(pa.array(np.linspace(0, len(counts) - 1, min(len(counts), MOST_TEXTS)).astype(np.int64)))
     texts, rows = chosen.field("values"), chosen.field("counts").to_pylist()
     is_number = ~to_numbers(texts).refused

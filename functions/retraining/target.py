@@ -79,7 +79,7 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
         whole = pc.all(pc.match_substring_regex(classes, r"^-?\d+$")).as_py()
         return Task.REGRESSION if not whole or len(classes) > MANY_CLASSES else Task.MULTICLASS
     if len(classes) > max(MANY_CLASSES, every_row / ROWS_A_CLASS):
-        disguise = disguise_of(pa.chunked_array([labels]))
+        disguise = disguise_of(counts)
         looks = f"They are {disguise.what}: {disguise.remedy}" if disguise else "For a regression write plain numbers such as 1234.5"
         message = (
             f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "

@@ -269,7 +269,7 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
             refused = np.concatenate([to_numbers_in(chunk, formats).refused for chunk in values.chunks])
             if 0 < refused.mean() < RIDDLE_SHARE:
                 first = values[int(refused.argmax())].as_py()
-                disguise = disguise_of(values)
+                disguise = disguise_of(pc.value_counts(values))
                 looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
                     f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}{looks}: "

@@ -18,6 +18,7 @@ from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
 from functions.shared.domain.performance import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from infra.report.charts import figures_of
@@ -29,7 +30,7 @@ from infra.report.runbook import ADVICE
 from infra.report.summary import summarize
 from tests.fakes.documents import make_decision, make_release
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.versions import MODEL
+from tests.fakes.versions import MODEL, make_version
 from tests.unit.report.story import (
     FIRST_DAY,
     NOW,
@@ -93,6 +94,24 @@ def report_on(store: ObjectStore) -> Page:
 
 def flat(page: Page) -> str:
     return re.sub(r"\s+", " ", page.words)
+
+
+def test_the_page_says_what_is_predicted_and_which_class_the_score_is_about() -> None:
+    store = whole_story()
+    assert "predicts" not in flat(report_on(store)), "the bundle is gone"
+    key = f"{layout.version_prefix(MODEL, '1')}spec.json"
+    store.write(key, make_version(positive="no").spec.to_json())
+    assert "It predicts bought (binary): the score is the probability that bought is no" in flat(report_on(store)).replace(" :", ":")
+    store.write(key, make_version(task=Task.REGRESSION).spec.to_json())
+    assert "It predicts bought (regression)" in flat(report_on(store))
+
+
+def test_doubts_about_a_training_file_are_marked_on_its_version() -> None:
+    store = whole_story()
+    doubt = Reason(code="nearly_distinct", message="note: holds another text in nearly every row", warning=True)
+    Decisions(store).write(make_decision("7", reasons=(doubt,)))
+    html = make_report(MODEL, store, NOW)
+    assert '<span class="chip warn">nearly distinct</span> note: holds another text in nearly every row' in html
 
 
 def test_every_section_of_a_whole_story_has_its_chart(figures: Mapping[str, tuple[Figure, ...]]) -> None:
