@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.base import clone, is_classifier, is_regressor
 
+from functions.retraining.fitting import classes_of
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import AdoptionRefusedError, InvalidBundleError
-from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.native import REFUSALS, NativeEngine
 from functions.shared.engines.skops_file import TRUST_GROUP, load_pipeline
@@ -84,7 +84,7 @@ def _loaded(logged: LoggedPipeline) -> Any:
 
 def _classes(pipeline: Any, uri: str) -> tuple[str, ...]:
     """The classes as labels are written, in the order of the scores; a clone that learns them as text must keep that order."""
-    classes = tuple(canonical_labels(pa.array(pipeline.classes_.tolist())).to_pylist())
+    classes = classes_of(pipeline)
     if list(classes) != sorted(classes):
         message = f"{uri} orders its classes {', '.join(classes)}, which as text come in another order: name them otherwise"
         raise AdoptionRefusedError(message)

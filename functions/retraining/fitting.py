@@ -7,12 +7,14 @@ from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.retraining.pipeline import fit_pipeline
 from functions.retraining.training_set import TrainingSet
 from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.compiler import compile_pipeline
@@ -63,15 +65,17 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
     target = _target(spec, rows)
     if spec.task is not Task.REGRESSION:
         _check_labels(spec, target)
+        target = _as_learnt_before(target, template)
     pipeline = fit_pipeline(spec, frame, target, template)
-    classes = () if spec.task is Task.REGRESSION else tuple(str(label) for label in pipeline.classes_)
+    classes = () if spec.task is Task.REGRESSION else classes_of(pipeline)
     return as_fitted(pipeline, spec.model_copy(update={"classes": classes}), rows)
 
 
 def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
     """A fitted pipeline with what serves it, proved on `rows`; its spec with what made it."""
     fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": present_platform()})
-    compiled = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
+    proved = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
+    fitted_spec, compiled = fitted_spec.model_copy(update={"decision_rule": proved.rule}), proved.compiled
     native = compiled.kind is EngineKind.NATIVE
     engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
     return Fitted(fitted_spec, pipeline, compiled, about_positive(engine, fitted_spec))
@@ -88,6 +92,17 @@ def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
     if spec.positive is not None and spec.positive not in classes:
         message = f"the positive class {spec.positive!r} is none of {', '.join(classes)}, the rows' {spec.target!r}"
         raise TrainingError(message)
+
+
+def classes_of(pipeline: Any) -> tuple[str, ...]:
+    """A fitted classifier's classes as labels are written, in its order."""
+    return tuple(canonical_labels(pa.array(pipeline.classes_.tolist())).to_pylist())
+
+
+def _as_learnt_before(target: NDArray[Any], template: Any) -> NDArray[Any]:
+    """Labels in the type that an adopted pipeline learnt them in, whose parameters may name one."""
+    classes = {} if template is None else dict(zip(classes_of(template), template.classes_.tolist(), strict=True))
+    return np.array([classes[label] for label in target.tolist()]) if classes.keys() >= set(target.tolist()) else target
 
 
 def _target(spec: ModelSpec, rows: TrainingSet) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
@@ -49,11 +50,15 @@ def build_pipeline(spec: ModelSpec, empty: Collection[str] = ()) -> Pipeline:
 def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
     """An adopted pipeline, unfitted, with the parameters of `spec` set; where it left a seed to chance, with the spec's.
 
+    What is frozen in it thaws, or else it would never learn again.
+
     Raises:
         TrainingError: if it cannot be cloned, or lacks one of `spec.parameters`.
     """
     try:
-        pipeline = clone(template)
+        pipeline = clone(template.estimator if isinstance(template, FrozenEstimator) else template)
+        frozen = {name: part for name, part in pipeline.get_params().items() if isinstance(part, FrozenEstimator)}
+        pipeline.set_params(**{name: clone(part.estimator) for name, part in frozen.items()})
         pipeline.set_params(**spec.parameters)
     except REFUSALS as error:
         message = f"the adopted pipeline cannot be cloned, or cannot be given {dict(spec.parameters)}: {error}"

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from functions.shared.arrow import booleans, fixed_width, texts
 from functions.shared.domain.canary import answered_by_challenger
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
-from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
 
@@ -30,12 +31,15 @@ class Challenge:
 class Answers:
     """One block's scores. `by_challenger` is True for the rows that the challenger answers, None outside a rollout.
 
-    `challenger_s` is what the second model cost in seconds: its scores, and who answers.
+    The predictions are numbers of outcomes, None for a regression, whose scores they are. `challenger_s` is what the second
+    model cost in seconds: its scores and predictions, and who answers.
     """
 
     champion: NDArray[np.float64]
-    challenger: NDArray[np.float64] | None
-    by_challenger: NDArray[np.bool_] | None
+    champion_predicts: Codes | None
+    challenger: NDArray[np.float64] | None = None
+    challenger_predicts: Codes | None = None
+    by_challenger: NDArray[np.bool_] | None = None
     challenger_s: float = 0.0
 
 
@@ -70,14 +74,17 @@ class Panel:
     def score(self, rows: pa.RecordBatch) -> Answers:
         """Score every row by every model."""
         champion = self.champion.engine.score(rows)
+        predicted = self.champion.predict(rows, champion)
         if self.challenge is None:
-            return Answers(champion, None, None)
+            return Answers(champion, predicted)
         started, terms = time.perf_counter(), self.challenge.terms
         ids = rows.column(self.champion.spec.id_column)
         share = terms.share if terms.mode == "canary" else 0.0
         answered = answered_by_challenger(ids, salt=terms.salt, share=share)
-        challenger = self.challenge.model.engine.score(rows)
-        return Answers(champion, challenger, answered, time.perf_counter() - started)
+        model = self.challenge.model
+        challenger = model.engine.score(rows)
+        challenger_predicts = model.predict(rows, challenger)
+        return Answers(champion, predicted, challenger, challenger_predicts, answered, time.perf_counter() - started)
 
 
 def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | None]:
@@ -99,21 +106,23 @@ def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | Non
 def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
     """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout both models' scores.
 
-    A classifier predicts its most probable class (the first of equals); a regression's prediction is its score.
+    A classifier predicts by its version's decision rule; a regression's prediction is its score.
     """
     spec = panel.champion.spec
     if panel.challenge is None or answers.challenger is None or answers.by_challenger is None:
         nobody = np.zeros(len(answers.champion), dtype=np.bool_)
         return {
-            "prediction": _predictions(spec, answers.champion),
+            "prediction": _predictions(spec, answers.champion, answers.champion_predicts),
             **_scores(spec, answers.champion),
             "model_version": _coded(nobody, (panel.champion_version,)),
             "role": _coded(nobody, (Role.CHAMPION.value,)),
         }
     other, mask = panel.challenge.model.spec, answers.by_challenger
     champion, challenger = _scores(spec, answers.champion), _scores(other, answers.challenger)
+    ours = _predictions(spec, answers.champion, answers.champion_predicts)
+    theirs = _predictions(other, answers.challenger, answers.challenger_predicts)
     return {
-        "prediction": _chosen(mask, _predictions(spec, answers.champion), _predictions(other, answers.challenger)),
+        "prediction": _chosen(mask, ours, theirs),
         **{name: _chosen(mask, champion.get(name), challenger.get(name)) for name in champion | challenger},
         "model_version": _coded(mask, (panel.champion_version, panel.challenge.terms.version)),
         "role": _coded(mask, (Role.CHAMPION.value, Role.CHALLENGER.value)),
@@ -126,13 +135,8 @@ def _scores(spec: ModelSpec, scores: NDArray[np.float64]) -> dict[str, pa.Array]
     return {name: fixed_width(scores[:, output], pa.float64()) for output, name in enumerate(spec.score_columns)}
 
 
-def _predictions(spec: ModelSpec, scores: NDArray[np.float64]) -> pa.Array:
-    if spec.task is Task.REGRESSION:
-        return fixed_width(scores[:, 0], pa.float64())
-    if spec.task is Task.MULTICLASS:
-        return _coded(scores.argmax(axis=1), spec.classes)
-    is_positive = scores[:, 0] >= 0.5 if spec.scores_first_class else scores[:, 0] > 0.5
-    return _coded(is_positive, spec.outcomes)
+def _predictions(spec: ModelSpec, scores: NDArray[np.float64], predicted: Codes | None) -> pa.Array:
+    return fixed_width(scores[:, 0], pa.float64()) if predicted is None else _coded(predicted, spec.outcomes)
 
 
 def _coded(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:

@@ -1,7 +1,8 @@
 """Stored documents stay readable both ways, since old and new code may run side by side.
 
-`golden/` holds one of each kind as released code wrote it, with its schema version in the file's name. They are never written
-anew: a change that cannot read them needs a later schema version, whose readers are released before its writers.
+`golden/` holds one of each kind as released code wrote it, with its schema version in the file's name, and after a dot what was
+added since. They are never written anew: a change that cannot read them needs a later schema version, whose readers are released
+before its writers.
 """
 
 import json
@@ -52,7 +53,7 @@ GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
 def kind_of(path: Path) -> type[Document]:
-    return KINDS[path.stem.rsplit("-", 1)[0]]
+    return KINDS[path.stem.rsplit("-", 1)[0].partition(".")[0]]
 
 
 def lost(old: Any, new: Any, place: str = "") -> Iterator[str]:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
 
-from functions.retraining.fitting import fit, score_rows
+from functions.retraining.fitting import as_fitted, fit, score_rows
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.baseline import build_baseline
@@ -18,6 +20,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
 from functions.shared.engines.engine import EngineKind
+from functions.shared.engines.frame import to_frame
 from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.ports import ObjectStore
 
@@ -67,8 +70,9 @@ def make_version(
     features: tuple[Feature, ...] = FEATURES,
     seed: int = 1,
     positive: str | None = None,
+    threshold: float | None = None,
 ) -> Version:
-    """A version fitted on 120 made-up rows; each seed gives other rows, so other scores."""
+    """A version fitted on 120 made-up rows; each seed gives other rows, so other scores. With a threshold its pipeline has that."""
     estimator, parameters = ESTIMATORS[engine] if task is not Task.REGRESSION else ("sklearn.linear_model.Ridge", {})
     spec = ModelSpec(
         name=MODEL,
@@ -85,6 +89,10 @@ def make_version(
     )
     rows = TrainingSet(spec, _training_table(spec, seed))
     fitted = fit(spec, rows)
+    if threshold is not None:
+        decides = FixedThresholdClassifier(FrozenEstimator(fitted.pipeline), threshold=threshold)
+        decides.fit(to_frame(rows.table, spec.features), rows.table[spec.target].to_pylist())
+        fitted = as_fitted(decides, fitted.spec, rows)
     assert fitted.compiled.kind is engine or task is Task.REGRESSION
     baseline = build_baseline(MODEL, number, rows.table, fitted.spec, score_rows(fitted.engine, rows))
     return Version(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from functions.shared.domain.decision_rule import HIGHEST, DecisionRule, above
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.errors import InvalidNameError
 from functions.shared.domain.formats import PLAIN, Formats
@@ -64,6 +65,7 @@ class ModelSpec(Document):
 
     `classes` holds the labels as text in the order of the estimator's `classes_`. It is empty for a regression.
     `positive` is the class of a binary task whose probability is the score; None means the second of `classes`.
+    `decision_rule` is what the pipeline's own `predict` does with the scores; earlier versions did not record it.
     `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
     `parameters` set on it, and `estimator` only says what its last step is.
     `formats` says how files are written that bring its rows and labels.
@@ -81,6 +83,7 @@ class ModelSpec(Document):
     features: tuple[Feature, ...] = Field(min_length=1)
     classes: tuple[str, ...] = ()
     positive: str | None = None
+    decision_rule: DecisionRule | None = None
     metric: str
     estimator: str
     parameters: Mapping[str, object] = Field(default_factory=dict)
@@ -130,3 +133,11 @@ class ModelSpec(Document):
     def positive_class(self) -> str | None:
         """The class of a binary task that the score is about; None for other tasks, and before the fit."""
         return self.outcomes[1] if self.task is Task.BINARY and self.classes else None
+
+    @property
+    def rule(self) -> DecisionRule | None:
+        """How its scores become a prediction: the recorded rule, or else the most probable class; None for a regression."""
+        if self.task is Task.REGRESSION:
+            return None
+        most_probable = HIGHEST if self.task is Task.MULTICLASS else above(0.5, inclusive=self.scores_first_class)
+        return self.decision_rule or most_probable

@@ -4,10 +4,13 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from functions.shared.domain.decision_rule import Codes, Floats
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.errors import DigestMismatchError
 from functions.shared.domain.profile import Baseline
@@ -16,6 +19,7 @@ from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
+from functions.shared.engines.predicting import predict
 
 INDEX, SPEC, BASELINE, ARRAYS, PIPELINE = "bundle.json", "spec.json", "baseline.json", "engine.npz", "pipeline.skops"
 
@@ -43,11 +47,17 @@ class BundleIndex(Document):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A version ready to score."""
+    """A version ready to score. `native` gives its pipeline, which for a compiled engine is loaded when it is asked for first."""
 
     spec: ModelSpec
     baseline: Baseline
     engine: Engine
+    native: Callable[[], NativeEngine]
+
+    def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
+        """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
+        rule = self.spec.rule
+        return None if rule is None else predict(rule, rows, scores, self.spec, self.native)
 
 
 def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipeline: bytes) -> dict[str, bytes]:
@@ -79,14 +89,31 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     index = read_index(read, digest)
     spec = ModelSpec.from_json(_checked(read, index, SPEC))
     baseline = Baseline.from_json(_checked(read, index, BASELINE))
-    return LoadedModel(spec, baseline, about_positive(_engine(read, index, spec), spec))
+    native = _Once(lambda: NativeEngine(_fitted(read, index), spec.task, spec.features))
+    if index.engine is EngineKind.NATIVE:
+        return LoadedModel(spec, baseline, about_positive(native(), spec), native)
+    with np.load(io.BytesIO(_checked(read, index, ARRAYS)), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    engine = build_engine(Compiled(index.engine, index.reason, arrays), spec)
+    return LoadedModel(spec, baseline, about_positive(engine, spec), native)
+
+
+class _Once:
+    """What several threads may ask for, made when the first does."""
+
+    def __init__(self, make: Callable[[], NativeEngine]) -> None:
+        self._make, self._lock = make, Lock()
+        self._made: NativeEngine | None = None
+
+    def __call__(self) -> NativeEngine:
+        with self._lock:
+            self._made = self._made or self._make()
+            return self._made
 
 
 def load_fitted(read: Reader, digest: str) -> Any:
     """A version's fitted pipeline. Arguments and errors are those of `load_bundle`."""
-    from functions.shared.engines.skops_file import load_pipeline
-
-    return load_pipeline(_checked(read, read_index(read, digest), PIPELINE))
+    return _fitted(read, read_index(read, digest))
 
 
 def read_index(read: Reader, digest: str) -> BundleIndex:
@@ -102,14 +129,10 @@ def read_index(read: Reader, digest: str) -> BundleIndex:
     return BundleIndex.from_json(content)
 
 
-def _engine(read: Reader, index: BundleIndex, spec: ModelSpec) -> Engine:
-    if index.engine is EngineKind.NATIVE:
-        from functions.shared.engines.skops_file import load_pipeline
+def _fitted(read: Reader, index: BundleIndex) -> Any:
+    from functions.shared.engines.skops_file import load_pipeline
 
-        return NativeEngine(load_pipeline(_checked(read, index, PIPELINE)), spec.task, spec.features)
-    with np.load(io.BytesIO(_checked(read, index, ARRAYS)), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return build_engine(Compiled(index.engine, index.reason, arrays), spec)
+    return load_pipeline(_checked(read, index, PIPELINE))
 
 
 def _checked(read: Reader, index: BundleIndex, name: str) -> bytes:

@@ -13,11 +13,15 @@ from functions.shared.engines.engine import Engine, EngineKind
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Which engine serves a pipeline, why that one, and its arrays (none for `native`)."""
+    """Which engine serves a pipeline, why that one, and its arrays (none for `native`).
+
+    The scores of an `exact` one are the pipeline's to the last bit, however they are added up.
+    """
 
     kind: EngineKind
     reason: str
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    exact: bool = False
 
 
 def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:

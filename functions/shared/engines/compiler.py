@@ -25,6 +25,7 @@ from functions.shared.engines.linear import BinTerm, LinearModel, NumberTerm
 from functions.shared.engines.linear_forms import LinearForm
 from functions.shared.engines.origins import Origin, trace
 from functions.shared.engines.probe import Probe, last_passing, source_origins
+from functions.shared.engines.steps import steps_of
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_LEAVES = np.iinfo(np.uint64).bits
@@ -48,7 +49,7 @@ def compile_pipeline(pipeline: Any, spec: ModelSpec) -> Compiled:
 
 
 def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
-    steps = [step for _, step in pipeline.steps] if hasattr(pipeline, "steps") else [pipeline]
+    steps = steps_of(pipeline)
     model = steps[-1]
     if is_classifier(model) == (spec.task is Task.REGRESSION):
         message = f"{type(model).__name__} does not fit the task {spec.task}"
@@ -69,8 +70,8 @@ def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
         reason = f"{type(model).__name__} of {len(trees.trees)} trees with up to {leaves} leaves"
         tables = _tree_model(trees, probe) if leaves <= MAX_LEAVES else None
         if tables is None:
-            return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe).arrays())
-        return Compiled(EngineKind.BITVECTOR, reason, tables.arrays())
+            return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe).arrays(), exact=trees.is_exact)
+        return Compiled(EngineKind.BITVECTOR, reason, tables.arrays(), exact=trees.is_exact)
     message = f"{type(model).__name__} is not an estimator we compile"
     raise NotCompilableError(message)
 

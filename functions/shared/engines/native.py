@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from functions.shared.domain.spec import Feature, Task
 from functions.shared.engines.engine import Floats, Means
@@ -38,3 +39,12 @@ class NativeEngine:
             return np.asarray(self.pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
         probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
         return probabilities[:, 1:] if self._task is Task.BINARY else probabilities
+
+    def predict(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
+        """What a classifier's own `predict` says, as numbers of its classes, shape (rows,)."""
+        if batch.num_rows == 0:
+            return np.empty(0, dtype=np.intp)
+        classes = np.asarray(self.pipeline.classes_)
+        order = np.argsort(classes)
+        predicted = np.asarray(self.pipeline.predict(to_frame(batch, self._features))).ravel()
+        return np.asarray(order[np.searchsorted(classes, predicted, sorter=order)], dtype=np.intp)

@@ -1,21 +1,33 @@
 """The proof that a compiled engine answers as scikit-learn does, on the training rows and on rows made to break it."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
+from functions.shared.domain.decision_rule import BY_PIPELINE, Codes, DecisionRule, Floats
 from functions.shared.domain.errors import InvalidBundleError
-from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec
+from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.native import REFUSALS, NativeEngine
+from functions.shared.engines.predicting import own_prediction
+from functions.shared.engines.rules import possible_rules
+from functions.shared.engines.turning_points import turning_points
 
 TOLERANCE = 1e-9
 """Largest difference between two scores; relative to the score where that is beyond 1."""
+MARGIN = 2 * TOLERANCE
+"""Scores nearer than this to each other, or to a threshold, do not tell a prediction."""
 MAX_ROWS = 20_000
+MAX_NATIVE_ROWS = 2_000
+"""Of a pipeline that scores itself, only how it decides is to be found out."""
+MIN_OUTCOMES = 2
+"""Where fewer are predicted of all rows that are tried, nothing is known of what turns the prediction."""
 MAX_EDGES = 2_000
 MIXED_ROWS = 2_000
 MAX_FEATURES = 50
@@ -24,8 +36,19 @@ USUAL_ROWS = 64
 EXTREMES = (-1e30, -1e9, -1.0, -1e-300, -0.0, 0.0, 1e-300, 1.0, 1e9, 1e30)
 
 
-def prove(compiled: Compiled, pipeline: Any, spec: ModelSpec, rows: pa.Table) -> Compiled:
-    """`compiled` itself if it scores as `pipeline` does, otherwise `native` with the first difference as the reason.
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What may serve a pipeline, and the rule by which its predictions come of the scores (None for a regression)."""
+
+    compiled: Compiled
+    rule: DecisionRule | None
+
+
+def prove(compiled: Compiled, pipeline: Any, spec: ModelSpec, rows: pa.Table) -> Proved:
+    """Find how `pipeline` decides, and keep `compiled` if it scores and predicts as `pipeline` does.
+
+    Otherwise it is `native`, with the first difference as the reason. So is a pipeline whose predictions do not come of its
+    scores by any rule.
 
     Args:
         compiled: what `compile_pipeline` made of `pipeline`.
@@ -33,28 +56,96 @@ def prove(compiled: Compiled, pipeline: Any, spec: ModelSpec, rows: pa.Table) ->
         spec: its spec.
         rows: typed training rows; at most `MAX_ROWS` of them, evenly spread, are scored.
     """
-    if compiled.kind is EngineKind.NATIVE:
-        return compiled
-    try:
-        engine = build_engine(compiled, spec)
-    except InvalidBundleError as error:
-        return Compiled(EngineKind.NATIVE, f"the compiled form is not sound: {error}")
-    native = NativeEngine(pipeline, spec.task, spec.features)
-    for what, batch in _cases(rows, spec, compiled):
-        difference = _difference(engine, native, batch)
-        if difference is not None:
-            return Compiled(EngineKind.NATIVE, f"{compiled.kind} differs on {what}: {difference}")
-    return compiled
+    trial = _Trial(compiled, pipeline, spec)
+    # Many small batches, for which threads that wait for each other take longer than the work.
+    with threadpool_limits(1):
+        for what, batch in _cases(rows, spec, compiled, trial.turning_points):
+            if trial.is_over:
+                break
+            trial.compare(what, batch)
+    return trial.outcome()
 
 
-def _difference(engine: Engine, native: Engine, batch: pa.RecordBatch) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            expected = native.score(batch)
-    except REFUSALS as error:
-        return f"scikit-learn refuses them ({str(error).partition('\n')[0]})"
-    scores = engine.score(batch)
+class _Trial:
+    """What is left of a compiled engine, and of the rules in question, after each batch of rows."""
+
+    def __init__(self, compiled: Compiled, pipeline: Any, spec: ModelSpec) -> None:
+        self.native = NativeEngine(pipeline, spec.task, spec.features)
+        self._spec, self._compiled = spec, compiled
+        self._decides = spec.task is not Task.REGRESSION
+        self._rules = list(possible_rules(pipeline, spec)) if self._decides else []
+        self._settled = self._rules
+        self._outcomes: set[int] = set()
+        self._engine: Engine | None = None
+        if compiled.kind is not EngineKind.NATIVE:
+            try:
+                self._engine = build_engine(compiled, spec)
+            except InvalidBundleError as error:
+                self._refuse(f"the compiled form is not sound: {error}")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more rows would change the outcome."""
+        return self._engine is None and not self._rules
+
+    def turning_points(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows between these at which the pipeline changes its prediction; none if it refuses them."""
+        try:
+            return turning_points(self.native.predict, rows, self._spec.features)
+        except REFUSALS:
+            return rows.slice(0, 0)
+
+    def compare(self, what: str, batch: pa.RecordBatch) -> None:
+        """Hold scores and predictions of some rows against the pipeline's own."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                expected = self.native.score(batch)
+                predicted = own_prediction(self.native, batch, self._spec) if self._decides else None
+        except REFUSALS as error:
+            self._refuse(f"{self._compiled.kind} differs on {what}: scikit-learn refuses them ({str(error).partition('\n')[0]})")
+            return
+        scores = expected if self._engine is None else self._engine.score(batch)
+        if (difference := _difference(scores, expected)) is not None:
+            self._refuse(f"{self._compiled.kind} differs on {what}: {difference}")
+            scores = expected
+        if predicted is not None:
+            self._outcomes.update(np.unique(predicted).tolist())
+            about = _about_positive(expected, self._spec)
+            self._rules = [rule for rule in self._rules if _agrees(rule, about, predicted)]
+            exactly = _about_positive(scores, self._spec)
+            self._settled = [rule for rule in self._settled if np.array_equal(rule.decide(exactly), predicted)]
+
+    def _refuse(self, reason: str) -> None:
+        if self._engine is not None or self._compiled.kind is not EngineKind.NATIVE:
+            self._compiled = Compiled(EngineKind.NATIVE, reason)
+        self._engine = None
+
+    def outcome(self) -> Proved:
+        """What came through."""
+        if not self._decides:
+            return Proved(self._compiled, None)
+        if not self._rules:
+            self._refuse("its predictions do not come of its scores by a threshold, nor as the highest of them")
+        if not self._rules or (self._compiled.kind is EngineKind.NATIVE and len(self._outcomes) < MIN_OUTCOMES):
+            return Proved(self._compiled, BY_PIPELINE)
+        settled = [rule for rule in self._settled if rule in self._rules]
+        if self._compiled.exact and settled:
+            return Proved(self._compiled, settled[0])
+        return Proved(self._compiled, self._rules[0].model_copy(update={"margin": MARGIN}))
+
+
+def _agrees(rule: DecisionRule, scores: Floats, predicted: Codes) -> bool:
+    """Whether a rule predicts the same wherever scores are clear."""
+    clear = ~rule.model_copy(update={"margin": MARGIN}).cannot_tell(scores)
+    return bool(np.array_equal(rule.decide(scores)[clear], predicted[clear]))
+
+
+def _about_positive(scores: Floats, spec: ModelSpec) -> Floats:
+    return np.subtract(1.0, scores) if spec.scores_first_class else scores
+
+
+def _difference(scores: Floats, expected: Floats) -> str | None:
     if scores.shape != expected.shape:
         return f"shape {scores.shape} instead of {expected.shape}"
     with np.errstate(invalid="ignore"):
@@ -66,11 +157,24 @@ def _difference(engine: Engine, native: Engine, batch: pa.RecordBatch) -> str | 
     return f"{scores[row, output]!r} instead of {expected[row, output]!r} in row {row} and {len(different) - 1} more"
 
 
-def _cases(rows: pa.Table, spec: ModelSpec, compiled: Compiled) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """What is compared: the training rows, then awkward values of all features at once, then each feature's among usual others."""
+def _cases(
+    rows: pa.Table, spec: ModelSpec, compiled: Compiled, turns: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """What is compared: the training rows, those near where predictions change, then awkward values of all features at once.
+
+    For a compiled engine, also each feature's awkward values among usual others.
+    """
+    is_compiled = compiled.kind is not EngineKind.NATIVE
     features = rows.select([feature.name for feature in spec.features])
     usual = _evenly(features, USUAL_ROWS)
-    yield "training rows", _evenly(features, MAX_ROWS)
+    yield "training rows", _evenly(features, MAX_ROWS if is_compiled else MAX_NATIVE_ROWS)
+    if spec.task is not Task.REGRESSION:
+        yield "rows where its prediction changes", turns(_evenly(features, MAX_NATIVE_ROWS))
+    if is_compiled:
+        yield from _awkward_cases(usual, spec, compiled)
+
+
+def _awkward_cases(usual: pa.RecordBatch, spec: ModelSpec, compiled: Compiled) -> Iterator[tuple[str, pa.RecordBatch]]:
     yield "one row", usual.slice(0, 1)
     nothing = {feature.name: pa.nulls(1, usual.schema.field(feature.name).type) for feature in spec.features}
     yield "a row of nulls", pa.record_batch(nothing)

@@ -11,6 +11,7 @@ import numpy as np
 
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.engines.families.table import families, family_of
+from functions.shared.engines.steps import steps_of
 
 TRUST_GROUP = "everscore.trusted_types"
 _SCHEMA = "schema.json"
@@ -100,6 +101,6 @@ def load_pipeline(data: bytes) -> Any:
     except UntrustedTypesFoundException as error:
         message = f"the model holds types that Everscore does not load: {error}"
         raise InvalidBundleError(message) from error
-    model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
+    model = steps_of(pipeline)[-1]
     family_of(model).check(model)
     return pipeline

@@ -95,6 +95,13 @@ class TreeForm:
         chosen: Flags = np.where(missing, tree.missing_left[node], left)
         return chosen
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether its sums have no rounding, so that equal probabilities of two classes come out equal: one tree, or pure leaves."""
+        if self.link != "identity" or self.base.any():
+            return False
+        return len(self.trees) == 1 or all(bool(np.isin(tree.values[tree.is_leaf], (0.0, 1.0)).all()) for tree in self.trees)
+
     def steps(self, tree: Tree) -> tuple[Nodes, Floats]:
         """The columns that a tree looks at and, for each, the last number before values may be sent another way."""
         compares, banded = tree.has_thresholds(), tree.in_any_band()

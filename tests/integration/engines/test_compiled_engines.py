@@ -271,7 +271,7 @@ def test_preprocessing_is_folded_in_exactly(name: str) -> None:
     pipeline.fit(to_frame(training_rows(), FEATURES), target(task))
     compiled = compile_pipeline(pipeline, spec)
     assert compiled.kind is kind, compiled.reason
-    assert prove(compiled, pipeline, spec, pa.Table.from_batches([training_rows()])) is compiled
+    assert prove(compiled, pipeline, spec, pa.Table.from_batches([training_rows()])).compiled is compiled
     engine, native = build_engine(compiled, spec), NativeEngine(pipeline, task, FEATURES)
 
     @settings(max_examples=4)

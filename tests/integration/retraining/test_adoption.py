@@ -17,6 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif, mutual_info_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
@@ -26,6 +27,7 @@ from functions.retraining.event import ReproduceRequest
 from functions.retraining.pipeline import clone_pipeline
 from functions.retraining.recipe import recipe_of
 from functions.retraining.reproduction import reproduce
+from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import AdoptionRefusedError, TrainingError
 from functions.shared.domain.release import ServedModel
@@ -238,6 +240,28 @@ def test_a_vectorizer_alone_does_not_know_its_column_and_the_refusal_says_how_it
     table = frame(sold(0, 30))
     with pytest.raises(AdoptionRefusedError, match=r"ColumnTransformer\(\[\(\"texts\", TfidfVectorizer"):
         adopted(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(table["shop"], table["bought"]))
+
+
+@pytest.mark.parametrize(
+    "decides",
+    [FixedThresholdClassifier(LogisticRegression(), threshold=0.2), TunedThresholdClassifierCV(LogisticRegression(), scoring="f1")],
+)
+def test_a_threshold_is_adopted_with_its_estimator_compiled_and_kept_by_retrainings(decides: Any) -> None:
+    rows = [{**row, "bought": int(row["bought"] == "yes")} for row in sold(0, 30)]
+    pipeline = fitted(make_pipeline(columns(), decides), rows)
+    world = adopted(pipeline, rows)
+    loaded = Bundles(world.store).load(served(world))
+    batch = pa.RecordBatch.from_pylist([{name: row[name] for name in BOTH} for row in rows])
+    assert type(loaded.engine).__name__ == "LinearEngine"
+    assert loaded.predict(batch, loaded.engine.score(batch)).tolist() == pipeline.predict(frame(rows)[BOTH]).tolist()
+    again = recipe_of(served(world), Bundles(world.store)).fit(TrainingSet(loaded.spec, labelled_table(rows)))
+    assert type(again.pipeline[-1]) is type(decides)
+    assert again.spec.rule.threshold == getattr(again.pipeline[-1], "best_threshold_", 0.2)
+
+
+def labelled_table(rows: list[Row]) -> pa.Table:
+    """Rows as a training set has them."""
+    return pa.table({**{name: [row[name] for row in rows] for name in BOTH}, "bought": [str(row["bought"]) for row in rows]})
 
 
 def test_a_regression_is_adopted() -> None:

@@ -1,8 +1,11 @@
 import csv
 import gzip
+import hashlib
 import io
+import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from functions.shared.domain.errors import ConservationError, DigestMismatchErro
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
-from functions.shared.domain.spec import Task
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.documents import serve
@@ -78,6 +81,27 @@ def test_the_score_is_about_the_class_that_a_person_calls_positive(engine: Engin
     of_yes = by_scikit_learn(version, good_rows())[:, 0]
     np.testing.assert_allclose(table["score"].to_numpy(), 1 - of_yes, rtol=0, atol=1e-9)
     assert table["prediction"].to_pylist() == ["yes" if score > 0.5 else "no" for score in of_yes]
+
+
+@pytest.mark.parametrize("positive", [None, "no"])
+@pytest.mark.parametrize("engine", ESTIMATORS)
+def test_what_is_predicted_is_what_a_pipeline_with_a_threshold_predicts(engine: EngineKind, positive: str | None) -> None:
+    world, version = World(), make_version("3", engine, positive=positive, threshold=0.2)
+    serve(world.store, version)
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    of_yes = by_scikit_learn(version, good_rows())[:, 0]
+    expected = ["yes" if score >= 0.2 else "no" for score in of_yes]
+    assert table["prediction"].to_pylist() == expected != ["yes" if score > 0.5 else "no" for score in of_yes]
+
+
+def test_a_version_that_recorded_no_rule_predicts_its_most_probable_class_as_it_did() -> None:
+    world, version = World(), make_version("3", threshold=0.2)
+    spec = ModelSpec.from_json(version.files["spec.json"]).model_copy(update={"decision_rule": None}).to_json()
+    listed = json.loads(version.files["bundle.json"])
+    listed["files"]["spec.json"] = {"sha256": hashlib.sha256(spec).hexdigest(), "bytes": len(spec)}
+    serve(world.store, replace(version, files={**version.files, "spec.json": spec, "bundle.json": json.dumps(listed).encode()}))
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    assert table["prediction"].to_pylist() == ["yes" if score > 0.5 else "no" for score in by_scikit_learn(version, good_rows())[:, 0]]
 
 
 IDS, CARRIED = [f"{number:03d}" for number in range(40)], ["007", "1.50", "NA", "true", " x ", "2013-04-01", "1e3", "é"] * 5
