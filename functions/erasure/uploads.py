@@ -1,6 +1,6 @@
-"""Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store."""
+"""Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store, their header included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,9 @@ from datetime import timedelta
 from functions.erasure.desk import Desk, Task
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectInfo
+from functions.shared.reading.header import header_of
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import table_blocks
@@ -36,9 +38,23 @@ def remove_uploads(task: Task, desk: Desk) -> Uploads:
     committed = Manifests(desk.store).keys(task.model)
     left = [info for info in showing if _is_awaited(info, committed, desk)]
     removed = [info for info in showing if info not in left]
+    _keep_headers(removed, committed.values(), task, desk)
     desk.inbox.forget(removed)
     keys = [tuple(dict.fromkeys(info.key for info in infos)) for infos in (removed, left)]
     return Uploads(keys[0], len(removed), keys[1])
+
+
+def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], task: Task, desk: Desk) -> None:
+    """Have manifests hold the header of their upload before it goes: the rows of others in quarantine cannot be mended without it."""
+    going = {(info.key, info.version_id) for info in removed}
+    for key in manifests:
+        body, etag = desk.store.read_tagged(key)
+        manifest = Manifest.from_json(body)
+        upload = manifest.source.key, manifest.source.version_id
+        if upload in going and manifest.quarantine and manifest.header is None:
+            header = header_of(desk.inbox.open(*upload), manifest.source.key)
+            if not task.people.named_in(header):
+                desk.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
 
 
 def _versions(model: str, desk: Desk) -> Iterator[ObjectInfo]:

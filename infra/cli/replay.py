@@ -14,12 +14,10 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.quarantined import raw_bytes
-from functions.shared.reading.delimited import first_record
-from functions.shared.reading.formats import Format, detect_format
-from functions.shared.reading.source import LocalFile, Source
-from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks, utf8_chunks
-
-_HEADER_BYTES = 1 << 16
+from functions.shared.reading.formats import detect_format
+from functions.shared.reading.header import header_of
+from functions.shared.reading.source import LocalFile
+from functions.shared.reading.text import GZIP_MAGIC
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
@@ -30,22 +28,17 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
 
     Raises:
         InputError: if the batch set no row aside.
-        NotFoundError: if the batch's file is gone.
+        NotFoundError: if the batch's file is gone, and not by an erasure, which keeps its header.
     """
     if not manifest.quarantine:
         message = f"batch {manifest.batch_id} has no quarantined row"
         raise InputError(message)
     texts = [raw_bytes(json.loads(line)) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
-    source = inbox.open(manifest.source.key, manifest.source.version_id)
-    if detect_format(source, manifest.source.key) is Format.CSV:
-        return ".csv", b"".join((_header(source), *(text + b"\n" for text in texts)))
-    return ".jsonl", b"".join(text + b"\n" for text in texts)
-
-
-def _header(source: Source) -> bytes:
-    """The record of a delimited file that names its columns."""
-    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEADER_BYTES)))
-    return text[start:end] + b"\n"
+    header = manifest.header
+    if header is None:
+        header = header_of(inbox.open(manifest.source.key, manifest.source.version_id), manifest.source.key)
+    lines = [header.encode(), *texts] if header else texts
+    return ".csv" if header else ".jsonl", b"".join(line + b"\n" for line in lines)
 
 
 def replayed(

@@ -104,6 +104,8 @@ class Manifest(Document):
 
     `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
     they count what the files hold; what was measured of the batch (`served`, `event_days`, profiles, agreement) stays.
+    `header` is the upload's line of column names, kept where an erasure removed the upload and others' rows are in quarantine; it is
+    empty where the format has none.
     """
 
     batch_id: str
@@ -129,6 +131,7 @@ class Manifest(Document):
     agreement: Agreement | None = None
     event_days: Mapping[date, int] = Field(default_factory=dict)
     unseen: Mapping[str, int] = Field(default_factory=dict)
+    header: str | None = None
     timings: Timings = Timings()
     created_at: datetime
 

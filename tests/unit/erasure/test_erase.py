@@ -23,6 +23,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.snapshots import Snapshots
+from infra.cli.replay import quarantined_file
 from tests.fakes.documents import make_decision
 from tests.fakes.remembered import HEADER, NOW, PEOPLE, Life, lived, shown
 from tests.fakes.versions import MODEL
@@ -116,6 +117,17 @@ def test_manifests_count_and_seal_what_is_left() -> None:
     assert april.quarantined_by_reason == {"unparseable_number": 1, "wrong_field_count": 1}
     assert (only.outputs, only.rows_scored, only.rows_erased) == ((), 0, 2)
     assert life.manifests()["others.csv score"] == before["others.csv score"]
+
+
+def test_quarantined_rows_of_others_can_still_be_mended_when_their_upload_is_gone() -> None:
+    life = lived()
+    ending, before = quarantined_file(life.manifests()["april.csv score"], inbox=life.inbox, store=life.store)
+    life.erase("ada-7")
+    april = life.manifests()["april.csv score"]
+    assert not [version for version in life.inbox.versions(april.source.key) if version.info.version_id == april.source.version_id]
+    others = [line for line in before.splitlines(keepends=True) if b"ada-7" not in line]
+    assert len(others) > 1, "the header and rows of others"
+    assert quarantined_file(april, inbox=life.inbox, store=life.store) == (ending, b"".join(others))
 
 
 def test_labelled_and_waiting_rows_of_others_stay() -> None:

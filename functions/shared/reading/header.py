@@ -1,0 +1,20 @@
+"""The line of a delimited file that names its columns."""
+
+from functions.shared.reading.delimited import first_record
+from functions.shared.reading.formats import Format, detect_format
+from functions.shared.reading.source import Source
+from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+
+_HEAD_BYTES = 1 << 16
+
+
+def header_of(source: Source, key: str) -> str:
+    """The record that names a file's columns, without its line end; empty where the format has none.
+
+    Raises:
+        BatchRejectedError: if the file cannot be read.
+    """
+    if detect_format(source, key) is not Format.CSV:
+        return ""
+    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEAD_BYTES)))
+    return text[start:end].decode()
