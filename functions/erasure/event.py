@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EraseRequest(BaseModel):
-    """Ids whose rows are to be removed from everything stored of a model. They come with the call, so that they are stored nowhere."""
+    """Ids whose rows are to be removed from everything stored of a model. They come with the call, so that they are stored nowhere.
+
+    With `dry_run` nothing is removed and no record is kept: the answer is what would go.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -14,4 +17,5 @@ class EraseRequest(BaseModel):
     model: str
     ids: tuple[str, ...] = Field(min_length=1)
     reason: str = ""
+    dry_run: bool = False
     who: str

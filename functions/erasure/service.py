@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from functions.erasure.batches import erase_from_batches
 from functions.erasure.desk import Desk, Task
@@ -11,8 +12,9 @@ from functions.erasure.event import EraseRequest
 from functions.erasure.labels import erase_from_labels
 from functions.erasure.messages import erase_from_messages
 from functions.erasure.people import People
+from functions.erasure.rehearsal import Unchanged
 from functions.erasure.snapshots import clear_unnamed, erase_from_snapshots
-from functions.erasure.uploads import remove_uploads
+from functions.erasure.uploads import WORKED_OFF, remove_uploads
 from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError
@@ -34,7 +36,7 @@ class Found:
     versions: Mapping[str, int]
     uploads: tuple[str, ...]
     objects: int
-    left: tuple[str, ...]
+    left: Mapping[str, datetime]
 
     @property
     def nothing(self) -> bool:
@@ -53,6 +55,8 @@ def erase(request: EraseRequest, desk: Desk) -> Erasure:
         RetrainingBusyError: if the model is being trained, or others are being erased.
         NotForgottenError: if a version of an object cannot be removed for good.
     """
+    if request.dry_run:
+        desk = replace(desk, inbox=Unchanged(desk.inbox), store=Unchanged(desk.store))
     task = Task(_spec(request.model, desk), People(request.ids))
     erasure = Erasure(
         model=request.model,
@@ -62,6 +66,8 @@ def erase(request: EraseRequest, desk: Desk) -> Erasure:
         reason=request.reason,
         begun_at=desk.now(),
     )
+    if request.dry_run:
+        return _with(erasure, _look(task, desk)).model_copy(update={"objects": 0})
     with Leases(desk.store).held(request.model, holder=erasure.erasure, now=desk.now):
         _record(erasure, desk)
         for _ in range(_MOST_LOOKS):
@@ -90,7 +96,7 @@ def _look(task: Task, desk: Desk) -> Found:
     for key, removed in batches.items():
         by_batch[key.split("/")[2]] += removed
     objects = earlier + unnamed + messages + uploads.objects
-    return Found(rows, by_batch, versions, uploads.removed, objects, (*uploads.left, *training))
+    return Found(rows, by_batch, versions, uploads.removed, objects, {**uploads.left, **training})
 
 
 def _with(erasure: Erasure, found: Found) -> Erasure:
@@ -102,7 +108,8 @@ def _with(erasure: Erasure, found: Found) -> Erasure:
             "versions": dict(Counter(erasure.versions) + Counter(found.versions)),
             "uploads": tuple(dict.fromkeys((*erasure.uploads, *found.uploads))),
             "objects": erasure.objects + found.objects,
-            "left": found.left,
+            "left": tuple(found.left),
+            "left_until": {key: until for key, until in found.left.items() if until != WORKED_OFF},
         }
     )
 

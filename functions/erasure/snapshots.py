@@ -1,5 +1,7 @@
 """Training sets are content-addressed, so one without some rows is another one; its versions' decisions name it from then on."""
 
+from datetime import datetime
+
 from functions.erasure.desk import Desk, Task
 from functions.erasure.files import lighter, shows
 from functions.shared.domain import layout
@@ -45,13 +47,13 @@ def _rename(decision: Decision, directory: DvcDirectory, removed: int, desk: Des
     desk.store.replace(key, decision.model_copy(update=changed).to_json(), etag=etag)
 
 
-def clear_unnamed(task: Task, desk: Desk) -> tuple[int, tuple[str, ...]]:
+def clear_unnamed(task: Task, desk: Desk) -> tuple[int, dict[str, datetime]]:
     """Remove, for good, files that show people and that no version of any model names.
 
     While another model is being trained, a new file may be its own, which it is about to name.
 
     Returns:
-        How many versions of files went, and the keys of those that are to be looked at again.
+        How many versions of files went, and the keys of those that are to be looked at again, with the time.
     """
     named = _named_md5s(desk)
     training = Leases(desk.store).running(desk.now()) - {task.model}
@@ -60,7 +62,7 @@ def clear_unnamed(task: Task, desk: Desk) -> tuple[int, tuple[str, ...]]:
     left = [info for info in showing if training and desk.now() - info.last_modified < LONGEST]
     cleared = [info for info in showing if info not in left]
     desk.store.forget(cleared)
-    return len(cleared), tuple(info.key for info in left)
+    return len(cleared), {info.key: info.last_modified + LONGEST for info in left}
 
 
 def _md5(info: ObjectInfo) -> str:

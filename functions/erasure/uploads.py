@@ -1,9 +1,9 @@
 """Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store, their header included."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from functions.erasure.desk import Desk, Task
 from functions.shared.domain import layout
@@ -22,26 +22,29 @@ _LABELS_BY = timedelta(hours=1)
 """Labels are worked off within minutes; younger ones may still be in the queue."""
 _CHUNK_BYTES = 1 << 20
 
+WORKED_OFF = datetime.max.replace(tzinfo=UTC)
+"""Until a file is worked off, whenever that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Keys of uploads that show people: those that were removed, `objects` versions in all, and those to be worked off first."""
+    """Keys of uploads that show people: those that were removed, `objects` versions in all, and until when others are left."""
 
     removed: tuple[str, ...]
     objects: int
-    left: tuple[str, ...]
+    left: Mapping[str, datetime]
 
 
 def remove_uploads(task: Task, desk: Desk) -> Uploads:
     """Remove every version of every upload that shows people, for good, unless its other rows would be lost with it."""
     showing = [info for info in _versions(task.model, desk) if _shows(desk.inbox.open(info.key, info.version_id), info.key, task)]
     committed = Manifests(desk.store).keys(task.model)
-    left = [info for info in showing if _is_awaited(info, committed, desk)]
-    removed = [info for info in showing if info not in left]
+    until = {info: _awaited_until(info, committed, desk) for info in showing}
+    removed = [info for info in showing if until[info] <= desk.now()]
     _keep_headers(removed, committed.values(), task, desk)
     desk.inbox.forget(removed)
-    keys = [tuple(dict.fromkeys(info.key for info in infos)) for infos in (removed, left)]
-    return Uploads(keys[0], len(removed), keys[1])
+    left = {info.key: moment for info, moment in until.items() if info not in removed}
+    return Uploads(tuple(dict.fromkeys(info.key for info in removed)), len(removed), left)
 
 
 def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], task: Task, desk: Desk) -> None:
@@ -62,12 +65,12 @@ def _versions(model: str, desk: Desk) -> Iterator[ObjectInfo]:
         yield from (version.info for version in desk.inbox.versions(f"{kind}/{model}/"))
 
 
-def _is_awaited(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> bool:
-    """Whether an upload holds rows that may stand nowhere else yet."""
+def _awaited_until(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> datetime:
+    """Until when an upload holds rows that may stand nowhere else yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
         manifest = committed.get(layout.batch_id(desk.inbox.bucket, info.key, info.version_id))
-        return manifest is None or Manifests(desk.store).read(manifest).may_resume(desk.now())
-    return info.key.startswith(f"{layout.LABELS}/") and desk.now() - info.last_modified < _LABELS_BY
+        return Manifests(desk.store).read(manifest).may_resume_until if manifest else WORKED_OFF
+    return info.last_modified + _LABELS_BY if info.key.startswith(f"{layout.LABELS}/") else datetime.min.replace(tzinfo=UTC)
 
 
 def _shows(source: Source, key: str, task: Task) -> bool:

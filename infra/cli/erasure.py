@@ -26,6 +26,7 @@ def erase(
     ids: Annotated[Path, typer.Option("--ids", help="File with the model's id column: whose rows go.", exists=True, dir_okay=False)],
     reason: Reason = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first; needed without a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and remove nothing.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,18 +35,19 @@ def erase(
 
     operator = connect(stack)
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
-    if not yes:
+    if not (yes or dry_run):
         question = f"Remove all rows of {len(people):,} ids from everything stored of {model}? There is no way back"
         refusal = "there is no terminal to ask on whether these rows are to go for good"
         confirmed(question, InputError(refusal, remedy="add --yes, if they are", code="no_terminal"))
     erased = []
     for some in batched(people, IDS_A_CALL, strict=False):
         with console.status("looking through everything stored"):
-            request = {"action": "erase", "model": model, "ids": some, "reason": reason, "who": getuser()}
+            request = {"action": "erase", "model": model, "ids": some, "reason": reason, "dry_run": dry_run, "who": getuser()}
             erased.append(operator.ask("Erasure", request))
-    answer = {"model": model, "people": len(people), "left": sorted({key for one in erased for key in one["left"]}), "erasures": erased}
+    left = sorted({key for one in erased for key in one["left"]})
+    answer = {"model": model, "people": len(people), "dry_run": dry_run, "left": left, "erasures": erased}
     show(answer, erasure_screen, as_json=as_json)
-    if answer["left"]:
+    if left and not dry_run:
         raise typer.Exit(1)
 
 

@@ -14,7 +14,8 @@ class Erasure(Document):
     `people` counts the ids asked for. `rows` counts rows by prefix: `scored`, `quarantine`, `labelled`, `waiting`; `batches`
     those of the first two by batch, `versions` the rows of training sets by version. `uploads` are files of the inbox that
     showed somebody and were removed whole; `objects` counts the versions of objects in both buckets that went for good.
-    `left` are files that show somebody and are to be worked off first. `ended_at` is None while it runs, and of one that was
+    `left` are files that show somebody and are to be worked off first; `left_until` says until when, where the
+    clock decides. `ended_at` is None while it runs, and of one that was
     broken off.
     """
 
@@ -29,5 +30,6 @@ class Erasure(Document):
     uploads: tuple[str, ...] = ()
     objects: int = 0
     left: tuple[str, ...] = ()
+    left_until: Mapping[str, datetime] = Field(default_factory=dict)
     begun_at: datetime
     ended_at: datetime | None = None

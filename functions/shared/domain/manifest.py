@@ -1,7 +1,7 @@
 """The manifest: the commit of a batch, and all that others need to know of it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -146,6 +146,11 @@ class Manifest(Document):
         """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
         return self.error is not None and self.error.code == PARTITIONS_FAILED
 
+    @property
+    def may_resume_until(self) -> datetime:
+        """Until when what the batch's partitions wrote may yet become its own, if it failed half-way."""
+        return self.created_at + _RESUMED_FOR if self.resumable else datetime.min.replace(tzinfo=UTC)
+
     def may_resume(self, now: datetime) -> bool:
         """Whether the batch failed half-way so lately that what its partitions wrote may yet become its own."""
-        return self.resumable and now - self.created_at < _RESUMED_FOR
+        return self.resumable and now < self.may_resume_until

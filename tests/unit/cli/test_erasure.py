@@ -45,7 +45,7 @@ class Erasing(Stack):
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.asked.append(request)
-        return {"erasure": "e", "rows": {}, "versions": {}, "uploads": [], "objects": 0, "left": []}
+        return {"erasure": "e", "rows": {}, "versions": {}, "uploads": [], "objects": 0, "left": [], "left_until": {}}
 
 
 @pytest.fixture
@@ -82,3 +82,8 @@ def test_a_person_on_a_terminal_is_asked_first(
 def test_with_yes_nobody_is_asked(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended(f"erase {MODEL} --ids {ids} --yes", monkeypatch) == 0
     assert [request["ids"] for request in stack.asked] == [("7", "8")]
+
+
+def test_a_dry_run_asks_nobody_and_removes_nothing(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(f"erase {MODEL} --ids {ids} --dry-run", monkeypatch) == 0
+    assert [request["dry_run"] for request in stack.asked] == [True]

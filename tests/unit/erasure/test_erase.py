@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from functions.erasure.event import EraseRequest
+from functions.erasure.service import erase
 from functions.retraining.event import ReproduceRequest
 from functions.retraining.reproduction import reproduce
 from functions.shared.domain import layout
@@ -181,6 +183,17 @@ def test_the_record_says_what_went_and_names_nobody() -> None:
     }
 
 
+def test_a_dry_run_says_what_would_go_and_changes_nothing() -> None:
+    life = lived()
+    before = {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")}
+    request = EraseRequest(model=MODEL, ids=PEOPLE, who="ada", reason="their wish", dry_run=True)
+    told = erase(request, life.desk())
+    assert {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")} == before
+    done = life.erase()
+    assert (told.rows, told.batches, told.versions, told.uploads) == (done.rows, done.batches, done.versions, done.uploads)
+    assert (told.objects, told.ended_at) == (0, None)
+
+
 def test_asked_again_there_is_nothing_to_do() -> None:
     life = lived()
     life.erase()
@@ -269,8 +282,10 @@ def test_labels_that_came_just_now_are_left_for_an_hour() -> None:
     life = lived()
     created = life.upload(f"labels/{MODEL}/late.csv", "id,at,bought\nada-7,2013-04-05T10:00:00Z,yes\n")
     life.now = life.inbox.info(created.key).last_modified + timedelta(minutes=59)
-    assert created.key in life.erase().left
-    life.now += timedelta(minutes=2)
+    erasure = life.erase()
+    assert created.key in erasure.left
+    assert erasure.left_until[created.key] == life.now + timedelta(minutes=1)
+    life.now += timedelta(minutes=1)
     assert life.erase().left == ()
     assert shown(life) == set()
 
