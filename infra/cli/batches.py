@@ -231,8 +231,5 @@ def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = 
     operator = connect(stack)
     spec = operator.spec_of(model, operator.release_of(model).champion.version)
     found = look_at_labels(file, spec)
-    if not found["labels"]:
-        message = f"{file} holds no label of {model!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
-        raise InputError(message)
     uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
     show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

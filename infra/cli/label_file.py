@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from functions.retraining.disguise import disguise_of
+from functions.shared.domain.errors import InputError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.reading.labels import label_columns, labels_given, plain_targets
+from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.service import read_table
 from functions.shared.reading.source import LocalFile
 
@@ -24,26 +26,54 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
 
     Returns:
         `labels`: rows with an id and a label; `rejected`: rows that cannot be read or lack the id, and `reasons`
-        their codes; `unlabelled`: rows without a label; `unknown`: rows by class that the model does not know, the commonest five.
+        their codes; `unlabelled`: rows without a label; `refused`: rows whose label is no number where it should be one;
+        `unknown`: rows by class that the model does not know, the commonest five.
 
     Raises:
         BatchRejectedError: if the file is no table, or lacks the id or the target column.
+        InputError: if no label in it could measure anything.
     """
     source = LocalFile(file)
     columns = label_columns(source, file.name, spec)
     read = read_table(source, key=file.name, columns=columns, timezone=spec.timezone, formats=spec.formats)
     target = plain_targets(read.table[spec.target], spec.formats)
-    labels = numeric_targets(target) if spec.task is Task.REGRESSION else labels_given(target, spec.classes)
+    given = labels_given(target, spec.classes)
+    counts = pc.value_counts(given.drop_null())
+    known = _says_something(counts.field("values"), spec)
+    if not known.true_count:
+        raise InputError(_useless(counts, spec))
+    unknown = _commonest(counts.filter(pc.invert(known)))
+    regression = spec.task is Task.REGRESSION
+    refused = count_refused(target) if regression else 0
     return {
-        "labels": len(labels) - labels.null_count,
-        "unlabelled": labels.null_count,
+        "labels": len(given) - given.null_count - refused,
+        "unlabelled": given.null_count,
+        "refused": refused,
         "rejected": len(read.rejected),
         "reasons": dict(Counter(row.code for row in read.rejected)),
-        "unknown": {} if spec.task is Task.REGRESSION else _unknown(labels.drop_null(), spec),
+        "unknown": {} if regression else unknown,
     }
 
 
-def _unknown(labels: pa.ChunkedArray, spec: ModelSpec) -> dict[str, int]:
-    known = pc.is_in(labels, value_set=pa.array(spec.classes, labels.type))
-    counts = pc.value_counts(labels.filter(pc.invert(known))).to_pylist()
-    return {item["values"]: item["counts"] for item in sorted(counts, key=lambda item: -item["counts"])[:_SHOWN]}
+def _says_something(labels: pa.Array, spec: ModelSpec) -> pa.BooleanArray:
+    """Which labels can measure the model."""
+    if spec.task is Task.REGRESSION:
+        return numeric_targets(labels).is_valid()
+    return pc.is_in(labels, value_set=pa.array(spec.classes, labels.type))
+
+
+def _commonest(counts: pa.StructArray) -> dict[str, int]:
+    ordered = sorted(counts.to_pylist(), key=lambda item: (-item["counts"], item["values"]))
+    return {item["values"]: item["counts"] for item in ordered[:_SHOWN]}
+
+
+def _useless(counts: pa.StructArray, spec: ModelSpec) -> str:
+    """Why a file's labels measure nothing."""
+    if not len(counts):
+        return f"the file holds no label of {spec.name!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
+    held = ", ".join(f"{name!r}" for name in _commonest(counts))
+    if spec.task is not Task.REGRESSION:
+        return f"no label measures anything: {spec.target!r} is one of {', '.join(spec.classes[:_SHOWN])}, the file holds {held}"
+    disguise = disguise_of(counts)
+    looks = f" ({disguise.what}; write them as in the training file)" if disguise else ""
+    return f"no label measures anything: {spec.target!r} is a number, the file holds {held}{looks}"

@@ -22,6 +22,8 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
         lines.append(
             f"  {uploaded['unlabelled']:,} rows without a label and {uploaded['rejected']:,} that cannot be read{reasons} are left out"
         )
+    if uploaded["refused"]:
+        lines.append(f"  {uploaded['refused']:,} labels that are no numbers measure nothing")
     if uploaded["unknown"]:
         classes = ", ".join(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
         lines.append(f"  classes that the model does not know measure nothing: {classes}")
