@@ -83,27 +83,19 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     kinds = infer_columns(source, key=request.key, formats=request.formats)
     _refuse_absent(request, kinds)
     request = request.model_copy(update={"formats": _told_formats(request, kinds, source)})
-    signs = _signs(request, kinds, source)
-    features = [_as_asked(feature, signs, canonical=only is None) for feature in _features(request, kinds, only)]
-    columns: dict[str, ColumnKind | Rule] = {feature.name: feature_rule(feature) for feature in features}
-    columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
-    if request.time_column:
-        columns[request.time_column] = ColumnKind.TIME
-    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, formats=request.formats)
-    features = [_as_read(feature, read.table) for feature in features]
-    _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds], request.formats)
+    features, read = _read(request, kinds, source, only)
+    targets = plain_targets(read.table[request.target], request.formats)
+    target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
+    _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
+    if only is None:
+        refuse_lone_class(request.target, target)
     unlearnt = dict(_unlearnable(features, read.table)) if only is None else {}
     features = [feature for feature in features if feature.name not in unlearnt]
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
         raise TrainingError(message)
-    targets = plain_targets(read.table[request.target], request.formats)
-    target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
     spec = _spec(request, target, features)
-    if only is None:
-        refuse_lone_class(request.target, target)
     arrived = inbox.info(request.key, request.version_id).last_modified
-    _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
     left_out = Counter(rejected.code for rejected in read.rejected)
     table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
     for reason, kept in _sieves(request, policy, arrived):
@@ -122,8 +114,25 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         told = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
         message = f"no row of {request.key} can be used: {told}"
         raise TrainingError(message)
-    others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in {*columns, *request.kinds, *request.drop})
+    taken = {request.id_column, request.time_column, request.target, *request.kinds, *request.drop}
+    others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in taken)
     return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
+
+
+def _read(
+    request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source, only: Sequence[str] | None
+) -> tuple[list[Feature], TableRead]:
+    """The features, as they are to be learnt, and the file's rows with them."""
+    signs = _signs(request, kinds, source)
+    features = [_as_asked(feature, signs, canonical=only is None) for feature in _features(request, kinds, only)]
+    columns: dict[str, ColumnKind | Rule] = {feature.name: feature_rule(feature) for feature in features}
+    columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
+    if request.time_column:
+        columns[request.time_column] = ColumnKind.TIME
+    read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, formats=request.formats)
+    features = [_as_read(feature, read.table) for feature in features]
+    _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds], request.formats)
+    return features, read
 
 
 def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Reason]]:

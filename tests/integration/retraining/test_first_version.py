@@ -175,6 +175,13 @@ def test_a_file_with_more_bad_rows_than_the_budget_allows_is_refused_with_the_fi
         World().train(rows)
 
 
+def test_a_file_of_which_no_row_can_be_read_or_used_says_so_of_its_rows() -> None:
+    with pytest.raises(TrainingError, match=r"300 rows of .*first\.csv cannot be read, the first in line 2: "):
+        World().train([{**row, "at": "yesterday"} for row in sold(0, 30)])
+    with pytest.raises(TrainingError, match=r"no row of .*first\.csv can be used: future_time 300"):
+        World().train([{**row, "at": row["at"] + timedelta(days=9999)} for row in sold(0, 30)])
+
+
 def test_a_range_for_a_column_of_words_is_a_mistake_that_is_told() -> None:
     world = World()
     world.set_policy(row_contract={"ranges": {"shop": (0, 1)}})
