@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from functions.metric_emission.totals import Send
     from functions.shared.envelopes import StoredObject
+    from functions.shared.ports import Visibility
     from functions.shared.settings import MeasuringSettings
 
 
@@ -52,6 +53,14 @@ def use_cases() -> UseCases:
     )
 
 
+@cache
+def visibility() -> "Visibility":
+    """Who else may receive a delivery's messages, and when."""
+    from functions.shared.adapters.queues import SqsVisibility
+
+    return SqsVisibility()
+
+
 def _sender(settings: "MeasuringSettings") -> "Send":
     """Remote write, where the stack was given an address for it."""
     if not settings.remote_write_url:
@@ -66,5 +75,5 @@ def _sender(settings: "MeasuringSettings") -> "Send":
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
     """Record what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
     if "Records" in event:
-        return process_records(event, context, lambda created: use_cases().created[created.bucket](created))
+        return process_records(event, context, lambda created: use_cases().created[created.bucket](created), visibility())
     return use_cases().scheduled[ScheduledRequest.model_validate(event).action]()

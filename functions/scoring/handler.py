@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from functions.shared.domain.manifest import Manifest
     from functions.shared.domain.partition import Partition, PartitionResult
     from functions.shared.envelopes import StoredObject
+    from functions.shared.ports import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,18 @@ def use_cases() -> UseCases:
     )
 
 
+@cache
+def visibility() -> "Visibility":
+    """Who else may receive a delivery's messages, and when."""
+    from functions.shared.adapters.queues import SqsVisibility
+
+    return SqsVisibility()
+
+
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
     """Score the uploads of an SQS delivery, the smallest first (those that did not end come again), a partition, or a batch again."""
     if "Records" in event:
-        return process_records(event, context, score_upload)
+        return process_records(event, context, score_upload, visibility())
     if "partition" in event:
         return _score_partition(event)
     return _score_again(event)

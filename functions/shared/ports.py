@@ -158,6 +158,13 @@ class EventBus(Protocol):
         """Ask for one model's retraining."""
 
 
+class Visibility(Protocol):
+    """From when on others may receive messages that were received before."""
+
+    def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
+        """Hide messages of a queue for so many seconds from now, by receipt handle."""
+
+
 class Executions(Protocol):
     """Where work that outlasts one function is handed to."""
 

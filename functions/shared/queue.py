@@ -8,7 +8,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import ValidationError
 
 from functions.shared.envelopes import StoredObject
+from functions.shared.hiding import come_again, hidden_while_at_work
 from functions.shared.observability import logger
+from functions.shared.ports import Visibility
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -24,9 +26,9 @@ class DeadlineError(Exception):
 
 
 def process_records(
-    event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None]
+    event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None], visibility: Visibility
 ) -> "PartialItemFailureResponse":
-    """Hand each created object of an SQS delivery to `handle`, the smallest first.
+    """Hand each created object of an SQS delivery to `handle`, the smallest first. What failed comes again after a pause that grows.
 
     Returns:
         The ids of messages to deliver again: those whose handling raised, which is logged, and those there was no time for.
@@ -49,7 +51,14 @@ def process_records(
 
     smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}
     processor = BatchProcessor(event_type=EventType.SQS)
-    answer = process_partial_response(smallest_first, record_handler, processor, context)
+    try:
+        with hidden_while_at_work(event["Records"], visibility):
+            answer = process_partial_response(smallest_first, record_handler, processor, context)
+    finally:
+        messages: list[Any] = processor.fail_messages
+        failures = [(message.raw_event, kind) for message, (kind, *_) in zip(messages, processor.exceptions, strict=True)]
+        failed, postponed = ([record for record, kind in failures if (kind is DeadlineError) is late] for late in (False, True))
+        come_again(failed, postponed, visibility)
     for _, error, _ in processor.exceptions:
         if not isinstance(error, DeadlineError):
             logger().error("to be delivered again", exc_info=error)

@@ -30,6 +30,7 @@ from infra.local.stacks import Stack, running_stack, running_stacks, stopped_sta
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 LONGEST_CALL_S = 900
 POLL_S = 0.1
@@ -148,12 +149,30 @@ class Operator:
         return looked_up(model, self.store)
 
     def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
-        """The manifest of an uploaded batch, once it stands."""
-        source = source_of(self.inbox.bucket, uploaded)
+        """The manifest of an uploaded batch, once it stands.
+
+        Raises:
+            NoAnswerError: if there is none after `timeout_s` seconds, with what is known of it.
+        """
+        source, model = source_of(self.inbox.bucket, uploaded), layout.model_of(uploaded.key)
         batch = layout.batch_id(source.bucket, source.key, source.version_id)
-        return wait_for(
-            lambda: Manifests(self.store).find(layout.model_of(uploaded.key), batch, source), timeout_s, f"manifest of {uploaded.key}"
-        )
+        try:
+            return wait_for(lambda: Manifests(self.store).find(model, batch, source), timeout_s, f"manifest of {uploaded.key}")
+        except NoAnswerError as late:
+            waiting, at_work = self._messages("ScoringQueueUrl")
+            dead, _ = self._messages("ScoringDeadLettersUrl")
+            message = f"{late.message} (of all files: {waiting} waiting, {at_work} in work, {dead} given up)"
+            remedy = (
+                f"the file is uploaded and is scored without this command, also if its function was killed: `everscore status {model}` "
+                f"shows it then. If it does not, the log of scoring says why, and docs/runbook.md what to do (ScoringDeadLettersAlarm)"
+            )
+            raise NoAnswerError(message, remedy=remedy) from late
+
+    def _messages(self, queue: str) -> tuple[int, int]:
+        """About how many messages wait in a queue of the stack, and how many are being worked on."""
+        client: SQSClient = self._session.client("sqs", endpoint_url=self._endpoint)
+        found = client.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=["All"])["Attributes"]
+        return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _refusals() -> set[str]:

@@ -1,8 +1,17 @@
-"""How much waits in SQS queues."""
+"""SQS queues: how much waits in them, and when it may be received again."""
 
 from collections.abc import Mapping
+from functools import cached_property
+from itertools import batched
+from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_MOST_ENTRIES = 10
 
 
 def queued_messages(urls: Mapping[str, str]) -> dict[str, int]:
@@ -13,3 +22,23 @@ def queued_messages(urls: Mapping[str, str]) -> dict[str, int]:
         for name, url in urls.items()
     }
     return {name: int(found["ApproximateNumberOfMessages"]) for name, found in attributes.items()}
+
+
+class SqsVisibility:
+    """`Visibility` in SQS."""
+
+    @cached_property
+    def _client(self) -> "SQSClient":
+        return boto3.client("sqs", config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}))
+
+    def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
+        """Hide messages of a queue for so many seconds from now, by receipt handle; one that is gone is no error."""
+        account, name = queue_arn.split(":")[4:]
+        for some in batched(seconds.items(), _MOST_ENTRIES, strict=False):
+            self._client.change_message_visibility_batch(
+                QueueUrl=f"{self._client.meta.endpoint_url}/{account}/{name}",
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": hidden}
+                    for number, (handle, hidden) in enumerate(some)
+                ],
+            )

@@ -1,4 +1,7 @@
 import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.shared.envelopes import StoredObject
+from functions.shared.hiding import AT_WORK_S, pause_s
 from functions.shared.queue import RESERVE_MS, process_records
 
 EVENTS = Path(__file__).parents[3] / "events" / "scoring"
@@ -30,11 +34,30 @@ def upload(key: str, size: int) -> str:
     return json.dumps({"source": "aws.s3", "detail": detail})
 
 
-def deliver(bodies: dict[str, str], handle: Any, context: Clock | None = None, *, times: int = 1) -> list[str]:
+ARN = "arn:aws:sqs:eu-central-1:123456789012:everscore-ScoringQueue"
+
+
+@dataclass
+class Recorded:
+    """Visibility that only remembers how long what was hidden, by message id."""
+
+    hidden: list[dict[str, int]] = field(default_factory=list)
+    refuses: bool = False
+
+    def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
+        assert queue_arn == ARN
+        self.hidden.append({handle.removeprefix("handle of "): hidden for handle, hidden in seconds.items()})
+        if self.refuses:
+            raise RuntimeError
+
+
+def deliver(
+    bodies: dict[str, str], handle: Any, context: Clock | None = None, *, times: int = 1, visibility: Recorded | None = None
+) -> list[str]:
     """Bodies by message id, delivered for so many times by now; the ids of messages to be delivered again."""
-    attributes = {"ApproximateReceiveCount": str(times)}
-    records = [{"messageId": name, "body": body, "eventSource": "aws:sqs", "attributes": attributes} for name, body in bodies.items()]
-    answer = process_records({"Records": records}, context or Clock(PLENTY), handle)  # type: ignore[arg-type]
+    common = {"eventSource": "aws:sqs", "eventSourceARN": ARN, "attributes": {"ApproximateReceiveCount": str(times)}}
+    records = [{"messageId": name, "receiptHandle": f"handle of {name}", "body": body, **common} for name, body in bodies.items()]
+    answer = process_records({"Records": records}, context or Clock(PLENTY), handle, visibility or Recorded())  # type: ignore[arg-type]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -121,7 +144,8 @@ def test_folder_markers_and_a_buckets_test_event_are_passed_over() -> None:
 def test_the_sample_events_are_read(name: str, keys: list[str]) -> None:
     seen: list[str] = []
     event = json.loads((EVENTS / f"{name}.json").read_text())
-    assert process_records(event, Clock(PLENTY), lambda created: seen.append(created.key)) == {"batchItemFailures": []}  # type: ignore[arg-type]
+    answer = process_records(event, Clock(PLENTY), lambda created: seen.append(created.key), AnyQueue())  # type: ignore[arg-type]
+    assert answer == {"batchItemFailures": []}
     assert seen == keys
 
 
@@ -130,3 +154,66 @@ def test_every_field_of_the_object_is_kept_as_it_was_sent() -> None:
     key = "batches/sales/a b+c%2F ü.csv"
     deliver({"1": upload(key, 12)}, seen.append, times=3)
     assert seen == [StoredObject(bucket="inbox", key=key, version_id=f"v-{key}", etag="e", size_bytes=12, deliveries=3)]
+
+
+# When messages come again
+
+
+class AnyQueue(Recorded):
+    """Of whatever queue."""
+
+    def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
+        """Nothing."""
+
+
+def failing(*keys: str) -> Any:
+    def handle(created: StoredObject) -> None:
+        if created.key in keys:
+            raise RuntimeError
+
+    return handle
+
+
+def test_messages_are_hidden_for_a_minute_at_a_time_as_long_as_their_function_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.shared.hiding.BEAT_S", 0.01)
+    visibility = Recorded()
+
+    def work(_: StoredObject) -> None:
+        known = len(visibility.hidden)
+        while len(visibility.hidden) < known + 3:
+            time.sleep(0.001)
+
+    deliver({"1": upload("a", 1), "2": upload("b", 2)}, work, visibility=visibility)
+    assert len(visibility.hidden) >= 6
+    assert all(hidden == {"1": AT_WORK_S, "2": AT_WORK_S} for hidden in visibility.hidden)
+
+
+def test_what_failed_comes_again_after_a_pause_and_what_there_was_no_time_for_at_once() -> None:
+    visibility = Recorded()
+    bodies = {"1": upload("a", 1), "2": upload("b", 2), "3": upload("c", 3)}
+    assert deliver(bodies, failing("b"), Clock(RESERVE_MS, 1), times=2, visibility=visibility) == ["2", "3"]
+    shown = visibility.hidden[-1]
+    assert shown.keys() == {"2", "3"}
+    assert 30 <= shown["2"] <= 90
+    assert shown["3"] == 0
+
+
+def test_if_all_fail_they_come_again_after_their_pause_too() -> None:
+    visibility = Recorded()
+    with pytest.raises(BatchProcessingError):
+        deliver({"1": upload("a", 1)}, failing("a"), visibility=visibility)
+    assert 5 <= visibility.hidden[-1]["1"] <= 15
+
+
+@pytest.mark.parametrize(("deliveries", "least", "most"), [(1, 5, 15), (2, 30, 90), (3, 180, 540), (4, 900, 2700), (5, 900, 2700)])
+def test_pauses_grow_and_differ(deliveries: int, least: int, most: int) -> None:
+    pauses = {pause_s(deliveries) for _ in range(200)}
+    assert least <= min(pauses) < max(pauses) <= most
+    assert len(pauses) > 5
+
+
+def test_a_queue_that_refuses_to_hide_messages_stops_no_work() -> None:
+    seen: list[str] = []
+    visibility = Recorded(refuses=True)
+    assert deliver({"1": upload("a", 1)}, lambda created: seen.append(created.key), visibility=visibility) == []
+    assert seen == ["a"]
