@@ -11,6 +11,7 @@ import altair as alt
 from infra.report.drawing import LINE, PHONE, Canvas
 from infra.report.gather import Batch
 from infra.report.wording import NONE, day, short_day
+from infra.words import _
 
 _DAYS_APART = (1, 2, 7, 14)
 _MONTHS_APART = (1, 2, 3, 6, 12)
@@ -88,7 +89,7 @@ def day_labels(days: Sequence[date | None]) -> list[Label]:
         if value is None:
             labels.append("")
         else:
-            labels.append(short_day(value) if value.year == year else [short_day(value), str(value.year)])
+            labels.append(short_day(value) if value.year == year else [short_day(value), _("{year}", year=value.year)])
             year = value.year
     return labels
 
@@ -98,12 +99,12 @@ def _labelled(places: Sequence[int], labels: Sequence[Label]) -> alt.Axis:
     return alt.Axis(labelExpr=f"{shown}[datum.value]", values=list(places), labelOverlap=False, title=None, domainColor=LINE, grid=False)
 
 
-def sharing(batches: Sequence[Batch], shown: str = "the sum") -> str:
+def sharing(batches: Sequence[Batch], shown: str) -> str:
     """What a chart says where a phone's or a page's width makes several batches share a column."""
-    return f" Where batches share a column, {shown} is shown." if len(batches) > PHONE.columns else ""
+    return _("Where batches share a column, {shown} is shown.", shown=shown) if len(batches) > PHONE.columns else ""
 
 
 def span(batches: Sequence[Batch]) -> str:
     """The event days from the first batch to the last."""
     days = [batch.day for batch in batches if batch.day]
-    return f"{day(days[0])} to {day(days[-1])}" if days else NONE
+    return _("{first} to {last}", first=day(days[0]), last=day(days[-1])) if days else NONE

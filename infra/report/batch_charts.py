@@ -11,7 +11,8 @@ from functions.shared.domain.release import Role
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import HUES, Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import Batch
-from infra.report.wording import count, seconds, spelled
+from infra.report.wording import count, listed, seconds, sentences
+from infra.words import _, coded
 
 STAGES = {"read": "read_s", "predict": "predict_s", "write": "write_s"}
 
@@ -28,10 +29,13 @@ def answered(batches: Sequence[Batch], hues: Mapping[str, str]) -> Figure | None
     return drawn(
         partial(_stacked, batches=batches, amounts=lambda batch: rows[batch.manifest.batch_id], order=shown, hues=hues),
         name="answered",
-        title="Who answered",
-        note=f"Rows of each batch, by the version whose answer was served.{sharing(batches)}",
-        alt=f"Rows answered from {span(batches)}: " + ", ".join(f"{count(int(totals[version]))} by version {version}" for version in shown),
-        keys=tuple(Key(f"version {version}", hues[version]) for version in shown),
+        title=_("Who answered"),
+        note=sentences(_("Rows of each batch, by the version whose answer was served."), sharing(batches, _("the sum"))),
+        alt=sentences(
+            _("Rows answered, {days}:", days=span(batches)),
+            listed(_("{rows} by version {version}", rows=count(int(totals[version])), version=version) for version in shown),
+        ),
+        keys=tuple(Key(_("version {version}", version=version), hues[version]) for version in shown),
     )
 
 
@@ -53,10 +57,13 @@ def quarantined(batches: Sequence[Batch]) -> Figure | None:
     return drawn(
         partial(_stacked, batches=batches, amounts=lambda batch: batch.manifest.quarantined_by_reason, order=reasons, hues=hues),
         name="quarantined",
-        title="Rows set aside, by reason",
-        note=f"Rows of each batch that could not be scored.{sharing(batches)}",
-        alt=f"Rows quarantined from {span(batches)}: " + ", ".join(f"{count(int(totals[name]))} {spelled(name)}" for name in reasons),
-        keys=tuple(Key(spelled(reason), hues[reason]) for reason in reasons),
+        title=_("Rows set aside, by reason"),
+        note=sentences(_("Rows of each batch that could not be scored."), sharing(batches, _("the sum"))),
+        alt=sentences(
+            _("Rows quarantined, {days}:", days=span(batches)),
+            listed(f"{coded(name)} {count(int(totals[name]))}" for name in reasons),
+        ),
+        keys=tuple(Key(coded(reason), hues[reason]) for reason in reasons),
     )
 
 
@@ -97,10 +104,12 @@ def timings(batches: Sequence[Batch]) -> Figure | None:
     return drawn(
         partial(_timings, batches=scored, hues=hues),
         name="timings",
-        title="Time by stage",
-        note=f"Seconds a batch takes. Stages overlap, so they don't add up to the total.{sharing(scored, 'the mean')}",
-        alt=f"Seconds by stage from {span(scored)}, on average: " + ", ".join(f"{stage} {seconds(mean)}" for stage, mean in means.items()),
-        keys=tuple(Key(stage, hue) for stage, hue in hues.items()),
+        title=_("Time by stage"),
+        note=sentences(_("Seconds per batch. Stages overlap, so they don't add up to the total."), sharing(scored, _("the mean"))),
+        alt=sentences(
+            _("Mean time by stage, {days}:", days=span(scored)), listed(f"{coded(stage)} {seconds(means[stage])}" for stage in hues)
+        ),
+        keys=tuple(Key(coded(stage), hue) for stage, hue in hues.items()),
     )
 
 

@@ -12,7 +12,8 @@ from functions.shared.domain.drift import ColumnDrift
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch
-from infra.report.wording import figure
+from infra.report.wording import figure, listed, sentences
+from infra.words import _
 
 DRIFT_ROWS = 24
 FAINTEST = 0.1
@@ -27,16 +28,23 @@ def drift_map(batches: Sequence[Batch]) -> Figure | None:
         return None
     shown = sorted(highest, key=lambda name: -highest[name].value)[:DRIFT_ROWS]
     drifted = sum(column.drifted for column in highest.values())
-    rest = f" The {DRIFT_ROWS} of {len(highest)} columns with the largest PSI." if len(highest) > len(shown) else ""
+    columns = len(highest)
+    rest = _("The {shown} of {columns} columns with the largest PSI.", shown=len(shown), columns=columns) if columns > len(shown) else ""
     return drawn(
         partial(_drift_map, batches=batches, names=shown),
         name="drift-map",
-        title="Drift by column",
-        note="PSI of the pooled last batches against the version's baseline: the stronger the colour, the larger, up to 1."
-        f"{sharing(batches, 'the highest')}{rest}",
-        alt=f"PSI by feature and batch from {span(batches)}. {drifted} of {len(highest)} columns drifted at some time. Highest: "
-        + ", ".join(f"{name} {figure(highest[name].value)}" for name in shown[:5]),
-        keys=(Key("within what is normal", CALM), Key("drifted", ALARM)),
+        title=_("Drift by column"),
+        note=sentences(
+            _("PSI of the pooled last batches against the version's baseline: the stronger the colour, the larger, up to 1."),
+            sharing(batches, _("the highest")),
+            rest,
+        ),
+        alt=sentences(
+            _("PSI by feature and batch, {days}.", days=span(batches)),
+            _("{drifted} of {columns} columns drifted at some time.", drifted=drifted, columns=columns),
+            _("Highest: {names}", names=listed(f"{name} {figure(highest[name].value)}" for name in shown[:5])),
+        ),
+        keys=(Key(_("within what is normal"), CALM), Key(_("drifted"), ALARM)),
     )
 
 
@@ -74,7 +82,7 @@ def _highest(batches: Iterable[Batch]) -> dict[str, ColumnDrift]:
     highest: dict[str, ColumnDrift] = {}
     for batch in batches:
         for column in batch.drift.columns if batch.drift else ():
-            name = column.feature if column.column == "feature" else f"output: {column.feature}"
+            name = column.feature if column.column == "feature" else _("output: {name}", name=column.feature)
             if name not in highest or highest[name].value < column.value:
                 highest[name] = column
     return highest

@@ -13,7 +13,8 @@ from functions.shared.domain.truth import true_loss
 from infra.report.axes import day_axis, place_of
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import History
-from infra.report.wording import count, figure, metric_name, spelled
+from infra.report.wording import count, figure, listed, metric_name, sentences
+from infra.words import _, coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,35 @@ def estimates(history: History) -> Figure | None:
         return None
     known = [comparison for comparison in compared if comparison.truth is not None]
     right = sum(bool(comparison.borne_out) for comparison in known)
-    score = f"{count(right)} of {count(len(known))} estimates were borne out by labels" if known else "No labels have come yet"
+    score = (
+        _("{right} of {estimates} estimates were borne out by labels.", right=count(right), estimates=count(len(known)))
+        if known
+        else _("No labels have come yet.")
+    )
     return drawn(
         partial(_estimates, compared=compared),
         name="estimates",
-        title=f"Estimate against truth: {metric_name(HELD)}",
-        note="What each batch was thought to do before its labels, with its 95 % interval, and what labels said. "
-        f"{score}.{_refused(history)}",
-        alt=f"{score}; " + ", ".join(f"{figure(each.estimated.value)} and {figure(each.truth)} in truth" for each in known[-5:]),
-        keys=(Key("estimate", CALM), Key("truth, within the interval", GOOD), Key("truth, beyond it", ALARM)),
+        title=_("Estimate against truth: {metric}", metric=metric_name(HELD)),
+        note=sentences(
+            _("What each batch was thought to do before its labels, with its 95 % interval, and what labels said."),
+            score,
+            _refused(history),
+        ),
+        alt=sentences(
+            score,
+            listed(
+                _("{estimate} and {truth} in truth", estimate=figure(each.estimated.value), truth=figure(each.truth)) for each in known[-5:]
+            ),
+        ),
+        keys=(Key(_("estimate"), CALM), Key(_("truth, within the interval"), GOOD), Key(_("truth, beyond it"), ALARM)),
     )
 
 
 def _refused(history: History) -> str:
     reasons = Counter(reason.code for batch in history.batches if batch.estimate for reason in batch.estimate.refusals)
     batches = sum(bool(batch.estimate.refusals) for batch in history.batches if batch.estimate)
-    named = ", ".join(spelled(code) for code, _ in reasons.most_common())
-    return f" Of {count(batches)} batches no estimate was given: {named}." if batches else ""
+    named = listed(coded(code) for code, times in reasons.most_common())
+    return _("Of {batches} batches no estimate was given: {reasons}.", batches=count(batches), reasons=named) if batches else ""
 
 
 def _estimates(canvas: Canvas, *, compared: Sequence[Comparison]) -> Drawing:

@@ -7,7 +7,8 @@ import altair as alt
 
 from functions.shared.domain.decision import Decision, Verdict
 from infra.report.drawing import ALARM, GOOD, MUTED, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
-from infra.report.wording import figure
+from infra.report.wording import figure, listed, sentences, verdict
+from infra.words import _, coded
 
 JUDGED_VERSIONS = 12
 
@@ -20,21 +21,33 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
     return drawn(
         partial(_judgement, judged=judged),
         name="judgement",
-        title="What each challenger gained at the gate",
-        note=f"Mean {_loss(judged)} of the champion less the challenger's on rows that neither had seen, with its bounds: right of 0 is "
-        "better. The upright mark is the minimum effect; a challenger wins when its whole interval lies beyond it.",
-        alt="; ".join(
-            f"version {decision.challenger_version} against {decision.champion_version}: {figure(decision.difference)}"
-            f" ({figure(decision.ci_low)} to {figure(decision.ci_high)}), {decision.decision.value}"
+        title=_("What each challenger gained at the gate"),
+        note=sentences(
+            _(
+                "Mean {loss} of the champion less the challenger's on rows that neither had seen, with its bounds: right of 0 is better.",
+                loss=_loss(judged),
+            ),
+            _("The upright mark is the minimum effect; a challenger wins when its whole interval lies beyond it."),
+        ),
+        alt=listed(
+            _(
+                "version {new} against {old}: {gain} ({low} to {high}), {verdict}",
+                new=decision.challenger_version,
+                old=decision.champion_version,
+                gain=figure(decision.difference),
+                low=figure(decision.ci_low),
+                high=figure(decision.ci_high),
+                verdict=verdict(decision.decision),
+            )
             for decision in judged
         ),
-        keys=(Key("promoted", GOOD), Key("kept out", ALARM)),
+        keys=(Key(verdict(Verdict.PROMOTE), GOOD), Key(verdict(Verdict.KEEP), ALARM)),
     )
 
 
 def _loss(judged: Sequence[Decision]) -> str:
     """What is compared: regressions by their squared error, whatever metric they are shown by."""
-    return "squared error" if "rmse" in judged[-1].challenger else "log loss"
+    return _("squared error") if "rmse" in judged[-1].challenger else coded("log_loss")
 
 
 def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
@@ -53,7 +66,7 @@ def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
     colour = alt.Color("hue:N", scale=None, legend=None)
     x = alt.X(
         "difference:Q",
-        title=f"gain in {_loss(judged)}",
+        title=_("gain in {loss}", loss=_loss(judged)),
         scale=alt.Scale(padding=12, nice=False),
         axis=figure_axis(canvas),
     )

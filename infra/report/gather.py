@@ -64,10 +64,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RejectedSample:
-    """A quarantined row: its file, its place there ("line 7", or "row 6" where a file has no lines), the reason, and its text."""
+    """A quarantined row: its file, its line there (None where a file has no lines) and its row, the reason, and its text."""
 
     file: str
-    place: str
+    line: int | None
+    row: int
     code: str
     message: str
     raw: str
@@ -156,8 +157,7 @@ def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[R
         whole_lines, _, _ = start.rpartition(b"\n")
         for text in whole_lines.splitlines():
             row = json.loads(text)
-            place = f"row {row['row']:,}" if row["line"] is None else f"line {row['line']:,}"
-            yield RejectedSample(file=file, place=place, code=row["code"], message=row["message"], raw=row["raw"])
+            yield RejectedSample(file=file, line=row["line"], row=row["row"], code=row["code"], message=row["message"], raw=row["raw"])
 
 
 def _varied(samples: Iterator[RejectedSample]) -> tuple[RejectedSample, ...]:

@@ -11,7 +11,8 @@ from infra.report.axes import day_axis, place_of
 from infra.report.drawing import Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import History
 from infra.report.series import BOUNDS, SMOOTHED_DAYS, Point, points_of, smoothed, visible_range
-from infra.report.wording import day, figure, metric_name
+from infra.report.wording import day, figure, listed, metric_name, sentences
+from infra.words import _, coded
 
 LOSSES = ("log_loss", "rmse")
 """What is always shown of performance, beside the model's own metric."""
@@ -45,18 +46,28 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
         partial(_performance, metric=metric, points=points, at_training=at_training, hues=hues),
         name=f"performance-{metric}",
         title=name,
-        note=f"Each event day with its 95 % interval; the line is the mean of {SMOOTHED_DAYS} days, weighted by rows. The pale level is "
-        "what the version reached when it was trained, on rows it had not seen.",
-        alt=f"{name} by event day from {day(history.days[0].day)} to {day(history.days[-1].day)}: "
-        + ", ".join(
-            f"version {version} as {role.value} from {figure(min(values))} to {figure(max(values))}"
-            for (version, role), values in shown.items()
+        note=sentences(
+            _("Each event day with its 95 % interval; the line is the mean of {days} days, weighted by rows.", days=SMOOTHED_DAYS),
+            _("The pale level is what the version reached when it was trained, on rows it had not seen."),
+        ),
+        alt=sentences(
+            _("{metric} by event day, {first} to {last}:", metric=name, first=day(history.days[0].day), last=day(history.days[-1].day)),
+            listed(_ranging(version, role, values) for (version, role), values in shown.items()),
         ),
         keys=tuple(
-            Key(f"version {version}" + (" as challenger" if role is Role.CHALLENGER else ""), hues[version], dashed=role is Role.CHALLENGER)
+            Key(
+                _("version {version} as challenger" if role is Role.CHALLENGER else "version {version}", version=version),
+                hues[version],
+                dashed=role is Role.CHALLENGER,
+            )
             for version, role in shown
         ),
     )
+
+
+def _ranging(version: str, role: Role, values: Sequence[float]) -> str:
+    low, high = figure(min(values)), figure(max(values))
+    return _("version {version} as {role} from {low} to {high}", version=version, role=coded(role.value), low=low, high=high)
 
 
 def _performance(

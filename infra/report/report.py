@@ -4,14 +4,18 @@ from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from functions.shared.ports import ObjectStore
+from infra import words
 from infra.report import wording
 from infra.report.charts import figures_of
 from infra.report.gather import gather
 from infra.report.runbook import ADVICE
 from infra.report.summary import summarize
 from infra.report.timeline import events
+
+PAGE = "page.html.jinja"
 
 
 def make_report(model: str, store: ObjectStore, now: datetime) -> str:
@@ -27,8 +31,8 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
     """
     history = gather(model, store, now)
     return (
-        _environment()
-        .get_template("page.html.jinja")
+        environment()
+        .get_template(PAGE)
         .render(
             history=history,
             summary=summarize(history),
@@ -39,7 +43,7 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Everything is escaped unless it was marked up here: names and rows are other people's text."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -58,9 +62,17 @@ def _environment() -> Environment:
         wording.size,
         wording.day,
         wording.moment,
-        wording.spelled,
         wording.metric_name,
         wording.breakable,
+        wording.verdict,
+        words.coded,
+        words.stored,
     )
     environment.filters.update({function.__name__: function for function in named})
+    environment.globals.update(_=words._, _html=_html, plural=words.plural, language=words.language())
     return environment
+
+
+def _html(message: str, /, **fields: object) -> Markup:
+    """A message of ours that marks up parts of itself; its fields are other people's text."""
+    return Markup(words._(message)).format(**fields)  # noqa: S704 - see above

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from functions.shared.domain.release import Release
 from infra.report.wording import count, share
+from infra.words import _, plural
 
 
 class Change(StrEnum):
@@ -29,7 +30,9 @@ class Event:
 
 def events(releases: Sequence[Release]) -> tuple[Event, ...]:
     """Each release against the one before it, in the order given (oldest first)."""
-    first = (Event(Change.CHAMPION, f"Version {release.champion.version} is served", release) for release in releases[:1])
+    first = (
+        Event(Change.CHAMPION, _("Version {version} is served", version=release.champion.version), release) for release in releases[:1]
+    )
     return (*first, *(_event(before, after) for before, after in pairwise(releases)))
 
 
@@ -42,15 +45,18 @@ def _event(before: Release, after: Release) -> Event:
     new, old = after.challenger, before.challenger
     if after.champion.version != before.champion.version:
         returns = before.previous is not None and before.previous.version == after.champion.version
-        return Event(Change.CHAMPION, f"Version {after.champion.version} {'is served again' if returns else 'becomes champion'}", after)
+        title = _("Version {version} is served again" if returns else "Version {version} becomes champion", version=after.champion.version)
+        return Event(Change.CHAMPION, title, after)
     if new is not None and (old is None or (old.version, old.share, old.mode) != (new.version, new.share, new.mode)):
-        title = (
-            f"Version {new.version} scores along, unseen" if new.mode == "shadow" else f"Version {new.version} answers {share(new.share)}"
+        title = _(
+            "Version {version} scores along, unseen" if new.mode == "shadow" else "Version {version} answers {share}",
+            version=new.version,
+            share=share(new.share),
         )
         return Event(Change.CANARY, title, after)
     if old is not None and new is None:
-        return Event(Change.WITHDRAWAL, f"Version {old.version} is withdrawn{_answered(after)}", after)
-    return Event(Change.POLICY, "The rules for rows change", after)
+        return Event(Change.WITHDRAWAL, _("Version {version} is withdrawn", version=old.version) + _answered(after), after)
+    return Event(Change.POLICY, _("The rules for rows change"), after)
 
 
 def _answered(release: Release) -> str:
@@ -58,5 +64,9 @@ def _answered(release: Release) -> str:
     withdrawn = release.withdrawn
     if withdrawn is None or not withdrawn.rows:
         return ""
-    batches = f"{count(len(withdrawn.answered))} batch{'es' if len(withdrawn.answered) != 1 else ''}"
-    return f", having answered {count(withdrawn.rows)} rows of {batches}"
+    return plural(
+        ", having answered {rows} rows of {number} batch",
+        ", having answered {rows} rows of {number} batches",
+        len(withdrawn.answered),
+        rows=count(withdrawn.rows),
+    )

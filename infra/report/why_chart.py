@@ -7,6 +7,8 @@ import altair as alt
 
 from functions.shared.domain.drift import ColumnDrift, DriftReport
 from infra.report.drawing import ALARM, CALM, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
+from infra.report.wording import listed, sentences
+from infra.words import _
 
 MOVERS = 10
 
@@ -19,11 +21,16 @@ def movers(report: DriftReport | None) -> Figure | None:
     return drawn(
         partial(_movers, ranked=ranked),
         name="movers",
-        title="What moves the scores",
-        note="How far the change of each feature since training carries a score on average, in the score's unit, all other features "
-        "staying as they are. Drift of a feature that the model hardly uses carries nothing.",
-        alt="The scores are moved by " + ", ".join(f"{column.feature} {_moved(column):.2g}" for column in ranked),
-        keys=(Key("drifted", ALARM), Key("within what is normal", CALM)),
+        title=_("What moves the scores"),
+        note=sentences(
+            _(
+                "How far the change of each feature since training carries a score on average, in the score's unit, "
+                "all other features staying as they are."
+            ),
+            _("Drift of a feature that the model hardly uses carries nothing."),
+        ),
+        alt=_("The scores are moved by {features}", features=listed(f"{column.feature} {_moved(column):.2g}" for column in ranked)),
+        keys=(Key(_("drifted"), ALARM), Key(_("within what is normal"), CALM)),
     )
 
 
@@ -46,7 +53,7 @@ def _movers(canvas: Canvas, *, ranked: Sequence[ColumnDrift]) -> Drawing:
         .mark_bar(height=12)
         .encode(
             y=alt.Y("feature:N", sort=None, title=None, axis=names),
-            x=alt.X("moved:Q", title="a score is carried by", axis=figure_axis(canvas)),
+            x=alt.X("moved:Q", title=_("a score is carried by"), axis=figure_axis(canvas)),
             color=alt.Color("hue:N", scale=None, legend=None),
         )
         .properties(height=22 * len(values) + 46)

@@ -1,9 +1,13 @@
-"""How a page writes numbers, dates and shares."""
+"""How a page writes numbers, dates and shares, in the reader's language."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from markupsafe import Markup
+
+from functions.shared.domain.decision import Verdict
+from infra.words import CHINESE, _, coded, language
 
 _PARTS = re.compile(r"[^/_.-]*[/_.-]+|[^/_.-]+")
 
@@ -99,7 +103,9 @@ def day(value: date | None) -> str:
     >>> day(date(2013, 7, 8))
     '8 Jul 2013'
     """
-    return f"{value.day} {value:%b %Y}" if value else NONE
+    if value is None:
+        return NONE
+    return f"{value.year}年{value.month}月{value.day}日" if language() == CHINESE else f"{value.day} {value:%b %Y}"
 
 
 def short_day(value: date) -> str:
@@ -108,7 +114,7 @@ def short_day(value: date) -> str:
     >>> short_day(date(2013, 7, 8))
     '8 Jul'
     """
-    return f"{value.day} {value:%b}"
+    return f"{value.month}月{value.day}日" if language() == CHINESE else f"{value.day} {value:%b}"
 
 
 def moment(value: datetime) -> str:
@@ -118,10 +124,10 @@ def moment(value: datetime) -> str:
     '8 Jul 2013, 09:05 UTC'
     """
     utc = value.astimezone(UTC)
-    return f"{day(utc)}, {utc:%H:%M} UTC"
+    return f"{day(utc)}{' ' if language() == CHINESE else ', '}{utc:%H:%M} UTC"
 
 
-_METRICS = {"auc": "AUC", "brier": "Brier score", "ece": "ECE", "f1": "F1", "mae": "MAE", "mape": "MAPE", "r2": "R²", "rmse": "RMSE"}
+_METRICS = {"auc": "AUC", "ece": "ECE", "f1": "F1", "mae": "MAE", "mape": "MAPE", "r2": "R²", "rmse": "RMSE"}
 
 
 def metric_name(metric: str) -> str:
@@ -130,7 +136,7 @@ def metric_name(metric: str) -> str:
     >>> metric_name("auc"), metric_name("log_loss")
     ('AUC', 'log loss')
     """
-    return _METRICS.get(metric, spelled(metric))
+    return _METRICS.get(metric) or coded(metric)
 
 
 def breakable(name: str) -> Markup:
@@ -142,10 +148,20 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(_PARTS.findall(name))
 
 
-def spelled(code: str) -> str:
-    """A code as words.
+def verdict(decision: Verdict) -> str:
+    """What the gate said of a version."""
+    return _("promoted") if decision is Verdict.PROMOTE else _("kept out")
 
-    >>> spelled("unparseable_number")
-    'unparseable number'
+
+def sentences(*texts: str) -> str:
+    """Sentences one after another; empty ones are left out.
+
+    >>> sentences("One.", "", "Two.")
+    'One. Two.'
     """
-    return code.replace("_", " ")
+    return ("" if language() == CHINESE else " ").join(filter(None, texts))
+
+
+def listed(items: Iterable[str]) -> str:
+    """Items one after another."""
+    return _(", ").join(items)

@@ -94,26 +94,26 @@ def test_samples_are_the_newest_few_of_each_reason() -> None:
     for manifest in (older, newer):
         write_batch(store, manifest)
     samples = gather(MODEL, store, NOW).samples
-    assert [(sample.file, sample.place, sample.code) for sample in samples] == [
-        ("2013-04-02.csv", "line 2", "missing_id"),
-        ("2013-04-02.csv", "line 3", "missing_id"),
-        ("2013-04-02.csv", "line 4", "missing_id"),
-        ("2013-04-02.csv", "line 20", "out_of_range"),
-        ("2013-04-01.csv", "line 2", "out_of_range"),
-        ("2013-04-01.csv", "line 3", "out_of_range"),
+    assert [(sample.file, sample.line, sample.code) for sample in samples] == [
+        ("2013-04-02.csv", 2, "missing_id"),
+        ("2013-04-02.csv", 3, "missing_id"),
+        ("2013-04-02.csv", 4, "missing_id"),
+        ("2013-04-02.csv", 20, "out_of_range"),
+        ("2013-04-01.csv", 2, "out_of_range"),
+        ("2013-04-01.csv", 3, "out_of_range"),
     ]
 
 
 def test_a_huge_quarantine_is_sampled_from_its_start_up_to_the_last_whole_row() -> None:
     store = MemoryStore()
     write_batch(store, write_quarantine(store, batch(0), [rejected(2), rejected(3, "out_of_range", raw="x" * 100_000)]))
-    assert [sample.place for sample in gather(MODEL, store, NOW).samples] == ["line 2"]
+    assert [sample.line for sample in gather(MODEL, store, NOW).samples] == [2]
 
 
 def test_a_sample_of_a_file_without_lines_says_its_row() -> None:
     store = MemoryStore()
     write_batch(store, write_quarantine(store, batch(0), [{**rejected(2), "row": 1234, "line": None}]))
-    assert [sample.place for sample in gather(MODEL, store, NOW).samples] == ["row 1,234"]
+    assert [(sample.line, sample.row) for sample in gather(MODEL, store, NOW).samples] == [(None, 1234)]
 
 
 @pytest.mark.parametrize("odd", [date.min, date.max])

@@ -1,0 +1,98 @@
+"""A language's messages, and the search for those that a composed text was made of."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CODE, STORED = "code", "stored"
+"""Contexts of messages: words for codes of documents, and what functions and errors compose, its fields by number."""
+
+_FIELD = re.compile(r"\{\d+\}")
+_LONGEST_ITEM = 4
+"""Commas up to which an item of a list is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A composed message: what it looks like, its longest part between fields, and its translation."""
+
+    pattern: re.Pattern[str]
+    landmark: str
+    translation: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Translations by context and English message. English itself has none."""
+
+    messages: Mapping[tuple[str | None, str], str]
+
+    def find(self, message: str, context: str | None = None) -> str | None:
+        """Return the translation of a message, if there is one."""
+        return self.messages.get((context, message))
+
+    def translated(self, text: str) -> str | None:
+        """Return the translation of a composed text: a message, its fields filled with composed texts too, or a list of such; else None."""
+        return self._message(text) or self._reasons(text) or self._list(text)
+
+    def _message(self, text: str) -> str | None:
+        if (exact := self.find(text, STORED)) is not None:
+            return exact
+        for template in self._templates:
+            if template.landmark in text and (found := template.pattern.fullmatch(text)):
+                return template.translation.format(*(self.translated(part) or part for part in found.groups()))
+        return None
+
+    def _reasons(self, text: str) -> str | None:
+        """Return several reasons, of which some may be people's own words."""
+        reasons = text.split("; ")
+        shown = [self._message(reason) or self._list(reason) for reason in reasons]
+        if len(reasons) == 1 or not any(shown):
+            return None
+        return (self.find("; ") or "; ").join(new or old for new, old in zip(shown, reasons, strict=True))
+
+    def _list(self, text: str) -> str | None:
+        """Return a list of messages by its items; an item may hold commas of its own."""
+        words = text.split(", ")
+        done: list[list[str] | None] = [[]]
+        for end in range(1, len(words) + 1):
+            shown = (
+                [*before, item]
+                for start in range(end - 1, max(0, end - _LONGEST_ITEM) - 1, -1)
+                if (before := done[start]) is not None and (item := self._message(", ".join(words[start:end])))
+            )
+            done.append(next(shown, None))
+        items = done[-1]
+        return None if items is None else (self.find(", ") or ", ").join(items)
+
+    @cached_property
+    def _templates(self) -> tuple[_Template, ...]:
+        """Those with fields, the most particular first."""
+        composed = {message: text for (context, message), text in self.messages.items() if context == STORED and _FIELD.search(message)}
+        ordered = sorted(composed, key=lambda message: -len(_FIELD.sub("", message)))
+        return tuple(_template(message, composed[message]) for message in ordered)
+
+
+@cache
+def catalogue_of(language: str) -> Catalogue:
+    """Read a language's catalogue; one that has none is English."""
+    file = FOLDER / f"{language}.po"
+    return Catalogue(dict(_messages(file)) if file.exists() else {})
+
+
+def _messages(file: Path) -> Iterator[tuple[tuple[str | None, str], str]]:
+    import polib
+
+    for entry in polib.pofile(str(file), encoding="utf-8"):
+        text = entry.msgstr_plural.get(0, "") if entry.msgid_plural else entry.msgstr
+        if text:
+            yield (entry.msgctxt, entry.msgid), text
+
+
+def _template(message: str, translation: str) -> _Template:
+    parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELD.split(message)]
+    pattern = "(.*?)".join(map(re.escape, parts))
+    return _Template(re.compile(pattern, re.DOTALL), max(parts, key=len), translation)

@@ -1,0 +1,130 @@
+"""All messages that people may read, found in the code: what `zh.po` has to translate."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.places import CODE, ROOT
+from infra.words.catalogue import CODE as CODES
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+MARKED = ("infra/cli", "infra/report", "infra/cost")
+"""Where `_` and `plural` mark what is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message with its context, its form for many where it has one, and the file that says it."""
+
+    text: str
+    context: str | None = None
+    many: str | None = None
+    place: str = ""
+
+    @property
+    def key(self) -> tuple[str | None, str]:
+        """What a catalogue finds it by."""
+        return self.context, self.text
+
+
+def all_messages() -> list[Message]:
+    """Each message once, by context and text."""
+    found = [*marked_messages(), *template_messages(), *advice(), *codes()]
+    return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
+
+
+def marked_messages() -> Iterator[Message]:
+    """What `_` and `plural` say in Python."""
+    for place, tree in _modules(MARKED):
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"_", "plural"} and call.args:
+                texts = list(_constants(call.args[0]))
+                if call.func.id == "plural":
+                    [many] = _constants(call.args[1])
+                    yield from (Message(text, None, many, place) for text in texts)
+                else:
+                    yield from (Message(text, None, None, place) for text in texts)
+
+
+def template_messages() -> Iterator[Message]:
+    """What the report's page says."""
+    from jinja2 import nodes
+
+    from infra.report.report import PAGE, environment
+
+    place = f"infra/report/{PAGE}"
+    for call in environment().parse((CODE / place).read_text(encoding="utf-8")).find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name in {"_", "_html", "plural"}:
+            texts = [constant.value for argument in call.args for constant in _jinja_constants(argument)]
+            if call.node.name == "plural":
+                yield Message(texts[0], None, texts[1], place)
+            else:
+                yield from (Message(text, place=place) for text in texts)
+
+
+def advice() -> Iterator[Message]:
+    """What the report says of each kind of alert."""
+    from infra.report.runbook import ADVICE
+
+    for each in ADVICE.values():
+        yield from (Message(text, place="infra/report/runbook.py") for text in (each.meaning, each.look_at))
+
+
+def codes() -> Iterator[Message]:
+    """Codes of documents that are shown as words."""
+    from functions.retraining.event import ALERT, SCHEDULE
+    from functions.shared.domain.alert import AlertKind
+    from functions.shared.domain.decision import Verdict
+    from functions.shared.domain.manifest import Status
+    from functions.shared.domain.performance import METRICS
+    from functions.shared.domain.release import Role
+    from functions.shared.domain.spec import Task
+    from infra.report.batch_charts import STAGES
+
+    named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task) for member in kind]
+    triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
+    metrics = [metric for metrics in METRICS.values() for metric in metrics]
+    listed = [code for row in _REFUSALS.findall((ROOT / "docs/formats.md").read_text(encoding="utf-8")) for code in row.split("`")[1::2]]
+    yield from (Message(code, CODES) for code in (*named, *triggers, *metrics, *STAGES, *listed))
+    for place, tree in _modules(("functions",)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword) and node.arg == "code":
+                yield from (Message(text, CODES, None, place) for text in _constants(node.value))
+            elif place == _ALERTS and isinstance(node, ast.Dict | ast.Tuple):
+                names = node.keys if isinstance(node, ast.Dict) else node.elts
+                yield from (Message(text, CODES, None, place) for name in names if name for text in _constants(name) if text.isidentifier())
+
+
+_ALERTS = "functions/metric_emission/alerts.py"
+"""Names the figures of its alerts."""
+_REFUSALS = re.compile(r"^\| ((?:`[a-z0-9_]+`,? ?)+)\|", re.MULTILINE)
+"""The documented reasons to refuse rows and files; tests hold that page to the code."""
+
+
+def _constants(node: ast.expr) -> Iterator[str]:
+    """A message, or both that a condition chooses between."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _constants(node.body)
+        yield from _constants(node.orelse)
+
+
+def _jinja_constants(node: "nodes.Expr") -> Iterator["nodes.Const"]:
+    """A message, or both that a condition chooses between."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Const):
+        yield node
+    elif isinstance(node, nodes.CondExpr):
+        yield from (constant for part in (node.expr1, node.expr2) if part for constant in _jinja_constants(part))
+
+
+def _modules(folders: Iterable[str]) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
+        for file in sorted((CODE / folder).rglob("*.py")):
+            yield file.relative_to(CODE).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
