@@ -7,7 +7,7 @@ from functions.shared.ports import Executions, ObjectStore
 from functions.shared.reading.weight import MOST_EXPANSION, weight_of
 
 WHOLE_TRIES = 2
-"""Deliveries in which an upload of more than a few megabytes is scored whole. If it has not ended by then, it may never in one function's
+"""Deliveries in which an upload that is not small is scored whole. If it has not ended by then, it may never in one function's
 time, and its execution will end it in any case, by a manifest that says why."""
 
 

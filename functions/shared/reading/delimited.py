@@ -107,7 +107,9 @@ def first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
         for looked_at in (head[:_FIRST_LOOK_BYTES], head):
             found = _header_spans(looked_at)
             if len(found.starts) and found.ends[0] < len(looked_at):
-                return head, int(found.starts[0]), int(found.ends[0])
+                start, end = int(found.starts[0]), int(found.ends[0])
+                refuse_long(head[start:end], start)
+                return head, start, end
         refuse_long(head, 0)
     found = _header_spans(head)
     if not len(found.starts):

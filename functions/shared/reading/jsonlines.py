@@ -69,7 +69,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     for chunk in chunks:
         head += chunk
         if not line_ends(head):
-            refuse_long(head, 0)
+            refuse_long(head[_mark_bytes(head) :], 0)
         elif len(head) - _mark_bytes(head) >= JSONL_HEAD_BYTES:
             break
     return head

@@ -17,13 +17,13 @@ from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
-from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES
+from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE
 from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import is_utf8
-from functions.shared.reading.unfolding import block_type, is_bytes, unfolded
+from functions.shared.reading.unfolding import Unfolding, block_type, unfolded
 from functions.shared.reading.values import CATEGORY
 
 _VALUE_BYTES = 8
@@ -90,17 +90,32 @@ def _batches(source: Source, rules: Rules, block_bytes: int, groups: range | Non
     with _readable("footer"), _opened(source) as described:
         metadata, schema = described.metadata, described.schema_arrow
     refuse_columns(schema.names, rules.columns)
-    texts = [field.name for field in schema if is_bytes(field.type)]
+    numbers = range(metadata.num_row_groups) if groups is None else groups
+    unfolding = Unfolding(stored=sum(_stored_bytes(metadata.row_group(number)) for number in numbers))
+    _refuse_repetition(sum(_values(metadata.row_group(number)) for number in numbers), unfolding.stored)
     with _readable("footer"):
-        file = _opened(source, metadata=metadata, read_dictionary=texts)
+        # Extensions are texts or bytes to Arrow then, which it reads as folded as they are.
+        file = _opened(source, metadata=metadata, read_dictionary=_folded(metadata, schema), arrow_extensions_enabled=False)
     with file:
         schema = pa.schema([_block_field(field, rules) for field in schema])
-        for number in range(file.num_row_groups) if groups is None else groups:
-            where = f"row group {number + 1} of {file.num_row_groups}"
+        for number in numbers:
+            unfolding.begin(where := f"row group {number + 1} of {file.num_row_groups}")
             with _readable(where):
                 rows = _rows_a_block(file, number, block_bytes, where)
                 for batch in file.iter_batches(rows, row_groups=[number], use_threads=False):
-                    yield from unfolded(batch, schema, _PORTION * block_bytes, where)
+                    yield from unfolded(batch, schema, _PORTION * block_bytes, unfolding)
+
+
+def _folded(metadata: arrow_parquet.FileMetaData, schema: pa.Schema) -> list[str]:
+    """The paths of all texts and bytes, which a file may keep once for many rows, but for lists that Arrow cannot unfold."""
+    views = tuple(f"{field.name}." for field in schema if "list_view" in str(field.type))
+    leaves = [metadata.schema.column(place) for place in range(len(metadata.schema))]
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and leaf.logical_type.type != "DECIMAL"]
+    return [path for path in texts if not path.startswith(views)]
+
+
+def _stored_bytes(group: arrow_parquet.RowGroupMetaData) -> int:
+    return sum(group.column(place).total_compressed_size for place in range(group.num_columns))
 
 
 def _opened(source: Source, **options: Any) -> arrow_parquet.ParquetFile:
@@ -139,11 +154,16 @@ def _rows_a_block(file: arrow_parquet.ParquetFile, number: int, block_bytes: int
     if group_bytes > MAX_ROW_GROUP_BYTES:
         message = f"{where} has {group_bytes} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
         raise BatchRejectedError("row_group_too_large", message, "write smaller row groups")
-    compressed = sum(group.column(place).total_compressed_size for place in columns)
-    if group_bytes > BOMB_BYTES and group_bytes > BOMB_RATIO * compressed:
+    if group_bytes > BOMB_BYTES and group_bytes > BOMB_RATIO * (compressed := _stored_bytes(group)):
         message = f"{where} has {compressed} compressed bytes for {group_bytes}: more than {BOMB_RATIO} for one"
         raise BatchRejectedError("decompression_bomb", message, "write the file uncompressed, if it is a real one")
     return int(max(1, block_bytes // max(1, max(values, group.total_byte_size) // max(1, group.num_rows))))
+
+
+def _refuse_repetition(values: int, stored: int) -> None:
+    if _VALUE_BYTES * values > BOMB_BYTES and values > MAX_VALUES_A_BYTE * stored:
+        message = f"{stored} compressed bytes hold {values} values: more than {MAX_VALUES_A_BYTE} for one"
+        raise BatchRejectedError("decompression_bomb", message, "leave out columns that hold one value, or write smaller files")
 
 
 def _corrupt(where: str, error: Exception) -> BatchRejectedError:

@@ -65,6 +65,7 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
     for chunk in chunks:
         whole, rest = _divided(rest, chunk, syntax)
         if whole:
+            _refuse_long_one(whole, syntax, offset)
             lines = line_ends(whole)
             yield from _blocks(whole, lines, syntax, offset, line)
             line += lines
@@ -155,15 +156,23 @@ def line_ends(data: bytes) -> int:
     return count
 
 
-def refuse_long(rest: bytes, offset: int) -> None:
-    """Pass if a record that is not complete yet may go on. A refusal counts in bytes: a partition does not know the lines before it.
+def refuse_long(record: bytes, offset: int) -> None:
+    """Pass if a record, which need not be complete, is not too long. A refusal counts in bytes: a partition does not know its lines.
 
     Raises:
         BatchRejectedError: `line_too_long`.
     """
-    if len(rest) > MAX_RECORD_BYTES:
+    if len(record) - record.endswith(b"\r") > MAX_RECORD_BYTES:  # which may be half a line end
         message = f"the record at byte {offset} is longer than the limit of {MAX_RECORD_BYTES} bytes"
         raise BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
+
+
+def _refuse_long_one(whole: bytes, syntax: Syntax, offset: int) -> None:
+    """Pass if none of some whole records is too long."""
+    if len(whole) > MAX_RECORD_BYTES:
+        found = spans(TextBlock(whole, offset, line=1), syntax)
+        for place in np.flatnonzero(found.ends - found.starts > MAX_RECORD_BYTES).tolist():
+            refuse_long(whole[found.starts[place] : found.ends[place]], offset + int(found.starts[place]))
 
 
 def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:

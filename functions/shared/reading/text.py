@@ -45,12 +45,12 @@ def decompressed_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:
         if source.read_at(0, len(GZIP_MAGIC)) != GZIP_MAGIC:
             yield from stored
             return
-        yield from _gunzipped(stored, chunk_bytes)
+        yield from _gunzipped(stored, chunk_bytes, source.size)
 
 
-def _gunzipped(stored: Iterator[bytes], chunk_bytes: int) -> Iterator[bytes]:
+def _gunzipped(stored: Iterator[bytes], chunk_bytes: int, size: int) -> Iterator[bytes]:
     member = zlib.decompressobj(_GZIP_WINDOW)
-    consumed = produced = 0
+    produced = 0
     for chunk in stored:
         waiting = chunk
         while waiting:
@@ -64,12 +64,10 @@ def _gunzipped(stored: Iterator[bytes], chunk_bytes: int) -> Iterator[bytes]:
             except zlib.error as error:
                 message = f"the gzip data is damaged after byte {produced} of its text ({error})"
                 raise BatchRejectedError("corrupt_gzip", message, "compress the file anew and upload it again") from error
-            left = member.unused_data if member.eof else member.unconsumed_tail
-            consumed += len(waiting) - len(left)
+            waiting = member.unused_data if member.eof else member.unconsumed_tail
             produced += len(text)
-            waiting = left
-            if produced > BOMB_BYTES and produced > BOMB_RATIO * consumed:
-                message = f"{consumed} compressed bytes gave over {produced}: more than {BOMB_RATIO} for one"
+            if produced > BOMB_BYTES and produced > BOMB_RATIO * size:
+                message = f"{size} compressed bytes give over {produced}: more than {BOMB_RATIO} for one"
                 raise BatchRejectedError("decompression_bomb", message, "upload the file uncompressed, if it is a real one")
             if text:
                 yield text

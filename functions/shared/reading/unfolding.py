@@ -1,6 +1,7 @@
-"""Texts that a Parquet file holds once for thousands of rows, unfolded a bounded portion at a time."""
+"""Texts that a Parquet file holds once for thousands of rows, unfolded a bounded portion at a time, and not beyond all measure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -9,15 +10,11 @@ from numpy.typing import NDArray
 
 from functions.shared.arrow import numbers_of, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.reading.limits import MAX_RECORD_BYTES
+from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_RECORD_BYTES, MAX_ROW_GROUP_BYTES
 
 _OFFSETS = {pa.string(): np.int32, pa.binary(): np.int32, pa.large_string(): np.int64, pa.large_binary(): np.int64}
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-
-
-def is_bytes(kind: pa.DataType) -> bool:
-    """Whether values are texts or bytes of any length, so that a file may keep one for many rows."""
-    return kind in _OFFSETS or kind in _VIEWS
+_REMEDY = "leave out the column of long texts"
 
 
 def block_type(kind: pa.DataType) -> pa.DataType:
@@ -28,16 +25,49 @@ def block_type(kind: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind.value_type) if pa.types.is_dictionary(kind) else _VIEWS.get(kind, kind)
 
 
-def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, where: str) -> Iterator[pa.RecordBatch]:
+@dataclass(slots=True)
+class Unfolding:
+    """What the texts of a file come to that is read: of all its `stored` bytes so far, and of the present row group."""
+
+    stored: int
+    total: int = 0
+    group: int = 0
+    where: str = ""
+
+    def begin(self, where: str) -> None:
+        """Another row group comes."""
+        self.group, self.where = 0, where
+
+    def count(self, row_bytes: NDArray[np.int64]) -> None:
+        """Count rows by the bytes of their texts, before they are unfolded.
+
+        Raises:
+            BatchRejectedError: `line_too_long`, `row_group_too_large` or `decompression_bomb`.
+        """
+        unfolded = int(row_bytes.sum())
+        self.group += unfolded
+        self.total += unfolded
+        if (longest := int(row_bytes.max(initial=0))) > MAX_RECORD_BYTES:
+            message = f"the texts of a row in {self.where} take {longest} bytes, the limit is {MAX_RECORD_BYTES}"
+            raise BatchRejectedError("line_too_long", message, _REMEDY)
+        if self.group > MAX_ROW_GROUP_BYTES:
+            message = (
+                f"the texts of {self.where} take over {self.group} bytes, those that repeat included; the limit is {MAX_ROW_GROUP_BYTES}"
+            )
+            raise BatchRejectedError("row_group_too_large", message, f"write smaller row groups, or {_REMEDY}")
+        if self.total > BOMB_BYTES and self.total > BOMB_RATIO * self.stored:
+            message = f"the texts of {self.stored} compressed bytes take over {self.total}: more than {BOMB_RATIO} for one"
+            raise BatchRejectedError("decompression_bomb", message, _REMEDY)
+
+
+def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, unfolding: Unfolding) -> Iterator[pa.RecordBatch]:
     """The rows of a batch with the types of `schema`, in portions whose texts take about `portion_bytes`.
 
     Raises:
-        BatchRejectedError: `line_too_long`, if the texts of a row take more than a record may.
+        BatchRejectedError: if the texts take more than they may.
     """
-    row_bytes = _row_bytes(batch)
-    if len(row_bytes) and (longest := int(row_bytes.max())) > MAX_RECORD_BYTES:
-        message = f"the texts of a row in {where} take {longest} bytes, the limit is {MAX_RECORD_BYTES}"
-        raise BatchRejectedError("line_too_long", message, "leave out the column of long texts")
+    row_bytes = _sum(batch.columns, batch.num_rows)
+    unfolding.count(row_bytes)
     portions = np.cumsum(row_bytes) // portion_bytes
     starts = [0, *(np.flatnonzero(np.diff(portions)) + 1).tolist(), batch.num_rows]
     for start, end in pairwise(starts):
@@ -48,22 +78,41 @@ def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, where
 def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
+    if not pa.types.is_dictionary(column.type):
+        return column.cast(kind)
     if pa.types.is_dictionary(kind) and kind.value_type == column.type.value_type:
         return pa.DictionaryArray.from_arrays(column.indices.cast(kind.index_type), column.dictionary)
     plain = column.dictionary_decode()
     return plain if plain.type == kind else plain.cast(kind)
 
 
-def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Bytes of each row's texts."""
-    total = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        if is_bytes(column.type):
-            total += _lengths(column)
-        elif pa.types.is_dictionary(column.type) and is_bytes(column.type.value_type) and len(column.dictionary):
-            codes = np.where(valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32), 0)
-            total += _lengths(column.dictionary)[codes]
+def _sum(columns: Iterable[pa.Array], rows: int) -> NDArray[np.int64]:
+    """Bytes of the texts in each row of some columns."""
+    total = np.zeros(rows, np.int64)
+    for column in columns:
+        total += _text_bytes(column)
     return total
+
+
+def _text_bytes(column: pa.Array) -> NDArray[np.int64]:
+    """Bytes of the texts in each value, those of lists and structures included."""
+    kind, types = column.type, pa.types
+    if kind in _OFFSETS:
+        return _lengths(column)
+    if types.is_dictionary(kind) and kind.value_type in _OFFSETS and len(column.dictionary):
+        codes = np.where(valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32), 0)
+        return _lengths(column.dictionary)[codes]
+    if types.is_struct(kind):
+        return _sum((column.field(place) for place in range(kind.num_fields)), len(column))
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(_text_bytes(column.values))])
+        lengths: NDArray[np.int64] = np.diff(ends[numbers_of(column.offsets, np.int64 if types.is_large_list(kind) else np.int32)])
+        return lengths
+    if types.is_fixed_size_list(kind):
+        start, end = (kind.list_size * place for place in (column.offset, column.offset + len(column)))
+        inside: NDArray[np.int64] = _text_bytes(column.values)[start:end].reshape(len(column), kind.list_size).sum(axis=1)
+        return inside
+    return np.zeros(len(column), np.int64)
 
 
 def _lengths(texts: pa.Array) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from functions.shared.reading.unforeseen import unforeseen_refused
 GZIP_EXPANSION = 5
 """Bytes of text that a byte of gzip data is taken for, since only reading it all would tell. Of tables, 5 to 10 are common."""
 
-MOST_EXPANSION = 50
+MOST_EXPANSION = 1_000
 """A file that weighs more than so many times its size is not looked for: to read what a footer says takes time, too."""
 
 

@@ -194,7 +194,7 @@ def test_texts_that_the_file_holds_once_are_unfolded_a_portion_at_a_time() -> No
 def test_a_row_whose_texts_are_longer_than_a_record_may_be_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfolding, "MAX_RECORD_BYTES", 1999)
     refused = refusal(written(repeating("x" * 1000, 4), store_schema=False), KEY)
-    assert (refused.code, refused.message) == ("line_too_long", "the texts of a row in row group 1 of 1 take 2000 bytes, the limit is 1999")
+    assert (refused.code, refused.message) == ("line_too_long", "the texts of a row in row group 1 of 1 take 2001 bytes, the limit is 1999")
 
 
 def test_a_row_group_that_is_compressed_beyond_belief_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,10 +203,85 @@ def test_a_row_group_that_is_compressed_beyond_belief_is_refused(monkeypatch: py
     assert refusal(written(bomb, use_dictionary=False, compression="zstd"), KEY).code == "decompression_bomb"
 
 
+def test_values_that_repeat_are_read_up_to_the_limit_and_not_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
+    alike = {name: column.take(pa.array([0] * 1000)) for name, column in COLUMNS.items() if name != "tags"}
+    data = written(alike, row_group_size=400)
+    groups = [pq.read_metadata(io.BytesIO(data)).row_group(number) for number in range(3)]
+    stored = sum(group.column(place).total_compressed_size for group in groups for place in range(len(alike)))
+    monkeypatch.setattr(parquet, "BOMB_BYTES", 8 * 6000 - 1)
+    monkeypatch.setattr(parquet, "MAX_VALUES_A_BYTE", 6000 / stored)
+    assert len(read(data, KEY)[0]) == 1000
+    monkeypatch.setattr(parquet, "MAX_VALUES_A_BYTE", 5999 / stored)
+    assert refusal(data, KEY).code == "decompression_bomb"
+    monkeypatch.setattr(parquet, "BOMB_BYTES", 8 * 6000)
+    assert len(read(data, KEY)[0]) == 1000
+
+
 def test_nested_values_count_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "MAX_ROW_GROUP_BYTES", 50_000)
     many = COLUMNS | {"tags": pa.array([[0] * 10_000, [], [], []])}
     assert refusal(written(many), KEY).code == "row_group_too_large"
+
+
+LONG = "x" * 1000
+
+
+def again(text: str, rows: int, form: str) -> pa.Array:
+    """One text in all rows, by itself or within something."""
+    said = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+    each = pa.array(range(rows + 1), pa.int32())
+    forms = {
+        "text": lambda: said,
+        "bytes": lambda: pa.DictionaryArray.from_arrays(said.indices, said.dictionary.cast(pa.binary())),
+        "list": lambda: pa.ListArray.from_arrays(each, said),
+        "large list": lambda: pa.LargeListArray.from_arrays(each.cast(pa.int64()), said),
+        "list of a fixed length": lambda: pa.FixedSizeListArray.from_arrays(said, 1),
+        "structure": lambda: pa.StructArray.from_arrays([said, said.indices], ["a", "b"]),
+        "map": lambda: pa.MapArray.from_arrays(each, pa.array(["k"] * rows), said),
+        "structures in a list": lambda: pa.ListArray.from_arrays(each, pa.StructArray.from_arrays([said], ["a"])),
+        "extension": lambda: pa.ExtensionArray.from_storage(pa.json_(), pa.array([text] * rows)),
+    }
+    return forms[form]()
+
+
+FORMS = ["text", "bytes", "list", "large list", "list of a fixed length", "structure", "map", "structures in a list", "extension"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_texts_that_repeat_are_read_up_to_each_limit_and_not_beyond(form: str, store_schema: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    plain = {name: column.take(pa.array([0] * 40)) for name, column in COLUMNS.items() if name not in {"colour", "tags"}}
+    columns = plain | {"colour": pa.nulls(40, pa.string()), "note": again(LONG, 40, form)}
+    data = written(columns, row_group_size=20, store_schema=store_schema)
+    own = 40 * (len("k") if form == "map" else 0)
+    stored = sum(
+        pq.read_metadata(io.BytesIO(data)).row_group(group).column(place).total_compressed_size
+        for group in (0, 1)
+        for place in range(pq.read_metadata(io.BytesIO(data)).num_columns)
+    )
+    rows, rejected = read(data, KEY, block_bytes=3000)
+    assert (len(rows), len(rejected)) == (40, 0)
+    assert str(rows[0]["note"]).count(LONG) == str(rows[-1]["note"]).count(LONG) == 1
+    for limit, holds in (("MAX_RECORD_BYTES", 1000 + own // 40), ("MAX_ROW_GROUP_BYTES", 20_000 + own // 2), ("BOMB_BYTES", 40_000 + own)):
+        with monkeypatch.context() as patch:
+            patch.setattr(unfolding, "BOMB_RATIO", 1)
+            patch.setattr(unfolding, limit, holds)
+            assert read(data, KEY, block_bytes=3000)[0] == rows
+            patch.setattr(unfolding, limit, holds - 1)
+            assert (
+                refusal(data, KEY, block_bytes=3000).code
+                == {
+                    "MAX_RECORD_BYTES": "line_too_long",
+                    "MAX_ROW_GROUP_BYTES": "row_group_too_large",
+                    "BOMB_BYTES": "decompression_bomb",
+                }[limit]
+            )
+    with monkeypatch.context() as patch:
+        patch.setattr(unfolding, "BOMB_BYTES", 1)
+        patch.setattr(unfolding, "BOMB_RATIO", (40_000 + own) / stored)
+        assert read(data, KEY)[0] == rows
+        patch.setattr(unfolding, "BOMB_RATIO", (40_000 + own - 1) / stored)
+        assert refusal(data, KEY).code == "decompression_bomb"
 
 
 @given(st.data())

@@ -86,6 +86,22 @@ def test_lines_know_no_quotes() -> None:
     assert found_in(list(cut(iter([b'{"a\n"\r\nb']), LINES)), LINES) == [(b'{"a', 0, 1), (b'"', 4, 2), (b"b", 7, 3)]
 
 
+@pytest.mark.parametrize("syntax", [COMMA, LINES])
+@given(data=st.text(alphabet='aa,"\n\r', max_size=60).map(str.encode), size=st.integers(1, 61))
+def test_a_record_is_refused_exactly_if_it_is_longer_than_the_limit(syntax: Syntax, data: bytes, size: int) -> None:
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    plain = data if syntax is COMMA else data.replace(b'"', b"a")
+    too_long = [start for record, start, _ in by_hand(plain) if len(record) > 8]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(records, "MAX_RECORD_BYTES", 8)
+        if not too_long:
+            assert b"".join(block.data for block in cut(chunks, syntax)) == data
+            return
+        with pytest.raises(BatchRejectedError, match=f"record at byte {too_long[0]} is longer") as refused:
+            list(cut(chunks, syntax))
+    assert refused.value.code == "line_too_long"
+
+
 def test_a_record_beyond_the_limit_is_refused_by_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 10)
     with pytest.raises(BatchRejectedError, match=r"record at byte 2 is longer than the limit of 10 bytes") as refused:
