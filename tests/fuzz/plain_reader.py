@@ -285,6 +285,9 @@ def _instant(text: str | None) -> datetime | None:
     zone = {None: "", "Z": "+00:00"}.get(found["zone"], found["zone"])
     try:
         local = datetime.fromisoformat(f"{found['day']}T{clock}{zone}")
-        return (local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC)
+        instant = (local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise _BrokenError("unparseable_time") from None
+    if not 1900 <= instant.year < 2200:
+        raise _BrokenError("implausible_time")
+    return instant

@@ -27,7 +27,7 @@ class Outcome:
 def check(data: bytes, block_bytes: int) -> None:
     """Read a file in blocks of a size; pass if that keeps every promise, whatever the file is.
 
-    Nothing but a refusal is raised; every row is typed or rejected, once and in order; what is rejected is described by
+    Nothing but a refusal that was foreseen is raised; every row is typed or rejected, once and in order; what is rejected is described by
     where it stands and what it says; the size of blocks makes no difference; and a plain reader agrees, row by row.
 
     Raises:
@@ -50,6 +50,7 @@ def read_outcome(data: bytes, block_bytes: int) -> Outcome:
         refused = error
     assert str(refused)
     assert refused.remedy
+    assert refused.code != "unreadable", refused
     return Outcome([], [], refused.code)
 
 

@@ -99,9 +99,8 @@ def _text_bytes(column: pa.Array) -> NDArray[np.int64]:
     kind, types = column.type, pa.types
     if kind in _OFFSETS:
         return _lengths(column)
-    if types.is_dictionary(kind) and kind.value_type in _OFFSETS and len(column.dictionary):
-        codes = np.where(valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32), 0)
-        return _lengths(column.dictionary)[codes]
+    if types.is_dictionary(kind) and kind.value_type in _OFFSETS:
+        return _lengths_of_entries(column)
     if types.is_struct(kind):
         return _sum((column.field(place) for place in range(kind.num_fields)), len(column))
     if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
@@ -115,7 +114,22 @@ def _text_bytes(column: pa.Array) -> NDArray[np.int64]:
     return np.zeros(len(column), np.int64)
 
 
+def _lengths_of_entries(column: pa.DictionaryArray) -> NDArray[np.int64]:
+    """Bytes of each value, 0 of a null.
+
+    Raises:
+        pa.ArrowInvalid: if a value names an entry that the dictionary does not have, which Arrow does not check.
+    """
+    valid, codes = valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32)
+    if (valid & ((codes < 0) | (codes >= len(column.dictionary)))).any():
+        message = "a value names an entry that its dictionary does not have"
+        raise pa.ArrowInvalid(message)
+    return np.append(_lengths(column.dictionary), 0)[np.where(valid, codes, -1)]
+
+
 def _lengths(texts: pa.Array) -> NDArray[np.int64]:
+    if not len(texts):  # which may have no offsets
+        return np.zeros(0, np.int64)
     width = _OFFSETS[texts.type]
     offsets = np.frombuffer(texts.buffers()[1], width, len(texts) + 1, texts.offset * np.dtype(width).itemsize)
     return np.diff(offsets).astype(np.int64)
