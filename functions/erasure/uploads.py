@@ -55,7 +55,7 @@ def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], task:
         manifest = Manifest.from_json(body)
         upload = manifest.source.key, manifest.source.version_id
         if upload in going and manifest.quarantine and manifest.header is None:
-            header = header_of(desk.inbox.open(*upload), manifest.source.key)
+            header = header_of(desk.inbox.open(*upload), manifest.source.key, manifest.encoding)
             if not task.people.named_in(header):
                 desk.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
 
@@ -76,10 +76,10 @@ def _awaited_until(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> d
 def _shows(source: Source, key: str, task: Task) -> bool:
     """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
     try:
-        with closing(table_blocks(source, key=key, columns={task.spec.id_column: ColumnKind.ID})) as blocks:
+        with closing(table_blocks(source, key=key, columns={task.spec.id_column: ColumnKind.ID}, formats=task.spec.formats)) as blocks:
             return any(_shows_in(block, task) for block in blocks)
     except BatchRejectedError:
-        return task.people.named_in(_text(source))
+        return task.people.named_in(_text(source, task.spec.formats.encoding))
 
 
 def _shows_in(block: Block, task: Task) -> bool:
@@ -87,9 +87,9 @@ def _shows_in(block: Block, task: Task) -> bool:
     return bool(theirs.true_count) or any(task.people.named_in(row.raw) for row in block.rejected)
 
 
-def _text(source: Source) -> str:
+def _text(source: Source, encoding: str | None) -> str:
     try:
-        body = b"".join(utf8_chunks(decompressed_chunks(source, _CHUNK_BYTES)))
+        body = b"".join(utf8_chunks(decompressed_chunks(source, _CHUNK_BYTES), encoding))
     except BatchRejectedError:
         body = source.read_at(0, source.size)
     return body.decode(errors="replace")

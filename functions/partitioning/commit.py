@@ -48,7 +48,9 @@ def commit_whole(
     took_s = (now() - plan[0].planned_at).total_seconds()
     timings = counts.timings.model_copy(update={"total_s": took_s, "functions_s": counts.timings.total_s})
     counted = counted_manifest(
-        draft.model_copy(update={"release": _release(results), "partitions": len(results), "created_at": now()}),
+        draft.model_copy(
+            update={"release": _release(results), "partitions": len(results), "encoding": results[0].encoding, "created_at": now()}
+        ),
         counts.model_copy(update={"timings": timings}),
         contract=Releases(store).at(draft.model, plan[0].release_seq).policy.row_contract,
         outputs=tuple(file for result in results for file in result.outputs),

@@ -5,7 +5,6 @@ cannot be known from what stands around it, so it is taken for the end of a reco
 (`proof.py`), or tell what a second cut needs to know.
 """
 
-import codecs
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -16,6 +15,7 @@ from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Portion
 from functions.shared.reading.delimited import first_record
+from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
 from functions.shared.reading.formats import Format, detect_format
 from functions.shared.reading.limits import MAX_RECORD_BYTES
 from functions.shared.reading.parquet import row_group_weights
@@ -30,7 +30,6 @@ MAX_PORTIONS = 10_000
 
 _WINDOW_BYTES = 2**16
 _LOOKS_AT_ONCE = 16
-_INDIVISIBLE = {GZIP_MAGIC: "gzip data", codecs.BOM_UTF16_LE: "UTF-16 text", codecs.BOM_UTF16_BE: "UTF-16 text"}
 
 
 def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
@@ -51,7 +50,7 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
     if form is Format.PARQUET:
         weights = row_group_weights(source)
         return _row_groups(weights, _least(portion_bytes, sum(weights)))
-    if what := _INDIVISIBLE.get(source.read_at(0, 2)):
+    if what := _indivisible(source.read_at(0, HEAD_BYTES)):
         if (weight := weight_of(source, key)) > whole_bytes:
             reckoned = "" if weight == source.size else f", reckoned as {weight} of text,"
             message = (
@@ -64,6 +63,13 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
     first_row = first_record(file_head(source))[2] if form is Format.CSV else 0
     places = sorted({max(place, first_row) for place in range(least, source.size, least)})
     return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
+
+
+def _indivisible(head: bytes) -> str | None:
+    """What a file is that cannot be cut; its rows show only when it is decompressed or in UTF-8."""
+    if head.startswith(GZIP_MAGIC):
+        return "gzip data"
+    return None if is_utf8_text(head) else "text that is not UTF-8"
 
 
 def cut_again(source: Source, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:

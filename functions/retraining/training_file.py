@@ -30,6 +30,7 @@ from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, feature_rule
 from functions.shared.reading.service import TableRead, find_time_format, infer_columns, number_signs, read_table
 from functions.shared.reading.source import Source
+from functions.shared.reading.text import Notes
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
 """What a reader calls a column that has no name, as pandas writes its index."""
@@ -53,6 +54,8 @@ class TrainingFile:
     def left_out_reasons(self) -> tuple[Reason, ...]:
         """A sentence each on a format that nobody named, and if rows or columns were left out, for the decision."""
         reasons = []
+        if self.rows.spec.formats.encoding:
+            reasons.append(Reason(code="encoding", message=f"text is read as {self.rows.spec.formats.encoding} unless it is UTF-8"))
         if self.rows.spec.formats.time_format:
             message = f"times in {self.rows.spec.time_column!r} are read by {self.rows.spec.formats.time_format}"
             reasons.append(Reason(code="time_format", message=message))
@@ -80,9 +83,10 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         BatchRejectedError: if the file is no readable table.
     """
     source = inbox.open(request.key, request.version_id)
-    kinds = infer_columns(source, key=request.key, formats=request.formats)
+    notes = Notes()
+    kinds = infer_columns(source, key=request.key, formats=request.formats, notes=notes)
     _refuse_absent(request, kinds)
-    request = request.model_copy(update={"formats": _told_formats(request, kinds, source)})
+    request = request.model_copy(update={"formats": _told_formats(request, kinds, source, notes)})
     features, read = _read(request, kinds, source, only)
     targets = plain_targets(read.table[request.target], request.formats)
     target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
@@ -146,13 +150,15 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple
             yield feature.name, Reason(code="index", message=message, warning=True)
 
 
-def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source) -> Formats:
-    """The request's formats, with that of the file's times if nobody named it and they are of another than ISO 8601.
+def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source, notes: Notes) -> Formats:
+    """The request's formats, with the encoding of a file that is not UTF-8, and the format of times that are not ISO 8601.
 
     Raises:
         TrainingError: if they leave a doubt.
     """
     column, named = request.time_column, request.formats
+    if named.encoding is None and notes.needs_naming:
+        named = named.model_copy(update={"encoding": notes.encoding})
     if column is None or named.time_format or kinds[column] in {ColumnKind.TIME, ColumnKind.CARRIED}:
         return named
     found = find_time_format(source, key=request.key, column=column, formats=named)

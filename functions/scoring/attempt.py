@@ -24,6 +24,7 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks
+from functions.shared.reading.text import Notes
 from functions.shared.repositories.bundles import Bundles
 
 type Read = Callable[[ModelSpec], Iterator[Block]]
@@ -50,15 +51,15 @@ def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, stor
         BatchRejectedError: if the batch as a whole cannot be scored.
         ConservationError: if rows were lost or made up.
     """
-    contract, source = release.policy.row_contract, draft.source
+    contract, source, notes = release.policy.row_contract, draft.source, Notes()
 
     def read(spec: ModelSpec) -> Iterator[Block]:
-        return read_blocks(inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract)
+        return read_blocks(inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract, notes=notes)
 
     named = draft.model, draft.batch_id, draft.attempt, 0
     outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
     scored = score_rows(read, release, outputs, bundles=bundles, arrival=arrival_of(source))
-    pinned = draft.model_copy(update={"release": scored.release})
+    pinned = draft.model_copy(update={"release": scored.release, "encoding": notes.encoding})
     return counted_manifest(pinned, scored.counts, contract=contract, outputs=scored.outputs, quarantine=scored.quarantine)
 
 

@@ -66,4 +66,5 @@ def _attempted(partition: Partition, attempt: str, *, inbox: ObjectStore, store:
         lines=ledger.lines,
         odd_quotes=ledger.odd_quotes,
         closed=ledger.closed,
+        encoding=ledger.notes.encoding,
     )

@@ -8,6 +8,8 @@ import typer
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
+from infra.cli.converted import converted
+from infra.cli.formats import SentEncoding
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, File, Model, New, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_unwritable
@@ -32,6 +34,7 @@ _SUSPECT = 3
 
 @app.command()
 def score(
+    context: typer.Context,
     model: Model,
     file: File,
     out: Annotated[
@@ -43,6 +46,7 @@ def score(
         int | None, typer.Option(min=1, max=10**15 - 1, help="Score it in partitions of about so many bytes, however small it is.")
     ] = None,
     new: New = False,
+    encoding: SentEncoding = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +61,7 @@ def score(
         raise InputError(message)
     if out is not None:
         _refuse_out(out, file)
+    file = context.with_resource(converted(file, encoding=encoding))
     operator = connect(stack)
     if not new:
         _refuse_unserved(model, operator.store)
@@ -223,13 +228,16 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
 
 
 @app.command()
-def labels(model: Model, file: File, stack: StackName = None, as_json: AsJson = False) -> None:
+def labels(
+    context: typer.Context, model: Model, file: File, encoding: SentEncoding = None, stack: StackName = None, as_json: AsJson = False
+) -> None:
     """Upload labels: a file with the id column and the target."""
     from infra.cli.label_file import look_at_labels
     from infra.cli.operator import connect
 
     operator = connect(stack)
     spec = operator.spec_of(model, operator.release_of(model).champion.version)
+    file = context.with_resource(converted(file, encoding=encoding))
     found = look_at_labels(file, spec)
     uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
     show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

@@ -61,7 +61,7 @@ def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
     from functions.shared.reading.service import read_table
     from functions.shared.reading.source import LocalFile
 
-    read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID})
+    read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID}, formats=spec.formats)
     if read.rejected:
         first = read.rejected[0]
         message = f"{file}: {len(read.rejected)} rows cannot be read, the first is row {first.row}: {first.message}"

@@ -14,6 +14,7 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.service import read_table
 from functions.shared.reading.source import LocalFile
+from functions.shared.reading.text import Notes
 
 _SHOWN = 5
 
@@ -25,9 +26,9 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
         spec: of the version that serves.
 
     Returns:
-        `labels`: rows with an id and a label; `rejected`: rows that cannot be read or lack the id, and `reasons`
-        their codes; `unlabelled`: rows without a label; `refused`: rows whose label is no number where it should be one;
-        `unknown`: rows by class that the model does not know, the commonest five.
+        `encoding`: that of text which is not UTF-8; `labels`: rows with an id and a label; `rejected`: rows that cannot be read or
+        lack the id, and `reasons` their codes; `unlabelled`: rows without a label; `refused`: rows whose label is no number where it
+        should be one; `unknown`: rows by class that the model does not know, the commonest five.
 
     Raises:
         BatchRejectedError: if the file is no table, or lacks the id or the target column.
@@ -35,7 +36,8 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
     """
     source = LocalFile(file)
     columns = label_columns(source, file.name, spec)
-    read = read_table(source, key=file.name, columns=columns, timezone=spec.timezone, formats=spec.formats)
+    notes = Notes()
+    read = read_table(source, key=file.name, columns=columns, timezone=spec.timezone, formats=spec.formats, notes=notes)
     target = plain_targets(read.table[spec.target], spec.formats)
     given = labels_given(target, spec.classes)
     counts = pc.value_counts(given.drop_null())
@@ -46,6 +48,7 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
     regression = spec.task is Task.REGRESSION
     refused = count_refused(target) if regression else 0
     return {
+        "encoding": notes.encoding,
         "labels": len(given) - given.null_count - refused,
         "unlabelled": given.null_count,
         "refused": refused,

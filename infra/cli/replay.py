@@ -3,6 +3,7 @@
 What looks like a spreadsheet's formula is not escaped: the rows come back as they are, and must not hold more than they did.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Callable
@@ -17,11 +18,11 @@ from functions.shared.quarantined import raw_bytes
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.source import LocalFile
-from functions.shared.reading.text import GZIP_MAGIC
+from functions.shared.reading.text import GZIP_MAGIC, Notes
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
-    """The rows that a batch set aside, as they stood in its file: delimited text with the header, or JSON lines.
+    """The rows that a batch set aside, as they stood in its file: delimited text with the header, or JSON lines; in UTF-8.
 
     Returns:
         The file's ending, and its bytes.
@@ -36,9 +37,10 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
     texts = [raw_bytes(json.loads(line)) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
     header = manifest.header
     if header is None:
-        header = header_of(inbox.open(manifest.source.key, manifest.source.version_id), manifest.source.key)
+        header = header_of(inbox.open(manifest.source.key, manifest.source.version_id), manifest.source.key, manifest.encoding)
+    mark = codecs.BOM_UTF8 if Notes(manifest.encoding).needs_naming else b""
     lines = [header.encode(), *texts] if header else texts
-    return ".csv" if header else ".jsonl", b"".join(line + b"\n" for line in lines)
+    return ".csv" if header else ".jsonl", mark + b"".join(line + b"\n" for line in lines)
 
 
 def replayed(

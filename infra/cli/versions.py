@@ -9,7 +9,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import FeatureKind, Task
-from infra.cli.formats import Decimal, Missing, Thousands, TimeFormat, formats_of
+from infra.cli.formats import Decimal, Encoding, Missing, Thousands, TimeFormat, formats_of
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 
@@ -45,12 +45,13 @@ def train(
     decimal: Decimal = ".",
     thousands: Thousands = "",
     time_format: TimeFormat = None,
+    encoding: Encoding = None,
     missing: Missing = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version from a file and serve it."""
-    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, missing=missing)
+    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
     _first_version(model, file, request, stack, as_json=as_json)
@@ -71,12 +72,13 @@ def adopt(
     decimal: Decimal = ".",
     thousands: Thousands = "",
     time_format: TimeFormat = None,
+    encoding: Encoding = None,
     missing: Missing = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a scikit-learn pipeline that is in MLflow already; FILE holds labelled rows like those it will score."""
-    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, missing=missing)
+    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     _first_version(model, file, {"action": "adopt", "uri": models_uri, **asked}, stack, as_json=as_json)
 

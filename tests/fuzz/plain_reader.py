@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 ZONE = ZoneInfo("America/New_York")
 NEEDED = ("id", "size", "colour", "wet", "at", "age")
 AGES = (0.0, 200.0)
+_FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 _MISSING = {"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"}
 _MISSING |= {"?", "\\N", "<NA>", "NaT", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
@@ -30,6 +31,7 @@ _TIME = re.compile(
 )
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SEPARATORS = ",;\t|"
 _UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -88,6 +90,8 @@ def _text(data: bytes) -> bytes | None:
 
 
 def _delimited(text: bytes) -> Reading | None:
+    if len(_BEYOND_ASCII.findall(text)) >= 8 and not _is_utf8(text):
+        return None  # perhaps of another encoding
     latin = text.removeprefix(_UTF8_MARK).decode("latin-1")
     names, separator = _header(latin)
     if names is None:
@@ -197,6 +201,14 @@ def _named(raw: str, fields: list[str], names: list[str], separator: str, *, unc
     return {name: field or None for name, field in zip(names, plain, strict=True)}
 
 
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _utf8(field: str) -> str:
     try:
         return field.encode("latin-1").decode()
@@ -288,6 +300,6 @@ def _instant(text: str | None) -> datetime | None:
         instant = (local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise _BrokenError("unparseable_time") from None
-    if not 1900 <= instant.year < 2200:
+    if not _FIRST <= instant < _END:
         raise _BrokenError("implausible_time")
     return instant

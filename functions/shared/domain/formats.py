@@ -1,5 +1,6 @@
 """How the texts of a model's files are written, where that is not the usual way."""
 
+import codecs
 import re
 from typing import Final, Literal, Self
 
@@ -22,12 +23,14 @@ class Formats(Value):
         decimal: between the whole part of a number and its fraction.
         thousands: between groups of three digits of a number, which may have it or not.
         time_format: of times, a pattern of `strptime` or one of `EPOCHS`; None for ISO 8601, which is read in any case.
+        encoding: of text that is not UTF-8; None for the one that it seems to have.
         missing: texts that stand for a missing value in numbers, booleans, times, categories and the target, besides the usual marks.
     """
 
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
     time_format: str | None = None
+    encoding: str | None = None
     missing: tuple[str, ...] = ()
 
     @field_validator("missing")
@@ -40,12 +43,37 @@ class Formats(Value):
     def _names_a_day(cls, pattern: str | None) -> str | None:
         return None if pattern is None else checked_time_format(pattern)
 
+    @field_validator("encoding")
+    @classmethod
+    def _encodes_text(cls, name: str | None) -> str | None:
+        return None if name is None else checked_encoding(name)
+
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         if self.thousands == self.decimal:
             message = f"{self.decimal!r} cannot separate both thousands and decimals"
             raise ValueError(message)
         return self
+
+
+def checked_encoding(name: str) -> str:
+    """Return the name that Python has for an encoding of texts, in which ASCII is itself.
+
+    Raises:
+        ValueError: if there is none of this name, or texts show by themselves that they have it, as UTF-16 does.
+
+    >>> checked_encoding("Windows-1252"), checked_encoding("GBK")
+    ('cp1252', 'gbk')
+    """
+    try:
+        known = "a".encode(name)
+    except LookupError as error:
+        message = f"there is no encoding {name!r}: write gb18030, big5, cp932, cp1252 or the like"
+        raise ValueError(message) from error
+    if known != b"a":
+        message = f"texts show by themselves that they are {name}: leave it out"
+        raise ValueError(message)
+    return codecs.lookup(name).name
 
 
 def checked_time_format(pattern: str) -> str:

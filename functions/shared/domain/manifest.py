@@ -100,6 +100,7 @@ class Manifest(Document):
     `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them by the
     role that answered; `unseen` counts, by feature, those whose category the champion does not know. `replays` is the batch
     whose quarantined rows, mended, this one brings.
+    `encoding` is that of text which was not UTF-8.
     `partitions` is how many the object was scored in; None if it was scored whole.
 
     `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
@@ -125,6 +126,7 @@ class Manifest(Document):
     supersedes: str | None = None
     replays: str | None = None
     attempt: str
+    encoding: str | None = None
     partitions: int | None = None
     served: Mapping[Role, int] = Field(default_factory=dict)
     profiles: Mapping[Role, Profile] = Field(default_factory=dict)

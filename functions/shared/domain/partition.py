@@ -40,7 +40,8 @@ class PartitionResult(Document):
 
     Rows and lines in `quarantine` are numbered within the partition, since nobody knows yet how many come before. `lines` of
     text end in it. `odd_quotes`: it holds an odd number of quote characters; `closed`: read from its start on as outside of
-    quotes, it ends outside of them. Both say whether it was cut where a row begins. `error`: as read, it refuses the whole batch.
+    quotes, it ends outside of them. Both say whether it was cut where a row begins. `encoding` is as in a
+    manifest. `error`: as read, it refuses the whole batch.
     """
 
     portion: Portion
@@ -52,4 +53,5 @@ class PartitionResult(Document):
     lines: int = 0
     odd_quotes: bool = False
     closed: bool = True
+    encoding: str | None = None
     error: BatchError | None = None

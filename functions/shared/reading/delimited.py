@@ -20,18 +20,19 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.arrow_fields import ArrowFields, no_rows
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
+from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.formats import empty_file
 from functions.shared.reading.plain_fields import PlainFields
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, misquoted, refuse_long, spans
 from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
 from functions.shared.reading.rows import Block, RawRows
 from functions.shared.reading.rules import ColumnKind, Rules
-from functions.shared.reading.text import is_utf8
 
 SEPARATORS = (",", ";", "\t", "|")
 _ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
 _FIRST_LOOK_BYTES = 2**16
 _MISPLACED = 'a quote stands where it neither opens nor closes a field: write a quote in a field as two, as in "say ""hi"""'
+_NOT_UTF8 = "the row is not UTF-8 text: save the file as that, or name its encoding by --encoding"
 _HEADER_REMEDY = "write the columns' names into the first line"
 
 
@@ -85,7 +86,7 @@ def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
         text = head[start:end].decode()
     except UnicodeDecodeError as error:
         message = f"the header is not UTF-8: byte {error.object[error.start]:#04x} at byte {start + error.start}"
-        raise BatchRejectedError("invalid_encoding", message, "save the file as UTF-8 and upload it again") from error
+        raise BatchRejectedError("invalid_encoding", message, "save the file as UTF-8, or name its encoding by --encoding") from error
     candidates = [(tuple(_fields(text, separator)), separator) for separator in SEPARATORS]
     fields, separator = max(candidates, key=lambda found: (len(rules.columns.keys() & set(found[0])), len(found[0])))
     names = tuple(name or f"column_{position}" for position, name in enumerate(fields, start=1))
@@ -209,7 +210,7 @@ class _Parser:
         found = spans(text, self._syntax)
         issues = {place: Issue(place, "misplaced_quote", _MISPLACED) for place in misquoted(text, self._syntax, found)}
         if not readable:
-            issues |= {place: Issue(place, INVALID_UTF8, "the row is not UTF-8 text") for place in undecodable(text, found)}
+            issues |= {place: Issue(place, INVALID_UTF8, _NOT_UTF8) for place in undecodable(text, found)}
         if not issues:
             return text.data, []
         kept = np.delete(np.stack([found.starts, found.ends], axis=1), list(issues), axis=0)

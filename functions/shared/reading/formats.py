@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.encodings import wide_encoding
 from functions.shared.reading.source import Source
-from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks, utf8_chunks
+from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -85,7 +86,7 @@ def _text_format(head: bytes, name: _Name) -> Format:
             raise _unknown(f"is {what}")
     if name.extension == "parquet":
         raise _unknown("is named as Parquet, but does not begin as such")
-    text = next(utf8_chunks(iter([head]))).removeprefix(codecs.BOM_UTF8).lstrip()
+    text = _as_bytes(head).lstrip()
     _refuse_binary(text.splitlines()[0] if text else b"")
     first = text[:1]
     if name.extension in {"csv", "tsv"}:
@@ -101,9 +102,17 @@ def _text_format(head: bytes, name: _Name) -> Format:
     return Format.CSV
 
 
+def _as_bytes(head: bytes) -> bytes:
+    """A text's start without its mark; what is ASCII is one byte per character."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise BatchRejectedError("invalid_encoding", "the file is UTF-32 text", "save it as UTF-8 and upload it again")
+    wide = wide_encoding(head)
+    return head.decode(wide, "ignore").removeprefix("\ufeff").encode() if wide else head.removeprefix(codecs.BOM_UTF8)
+
+
 def _refuse_binary(first_line: bytes) -> None:
     if b"\0" in first_line:
-        message = "the first line holds zero bytes: binary data, or UTF-16 text without a byte order mark"
+        message = "the first line holds zero bytes, as binary data does"
         raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again")
     if any(byte < ord(" ") for byte in first_line.replace(b"\t", b"")):
         raise _unknown("is neither text nor Parquet")

@@ -8,13 +8,18 @@ from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 _HEAD_BYTES = 1 << 16
 
 
-def header_of(source: Source, key: str) -> str:
+def header_of(source: Source, key: str, encoding: str | None = None) -> str:
     """The record that names a file's columns, without its line end; empty where the format has none.
+
+    Args:
+        source: the file.
+        key: its name.
+        encoding: of its text, where that is known.
 
     Raises:
         BatchRejectedError: if the file cannot be read.
     """
     if detect_format(source, key) is not Format.CSV:
         return ""
-    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEAD_BYTES)))
+    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEAD_BYTES), encoding))
     return text[start:end].decode()

@@ -24,6 +24,7 @@ from functions.shared.arrow import fixed_width
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
+from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
 from functions.shared.reading.json_shape import LineShape, may_be_integers
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
@@ -31,7 +32,6 @@ from functions.shared.reading.records import LINES, Spans, TextBlock, cut, line_
 from functions.shared.reading.rejected import rejected_rows
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
-from functions.shared.reading.text import is_utf8
 from functions.shared.reading.values import to_texts
 
 type Places = NDArray[np.int64]

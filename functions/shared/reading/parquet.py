@@ -17,12 +17,12 @@ from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
+from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE
 from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
-from functions.shared.reading.text import is_utf8
 from functions.shared.reading.unfolding import Unfolding, block_type, unfolded
 from functions.shared.reading.values import CATEGORY
 

@@ -6,7 +6,7 @@ read all the same, wrongly; its ledger tells.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from functions.shared.ahead import map_ahead
 from functions.shared.domain.partition import Portion
@@ -18,7 +18,7 @@ from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import Rules, scoring_rules
 from functions.shared.reading.service import read_blocks
 from functions.shared.reading.source import Source
-from functions.shared.reading.text import stored_chunks
+from functions.shared.reading.text import Notes, stored_chunks
 from functions.shared.reading.unforeseen import unforeseen_refused
 
 _HEADER_CHUNK_BYTES = 2**16
@@ -29,12 +29,13 @@ class Ledger:
     """What reading a portion of text shows of its place in the file; complete when all its blocks were read.
 
     `lines` end in the portion; it holds an odd number of quote characters or not; and it ends outside of quotes if it is
-    `closed`.
+    `closed`. `notes` are of a file that is read whole.
     """
 
     lines: int = 0
     odd_quotes: bool = False
     closed: bool = True
+    notes: Notes = field(default_factory=Notes)
 
     def keep(self, blocks: Iterator[TextBlock]) -> Iterator[TextBlock]:
         """The same blocks, noted."""
@@ -64,7 +65,7 @@ def read_portion(
         BatchRejectedError: as `read_blocks`, but not for having no rows, unless the portion is the whole file.
     """
     if portion.kind == "whole":
-        return read_blocks(source, key=key, spec=spec, contract=contract, block_bytes=block_bytes)
+        return read_blocks(source, key=key, spec=spec, contract=contract, block_bytes=block_bytes, notes=ledger.notes)
     return _blocks(source, key, portion, scoring_rules(spec, contract), ledger, block_bytes)
 
 

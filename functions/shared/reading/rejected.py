@@ -6,9 +6,9 @@ import numpy as np
 
 from functions.shared.domain.errors import ConservationError
 from functions.shared.reading.conform import Issue
+from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.records import Spans, Syntax, TextBlock, spans
 from functions.shared.reading.rows import RejectedRow
-from functions.shared.reading.text import is_utf8
 
 INVALID_UTF8 = "invalid_utf8"
 _ASCII = 0x80

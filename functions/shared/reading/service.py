@@ -18,7 +18,7 @@ from functions.shared.reading.numbers import signs_in
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, Rules, scoring_rules, table_rules
 from functions.shared.reading.source import Source
-from functions.shared.reading.text import decompressed_chunks, utf8_chunks
+from functions.shared.reading.text import Notes, decompressed_chunks, utf8_chunks
 from functions.shared.reading.time_inference import TimeFormat, time_format_of
 from functions.shared.reading.unforeseen import unforeseen_refused
 
@@ -30,6 +30,7 @@ def read_blocks(
     spec: ModelSpec,
     contract: RowContract,
     block_bytes: int = DEFAULT_BLOCK_BYTES,
+    notes: Notes | None = None,
 ) -> Iterator[Block]:
     """Read a batch for a model: every row of the file is in exactly one block, typed or rejected.
 
@@ -38,6 +39,7 @@ def read_blocks(
     Args:
         key: the file's name, which decides where its bytes leave the format open.
         block_bytes: text that is parsed at a time; a block holds about as much.
+        notes: where it is noted how the file is written.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read. Codes: `empty_file`, `unknown_format`,
@@ -45,7 +47,7 @@ def read_blocks(
             `truncated_gzip`, `corrupt_gzip`, `decompression_bomb`, `truncated_parquet`, `corrupt_parquet`, `wrong_type`,
             `unreadable`. Damage further on is raised after the blocks before it.
     """
-    return _blocks(source, key, scoring_rules(spec, contract), block_bytes)
+    return _blocks(source, key, scoring_rules(spec, contract), block_bytes, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def read_table(
     timezone: str = "UTC",
     formats: Formats = PLAIN,
     carry: bool = False,
+    notes: Notes | None = None,
 ) -> TableRead:
     """Read a file of labels or of training rows into memory, under the same contract as a batch; ids are texts.
 
@@ -72,23 +75,30 @@ def read_table(
         timezone: of times that name no offset.
         formats: how the file is written.
         carry: keep the file's other columns too.
+        notes: where it is noted how the file is written.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
     kept: list[pa.RecordBatch] = []
     rejected: list[RejectedRow] = []
-    for block in table_blocks(source, key=key, columns=columns, timezone=timezone, formats=formats):
+    for block in table_blocks(source, key=key, columns=columns, timezone=timezone, formats=formats, notes=notes):
         kept.append(block.rows if carry else block.rows.select(list(columns)))
         rejected.extend(block.rejected)
     return TableRead(_with_text_ids(pa.Table.from_batches(kept), columns), tuple(rejected))
 
 
 def table_blocks(
-    source: Source, *, key: str, columns: Mapping[str, ColumnKind | Rule], timezone: str = "UTC", formats: Formats = PLAIN
+    source: Source,
+    *,
+    key: str,
+    columns: Mapping[str, ColumnKind | Rule],
+    timezone: str = "UTC",
+    formats: Formats = PLAIN,
+    notes: Notes | None = None,
 ) -> Generator[Block]:
     """The blocks that `read_table` puts together, a few in memory at a time; ids keep the file's type. Errors are its own."""
-    return _blocks(source, key, table_rules(columns, timezone, formats), DEFAULT_BLOCK_BYTES)
+    return _blocks(source, key, table_rules(columns, timezone, formats), DEFAULT_BLOCK_BYTES, notes)
 
 
 def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind | Rule]) -> pa.Table:
@@ -98,13 +108,15 @@ def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind | Rule]) ->
     return table
 
 
-def infer_columns(source: Source, *, key: str, formats: Formats = PLAIN, block_bytes: int = DEFAULT_BLOCK_BYTES) -> dict[str, ColumnKind]:
+def infer_columns(
+    source: Source, *, key: str, formats: Formats = PLAIN, notes: Notes | None = None, block_bytes: int = DEFAULT_BLOCK_BYTES
+) -> dict[str, ColumnKind]:
     """The columns of a file in order, and what each seems to hold: by its values in text formats, by its types in Parquet.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
     """
-    blocks = _blocks(source, key, Rules({}, ZoneInfo("UTC"), formats), block_bytes)
+    blocks = _blocks(source, key, Rules({}, ZoneInfo("UTC"), formats), block_bytes, notes)
     if detect_format(source, key) is Format.PARQUET:
         return {field.name: kind_of_type(field.type) for field in next(blocks).rows.schema}
     return kinds_of_texts((block.rows for block in blocks), formats)
@@ -133,10 +145,10 @@ def find_time_format(source: Source, *, key: str, column: str, formats: Formats 
     return time_format_of(column, (block.rows[column] for block in _blocks(source, key, rules, DEFAULT_BLOCK_BYTES)))
 
 
-def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generator[Block]:
+def _blocks(source: Source, key: str, rules: Rules, block_bytes: int, notes: Notes | None = None) -> Generator[Block]:
     rows = 0
     with unforeseen_refused(source, key) as watched:
-        for block in _READERS[detect_format(watched, key)](watched, rules, block_bytes):
+        for block in _READERS[detect_format(watched, key)](watched, rules, block_bytes, notes):
             if block.rows_in:
                 yield block.numbered_from(rows)
                 rows += block.rows_in
@@ -144,22 +156,22 @@ def _blocks(source: Source, key: str, rules: Rules, block_bytes: int) -> Generat
         raise empty_file("the file has no rows")
 
 
-def _delimited(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+def _delimited(source: Source, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.delimited import delimited_blocks
 
     # An error that somebody keeps would keep its frames, and with them the threads that fetch, if these were not ended here.
     with closing(decompressed_chunks(source, block_bytes)) as chunks:
-        yield from delimited_blocks(utf8_chunks(chunks), rules)
+        yield from delimited_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes), rules)
 
 
-def _jsonl(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+def _jsonl(source: Source, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.jsonlines import jsonl_blocks
 
     with closing(decompressed_chunks(source, block_bytes)) as chunks:
-        yield from jsonl_blocks(utf8_chunks(chunks), rules)
+        yield from jsonl_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes, detect=False), rules)
 
 
-def _parquet(source: Source, rules: Rules, block_bytes: int) -> Iterator[Block]:
+def _parquet(source: Source, rules: Rules, block_bytes: int, _: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.parquet import parquet_blocks
 
     return parquet_blocks(source, rules, block_bytes)

@@ -1,31 +1,34 @@
 """The text of a file as chunks of UTF-8 bytes: ranged reads, decompressed, transcribed."""
 
 import codecs
+import itertools
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO
 from functions.shared.reading.source import Source
 
 GZIP_MAGIC = b"\x1f\x8b"
-_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _GZIP_WINDOW = 31
 _FETCHES = 4
 """One connection to S3 brings fewer bytes a second than are parsed in it."""
 
 
-def is_utf8(data: bytes) -> bool:
-    """Whether bytes are UTF-8 text."""
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+@dataclass(slots=True)
+class Notes:
+    """What reading a text shows of how it is written: its encoding, if that is not UTF-8."""
+
+    encoding: str | None = None
+
+    @property
+    def needs_naming(self) -> bool:
+        """Whether other texts of this encoding need not show it, as those in UTF-16 do."""
+        return self.encoding is not None and not self.encoding.startswith("utf-16")
 
 
 def stored_chunks(source: Source, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
@@ -76,33 +79,44 @@ def _gunzipped(stored: Iterator[bytes], chunk_bytes: int, size: int) -> Iterator
         raise BatchRejectedError("truncated_gzip", message, "upload the whole file again")
 
 
-def utf8_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The text of UTF-8 or, by its byte order mark, UTF-16 bytes, as UTF-8. A UTF-8 mark stays.
+def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Notes | None = None, detect: bool = True) -> Iterator[bytes]:
+    """A text as UTF-8, whatever its encoding. A UTF-8 mark stays; what no encoding has stays too, and is no UTF-8.
+
+    Args:
+        chunks: its bytes.
+        named: the encoding of the model's files, if a person named it.
+        notes: where the encoding is noted.
+        detect: as of `encoding_of`.
 
     Raises:
-        BatchRejectedError: `invalid_encoding`, for UTF-32 and for UTF-16 that breaks its rules.
+        BatchRejectedError: `invalid_encoding`, for UTF-32, for UTF-16 that breaks its rules, and where the encoding is in doubt.
     """
-    first = b""
+    looked_at: list[bytes] = []
+    size, complete = 0, True
     for chunk in chunks:
-        first += chunk
-        if len(first) >= len(codecs.BOM_UTF32_LE):
+        looked_at.append(chunk)
+        size += len(chunk)
+        if size >= HEAD_BYTES:
+            complete = False
             break
-    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise BatchRejectedError("invalid_encoding", "the file is UTF-32 text", "save it as UTF-8 and upload it again")
-    encoding = _UTF16_MARKS.get(first[:2])
-    if encoding is None:
-        yield first
-        yield from chunks
-        return
-    decoder = codecs.getincrementaldecoder(encoding)()
-    at = len(codecs.BOM_UTF16)
+    encoding = encoding_of(b"".join(looked_at)[:HEAD_BYTES], named, complete=complete, detect=detect)
+    if notes is not None:
+        notes.encoding = None if encoding == UTF8 else encoding
+    text = itertools.chain(looked_at, chunks)
+    return text if encoding == UTF8 else _transcribed(text, encoding)
+
+
+def _transcribed(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    wide = encoding.startswith("utf-16")
+    decoder = codecs.getincrementaldecoder(encoding)("strict" if wide else "surrogateescape")
+    mark, at = "\ufeff", 0
     try:
-        yield decoder.decode(first[at:]).encode()
-        at = len(first)
         for chunk in chunks:
-            yield decoder.decode(chunk).encode()
+            text = decoder.decode(chunk)
+            yield text.removeprefix(mark).encode(UTF8, "surrogateescape")
+            mark = "" if text else mark
             at += len(chunk)
-        decoder.decode(b"", final=True)
+        yield decoder.decode(b"", final=True).encode(UTF8, "surrogateescape")
     except UnicodeError as error:
         message = f"the file begins as UTF-16 text, but is none after byte {at}: {error}"
         raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again") from error

@@ -17,6 +17,8 @@ def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
 def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
     """What a file of labels holds; labels are joined with their rows in the background."""
     lines = [f"uploaded {uploaded['labels']:,} labels as {uploaded['key']} (version {uploaded['version_id']})"]
+    if uploaded["encoding"]:
+        lines.append(f"  read as {uploaded['encoding']}, for it is not UTF-8")
     if uploaded["unlabelled"] or uploaded["rejected"]:
         reasons = f" ({', '.join(uploaded['reasons'])})" if uploaded["reasons"] else ""
         lines.append(
@@ -45,6 +47,7 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
     )
     lines = [
         head,
+        *([f"  read as {manifest['encoding']}, for it is not UTF-8"] if manifest.get("encoding") else []),
         *([f"  in {manifest['partitions']} partitions"] if manifest["partitions"] else []),
         *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
         *(["  the upload was removed with the erased rows"] if manifest["rows_erased"] else []),

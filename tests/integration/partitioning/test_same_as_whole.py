@@ -21,6 +21,28 @@ from tests.integration.partitioning.world import LIMIT, PartitionedWorld, as_com
 from tests.unit.scoring.world import HEADER, as_csv, as_jsonl, good_rows
 
 ROWS = [{**row, "price": "x"} if number % 9 == 4 else row for number, row in enumerate(good_rows(60))]
+CITIES = [
+    "北京",
+    "上海",
+    "广州",
+    "深圳",
+    "杭州",
+    "南京",
+    "成都",
+    "重庆",
+    "武汉",
+    "西安",
+    "苏州",
+    "天津",
+    "郑州",
+    "长沙",
+    "东莞",
+    "宁波",
+    "佛山",
+    "合肥",
+    "青岛",
+    "昆明",
+]
 MULTI_LINE = [{**row, "note": 'first, "line"\nsecond\r\nthird'} if number % 3 else row for number, row in enumerate(ROWS)]
 
 
@@ -38,8 +60,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "cr.csv": lambda: as_csv(ROWS).replace(b"\n", b"\r"),
     "marked.csv": lambda: b"\xef\xbb\xbf" + as_csv(ROWS),
     "latin.csv": lambda: (
-        as_csv([{**row, "note": "ü"} if number % 4 else row for number, row in enumerate(ROWS)]).decode().encode("latin-1")
+        as_csv([{**row, "note": "ü"} if number % 4 == 1 else row for number, row in enumerate(ROWS)]).decode().encode("latin-1")
     ),
+    "gbk.csv": lambda: as_csv([{**row, "note": CITIES[number % 20]} for number, row in enumerate(ROWS)]).decode().encode("gbk"),
     "blank.csv": lambda: as_csv(ROWS).replace(b"\n", b"\n\n\n"),
     "ragged.csv": lambda: as_csv(ROWS).replace(b"r7,", b"r7,extra,"),
     "a.jsonl": lambda: as_jsonl(ROWS),

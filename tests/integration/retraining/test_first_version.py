@@ -357,6 +357,19 @@ def test_the_format_of_times_is_found_in_the_file_and_kept() -> None:
     assert told == "times in 'at' are read by %d.%m.%Y"
 
 
+def test_the_encoding_of_a_training_file_is_kept_and_told() -> None:
+    names = {"north": "北京高级套餐", "south": "上海基本套餐"}
+    cities = ["广州", "深圳", "杭州", "南京", "成都", "重庆", "武汉", "西安", "苏州", "天津", "郑州", "长沙"]
+    rows = [{**row, "shop": names[row["shop"]], "city": cities[number % 12]} for number, row in enumerate(sold(0, 30))]
+    world = World()
+    decision = world.train(as_csv(rows).decode().encode("gbk"))
+    loaded = released(world, decision)
+    assert loaded.spec.formats.encoding == "gb18030"
+    [shop] = [column.bins for column in loaded.baseline.features if column.bins.name == "shop"]
+    assert set(shop.categories) == set(names.values())
+    assert "text is read as gb18030 unless it is UTF-8" in [reason.message for reason in decision.reasons]
+
+
 def test_days_that_may_be_months_are_asked_for() -> None:
     rows = [{**row, "at": f"{row['at']:%d/%m/%Y}"} for row in sold(0, 12)]
     with pytest.raises(TrainingError, match=r"'02/01/2013' in 'at' is 2 January 2013 by %d/%m/%Y and 1 February 2013 by %m/%d/%Y"):

@@ -6,12 +6,14 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.formats import Formats
 from infra.cli.formats import formats_of
 
-NOTHING: dict[str, object] = {"decimal": ".", "thousands": "", "time_format": None, "missing": None}
+NOTHING: dict[str, object] = {"decimal": ".", "thousands": "", "time_format": None, "encoding": None, "missing": None}
 
 
 def test_options_become_what_the_request_carries() -> None:
-    asked = formats_of(decimal=",", thousands=".", time_format="%d.%m.%Y", missing=[" - ", "n.b.", "-"])
-    assert Formats.model_validate(asked) == Formats(decimal=",", thousands=".", time_format="%d.%m.%Y", missing=("-", "n.b."))
+    asked = formats_of(decimal=",", thousands=".", time_format="%d.%m.%Y", encoding="GB18030", missing=[" - ", "n.b.", "-"])
+    assert Formats.model_validate(asked) == Formats(
+        decimal=",", thousands=".", time_format="%d.%m.%Y", encoding="gb18030", missing=("-", "n.b.")
+    )
     assert Formats.model_validate(formats_of(**NOTHING)) == Formats()
 
 
@@ -22,6 +24,8 @@ def test_options_become_what_the_request_carries() -> None:
         ({"thousands": "x"}, "--thousands x: write ',' or '.' or ' ' or \"'\""),
         ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both ','"),
         ({"time_format": "%H:%M"}, "--time-format %H:%M: '%H:%M' lacks %Y: write year, month and day, as in %d.%m.%Y, or epoch_s"),
+        ({"encoding": "klingon"}, "--encoding klingon: there is no encoding 'klingon': write gb18030"),
+        ({"encoding": "utf-16"}, "--encoding utf-16: texts show by themselves that they are utf-16: leave it out"),
         ({"time_format": "%Q"}, "--time-format %Q: %Q is none of %Y, %y"),
         ({"time_format": "%d.%m.%Y %y"}, "%Y and %y in '%d.%m.%Y %y' say the same"),
     ],

@@ -193,6 +193,14 @@ def test_the_manifest_says_what_was_read_what_was_served_and_what_the_rows_look_
     assert profile.score_sums["score"] == pytest.approx(total, abs=1e-9)
 
 
+def test_a_batch_in_another_encoding_is_scored_as_in_utf8_and_its_manifest_says_which(world: World) -> None:
+    words = ["北京", "上海", "广州", "深圳", "杭州", "南京", "成都", "重庆", "基本套餐", "高级套餐", "已流失客户", "张伟", "王芳", "李娜"]
+    rows = [{**row, "note": words[place % len(words)]} for place, row in enumerate(good_rows())]
+    plain, other = (world.score(world.upload(as_csv(rows).decode().encode(encoding))) for encoding in ("utf-8", "gb18030"))
+    assert (plain.encoding, other.encoding) == (None, "gb18030")
+    assert world.table(other).equals(world.table(plain))
+
+
 def test_the_files_are_those_the_manifest_describes(world: World) -> None:
     manifest = world.score(world.upload(as_csv([*good_rows(), {"id": "", "at": ""}])))
     for file in (*manifest.outputs, *manifest.quarantine):

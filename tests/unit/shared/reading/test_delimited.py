@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from functions.shared.reading import records
@@ -174,6 +174,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 @example(b'"a,1,red,true,2013-01-01,5,"\n', 7)
 @example(f'{GOOD}\n5" pipe,1,red,true,2013-01-01,5,"x\n\ny"\n{GOOD}\n'.encode(), 11)
 def test_blocks_of_any_size_read_as_a_reader_of_single_rows_does(body: bytes, block_bytes: int) -> None:
+    assume(body.count(b"\xff") < 8)  # of more, the encoding is looked for
     assert_read_as_one_by_one(body, block_bytes)
 
 

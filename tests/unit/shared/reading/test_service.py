@@ -10,6 +10,7 @@ import pytest
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading import records
+from functions.shared.reading.encodings import HEAD_BYTES
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.service import infer_columns, read_table
 from functions.shared.reading.source import LocalFile
@@ -54,7 +55,6 @@ def test_gzip_of_one_or_more_members_is_read_as_what_it_holds(name: str, block_b
         (b"PK\x03\x04" + CSV, "a.xlsx", "unknown_format"),
         (b"<html>", "a.csv.html", "unknown_format"),
         (b"\x01\x02\x03", "a", "unknown_format"),
-        (CSV.decode().encode("utf-16-le"), "a.csv", "invalid_encoding"),
         (CSV.decode().encode("utf-32"), "a.csv", "invalid_encoding"),
         (CSV.decode().encode("utf-16") + b"x", "a.csv", "invalid_encoding"),
         (b"\xff\xfe\x00\xd8a\x00", "a.csv", "invalid_encoding"),
@@ -89,7 +89,7 @@ def test_a_file_that_is_one_long_line_is_refused_without_reading_it_all(monkeypa
 
     class Endless(MemoryFile):
         def read_at(self, offset: int, length: int) -> bytes:
-            assert offset < 20_000
+            assert offset < HEAD_BYTES + 20_000
             return b'{"id":' + b"x" * (length - 6)
 
     file = Endless(b"")

@@ -1,0 +1,173 @@
+"""In which encoding a text is: by its mark, by its zeros, by name, or by what charset-normalizer makes of a sample.
+
+A wrong guess would make other words of the same bytes, so where several encodings make sense of them, none is taken.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from functions.shared.domain.errors import BatchRejectedError
+
+HEAD_BYTES: Final = 2**16
+"""The start of a text, which decides."""
+UTF8: Final = "utf-8"
+_WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_LEAST_ZEROS: Final = 0.1
+_TRIED: Final = ["cp1252", "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1250", "cp1251", "cp1254", "koi8_r"]
+"""What people's programs write besides UTF-8, the commonest first. cp1252 holds Latin-1, gb18030 GBK, cp932 Shift-JIS, cp949 EUC-KR."""
+_LEAST_BYTES: Final = 16
+"""Bytes beyond ASCII below which a sample says nothing."""
+_MARGIN: Final = 0.12
+"""By as much an encoding must make more sense of a sample than the next one: measured on words of twelve languages."""
+_SAMPLE_PIECES: Final = 400
+_LEAST_READ: Final = 0.9
+"""Of the fields beyond ASCII must be in an encoding; the others are damaged."""
+_FEW_CHARACTERS: Final = 4
+"""So few may be UTF-8 by chance, where the encoding that was named reads them too."""
+_ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
+_SHOWN_CHARACTERS: Final = 40
+_PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
+"""A field that is more than ASCII. A separator of higher value may be half a character."""
+_REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels"
+
+
+def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool) -> str:
+    """The encoding of a text, as Python calls it.
+
+    Args:
+        head: its first bytes, as many as `HEAD_BYTES`.
+        named: what a person said of the model's files. A text with a mark, or that is UTF-8 beyond doubt, is that all the same.
+        complete: whether it has no more bytes.
+        detect: whether it may be in an encoding that nobody named; JSON is UTF-8.
+
+    Raises:
+        BatchRejectedError: `invalid_encoding`, in doubt.
+    """
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise BatchRejectedError("invalid_encoding", "the file is UTF-32 text", "save it as UTF-8 and upload it again")
+    if head.startswith(codecs.BOM_UTF8):
+        return UTF8
+    if wide := wide_encoding(head):
+        return wide
+    whole = head if complete else _whole_characters(head)
+    if is_utf8(whole):
+        characters = len(whole.decode()) - sum(byte < 0x80 for byte in whole) if not whole.isascii() else 0
+        return named if named and characters < _FEW_CHARACTERS and _reads(named, whole) else UTF8
+    if named and (named == UTF8 or _reads(named, whole)):
+        return named
+    return _detected(whole) if detect and not _is_damaged_utf8(whole) else UTF8
+
+
+def is_utf8_text(head: bytes) -> bool:
+    """Whether a text is UTF-8 by its first bytes, perhaps with damaged rows."""
+    whole = _whole_characters(head)
+    return wide_encoding(head) is None and (is_utf8(whole) or _is_damaged_utf8(whole))
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8 text."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 by its mark or, without one, by every other byte of ASCII in its first line, which is zero; None for other text."""
+    if marked := _WIDE_MARKS.get(head[:2]):
+        return marked
+    first_line = head.split(b"\n", 1)[0]
+    upper, lower = first_line[::2].count(0), first_line[1::2].count(0)
+    if upper + lower < max(2, _LEAST_ZEROS * len(first_line)) or (upper and lower):
+        return None
+    return "utf-16-be" if upper else "utf-16-le"
+
+
+def _whole_characters(head: bytes) -> bytes:
+    """The start of a text without a character that it cuts in half."""
+    return head[: head.rfind(b"\n") + 1] or head.rstrip(_BEYOND_ASCII)
+
+
+def _reads(encoding: str, text: bytes) -> bool:
+    """Whether nearly all of a text's fields beyond ASCII are in an encoding; the others are rows to set aside."""
+    pieces = _PIECE.findall(text)
+    return sum(_decoded(piece, encoding) is not None for piece in pieces) >= _LEAST_READ * len(pieces)
+
+
+def _decoded(piece: bytes, encoding: str) -> str | None:
+    try:
+        return piece.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_damaged_utf8(text: bytes) -> bool:
+    """Whether more of a text's fields beyond ASCII are UTF-8 than not."""
+    pieces = _PIECE.findall(text)
+    return 2 * sum(map(is_utf8, pieces)) > len(pieces)
+
+
+def _detected(text: bytes) -> str:
+    found = _PIECE.findall(text)
+    pieces = list(dict.fromkeys(found))[:_SAMPLE_PIECES]
+    readings = _readings(pieces)
+    alike = [reading for reading in readings if reading.nonsense < readings[0].nonsense + _MARGIN]
+    if len(alike) == 1 and _beyond_ascii(pieces) >= (_LEAST_BYTES if len(readings) > 1 else _LEAST_BYTES // 2):
+        return alike[0].encoding
+    if is_utf8(text.lstrip().split(b"\n", 1)[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
+        return UTF8
+    shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in sorted(alike, key=_commonest)[:3]]
+    told = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
+    raise BatchRejectedError("invalid_encoding", f"the text is not UTF-8, and its encoding is in doubt: {told}", _REMEDY)
+
+
+def _beyond_ascii(pieces: Iterable[bytes]) -> int:
+    return sum(len(piece.translate(None, _ASCII)) for piece in pieces)
+
+
+def _is_mostly_other(text: bytes) -> bool:
+    """Whether most lines of a text are not UTF-8: setting them aside one by one would leave little."""
+    lines = text.splitlines()
+    return 2 * sum(map(is_utf8, lines)) < len(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What an encoding makes of words, and how little sense that makes."""
+
+    encoding: str
+    words: tuple[str, ...]
+    nonsense: float
+
+
+def _commonest(reading: _Reading) -> int:
+    return _TRIED.index(reading.encoding)
+
+
+def _readings(pieces: list[bytes]) -> list[_Reading]:
+    """Encodings that read nearly all pieces, each otherwise than the ones before; those that make most sense first."""
+    from charset_normalizer import from_bytes
+
+    found: dict[tuple[str, ...], _Reading] = {}
+    for encoding in _TRIED:
+        read = [piece for piece in pieces if _decoded(piece, encoding) is not None]
+        if len(read) < _LEAST_READ * len(pieces):
+            continue
+        words = tuple(piece.decode(encoding) for piece in read)
+        match = from_bytes(b"\n".join(read), cp_isolation=[encoding]).best()
+        if match is not None:
+            found.setdefault(words, _Reading(encoding, words, match.chaos + _symbols("".join(words))))
+    return sorted(found.values(), key=lambda reading: (reading.nonsense, _commonest(reading)))
+
+
+def _symbols(text: str) -> float:
+    """The share of characters beyond ASCII that are no letters."""
+    beyond = [character for character in text if not character.isascii()]
+    return sum(not unicodedata.category(character).startswith(("L", "M")) for character in beyond) / max(1, len(beyond))

@@ -1,0 +1,141 @@
+"""Texts in other encodings than UTF-8, against Python's own codecs."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.formats import Formats
+from functions.shared.reading.encodings import HEAD_BYTES, encoding_of
+from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.text import Notes
+from tests.unit.shared.reading.files import MemoryFile, read, refusal
+
+CHINESE = "北京 上海 广州 深圳 杭州 南京 成都 重庆 基本套餐 高级套餐 专业套餐 已流失客户 备注 张伟 王芳 李娜 刘洋 陈静 杨勇 赵敏 黄磊 周杰 吴刚 的 是 不 了 在 有 我们"
+WORDS = {
+    "gb18030": CHINESE,
+    "big5": "臺北 高雄 臺中 桃園 基本方案 進階方案 專業方案 客戶 已流失 備註 張偉 王芳 李娜 劉洋 陳靜 楊勇 趙敏 黃磊",
+    "cp932": "東京 大阪 名古屋 横浜 基本プラン プレミアム 顧客 備考 田中 鈴木 佐藤 高橋 ひらがな カタカナ です",
+    "cp949": "서울특별시 부산광역시 대구 인천 광주 대전 울산 기본요금제 고급요금제 고객 비고 김철수 이영희 박민수 최지우 정우성 해지 가입 안녕하세요 감사합니다 없음",
+    "cp1251": "Москва Новосибирск базовый тариф премиум клиент Иванов Петров Сидорова ушёл остался",
+    "cp1250": "Łódź Kraków Wrocław Poznań Gdańsk Świętochłowice żółty Częstochowa Białystok Rzeszów",
+    "cp1252": "Müller Größe Köln München Straße Jürgen Schäfer Düsseldorf Zürich übrig Böblingen Fürth Würzburg Höfe",
+}
+DOUBTFUL = "Hélène François garçon Besançon Orléans déjà prévu Élodie être naïve à là"
+
+
+def table(words: str, encoding: str, rows: int = 200) -> bytes:
+    """A table of these words, mostly ASCII otherwise."""
+    some = words.split()
+    lines = [f"i{row},{row}.5,{some[row % len(some)]},true,2013-01-01,5,{'plain' if row % 3 else some[0]}" for row in range(rows)]
+    return "\n".join(["id,size,colour,wet,at,age,note", *lines, ""]).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+@pytest.mark.parametrize("block_bytes", [7, 1 << 20])
+def test_an_encoding_that_alone_makes_sense_is_taken_and_noted(encoding: str, block_bytes: int) -> None:
+    data, some = table(WORDS[encoding], encoding), WORDS[encoding].split()
+    rows, rejected = read(data, block_bytes=block_bytes)
+    assert [row["colour"] for row in rows] == [some[row % len(some)] for row in range(200)]
+    assert not rejected
+    notes = Notes()
+    infer_columns(MemoryFile(data), key="a.csv", notes=notes)
+    assert notes.encoding is not None
+    assert data.decode(notes.encoding) == data.decode(encoding)
+
+
+def test_in_doubt_a_file_is_refused_with_what_each_encoding_makes_of_it() -> None:
+    refused = refusal(table(DOUBTFUL, "cp1252"))
+    assert refused.code == "invalid_encoding"
+    assert "'Hélène' by cp1252" in str(refused)
+    assert "--encoding" in refused.remedy
+
+
+@pytest.mark.parametrize("name", ["cp1252", "latin-1", "Windows-1252"])
+def test_a_named_encoding_is_taken_where_there_is_doubt(name: str) -> None:
+    found = read_table(
+        MemoryFile(table(DOUBTFUL, "cp1252")), key="a.csv", columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding=name)
+    )
+    assert set(found.table["colour"].to_pylist()) == set(DOUBTFUL.split())
+
+
+@pytest.mark.parametrize("words", [CHINESE, DOUBTFUL])
+def test_what_is_utf8_beyond_doubt_is_that_whatever_encoding_was_named(words: str) -> None:
+    found = read_table(
+        MemoryFile(table(words, "utf-8")), key="a.csv", columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding="gb18030")
+    )
+    assert set(found.table["colour"].to_pylist()) == set(words.split())
+
+
+def test_two_bytes_that_are_utf8_by_chance_are_of_the_encoding_that_was_named() -> None:
+    data = b"id,colour\na," + "通".encode("gb18030") + b"\n"
+    assert data.decode() != data.decode("gb18030")  # they are both
+    found = read_table(MemoryFile(data), key="a.csv", columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding="gb18030"))
+    assert found.table["colour"].to_pylist() == ["通"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_known_without_a_mark(encoding: str) -> None:
+    for block_bytes in (1, 1000):
+        rows, rejected = read(table(CHINESE, encoding, 9), block_bytes=block_bytes)
+        assert ([row["colour"] for row in rows], rejected) == (CHINESE.split()[:9], [])
+
+
+def test_a_row_that_is_not_in_the_files_encoding_is_set_aside() -> None:
+    data = table(CHINESE, "gb18030", 50) + b"x,1,\xff\xff,true,2013-01-01,5,n\n" + table("", "ascii", 0)[31:]
+    rows, [bad] = read(data)
+    assert (len(rows), bad.row, bad.code) == (50, 51, "invalid_utf8")
+
+
+def test_a_few_damaged_rows_of_utf8_are_set_aside() -> None:
+    data = table(CHINESE, "utf-8", 50) + b"x,1,caf\xe9,true,2013-01-01,5,n\n"
+    rows, [bad] = read(data)
+    assert (len(rows), bad.code) == (50, "invalid_utf8")
+
+
+def test_json_lines_are_utf8_unless_another_encoding_is_named() -> None:
+    lines = "\n".join(f'{{"id": "{row}", "colour": "{CHINESE.split()[row]}"}}' for row in range(20)).encode("gb18030")
+    columns = {"id": ColumnKind.ID, "colour": ColumnKind.CATEGORY}
+    assert read_table(MemoryFile(lines), key="a.jsonl", columns=columns, formats=Formats(encoding="gbk")).table.num_rows == 20
+    with pytest.raises(BatchRejectedError):
+        read_table(MemoryFile(lines), key="a.jsonl", columns=columns)
+
+
+@given(st.binary(max_size=200), st.sampled_from([None, "gb18030", "cp1252"]))
+def test_any_bytes_have_an_encoding_or_are_refused(head: bytes, named: str | None) -> None:
+    try:
+        encoding = encoding_of(head, named, complete=True, detect=True)
+    except BatchRejectedError:
+        return
+    assert "a".encode(encoding)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_character_that_the_head_cuts_in_half_makes_no_doubt(cut: int) -> None:
+    text = ("x" * (HEAD_BYTES - 2 + cut) + "\n北京,").encode()
+    assert encoding_of(text[:HEAD_BYTES], None, complete=False, detect=True) == "utf-8"
+    one_line = ("x" * (HEAD_BYTES - 3 + cut) + "北京").encode()
+    assert encoding_of(one_line[:HEAD_BYTES], None, complete=False, detect=True) == "utf-8"
+
+
+LOADS = "import sys; from tests.unit.shared.reading.test_encodings import {case}; {case}(); print('charset_normalizer' in sys.modules)"
+
+
+def utf8_file() -> None:
+    assert len(read(table(CHINESE, "utf-8"))[0]) == 200
+
+
+def gb18030_file() -> None:
+    assert len(read(table(CHINESE, "gb18030"))[0]) == 200
+
+
+@pytest.mark.parametrize(("case", "loads"), [(utf8_file, "False"), (gb18030_file, "True")])
+def test_only_a_file_that_is_not_utf8_loads_the_library_that_detects_encodings(case: Callable[[], None], loads: str) -> None:
+    script = LOADS.format(case=case.__name__)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loads
