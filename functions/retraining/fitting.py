@@ -1,5 +1,6 @@
 """From rows to a version: fit, compile, prove, and score what the fit did not see."""
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.families.table import family_of, threaded_jobs
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
 from functions.shared.engines.proof import prove
+from functions.shared.engines.steps import steps_of
 
 MIN_ROWS = 50
+THREADS = "threads"
+"""In a spec's `platform`: how many an estimator worked in that would have taken all processors."""
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops")
 
 
@@ -47,13 +52,14 @@ def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:
     return np.concatenate(list(map_ahead(engine.score, iter(rows.table.to_batches(max_chunksize=65_536)))))
 
 
-def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
+def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None, threads: int | None = None) -> Fitted:
     """Fit the spec's estimator, and compile it if that is exact on these rows and on awkward ones.
 
     Args:
         spec: what to learn, from which features, and how.
         rows: what to learn from.
         template: the pipeline that is cloned where the spec's was adopted.
+        threads: how many an estimator works in that would take all processors, by default as many as there are.
 
     Raises:
         TrainingError: if there are too few rows, a single class, or more than two for a binary task.
@@ -65,15 +71,19 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None) -> Fitted:
     target = _target(spec, rows)
     if spec.task is not Task.REGRESSION:
         _check_labels(spec, target)
+        spec = spec.model_copy(update={"classes": _classes(spec, target)})
         target = _as_learnt_before(target, template)
-    pipeline = fit_pipeline(spec, frame, target, template)
-    classes = () if spec.task is Task.REGRESSION else classes_of(pipeline)
-    return as_fitted(pipeline, spec.model_copy(update={"classes": classes}), rows)
+    threads = threads or os.process_cpu_count() or 1
+    pipeline = fit_pipeline(spec, frame, target, template, threads)
+    if spec.task is not Task.REGRESSION and not family_of(steps_of(pipeline)[-1]).numbered_classes:
+        spec = spec.model_copy(update={"classes": classes_of(pipeline)})
+    return as_fitted(pipeline, spec, rows, {THREADS: str(threads)} if threaded_jobs(pipeline) else {})
 
 
-def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet) -> Fitted:
-    """A fitted pipeline with what serves it, proved on `rows`; its spec with what made it."""
-    fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": present_platform()})
+def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet, made_in: Mapping[str, str] | None = None) -> Fitted:
+    """A fitted pipeline with what serves it, proved on `rows`; its spec with what made it, `made_in` beside the platform."""
+    made_on = {**present_platform(), **(made_in or {})}
+    fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": made_on})
     proved = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     fitted_spec, compiled = fitted_spec.model_copy(update={"decision_rule": proved.rule}), proved.compiled
     native = compiled.kind is EngineKind.NATIVE
@@ -92,6 +102,12 @@ def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
     if spec.positive is not None and spec.positive not in classes:
         message = f"the positive class {spec.positive!r} is none of {', '.join(classes)}, the rows' {spec.target!r}"
         raise TrainingError(message)
+
+
+def _classes(spec: ModelSpec, target: NDArray[Any]) -> tuple[str, ...]:
+    """The classes in the order of the scores: that of a version before, if it told the same apart."""
+    classes = np.unique(target).tolist()
+    return spec.classes if sorted(spec.classes) == classes else tuple(classes)
 
 
 def classes_of(pipeline: Any) -> tuple[str, ...]:

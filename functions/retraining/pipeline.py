@@ -2,10 +2,13 @@
 
 import importlib
 import inspect
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
@@ -15,11 +18,15 @@ from threadpoolctl import threadpool_limits
 
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.engines.families.table import family_of
+from functions.shared.engines.families.table import family_of, threaded_jobs
 from functions.shared.engines.native import REFUSALS
+from functions.shared.engines.steps import steps_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_CHECKED_ROWS = 64
 
 
 def default_estimator(task: Task) -> str:
@@ -56,9 +63,10 @@ def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
         TrainingError: if it cannot be cloned, or lacks one of `spec.parameters`.
     """
     try:
-        pipeline = clone(template.estimator if isinstance(template, FrozenEstimator) else template)
-        frozen = {name: part for name, part in pipeline.get_params().items() if isinstance(part, FrozenEstimator)}
-        pipeline.set_params(**{name: clone(part.estimator) for name, part in frozen.items()})
+        with _quiet():
+            pipeline = clone(template.estimator if isinstance(template, FrozenEstimator) else template)
+            frozen = {name: part for name, part in pipeline.get_params().items() if isinstance(part, FrozenEstimator)}
+            pipeline.set_params(**{name: clone(part.estimator) for name, part in frozen.items()})
         pipeline.set_params(**spec.parameters)
     except REFUSALS as error:
         message = f"the adopted pipeline cannot be cloned, or cannot be given {dict(spec.parameters)}: {error}"
@@ -67,36 +75,69 @@ def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
     return pipeline.set_params(**{name: spec.seed for name in seeds if not isinstance(pipeline.get_params()[name], Integral)})
 
 
-def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None) -> Any:
+def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None, threads: int = 1) -> Any:
     """The pipeline of `spec`, or a clone of `template`, fitted on `frame` (as `to_frame` makes it) and the target of its rows.
 
-    The same arguments give the same model to the last bit, so it works in one thread: sums of gradients over several are
-    added in another order, and then HistGradientBoosting splits elsewhere. (On a busy machine one is also the fastest.)
+    The same arguments give the same model to the last bit: sums of gradients over several threads are added in another
+    order, and then trees split elsewhere. So scikit-learn's work in one thread, and families that say so in this many.
+
+    Args:
+        spec: what to fit; of a classifier its classes, in the order of the scores.
+        frame: the rows.
+        target: what they are.
+        template: the pipeline to clone.
+        threads: those of estimators that would otherwise take all processors.
 
     Raises:
-        TrainingError: as `build_pipeline` and `clone_pipeline` do, or if the estimator refuses the rows or a parameter's value.
+        TrainingError: as `build_pipeline` and `clone_pipeline` do, if the estimator refuses the rows or a parameter's value, or if what
+            it learnt gives no scores.
     """
     empty = [str(name) for name in frame.columns[frame.isna().all()]]
     pipeline = build_pipeline(spec, empty) if template is None else clone_pipeline(template, spec)
+    if not any(name.rpartition("__")[2] == "n_jobs" for name in spec.parameters):
+        pipeline.set_params(**dict.fromkeys(threaded_jobs(pipeline), threads))
+    family = family_of(steps_of(pipeline)[-1])
+    if family.numbered_classes and spec.task is not Task.REGRESSION:
+        target = np.array([spec.classes.index(str(label)) for label in target.tolist()])
     try:
-        with threadpool_limits(1):
-            return pipeline.fit(frame, target)
+        with threadpool_limits(1), family.fitting():
+            pipeline.fit(frame, target)
+            _check_scores(pipeline, frame.head(_CHECKED_ROWS), spec)
     except REFUSALS as error:
         valueless = f" (columns without any value: {', '.join(empty)})" if empty else ""
         message = f"{spec.estimator} cannot be trained on these rows: {error}{valueless}"
         raise TrainingError(message) from error
+    return pipeline
+
+
+def _check_scores(pipeline: Any, rows: "pd.DataFrame", spec: ModelSpec) -> None:
+    """Pass if a fitted pipeline gives what its task asks for; boosters learn any objective.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if spec.task is Task.REGRESSION:
+        sound = np.size(pipeline.predict(rows)) == len(rows)
+        wanted = "one prediction per row"
+    else:
+        shares = np.asarray(pipeline.predict_proba(rows))
+        sound = bool(np.all((shares >= 0) & (shares <= 1)))
+        wanted = "probabilities"
+    if not sound:
+        message = f"with {dict(spec.parameters)} it does not give {wanted}: choose another objective"
+        raise ValueError(message)
 
 
 def _estimator(spec: ModelSpec) -> Any:
     made = _estimator_class(spec.estimator)
     family = family_of(made)
     possible = family.parameters(made)
-    unknown = sorted(set(spec.parameters) - set(possible))
-    if unknown:
+    if possible is not None and (unknown := sorted(set(spec.parameters) - set(possible))):
         message = f"{spec.estimator} has no parameter {', '.join(unknown)}; it has {', '.join(possible) or 'none'}"
         raise TrainingError(message)
     try:
-        model = made(**{**family.settings(made, spec), **spec.parameters})
+        with _quiet():
+            model = made(**family.arguments(made, spec))
         get_tags(model)
     except (AttributeError, TypeError) as error:
         message = f"{spec.estimator} cannot be made from {dict(spec.parameters)}: {error}"
@@ -109,6 +150,14 @@ def _estimator(spec: ModelSpec) -> Any:
         message = f"{spec.estimator} with these parameters gives no probabilities (no predict_proba): choose a classifier that does"
         raise TrainingError(message)
     return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what libraries say of estimators that they will have no more: the version that is installed has them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _estimator_class(path: str) -> type[BaseEstimator]:

@@ -19,9 +19,9 @@ class Recipe:
     spec: ModelSpec
     template: Any = None
 
-    def fit(self, rows: TrainingSet) -> Fitted:
-        """A version that learnt `rows`. Errors are those of `fitting.fit`."""
-        return fit(self.spec, TrainingSet(self.spec, rows.table), self.template)
+    def fit(self, rows: TrainingSet, threads: int | None = None) -> Fitted:
+        """A version that learnt `rows`, in so many threads where that matters. Errors are those of `fitting.fit`."""
+        return fit(self.spec, TrainingSet(self.spec, rows.table), self.template, threads)
 
 
 def recipe_of(served: ServedModel, bundles: Bundles) -> Recipe:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from functions.retraining.event import ReproduceRequest, Reproduction
-from functions.retraining.fitting import as_fitted, library_versions, present_platform, score_rows
+from functions.retraining.fitting import THREADS, as_fitted, library_versions, present_platform, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.recipe import Recipe, recipe_of
@@ -78,13 +78,14 @@ def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
         learnt, held = parts.learnt, parts.held
     else:
         learnt, held = rows.between(first, last), rows.between(held_first, held_last)
-    fitted = recipe.fit(learnt)
+    threads = recipe.spec.platform.get(THREADS)
+    fitted = recipe.fit(learnt, None if threads is None else int(threads))
     return Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), rows)
 
 
 def _changed_makers(spec: ModelSpec) -> Mapping[str, tuple[str, str]]:
     """Recorded and present version of each library, of Python and of the architecture, where they differ."""
-    recorded = {**spec.libraries, **spec.platform}
+    recorded = {name: then for name, then in {**spec.libraries, **spec.platform}.items() if name != THREADS}
     present = {**library_versions(spec.estimator), **present_platform()}
     return {name: (then, present.get(name, "none")) for name, then in recorded.items() if present.get(name) != then}
 

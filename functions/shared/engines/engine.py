@@ -13,7 +13,7 @@ type Reals = NDArray[np.floating[Any]]
 
 
 class EngineKind(StrEnum):
-    """How a version is scored: compiled into arrays (`linear`, `bitvector`, `forest`) or by scikit-learn itself (`native`)."""
+    """How a version is scored: compiled into arrays (`linear`, `bitvector`, `forest`) or by its own library (`native`)."""
 
     LINEAR = "linear"
     BITVECTOR = "bitvector"
@@ -22,17 +22,19 @@ class EngineKind(StrEnum):
 
 
 class Means(StrEnum):
-    """What an engine computes with: our compiled loops, NumPy's, or scikit-learn itself. Scores do not depend on which."""
+    """What a compiled engine computes with: our compiled loops, or NumPy's. Scores do not depend on which."""
 
     KERNEL = "kernel"
     NUMPY = "numpy"
-    SCIKIT_LEARN = "scikit-learn"
 
 
 class Engine(Protocol):
     """Scores typed rows; several threads may call it at once."""
 
-    means: Means
+    @property
+    def means(self) -> str:
+        """One of `Means`, or the library that a native engine is."""
+        ...
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """Scores of shape (rows, outputs), in row order.

@@ -72,6 +72,11 @@ def _one_versus_rest(raw: _Sums) -> _Sums:
     return np.divide(raw, raw.sum(axis=1, keepdims=True), out=raw)
 
 
+def _signed_square(raw: _Sums) -> _Sums:
+    """LightGBM's way back from the square root of what it learns."""
+    return np.multiply(raw, np.abs(raw), out=raw)
+
+
 INVERSE_LINKS: Mapping[str, Callable[[_Sums], _Sums]] = {
     "identity": _identity,
     "exp": _exp,
@@ -79,6 +84,7 @@ INVERSE_LINKS: Mapping[str, Callable[[_Sums], _Sums]] = {
     "expit_of_twice": _expit_of_twice,
     "softmax": _softmax,
     "one_versus_rest": _one_versus_rest,
+    "signed_square": _signed_square,
 }
 """By name; each takes raw sums of shape (rows, outputs) and may work in place."""
 

@@ -1,4 +1,4 @@
-"""The engine that is scikit-learn itself, for pipelines without an exact compiled form."""
+"""The engine that is the pipeline itself, where it has no exact compiled form."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.shared.domain.spec import Feature, Task
-from functions.shared.engines.engine import Floats, Means
+from functions.shared.engines.engine import Floats
+from functions.shared.engines.families.table import family_of, threaded_jobs
 from functions.shared.engines.frame import to_frame
 
 REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
@@ -22,11 +23,12 @@ class NativeEngine:
     them in threads.
     """
 
-    means = Means.SCIKIT_LEARN
-
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
-        jobs = {name: 1 for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None}
-        self.pipeline = pipeline.set_params(**jobs)
+        from functions.shared.engines.steps import steps_of  # scikit-learn, which compiled engines do without
+
+        jobs = [name for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None]
+        self.pipeline = pipeline.set_params(**dict.fromkeys([*jobs, *threaded_jobs(pipeline)], 1))
+        self.means = family_of(steps_of(pipeline)[-1]).means
         self._task = task
         self._features = tuple(features)
 

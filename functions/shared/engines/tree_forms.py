@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.engines.engine import Floats, Reals
 
 type Nodes = NDArray[np.intp]
 type Flags = NDArray[np.bool_]
 type Codes = NDArray[np.int64]
+
+NO_BAND = (np.inf, -np.inf)
+"""No number is of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class TreeForm:
     compares_in: type[np.floating[Any]]
     divisor: float = 1.0
     scale: float = 1.0
-    band: tuple[float, float] = (np.inf, -np.inf)
+    band: tuple[float, float] = NO_BAND
     preprocessor: Any = None
 
     def goes_left(self, tree: Tree, node: int, values: NDArray[np.floating[Any]]) -> Flags:
@@ -114,3 +118,38 @@ class TreeForm:
     def _before(self, number: float) -> float:
         """The largest number below, in the precision of comparisons."""
         return float(np.nextafter(self.compares_in(number), self.compares_in(-np.inf)))
+
+
+def in_levels(is_leaf: Flags, left: Nodes, right: Nodes) -> Nodes:
+    """The nodes of a tree as a library has them, in an order in which children come after their parent, the root first.
+
+    Raises:
+        InvalidBundleError: if it is no tree: if a child is none of the nodes, or of two parents.
+    """
+    levels = [np.zeros(1, np.intp)]
+    reached = 1
+    while len(inner := levels[-1][~is_leaf[levels[-1]]]):
+        below = np.concatenate([left[inner], right[inner]])
+        reached += len(below)
+        if reached > len(is_leaf) or np.any((below <= 0) | (below >= len(is_leaf))):
+            message = "a tree of the model points outside itself"
+            raise InvalidBundleError(message)
+        levels.append(below)
+    return np.concatenate(levels)
+
+
+def reordered(tree: Tree, order: Nodes) -> Tree:
+    """The tree with its nodes in another order, perhaps without some."""
+    place = np.zeros(len(tree.is_leaf), np.intp)
+    place[order] = np.arange(len(order))
+    return Tree(
+        is_leaf=tree.is_leaf[order],
+        column=tree.column[order],
+        threshold=tree.threshold[order],
+        left=place[tree.left[order]],
+        right=place[tree.right[order]],
+        missing_left=tree.missing_left[order],
+        values=tree.values[order],
+        categories={int(place[node]): split for node, split in tree.categories.items() if not tree.is_leaf[node]},
+        band_is_missing=None if tree.band_is_missing is None else tree.band_is_missing[order],
+    )

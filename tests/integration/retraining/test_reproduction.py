@@ -9,7 +9,7 @@ import pytest
 
 from functions.retraining import reproduction
 from functions.retraining.event import ReproduceRequest, TrainRequest
-from functions.retraining.fitting import library_versions
+from functions.retraining.fitting import THREADS, library_versions
 from functions.retraining.recipe import Recipe
 from functions.retraining.reproduction import reproduce
 from functions.retraining.service import Workshop, train_first
@@ -69,6 +69,31 @@ def test_a_version_comes_out_again_byte_by_byte(shop: Workshop, decision: Decisi
     rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
     assert rebuilt.identical, rebuilt.difference
     assert (rebuilt.largest_score_difference, rebuilt.rows, rebuilt.libraries) == (0.0, 300, {})
+
+
+@pytest.mark.parametrize("estimator", ["xgboost.XGBClassifier", "lightgbm.LGBMClassifier"])
+def test_a_boosters_version_comes_out_again_on_a_machine_of_more_processors(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, estimator: str
+) -> None:
+    shop.inbox.write("training/loans/history.csv", history())
+    request = TrainRequest(
+        model="loans",
+        key="training/loans/history.csv",
+        target="defaulted",
+        id_column="application",
+        time_column="received",
+        estimator=estimator,
+        parameters={"n_estimators": 20, "subsample": 0.8},
+    )
+    monkeypatch.setattr("os.process_cpu_count", lambda: 2)
+    decision = train_first(request, shop).decision
+    assert decision.engine == "bitvector"
+    released = shop.bundles.load(ServedModel(version="1", digest=decision.digest, prefix=layout.version_prefix("loans", "1")))
+    assert (released.spec.classes, released.spec.platform[THREADS]) == (("no", "yes"), "2")
+    monkeypatch.setattr("os.process_cpu_count", lambda: 3)
+    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    assert rebuilt.identical, rebuilt.difference
+    assert (rebuilt.largest_score_difference, rebuilt.libraries) == (0.0, {})
 
 
 def test_a_snapshot_that_was_tampered_with_is_named(shop: Workshop, decision: Decision) -> None:

@@ -1,11 +1,14 @@
 """The parts of which families make their columns."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OrdinalEncoder
 
+from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import FeatureKind, ModelSpec
 
 # HistGradientBoosting bins categories in one byte and keeps one value for the missing.
@@ -20,9 +23,40 @@ def of_kind(spec: ModelSpec, kind: FeatureKind) -> list[str]:
 def native_columns(spec: ModelSpec) -> ColumnTransformer:
     """Category codes first, then numbers and booleans; missing values, and categories that training has not seen, are NaN."""
     categories = of_kind(spec, FeatureKind.CATEGORY)
-    numbers = of_kind(spec, FeatureKind.NUMBER) + of_kind(spec, FeatureKind.BOOLEAN)
+    numbers = native_names(spec)[len(categories) :]
     parts = [("categories", ordinal(float("nan")), categories), ("numbers", "passthrough", numbers)]
     return transformer(parts, sparse_threshold=0.0)
+
+
+def native_names(spec: ModelSpec) -> list[str]:
+    """The features in the order of `native_columns`."""
+    return [name for kind in (FeatureKind.CATEGORY, FeatureKind.NUMBER, FeatureKind.BOOLEAN) for name in of_kind(spec, kind)]
+
+
+def by_position(spec: ModelSpec) -> dict[str, list[Any]]:
+    """The spec's constraints, which name features, as boosters have them: by the position of a native column.
+
+    Raises:
+        TrainingError: if a constraint names what is no feature, or no name.
+    """
+    positions = {name: place for place, name in enumerate(native_names(spec))}
+    given: dict[str, Any] = {
+        name: spec.parameters[name] for name in ("monotone_constraints", "interaction_constraints") if name in spec.parameters
+    }
+    try:
+        told: dict[str, list[Any]] = {}
+        if "monotone_constraints" in given:
+            signs = {positions[name]: int(sign) for name, sign in given["monotone_constraints"].items()}
+            told["monotone_constraints"] = [signs.get(place, 0) for place in range(len(positions))]
+        if "interaction_constraints" in given:
+            told["interaction_constraints"] = [[positions[name] for name in group] for group in given["interaction_constraints"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = (
+            'columns are constrained by name, as in monotone_constraints={"age": 1, "fee": -1} or '
+            f'interaction_constraints=[["age", "fee"]], and not as in {json.dumps(given)}'
+        )
+        raise TrainingError(message) from error
+    return told
 
 
 def transformer(parts: Sequence[tuple[str, object, list[str]]], *, sparse_threshold: float) -> ColumnTransformer:

@@ -1,6 +1,7 @@
 """What Everscore needs to know of a library to train its models, keep them, and score with them."""
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from functions.shared.domain.spec import ModelSpec
@@ -22,15 +23,29 @@ class Family:
     trusted_types: tuple[str, ...] = ()
     """Types that a file may hold, beyond those that skops itself vouches for."""
     threaded = False
-    """Whether its estimators take all processors unless `n_jobs` says otherwise; sums are then added in threads' order."""
+    """Whether its estimators take all processors unless `n_jobs` says otherwise; how many decides the last digits of their sums."""
+    numbered_classes = False
+    """Whether its classifiers tell classes apart by whole numbers from 0 on, whatever they are called."""
 
-    def parameters(self, made: type) -> Collection[str]:
-        """Names of the parameters that an estimator of this class takes."""
+    def parameters(self, made: type) -> Collection[str] | None:
+        """Names of the parameters that an estimator of this class takes; None if only fitting tells."""
         raise NotImplementedError
 
-    def settings(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
-        """Parameters where the library's own defaults would not do, or would make two equal trainings differ."""
+    def arguments(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
+        """What an estimator is made with: the spec's parameters, and others where the library's own defaults would not do.
+
+        Raises:
+            TrainingError: if a parameter cannot mean what it says.
+        """
         raise NotImplementedError
+
+    def fitting(self) -> AbstractContextManager[None]:
+        """What a fit happens in.
+
+        Raises:
+            ValueError: for whatever the library says in a way of its own.
+        """
+        return nullcontext()
 
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":
         """What makes a spec's features columns that an unfitted estimator works well with; it may be told of them.

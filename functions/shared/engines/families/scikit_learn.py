@@ -85,9 +85,9 @@ class _ScikitLearn(Family):
     def parameters(self, made: type) -> Collection[str]:
         return inspect.signature(made).parameters
 
-    def settings(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
+    def arguments(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
         seed = {"random_state": spec.seed} if "random_state" in self.parameters(made) else {}
-        return {**_DEFAULTS.get(made.__name__, {}), **seed}
+        return {**_DEFAULTS.get(made.__name__, {}), **seed, **spec.parameters}
 
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> ColumnTransformer:
         numbers, categories, booleans = (of_kind(spec, kind) for kind in (FeatureKind.NUMBER, FeatureKind.CATEGORY, FeatureKind.BOOLEAN))

@@ -13,6 +13,8 @@ GROUP = "everscore.families"
 
 _OURS = {
     "sklearn": "functions.shared.engines.families.scikit_learn:SCIKIT_LEARN",
+    "xgboost": "functions.shared.engines.families.xgboost:XGBOOST",
+    "lightgbm": "functions.shared.engines.families.lightgbm:LIGHTGBM",
 }
 
 
@@ -29,6 +31,13 @@ def family_of(model: Any) -> Family:
     packages = [ancestor.__module__.partition(".")[0] for ancestor in made.__mro__]
     known = families()
     return next((known[package] for package in packages if package in known), known["sklearn"])
+
+
+def threaded_jobs(pipeline: Any) -> list[str]:
+    """The parameters `n_jobs` of those of its estimators that take all processors if it is not set."""
+    parameters = pipeline.get_params()
+    jobs = [name for name in parameters if name.rpartition("__")[2] == "n_jobs"]
+    return [name for name in jobs if family_of(parameters.get(name.rpartition("__")[0], pipeline)).threaded]
 
 
 def _imported(where: str) -> Family:
