@@ -1,8 +1,12 @@
 """README, docs and CHANGELOG name what the code has, and Chinese pages show the same commands as the English ones."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import typer
@@ -100,6 +104,14 @@ def test_a_readme_is_read_in_one_go(page: str) -> None:
 def test_each_command_has_its_row() -> None:
     rows = re.findall(r"^\| `everscore ([a-z]+(?: [a-z]+)?)", text_of("docs/commands.zh-CN.md"), re.MULTILINE)
     assert sorted(rows) == sorted(commands())
+
+
+def test_the_page_of_commands_says_what_their_help_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "typer", "infra.cli.main", "utils", "docs", "--name", "everscore", "--title", "Commands"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COLUMNS": "80"}
+    page = tmp_path / "commands.md"
+    subprocess.run([*command, "--output", str(page)], cwd=ROOT, env=environment, check=True, capture_output=True)
+    assert page.read_text() == text_of("docs/commands.md"), "run `make commands`"
 
 
 def commands() -> Iterator[str]:
