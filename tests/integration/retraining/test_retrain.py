@@ -381,7 +381,7 @@ def test_another_try_on_the_same_days_must_be_surer() -> None:
 def test_without_a_batch_since_there_is_nothing_to_learn() -> None:
     world = trained()
     world.label(sold(30, 15))
-    assert world.retrain().skipped == "no batch was scored yet, so there is nothing new to learn from"
+    assert world.retrain().skipped == "no batch was scored yet, so there is nothing new to learn from: score one, and send its labels"
 
 
 def test_how_far_event_time_has_come_is_told_by_the_newest_batches_alone(monkeypatch: pytest.MonkeyPatch) -> None:

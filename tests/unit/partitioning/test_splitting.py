@@ -87,7 +87,13 @@ def rows_of_part(data: bytes, portion: Portion) -> list[list[str]]:
 
 @given(st.binary(max_size=300).map(lambda data: b"id,text\n" + data.replace(b"\x00", b"")), st.integers(1, 80))
 def test_any_bytes_are_cut_into_portions_that_together_are_the_file(data: bytes, portion_bytes: int) -> None:
-    found = portions(data, portion_bytes)
+    try:
+        found = portions(data, portion_bytes)
+    except BatchRejectedError as refused:
+        assert refused.code == "indivisible"
+        with pytest.raises(UnicodeDecodeError):
+            data.decode()
+        return
     bounds = [found[0].start, *(portion.stop for portion in found)]
     assert bounds == sorted(set(bounds))
     assert (bounds[0], bounds[-1]) == (0, len(data))
