@@ -5,7 +5,6 @@ import io
 import json
 import random
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -208,7 +207,9 @@ def test_a_file_that_cannot_be_scored_goes_to_the_dead_letters_and_comes_back_by
     operator.store.write(sealed, whole.replace(b"{", b"[", 1))
     sqs = client(stack, "sqs")
     queue, dead = stack.outputs["ScoringQueueUrl"], stack.outputs["ScoringDeadLettersUrl"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    # The function itself spaces tries further and further apart, over 37 minutes: the first failure is the last here.
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"])
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": json.dumps(policy | {"maxReceiveCount": 1})})
     uploaded = operator.upload(f"{layout.BATCHES}/{FRAGILE}/poison.csv", visits(range(70, 71), sold=False))
     [letter] = wait_for(lambda: sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=1).get("Messages"), SOON_S, "dead letter")
     assert json.loads(letter["Body"])["detail"]["object"]["key"] == uploaded.key
@@ -216,7 +217,6 @@ def test_a_file_that_cannot_be_scored_goes_to_the_dead_letters_and_comes_back_by
         operator.await_manifest(uploaded, timeout_s=0)
 
     operator.store.write(sealed, whole)
-    time.sleep(1)  # of the queue's visibility
     sqs.send_message(QueueUrl=queue, MessageBody=letter["Body"])  # a redrive, which the embedded AWS lacks, is this
     sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
     assert operator.await_manifest(uploaded, timeout_s=SOON_S).rows_scored == A_DAY
