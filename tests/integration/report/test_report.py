@@ -129,7 +129,10 @@ def test_a_chart_says_in_words_what_it_shows(figures: Mapping[str, tuple[Figure,
     words = {figure.name: figure.alt for drawn in figures.values() for figure in drawn}
     assert words["answered"] == "Rows answered, 1 Apr 2013 to 10 Apr 2013: 900 by version 1, 80 by version 2"
     assert words["quarantined"] == "Rows quarantined, 1 Apr 2013 to 10 Apr 2013: missing id 20"
-    assert words["judgement"] == "version 2 against 1: 0.0500 (0.0200 to 0.0800), promoted, version 3 against 1: −0.100 (−0.200 to −0.0500), kept out"
+    assert (
+        words["judgement"]
+        == "version 2 against 1: 0.0500 (0.0200 to 0.0800), promoted, version 3 against 1: \N{MINUS SIGN}0.100 (\N{MINUS SIGN}0.200 to \N{MINUS SIGN}0.0500), kept out"
+    )
     assert words["drift-map"].endswith("1 of 2 columns drifted at some time. Highest: price 0.180, shop 0.0100")
     assert "version 2 as challenger from 0.400 to 0.445" in words["performance-log_loss"]
 
@@ -179,7 +182,10 @@ def test_lost_rows_are_said_aloud() -> None:
 
 
 def test_a_versions_card_has_the_gates_figures_and_reasons(page: Page) -> None:
-    assert "better gains at least 0.02 gain 0.0500 (0.0200 to 0.0800) minimum effect 0.0100 log loss 0.450 against 0.500 of version 1" in flat(page)
+    assert (
+        "better gains at least 0.02 gain 0.0500 (0.0200 to 0.0800) minimum effect 0.0100 log loss 0.450 against 0.500 of version 1"
+        in flat(page)
+    )
 
 
 def test_a_failed_batch_is_listed_with_its_error() -> None:
