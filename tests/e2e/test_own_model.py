@@ -192,27 +192,6 @@ def test_stock_dvc_restores_a_training_set_from_the_pointer_in_mlflow(
     assert len(restored) == trained["snapshot"]["files"]
 
 
-def test_the_lines_of_the_guide_fetch_each_versions_data_and_roll_it_back(
-    everscore: Command, trained: dict[str, Any], tmp_path: Path
-) -> None:
-    everscore.run("promote", MODEL, "2", "--force", "--reason", "to be rolled back")
-    guide = (ROOT / "docs" / "data.md").read_text().partition("## The demo")[0].replace("churn", MODEL)
-    fetch_second, roll_back = "everscore data checkout loans 2", "everscore rollback"
-    lines = "git init --quiet\n" + shell_of(guide)
-    for number, start in enumerate((fetch_second, roll_back)):
-        assert lines.count(start) == 1
-        lines = lines.replace(start, f"cp -r {MODEL} pulled-{number}\n{start}")
-    author = {f"GIT_{who}_{what}": "ml@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = {**everscore.environment, **author, "PATH": f"{EVERSCORE.parent}:{os.environ['PATH']}"}
-    subprocess.run(["bash", "-euc", lines], cwd=tmp_path, env=environment, check=True, timeout=280)
-    for version in ("1", "2"):
-        everscore.run("data", "checkout", MODEL, version, "-o", tmp_path / f"v{version}")
-    one, two = contents(tmp_path / "v1"), contents(tmp_path / "v2")
-    assert [contents(tmp_path / folder) for folder in ("pulled-0", "pulled-1", MODEL)] == [one, two, one]
-    assert one != two
-    assert everscore.json("status", MODEL)["champion"]["version"] == "1"
-
-
 def shell_of(guide: str) -> str:
     """The lines that a guide would have typed."""
     return "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL))
@@ -369,6 +348,27 @@ def test_any_past_champion_is_restored_by_one_command_and_answers_the_next_batch
     assert [release["seq"] for release in before] == [restored["seq"]]
 
 
+def test_the_lines_of_the_guide_fetch_each_versions_data_and_roll_it_back(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    everscore.run("promote", MODEL, "2", "--force", "--reason", "to be rolled back")
+    guide = (ROOT / "docs" / "data.md").read_text().partition("## The demo")[0].replace("churn", MODEL)
+    fetch_second, roll_back = "everscore data checkout loans 2", "everscore rollback"
+    lines = "git init --quiet\n" + shell_of(guide)
+    for number, start in enumerate((fetch_second, roll_back)):
+        assert lines.count(start) == 1
+        lines = lines.replace(start, f"cp -r {MODEL} pulled-{number}\n{start}")
+    author = {f"GIT_{who}_{what}": "ml@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**everscore.environment, **author, "PATH": f"{EVERSCORE.parent}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", lines], cwd=tmp_path, env=environment, check=True, timeout=280)
+    for version in ("1", "2"):
+        everscore.run("data", "checkout", MODEL, version, "-o", tmp_path / f"v{version}")
+    one, two = contents(tmp_path / "v1"), contents(tmp_path / "v2")
+    assert [contents(tmp_path / folder) for folder in ("pulled-0", "pulled-1", MODEL)] == [one, two, one]
+    assert one != two
+    assert everscore.json("status", MODEL)["champion"]["version"] == "1"
+
+
 def bodies(everscore: Command) -> Iterator[tuple[str, bytes]]:
     """Key and bytes of every version of every object of the stack, Parquet as text."""
     environment = everscore.json("local", "env")
@@ -398,7 +398,7 @@ def test_people_are_erased_from_everything_stored(everscore: Command, trained: d
     assert any(staying in body for key, body in found.items() if key.startswith("scored/"))
     rebuilt = everscore.json("reproduce", MODEL, "1", code=1)
     assert "rows of its training set were erased since" in rebuilt["difference"]
-    again = everscore.json("erase", MODEL, "--ids", ids)
+    again = everscore.json("erase", MODEL, "--ids", ids, "--yes")
     assert again["erasures"][0]["objects"] == 0
 
 
