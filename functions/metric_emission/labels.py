@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from functions.shared.domain import layout
+from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.grading import grade_pair, grade_version
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
@@ -67,7 +68,7 @@ def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, 
     """
     identity = [ID, TIME] if labels.has_time else [ID]
     waiting = _last(labels.table, identity)
-    days = set(pc.unique(pc.cast(waiting[TIME], pa.date32(), safe=False)).to_pylist()) if labels.has_time else None
+    days = set(pc.unique(days_of(waiting[TIME], spec.day_zone)).to_pylist()) if labels.has_time else None
     found: dict[date, list[pa.Table]] = defaultdict(list)
     for manifest in manifests:
         if not days & manifest.event_days.keys() if days is not None else manifest.source.last_modified > datetime.fromisoformat(arrived):
@@ -184,9 +185,9 @@ def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tup
 def event_days(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> pa.ChunkedArray:
     """The event day of each scored row; the day of arrival where the model has no time column."""
     if spec.time_column is None:
-        arrived = manifest.source.last_modified.astimezone(UTC).date()
+        arrived = day_of(manifest.source.last_modified, spec.day_zone)
         return pa.chunked_array([pa.repeat(pa.scalar(arrived), rows.num_rows)])
-    return pc.cast(rows[stored_identity(rows.column_names, spec)[TIME]], pa.date32(), safe=False)
+    return days_of(rows[stored_identity(rows.column_names, spec)[TIME]], spec.day_zone)
 
 
 def _stacked(tables: Sequence[pa.Table]) -> pa.Table:

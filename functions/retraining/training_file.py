@@ -16,6 +16,7 @@ from functions.retraining.event import TrainRequest
 from functions.retraining.pipeline import default_estimator
 from functions.retraining.target import Refused, Target, place_of, positive_class, read_target, refuse_lone_class
 from functions.retraining.training_set import DAY, TrainingSet, assemble
+from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.formats import Formats
@@ -109,9 +110,9 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out["missing_target"] -= target.refused
     left_out["unparseable_target"] += target.refused
     if request.time_column:
-        days = pc.cast(table[request.time_column], pa.date32(), safe=False)
+        days = days_of(table[request.time_column], spec.day_zone)
     else:
-        days = pa.chunked_array([pa.array([arrived.date()] * table.num_rows, pa.date32())])
+        days = pa.chunked_array([pa.repeat(pa.scalar(day_of(arrived, spec.day_zone)), table.num_rows)])
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
     if not rows.rows:
@@ -244,6 +245,7 @@ def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) ->
         id_column=request.id_column,
         time_column=request.time_column,
         timezone=request.timezone,
+        day_zone=request.timezone,
         formats=request.formats,
         features=tuple(features),
         positive=positive_class(request.positive, request.target, target),

@@ -6,7 +6,7 @@ Nothing counts before the manifest is committed.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 
@@ -18,7 +18,7 @@ from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
 from functions.shared.domain.counts import Counts, counted_manifest
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, Source, StoredFile
+from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
@@ -58,16 +58,16 @@ def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, stor
 
     named = draft.model, draft.batch_id, draft.attempt, 0
     outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
-    scored = score_rows(read, release, outputs, bundles=bundles, arrival=arrival_of(source))
+    scored = score_rows(read, release, outputs, bundles=bundles, arrived=source.last_modified)
     pinned = draft.model_copy(update={"release": scored.release, "encoding": notes.encoding})
     return counted_manifest(pinned, scored.counts, contract=contract, outputs=scored.outputs, quarantine=scored.quarantine)
 
 
-def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles: Bundles, arrival: date) -> Scored:
+def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles: Bundles, arrived: datetime) -> Scored:
     """Score the rows that `read` gives by a release, into files.
 
     Args:
-        arrival: the event day of rows whose model has no time column.
+        arrived: when the rows did.
 
     Raises:
         BatchRejectedError: if the rows as a whole cannot be scored.
@@ -78,7 +78,7 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
     reading_since = time.perf_counter()
     panel, blocks, lacking = _opened(read, whole)
     tally = Tally()
-    score = partial(score_block, panel=panel, contract=contract, arrival=arrival)
+    score = partial(score_block, panel=panel, contract=contract, arrived=arrived)
     with outputs:
         for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):
             tally.add(block)
@@ -96,11 +96,6 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
         means=panel.means,
     )
     return Scored(tally.counts(time.perf_counter() - started, panel.champion.baseline), scored, quarantined, pinned)
-
-
-def arrival_of(source: Source) -> date:
-    """The UTC day on which a source arrived."""
-    return source.last_modified.astimezone(UTC).date()
 
 
 def _pinned_challenger(release: Release) -> PinnedChallenger | None:

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from functions.scoring.output import scored_rows
 from functions.scoring.panel import Panel, answer_columns
 from functions.shared.domain.agreement import compare_scores
-from functions.shared.domain.calendar import count_days
+from functions.shared.domain.calendar import count_days, day_of
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.profile import Agreement, Profile
 from functions.shared.domain.profiling import profile_batch
@@ -32,11 +32,11 @@ class ScoredBlock:
     challenger_predict_s: float
 
 
-def score_block(block: Block, *, panel: Panel, contract: RowContract, arrival: date) -> ScoredBlock:
+def score_block(block: Block, *, panel: Panel, contract: RowContract, arrived: datetime) -> ScoredBlock:
     """Score a block; several threads may do so at once.
 
     Args:
-        arrival: the event day of rows whose model has no time column.
+        arrived: when the rows did, which makes the event day of those whose model has no time column.
     """
     rows, champion = block.rows, panel.champion
     started = time.perf_counter()
@@ -48,11 +48,11 @@ def score_block(block: Block, *, panel: Panel, contract: RowContract, arrival: d
         profiles[Role.CHALLENGER] = profile_batch(panel.challenge.model.baseline, rows, answers.challenger)
         agreement = compare_scores(champion.baseline, answers.champion, answers.challenger)
     by_challenger = 0 if answers.by_challenger is None else int(answers.by_challenger.sum())
-    time_column = champion.spec.time_column
+    time_column, zone = champion.spec.time_column, champion.spec.day_zone
     return ScoredBlock(
         rows=scored_rows(rows, answer_columns(panel, answers), champion.spec, contract),
         rejected=block.rejected,
-        days=count_days(rows.column(time_column)) if time_column else {arrival: rows.num_rows},
+        days=count_days(rows.column(time_column), zone) if time_column else {day_of(arrived, zone): rows.num_rows},
         served={Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger},
         profiles=profiles,
         agreement=agreement,

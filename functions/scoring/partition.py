@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from functions.scoring.attempt import arrival_of, score_rows
+from functions.scoring.attempt import score_rows
 from functions.scoring.output import AttemptOutputs
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
@@ -51,7 +51,7 @@ def _attempted(partition: Partition, attempt: str, *, inbox: ObjectStore, store:
     named = partition.model, partition.batch_id, attempt, partition.number
     outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.partition_quarantine_key(*named))
     try:
-        scored = score_rows(read, release, outputs, bundles=bundles, arrival=arrival_of(source))
+        scored = score_rows(read, release, outputs, bundles=bundles, arrived=source.last_modified)
     except BatchRejectedError as rejected:
         # It may be refused only because it was cut inside quotes, which counting them all will tell.
         odd_quotes = portion.kind == "csv" and has_odd_quotes(data, portion)

@@ -81,8 +81,8 @@ def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
     """What the champion predicts; nothing is known where its bundle is gone."""
     spec = read_document(store, ModelSpec, release.champion.prefix + SPEC)
     if spec is None:
-        return {"target": None, "task": None, "positive": None}
-    return {"target": spec.target, "task": spec.task.value, "positive": spec.positive_class}
+        return {"target": None, "task": None, "positive": None, "day_zone": None}
+    return {"target": spec.target, "task": spec.task.value, "positive": spec.positive_class, "day_zone": spec.day_zone}
 
 
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:

@@ -18,7 +18,7 @@ app = typer.Typer()
 Target = Annotated[str, typer.Option(help="Column to predict.")]
 IdColumn = Annotated[str, typer.Option("--id", help="Column that names a row.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event time.")]
-Timezone = Annotated[str, typer.Option(help="Of times that name no offset.")]
+Timezone = Annotated[str, typer.Option(help="Of times that name no offset, and of event days.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")]
 Positive = Annotated[
     str | None, typer.Option(help="Of two classes, the one that the score is about (default: the second in sorted order).")

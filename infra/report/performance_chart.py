@@ -42,6 +42,7 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
         if (level := decision.challenger.get(metric)) is not None and (decision.challenger_version, Role.CHAMPION) in shown
     }
     name = metric_name(metric)
+    zone = history.spec.day_zone if history.spec else "UTC"
     return drawn(
         partial(_performance, metric=metric, points=points, at_training=at_training, hues=hues),
         name=f"performance-{metric}",
@@ -49,6 +50,7 @@ def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figur
         note=sentences(
             _("Each event day with its 95 % interval; the line is the mean of {days} days, weighted by rows.", days=SMOOTHED_DAYS),
             _("The pale level is what the version reached when it was trained, on rows it had not seen."),
+            _("Event days are those of {zone}.", zone=zone) if zone != "UTC" else "",
         ),
         alt=sentences(
             _("{metric} by event day, {first} to {last}:", metric=name, first=day(history.days[0].day), last=day(history.days[-1].day)),

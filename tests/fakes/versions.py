@@ -71,21 +71,26 @@ def make_version(
     seed: int = 1,
     positive: str | None = None,
     threshold: float | None = None,
+    **described: str | None,
 ) -> Version:
-    """A version fitted on 120 made-up rows; each seed gives other rows, so other scores. With a threshold its pipeline has that."""
+    """A version fitted on 120 made-up rows; each seed gives other rows, so other scores. With a threshold its pipeline has that.
+
+    Args:
+        described: what the spec says otherwise: `time_column`, `timezone`, `day_zone`.
+    """
     estimator, parameters = ESTIMATORS[engine] if task is not Task.REGRESSION else ("sklearn.linear_model.Ridge", {})
     spec = ModelSpec(
         name=MODEL,
         task=task,
         target="bought",
         id_column="id",
-        time_column="at",
         features=features,
         positive=positive,
         metric="log_loss",
         estimator=estimator,
         parameters=parameters,
         seed=seed,
+        **{"time_column": "at", **described},
     )
     rows = TrainingSet(spec, _training_table(spec, seed))
     fitted = fit(spec, rows)

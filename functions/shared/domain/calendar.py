@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from functions.shared.arrow import numbers_of
+from functions.shared.arrow import fixed_width, numbers_of
 from functions.shared.domain.manifest import Manifest
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
@@ -15,7 +17,7 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 
 _TAIL_SHARE = 0.05
 _DAY_US = 24 * 60 * 60 * 1_000_000
-_EPOCH = date(1970, 1, 1)
+_EPOCH, _START = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_plausible(day: date) -> bool:
@@ -34,15 +36,56 @@ def days_before(day: date, days: float) -> date:
     return date.fromordinal(ordinal - math.ceil(days) if days < ordinal - first else first)
 
 
-def count_days(times: pa.Array) -> dict[date, int]:
-    """Rows by UTC day of a column of timestamps in microseconds without nulls."""
-    days = numbers_of(times, np.int64) // _DAY_US
+def day_of(moment: datetime, zone: str) -> date:
+    """The day on which a moment lies in a time zone."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def days_of(times: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    """The day in a time zone on which each of some timestamps in microseconds, without nulls, lies."""
+    days = [fixed_width(_day_numbers(chunk, zone).astype(np.int32), pa.date32()) for chunk in times.chunks]
+    return pa.chunked_array(days, pa.date32())
+
+
+def count_days(times: pa.Array, zone: str) -> dict[date, int]:
+    """Rows by day in a time zone of a column of timestamps in microseconds without nulls."""
+    days = _day_numbers(times, zone)
     if not len(days):
         return {}
     first = days.min()
     counts = np.bincount(days - first)
     present = np.flatnonzero(counts)
     return {_EPOCH + timedelta(days=day): rows for day, rows in zip((present + first).tolist(), counts[present].tolist(), strict=True)}
+
+
+def _day_numbers(times: pa.Array, zone: str) -> NDArray[np.int64]:
+    """Days since 1970 of timestamps; those beyond the calendar are its first or its last.
+
+    A UTC day that begins and ends with the same offset has no other in between, so only the times of the few days on which
+    clocks are changed are looked up one by one.
+    """
+    values = numbers_of(times, np.int64)
+    if zone == "UTC":
+        return values // _DAY_US
+    days, places = np.unique(values // _DAY_US, return_inverse=True)
+    first, last = (_offsets_us(times, ZoneInfo(zone)) for times in (days * _DAY_US, (days + 1) * _DAY_US - 1))
+    offsets = first[places]
+    changing = (first != last)[places]
+    if changing.any():
+        offsets[changing] = _offsets_us(values[changing], ZoneInfo(zone))
+    local: NDArray[np.int64] = np.clip((values + offsets) // _DAY_US, _number(date.min), _number(date.max))
+    return local
+
+
+def _number(day: date) -> int:
+    return (day - _EPOCH).days
+
+
+def _offsets_us(values: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """How far local time is ahead of each instant; of one that is not plausible, as on the last that is."""
+    near = np.clip(values, _number(FIRST_DAY) * _DAY_US, _number(LAST_DAY) * _DAY_US)
+    local = ((_START + timedelta(microseconds=value)).astimezone(zone) for value in near.tolist())
+    return np.fromiter(((moment.utcoffset() or timedelta()) // timedelta(microseconds=1) for moment in local), np.int64, len(near))
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:

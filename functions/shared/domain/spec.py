@@ -71,6 +71,8 @@ class ModelSpec(Document):
     `decision_rule` is what the pipeline's own `predict` does with the scores; earlier versions did not record it.
     `adopted` is the MLflow URI of a pipeline that was not built here: retraining clones the one in the version's bundle, with
     `parameters` set on it, and `estimator` only says what its last step is.
+    `timezone` is that of times which name no offset, and `day_zone` the one whose midnights part event days: the same, but for
+    models that were first trained when days were those of UTC.
     `formats` says how files are written that bring its rows and labels.
     `libraries` and `platform` say what it was made by: versions by distribution, that of the estimator among them, and of
     Python and the processor's architecture, which earlier versions did not record.
@@ -82,6 +84,7 @@ class ModelSpec(Document):
     id_column: str
     time_column: str | None = None
     timezone: str = "UTC"
+    day_zone: str = "UTC"
     formats: Formats = PLAIN
     features: tuple[Feature, ...] = Field(min_length=1)
     classes: tuple[str, ...] = ()
@@ -100,7 +103,7 @@ class ModelSpec(Document):
     def _name_is_safe(cls, name: str) -> str:
         return checked_model_name(name)
 
-    @field_validator("timezone")
+    @field_validator("timezone", "day_zone")
     @classmethod
     def _timezone_exists(cls, name: str) -> str:
         ZoneInfo(name)

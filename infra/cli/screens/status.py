@@ -126,7 +126,9 @@ def _performance(state: dict[str, Any]) -> RenderableType:
     for group in state["performance"]:
         if (value := group["metrics"].get(metric)) is not None:
             by_version[group["version"], group["role"]].append(value)
-    table = table_of("version", "served as", "last day", "mean", f"the last {_DAYS} days", title=f"Performance: {metric} by event day")
+    zone = f" of {state['day_zone']}" if state["day_zone"] not in {None, "UTC"} else ""
+    title = f"Performance: {metric} by event day{zone}"
+    table = table_of("version", "served as", "last day", "mean", f"the last {_DAYS} days", title=title)
     for (version, role), values in by_version.items():
         mean = sum(values) / len(values)
         table.add_row(version, role, f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))

@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -378,12 +378,17 @@ def test_days_that_may_be_months_are_asked_for() -> None:
     assert (decision.trained_first_day, decision.holdout_last_day) == (day(0), day(11))
 
 
-def test_times_without_offset_are_in_the_models_timezone() -> None:
+def test_times_without_offset_and_days_are_in_the_models_timezone() -> None:
     world = World()
     rows = [{**row, "at": (row["at"] - timedelta(hours=9)).replace(tzinfo=None).isoformat()} for row in sold(0, 30)]
     decision = world.train(as_csv(rows), timezone="America/New_York")
-    # 23 o'clock of the day before in New York is four or five in the morning, UTC.
-    assert decision.trained_first_day == day(0)
+    # 23 o'clock of the day before in New York is four in the morning, UTC.
+    assert decision.trained_first_day == day(0) - timedelta(days=1)
+    learnt = Snapshots(world.store).read(decision.snapshot.md5)
+    assert learnt["at"][0].as_py() == datetime(2013, 1, 1, 4, tzinfo=UTC)
+    assert learnt["everscore_day"][0].as_py() == date(2012, 12, 31)
+    spec = ModelSpec.from_json(world.store.read(f"{layout.version_prefix(MODEL, '1')}spec.json"))
+    assert (spec.timezone, spec.day_zone) == ("America/New_York", "America/New_York")
 
 
 # The target
