@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from functions.shared.observability import logger
+from functions.shared.runtime.observability import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     from functions.code_check.service import compare_batches
     from functions.shared.adapters.deployments import Deployment, ScoringVersion
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
-    from functions.shared.settings import code_check_settings
+    from functions.shared.runtime.settings import code_check_settings
 
     asked = PreTrafficEvent.model_validate(event)
     settings = code_check_settings()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice, takewhile
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
 

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from functions.erasure.people import People
+from functions.shared.batches.quarantined import raw_bytes
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.quarantined import raw_bytes
 
 _WAITING_ID = "id"
 """What labels that wait call the id column, whatever the model calls it."""

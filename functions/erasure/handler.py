@@ -18,7 +18,7 @@ def desk() -> "Desk":
     """The real ports."""
     from functions.erasure.desk import Desk
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
-    from functions.shared.settings import settings
+    from functions.shared.runtime.settings import settings
 
     client = s3_client()
     return Desk(

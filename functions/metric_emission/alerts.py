@@ -7,13 +7,13 @@ from functions.metric_emission.measurements import model_told
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
-from functions.shared.domain.decay import Decay
-from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.performance.decay import Decay
 from functions.shared.domain.policy import Policy, WatchPolicy
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.policies import StandingPolicy
 

@@ -4,10 +4,10 @@ from datetime import date, datetime
 
 from functions.metric_emission.alerts import decay_alert, raise_once, told_lately
 from functions.shared.domain import layout
-from functions.shared.domain.decay import detect_decay
-from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.decay import detect_decay
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectStore

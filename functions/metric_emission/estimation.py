@@ -14,14 +14,22 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import days_before, last_mature_day
+from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import HELD, Estimate, HeldEstimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.manifest import Manifest, StoredFile
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.estimate import (
+    HELD,
+    Estimate,
+    HeldEstimate,
+    TrackRecord,
+    estimate_performance,
+    input_alerts,
+    track_record,
+)
+from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.truth import true_loss
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profile import Baseline
 from functions.shared.domain.release import Role
-from functions.shared.domain.truth import true_loss
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests

@@ -7,15 +7,15 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from functions.metric_emission.event import ScheduledRequest
-from functions.shared.queue import process_records
+from functions.shared.runtime.queue import process_records
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.metric_emission.totals import Send
-    from functions.shared.envelopes import StoredObject
+    from functions.shared.domain.envelopes import StoredObject
     from functions.shared.ports import Visibility
-    from functions.shared.settings import MeasuringSettings
+    from functions.shared.runtime.settings import MeasuringSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def use_cases() -> UseCases:
     from functions.shared.adapters.queues import queued_messages
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
-    from functions.shared.settings import measuring_settings
+    from functions.shared.runtime.settings import measuring_settings
 
     settings, client = measuring_settings(), s3_client()
     store, inbox = S3ObjectStore(client, settings.store), S3ObjectStore(client, settings.inbox)

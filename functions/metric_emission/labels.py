@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import day_of, days_of
-from functions.shared.domain.grading import grade_pair, grade_version
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
+from functions.shared.domain.performance.grading import grade_pair, grade_version
+from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec, Task

@@ -43,11 +43,11 @@ from functions.metric_emission.metrics import (
     Metric,
 )
 from functions.shared.domain import layout
-from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import HELD, Estimate
 from functions.shared.domain.manifest import NO_RELEASE, Manifest
-from functions.shared.domain.performance import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.estimate import HELD, Estimate
+from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 
 _SECOND = timedelta(seconds=1)

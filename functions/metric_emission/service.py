@@ -24,18 +24,18 @@ from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import days_before, is_plausible, last_mature_day
-from functions.shared.domain.drift import DriftReport, detect_drift
+from functions.shared.domain.drift.detection import DriftReport, detect_drift
+from functions.shared.domain.drift.profiling import merge_profiles
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
-from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.estimate import Estimate
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profiling import merge_profiles
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.service import read_table

@@ -24,7 +24,7 @@ from functions.metric_emission.metrics import (
 from functions.metric_emission.totals import Send, fold
 from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
-from functions.shared.fan_out import for_each
+from functions.shared.foundation.fan_out import for_each
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of

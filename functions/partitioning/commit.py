@@ -5,14 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.ahead import map_ahead
+from functions.shared.batches.drafts import committed
+from functions.shared.batches.quarantined import numbered_on
 from functions.shared.domain import layout
 from functions.shared.domain.counts import counted_manifest, merge_counts
 from functions.shared.domain.manifest import Manifest, PinnedRelease, StoredFile
 from functions.shared.domain.partition import Partition, PartitionResult
-from functions.shared.drafts import committed
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
-from functions.shared.quarantined import numbered_on
 from functions.shared.reading.formats import empty_file
 from functions.shared.reading.text import stored_chunks
 from functions.shared.repositories.releases import Releases

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from functions.shared.observability import logger
+from functions.shared.runtime.observability import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +20,7 @@ def site() -> "Site":
     """The real ports and sizes."""
     from functions.partitioning.service import Site
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
-    from functions.shared.settings import partitioning_settings
+    from functions.shared.runtime.settings import partitioning_settings
 
     settings, client = partitioning_settings(), s3_client()
     return Site(

@@ -12,11 +12,11 @@ from functions.partitioning.event import Failure
 from functions.partitioning.failed import explained
 from functions.partitioning.proof import Verdict, judge_cuts
 from functions.partitioning.splitting import cut_again, cut_file
+from functions.shared.batches.drafts import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError, PartitionsFailedError
 from functions.shared.domain.manifest import PARTITIONS_FAILED, Manifest
 from functions.shared.domain.partition import Partition, Portion
-from functions.shared.drafts import batch_error, drafted, pinned_release
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.partitions import Partitions

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Portion
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
 from functions.shared.reading.formats import Format, detect_format

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from functions.release.batches import RolloutBatches, has_met
-from functions.shared.domain.agreement import merge_agreements
 from functions.shared.domain.calendar import last_mature_day
-from functions.shared.domain.canary import RolloutEvidence
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.guardrails import Traffic
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.domain.performance import DayPerformance, paired_days
+from functions.shared.domain.performance.measures import DayPerformance, paired_days
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
+from functions.shared.domain.rollout.agreement import merge_agreements
+from functions.shared.domain.rollout.canary import RolloutEvidence
+from functions.shared.domain.rollout.guardrails import Traffic
 
 
 def rollout_evidence(

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.release.event import ReleaseRequest, parse_request
-from functions.shared.observability import logger
+from functions.shared.runtime.observability import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,7 +23,7 @@ def desk() -> "Desk":
     from functions.release.desk import Desk
     from functions.shared.adapters.mlflow_registry import MlflowRegistry
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
-    from functions.shared.settings import registry_settings
+    from functions.shared.runtime.settings import registry_settings
 
     settings = registry_settings()
     return Desk(
@@ -74,7 +74,7 @@ def _tick(request: ReleaseRequest) -> dict[str, Any]:
 
 
 def _tick_all() -> dict[str, Any]:
-    from functions.shared.fan_out import for_each
+    from functions.shared.foundation.fan_out import for_each
     from functions.shared.repositories.releases import Releases
 
     return {"steps": for_each(Releases(desk().store).models(), lambda model: _tick(ReleaseRequest(model=model)))}

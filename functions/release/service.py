@@ -8,11 +8,11 @@ from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
-from functions.shared.domain.canary import Action, Step, decide_step
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release, ServedModel, doubtful_rollback
+from functions.shared.domain.rollout.canary import Action, Step, decide_step
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies

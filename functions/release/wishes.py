@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functions.release.aliases import agree, aliases_of
 from functions.release.desk import Desk
 from functions.release.publication import challenging, publish_next, refuse_losers, servable
-from functions.shared.domain.canary import Action, Step
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import Refusal, Release
+from functions.shared.domain.rollout.canary import Action, Step
 from functions.shared.repositories.releases import Releases, StandingRelease
 
 _WHO = "a person in the registry"

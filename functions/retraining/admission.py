@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
-from functions.shared.domain.bootstrap import mean_over_days
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.harm import auc_by_row
-from functions.shared.domain.performance import measure
+from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
+from functions.shared.domain.gate.bootstrap import mean_over_days
+from functions.shared.domain.gate.harm import auc_by_row
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel

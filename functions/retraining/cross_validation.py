@@ -14,7 +14,7 @@ from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.decision import Decision, Fold
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.performance import measure
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import LoadedModel

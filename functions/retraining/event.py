@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import FeatureKind, Task
-from functions.shared.envelopes import StoredObject
 
 PERSON, SCHEDULE = "person", "schedule"
 """Triggers: what a person asks for, and what the clock does."""

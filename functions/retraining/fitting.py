@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from functions.retraining.pipeline import fit_pipeline
 from functions.retraining.training_set import TrainingSet
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.spec import ModelSpec, Task
@@ -26,6 +25,7 @@ from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
 from functions.shared.engines.proof import prove
 from functions.shared.engines.steps import steps_of
+from functions.shared.foundation.ahead import map_ahead
 
 MIN_ROWS = 50
 THREADS = "threads"

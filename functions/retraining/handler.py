@@ -29,7 +29,7 @@ def workshop() -> "Workshop":
     from functions.shared.adapters.mlflow_registry import MlflowRegistry
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
-    from functions.shared.settings import registry_settings
+    from functions.shared.runtime.settings import registry_settings
 
     settings, client = registry_settings(), s3_client()
     store = S3ObjectStore(client, settings.store)

@@ -11,15 +11,15 @@ from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
-from functions.shared.domain.baseline import build_baseline
-from functions.shared.domain.calibration import Calibration, fit_calibration
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
+from functions.shared.domain.drift.baseline import build_baseline
+from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.dvc import dvc_pointer
 from functions.shared.domain.errors import InvalidBundleError, TrainingError
-from functions.shared.domain.gate import Comparison
-from functions.shared.domain.performance import losses, measure
+from functions.shared.domain.gate.comparison import Comparison
+from functions.shared.domain.performance.calibration import Calibration, fit_calibration
+from functions.shared.domain.performance.measures import losses, measure
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profile import Agreement
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import INDEX, bundle_digest, make_bundle
 from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun

@@ -15,7 +15,7 @@ from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import DigestMismatchError, NotFoundError, TrainingError
-from functions.shared.domain.performance import measure
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import ARRAYS, read_index

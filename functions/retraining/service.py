@@ -23,14 +23,14 @@ from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
 from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.agreement import compare_scores
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import NothingToLearnError, RetrainingBusyError, TrainingError
-from functions.shared.domain.gate import Holdout, judge
-from functions.shared.domain.performance import measure
+from functions.shared.domain.gate.comparison import Holdout, judge
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
+from functions.shared.domain.rollout.agreement import compare_scores
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import EventBus, ObjectStore, Registry

@@ -14,13 +14,13 @@ from functions.scoring.block import score_block
 from functions.scoring.output import AttemptOutputs
 from functions.scoring.panel import Panel, assemble_panel
 from functions.scoring.tally import Tally
-from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
 from functions.shared.domain.counts import Counts, counted_manifest
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from functions.scoring.output import scored_rows
 from functions.scoring.panel import Panel, answer_columns
-from functions.shared.domain.agreement import compare_scores
 from functions.shared.domain.calendar import count_days, day_of
+from functions.shared.domain.drift.profile import Agreement, Profile
+from functions.shared.domain.drift.profiling import profile_batch
 from functions.shared.domain.policy import RowContract
-from functions.shared.domain.profile import Agreement, Profile
-from functions.shared.domain.profiling import profile_batch
 from functions.shared.domain.release import Role
+from functions.shared.domain.rollout.agreement import compare_scores
 from functions.shared.reading.rows import Block, RejectedRow
 
 

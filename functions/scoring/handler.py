@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from functions.shared.observability import logger
-from functions.shared.queue import process_records
+from functions.shared.runtime.observability import logger
+from functions.shared.runtime.queue import process_records
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from functions.shared.domain.envelopes import StoredObject
     from functions.shared.domain.manifest import Manifest
     from functions.shared.domain.partition import Partition, PartitionResult
-    from functions.shared.envelopes import StoredObject
     from functions.shared.ports import Visibility
 
 
@@ -39,7 +39,7 @@ def use_cases() -> UseCases:
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.adapters.state_machine import StateMachine
     from functions.shared.repositories.bundles import Bundles
-    from functions.shared.settings import scoring_settings
+    from functions.shared.runtime.settings import scoring_settings
 
     client, settings = s3_client(), scoring_settings()
     store = S3ObjectStore(client, settings.store)

@@ -1,8 +1,8 @@
 """Hand uploads that are too large for one function to the state machine that scores them in partitions."""
 
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import Executions, ObjectStore
 from functions.shared.reading.weight import MOST_EXPANSION, weight_of
 

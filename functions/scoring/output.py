@@ -7,12 +7,12 @@ from typing import Self
 import pyarrow as pa
 
 from functions.scoring.scored_file import ScoredFile
+from functions.shared.batches.quarantined import quarantine_line
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.scored_columns import free_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore, Upload
-from functions.shared.quarantined import quarantine_line
 from functions.shared.reading.rows import RejectedRow
 
 

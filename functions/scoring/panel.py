@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.arrow import booleans, fixed_width, texts
-from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
+from functions.shared.domain.rollout.canary import answered_by_challenger
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import LoadedModel
+from functions.shared.foundation.arrow import booleans, fixed_width, texts
 from functions.shared.repositories.bundles import Bundles
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 from functions.scoring.attempt import score_rows
 from functions.scoring.output import AttemptOutputs
+from functions.shared.batches.drafts import batch_error
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.drafts import batch_error
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.portions import Ledger, has_odd_quotes, read_portion
 from functions.shared.reading.rows import Block

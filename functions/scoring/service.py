@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from functions.scoring.attempt import attempt_batch
+from functions.shared.batches.drafts import batch_error, committed, drafted, pinned_release
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.drafts import batch_error, committed, drafted, pinned_release
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests, source_of

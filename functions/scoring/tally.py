@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from functions.scoring.block import ScoredBlock
-from functions.shared.domain.agreement import merge_agreements
 from functions.shared.domain.counts import Counts
+from functions.shared.domain.drift.profile import Agreement, Baseline, Profile
+from functions.shared.domain.drift.profiling import merge_profiles, unseen_rows
 from functions.shared.domain.manifest import Timings
-from functions.shared.domain.profile import Agreement, Baseline, Profile
-from functions.shared.domain.profiling import merge_profiles, unseen_rows
 from functions.shared.domain.release import Role
+from functions.shared.domain.rollout.agreement import merge_agreements
 from functions.shared.reading.rows import Block
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.releases import Releases

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from functions.shared.batches.quarantined import raw_bytes
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
-from functions.shared.quarantined import raw_bytes
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.source import LocalFile

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.outputs import ending_of

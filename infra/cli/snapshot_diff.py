@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.domain.baseline import build_column_baseline
-from functions.shared.domain.binning import bin_codes, bin_counts
-from functions.shared.domain.divergence import psi
+from functions.shared.domain.drift.baseline import build_column_baseline
+from functions.shared.domain.drift.binning import bin_codes, bin_counts
+from functions.shared.domain.drift.divergence import psi
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.spec import Feature, ModelSpec
 

@@ -8,7 +8,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC

@@ -20,7 +20,7 @@ from functions.retraining.holdout import split
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.performance import measure
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import Policy, RowContract
 from functions.shared.engines.bundle import bundle_digest, load_bundle
 from functions.shared.engines.skops_file import dump_pipeline

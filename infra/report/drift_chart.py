@@ -8,7 +8,7 @@ from itertools import dropwhile
 
 import altair as alt
 
-from functions.shared.domain.drift import ColumnDrift
+from functions.shared.domain.drift.detection import ColumnDrift
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch

@@ -8,8 +8,8 @@ from functools import partial
 
 import altair as alt
 
-from functions.shared.domain.estimate import HELD, Estimated
-from functions.shared.domain.truth import true_loss
+from functions.shared.domain.performance.estimate import HELD, Estimated
+from functions.shared.domain.performance.truth import true_loss
 from infra.report.axes import day_axis, place_of
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import History

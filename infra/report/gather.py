@@ -11,11 +11,11 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.calendar import is_plausible, last_mature_day
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.drift import DriftReport
+from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.estimate import Estimate
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC

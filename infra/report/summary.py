@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from functions.shared.domain.calendar import days_before
-from functions.shared.domain.drift import DriftReport
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.drift.detection import DriftReport
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release, Role
 from infra.report.gather import Batch, History
 from infra.report.timeline import served_since

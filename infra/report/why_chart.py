@@ -5,7 +5,7 @@ from functools import partial
 
 import altair as alt
 
-from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from infra.report.drawing import ALARM, CALM, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
 from infra.report.wording import listed, sentences
 from infra.words import _

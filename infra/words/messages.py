@@ -80,7 +80,7 @@ def codes() -> Iterator[Message]:
     from functions.shared.domain.alert import AlertKind
     from functions.shared.domain.decision import Verdict
     from functions.shared.domain.manifest import Status
-    from functions.shared.domain.performance import METRICS
+    from functions.shared.domain.performance.measures import METRICS
     from functions.shared.domain.release import Role
     from functions.shared.domain.spec import Task
     from infra.report.batch_charts import STAGES

@@ -20,11 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from functions.shared.domain.agreement import compare_scores
-from functions.shared.domain.confidence import DaySums, confidence_sequence
-from functions.shared.domain.guardrails import agreement_breaches
+from functions.shared.domain.drift.profile import Baseline, Bins, ColumnBaseline
+from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
 from functions.shared.domain.policy import CanaryPolicy
-from functions.shared.domain.profile import Baseline, Bins, ColumnBaseline
+from functions.shared.domain.rollout.agreement import compare_scores
+from functions.shared.domain.rollout.guardrails import agreement_breaches
 from functions.shared.domain.spec import FeatureKind
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.shifting_world import BASELINE_ROWS, Floats, Rows, Scenario, World, fit, score, together

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.domain.canary import answered_by_challenger
+from functions.shared.domain.rollout.canary import answered_by_challenger
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scoring.processes import machine
 

@@ -24,14 +24,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.baseline import build_column_baseline
-from functions.shared.domain.decay import detect_decay
-from functions.shared.domain.divergence import psi
-from functions.shared.domain.drift import detect_drift
-from functions.shared.domain.performance import DayPerformance, GroupPerformance, losses
+from functions.shared.domain.drift.baseline import build_column_baseline
+from functions.shared.domain.drift.detection import detect_drift
+from functions.shared.domain.drift.divergence import psi
+from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.domain.drift.profiling import merge_profiles
+from functions.shared.domain.performance.decay import detect_decay
+from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance, losses
 from functions.shared.domain.policy import DriftPolicy, PerformancePolicy
-from functions.shared.domain.profile import Baseline, ColumnBaseline, Profile
-from functions.shared.domain.profiling import merge_profiles
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import FeatureKind, Task
 from tests.bench.document_table import markdown_table, replace_measured

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.shared.domain.calibration import fit_calibration
-from functions.shared.domain.estimate import HELD, Estimate, HeldEstimate, estimate_performance, track_record
-from functions.shared.domain.performance import measure
+from functions.shared.domain.performance.calibration import fit_calibration
+from functions.shared.domain.performance.estimate import HELD, Estimate, HeldEstimate, estimate_performance, track_record
+from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import Task
 from tests.bench.document_table import markdown_table, replace_measured

@@ -21,11 +21,11 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from functions.shared.domain.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
-from functions.shared.domain.bootstrap import mean_over_days
-from functions.shared.domain.gate import Holdout, judge
-from functions.shared.domain.harm import auc_by_row
-from functions.shared.domain.performance import auc
+from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
+from functions.shared.domain.gate.bootstrap import mean_over_days
+from functions.shared.domain.gate.comparison import Holdout, judge
+from functions.shared.domain.gate.harm import auc_by_row
+from functions.shared.domain.performance.measures import auc
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 from tests.bench.document_table import markdown_table, replace_measured

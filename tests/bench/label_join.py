@@ -21,7 +21,7 @@ from functions.metric_emission.labels import LABEL
 from functions.metric_emission.service import record_labels
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
-from functions.shared.envelopes import StoredObject
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from infra.cli.local_folder import LocalFolder

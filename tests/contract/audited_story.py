@@ -29,11 +29,11 @@ from functions.scoring.partition import score_partition
 from functions.scoring.service import rescore_batch, score_batch, verify_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import PartitionsFailedError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition
 from functions.shared.domain.policy import Policy
-from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.partitions import Partitions

@@ -21,9 +21,9 @@ from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, 
 from functions.release.event import ReleaseRequest
 from functions.retraining.event import AdoptRequest, ReproduceRequest, RetrainRequest, TrainRequest
 from functions.scoring.event import RescoreRequest
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.partition import Partition, PartitionResult, Portion
 from functions.shared.domain.policy import Window
-from functions.shared.envelopes import StoredObject
 
 FOLDER = Path(__file__).parents[2] / "events"
 INBOX, STORE = "everscore-inbox-1a2b3c4d5e6f", "everscore-store-6f5e4d3c2b1a"

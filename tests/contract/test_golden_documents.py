@@ -15,14 +15,14 @@ import pytest
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.document import Document
+from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import NewerSchemaError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, PartitionResult
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profile import Baseline
 from functions.shared.domain.release import Refusal, Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.domain.totals import Totals

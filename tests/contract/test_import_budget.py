@@ -33,7 +33,7 @@ handler.use_cases()
 report = {"use case": loaded()}
 
 from functions.scoring.service import score_batch
-from functions.shared.envelopes import StoredObject
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.memory_store import MemoryStore
 

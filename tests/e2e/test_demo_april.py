@@ -17,10 +17,10 @@ from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Verdict
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import GatePolicy, Policy, RetrainingPolicy, RowContract
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_documents

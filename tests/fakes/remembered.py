@@ -20,9 +20,9 @@ from functions.retraining.training_set import DAY
 from functions.scoring.service import rescore_batch, score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Snapshot
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.manifest import Manifest
-from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests

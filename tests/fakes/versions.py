@@ -15,7 +15,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from functions.retraining.fitting import as_fitted, fit, score_rows
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
-from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle

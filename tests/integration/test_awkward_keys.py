@@ -14,9 +14,9 @@ from moto import mock_aws
 
 from functions.scoring.service import score_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.layout import UNNAMED_MODEL
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version

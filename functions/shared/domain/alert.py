@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from functions.shared.domain.document import Document
-from functions.shared.domain.drift import ColumnDrift
+from functions.shared.domain.drift.detection import ColumnDrift
 
 
 class AlertKind(StrEnum):

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.arrow import fixed_width, numbers_of
 from functions.shared.domain.manifest import Manifest
+from functions.shared.foundation.arrow import fixed_width, numbers_of
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 """The days on which something may have happened. Beyond them lie marks of no time and of no end, such as 0001-01-01 and 9999-12-31."""

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from functions.shared.domain.document import Document
-from functions.shared.domain.drift import DriftReport
-from functions.shared.domain.estimate import Estimate
+from functions.shared.domain.drift.detection import DriftReport
+from functions.shared.domain.performance.estimate import Estimate
 
 
 class EmittedBatch(Document):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, bitmap, booleans, fixed_width, mask_of, numbers_of, texts, valid_mask, with_nulls
+from functions.shared.foundation.arrow import Mask, bitmap, booleans, fixed_width, mask_of, numbers_of, texts, valid_mask, with_nulls
 
 _FLOATS: Mapping[pa.DataType, tuple[type[np.floating], int]] = {
     pa.float16(): (np.float16, 11),

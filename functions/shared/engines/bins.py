@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from functions.shared import arrow
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.grid import Grid
+from functions.shared.foundation import arrow
 
 type Codes = NDArray[np.intp]
 

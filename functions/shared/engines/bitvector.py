@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from functions.shared import arrow
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.bins import Bins, Codes, NumberBins
@@ -13,6 +12,7 @@ from functions.shared.engines.bitvector_model import TreeModel, read_tree_model
 from functions.shared.engines.bitvector_numpy import MasksInNumpy
 from functions.shared.engines.engine import Floats, Means, Reals
 from functions.shared.engines.links import scores
+from functions.shared.foundation import arrow
 from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import BitvectorKernel, Numbers
 

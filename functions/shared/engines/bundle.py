@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from functions.shared.domain.decision_rule import Codes, Floats
 from functions.shared.domain.document import Document, Value
+from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.errors import DigestMismatchError
-from functions.shared.domain.profile import Baseline
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind

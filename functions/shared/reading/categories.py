@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, fixed_width, mask_of, numbers_of, texts, valid_mask
+from functions.shared.foundation.arrow import Mask, fixed_width, mask_of, numbers_of, texts, valid_mask
 
 _BLANK = r"[\s\v\x1c-\x1f\x{85}\p{Z}]"
 _OTHER_FORM = rf"^{_BLANK}|{_BLANK}$|^-?[0-9]+\.0+$|^(?:-0|T(?:rue|RUE)|F(?:alse|ALSE))$|^$"

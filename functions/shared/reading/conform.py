@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.reading.conversion import converted
 from functions.shared.reading.numbers import example, is_dressed
 from functions.shared.reading.rules import ColumnKind, Rule, Rules

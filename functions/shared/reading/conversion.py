@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, mask_of, numbers_of, texts, valid_mask, with_nulls
+from functions.shared.foundation.arrow import Mask, mask_of, numbers_of, texts, valid_mask, with_nulls
 from functions.shared.reading.categories import canonical_categories
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.rules import ColumnKind, Rule, Rules

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.ahead import map_ahead
-from functions.shared.arrow import empty_texts, with_nulls
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.ahead import map_ahead
+from functions.shared.foundation.arrow import empty_texts, with_nulls
 from functions.shared.reading.arrow_fields import ArrowFields, no_rows
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform

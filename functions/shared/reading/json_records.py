@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.arrow import fixed_width, texts
+from functions.shared.foundation.arrow import fixed_width, texts
 from functions.shared.reading.conform import shown
 from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rules import ColumnKind

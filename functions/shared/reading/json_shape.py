@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, mask_of, numbers_of, valid_mask
+from functions.shared.foundation.arrow import Mask, mask_of, numbers_of, valid_mask
 from functions.shared.reading.json_records import Record
 from functions.shared.reading.records import Spans
 from functions.shared.reading.rules import ColumnKind, Rules

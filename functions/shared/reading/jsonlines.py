@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
-from functions.shared.ahead import map_ahead
-from functions.shared.arrow import fixed_width
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.ahead import map_ahead
+from functions.shared.foundation.arrow import fixed_width
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8

@@ -5,10 +5,10 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import booleans
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.foundation.arrow import booleans
 from functions.shared.reading.conversion import without_marks
 from functions.shared.reading.numbers import undressed
 from functions.shared.reading.rules import ColumnKind

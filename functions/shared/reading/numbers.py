@@ -6,8 +6,8 @@ from functools import cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.shared.arrow import Mask, mask_of, valid_mask, with_nulls
 from functions.shared.domain.formats import Formats
+from functions.shared.foundation.arrow import Mask, mask_of, valid_mask, with_nulls
 from functions.shared.reading.values import Converted, missing_as_null, plain_texts, to_numbers
 
 PERCENTS = "%\N{PER MILLE SIGN}"

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
-from functions.shared.ahead import map_ahead
-from functions.shared.arrow import Mask, picked
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.ahead import map_ahead
+from functions.shared.foundation.arrow import Mask, picked
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from functions.shared.arrow import fixed_width, texts
+from functions.shared.foundation.arrow import fixed_width, texts
 from functions.shared.kernels.fields import LONGEST_MARK, FieldKernel, Fields
 from functions.shared.kernels.library import kernel_library
 from functions.shared.reading.rows import RawRows

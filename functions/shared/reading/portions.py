@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.partition import Portion
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES
 from functions.shared.reading.records import LINES, Syntax, TextBlock, cut, line_ends
 from functions.shared.reading.rows import Block

@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO
 from functions.shared.reading.source import Source

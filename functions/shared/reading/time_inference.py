@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.arrow import numbers_of, valid_mask
 from functions.shared.domain.formats import EPOCHS
+from functions.shared.foundation.arrow import numbers_of, valid_mask
 from functions.shared.reading.times import to_instants_in
 from functions.shared.reading.values import missing_as_null, plain_texts, to_texts
 

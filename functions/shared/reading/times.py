@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from functions.shared.arrow import Mask, fixed_width, mask_of, numbers_of, texts, valid_mask, with_nulls
 from functions.shared.domain.formats import EPOCHS
+from functions.shared.foundation.arrow import Mask, fixed_width, mask_of, numbers_of, texts, valid_mask, with_nulls
 from functions.shared.reading.values import INSTANT, Converted, missing_as_null, plain_texts, to_instants, to_numbers, to_texts
 
 _LOCAL: Final = pa.timestamp("us")

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.arrow import numbers_of, valid_mask
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.foundation.arrow import numbers_of, valid_mask
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_RECORD_BYTES, MAX_ROW_GROUP_BYTES
 
 _OFFSETS = {pa.string(): np.int32, pa.binary(): np.int32, pa.large_string(): np.int64, pa.large_binary(): np.int64}

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from functions.shared.arrow import (
+from functions.shared.domain.ids import id_texts, inexact, is_raw
+from functions.shared.foundation.arrow import (
     Mask,
     booleans,
     empty_texts,
@@ -29,7 +30,6 @@ from functions.shared.arrow import (
     valid_mask,
     with_nulls,
 )
-from functions.shared.domain.ids import id_texts, inexact, is_raw
 
 MISSING = (
     *("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from functions.shared.ahead import map_ahead
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.partition import Partition, PartitionResult
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 

@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 from functions.scoring.service import score_batch
-from functions.shared.envelopes import StoredObject
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.bench.scoring.world import MILLION, World
 from tests.fakes.memory_store import MemoryStore

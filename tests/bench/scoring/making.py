@@ -20,7 +20,7 @@ import pyarrow as pa
 from functions.retraining.fitting import Fitted, fit
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain import layout
-from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.release import Release, ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle

@@ -17,8 +17,8 @@ from statistics import median
 from functions.scoring.block import score_block
 from functions.scoring.panel import Panel, assemble_panel
 from functions.scoring.scored_file import ScoredFile
-from functions.shared.ahead import map_ahead
 from functions.shared.domain.policy import RowContract
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks

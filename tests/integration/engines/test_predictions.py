@@ -27,8 +27,8 @@ from sklearn.tree import DecisionTreeClassifier
 from functions.retraining.fitting import as_fitted
 from functions.retraining.pipeline import clone_pipeline
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.baseline import build_baseline
 from functions.shared.domain.decision_rule import RuleKind
+from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.spec import Task
 from functions.shared.engines.bundle import LoadedModel, bundle_digest, load_bundle, make_bundle
 from functions.shared.engines.engine import EngineKind

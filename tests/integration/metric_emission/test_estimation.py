@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from tests.unit.domain.test_estimate import drawn, fitted
 
 from functions.metric_emission.estimation import WINDOWS
 from functions.metric_emission.metrics import (
@@ -21,14 +22,13 @@ from functions.metric_emission.metrics import (
 )
 from functions.shared.domain import layout
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.estimate import Estimate
 from functions.shared.domain.release import Role, ServedModel
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from tests.fakes.versions import MODEL
-from tests.unit.domain.test_estimate import drawn, fitted
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, World, rows
 

@@ -3,9 +3,9 @@
 import pytest
 
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.manifest import Manifest
-from functions.shared.envelopes import StoredObject
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.test_labels import SCORES, TRUTH, champion, csv

@@ -13,10 +13,10 @@ from functions.partitioning.service import commit_batch, give_up, plan_batch
 from functions.partitioning.splitting import MAX_PORTIONS
 from functions.scoring.partition import score_partition
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import NotFoundError, PartitionsFailedError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.partition import Partition, Portion
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.partitions import Partitions

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import ConservationError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.partition import Partition
 from functions.shared.engines.engine import EngineKind
-from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.partitions import Partitions
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version

@@ -12,9 +12,9 @@ from typing import Any
 from functions.partitioning.service import Site, commit_batch, plan_batch
 from functions.scoring.partition import score_partition
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, PartitionResult
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests, source_of

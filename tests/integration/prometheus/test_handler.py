@@ -10,10 +10,10 @@ import pytest
 from moto import mock_aws
 
 from functions.metric_emission import handler as entry
-from functions.shared import settings
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain.errors import RemoteWriteError
 from functions.shared.repositories.decisions import Decisions
+from functions.shared.runtime import settings
 from tests.fakes.documents import make_decision, serve
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.prometheus.server import Prometheus, running_prometheus

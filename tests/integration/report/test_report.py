@@ -12,11 +12,11 @@ import pytest
 from functions.shared.domain import layout
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Fold, Reason
-from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import Estimate
 from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
-from functions.shared.domain.performance import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.estimate import Estimate
+from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore

@@ -10,7 +10,7 @@ from sklearn.inspection import partial_dependence
 from functions.retraining.effects import with_effects
 from functions.retraining.fitting import fit
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.baseline import build_baseline
+from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.frame import to_frame
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.policy import RowContract
 from functions.shared.engines.engine import EngineKind
-from functions.shared.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import serve
 from tests.fakes.turns import Turns

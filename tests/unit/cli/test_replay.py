@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.replay import quarantined_file, replayed

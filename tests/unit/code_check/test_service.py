@@ -15,7 +15,7 @@ from functions.shared.adapters.deployments import ScoringVersion
 from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.repositories.manifests import Manifests
-from functions.shared.settings import code_check_settings
+from functions.shared.runtime.settings import code_check_settings
 from tests.fakes.documents import make_manifest
 from tests.fakes.memory_store import MemoryStore
 

@@ -12,11 +12,11 @@ from functions.metric_emission.measurements import (
     performance_measurements,
 )
 from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
-from functions.shared.domain.calibration import fit_calibration
-from functions.shared.domain.drift import ColumnDrift, DriftReport
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import HeldEstimate, estimate_performance, track_record
-from functions.shared.domain.performance import METRICS, DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.calibration import fit_calibration
+from functions.shared.domain.performance.estimate import HeldEstimate, estimate_performance, track_record
+from functions.shared.domain.performance.measures import METRICS, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task

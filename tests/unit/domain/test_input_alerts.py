@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from functions.shared.domain.baseline import build_baseline
-from functions.shared.domain.estimate import input_alerts
-from functions.shared.domain.profile import Baseline
-from functions.shared.domain.profiling import profile_batch
+from functions.shared.domain.drift.baseline import build_baseline
+from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.profiling import profile_batch
+from functions.shared.domain.performance.estimate import input_alerts
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 
 SPEC = ModelSpec(

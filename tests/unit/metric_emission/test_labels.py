@@ -19,7 +19,7 @@ from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REF
 from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
-from functions.shared.domain.performance import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from tests.fakes.versions import MODEL, make_version

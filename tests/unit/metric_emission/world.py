@@ -16,14 +16,14 @@ from functions.metric_emission.metrics import Metric
 from functions.metric_emission.service import record_batch, record_labels
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.drift.profile import Baseline, Profile
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
-from functions.shared.domain.performance import DayPerformance
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.profile import Baseline, Profile
 from functions.shared.domain.release import Release, Role, ServedModel
 from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document, read_documents

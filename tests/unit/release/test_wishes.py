@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.shared.domain.canary import Action
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import RegistryUnavailableError
+from functions.shared.domain.rollout.canary import Action
 from functions.shared.repositories.releases import Releases
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment

@@ -11,13 +11,13 @@ from typing import Any
 from functions.release import service
 from functions.release.desk import Desk
 from functions.shared.domain import layout
-from functions.shared.domain.canary import Step
-from functions.shared.domain.confidence import DaySums
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
-from functions.shared.domain.performance import DayPerformance, PairedLosses
+from functions.shared.domain.performance.confidence import DaySums
+from functions.shared.domain.performance.measures import DayPerformance, PairedLosses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
+from functions.shared.domain.rollout.canary import Step
 from functions.shared.ports import TrainingRun
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests

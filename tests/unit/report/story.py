@@ -8,12 +8,12 @@ from typing import Any
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Fold, Reason, Verdict
-from functions.shared.domain.drift import ColumnDrift, DriftReport
-from functions.shared.domain.effect import Effect
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
+from functions.shared.domain.drift.effect import Effect
 from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.estimate import Estimate, Estimated
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
-from functions.shared.domain.performance import BatchLosses, DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.estimate import Estimate, Estimated
+from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.release import Release, Role, ServedChallenger, ServedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions

@@ -11,7 +11,7 @@ import pytest
 
 from functions.scoring.handover import hand_over
 from functions.shared.domain import layout
-from functions.shared.envelopes import StoredObject
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.reading.weight import GZIP_EXPANSION, MOST_EXPANSION
 from tests.fakes.memory_store import MemoryStore
 

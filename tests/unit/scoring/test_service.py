@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
-from functions.shared.domain.canary import answered_by_challenger
 from functions.shared.domain.errors import ConservationError, DigestMismatchError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
+from functions.shared.domain.rollout.canary import answered_by_challenger
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests

@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 
 from functions.scoring.service import score_batch
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
-from functions.shared.envelopes import StoredObject
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.service import read_blocks
 from functions.shared.repositories.bundles import Bundles

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ahead import map_ahead
+from functions.shared.foundation.ahead import map_ahead
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))

@@ -1,6 +1,6 @@
 import pytest
 
-from functions.shared.fan_out import for_each
+from functions.shared.foundation.fan_out import for_each
 
 
 def test_every_model_has_its_turn_and_all_troubles_are_told_at_the_end() -> None:

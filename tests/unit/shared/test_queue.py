@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from functions.shared.envelopes import StoredObject
-from functions.shared.hiding import AT_WORK_S, pause_s
-from functions.shared.queue import RESERVE_MS, process_records
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.runtime.hiding import AT_WORK_S, pause_s
+from functions.shared.runtime.queue import RESERVE_MS, process_records
 
 EVENTS = Path(__file__).parents[3] / "events" / "scoring"
 
@@ -91,7 +91,9 @@ def test_if_all_fail_it_is_an_error_that_lambda_counts(bodies: dict[str, str]) -
 
 def test_what_fails_beside_others_is_logged_and_what_there_was_no_time_for_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr("functions.shared.queue.logger", lambda: SimpleNamespace(error=lambda _, exc_info: logged.append(str(exc_info))))
+    monkeypatch.setattr(
+        "functions.shared.runtime.queue.logger", lambda: SimpleNamespace(error=lambda _, exc_info: logged.append(str(exc_info)))
+    )
 
     def handle(created: StoredObject) -> None:
         if created.key == "b":
@@ -175,7 +177,7 @@ def failing(*keys: str) -> Any:
 
 
 def test_messages_are_hidden_for_a_minute_at_a_time_as_long_as_their_function_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.shared.hiding.BEAT_S", 0.01)
+    monkeypatch.setattr("functions.shared.runtime.hiding.BEAT_S", 0.01)
     visibility = Recorded()
 
     def work(_: StoredObject) -> None:

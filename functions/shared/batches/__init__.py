@@ -1,0 +1,1 @@
+"""How a batch begins, and how its rejected rows are written."""

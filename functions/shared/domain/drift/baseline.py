@@ -1,0 +1,111 @@
+"""The baseline of a version: what its features and scores looked like at training, and how much its days differ."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from functions.shared.domain.drift.binning import Codes, Column, bin_codes, bin_count, bin_counts, fit_bins
+from functions.shared.domain.drift.divergence import Counts, psi, sampling_noise
+from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, DayExcess
+from functions.shared.domain.performance.calibration import Calibration
+from functions.shared.domain.spec import FeatureKind, ModelSpec
+
+type Days = NDArray[np.datetime64]
+
+MIN_DAYS = 28
+MIN_RUNS = 4
+RUN_DAYS = (1, 3, 7, 14, 28)
+
+
+def build_column_baseline(name: str, kind: FeatureKind, values: Column, days: Days | None = None) -> ColumnBaseline:
+    """Bins fitted on one column's training values, the rows in each, and the excess of its days.
+
+    Args:
+        values: one a row; null and NaN are missing.
+        days: event day of each row, shape (rows,), or None where there is no time column.
+    """
+    bins = fit_bins(name, kind, values)
+    codes = bin_codes(bins, values)
+    excess = () if days is None else day_excess(codes, days, bin_count(bins))
+    return ColumnBaseline(bins=bins, counts=tuple(bin_counts(bins, codes).tolist()), excess=excess)
+
+
+def build_baseline(
+    model: str,
+    version: str,
+    table: pa.Table,
+    spec: ModelSpec,
+    scores: NDArray[np.float64],
+    *,
+    days: Days | None = None,
+    score_days: Days | None = None,
+    out_of_time: Mapping[str, float | None] | None = None,
+    loss: float | None = None,
+    prevalence: float | None = None,
+    calibration: Calibration | None = None,
+) -> Baseline:
+    """The baseline of a version.
+
+    Args:
+        table: training rows with all of the spec's features.
+        scores: shape (scored rows, outputs), of rows the fit did not see: a model is surer of rows it was fitted on,
+            and later batches would seem to drift. They need not be the rows of `table`.
+        days: event day of each row of `table`.
+        score_days: event day of each row of `scores`.
+        out_of_time: metrics on the newest rows, which the fit did not see.
+        loss: mean loss there.
+        prevalence: share of the positive class there (binary only).
+        calibration: of the scores there (binary only).
+    """
+    features = [build_column_baseline(feature.name, feature.kind, table[feature.name], days) for feature in spec.features]
+    outputs = [
+        build_column_baseline(name, FeatureKind.NUMBER, pa.array(column), score_days)
+        for name, column in zip(spec.score_columns, scores.T, strict=True)
+    ]
+    return Baseline(
+        model=model,
+        version=version,
+        rows=table.num_rows,
+        days=0 if days is None else len(np.unique(days)),
+        features=tuple(features),
+        scores=tuple(outputs),
+        out_of_time=out_of_time or {},
+        loss=loss,
+        prevalence=prevalence,
+        calibration=calibration,
+    )
+
+
+def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
+    """By how much PSI between some successive days and all others exceeds what random draws of rows would give.
+
+    For each length in `RUN_DAYS` of which training had four runs or more (and 28 days at all), every run of that many
+    days is compared with all other days. The excess mean e is what the PSIs have on average above `sampling_noise`; the
+    excess variance is what theirs has above that of a noncentral chi-squared with this e: 2 (B - 1) s² + 4 e s, with
+    s = 1/n + 1/m. Neither is below 0.
+
+    Args:
+        codes: bin of each row, shape (rows,), below `bins`.
+        days: event day of each row, shape (rows,).
+        bins: number of bins, B.
+    """
+    distinct, day = np.unique(days, return_inverse=True)
+    if distinct.size < MIN_DAYS:
+        return ()
+    by_day = np.bincount(day * bins + codes, minlength=distinct.size * bins).reshape(-1, bins)
+    return tuple(_excess_of_runs(by_day, length) for length in RUN_DAYS if MIN_RUNS * length <= distinct.size)
+
+
+def _excess_of_runs(by_day: Counts, length: int) -> DayExcess:
+    """The excess of all runs of `length` days; `by_day` has shape (days, bins)."""
+    run = sliding_window_view(by_day, length, axis=0).sum(axis=-1)
+    rest = by_day.sum(axis=0) - run
+    spread = 1 / run.sum(axis=1) + 1 / rest.sum(axis=1)
+    values = psi(rest, run)
+    mean = max(0.0, float(np.mean(values - sampling_noise(rest, run))))
+    random_variance = 2 * (by_day.shape[1] - 1) * spread**2 + 4 * mean * spread
+    variance = max(0.0, float(np.var(values, ddof=1) - np.mean(random_variance)))
+    return DayExcess(days=length, mean=mean, variance=variance)

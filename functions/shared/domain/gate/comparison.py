@@ -1,0 +1,182 @@
+"""The gate: whether a challenger beats the champion on rows that neither has seen, by enough to be worth a change."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.gate.bootstrap import DayClusteredMean, Days, Floats, holm, mean_over_days
+from functions.shared.domain.gate.harm import auc_by_row, brier_by_row, ece_by_row
+from functions.shared.domain.performance.measures import Truth, losses
+from functions.shared.domain.policy import GatePolicy
+from functions.shared.domain.spec import Task
+
+_RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
+"""So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and most drawn for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Labelled rows, newer than every row of the challenger's training, scored by both models.
+
+    `days` is each row's event day. `truth` holds class numbers (in the order of the spec's classes) or, for a
+    regression, values. `champion` and `challenger` are scores of shape (rows, outputs), as engines give them. `slices`
+    names parts of the rows, as masks, that must not be harmed.
+    """
+
+    task: Task
+    days: Days
+    truth: Truth
+    champion: Floats
+    challenger: Floats
+    slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the gate found. `difference` is the champion's mean loss minus the challenger's: positive is better.
+
+    `ci_low` and `ci_high` are its one-sided bounds at `alpha` each, `minimum_effect` is in the same unit. All four are
+    None without rows; the bounds are infinite with a single day.
+    """
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    rows: int
+    days: int
+    alpha: float
+    difference: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    minimum_effect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Harm:
+    """A metric's worsening as a mean over rows, and how much of it is tolerated."""
+
+    code: str
+    what: str
+    days: Days
+    values: Floats
+    margin: float
+
+
+def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Generator) -> Comparison:
+    """Compare challenger and champion in pairs, row by row.
+
+    Promote if and only if the lower bound of the mean improvement exceeds the minimum effect and no veto speaks. `keep`
+    says why: `no_gain` (the upper bound is below the minimum effect), `cannot_tell` (neither, or too few days, rows or
+    rows of the rarer class, or too many tries), `veto_auc`, `veto_brier`, `veto_ece`, `veto_slice` (the loss improves, but this is
+    significantly worse than its margin; several slices share one chance of a false veto, by Holm).
+
+    Args:
+        holdout: the rows.
+        policy: thresholds.
+        retry: how many challengers of this champion were judged on overlapping days before, 0 for none: alpha halves each
+            time, so that trying again and again does not win by luck.
+        rng: source of the bootstrap's resamples.
+    """
+    alpha = policy.alpha / 2**retry
+    if not holdout.days.size:
+        return Comparison(Verdict.KEEP, (Reason(code="cannot_tell", message="the holdout has no rows"),), 0, 0, alpha)
+    champion = losses(holdout.task, holdout.truth, holdout.champion)
+    challenger = losses(holdout.task, holdout.truth, holdout.challenger)
+    needed = math.ceil(_RESAMPLES_BEYOND / alpha)
+    resamples = max(policy.resamples, min(needed, _MOST_RESAMPLES))
+    gain = mean_over_days(holdout.days, champion - challenger, resamples=resamples, rng=rng)
+    low, high = gain.low(alpha), gain.high(alpha)
+    minimum_effect = policy.minimum_effect * float(champion.mean())
+    reasons: tuple[Reason, ...]
+    if shortage := _shortage(holdout, gain, policy):
+        reasons = (Reason(code="cannot_tell", message=shortage),)
+    elif resamples < needed:
+        message = (
+            f"{retry} challengers were judged on overlapping days before: another cannot be surely enough better before newer ones come"
+        )
+        reasons = (Reason(code="cannot_tell", message=message),)
+    elif high < minimum_effect:
+        reasons = (Reason(code="no_gain", message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
+    elif not low > minimum_effect:
+        message = f"gains between {low:.4g} and {high:.4g}: the minimum {minimum_effect:.4g} lies between"
+        reasons = (Reason(code="cannot_tell", message=message),)
+    else:
+        reasons = tuple(_vetoes(holdout, champion, challenger, policy, rng))
+    verdict = Verdict.KEEP if reasons else Verdict.PROMOTE
+    if not reasons:
+        reasons = (Reason(code="better", message=f"gains at least {low:.4g}, more than the minimum {minimum_effect:.4g}"),)
+    return Comparison(verdict, reasons, gain.rows, gain.days, alpha, gain.estimate, low, high, minimum_effect)
+
+
+def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:
+    """What there is too little of to judge, or nothing."""
+    if gain.days < policy.min_holdout_days:
+        return f"{gain.days} days in the holdout, at least {policy.min_holdout_days} are needed (gate.min_holdout_days)"
+    if gain.rows < policy.min_rows:
+        return f"{gain.rows} rows in the holdout, at least {policy.min_rows} are needed (gate.min_rows)"
+    if holdout.task is not Task.REGRESSION:
+        rarer = gain.rows - int(np.unique(holdout.truth, return_counts=True)[1].max())
+        if rarer < policy.min_rarer_class:
+            return f"{rarer} rows outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
+    return ""
+
+
+def _vetoes(holdout: Holdout, champion: Floats, challenger: Floats, policy: GatePolicy, rng: np.random.Generator) -> Iterator[Reason]:
+    """Every significant harm. Each family of harms shares one chance of a false veto."""
+    families = [_slice_harms(holdout, champion, challenger, policy)]
+    if holdout.task is not Task.REGRESSION:
+        families = [*([harm] for harm in _metric_harms(holdout, policy)), *families]
+    for family in families:
+        found = [mean_over_days(harm.days, harm.values, resamples=policy.resamples, rng=rng) for harm in family]
+        p_values = np.array([mean.p_above(harm.margin) for mean, harm in zip(found, family, strict=True)])
+        for harm, mean, significant in zip(family, found, holm(p_values, policy.alpha), strict=True):
+            if significant:
+                message = f"{harm.what} is worse by {mean.estimate:.4g}, significantly above the {harm.margin:.4g} allowed"
+                yield Reason(code=harm.code, message=message)
+
+
+def _metric_harms(holdout: Holdout, policy: GatePolicy) -> list[_Harm]:
+    """Ranking, squared error and calibration of the probabilities."""
+    days, truth = holdout.days, holdout.truth.astype(np.intp)
+    champion, challenger = holdout.champion, holdout.challenger
+    auc = _mean_auc_by_row(truth, champion) - _mean_auc_by_row(truth, challenger)
+    champion_brier = brier_by_row(truth, champion)
+    brier = brier_by_row(truth, challenger) - champion_brier
+    ece = ece_by_row(*_calibration(truth, challenger)) - ece_by_row(*_calibration(truth, champion))
+    return [
+        _Harm("veto_auc", "AUC", days, auc, policy.vetoes.auc),
+        _Harm("veto_brier", "the Brier score", days, brier, policy.vetoes.brier * float(champion_brier.mean())),
+        _Harm("veto_ece", "the calibration error", days, ece, policy.vetoes.ece),
+    ]
+
+
+def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy: GatePolicy) -> list[_Harm]:
+    """The loss within each slice that has enough rows."""
+    return [
+        _Harm(
+            code="veto_slice",
+            what=f"the loss where {name}",
+            days=holdout.days[mask],
+            values=challenger[mask] - champion[mask],
+            margin=policy.vetoes.slices * float(champion[mask].mean()),
+        )
+        for name, mask in holdout.slices.items()
+        if np.count_nonzero(mask) >= policy.vetoes.min_slice_rows
+    ]
+
+
+def _mean_auc_by_row(truth: NDArray[np.intp], scores: Floats) -> Floats:
+    """One class against the rest, averaged over the classes that occur; of two classes, the positive against the other."""
+    if scores.shape[1] == 1:
+        return auc_by_row(truth == 1, scores[:, 0])
+    return np.mean([auc_by_row(truth == number, scores[:, number]) for number in np.unique(truth)], axis=0)
+
+
+def _calibration(truth: NDArray[np.intp], scores: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """The event whose probability is checked: the positive one of two classes, or that the first choice is right."""
+    if scores.shape[1] == 1:
+        return truth == 1, scores[:, 0]
+    return truth == scores.argmax(axis=1), scores.max(axis=1)

@@ -1,0 +1,1 @@
+"""Performance: what labels say of a version, and what is thought before they come."""

@@ -1,0 +1,56 @@
+"""Labelled rows of one event day into the parts of its `DayPerformance`."""
+
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.shared.domain.performance.confidence import DaySums
+from functions.shared.domain.performance.intervals import intervals
+from functions.shared.domain.performance.measures import GroupPerformance, PairedLosses, Scores, Truth, losses, measure
+from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+
+MAX_LOG_LOSS_DIFFERENCE = 2.0
+
+type Losses = NDArray[np.float64]
+
+
+def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Scores) -> GroupPerformance:
+    """Metrics, intervals and loss sums of one version in one role.
+
+    Args:
+        role: in which it scored.
+        version: that scored.
+        task: of the model.
+        truth: of every labelled row of the day that it scored; shape (rows,), see `performance`.
+        scores: of the same rows; shape (rows, outputs).
+    """
+    loss = losses(task, truth, scores)
+    return GroupPerformance(
+        role=role,
+        version=version,
+        rows=loss.size,
+        metrics=measure(task, truth, scores),
+        intervals=intervals(task, truth, scores),
+        loss_sum=float(loss.sum()),
+        loss_sum_squares=float(loss @ loss),
+        prevalence=float(np.mean(truth == 1)) if task is Task.BINARY and loss.size else None,
+    )
+
+
+def grade_pair(day: date, task: Task, champion: tuple[str, Losses], challenger: tuple[str, Losses]) -> PairedLosses:
+    """The paired sums of two versions on the labelled rows of one event day that both scored.
+
+    Args:
+        day: the rows' event day.
+        task: of the model.
+        champion: its version, and its `losses` by the first label that came for each row, shape (rows,).
+        challenger: the same, on the same rows in the same order.
+    """
+    difference = challenger[1] - champion[1]
+    # A squared error has the target's unit, in which 2 means nothing; a log loss has none and a long tail.
+    if task is not Task.REGRESSION:
+        difference = np.clip(difference, -MAX_LOG_LOSS_DIFFERENCE, MAX_LOG_LOSS_DIFFERENCE)
+    sums = DaySums(day=day, rows=difference.size, sum=float(difference.sum()), sum_squares=float(difference @ difference))
+    return PairedLosses(champion=champion[0], challenger=challenger[0], sums=sums)

@@ -1,0 +1,1 @@
+"""The rollout: whether a challenger may have more of the rows."""

@@ -1,0 +1,1 @@
+"""What the functions' entry points share: settings, logs and the queue."""
