@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from functions.erasure.desk import Desk, Task
 from functions.erasure.files import Lighter, lighter
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.repositories.manifests import Manifests
-
-_ATTEMPTS = 5
+from functions.shared.repositories.swap import swap
 
 
 def erase_from_batches(task: Task, desk: Desk) -> dict[str, int]:
@@ -30,23 +28,17 @@ def _erase_from_batch(key: str, task: Task, desk: Desk) -> Mapping[str, Lighter]
     """Take people's rows out of one batch, whose manifest may change meanwhile.
 
     Raises:
-        ConflictError: if it always does.
+        ConflictError: if it always does. The new files are nobody's then; metric_emission sweeps such.
     """
-    for _ in range(_ATTEMPTS):
-        body, etag = desk.store.read_tagged(key)
+
+    def lightened(body: bytes | None) -> tuple[bytes | None, Mapping[str, Lighter]]:
+        assert body is not None, "no manifest is ever deleted"
         manifest = Manifest.from_json(body)
         found = {file.key: lighter(file.key, desk.store.read(file.key), task.spec, task.people) for file in _files(manifest)}
         replaced = {name: light for name, light in found.items() if light is not None}
-        if not replaced:
-            return {}
-        remaining = _rewritten(manifest, replaced, desk)
-        try:
-            desk.store.replace(key, remaining.to_json(), etag=etag)
-        except ConflictError:  # the new files are nobody's; metric_emission sweeps such
-            continue
-        return replaced
-    message = f"{key} was changed by others {_ATTEMPTS} times in a row"
-    raise ConflictError(message)
+        return _rewritten(manifest, replaced, desk).to_json() if replaced else None, replaced
+
+    return swap(desk.store, key, lightened)
 
 
 def _files(manifest: Manifest) -> tuple[StoredFile, ...]:

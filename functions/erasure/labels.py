@@ -6,9 +6,7 @@ import pyarrow.parquet as pq
 from functions.erasure.desk import Desk, Task
 from functions.erasure.files import lighter
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError, NotFoundError
-
-_ATTEMPTS = 5
+from functions.shared.repositories.swap import swap
 
 
 def erase_from_labels(task: Task, desk: Desk) -> dict[str, int]:
@@ -28,19 +26,16 @@ def _erase_from_file(key: str, task: Task, desk: Desk) -> int:
     Raises:
         ConflictError: if it always does.
     """
-    for _ in range(_ATTEMPTS):
-        try:
-            body, etag = desk.store.read_tagged(key)
-            light = lighter(key, body, task.spec, task.people)
-            if light is not None:
-                desk.store.replace(key, light.body, etag=etag)
-                body = light.body
-        except NotFoundError:
-            return 0
-        except ConflictError:
-            continue
-        if not pq.read_metadata(pa.BufferReader(body)).num_rows:  # by this erasure, or by one that ended just here
-            desk.store.delete([key])
-        return light.removed if light else 0
-    message = f"{key} was changed by others {_ATTEMPTS} times in a row"
-    raise ConflictError(message)
+
+    def lightened(body: bytes | None) -> tuple[bytes | None, tuple[int, bool]]:
+        if body is None:
+            return None, (0, False)
+        light = lighter(key, body, task.spec, task.people)
+        if light is None:
+            return None, (0, not pq.read_metadata(pa.BufferReader(body)).num_rows)
+        return light.body, (light.removed, not light.rows)
+
+    removed, is_empty = swap(desk.store, key, lightened)
+    if is_empty:  # by this erasure, or by one that ended just here
+        desk.store.delete([key])
+    return removed

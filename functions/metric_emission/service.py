@@ -28,7 +28,7 @@ from functions.shared.domain.drift.detection import DriftReport, detect_drift
 from functions.shared.domain.drift.profiling import merge_profiles
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.errors import BatchRejectedError, ConflictError, NotFoundError
+from functions.shared.domain.errors import BatchRejectedError, NotFoundError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.estimate import Estimate
@@ -47,8 +47,7 @@ from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
-
-_RESTATEMENTS = 5
+from functions.shared.repositories.swap import swap
 
 
 def record_batch(
@@ -249,20 +248,9 @@ def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
 
 def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:
     """Write one day's metrics from all labels that stand now; if another file's labels came in between, once more."""
-    key = layout.performance_key(model, day)
-    for _ in range(_RESTATEMENTS):
-        try:
-            etag: str | None = store.read_tagged(key)[1]
-        except NotFoundError:
-            etag = None
+
+    def restated(_: bytes | None) -> tuple[bytes, DayPerformance]:
         performance = day_performance(model, day, spec, store=store, predicted=predicted)
-        try:
-            if etag is None and not store.create(key, performance.to_json()):
-                continue
-            if etag is not None:
-                store.replace(key, performance.to_json(), etag=etag)
-        except ConflictError:
-            continue
-        return performance
-    message = f"{key} was restated by others {_RESTATEMENTS} times in a row"
-    raise ConflictError(message)
+        return performance.to_json(), performance
+
+    return swap(store, layout.performance_key(model, day), restated)

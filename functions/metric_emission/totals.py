@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.metrics import CATALOGUE, Kind, Metric, Occasion
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.totals import Series, Totals
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.swap import swap
 
 REMEMBERED = 500
 """How many batches and label files back a second delivery is known by. Deliveries of one message end within hours."""
 
-_TRIES = 20
 _TICK = timedelta(milliseconds=1)
 _METRICS = {metric.name: metric for metric in CATALOGUE}
 
@@ -60,22 +59,16 @@ def fold(
     Raises:
         ConflictError: if others changed the totals at every try.
     """
-    key, told = layout.totals_key(name), list(measurements)
-    for _ in range(_TRIES):
-        etag, before = _standing(key, store, now)
+    told = list(measurements)
+
+    def with_measured(body: bytes | None) -> tuple[bytes | None, Folded]:
+        before = Totals.from_json(body) if body is not None else Totals(told_at=now())
         if once is not None and once in before.folded:
-            return Folded(before, new=False)
+            return None, Folded(before, new=False)
         after = folded(before, occasion, told, now=now(), once=once)
-        try:
-            if etag is not None:
-                store.replace(key, after.to_json(), etag=etag)
-            elif not store.create(key, after.to_json()):
-                continue
-        except ConflictError:
-            continue
-        return Folded(after, new=True)
-    message = f"{key} was changed by others {_TRIES} times in a row"
-    raise ConflictError(message)
+        return after.to_json(), Folded(after, new=True)
+
+    return swap(store, layout.totals_key(name), with_measured)
 
 
 def metric_of(series: Series) -> Metric | None:
@@ -85,14 +78,6 @@ def metric_of(series: Series) -> Metric | None:
         return None
     counts = len(metric.buckets) + 1 if metric.kind is Kind.HISTOGRAM else 0
     return metric if len(series.counts) == counts else None
-
-
-def _standing(key: str, store: ObjectStore, now: Callable[[], datetime]) -> tuple[str | None, Totals]:
-    try:
-        body, etag = store.read_tagged(key)
-    except NotFoundError:
-        return None, Totals(told_at=now())
-    return etag, Totals.from_json(body)
 
 
 def folded(before: Totals, occasion: Occasion, measurements: Sequence[Measurement], *, now: datetime, once: str | None = None) -> Totals:

@@ -69,7 +69,7 @@ def test_a_day_that_others_restate_again_and_again_is_left_to_the_next_delivery(
         if now.side == "before" and now.call == f"replace {key}":
             world.store.write(key, world.performance().model_copy(update={"rows_predicted": now.number + 100}).to_json())
 
-    with pytest.raises(ConflictError, match="5 times in a row"):
+    with pytest.raises(ConflictError, match="20 times in a row"):
         world.label(csv(), "b.csv", store=WatchedStore(world.store, meddle))
 
 
