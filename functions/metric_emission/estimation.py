@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import days_before, last_mature_day
-from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance.estimate import (
@@ -30,6 +29,8 @@ from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.performance.truth import true_loss
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -40,13 +41,16 @@ WINDOWS = 12
 _MOST_ROWS = 10_000_000
 
 
-def estimate_batch(manifest: Manifest, baseline: Baseline, policy: Policy, store: ObjectStore) -> Estimate:
-    """What the champion's calibration says of the rows it scored in a batch, or why it says nothing."""
-    seed = int(manifest.batch_id[:16], 16)
+def estimate_batch(manifest: Manifest, champion: LoadedModel, policy: Policy, store: ObjectStore) -> Estimate | None:
+    """What the champion's calibration says of the rows it scored in a batch, or why it says nothing; None for no binary classifier."""
+    if champion.spec.task is not Task.BINARY or champion.spec.rule is None:
+        return None
+    baseline, seed = champion.baseline, int(manifest.batch_id[:16], 16)
     return estimate_performance(
         baseline.calibration,
         np.concatenate([_champion_scores(output, store) for output in some_of(manifest.outputs)]),
         policy.estimate,
+        rule=champion.spec.rule,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
         record=_track_record(manifest, policy, store),
         rng=np.random.default_rng(seed),

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import day_of, days_of
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.grading import grade_pair, grade_version
 from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
 from functions.shared.domain.release import Role
-from functions.shared.domain.scored_columns import stored_name
+from functions.shared.domain.scored_columns import PREDICTION, said_names, stored_name
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.ports import ObjectStore
 
@@ -248,28 +249,36 @@ def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStor
 
 def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
     """What performance needs of a day's rows with a known label, by `ID` and `TIME`, the labels that came first first."""
-    scores = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in spec.score_columns]
+    said = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in said_names(spec)]
     tables = []
     for found in store.list(layout.labelled_prefix(model, day)):
         file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
         identity = stored_identity(file.schema_arrow.names, spec)
-        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *scores])
+        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *said])
         if spec.task is not Task.REGRESSION:
             rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
+        rows = _with_texts_decoded(rows)
         named = rows.rename_columns({stored: name for name, stored in identity.items()})
         tables.append(named.set_column(named.column_names.index(ID), ID, id_texts(named[ID])))
     rows = pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
     return _with_champions_scores(rows, spec)
 
 
+def _with_texts_decoded(rows: pa.Table) -> pa.Table:
+    """Rows whose texts are plain, for files of several versions have different dictionaries."""
+    fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema)
+    return rows.cast(pa.schema(fields))
+
+
 def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """Rows with the champion's scores under its name: where no challenger scored beside it, they are the answers."""
-    for name in spec.score_columns:
+    """Rows with what the champion says under its name: where no challenger scored beside it, that is the answer."""
+    for name in said_names(spec):
         champions = f"{Role.CHAMPION}_{name}"
+        alone = pc.if_else(rows[CHALLENGER].is_valid(), None, rows[name])
         if champions not in rows.column_names:
-            rows = rows.append_column(champions, rows[name])
+            rows = rows.append_column(champions, alone)
         else:
-            rows = rows.set_column(rows.column_names.index(champions), champions, pc.coalesce(rows[champions], rows[name]))
+            rows = rows.set_column(rows.column_names.index(champions), champions, pc.coalesce(rows[champions], alone))
     return rows
 
 
@@ -286,7 +295,8 @@ def _groups(spec: ModelSpec, rows: pa.Table) -> Iterator[GroupPerformance]:
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
-            yield grade_version(role, version, spec.task, _truth(spec, scored), _scores(spec, scored, role))
+            scores = _scores(spec, scored, role)
+            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, _predicted(spec, scored, role, scores))
 
 
 def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:
@@ -315,6 +325,15 @@ def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.fl
 
 def _scores(spec: ModelSpec, rows: pa.Table, role: Role) -> NDArray[np.float64]:
     return np.column_stack([numbers_of(rows[f"{role}_{name}"]) for name in spec.score_columns])
+
+
+def _predicted(spec: ModelSpec, rows: pa.Table, role: Role, scores: NDArray[np.float64]) -> Codes | None:
+    """What a version predicted; the spec's rule where a file of earlier has its scores alone."""
+    if spec.rule is None:
+        return None
+    answered = f"{role}_{PREDICTION}"
+    codes = class_codes(rows[answered], spec.outcomes) if answered in rows.column_names else np.full(rows.num_rows, -1)
+    return np.where(codes < 0, spec.rule.decide(scores), codes)
 
 
 def numbers_of(values: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -105,8 +105,7 @@ def _estimate(manifest: Manifest, release: Release, policy: Policy, store: Objec
     """The estimate of a batch that the serving champion scored, if it is a binary classifier."""
     if manifest.release is None or manifest.release.champion != release.champion.version or not manifest.outputs:
         return None
-    champion = bundles.load(release.champion)
-    return estimate_batch(manifest, champion.baseline, policy, store) if champion.spec.task is Task.BINARY else None
+    return estimate_batch(manifest, bundles.load(release.champion), policy, store)
 
 
 def _pooled_drift(manifest: Manifest, release: Release, policy: Policy, store: ObjectStore, bundles: Bundles) -> DriftReport | None:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.retraining.measuring import measure_rows
 from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
@@ -10,7 +11,6 @@ from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.gate.harm import auc_by_row
-from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
@@ -91,5 +91,5 @@ def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> tuple[float
     except TrainingError as error:
         return _BLIND[name], str(error)
     rest = TrainingSet(probe.spec, newest.table.filter(pa.array(~fold))).known()
-    found = measure(probe.spec.task, rest.truth(), probe.score(rest))[name] if rest.rows else None
+    found = measure_rows(probe, rest, probe.score(rest))[name] if rest.rows else None
     return _BLIND[name] if found is None else found, ""

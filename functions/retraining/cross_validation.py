@@ -4,21 +4,19 @@ Reported beside the gate, which it never decides: its folds are older than what 
 challenger that is released.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from functions.retraining.fitting import score_rows
+from functions.retraining.fitting import Fitted, score_rows
+from functions.retraining.measuring import measure_rows
 from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.decision import Decision, Fold
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import GatePolicy
-from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import LoadedModel
-from functions.shared.engines.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +68,22 @@ def _fold(contest: Contest, rows: TrainingSet, first: date, last: date, most: in
     past, tested = rows.between(date.min, days_before(first, 1)), rows.between(first, last)
     learnt = contest.windowed(past).newest(most)
     made = contest.challenger_recipe.fit(learnt)
-    spec, engine = contest.champion.spec, contest.champion.engine
+    champion: LoadedModel | Fitted = contest.champion
     if (until := contest.taught.trained_last_day) is None or until >= first:
         own = past.between(contest.taught.trained_first_day or date.min, until or date.max).newest(most)
         same = contest.champion_recipe is contest.challenger_recipe and own.table.equals(learnt.table)
-        again = made if same else contest.champion_recipe.fit(own)
-        spec, engine = again.spec, again.engine
-    both_know = TrainingSet(spec, TrainingSet(made.spec, tested.table).known().table).known()
+        champion = made if same else contest.champion_recipe.fit(own)
+    both_know = TrainingSet(champion.spec, TrainingSet(made.spec, tested.table).known().table).known()
     return Fold(
         first_day=first,
         last_day=last,
         rows=both_know.rows,
-        champion=_measured(spec, engine, both_know),
-        challenger=_measured(made.spec, made.engine, both_know),
+        champion=_measured(champion, both_know),
+        challenger=_measured(made, both_know),
     )
 
 
-def _measured(spec: ModelSpec, engine: Engine, rows: TrainingSet) -> dict[str, float | None]:
+def _measured(version: LoadedModel | Fitted, rows: TrainingSet) -> Mapping[str, float | None]:
     if not rows.rows:
         return {}
-    truth, scores = TrainingSet(spec, rows.table).truth(), score_rows(engine, rows)
-    return measure(spec.task, truth, scores)
+    return measure_rows(version, TrainingSet(version.spec, rows.table), score_rows(version.engine, rows))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from functions.retraining.pipeline import fit_pipeline
 from functions.retraining.training_set import TrainingSet
+from functions.shared.domain.decision_rule import Codes, Floats
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import canonical_labels
 from functions.shared.domain.spec import ModelSpec, Task
@@ -23,6 +24,7 @@ from functions.shared.engines.families.table import family_of, threaded_jobs
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
+from functions.shared.engines.predicting import predict
 from functions.shared.engines.proof import prove
 from functions.shared.engines.steps import steps_of
 from functions.shared.foundation.ahead import map_ahead
@@ -41,6 +43,12 @@ class Fitted:
     pipeline: Any
     compiled: Compiled
     engine: Engine
+    native: NativeEngine
+
+    def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
+        """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
+        rule = self.spec.rule
+        return None if rule is None else predict(rule, rows, scores, self.spec, lambda: self.native)
 
     def score(self, rows: TrainingSet) -> NDArray[np.float64]:
         """Scores of rows, shape (rows, outputs), by the engine that will serve."""
@@ -86,9 +94,9 @@ def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet, made_in: Mappin
     fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": made_on})
     proved = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
     fitted_spec, compiled = fitted_spec.model_copy(update={"decision_rule": proved.rule}), proved.compiled
-    native = compiled.kind is EngineKind.NATIVE
-    engine = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features) if native else build_engine(compiled, fitted_spec)
-    return Fitted(fitted_spec, pipeline, compiled, about_positive(engine, fitted_spec))
+    native = NativeEngine(pipeline, fitted_spec.task, fitted_spec.features)
+    engine = native if compiled.kind is EngineKind.NATIVE else build_engine(compiled, fitted_spec)
+    return Fitted(fitted_spec, pipeline, compiled, about_positive(engine, fitted_spec), native)
 
 
 def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
+from functions.retraining.measuring import measure_rows
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
@@ -18,7 +19,7 @@ from functions.shared.domain.dvc import dvc_pointer
 from functions.shared.domain.errors import InvalidBundleError, TrainingError
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
-from functions.shared.domain.performance.measures import losses, measure
+from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import INDEX, bundle_digest, make_bundle
@@ -67,7 +68,7 @@ def publish(
     pipeline = _loadable(candidate.fitted)
     snapshot = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
-    metrics = measure(candidate.spec.task, candidate.held.truth(), scores)
+    metrics = measure_rows(candidate.fitted, candidate.held, scores)
     registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
     files = bundle_files(candidate, pipeline, registered.version, scores, metrics)
     prefix = layout.version_prefix(candidate.spec.name, registered.version)

@@ -9,13 +9,13 @@ import numpy as np
 from functions.retraining.event import ReproduceRequest, Reproduction
 from functions.retraining.fitting import THREADS, as_fitted, library_versions, present_platform, score_rows
 from functions.retraining.holdout import hold_out_newest, split
+from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.recipe import Recipe, recipe_of
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import DigestMismatchError, NotFoundError, TrainingError
-from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import ARRAYS, read_index
@@ -52,7 +52,7 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
         return Reproduction(model=request.model, version=request.version, identical=False, difference=str(damage))
     candidate = _refit(decision, recipe, rows)
     scores = candidate.fitted.score(candidate.held)
-    metrics = measure(rows.spec.task, candidate.held.truth(), scores)
+    metrics = measure_rows(candidate.fitted, candidate.held, scores)
     files = bundle_files(candidate, dump_pipeline(candidate.fitted.pipeline), request.version, scores, metrics)
     difference = _first_difference(files, prefix, decision, store)
     return Reproduction(

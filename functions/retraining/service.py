@@ -19,6 +19,7 @@ from functions.retraining.event import ALERT, PERSON, AdoptRequest, Learnt, Retr
 from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.material import Material, gather, windowed
+from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
 from functions.retraining.training_file import read_training_file
@@ -27,7 +28,6 @@ from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import NothingToLearnError, RetrainingBusyError, TrainingError
 from functions.shared.domain.gate.comparison import Holdout, judge
-from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.rollout.agreement import compare_scores
@@ -235,7 +235,7 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
         reasons=(*distrust, *comparison.reasons, *material.notes),
         trigger=trigger,
         champion_version=version,
-        champion_metrics=measure(held.spec.task, held.truth(), ours),
+        champion_metrics=measure_rows(champion, held, ours),
         comparison=comparison,
         agreement=compare_scores(champion.baseline, ours, theirs),
         cross_validation=cross_validate(contest, material.before, policy.gate),

@@ -104,7 +104,7 @@ def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | Non
 
 
 def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
-    """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout both models' scores.
+    """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout what both models say.
 
     A classifier predicts by its version's decision rule; a regression's prediction is its score.
     """
@@ -126,8 +126,8 @@ def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
         **{name: _chosen(mask, champion.get(name), challenger.get(name)) for name in champion | challenger},
         "model_version": _coded(mask, (panel.champion_version, panel.challenge.terms.version)),
         "role": _coded(mask, (Role.CHAMPION.value, Role.CHALLENGER.value)),
-        **{f"champion_{name}": values for name, values in champion.items()},
-        **{f"challenger_{name}": values for name, values in challenger.items()},
+        **{f"champion_{name}": values for name, values in {"prediction": ours, **champion}.items()},
+        **{f"challenger_{name}": values for name, values in {"prediction": theirs, **challenger}.items()},
     }
 
 

@@ -17,10 +17,11 @@ import yaml
 from functions.retraining.event import TrainRequest
 from functions.retraining.fitting import fit, score_rows
 from functions.retraining.holdout import split
+from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.performance.measures import measure
+from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy, RowContract
 from functions.shared.engines.bundle import bundle_digest, load_bundle
 from functions.shared.engines.skops_file import dump_pipeline
@@ -56,7 +57,7 @@ def train(parameters: dict[str, Any]) -> None:
     fitted = fit(learnt.spec, learnt)
     candidate = Candidate(fitted, learnt, TrainingSet(fitted.spec, held.table).known(), learnt)
     scores = fitted.score(candidate.held)
-    metrics = measure(fitted.spec.task, candidate.held.truth(), scores)
+    metrics = measure_rows(fitted, candidate.held, scores)
     files = bundle_files(candidate, dump_pipeline(fitted.pipeline), "1", scores, metrics)
     BUNDLE.mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
@@ -72,13 +73,14 @@ def evaluate(parameters: dict[str, Any]) -> None:
     learnt, held = _rows(parameters)
     held = TrainingSet(model.spec, held.table).known()
     truth, scores = held.truth(), score_rows(model.engine, held)
-    measured = {name: _rounded(value) for name, value in measure(model.spec.task, truth, scores).items()}
+    measured = {name: _rounded(value) for name, value in measure_rows(model, held, scores).items()}
     _write_json("metrics.json", {**measured, "learnt_rows": learnt.rows, "held_rows": held.rows})
     late = truth == 1
     _write("roc.csv", ("share_of_punctual", "share_of_late"), _roc(late, scores[:, 0]))
     _write("calibration.csv", ("mean_score", "share_late", "rows"), _calibration(late, scores[:, 0]))
-    days = ((day, measure(model.spec.task, truth[held.days == day], scores[held.days == day])) for day in np.unique(held.days))
-    _write("by_day.csv", ("day", "log_loss"), ((str(day), _rounded(metrics["log_loss"])) for day, metrics in days))
+    loss = losses(model.spec.task, truth, scores)
+    days = ((str(day), _rounded(float(loss[held.days == day].mean()))) for day in np.unique(held.days))
+    _write("by_day.csv", ("day", "log_loss"), days)
 
 
 def _rows(parameters: dict[str, Any]) -> tuple[TrainingSet, TrainingSet]:

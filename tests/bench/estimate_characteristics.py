@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.decision_rule import above
 from functions.shared.domain.performance.calibration import fit_calibration
 from functions.shared.domain.performance.estimate import HELD, Estimate, HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.performance.measures import measure
@@ -72,10 +73,10 @@ def run_once(world: World, calibration_rows: int, rows: int, rng: np.random.Gene
     covered: dict[str, bool] = {}
     for _ in range(3):
         positive, scores = world.draw(rows, rng)
-        estimate = estimate_performance(calibration, scores, POLICY, input_alerts=(), record=track_record(held), rng=rng)
+        estimate = estimate_performance(calibration, scores, POLICY, rule=above(0.5), input_alerts=(), record=track_record(held), rng=rng)
         estimates.append(estimate)
         if estimate.metrics:
-            truth = measure(Task.BINARY, positive, scores[:, np.newaxis])
+            truth = measure(Task.BINARY, positive, scores[:, np.newaxis], (scores > 0.5).astype(np.intp))
             inside = {name: _within(truth[name], estimate, name) for name in METRICS}
             covered = covered or inside
             thought = estimate.metrics[HELD]

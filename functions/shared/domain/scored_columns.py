@@ -6,6 +6,7 @@ from collections.abc import Collection
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import ModelSpec
 
+PREDICTION = "prediction"
 PREFIX = "input_"
 _PREFIXES = re.compile(f"^(?:{PREFIX})+")
 
@@ -13,10 +14,15 @@ _PREFIXES = re.compile(f"^(?:{PREFIX})+")
 def answer_names(spec: ModelSpec) -> frozenset[str]:
     """All names that scoring may give to an answer, in a rollout or outside.
 
-    The scores' names are those of `spec.score_columns`, in a rollout also after `champion_` and `challenger_`.
+    What a version says has the names of `said_names`, in a rollout also after `champion_` and `challenger_`.
     """
-    sides = (f"{role.value}_{name}" for role in Role for name in spec.score_columns)
-    return frozenset({"prediction", "model_version", "role", *spec.score_columns, *sides})
+    sides = (f"{role.value}_{name}" for role in Role for name in said_names(spec))
+    return frozenset({"model_version", "role", *said_names(spec), *sides})
+
+
+def said_names(spec: ModelSpec) -> tuple[str, ...]:
+    """What a version says of a row: its prediction and its scores."""
+    return (PREDICTION, *spec.score_columns)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

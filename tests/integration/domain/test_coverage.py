@@ -37,7 +37,7 @@ def test_estimates_cover_the_truth_when_nothing_has_changed() -> None:
     for seed in range(trials):
         positive, scores = drawn(1000, seed=1000 + seed)
         estimate = estimated(fitted(8000, seed=2000 + seed), scores)
-        truth = measure(Task.BINARY, positive, scores[:, np.newaxis])
+        truth = measure(Task.BINARY, positive, scores[:, np.newaxis], (scores > 0.5).astype(np.intp))
         for name in covered:
             value = truth[name]
             assert value is not None
@@ -53,12 +53,13 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     large = np.random.default_rng(8)
     truth_large = large.random(400_000) < 0.3
     score_large = posterior(large.normal(size=400_000) + truth_large)
-    true = measure(Task.BINARY, truth_large, score_large[:, np.newaxis])
+    true = measure(Task.BINARY, truth_large, score_large[:, np.newaxis], (score_large > 0.5).astype(np.intp))
     true["auc"] = float(norm.cdf(1 / np.sqrt(2)))
     covered = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier"), 0)
     for _ in range(repeats):
         truth = rng.random(rows) < 0.3
-        found = intervals(Task.BINARY, truth, posterior(rng.normal(size=rows) + truth)[:, np.newaxis])
+        scores = posterior(rng.normal(size=rows) + truth)
+        found = intervals(Task.BINARY, truth, scores[:, np.newaxis], (scores > 0.5).astype(np.intp))
         for name in covered:
             value = true[name]
             assert value is not None

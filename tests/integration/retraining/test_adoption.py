@@ -254,6 +254,9 @@ def test_a_threshold_is_adopted_with_its_estimator_compiled_and_kept_by_retraini
     batch = pa.RecordBatch.from_pylist([{name: row[name] for name in BOTH} for row in rows])
     assert type(loaded.engine).__name__ == "LinearEngine"
     assert loaded.predict(batch, loaded.engine.score(batch)).tolist() == pipeline.predict(frame(rows)[BOTH]).tolist()
+    [decision] = world.decisions()
+    newest = [row for row in rows if row["at"].date() >= decision.holdout_first_day]
+    assert decision.challenger["accuracy"] == pipeline.score(frame(newest)[BOTH], [row["bought"] for row in newest])
     again = recipe_of(served(world), Bundles(world.store)).fit(TrainingSet(loaded.spec, labelled_table(rows)))
     assert type(again.pipeline[-1]) is type(decides)
     assert again.spec.rule.threshold == getattr(again.pipeline[-1], "best_threshold_", 0.2)

@@ -12,6 +12,7 @@ from functions.metric_emission.measurements import (
     performance_measurements,
 )
 from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
+from functions.shared.domain.decision_rule import above
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.performance.calibration import fit_calibration
@@ -34,7 +35,7 @@ def told_of_batches_and_labels() -> list[Measurement]:
     scores = rng.uniform(size=5000)
     calibration = fit_calibration(rng.uniform(size=5000) < scores, scores, rng)
     record = track_record([HeldEstimate(value=0.5, low=0.4, high=0.6, truth=0.5)])
-    estimate = estimate_performance(calibration, scores, EstimatePolicy(), input_alerts=[], record=record, rng=rng)
+    estimate = estimate_performance(calibration, scores, EstimatePolicy(), rule=above(0.5), input_alerts=[], record=record, rng=rng)
     groups = tuple(
         GroupPerformance(
             role=role,

@@ -3,6 +3,7 @@
 import io
 import math
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
@@ -108,6 +109,32 @@ def test_a_corrected_label_restates_metrics_but_never_the_pairs_that_a_rollout_i
     assert [champion(day).metrics["accuracy"] for day in (first, second)] == [1.0, 0.0]
     assert first.pairs == second.pairs
     assert first.pairs[0].sums.sum == pytest.approx(math.log(0.9) - math.log(0.6))
+
+
+def test_what_was_predicted_is_measured_where_the_rule_is_no_threshold_of_a_half() -> None:
+    world = World()
+    world.scored("a.csv", [replace(row, predicted="yes") for row in rows(0.2, 0.3, 0.9)])
+    world.label(csv(("yes", "yes", "no")))
+    metrics = champion(world.performance()).metrics
+    assert (metrics["accuracy"], metrics["precision"], metrics["recall"]) == (2 / 3, 2 / 3, 1.0)
+
+
+def test_champion_and_challenger_are_measured_by_what_each_predicted() -> None:
+    world = World()
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("a.csv", [Scored("r0", 0.4, challenger=0.3, predicted="yes"), Scored("r1", 0.6, challenger=0.1)])
+    world.label(csv(("yes", "yes")))
+    accuracies = {group.role: group.metrics["accuracy"] for group in world.performance().groups}
+    assert accuracies == {Role.CHAMPION: 0.5, Role.CHALLENGER: 0.5}
+
+
+def test_a_rollouts_file_without_predictions_by_role_is_measured_by_its_scores() -> None:
+    world = World()
+    world.serve(make_version(), make_version("2", seed=2))
+    world.scored("old.csv", [Scored("r0", 0.9, challenger=0.4, predicted="no")], predictions_by_role=False)
+    world.label(csv(("yes",)))
+    accuracies = {group.role: group.metrics["accuracy"] for group in world.performance().groups}
+    assert accuracies == {Role.CHAMPION: 1.0, Role.CHALLENGER: 0.0}
 
 
 def test_of_two_labels_for_a_row_in_one_file_the_last_counts() -> None:

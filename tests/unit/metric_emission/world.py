@@ -47,6 +47,8 @@ class Scored:
     score: float
     at: datetime = datetime(2013, 4, 1, 10, tzinfo=UTC)
     challenger: float | None = None
+    predicted: str | None = None
+    """Where the rule says something else than a threshold of a half; so for the challenger, if there is one."""
 
 
 def rows(*scores: float, day: date = DAY, prefix: str = "r") -> list[Scored]:
@@ -124,21 +126,29 @@ class World:
         carried: str = "note",
         value: object = "plain",
         ids: pa.Array | None = None,
+        predictions_by_role: bool = True,
         **fields: Any,
     ) -> Manifest:
-        """A batch with its rows in the store, perhaps with ids of another type, and one column more than the model needs."""
+        """A batch with its rows in the store, perhaps with ids of another type, and one column more than the model needs.
+
+        Files of a rollout had no predictions by role once; the answers are the champion's here.
+        """
         table = pa.table(
             {
                 "id": [row.id for row in scored] if ids is None else ids,
                 "at": pa.array([row.at for row in scored], pa.timestamp("us", "UTC")),
                 carried: [value for _ in scored],
-                "prediction": ["yes" if row.score > 0.5 else "no" for row in scored],
+                "prediction": self._predictions([row.score for row in scored], [row.predicted for row in scored]),
                 "score": [row.score for row in scored],
             }
         )
         if any(row.challenger is not None for row in scored):
             table = table.append_column("champion_score", table["score"])
             table = table.append_column("challenger_score", pa.array([row.challenger for row in scored]))
+            if predictions_by_role:
+                theirs = self._predictions([row.challenger or 0.0 for row in scored], [row.predicted for row in scored])
+                table = table.append_column("champion_prediction", self._predictions([row.score for row in scored], [None for _ in scored]))
+                table = table.append_column("challenger_prediction", theirs)
         body = io.BytesIO()
         pq.write_table(table, body)
         batch = make_manifest(name, day=day).batch_id
@@ -148,6 +158,12 @@ class World:
         days = Counter(row.at.date() for row in scored)
         counted = {"rows_in": len(scored), "rows_scored": len(scored), "event_days": dict(days), "outputs": (output,)}
         return self.commit(name, day=day, **({"release": self.pinned} | counted | fields))
+
+    def _predictions(self, scores: Sequence[float], otherwise: Sequence[str | None]) -> pa.Array:
+        outcomes = self.version.spec.outcomes
+        if not outcomes:
+            return pa.array(scores)
+        return pa.array([said or outcomes[score > 0.5] for score, said in zip(scores, otherwise, strict=True)]).dictionary_encode()
 
     @property
     def pinned(self) -> PinnedRelease:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from functions.shared.domain.decision import Reason
+from functions.shared.domain.decision_rule import DecisionRule, RuleKind
 from functions.shared.domain.document import Value
 from functions.shared.domain.drift.profile import Baseline, Profile
 from functions.shared.domain.performance.calibration import PROBABILITY_FLOOR, Calibration, ScoreGroups
@@ -51,7 +52,8 @@ class HeldEstimate(Estimated):
 class Estimate(Value):
     """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
 
-    Metrics are `accuracy`, `auc`, `log_loss` and `brier`, as `performance.measure` would give them. Of `compared` earlier
+    Metrics are `accuracy` (unless only the pipeline itself can tell predictions), `auc`, `log_loss` and `brier`, as `measures.measure`
+    would give them. Of `compared` earlier
     batches whose labels have come, in `borne_out` the truth lay within the interval; `newest` is the last of them.
     """
 
@@ -97,6 +99,7 @@ def estimate_performance(
     scores: Floats,
     policy: EstimatePolicy,
     *,
+    rule: DecisionRule,
     input_alerts: Sequence[str],
     record: TrackRecord,
     rng: np.random.Generator,
@@ -111,6 +114,7 @@ def estimate_performance(
         calibration: the version's; None if it has none (other tasks have none).
         scores: probability of the positive class, shape (rows,).
         policy: thresholds.
+        rule: by which the version's scores become predictions.
         input_alerts: what is wrong with these rows (missing values, unseen categories, units), in words.
         record: how the version's estimates did so far.
         rng: source of the drawn labels.
@@ -126,7 +130,7 @@ def estimate_performance(
     counts = groups.counts.astype(np.int64)
     labels = rng.binomial(counts, np.repeat(curves, DRAWS_A_CURVE, axis=0)).astype(np.float64)
     expected = groups.counts * _probabilities(calibration, groups.scores)
-    drawn, central = _metrics(groups, labels), _metrics(groups, expected)
+    drawn, central = _metrics(groups, labels, rule), _metrics(groups, expected, rule)
     return Estimate(
         rows=scores.size,
         compared=record.compared,
@@ -163,15 +167,16 @@ def _probabilities(calibration: Calibration, scores: Floats) -> Floats:
     return np.interp(scores, calibration.knots, calibration.curve)
 
 
-def _metrics(groups: ScoreGroups, positive: Floats) -> dict[str, Floats]:
+def _metrics(groups: ScoreGroups, positive: Floats, rule: DecisionRule) -> dict[str, Floats]:
     """Metrics by the number of positive rows in each group, shape (…, groups)."""
+    predicted = rule.decide(groups.scores[:, np.newaxis]) == 1
     score = np.clip(groups.scores, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     negative = groups.counts - positive
     rows = groups.counts.sum()
     below = np.cumsum(negative, axis=-1) - negative / 2
     pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
     return {
-        "accuracy": np.where(groups.scores > 0.5, positive, negative).sum(axis=-1) / rows,
+        **({} if rule.kind is RuleKind.PIPELINE else {"accuracy": np.where(predicted, positive, negative).sum(axis=-1) / rows}),
         "auc": (positive * below).sum(axis=-1) / pairs,
         "log_loss": -(positive @ np.log(score) + negative @ np.log(1 - score)) / rows,
         "brier": (positive @ (1 - groups.scores) ** 2 + negative @ groups.scores**2) / rows,

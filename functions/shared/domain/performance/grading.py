@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.intervals import intervals
 from functions.shared.domain.performance.measures import GroupPerformance, PairedLosses, Scores, Truth, losses, measure
@@ -16,7 +17,7 @@ MAX_LOG_LOSS_DIFFERENCE = 2.0
 type Losses = NDArray[np.float64]
 
 
-def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Scores) -> GroupPerformance:
+def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> GroupPerformance:
     """Metrics, intervals and loss sums of one version in one role.
 
     Args:
@@ -25,14 +26,15 @@ def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Sc
         task: of the model.
         truth: of every labelled row of the day that it scored; shape (rows,), see `performance`.
         scores: of the same rows; shape (rows, outputs).
+        predicted: for the same rows, by the rule that was in force, shape (rows,); None for a regression.
     """
     loss = losses(task, truth, scores)
     return GroupPerformance(
         role=role,
         version=version,
         rows=loss.size,
-        metrics=measure(task, truth, scores),
-        intervals=intervals(task, truth, scores),
+        metrics=measure(task, truth, scores, predicted),
+        intervals=intervals(task, truth, scores, predicted),
         loss_sum=float(loss.sum()),
         loss_sum_squares=float(loss @ loss),
         prevalence=float(np.mean(truth == 1)) if task is Task.BINARY and loss.size else None,

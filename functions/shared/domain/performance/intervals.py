@@ -19,24 +19,24 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.performance.measures import Interval, Scores, Truth, auc, losses
 from functions.shared.domain.spec import Task
 
 CONFIDENCE = 0.95
 
 
-def intervals(task: Task, truth: Truth, scores: Scores) -> dict[str, Interval]:
+def intervals(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> dict[str, Interval]:
     """95 % intervals of the task's metrics, without those that are undefined on these rows or have no method.
 
     Arguments as `performance.measure` takes them.
     """
-    match task:
-        case Task.BINARY:
-            found = _binary(truth == 1, scores)
-        case Task.MULTICLASS:
-            found = _multiclass(truth, scores)
-        case Task.REGRESSION:
-            found = _regression(truth.astype(np.float64), scores[:, 0])
+    if predicted is None:
+        found = _regression(truth.astype(np.float64), scores[:, 0])
+    elif task is Task.BINARY:
+        found = _binary(truth == 1, scores, predicted == 1)
+    else:
+        found = _multiclass(truth, scores, predicted)
     return {name: interval for name, interval in found.items() if interval and isfinite(interval.low) and isfinite(interval.high)}
 
 
@@ -74,9 +74,8 @@ def mean_interval(values: NDArray[np.float64]) -> Interval | None:
     return Interval(low=float(mean - half), high=float(mean + half))
 
 
-def _binary(positive: NDArray[np.bool_], scores: Scores) -> dict[str, Interval | None]:
+def _binary(positive: NDArray[np.bool_], scores: Scores, predicted: NDArray[np.bool_]) -> dict[str, Interval | None]:
     score = scores[:, 0]
-    predicted = score > 0.5
     hits = int(np.count_nonzero(predicted & positive))
     area = auc(positive, score)
     positives = int(np.count_nonzero(positive))
@@ -91,10 +90,10 @@ def _binary(positive: NDArray[np.bool_], scores: Scores) -> dict[str, Interval |
     }
 
 
-def _multiclass(truth: Truth, scores: Scores) -> dict[str, Interval | None]:
+def _multiclass(truth: Truth, scores: Scores, predicted: Codes) -> dict[str, Interval | None]:
     is_truth = truth[:, np.newaxis] == np.arange(scores.shape[1])
     return {
-        "accuracy": wilson(int(np.count_nonzero(scores.argmax(axis=1) == truth)), truth.size),
+        "accuracy": wilson(int(np.count_nonzero(predicted == truth)), truth.size),
         "log_loss": _not_negative(mean_interval(losses(Task.MULTICLASS, truth, scores))),
         "brier": _not_negative(mean_interval(np.sum((scores - is_truth) ** 2, axis=1))),
     }

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.labels import LARGEST_TARGET
 from functions.shared.domain.performance.calibration import CALIBRATION_BINS, PROBABILITY_FLOOR
@@ -105,27 +106,31 @@ def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> N
     return np.asarray(indices.to_numpy(), dtype=np.int64)
 
 
-def measure(task: Task, truth: Truth, scores: Scores) -> dict[str, float | None]:
+def measure(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> dict[str, float | None]:
     """The task's metrics (`METRICS`), None where one is undefined on these rows.
 
-    - binary: a score above 0.5 predicts the positive class. `precision` needs a predicted, `recall` a true positive,
-      `f1` either, `auc` both classes.
-    - multiclass: the highest score predicts. `f1` is the mean over the classes that occur as truth or prediction,
-      `auc` the mean of one-against-rest over the classes that occur as truth.
+    - `accuracy`, `precision`, `recall` and `f1` are of the predictions, all others of the scores.
+    - binary: `precision` needs a predicted, `recall` a true positive, `f1` either, `auc` both classes.
+    - multiclass: `f1` is the mean over the classes that occur as truth or prediction, `auc` the mean of
+      one-against-rest over the classes that occur as truth; `ece` is of the class with the highest score.
     - `log_loss` is the mean of `losses`; `brier` the mean squared error of the probability (binary, 0 to 1) or its
       sum over classes (multiclass, 0 to 2); `ece` see `calibration_error`.
     - regression: `mape` is a fraction, over rows whose truth is not 0; `r2` needs two different truths. A metric that
       overflows is undefined.
+
+    Args:
+        task: of the model.
+        truth: shape (rows,), see above.
+        scores: shape (rows, outputs).
+        predicted: the number of each row's predicted outcome, shape (rows,), by the rule that was in force; None for a regression.
     """
     if not truth.size:
         return dict.fromkeys(METRICS[task])
-    match task:
-        case Task.BINARY:
-            return _binary(truth == 1, scores)
-        case Task.MULTICLASS:
-            return _multiclass(truth, scores)
-        case Task.REGRESSION:
-            return _regression(truth.astype(np.float64), scores[:, 0])
+    if predicted is None:
+        return _regression(truth.astype(np.float64), scores[:, 0])
+    if task is Task.BINARY:
+        return _binary(truth == 1, scores, predicted == 1)
+    return _multiclass(truth, scores, predicted)
 
 
 def losses(task: Task, truth: Truth, scores: Scores) -> NDArray[np.float64]:
@@ -176,9 +181,8 @@ def paired_days(days: Sequence[DayPerformance], champion: str, challenger: str) 
     return sorted((pair.sums for pair in pairs), key=lambda sums: sums.day)
 
 
-def _binary(positive: NDArray[np.bool_], scores: Scores) -> dict[str, float | None]:
+def _binary(positive: NDArray[np.bool_], scores: Scores, predicted: NDArray[np.bool_]) -> dict[str, float | None]:
     score = scores[:, 0]
-    predicted = score > 0.5
     return {
         "accuracy": float(np.mean(predicted == positive)),
         "precision": _share(predicted & positive, predicted),
@@ -191,9 +195,8 @@ def _binary(positive: NDArray[np.bool_], scores: Scores) -> dict[str, float | No
     }
 
 
-def _multiclass(truth: Truth, scores: Scores) -> dict[str, float | None]:
+def _multiclass(truth: Truth, scores: Scores, predicted: Codes) -> dict[str, float | None]:
     classes = range(scores.shape[1])
-    predicted = scores.argmax(axis=1)
     f1 = [_f1(truth == label, predicted == label) for label in classes]
     ranked = [auc(truth == label, scores[:, label]) for label in classes]
     is_truth = truth[:, np.newaxis] == np.arange(scores.shape[1])
@@ -203,7 +206,7 @@ def _multiclass(truth: Truth, scores: Scores) -> dict[str, float | None]:
         "auc": _mean_of_defined(ranked),
         "log_loss": float(losses(Task.MULTICLASS, truth, scores).mean()),
         "brier": float(np.mean(np.sum((scores - is_truth) ** 2, axis=1))),
-        "ece": calibration_error(predicted == truth, scores.max(axis=1)),
+        "ece": calibration_error(scores.argmax(axis=1) == truth, scores.max(axis=1)),
     }
 
 

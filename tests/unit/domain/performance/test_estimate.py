@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from functions.shared.domain.decision_rule import above
 from functions.shared.domain.performance.calibration import Calibration, ScoreGroups, fit_calibration
 from functions.shared.domain.performance.estimate import Estimate, HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.policy import EstimatePolicy
@@ -41,10 +42,12 @@ def told(borne_out: bool) -> HeldEstimate:  # noqa: FBT001
     return HeldEstimate(value=0.5, low=0.4, high=0.6, truth=0.5 if borne_out else 0.7)
 
 
-def estimated(calibration: Calibration | None, scores: Floats, *, alerts: tuple[str, ...] = (), held: tuple[bool, ...] = ()) -> Estimate:
-    return estimate_performance(
-        calibration, scores, POLICY, input_alerts=alerts, record=track_record([told(truth) for truth in held]), rng=np.random.default_rng(3)
-    )
+def estimated(
+    calibration: Calibration | None, scores: Floats, *, alerts: tuple[str, ...] = (), held: tuple[bool, ...] = (), threshold: float = 0.5
+) -> Estimate:
+    record = track_record([told(truth) for truth in held])
+    rng = np.random.default_rng(3)
+    return estimate_performance(calibration, scores, POLICY, rule=above(threshold), input_alerts=alerts, record=record, rng=rng)
 
 
 def codes(estimate: Estimate) -> set[str]:
@@ -181,3 +184,13 @@ def test_a_single_miss_in_three_windows_is_forgiven(calibration: Calibration, he
 @pytest.mark.parametrize("held", [(False, False), (False, True, False), (False, False, True, True, True, True)])
 def test_two_misses_in_three_windows_end_the_estimates_of_a_version(calibration: Calibration, held: tuple[bool, ...]) -> None:
     assert codes(estimated(calibration, drawn(1000, seed=6)[1], held=held)) == {"missed_truth"}
+
+
+@given(st.floats(0.05, 0.95))
+def test_the_estimated_accuracy_is_that_of_the_rule_in_force(threshold: float) -> None:
+    calibration = fitted(10_000)
+    _, scores = drawn(4000, seed=11)
+    found = estimated(calibration, scores, threshold=threshold).metrics["accuracy"].value
+    positive = np.interp(scores, calibration.knots, calibration.curve)
+    # Rows of like scores are estimated together, so those next to the threshold may fall on the other side.
+    assert found == pytest.approx(np.where(scores > threshold, positive, 1 - positive).mean(), abs=0.003)

@@ -50,11 +50,18 @@ def split(rows: list[tuple[bool, float]]) -> tuple[NDArray[np.bool_], Floats]:
     return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
 
-@given(BINARY)
-def test_binary_metrics_are_those_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
+def most_probable(task: Task, scores: Floats) -> NDArray[np.intp] | None:
+    """What the usual rule predicts."""
+    if task is Task.REGRESSION:
+        return None
+    return scores.argmax(axis=1) if task is Task.MULTICLASS else (scores[:, 0] > 0.5).astype(np.intp)
+
+
+@given(BINARY, PROBABILITY)
+def test_binary_metrics_are_those_of_scikit_learn_at_any_threshold(rows: list[tuple[bool, float]], threshold: float) -> None:
     truth, score = split(rows)
-    predicted = score > 0.5
-    found = measure(Task.BINARY, truth, score[:, np.newaxis])
+    predicted = score > threshold
+    found = measure(Task.BINARY, truth, score[:, np.newaxis], predicted.astype(np.intp))
     assert tuple(found) == METRICS[Task.BINARY]
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
     assert found["brier"] == pytest.approx(metrics.brier_score_loss(truth, score, labels=[False, True]), abs=1e-12)
@@ -71,8 +78,8 @@ def test_binary_metrics_are_those_of_scikit_learn(rows: list[tuple[bool, float]]
 def test_multiclass_metrics_are_those_of_scikit_learn(rows: tuple[NDArray[np.int64], Floats]) -> None:
     truth, weights = rows
     scores = weights / weights.sum(axis=1, keepdims=True)
-    predicted = scores.argmax(axis=1)
-    found = measure(Task.MULTICLASS, truth, scores)
+    predicted = most_probable(Task.MULTICLASS, scores)
+    found = measure(Task.MULTICLASS, truth, scores, predicted)
     assert tuple(found) == METRICS[Task.MULTICLASS]
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
     assert found["f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
@@ -85,7 +92,7 @@ def test_multiclass_metrics_are_those_of_scikit_learn(rows: tuple[NDArray[np.int
 @given(REGRESSION)
 def test_regression_metrics_are_those_of_scikit_learn(rows: list[tuple[float, float]]) -> None:
     truth, prediction = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    found = measure(Task.REGRESSION, truth, prediction[:, np.newaxis])
+    found = measure(Task.REGRESSION, truth, prediction[:, np.newaxis], None)
     assert tuple(found) == METRICS[Task.REGRESSION]
     assert found["mae"] == pytest.approx(metrics.mean_absolute_error(truth, prediction))
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, prediction))
@@ -98,20 +105,20 @@ def test_regression_metrics_are_those_of_scikit_learn(rows: list[tuple[float, fl
 
 
 def test_a_metric_too_large_for_a_number_is_undefined() -> None:
-    found = measure(Task.REGRESSION, np.array([1e-310, 2e-310]), np.array([[1e200], [1.0]]))
+    found = measure(Task.REGRESSION, np.array([1e-310, 2e-310]), np.array([[1e200], [1.0]]), None)
     assert (found["rmse"], found["r2"], found["mape"]) == (None, None, None)
-    assert "rmse" not in intervals(Task.REGRESSION, np.array([1e-310, 2e-310]), np.array([[1e200], [1.0]]))
+    assert "rmse" not in intervals(Task.REGRESSION, np.array([1e-310, 2e-310]), np.array([[1e200], [1.0]]), None)
 
 
 def test_the_fit_of_a_constant_target_is_undefined() -> None:
-    assert measure(Task.REGRESSION, np.array([2.0, 2.0]), np.array([[1.0], [3.0]]))["r2"] is None
+    assert measure(Task.REGRESSION, np.array([2.0, 2.0]), np.array([[1.0], [3.0]]), None)["r2"] is None
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_without_rows_no_metric_is_defined_and_there_is_no_interval(task: Task) -> None:
     truth, scores = np.array([]), np.empty((0, 3 if task is Task.MULTICLASS else 1))
-    assert measure(task, truth, scores) == dict.fromkeys(METRICS[task])
-    assert intervals(task, truth, scores) == {}
+    assert measure(task, truth, scores, most_probable(task, scores)) == dict.fromkeys(METRICS[task])
+    assert intervals(task, truth, scores, most_probable(task, scores)) == {}
     assert losses(task, truth, scores).size == 0
 
 
@@ -197,8 +204,8 @@ def test_every_interval_holds_its_metric(task: Task) -> None:
     rng = np.random.default_rng(9)
     truth = rng.normal(size=50) if task is Task.REGRESSION else rng.integers(0, 2, 50)
     scores = rng.dirichlet([1, 1, 1], 50) if task is Task.MULTICLASS else rng.random((50, 1))
-    found = measure(task, truth, scores)
-    for name, interval in intervals(task, truth, scores).items():
+    found = measure(task, truth, scores, most_probable(task, scores))
+    for name, interval in intervals(task, truth, scores, most_probable(task, scores)).items():
         value = found[name]
         assert value is not None
         assert interval.low <= value <= interval.high
@@ -206,14 +213,24 @@ def test_every_interval_holds_its_metric(task: Task) -> None:
 
 def test_ranking_of_one_class_is_undefined() -> None:
     assert auc(np.array([True, True]), np.array([0.1, 0.2])) is None
-    assert "auc" not in intervals(Task.BINARY, np.array([1, 1]), np.array([[0.1], [0.2]]))
+    assert "auc" not in intervals(Task.BINARY, np.array([1, 1]), np.array([[0.1], [0.2]]), np.array([0, 0]))
+
+
+def test_predictions_by_another_rule_are_measured_and_not_the_scores_own() -> None:
+    truth, scores, by_costs = np.array([0, 1, 1, 0]), np.array([[0.1], [0.2], [0.9], [0.3]]), np.array([0, 1, 1, 1])
+    group = grade_version(Role.CHAMPION, "1", Task.BINARY, truth, scores, by_costs)
+    assert (group.metrics["accuracy"], group.metrics["precision"], group.metrics["recall"]) == (0.75, 2 / 3, 1.0)
+    assert (group.intervals["recall"], group.intervals["precision"]) == (wilson(2, 2), wilson(2, 3))
 
 
 def test_a_version_is_graded_with_sums_that_add_up_over_days() -> None:
     rng = np.random.default_rng(10)
     truth, scores = rng.integers(0, 2, 30), rng.random((30, 1))
-    whole = grade_version(Role.CHAMPION, "1", Task.BINARY, truth, scores)
-    parts = [grade_version(Role.CHAMPION, "1", Task.BINARY, truth[part], scores[part]) for part in (slice(0, 10), slice(10, 30))]
+    predicted = most_probable(Task.BINARY, scores)
+    assert predicted is not None
+    whole = grade_version(Role.CHAMPION, "1", Task.BINARY, truth, scores, predicted)
+    cuts = (slice(0, 10), slice(10, 30))
+    parts = [grade_version(Role.CHAMPION, "1", Task.BINARY, truth[part], scores[part], predicted[part]) for part in cuts]
     assert whole.loss_sum == pytest.approx(sum(part.loss_sum for part in parts))
     assert whole.loss_sum_squares == pytest.approx(sum(part.loss_sum_squares for part in parts))
     assert whole.loss_sum / 30 == pytest.approx(whole.metrics["log_loss"])
@@ -242,7 +259,7 @@ def test_pairs_of_other_versions_are_left_out_and_days_are_in_order() -> None:
 
 
 def test_a_day_survives_its_json() -> None:
-    group = grade_version(Role.CHALLENGER, "2", Task.BINARY, np.array([0, 1]), np.array([[0.2], [0.4]]))
+    group = grade_version(Role.CHALLENGER, "2", Task.BINARY, np.array([0, 1]), np.array([[0.2], [0.4]]), np.array([0, 0]))
     day = DayPerformance(model="m", day=DAY, rows_predicted=3, rows_labelled=2, groups=(group,))
     assert DayPerformance.from_json(day.to_json()) == day
 
