@@ -8,7 +8,9 @@ from rich.markup import escape
 
 from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
 from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
+from infra.cli.help import in_readers_language
 from infra.cli.options import console
+from infra.words import _, stored
 
 app = typer.Typer(
     help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.",
@@ -32,12 +34,15 @@ app.add_typer(cost.app)
 
 def run() -> None:
     """Run a command and end the process: 2 for what the user can mend, 1 for what failed, each with what is wrong and what to do."""
-    as_json = "--json" in sys.argv
+    command = in_readers_language(app)
     try:
-        sys.exit(app(standalone_mode=not as_json))
-    except typer.TyperException as misused:  # without --json typer shows these itself
-        error: EverscoreError = InputError(misused.format_message(), remedy="add --help to see arguments and options", code="usage")
+        sys.exit(command(standalone_mode=False))
+    except typer.TyperException as misused:
+        if not (message := misused.format_message()):  # help was asked for, and is shown
+            sys.exit(2)
+        error: EverscoreError = InputError(message, remedy="add --help to see arguments and options", code="usage")
     except typer.Abort:
+        console.print(_("Aborted."))
         sys.exit(1)
     except EverscoreError as raised:
         error = raised
@@ -49,7 +54,9 @@ def run() -> None:
             remedy="`everscore local up` starts an embedded stack that has stopped; on AWS look at the stack, the role and the network",
         )
     is_refusal = isinstance(error, InputError)
-    console.print(f"[red]{'error' if is_refusal else 'failed'}:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-    if as_json:
+    head = _("error:") if is_refusal else _("failed:")
+    remedy = f"\n{_('remedy:')} {stored(error.remedy)}" if error.remedy else ""
+    console.print(f"[red]{head}[/] {escape(stored(error.message) + remedy)}", highlight=False, soft_wrap=True)
+    if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
     sys.exit(2 if is_refusal else 1)

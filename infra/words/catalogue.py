@@ -11,6 +11,8 @@ CODE, STORED = "code", "stored"
 """Contexts of messages: words for codes of documents, and what functions and errors compose, its fields by number."""
 
 _FIELD = re.compile(r"\{\d+\}")
+_APPENDED = r"((?:[ ,;:(].*?)?)"
+"""What follows another field at once: nothing, or what a sign sets off from it."""
 _LONGEST_ITEM = 4
 """Commas up to which an item of a list is looked for."""
 
@@ -36,11 +38,11 @@ class Catalogue:
 
     def translated(self, text: str) -> str | None:
         """Return the translation of a composed text: a message, its fields filled with composed texts too, or a list of such; else None."""
-        return self._message(text) or self._reasons(text) or self._list(text)
+        return self._list(text) or self._message(text) or self._reasons(text)
 
     def _message(self, text: str) -> str | None:
-        if (exact := self.find(text, STORED)) is not None:
-            return exact
+        if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:
+            return exact.format()
         for template in self._templates:
             if template.landmark in text and (found := template.pattern.fullmatch(text)):
                 return template.translation.format(*(self.translated(part) or part for part in found.groups()))
@@ -49,13 +51,13 @@ class Catalogue:
     def _reasons(self, text: str) -> str | None:
         """Return several reasons, of which some may be people's own words."""
         reasons = text.split("; ")
-        shown = [self._message(reason) or self._list(reason) for reason in reasons]
+        shown = [self._list(reason) or self._message(reason) for reason in reasons]
         if len(reasons) == 1 or not any(shown):
             return None
         return (self.find("; ") or "; ").join(new or old for new, old in zip(shown, reasons, strict=True))
 
     def _list(self, text: str) -> str | None:
-        """Return a list of messages by its items; an item may hold commas of its own."""
+        """Return a list of messages by its items, two or more; an item may hold commas of its own."""
         words = text.split(", ")
         done: list[list[str] | None] = [[]]
         for end in range(1, len(words) + 1):
@@ -66,7 +68,7 @@ class Catalogue:
             )
             done.append(next(shown, None))
         items = done[-1]
-        return None if items is None else (self.find(", ") or ", ").join(items)
+        return None if items is None or len(items) == 1 else (self.find(", ") or ", ").join(items)
 
     @cached_property
     def _templates(self) -> tuple[_Template, ...]:
@@ -94,5 +96,6 @@ def _messages(file: Path) -> Iterator[tuple[tuple[str | None, str], str]]:
 
 def _template(message: str, translation: str) -> _Template:
     parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELD.split(message)]
-    pattern = "(.*?)".join(map(re.escape, parts))
+    fields = ("(.*?)" if part else _APPENDED for part in parts[1:-1])
+    pattern = re.escape(parts[0]) + "".join(f"{field}{re.escape(part)}" for field, part in zip(("(.*?)", *fields), parts[1:], strict=True))
     return _Template(re.compile(pattern, re.DOTALL), max(parts, key=len), translation)

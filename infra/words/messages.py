@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING
 
 from infra.places import CODE, ROOT
 from infra.words.catalogue import CODE as CODES
+from infra.words.catalogue import STORED
+from infra.words.sentences import sentences
 
 if TYPE_CHECKING:
     from jinja2 import nodes
 
 MARKED = ("infra/cli", "infra/report", "infra/cost")
 """Where `_` and `plural` mark what is said."""
+COMPOSED = ("functions",)
+"""Where errors and documents are composed in English."""
+INTERNAL = (
+    "functions/metric_emission/metrics.py",  # what Prometheus and Grafana show of metrics
+    "functions/shared/adapters/remote_write.py",
+    "functions/shared/domain/dvc.py",
+    "functions/shared/engines",  # why a pipeline has no compiled form
+    "functions/shared/kernels",
+    "functions/shared/runtime",
+)
+"""Of these, what nobody meets on a screen but those who work on Everscore itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,7 @@ class Message:
 
 def all_messages() -> list[Message]:
     """Each message once, by context and text."""
-    found = [*marked_messages(), *template_messages(), *advice(), *codes()]
+    found = [*marked_messages(), *template_messages(), *composed_messages(), *advice(), *codes()]
     return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
 
 
@@ -64,6 +77,40 @@ def template_messages() -> Iterator[Message]:
                 yield Message(texts[0], None, texts[1], place)
             else:
                 yield from (Message(text, place=place) for text in texts)
+
+
+def composed_messages() -> Iterator[Message]:
+    """What errors and documents say, and what the command's parser does."""
+    for place, tree in _modules(COMPOSED):
+        if not place.startswith(INTERNAL):
+            yield from (Message(text, STORED, None, place) for text in sentences(tree))
+    yield from (Message(text, STORED, None, "typer") for text in MISUSED)
+
+
+MISUSED = (
+    "Missing argument {0}.",
+    "Missing option {0}.",
+    "Missing command.",
+    "No such option: {0}",
+    "No such option: {0} (Possible options: {1})",
+    "No such command {0}.",
+    "No such command {0}. Did you mean {1}?",
+    "Invalid value for {0}: {1}",
+    "Value error, {0}",
+    "{0} is not one of {1}.",
+    "{0} does not match the formats {1}.",
+    "Got unexpected extra argument(s) ({0})",
+    "Option {0} requires an argument.",
+    "{0} {1} does not exist.",
+    "{0} {1} is a directory.",
+    "{0} {1} is a file.",
+    "{0} {1} is not readable.",
+    "Input should be greater than or equal to {0}",
+    "Input should be less than or equal to {0}",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+)
+"""How typer refuses arguments."""
 
 
 def advice() -> Iterator[Message]:
