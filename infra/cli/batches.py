@@ -9,7 +9,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
 from infra.cli.converted import converted
-from infra.cli.formats import SentEncoding
+from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, File, Model, New, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_unwritable
@@ -47,6 +47,7 @@ def score(
     ] = None,
     new: New = False,
     encoding: SentEncoding = None,
+    sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +62,7 @@ def score(
         raise InputError(message)
     if out is not None:
         _refuse_out(out, file)
-    file = context.with_resource(converted(file, encoding=encoding))
+    file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
     operator = connect(stack)
     if not new:
         _refuse_unserved(model, operator.store)
@@ -120,11 +121,13 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
 
 @app.command()
 def replay(
+    context: typer.Context,
     model: Model,
     batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
     file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows to mend, or the scored ones.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score the rows although the same file was replayed before.")] = False,
+    sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -143,8 +146,9 @@ def replay(
     operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
+        sent = context.with_resource(converted(file, sheet=sheet))
         with console.status("scoring"):
-            ended, known = replayed(manifest, file, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
+            ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
         if known:
             told = f"{file} was replayed before: this is what became of it; --again scores its rows once more"
             console.print(told, highlight=False, soft_wrap=True, markup=False)
@@ -229,7 +233,13 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
 
 @app.command()
 def labels(
-    context: typer.Context, model: Model, file: File, encoding: SentEncoding = None, stack: StackName = None, as_json: AsJson = False
+    context: typer.Context,
+    model: Model,
+    file: File,
+    encoding: SentEncoding = None,
+    sheet: Sheet = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
 ) -> None:
     """Upload labels: a file with the id column and the target."""
     from infra.cli.label_file import look_at_labels
@@ -237,7 +247,7 @@ def labels(
 
     operator = connect(stack)
     spec = operator.spec_of(model, operator.release_of(model).champion.version)
-    file = context.with_resource(converted(file, encoding=encoding))
+    file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
     found = look_at_labels(file, spec)
     uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
     show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

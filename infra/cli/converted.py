@@ -1,4 +1,4 @@
-"""A file as the functions read it: text of a named encoding becomes UTF-8 before it is uploaded."""
+"""A file as the functions read it: a sheet of a workbook becomes JSON lines, text of a named encoding UTF-8, before it is uploaded."""
 
 import codecs
 import gzip
@@ -10,26 +10,32 @@ from pathlib import Path
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.formats import checked_encoding
 from functions.shared.reading.text import GZIP_MAGIC
+from infra.cli.workbook import is_workbook, write_lines
 
 _PIECE_CHARACTERS = 1 << 20
 
 
 @contextmanager
-def converted(file: Path, *, encoding: str | None) -> Iterator[Path]:
+def converted(file: Path, *, encoding: str | None = None, sheet: str | None = None) -> Iterator[Path]:
     """The file itself, or one in its place until the block ends.
 
     Args:
         file: what a person wants to send.
         encoding: of its text, if a person named it.
+        sheet: of a workbook, if a person named it.
 
     Raises:
-        InputError: if the text is not of that encoding.
+        InputError: if the text is not of that encoding, or the workbook cannot be read.
     """
-    if encoding is None:
-        yield file
-        return
     with tempfile.TemporaryDirectory(prefix="everscore-") as folder:
-        yield _in_utf8(file, encoding, Path(folder, file.name.removesuffix(".gz")))
+        if is_workbook(file):
+            write_lines(file, sheet, lines := Path(folder, f"{file.stem}.jsonl"))
+            yield lines
+            return
+        if sheet is not None:
+            message = f"{file} is no workbook, so it has no sheet {sheet!r}"
+            raise InputError(message, remedy="leave --sheet out")
+        yield file if encoding is None else _in_utf8(file, encoding, Path(folder, file.name.removesuffix(".gz")))
 
 
 def _in_utf8(file: Path, encoding: str, target: Path) -> Path:

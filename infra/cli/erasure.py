@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from functions.shared.domain.errors import InputError
+from infra.cli.converted import converted
+from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, console, show
 from infra.cli.screens.erasure import erasure_screen
 
@@ -22,9 +24,12 @@ IDS_A_CALL = 10_000
 
 @app.command()
 def erase(
+    context: typer.Context,
     model: Model,
     ids: Annotated[Path, typer.Option("--ids", help="File with the model's id column: whose rows go.", exists=True, dir_okay=False)],
     reason: Reason = "",
+    encoding: SentEncoding = None,
+    sheet: Sheet = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first; needed without a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and remove nothing.")] = False,
     stack: StackName = None,
@@ -34,6 +39,7 @@ def erase(
     from infra.cli.operator import connect
 
     operator = connect(stack)
+    ids = context.with_resource(converted(ids, encoding=encoding, sheet=sheet))
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
     if not (yes or dry_run):
         question = f"Remove all rows of {len(people):,} ids from everything stored of {model}? There is no way back"

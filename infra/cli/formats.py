@@ -19,6 +19,7 @@ SentEncoding = Annotated[
     str | None,
     typer.Option("--encoding", help="Of text that is not UTF-8, such as gb18030 (default: the model's, or told from FILE)."),
 ]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Of an Excel workbook (default: the only one that holds anything).")]
 Missing = Annotated[
     list[str] | None, typer.Option("--missing", help="Text that means a missing value, in categories and target too; repeatable.")
 ]

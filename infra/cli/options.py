@@ -18,7 +18,9 @@ PIPED_WIDTH = 240
 """Columns where nobody looks at a terminal: wide enough that no key is broken in two."""
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
-File = Annotated[Path, typer.Argument(help="CSV, JSON lines (either may be gzipped) or Parquet.", exists=True, dir_okay=False)]
+File = Annotated[
+    Path, typer.Argument(help="CSV, JSON lines (either may be gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)
+]
 StackName = Annotated[str | None, typer.Option("--stack", help="A running local stack, or one on AWS; by default the running local one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 New = Annotated[bool, typer.Option("--new", help="Go on although no model of this name serves yet.")]

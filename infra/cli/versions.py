@@ -9,7 +9,8 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import FeatureKind, Task
-from infra.cli.formats import Decimal, Encoding, Missing, Thousands, TimeFormat, formats_of
+from infra.cli.converted import converted
+from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 
@@ -29,6 +30,7 @@ Parameters = Annotated[list[str] | None, typer.Option("--param", help="k=v of th
 
 @app.command()
 def train(
+    context: typer.Context,
     model: Model,
     file: File,
     target: Target,
@@ -47,6 +49,7 @@ def train(
     time_format: TimeFormat = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,11 +57,12 @@ def train(
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
-    _first_version(model, file, request, stack, as_json=as_json)
+    _first_version(model, context.with_resource(converted(file, sheet=sheet)), request, stack, as_json=as_json)
 
 
 @app.command()
 def adopt(
+    context: typer.Context,
     model: Model,
     models_uri: Annotated[str, typer.Argument(help="Of the pipeline in MLflow: models:/NAME/VERSION.")],
     file: File,
@@ -74,12 +78,14 @@ def adopt(
     time_format: TimeFormat = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a scikit-learn pipeline that is in MLflow already; FILE holds labelled rows like those it will score."""
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
+    file = context.with_resource(converted(file, sheet=sheet))
     _first_version(model, file, {"action": "adopt", "uri": models_uri, **asked}, stack, as_json=as_json)
 
 

@@ -1,7 +1,6 @@
 """Tell a file's format from its first bytes; where they leave a choice, from its name."""
 
 import codecs
-from dataclasses import dataclass
 from enum import StrEnum
 
 from functions.shared.domain.errors import BatchRejectedError
@@ -13,9 +12,14 @@ PARQUET_MAGIC = b"PAR1"
 
 _HEAD_BYTES = 4096
 _REMEDY = "write CSV, JSON Lines (one object a line), either of them gzipped, or Parquet"
+_WORKBOOK_REMEDY = "send it by the command, which reads sheets (`everscore score MODEL FILE.xlsx`), or save the sheet as CSV in UTF-8"
+_ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_WORKBOOKS = ("xlsx", "xlsm", "xlsb", "xls", "ods")
+_FIRST_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
+"""What stands first in the zip archive that a workbook is, behind the archive's `_ZIP_HEADER_BYTES`."""
+_ZIP_HEADER_BYTES = 30
 _FOREIGN = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    _ZIP: "a zip archive",
     b"BZh": "bzip2 data",
     b"\xfd7zXZ\x00": "xz data",
     b"\x28\xb5\x2f\xfd": "zstandard data",
@@ -38,34 +42,24 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    gzipped: bool
-    extension: str
-
-
 def detect_format(source: Source, key: str) -> Format:
     """The format of a file.
 
     Raises:
         BatchRejectedError: `empty_file`, `unknown_format`, `invalid_encoding`, `truncated_parquet`, or what gzip data gives.
     """
-    name = _parsed(key)
     stored = source.read_at(0, _HEAD_BYTES)
     if not stored:
         raise empty_file("the file has no bytes")
     if stored.startswith(PARQUET_MAGIC):
         _refuse_truncated_parquet(source)
         return Format.PARQUET
-    gzipped = stored.startswith(GZIP_MAGIC)
-    if name.gzipped and not gzipped:
-        raise _unknown("is named as gzip data, but does not begin as such")
     head = stored
-    if gzipped:
+    if stored.startswith(GZIP_MAGIC):
         head = next(decompressed_chunks(source, _HEAD_BYTES), b"")
         if head.startswith((GZIP_MAGIC, PARQUET_MAGIC)):
             raise _unknown("holds gzip or Parquet data inside gzip data")
-    return _text_format(head, name)
+    return _text_format(head, _extension(key))
 
 
 def empty_file(message: str) -> BatchRejectedError:
@@ -73,33 +67,40 @@ def empty_file(message: str) -> BatchRejectedError:
     return BatchRejectedError("empty_file", message, "upload a file with at least one row")
 
 
-def _parsed(key: str) -> _Name:
+def _extension(key: str) -> str:
+    """What a file's name says of its text, whether it is compressed or not."""
     parts = key.rsplit("/", 1)[-1].lower().split(".")
-    gzipped = parts[-1] in {"gz", "gzip"}
-    rest = parts[1:-1] if gzipped else parts[1:]
-    return _Name(gzipped, rest[-1] if rest else "")
+    named = parts[1:-1] if parts[-1] in {"gz", "gzip"} else parts[1:]
+    return named[-1] if named else ""
 
 
-def _text_format(head: bytes, name: _Name) -> Format:
+def _text_format(head: bytes, extension: str) -> Format:
+    if _is_workbook(head, extension):
+        raise BatchRejectedError("workbook", "the file is an Excel workbook, whose sheets are not read here", _WORKBOOK_REMEDY)
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise _unknown(f"is {what}")
-    if name.extension == "parquet":
+    if extension == "parquet":
         raise _unknown("is named as Parquet, but does not begin as such")
     text = _as_bytes(head).lstrip()
     _refuse_binary(text.splitlines()[0] if text else b"")
     first = text[:1]
-    if name.extension in {"csv", "tsv"}:
+    if extension in {"csv", "tsv"}:
         return Format.CSV
     if first == b"{":
         return Format.JSONL
-    if first == b"[" and name.extension in {"json", "jsonl", "ndjson"}:
+    if first == b"[" and extension in {"json", "jsonl", "ndjson"}:
         raise _unknown("is one JSON array")
     if first == b"<":
         raise _unknown("is XML or HTML")
-    if name.extension in {"jsonl", "ndjson", "json"} and first:
+    if extension in {"jsonl", "ndjson", "json"} and first:
         raise _unknown("is named as JSON Lines, but does not begin with an object")
     return Format.CSV
+
+
+def _is_workbook(head: bytes, extension: str) -> bool:
+    is_one = extension in _WORKBOOKS or head.startswith(_FIRST_PARTS, _ZIP_HEADER_BYTES)
+    return head.startswith(_OLD_WORKBOOK) or (head.startswith(_ZIP) and is_one)
 
 
 def _as_bytes(head: bytes) -> bytes:

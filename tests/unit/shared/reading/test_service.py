@@ -23,7 +23,7 @@ CSV = HEADER + b"\n" + GOOD * 3
 ZIPPED = gzip.compress(CSV, mtime=0)  # no time: these bytes are in names of tests, which all processes that run some must agree on
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "ROWS.CSV", "rows", "rows.txt", "rows.2013.data", "a b/ü+%.csv"])
+@pytest.mark.parametrize("name", ["rows.csv", "ROWS.CSV", "rows", "rows.txt", "rows.2013.data", "a b/ü+%.csv", "rows.csv.gz"])
 def test_a_table_is_known_by_its_content_whatever_its_name(name: str) -> None:
     assert len(read(CSV, name)[0]) == 3
 
@@ -48,11 +48,13 @@ def test_gzip_of_one_or_more_members_is_read_as_what_it_holds(name: str, block_b
         (ZIPPED[:-8] + bytes(8), "a.csv.gz", "corrupt_gzip"),
         (ZIPPED + CSV, "a.csv.gz", "corrupt_gzip"),
         (gzip.compress(ZIPPED, mtime=0), "a.csv.gz.gz", "unknown_format"),
-        (CSV, "a.csv.gz", "unknown_format"),
         (CSV, "a.parquet", "unknown_format"),
         (CSV, "a.jsonl", "unknown_format"),
         (b"PAR1", "a.parquet", "truncated_parquet"),
-        (b"PK\x03\x04" + CSV, "a.xlsx", "unknown_format"),
+        (b"PK\x03\x04" + CSV, "a.zip", "unknown_format"),
+        (b"PK\x03\x04" + CSV, "a.xlsx", "workbook"),
+        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + CSV, "a.csv", "workbook"),
+        (b"\xd0\xcf\x11\xe0" + CSV, "a.csv", "workbook"),
         (b"<html>", "a.csv.html", "unknown_format"),
         (b"\x01\x02\x03", "a", "unknown_format"),
         (CSV.decode().encode("utf-32"), "a.csv", "invalid_encoding"),
