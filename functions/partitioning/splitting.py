@@ -60,7 +60,7 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
             raise BatchRejectedError("indivisible", message, "upload it as plain UTF-8 text or as Parquet, or in smaller files")
         return [Portion(kind="whole", start=0, stop=source.size)]
     least = _least(portion_bytes, source.size)
-    first_row = first_record(file_head(source))[2] if form is Format.CSV else 0
+    first_row = first_record(file_head(source)).end if form is Format.CSV else 0
     places = sorted({max(place, first_row) for place in range(least, source.size, least)})
     return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
 

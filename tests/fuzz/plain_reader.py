@@ -98,6 +98,7 @@ def _delimited(text: bytes) -> Reading | None:
         return None
     records = list(csv_records(latin, separator))[1:]
     unclosed = len(records) + 1 == len(list(csv_records(latin + "\nX", separator)))
+    records = without_blank(records, separator, unclosed=unclosed)
     rows: list[Row] = []
     bad: list[Bad] = []
     for number, (raw, fields) in enumerate(records, start=1):
@@ -114,9 +115,9 @@ def _header(latin: str) -> tuple[list[str] | None, str]:
     used = [separator for separator in _SEPARATORS if separator in first]
     names = first.split(used[0]) if used else []
     plain = (
-        len(used) == 1 and first.isascii() and first.replace("\t", "").isprintable() and '"' not in first and first == first.lstrip(" <[{")
+        len(used) == 1 and first.isascii() and first.replace("\t", "").isprintable() and '"' not in first and first == first.lstrip(" #<[{")
     )
-    known = set(NEEDED) <= set(names) and len(set(names)) == len(names) and all(names)
+    known = set(NEEDED) <= set(names) and len(set(names)) == len(names) and all(name and name == name.strip() for name in names)
     return (names if plain and known else None), (used[0] if used else ",")
 
 
@@ -130,6 +131,13 @@ def csv_records(text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
         if fields:
             yield "".join(lines[before : reader.line_num]), fields
         before = reader.line_num
+
+
+def without_blank(records: list[tuple[str, list[str]]], separator: str, *, unclosed: bool) -> list[tuple[str, list[str]]]:
+    """The records that hold anything, or leave open what they hold; the last may be unclosed."""
+    last = len(records) - 1
+    doubtful = [is_misquoted(raw, separator) or (unclosed and place == last) for place, (raw, _) in enumerate(records)]
+    return [record for record, doubt in zip(records, doubtful, strict=True) if doubt or any(record[1])]
 
 
 def is_misquoted(raw: str, separator: str) -> bool:

@@ -2,14 +2,13 @@
 
 A block is split into fields and typed, column by column, by the kernel where one was built and the text is plain; by Arrow
 elsewhere, with its types at once, and if a value is none of its type again, as texts, to find out which. Rows with another
-number of fields than the header are set aside. Blank lines are no rows.
+number of fields than the header are set aside. Blank lines, and those of separators only, are no rows.
 """
 
 import codecs
-import csv
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -23,15 +22,19 @@ from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.formats import empty_file
 from functions.shared.reading.plain_fields import PlainFields
+from functions.shared.reading.preamble import SEPARATORS, fields_of, preamble
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, misquoted, refuse_long, spans
 from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
-from functions.shared.reading.rows import Block, RawRows
+from functions.shared.reading.rows import Block, RawRows, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 
-SEPARATORS = (",", ";", "\t", "|")
 _ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
 _FIRST_LOOK_BYTES = 2**16
 _MISPLACED = 'a quote stands where it neither opens nor closes a field: write a quote in a field as two, as in "say ""hi"""'
+_ESCAPED = (
+    'the row writes a quote as \\", which is none in CSV, where it closes the field: write it as two, as in "say ""hi""" '
+    "(pandas: doublequote=True and no escapechar)"
+)
 _NOT_UTF8 = "the row is not UTF-8 text: save the file as that, or name its encoding by --encoding"
 _HEADER_REMEDY = "write the columns' names into the first line"
 
@@ -74,30 +77,50 @@ def delimited_parser(header: Header, rules: Rules) -> Callable[[TextBlock], Bloc
 
 
 def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
-    """Take the first record, which names the columns; one without a name is called `column_<position>`.
+    """Take the record that names the columns; one without a name is called `column_<position>`.
 
-    The separator is the one that shows most of the known columns, then most columns at all.
+    The separator is the one that is said, or shows most of the known columns, then most columns at all.
 
     Raises:
         BatchRejectedError: `empty_file`, `no_header`, `invalid_encoding`, `too_many_columns` or `line_too_long`.
     """
-    head, start, end = first_record(chunks)
+    found = first_record(chunks)
     try:
-        text = head[start:end].decode()
+        text = found.head[found.start : found.end].decode()
     except UnicodeDecodeError as error:
-        message = f"the header is not UTF-8: byte {error.object[error.start]:#04x} at byte {start + error.start}"
+        message = f"the header is not UTF-8: byte {error.object[error.start]:#04x} at byte {found.start + error.start}"
         raise BatchRejectedError("invalid_encoding", message, "save the file as UTF-8, or name its encoding by --encoding") from error
-    candidates = [(tuple(_fields(text, separator)), separator) for separator in SEPARATORS]
-    fields, separator = max(candidates, key=lambda found: (len(rules.columns.keys() & set(found[0])), len(found[0])))
-    names = tuple(name or f"column_{position}" for position, name in enumerate(fields, start=1))
+    separators = [found.separator] if found.separator else SEPARATORS
+    candidates = [(tuple(fields_of(text, separator)), separator) for separator in separators]
+    fields, separator = max(candidates, key=lambda candidate: (_known(candidate[0], rules), len(candidate[0])))
+    names = tuple(_name(field, rules) or f"column_{position}" for position, field in enumerate(fields, start=1))
     refuse_too_many(names)
     _refuse_data_as_header(names, rules)
-    body = itertools.chain([head[end:]], chunks)
-    return Header(names, separator, body, end, 1 + line_ends(head[:end]))
+    body = itertools.chain([found.head[found.end :]], chunks)
+    return Header(names, separator, body, found.end, 1 + line_ends(found.head[: found.end]))
 
 
-def first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
-    """The text until it shows where the first record ends, and that record's start and end in it.
+def _known(fields: tuple[str, ...], rules: Rules) -> int:
+    return len(rules.columns.keys() & {_name(field, rules) for field in fields})
+
+
+def _name(field: str, rules: Rules) -> str:
+    """A column's name without blanks around it, unless it is known with them."""
+    return field if field in rules.columns else field.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRecord:
+    """The text until it shows where the header ends, the header's place in it, and what separates fields if a line above says so."""
+
+    head: bytes
+    start: int
+    end: int
+    separator: str | None
+
+
+def first_record(chunks: Iterator[bytes]) -> FirstRecord:
+    """The record that names the columns.
 
     Raises:
         BatchRejectedError: `empty_file` or `line_too_long`.
@@ -106,31 +129,25 @@ def first_record(chunks: Iterator[bytes]) -> tuple[bytes, int, int]:
     for chunk in chunks:
         head += chunk
         for looked_at in (head[:_FIRST_LOOK_BYTES], head):
-            found = _header_spans(looked_at)
-            if len(found.starts) and found.ends[0] < len(looked_at):
-                start, end = int(found.starts[0]), int(found.ends[0])
-                refuse_long(head[start:end], start)
-                return head, start, end
+            found = _header_in(looked_at)
+            if found is not None and found.end < len(looked_at):
+                refuse_long(head[found.start : found.end], found.start)
+                return replace(found, head=head)
         refuse_long(head, 0)
-    found = _header_spans(head)
-    if not len(found.starts):
+    if (found := _header_in(head)) is None:
         raise empty_file("the file holds blank lines only")
-    return head, int(found.starts[0]), int(found.ends[0])
+    return found
 
 
-def _header_spans(head: bytes) -> Spans:
-    """Where records lie in the text after a byte order mark, whatever the separator."""
-    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    found = spans(TextBlock(head[start:], start, 1), _ANY_SEPARATOR)
-    return Spans(found.starts + start, found.ends + start, found.lines)
-
-
-def _fields(text: str, separator: str) -> list[str]:
-    """The header's fields if this is the separator; the whole of it if it cannot be, for a field would be enormous."""
-    try:
-        return next(csv.reader([text], delimiter=separator))
-    except csv.Error:
-        return [text]
+def _header_in(head: bytes) -> FirstRecord | None:
+    """The header of a text, whatever its separator; None if there is none yet."""
+    above = preamble(head, len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
+    if above.header_end is not None:
+        return FirstRecord(head, above.end, above.header_end, above.separator)
+    found = spans(TextBlock(head[above.end :], above.end, 1), _ANY_SEPARATOR)
+    if not len(found.starts):
+        return None
+    return FirstRecord(head, above.end + int(found.starts[0]), above.end + int(found.ends[0]), above.separator)
 
 
 def _refuse_data_as_header(names: tuple[str, ...], rules: Rules) -> None:
@@ -173,7 +190,8 @@ class _Parser:
             conformed, records = Conformed(conform(no_rows(self._header.names), self._rules).rows, (_unclosed(text),)), 1
         else:
             conformed, records = self._conformed(text)
-        return Block(conformed.rows, rejected_rows(conformed.issues, text, self._syntax, records=records))
+        rejected = rejected_rows(conformed.issues, text, self._syntax, records=records)
+        return Block(conformed.rows, _without_blank(rejected, self._header.separator))
 
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
         """The block's good rows and all its issues, placed among its records; and how many records it has."""
@@ -208,7 +226,7 @@ class _Parser:
         if readable and b'"' not in text.data:
             return text.data, []
         found = spans(text, self._syntax)
-        issues = {place: Issue(place, "misplaced_quote", _MISPLACED) for place in misquoted(text, self._syntax, found)}
+        issues = {place: _misplaced(text, found, place) for place in misquoted(text, self._syntax, found)}
         if not readable:
             issues |= {place: Issue(place, INVALID_UTF8, _NOT_UTF8) for place in undecodable(text, found)}
         if not issues:
@@ -233,6 +251,21 @@ class _Parser:
 
     def _wrong_count(self, fields: int) -> str:
         return f"the row has {fields} fields, the header has {len(self._header.names)}"
+
+
+def _misplaced(text: TextBlock, found: Spans, place: int) -> Issue:
+    escaped = b'\\"' in text.data[found.starts[place] : found.ends[place]]
+    return Issue(place, "misplaced_quote", _ESCAPED if escaped else _MISPLACED)
+
+
+def _without_blank(rejected: tuple[RejectedRow, ...], separator: str) -> tuple[RejectedRow, ...]:
+    """The rejected rows that hold anything. Records of empty fields only, which always lack the id, are no rows, as blank lines are."""
+    kept: list[RejectedRow] = []
+    for blank, row in enumerate(rejected):
+        if set(row.raw) <= {separator, '"'} and all(field in {"", '""'} for field in row.raw.split(separator)):
+            continue
+        kept.append(replace(row, row=row.row - (blank - len(kept))))
+    return tuple(kept)
 
 
 def _unclosed(text: TextBlock) -> Issue:

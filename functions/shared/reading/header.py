@@ -21,5 +21,5 @@ def header_of(source: Source, key: str, encoding: str | None = None) -> str:
     """
     if detect_format(source, key) is not Format.CSV:
         return ""
-    text, start, end = first_record(utf8_chunks(decompressed_chunks(source, _HEAD_BYTES), encoding))
-    return text[start:end].decode()
+    found = first_record(utf8_chunks(decompressed_chunks(source, _HEAD_BYTES), encoding))
+    return found.head[found.start : found.end].decode()

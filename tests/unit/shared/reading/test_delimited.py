@@ -11,8 +11,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from functions.shared.reading import records
-from tests.fuzz.plain_reader import csv_records, is_misquoted
-from tests.unit.shared.reading.files import NAMES, Row, read, refusal
+from tests.fuzz.plain_reader import csv_records, is_misquoted, without_blank
+from tests.unit.shared.reading.files import NAMES, SPEC, Row, read, refusal
 
 HEADER = ",".join(NAMES)
 GOOD = "a,1,red,true,2013-01-01,5,n"
@@ -95,6 +95,7 @@ def one_by_one(body: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
     text = body.decode("latin-1")
     found = list(csv_records(text, ","))
     unclosed = len(list(csv_records(text + "\nX", ","))) == len(found) and bool(found)
+    found = without_blank(found, ",", unclosed=unclosed)
     rows, bad = [], []
     for place, (raw, fields) in enumerate(found, start=1):
         try:
@@ -200,6 +201,71 @@ def test_blank_lines_after_the_header_are_no_long_record(monkeypatch: pytest.Mon
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 500)
     rows, rejected = read(f"{HEADER}{'\n' * 2000}{GOOD}\n".encode(), block_bytes=100)
     assert (len(rows), rejected) == (1, [])
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "above",
+    [
+        "sep=;\r\n",
+        '"sep=;"\n',
+        "# June\n",
+        "# exported, by report 7\n\n# rows: 1\n",
+        'sep=;\n# "said" by: "me\n',
+    ],
+)
+def test_what_stands_above_the_header_is_no_row(above: str, block_bytes: int) -> None:
+    for mark in ("", "\ufeff"):
+        text = f"{mark}{above}{HEADER}\n{GOOD}\noops\n".replace(",", ";" if "sep" in above else ",")
+        rows, rejected = read(text.encode(), block_bytes=block_bytes)
+        assert [row["id"] for row in rows] == ["a"]
+        assert [(bad.row, bad.line, bad.raw) for bad in rejected] == [(2, text.count("\n"), "oops")]
+
+
+def test_the_separator_that_a_file_says_is_taken_whatever_the_header_holds() -> None:
+    rows, _ = read(f"sep=|\n{HEADER.replace(',', '|')}|a,b,c,d,e,f,g,h,i\n{GOOD.replace(',', '|')}|x\n".encode())
+    assert rows[0]["a,b,c,d,e,f,g,h,i"] == "x"
+
+
+@pytest.mark.parametrize("comment", ["", "# by report 7\n"])
+def test_a_header_may_begin_as_a_comment_does(comment: str) -> None:
+    rows, rejected = read(f"{comment}#,{HEADER}\n1,{GOOD}\n2,{GOOD}\n".encode())
+    assert ([row["#"] for row in rows], rejected) == (["1", "2"], [])
+
+
+def test_blanks_around_a_columns_name_are_not_part_of_it() -> None:
+    rows, _ = read(f"{HEADER.replace(',', ' , ')}\n{GOOD}\n".encode())
+    assert list(rows[0]) == list(NAMES)
+
+
+def test_a_name_that_is_known_with_its_blanks_keeps_them() -> None:
+    padded = SPEC.model_copy(update={"id_column": "id "})
+    rows, _ = read(f"{HEADER.replace('id', 'id ')}\n{GOOD}\n".encode(), spec=padded)
+    assert rows[0]["id "] == "a"
+
+
+@pytest.mark.parametrize("block_bytes", [1, 50, 1 << 20])
+def test_records_of_separators_only_are_no_rows_as_blank_lines_are(block_bytes: int) -> None:
+    empty = ",,,,,,\n"
+    text = f"{HEADER}\n{empty}{GOOD}\n\n,,\nb,oops\n{GOOD}\n{empty}" + '"","",""\n' + f"c,oops\n{empty * 3}"
+    rows, rejected = read(text.encode(), block_bytes=block_bytes)
+    assert len(rows) == 2
+    assert [(bad.row, bad.line, bad.raw) for bad in rejected] == [(2, 6, "b,oops"), (4, 10, "c,oops")]
+
+
+def test_a_file_of_separators_only_has_no_rows() -> None:
+    assert refusal(f"{HEADER}\n,,,,,,\n;\n,,,,,,\n".replace(";", ",").encode()).code == "empty_file"
+
+
+def test_a_row_that_lacks_its_id_and_nothing_else_is_a_row() -> None:
+    _, rejected = read(f"{HEADER}\n,,,,,,n\n".encode())
+    assert [bad.code for bad in rejected] == ["missing_id"]
+
+
+def test_a_quote_behind_a_backslash_is_named_in_the_reason() -> None:
+    _, rejected = read(f"{HEADER}\n{GOOD[:-1]}".encode() + b'"say \\"hi\\", friend"\n')
+    assert [bad.code for bad in rejected] == ["misplaced_quote"]
+    assert 'the row writes a quote as \\", which is none in CSV' in rejected[0].message
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
