@@ -121,7 +121,7 @@ def _detected(text: bytes) -> str:
     alike = [reading for reading in readings if reading.nonsense < readings[0].nonsense + _MARGIN]
     if len(alike) == 1 and _beyond_ascii(pieces) >= (_LEAST_BYTES if len(readings) > 1 else _LEAST_BYTES // 2):
         return alike[0].encoding
-    if is_utf8(text.lstrip().split(b"\n", 1)[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
+    if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
         return UTF8
     shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in sorted(alike, key=_commonest)[:3]]
     told = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
