@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus rules words lock clean
+.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ commands: install ## write docs/commands.md anew, from the commands' help
 
 rules: install ## write Prometheus' rules anew, from the alarms' one definition; RUNBOOK=https://... is what they link to
 	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)
+
+pictures: install browser ## draw the README's pictures (docs/pictures) from the demo; the Chinese ones take a Chinese font
+	$(PYTHON) -m tests.pictures
 
 words: install ## bring the Chinese catalogue (infra/words/zh.po) up to the code, and list what it lacks
 	.venv/bin/python -m infra.words

@@ -24,6 +24,7 @@ REFUSALS = {"docs/formats.md": ("reason", "code"), "docs/formats.zh-CN.md": ("åŽ
 """By page, the headers of the tables of reasons to refuse a row and a file."""
 IN_BOTH_LANGUAGES = ("README", "docs/guide", "docs/formats", "docs/deploying")
 README_LINES, README_WIDTH = 110, 120
+LARGEST_PICTURE = 100_000
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 RAISED_BY = {"BatchRejectedError", "Issue", "_Fault", "_fault", "MalformedRecordError"}
@@ -99,6 +100,14 @@ def test_a_readme_is_read_in_one_go(page: str) -> None:
     lines = text_of(page).splitlines()
     assert len(lines) <= README_LINES
     assert [line for line in lines if len(line) > README_WIDTH] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_a_readme_shows_small_pictures_for_light_and_for_dark(page: str) -> None:
+    shown = re.findall(r'(?:srcset|src)="(docs/pictures/[^"]+)"', text_of(page))
+    assert [path.replace("-dark", "-light") for path in shown[::2]] == shown[1::2]
+    assert len(shown) == 4
+    assert all((ROOT / path).stat().st_size < LARGEST_PICTURE for path in shown)
 
 
 def test_each_command_has_its_row() -> None:
