@@ -94,7 +94,7 @@ prometheus: ## Prometheus and promtool, which the tests ask; unpacked into .tool
 	infra/prometheus/install.sh
 
 commands: install ## write docs/commands.md anew, from the commands' help
-	.venv/bin/python -m typer infra.cli.main utils docs --name everscore --title Commands --output docs/commands.md
+	.venv/bin/python -m typer infra.cli.app utils docs --name everscore --title Commands --output docs/commands.md
 
 rules: install ## write Prometheus' rules anew, from the alarms' one definition; RUNBOOK=https://... is what they link to
 	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)

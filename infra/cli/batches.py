@@ -1,4 +1,4 @@
-"""Commands that send files: batches to score, and labels."""
+"""Commands that upload files: batches to score, and labels."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _SUSPECT = 3
-"""Exit code of a command that did what was asked, with a result that a person should look at first."""
+"""Exit code of a command whose result a person should check before it is used."""
 
 
 @app.command()
@@ -38,12 +38,12 @@ def score(
     model: Model,
     file: File,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="File to write the scored rows to: .parquet, .csv or .xlsx. Waits for them.")
+        Path | None, typer.Option("-o", "--out", help="Wait, and write the scored rows to this file: .parquet, .csv or .xlsx.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the manifest and show it.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Score in this process, by the same code; stores nothing but OUT.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the batch is scored and show the result.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Score on this machine with the same code; only OUT is written.")] = False,
     partition_bytes: Annotated[
-        int | None, typer.Option(min=1, max=10**15 - 1, help="Score it in partitions of about so many bytes, however small it is.")
+        int | None, typer.Option(min=1, max=10**15 - 1, help="Score the file in partitions of about this many bytes, even if it is small.")
     ] = None,
     new: New = False,
     encoding: SentEncoding = None,
@@ -51,15 +51,15 @@ def score(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a batch to be scored."""
+    """Upload a file of rows to score."""
     from functions.shared.domain import layout
     from infra.cli.offline import score_offline
     from infra.cli.operator import connect
     from infra.cli.scored_rows import write_scored
 
     if offline and partition_bytes:
-        message = "--partition-bytes has the state machine of a stack at work: leave --offline out"
-        raise InputError(message)
+        message = "--partition-bytes works on a stack only, not with --offline"
+        raise InputError(message, remedy="leave one of the two options out", code="usage")
     if out is not None:
         _refuse_out(out, file)
     file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
@@ -68,11 +68,10 @@ def score(
         _refuse_unserved(model, operator.store)
     if offline:
         if out is None:
-            message = "--offline needs -o OUT.parquet, since it stores nothing else"
-            raise InputError(message)
+            raise InputError("--offline needs a file to write the scored rows to", remedy="add -o OUT.parquet", code="usage")
         with console.status("scoring"):
             manifest = score_offline(model, file, out, releases=operator.store)
-        _show(manifest, as_json=as_json, out=out)
+        _show(manifest, as_json=as_json, out=out, offline=True)
         return
     key = layout.partitioned_key(model, partition_bytes, file.name) if partition_bytes else f"batches/{model}/{file.name}"
     uploaded = operator.upload_file(key, file, console)
@@ -88,8 +87,8 @@ def score(
 
 
 def _refuse_unserved(model: str, store: "ObjectStore") -> None:
-    """Pass if a batch of a model can be scored at all."""
-    release = looked_up(model, store, otherwise="--new uploads it for a model that is to be trained")
+    """Check that a batch of this model can be scored."""
+    release = looked_up(model, store, otherwise="--new uploads the file for a model that is trained later")
     if release.retired:
         message = f"model {model!r} was retired: {release.reason}"
         remedy = f"`everscore promote {model} {release.champion.version}` brings it back"
@@ -97,25 +96,24 @@ def _refuse_unserved(model: str, store: "ObjectStore") -> None:
 
 
 def _refuse_out(out: Path, file: Path) -> None:
-    """Pass if the scored rows of `file` can be written to `out`."""
+    """Check that the scored rows of `file` can be written to `out`."""
     ending_of(out)
     if out.exists() and out.samefile(file):
-        message = f"{out} holds the rows to score, and writing their scores there would lose it: name another OUT"
-        raise InputError(message)
+        raise InputError(f"{out} holds the rows to score and would be lost", remedy="name another file with -o", code="exists")
     refuse_unwritable(out)
 
 
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besides: object) -> None:
-    """Show a manifest. The command ends with 2 if the batch failed, for that is the user's to mend, and with 3 if it is suspect."""
+    """Show a manifest. The command exits with 2 if the batch failed, which the user can fix, and with 3 if it is suspect."""
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"}) | besides
     show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
-        console.print(f"scored rows: {out}", highlight=False, soft_wrap=True)
+        console.print(f"scored rows: {out}", highlight=False, soft_wrap=True, markup=False)
     if manifest.status is Status.FAILED:
         raise typer.Exit(2)
     if manifest.status is Status.SUSPECT or not manifest.rows_scored:
-        told = f"{manifest.rows_quarantined:,} of {manifest.rows_in:,} rows were quarantined: look at them before the scores are used"
-        console.print(f"warning: {told}", style="yellow", highlight=False, soft_wrap=True)
+        doubt = f"{manifest.rows_quarantined:,} of {manifest.rows_in:,} rows were quarantined: check them before you use the scores"
+        console.print(f"warning: {doubt}", style="yellow", highlight=False, soft_wrap=True)
         raise typer.Exit(_SUSPECT)
 
 
@@ -123,18 +121,18 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
 def replay(
     context: typer.Context,
     model: Model,
-    batch_id: Annotated[str, typer.Argument(help="The batch, or the beginning of its name.")],
-    file: Annotated[Path | None, typer.Argument(help="Mended rows to score.", exists=True, dir_okay=False)] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write the rows to mend, or the scored ones.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Score the rows although the same file was replayed before.")] = False,
+    batch_id: Annotated[str, typer.Argument(help="Batch id, or the beginning of it.")],
+    file: Annotated[Path | None, typer.Argument(help="File of mended rows to score.", exists=True, dir_okay=False)] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the rows to mend or, with FILE, for the scored rows.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Score the file even if it was replayed before.")] = False,
     sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a batch's quarantined rows to a file to mend; given that file, score it as a replay of the batch.
+    """Write a batch's quarantined rows to a file, to mend. With FILE, score the mended rows as a replay of the batch.
 
-    The rows are written exactly as they came, so mend them in a text editor: a spreadsheet would run what looks like a
-    formula, and change ids and times when it saves. A file that was replayed before is not scored twice.
+    The rows are written exactly as they came. Mend them in a text editor: a spreadsheet runs what looks like a formula,
+    and changes ids and times when it saves. A file that was replayed before is not scored twice.
     """
     from infra.cli.operator import connect
     from infra.cli.replay import quarantined_file, replayed
@@ -150,8 +148,8 @@ def replay(
         with console.status("scoring"):
             ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
         if known:
-            told = f"{file} was replayed before: this is what became of it; --again scores its rows once more"
-            console.print(told, highlight=False, soft_wrap=True, markup=False)
+            note = f"{file} was replayed before, with this result; --again scores it once more"
+            console.print(note, highlight=False, soft_wrap=True, markup=False)
         if out is not None and ended.outputs:
             write_scored([ended], out, download=operator.download, console=console)
         _show(ended, as_json=as_json, out=out, replayed_before=known)
@@ -159,8 +157,8 @@ def replay(
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
     out = out or Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
     if out.exists():
-        message = f"{out} exists already: send it with `everscore replay {model} {batch_id} {out}`, or move it away"
-        raise InputError(message)
+        remedy = f"send it with `everscore replay {model} {batch_id} {out}`, or name another file with -o"
+        raise InputError(f"{out} exists already", remedy=remedy, code="exists")
     out.write_bytes(body)
     answer = {"model": model, "batch_id": manifest.batch_id, "file": str(out), "rows": manifest.rows_quarantined}
     show(answer, quarantine_screen, as_json=as_json)
@@ -169,20 +167,24 @@ def replay(
 @app.command()
 def rescore(
     model: Model,
-    batch_id: Annotated[str | None, typer.Argument(help="The batch, or the beginning of its name.")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Score by the release of then, compare byte by byte, keep nothing.")] = False,
+    batch_id: Annotated[str | None, typer.Argument(help="Batch id, or the beginning of it.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only check: score with the original release, compare byte by byte, store nothing.")
+    ] = False,
     withdrawn: Annotated[
-        bool, typer.Option("--withdrawn", help="All batches that the last withdrawn challenger answered rows of.")
+        bool, typer.Option("--withdrawn", help="Score all batches again in which the last withdrawn challenger answered rows.")
     ] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a batch again by what is served now; its manifest supersedes the old one."""
+    """Score a batch again with the version that serves now. The new result replaces the old one."""
     from infra.cli.operator import connect
 
     if (batch_id is None) != withdrawn or (withdrawn and verify):
-        message = "name a batch, or ask with --withdrawn for those that a withdrawn challenger answered"
-        raise InputError(message)
+        message = "a batch id or --withdrawn is needed" if batch_id is None else "a batch id and --withdrawn exclude each other"
+        if withdrawn and verify:
+            message = "--verify works on one batch, not with --withdrawn"
+        raise InputError(message, remedy="give a batch id, or --withdrawn alone", code="usage")
     operator = connect(stack)
     operator.release_of(model)
     if batch_id is None:
@@ -206,9 +208,9 @@ def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
 
 
 def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
-    """Batches that still stand as the last withdrawn challenger answered them, and whose uploads were not erased.
+    """Return the batches with answers of the last withdrawn challenger, except those whose uploads were erased.
 
-    Manifests are asked, not the release's list: batches that were under way when it was made have ended since.
+    Manifests decide, not the release's list: batches that were under way when it was made have ended since.
 
     Raises:
         InputError: if no challenger was ever withdrawn.
@@ -221,7 +223,7 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
     ends = [release.seq for release in releases.history(model) if release.withdrawn]
     if not ends:
         message = f"no challenger of {model!r} was ever withdrawn"
-        raise InputError(message)
+        raise InputError(message, remedy=f"name the batch: `everscore rescore {model} BATCH_ID`", code="nothing_withdrawn")
     rollout = [release.seq for release in releases.rollout(releases.at(model, ends[-1] - 1))]
     began = store.info(layout.release_history_key(model, rollout[0])).last_modified
     return [
@@ -241,7 +243,7 @@ def labels(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload labels: a file with the id column and the target."""
+    """Upload labels: a file with the id and target columns. A time column makes the match exact where ids come up again."""
     from infra.cli.label_file import look_at_labels
     from infra.cli.operator import connect
 

@@ -1,4 +1,4 @@
-"""A file as the functions read it: a sheet of a workbook becomes JSON lines, text of a named encoding UTF-8, before it is uploaded."""
+"""A file as the functions read it: before the upload, a sheet becomes JSON lines, and text of a named encoding UTF-8."""
 
 import codecs
 import gzip
@@ -44,7 +44,7 @@ def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
         known = checked_encoding(encoding)
     except ValueError as error:
         message = f"--encoding {encoding}: {error}"
-        raise InputError(message) from error
+        raise InputError(message, remedy="write it as in --encoding gb18030", code="usage") from error
     with file.open("rb") as stored:
         opened = gzip.open if stored.read(len(GZIP_MAGIC)) == GZIP_MAGIC else open
     try:
@@ -54,5 +54,5 @@ def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
                 written.write(piece)
     except UnicodeDecodeError as error:
         message = f"{file} is not {encoding} throughout: {error.reason} ({error.object[error.start : error.end].hex(' ')} in hexadecimal)"
-        raise InputError(message, remedy="name the encoding that the program has which wrote it") from error
+        raise InputError(message, remedy="give --encoding as the program wrote the file") from error
     return target

@@ -1,4 +1,4 @@
-"""`everscore cost`: what it will cost, before anything is deployed."""
+"""`everscore cost`: the monthly bill, before anything is deployed."""
 
 from typing import Annotated, Any
 
@@ -16,13 +16,14 @@ from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
 from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
+from infra.words import plural
 
 app = typer.Typer()
 MILLION = 1_000_000
 
 
 def whole_number(text: str) -> int:
-    """A whole number from 1 on, which may be written like 1e9.
+    """Return a whole number from 1 on, which may be written like 1e9.
 
     >>> whole_number("1e9"), whole_number("30")
     (1000000000, 30)
@@ -30,27 +31,27 @@ def whole_number(text: str) -> int:
     try:
         value = float(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no number") from error
+        raise typer.BadParameter(f"{text!r} is not a number") from error
     if not 1 <= value <= 1e15 or value != int(value):
-        raise typer.BadParameter(f"{text} is no whole number from 1 to 1e15")
+        raise typer.BadParameter(f"{text} is not a whole number from 1 to 1e15")
     return int(value)
 
 
 @app.command()
 def cost(
-    rows: Annotated[int, typer.Option(parser=whole_number, help="Rows scored in a month, over all models, e.g. 1e9.")],
-    columns: Annotated[int, typer.Option(min=1, help="Columns of a row.")] = 14,
-    models: Annotated[int, typer.Option(min=0, help="Models that are watched.")] = 1,
-    files: Annotated[int, typer.Option(parser=whole_number, help="Files in which the rows come.")] = 30,
-    engine: Annotated[str, typer.Option(help="Whose speed to reckon with: logistic or boosting.")] = "boosting",
-    at_once: Annotated[int | None, typer.Option(min=1, help="Functions at once, instead of the template's default.")] = None,
+    rows: Annotated[int, typer.Option(parser=whole_number, help="Rows scored per month, over all models, e.g. 1e9.")],
+    columns: Annotated[int, typer.Option(min=1, help="Columns per row.")] = 14,
+    models: Annotated[int, typer.Option(min=0, help="Number of models.")] = 1,
+    files: Annotated[int, typer.Option(parser=whole_number, help="Number of files that hold the rows.")] = 30,
+    engine: Annotated[str, typer.Option(help="Kind of model whose measured speed is used: logistic or boosting.")] = "boosting",
+    at_once: Annotated[int | None, typer.Option(min=1, help="Scoring functions that may run at once (default: the template's).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reckon what a month costs on AWS, by measured speed and listed prices: idle, and a million rows."""
+    """Estimate the monthly AWS bill from measured speed and listed prices: idle, per million rows, and in total."""
     basis = Basis(measured(), listed_prices(), deployed())
     if engine not in basis.measured.stages.seconds:
-        message = f"no speed was measured for {engine!r}, only for {', '.join(basis.measured.stages.seconds)}"
-        raise InputError(message)
+        remedy = f"choose {' or '.join(basis.measured.stages.seconds)}"
+        raise InputError(f"no speed was measured for --engine {engine}", remedy=remedy, code="usage")
     idle = idle_month(basis, models)
     load = Load(rows, columns, files, engine, models)
     scoring = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings()))
@@ -65,6 +66,7 @@ def cost(
             "dollars_a_million_rows": scoring.dollars / rows * MILLION,
             "dollars_for_the_rows": scoring.dollars,
             "dollars_for_their_metrics": watching.dollars,
+            "dollars_total": idle.dollars + scoring.dollars + watching.dollars,
             "dollars_an_idle_month": idle.dollars,
             "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
             "metric_series": all_series(models, columns),
@@ -92,8 +94,8 @@ def _time(load: Load, basis: Basis, at_once: int | None) -> dict[str, Any]:
     quotas = listed_quotas()
     file_gb = bytes_in(load, basis.measured) / load.files / 1e9
     if file_gb > quotas.object_gb.amount:
-        message = f"a file would have {file_gb:,.0f} GB, and S3 keeps no more than {quotas.object_gb.amount:,} in one: say more --files"
-        raise InputError(message)
+        message = f"each file would have {file_gb:,.0f} GB, and an S3 object holds at most {quotas.object_gb.amount:,} GB"
+        raise InputError(message, remedy="raise --files", code="usage")
     foreseen, unit = forecast(load, basis, quotas, template_settings(at_once))
     return {
         "unit": unit,
@@ -108,27 +110,40 @@ def _time(load: Load, basis: Basis, at_once: int | None) -> dict[str, Any]:
 
 def _screen(answer: dict[str, Any]) -> Group:
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "amount", "each, $", "$"):
+    for heading in ("", "amount", "each, $", "$ per month"):
         table.add_column(heading, justify="right" if heading else "left")
+    rows = plural("{number:,} row", "{number:,} rows", answer["rows"])
+    files = plural("{number:,} file", "{number:,} files", answer["files"])
+    models = plural("{number:,} model", "{number:,} models", answer["models"])
     for title, part, total in (
-        ("an idle month", "idle", "dollars_an_idle_month"),
-        (f"scoring {answer['rows']:,} rows in {answer['files']:,} files", "scoring", "dollars_for_the_rows"),
-        ("watching it", "watching", "dollars_for_their_metrics"),
+        ("An idle month", "idle", "dollars_an_idle_month"),
+        (f"Scoring {rows} in {files}", "scoring", "dollars_for_the_rows"),
+        ("Metrics of these batches", "watching", "dollars_for_their_metrics"),
     ):
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
         for item in answer[part]:
-            table.add_row(f"  {item['what']}", f"{item['amount']:,.6g}", f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
+            table.add_row(f"  {item['what']}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
+    table.add_row(Text("Total", style="bold"), "", "", Text(f"{answer['dollars_total']:,.2f}", style="bold"))
     time = answer["time"]
     narrowest = time["limits"][0]
-    soon = Text(
-        f"{time['units']:,} {time['unit']}, {time['seconds_a_unit']:.2f} s each: {time['seconds']:,.0f} s from upload to manifest. "
-        f"What saturates first: {narrowest['what']}, {narrowest['units_a_second']:.3g} a second; what moves it: {narrowest['moved_by']}"
+    idle, seconds = f"{answer['dollars_an_idle_month_beyond_free']:.2f}", f"{amount(time['seconds_a_unit'])} s each"
+    series = f"{answer['metric_series']:,} metrics in CloudWatch, {answer['prometheus_series']:,} series in Prometheus"
+    lines = (
+        f"Scoring costs {answer['dollars_a_million_rows']:.4f} dollars per million rows.",
+        "AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out.",
+        f"With those, an idle month costs {idle} dollars if the account runs nothing else.",
+        f"From upload to manifest: {amount(time['seconds'])} s ({time['units']:,} {time['unit']}, {seconds}).",
+        f"The first limit: {narrowest['what']}, {amount(narrowest['units_a_second'])} per second; to move it: {narrowest['moved_by']}.",
+        f"{models}: about {series}, {answer['alarms']:,} alarms.",
     )
-    million = Text(f"{answer['dollars_a_million_rows']:.4f} dollars a million rows", style="bold")
-    free = Text(
-        f"An account that uses nothing else pays {answer['dollars_an_idle_month_beyond_free']:.2f} dollars for an idle month: "
-        "AWS gives every account some alarms, metrics, requests and seconds for nothing. The amounts above leave that out of account."
-    )
-    series = f"{answer['metric_series']} metrics in CloudWatch, {answer['prometheus_series']} series in Prometheus"
-    watched = f"{answer['models']} models: about {series}, {answer['alarms']} alarms"
-    return Group(table, Text(), million, free, soon, Text(watched), Text(answer["basis"], style="dim"))
+    return Group(table, Text(), *map(Text, lines), Text(answer["basis"], style="dim"))
+
+
+def amount(value: float) -> str:
+    """Return a number to three digits or, from 1,000 on, to the whole.
+
+    >>> [amount(value) for value in (1314000.0, 13783.6, 92.17, 2.008, 0.00742, 0.000012345, 9.999, 0)]
+    ['1,314,000', '13,784', '92.2', '2.01', '0.00742', '0.0000123', '10', '0']
+    """
+    rounded = float(f"{value:.3g}") if abs(value) < 1000 else round(value)
+    return f"{rounded:,.12f}".rstrip("0").rstrip(".")

@@ -15,14 +15,14 @@ from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, StackName, show
 from infra.cli.screens.data import checkout_screen, diff_screen, pointer_screen, snapshots_screen
 
-app = typer.Typer(help="Training sets of a model's versions: DVC directories, one Parquet file a month.", no_args_is_help=True)
+app = typer.Typer(help="Training sets of a model's versions: DVC directories with one Parquet file per month.", no_args_is_help=True)
 
 Version = Annotated[str, typer.Argument(help="Version of the model.")]
 
 
 @app.command()
 def log(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """List the snapshots of all versions."""
+    """List the training sets of all versions."""
     from infra.cli.operator import connect
 
     store = connect(stack).store
@@ -45,14 +45,14 @@ def _entry(decision: Decision) -> dict[str, Any]:
 def checkout(
     model: Model,
     version: Version,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to make (default: MODEL-vVERSION).")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to create (default: MODEL-vVERSION).")] = None,
     pointer: Annotated[
-        bool, typer.Option("--pointer", help="Write MODEL.dvc instead, by which `dvc pull` fetches the files (or as -o names it).")
+        bool, typer.Option("--pointer", help="Write a DVC pointer instead, for `dvc pull` (default file: MODEL.dvc).")
     ] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a version's training set to a folder, each file checked against its digest."""
+    """Write a version's training set to a folder, and check each file against its digest."""
     from infra.cli.operator import connect
 
     store = connect(stack).store
@@ -63,8 +63,7 @@ def checkout(
         return
     folder = out or Path(f"{model}-v{version}")
     if folder.exists():
-        message = f"{folder} exists already; name another folder with -o"
-        raise InputError(message)
+        raise InputError(f"{folder} exists already", remedy="name another folder with -o", code="exists")
     folder.mkdir(parents=True)
     for name, body in Snapshots(store).files(decision.snapshot.md5):
         (folder / name).write_bytes(body)
@@ -75,8 +74,8 @@ def checkout(
 def _write_pointer(file: Path, snapshot: Snapshot) -> dict[str, Any]:
     """Write DVC's pointer over the one before it, so that git has one file whose versions are the model's."""
     if file.suffix != ".dvc":
-        message = f"{file}: DVC reads pointers whose names end in .dvc; name one so with -o"
-        raise InputError(message)
+        message = f"{file} cannot be a pointer: DVC reads only files whose names end in .dvc"
+        raise InputError(message, remedy=f"write it with -o {file.name}.dvc", code="unknown_ending")
     file.write_bytes(dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path=file.stem))
     return {"pointer": str(file), "folder": str(file.with_suffix("")), "files": snapshot.files, "rows": snapshot.rows}
 
@@ -85,11 +84,11 @@ def _write_pointer(file: Path, snapshot: Snapshot) -> dict[str, Any]:
 def diff(
     model: Model,
     old: Annotated[str, typer.Argument(help="Version to compare with.")],
-    new: Annotated[str, typer.Argument(help="Version that may differ.")],
+    new: Annotated[str, typer.Argument(help="Version to compare.")],
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what differs between the training sets of two versions: rows, labels, columns, distributions."""
+    """Compare the training sets of two versions: rows, labels, columns and distributions."""
     from infra.cli.operator import connect
     from infra.cli.snapshot_diff import compare_snapshots
 
@@ -106,6 +105,7 @@ def _decision(model: str, version: str, store: ObjectStore) -> Decision:
     decision = Decisions(store).of(model, version)
     if decision is None:
         known = ", ".join(decision.challenger_version for decision in Decisions(store).all(model)) or "none"
-        message = f"model {model!r} has no version {version!r}; versions: {known}"
-        raise InputError(message)
+        raise InputError(
+            f"model {model!r} has no version {version!r}", remedy=f"choose one of its versions: {known}", code="unknown_version"
+        )
     return decision

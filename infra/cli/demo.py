@@ -7,26 +7,33 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.options import AsJson, console
+from infra.cli.options import AsJson, Overwrite, console
+from infra.cli.outputs import refuse_replacing
 from infra.cli.screens.status import status_screen
+from infra.words import plural
 
 app = typer.Typer()
 
 
 @app.command()
 def demo(
-    quick: Annotated[bool, typer.Option("--quick", help="A first model and two weeks of flights, without an update.")] = False,
-    fast: Annotated[bool, typer.Option("--fast", help="The whole loop with fewer weeks.")] = False,
-    report: Annotated[Path, typer.Option("-o", "--report", help="Where the report page is written.")] = Path("everscore-demo.html"),
+    quick: Annotated[bool, typer.Option("--quick", help="Only a first model and two weeks of flights, without an update.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Play the whole loop with fewer weeks.")] = False,
+    report: Annotated[Path, typer.Option("-o", "--report", help="HTML file of the report; an earlier report is replaced.")] = Path(
+        "everscore-demo.html"
+    ),
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play the whole loop on the flights of 2013, on an embedded AWS of its own."""
+    """Play the whole loop on the flights of 2013, on an embedded AWS of its own that ends with the demo."""
     from rich.progress import Progress
 
     from infra.cli.operator import embedded
     from infra.demo.story import Length, Story
     from infra.local.embedded import embedded_aws
+    from infra.report.report import OURS
 
+    refuse_replacing(report, ours=OURS, overwrite=overwrite)
     length = Length.QUICK if quick else Length.FAST if fast else Length.FULL
     # Training begins while MLflow starts, and waits for it only to register what it made.
     options: dict[str, Any] = {"parameters": {"ScheduleState": "DISABLED"}, "await_mlflow": False}
@@ -40,8 +47,9 @@ def demo(
     console.print()
     console.print(status_screen(totals["final"]), highlight=False)
     console.print()
+    batches = plural("{number:,} batch", "{number:,} batches", totals["batches"])
     console.print(
-        f"{totals['batches']} batches: {totals['rows_in']:,} rows in = {totals['rows_scored']:,} scored + "
+        f"{batches}: {totals['rows_in']:,} rows in = {totals['rows_scored']:,} scored + "
         f"{totals['rows_quarantined']:,} quarantined, checked batch by batch; {totals['elapsed_s']:.0f} s",
         highlight=False,
     )

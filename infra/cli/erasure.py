@@ -12,6 +12,7 @@ from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, console, show
 from infra.cli.screens.erasure import erasure_screen
+from infra.words import plural
 
 if TYPE_CHECKING:
     from functions.shared.domain.spec import ModelSpec
@@ -26,25 +27,28 @@ IDS_A_CALL = 10_000
 def erase(
     context: typer.Context,
     model: Model,
-    ids: Annotated[Path, typer.Option("--ids", help="File with the model's id column: whose rows go.", exists=True, dir_okay=False)],
+    ids: Annotated[
+        Path, typer.Option("--ids", help="File with the model's id column: the people whose rows are removed.", exists=True, dir_okay=False)
+    ],
     reason: Reason = "",
     encoding: SentEncoding = None,
     sheet: Sheet = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first; needed without a terminal.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking; required without a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove people's rows, for good, from everything stored of a model; ask again until it says that none are left."""
+    """Remove people's rows for good from everything stored of a model. Repeat it until it reports that none is left."""
     from infra.cli.operator import connect
 
     operator = connect(stack)
     ids = context.with_resource(converted(ids, encoding=encoding, sheet=sheet))
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
     if not (yes or dry_run):
-        question = f"Remove all rows of {len(people):,} ids from everything stored of {model}? There is no way back"
-        refusal = "there is no terminal to ask on whether these rows are to go for good"
-        confirmed(question, InputError(refusal, remedy="add --yes, if they are", code="no_terminal"))
+        some_ids = plural("{number:,} id", "{number:,} ids", len(people))
+        question = f"Remove all rows of {some_ids} from everything stored of {model}? This cannot be undone"
+        refusal = "there is no terminal to confirm on that these rows are to be removed for good"
+        confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
     erased = []
     for some in batched(people, IDS_A_CALL, strict=False):
         with console.status("looking through everything stored"):
@@ -58,7 +62,7 @@ def erase(
 
 
 def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
-    """The ids in a file, each once, as batches have them.
+    """Return the ids in a file, each once, as batches have them.
 
     Raises:
         InputError: if there are none, or a row has none.
@@ -70,7 +74,8 @@ def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
     read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID}, formats=spec.formats)
     if read.rejected:
         first = read.rejected[0]
-        message = f"{file}: {len(read.rejected)} rows cannot be read, the first is row {first.row}: {first.message}"
-        raise InputError(message)
+        rows = plural("{number:,} row", "{number:,} rows", len(read.rejected))
+        message = f"{file}: {rows} cannot be read, the first is row {first.row}: {first.message}"
+        raise InputError(message, remedy="mend these rows, or take them out", code="unreadable_ids")
     found: dict[str, Any] = dict.fromkeys(read.table[spec.id_column].to_pylist())
     return list(found)

@@ -1,4 +1,4 @@
-"""`everscore fetch`: scored rows, of one batch or of days, as a file."""
+"""`everscore fetch`: scored rows of one batch or of days, as a file."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.manifests import Manifests
-from infra.cli.options import AsJson, Model, StackName, console, show
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
 from infra.cli.screens.batches import fetched_screen
 
@@ -26,26 +26,29 @@ _DAY = ["%Y-%m-%d"]
 def fetch(
     model: Model,
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .parquet, .csv or .xlsx.", dir_okay=False)],
-    batch_id: Annotated[str | None, typer.Argument(help="The batch, or the beginning of its name.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="The batch that came last.")] = False,
-    first_day: Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="Rows of this event day and later.")] = None,
-    last_day: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Rows of this event day and earlier.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write although the file exists.")] = False,
+    batch_id: Annotated[str | None, typer.Argument(help="Batch id, or the beginning of it.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="Fetch the newest batch.")] = False,
+    first_day: Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="First event day of the rows.")] = None,
+    last_day: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Last event day of the rows.")] = None,
+    overwrite: Overwrite = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write scored rows to a file: of one batch, or of event days (days of arrival, where the model has no time column).
+    """Write scored rows to a file: of one batch, or of event days.
 
-    Of a batch that was scored again, days hold the newest answers only.
+    For a model without a time column, days are days of arrival. Of a batch that was scored again, days hold the newest
+    scores only.
     """
     from infra.cli.operator import connect
     from infra.cli.scored_rows import ALL_DAYS, Days, newest_answer, write_scored
 
     days = Days(*(moment.date() if moment else None for moment in (first_day, last_day)))
     if first_day and last_day and last_day < first_day:
-        raise InputError(f"--from {days.first} is after --to {days.last}", remedy="swap them")
+        raise InputError(f"--from {days.first} is after --to {days.last}", remedy="swap the two days", code="usage")
     if sum((batch_id is not None, last, days != ALL_DAYS)) != 1:
-        raise InputError("which rows are wanted?", remedy="name a batch, or ask for --last, or for days by --from and --to")
+        raise InputError(
+            "it is not clear which rows are wanted", remedy="give a batch id, or --last, or days with --from and --to", code="usage"
+        )
     ending_of(out)
     refuse_unwritable(out)
     if out.exists() and not overwrite:
@@ -56,8 +59,8 @@ def fetch(
     with console.status("looking for batches"):
         batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator)
     if batch_id and (newest := newest_answer(batches[0], release.seq, operator.store)) != batches[0].batch_id:
-        told = f"note: this batch was scored again since; batch {newest[:8]} has the newest answers"
-        console.print(told, highlight=False, soft_wrap=True)
+        note = f"note: this batch was scored again later; batch {newest[:8]} has the newest scores"
+        console.print(note, highlight=False, soft_wrap=True)
     refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
     rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)
     answer = {"model": model, "rows": rows, "batches": [batch.batch_id for batch in batches], "file": str(out)}
@@ -65,23 +68,23 @@ def fetch(
 
 
 def _one(model: str, batch_id: str | None, operator: "Operator") -> Manifest:
-    """The batch that is named, or the last one, if it has rows.
+    """Return the named batch, or the newest one, if it has rows.
 
     Raises:
         InputError: if there is none, or it has no scored row.
     """
     batch = operator.manifest_of(model, batch_id) if batch_id else next(Manifests(operator.store).newest(model), None)
     if batch is None:
-        raise InputError(f"{model!r} has scored no batch yet", remedy=f"`everscore score {model} FILE` sends one", code="no_rows")
+        raise InputError(f"{model!r} has scored no batch yet", remedy=f"send one with `everscore score {model} FILE`", code="no_rows")
     if not batch.outputs:
         why = batch.error.message if batch.error else "all of its rows were quarantined" + (" or erased" if batch.rows_erased else "")
         message = f"batch {batch.batch_id[:8]} ({batch.source.key}) has no scored row: {why}"
-        raise InputError(message, remedy="name another batch, or days by --from and --to", code="no_rows")
+        raise InputError(message, remedy="name another batch, or days with --from and --to", code="no_rows")
     return batch
 
 
 def _of_days(model: str, days: "Days", operator: "Operator") -> "list[Manifest]":
-    """The batches that have rows on some days.
+    """Return the batches with rows on some days.
 
     Raises:
         InputError: if none has.
@@ -92,5 +95,5 @@ def _of_days(model: str, days: "Days", operator: "Operator") -> "list[Manifest]"
     if chosen := [batch for batch in standing if days.rows(batch)]:
         return chosen
     known = [day for batch in standing for day in batch.event_days]
-    told = f"there are rows from {min(known)} to {max(known)}" if known else "no batch has scored rows yet"
-    raise InputError(f"{model!r} has no scored row on these days: {told}", remedy="ask for other days", code="no_rows")
+    remedy = f"choose days from {min(known)} to {max(known)}" if known else f"send rows with `everscore score {model} FILE`"
+    raise InputError(f"{model!r} has no scored row on these days", remedy=remedy, code="no_rows")

@@ -1,4 +1,4 @@
-"""`everscore init`: a project of one's own, to change, build and deploy."""
+"""`everscore init`: a project of your own, to change, build and deploy."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,24 +25,23 @@ app = typer.Typer()
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the new project; made if it does not exist.", file_okay=False)] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project; created if missing.", file_okay=False)] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Write template, settings, sample events and the functions' code to a folder, to change and deploy them."""
+    """Write the template, settings, sample events and functions to a folder, to change and deploy."""
     files = lay_down(folder)
     show({"folder": str(folder), "files": files}, _screen, as_json=as_json)
 
 
 def lay_down(folder: Path) -> int:
-    """Copy the project's files into a folder and return how many.
+    """Copy the project's files into a folder and return their number.
 
     Raises:
         InputError: if one of them is there already; nothing is written then.
     """
     files = [(root / path, folder / path) for root, path in _files()]
     if taken := [target for _, target in files if target.exists()]:
-        message = f"{taken[0]} exists already: name an empty folder, such as `everscore init my-scoring`"
-        raise InputError(message)
+        raise InputError(f"{taken[0]} exists already", remedy="name an empty folder, as in `everscore init my-scoring`", code="exists")
     for source, target in files:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -58,6 +57,6 @@ def _files() -> Iterator[tuple[Path, Path]]:
 def _screen(answer: dict[str, object]) -> str:
     return (
         f"{answer['files']} files in {answer['folder']}. Next, in that folder:\n"
-        "  everscore local up --detach                  its template and functions on this machine\n"
-        "  sam build && sam deploy --config-env dev     in your AWS account, as samconfig.toml says"
+        "  everscore local up --detach                  runs it on this machine\n"
+        "  sam build && sam deploy --config-env dev     deploys it to AWS, as samconfig.toml says"
     )

@@ -43,7 +43,8 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
     counts = pc.value_counts(given.drop_null())
     known = _says_something(counts.field("values"), spec)
     if not known.true_count:
-        raise InputError(_useless(counts, spec))
+        remedy = f"write labels as in the training file; `everscore status {spec.name}` says what the model predicts"
+        raise InputError(_useless(counts, spec), remedy=remedy, code="useless_labels")
     unknown = _commonest(counts.filter(pc.invert(known)))
     regression = spec.task is Task.REGRESSION
     refused = count_refused(target) if regression else 0

@@ -15,30 +15,30 @@ from rich.text import Text
 from functions.shared.domain.errors import EmbeddedAwsError, InputError
 from infra.local.embedded import detached_aws, embedded_aws, logs_of, stop_stack
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
-from infra.local.stacks import Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
+from infra.local.stacks import CHOICE, Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
 from infra.places import own_project
 
 WATCH_S = 0.5
 MOST_NAMED = 5
 DEFAULT_NAME = "everscore"
 CLOCKS = {"MetricEmissionSchedule": "rate(5 minutes)"}
-"""The tick comes sooner than by the template's default, so that who tries things out soon sees a model's state in Prometheus."""
+"""The tick comes more often than by the template's default, so that Prometheus soon shows the state of a new model."""
 
-app = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Run Everscore on this machine, on an embedded AWS.", no_args_is_help=True)
 
-Name = Annotated[str | None, typer.Option("--stack", help="Which one, if several are running.")]
+Name = Annotated[str | None, typer.Option("--stack", envvar=CHOICE, help="Name of the stack (default: the one that is running).")]
 
 
 @app.command()
 def up(
-    stack: Annotated[str, typer.Option("--stack", help="Its name among the running ones.")] = DEFAULT_NAME,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the AWS endpoint; a free one by default.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Return when it is up; `local down` ends it.")] = False,
+    stack: Annotated[str, typer.Option("--stack", help="Name of the stack.")] = DEFAULT_NAME,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the local AWS endpoint (default: any free port).")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the stack is up, and let it run until `local down`.")] = False,
     containers: Annotated[
-        bool, typer.Option("--containers", help="Run functions in containers of the built image, confined as on Lambda.")
+        bool, typer.Option("--containers", help="Run the functions in containers of the built image, restricted as on Lambda.")
     ] = False,
 ) -> None:
-    """Start the embedded AWS with Everscore deployed to it, or one that has stopped, with all it held."""
+    """Start a local stack: an embedded AWS with Everscore deployed to it. A stopped stack starts again with its data."""
     console = Console(stderr=True)
     _refuse_taken(stack)
     _name_others(console)
@@ -63,19 +63,19 @@ def up(
         console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
         _show(running, console)
         if detach:
-            console.print(f"It runs until `everscore local down --stack {running.name}`, which removes what it holds, unless with --keep.")
+            console.print(_until(running), soft_wrap=True, highlight=False)
         else:
             with suppress(KeyboardInterrupt):
-                console.print("Ctrl-C stops it and keeps what it holds.")
+                console.print("Ctrl-C stops it and keeps its data.")
                 _watch(running)
 
 
 @app.command()
 def env(
     stack: Name = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of shell exports.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of shell exports.")] = False,
 ) -> None:
-    """Print what a shell needs to work with the running embedded AWS: eval "$(everscore local env)"."""
+    """Print the environment of a local stack, for this command and other tools: eval "$(everscore local env)"."""
     variables = running_stack(stack).env()
     if as_json:
         typer.echo(json.dumps(variables, indent=1))
@@ -87,42 +87,41 @@ def env(
 @app.command()
 def down(
     stack: Name = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep what it holds: `local up` starts it again with all of that.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data, so that `local up` can start the stack again.")] = False,
 ) -> None:
-    """End the embedded AWS and remove everything in it."""
+    """Stop a local stack and remove its data."""
     folder = _folder_of(stack)
     console = Console(stderr=True)
     if keep:
         stop_stack(folder)
-        console.print(f"{folder.name} has stopped; `everscore local up --stack {folder.name}` starts it again")
+        console.print(f"{folder.name} has stopped; `everscore local up --stack {folder.name}` starts it again", soft_wrap=True)
         return
     remove_stack(folder)
-    console.print(f"{folder.name} is down")
+    console.print(f"{folder.name} is down, and its data is removed")
     _name_others(console)
 
 
 def _refuse_taken(name: str) -> None:
-    """Pass if a new stack can have this name."""
+    """Check that a new stack can have this name."""
     folder = stacks_home() / checked_stack_name(name)
     if any(running.name == name for running in running_stacks()):
-        message = f"{name} is running already: `everscore local down --stack {name}` ends it, `--stack NAME` starts another"
-        raise InputError(message)
+        remedy = f"`everscore local down --stack {name}` ends it; `everscore local up --stack OTHER` starts another"
+        raise InputError(f"stack {name} is running already", remedy=remedy, code="stack_runs")
     if os.path.lexists(folder) and not is_ours(folder):
-        message = f"{folder} is no stack and stays as it is: name the stack otherwise, by --stack NAME"
-        raise InputError(message)
+        raise InputError(f"{folder} exists and is no stack", remedy="choose another name with --stack", code="exists")
 
 
 def _folder_of(name: str | None) -> Path:
-    """The folder of a stack: of the one that runs or, by its name only, one that has stopped."""
+    """Return the folder of a stack: the running one or, by its name only, one that has stopped."""
     stopped = {folder.name: folder for folder in stopped_stacks()}
     return stopped[name] if name in stopped else running_stack(name).folder
 
 
 def _name_others(console: Console) -> None:
-    """Say what lies among the stacks and is none, since it is left alone."""
+    """Name the files among the stacks that are no stack; they stay."""
     if others := other_names():
         rest = f" and {len(others) - MOST_NAMED:,} more" if len(others) > MOST_NAMED else ""
-        named = Text(f"{stacks_home()} also holds what is no stack and stays: {', '.join(others[:MOST_NAMED])}{rest}", "dim")
+        named = Text(f"left as they are, for they are no stacks: {', '.join(others[:MOST_NAMED])}{rest} in {stacks_home()}", "dim")
         console.print(named, soft_wrap=True)
 
 
@@ -140,9 +139,14 @@ def _show(running: Stack, console: Console) -> None:
     console.print(f'  shell      eval "$(everscore local env --stack {running.name})"', highlight=False)
 
 
+def _until(running: Stack) -> str:
+    down = f"everscore local down --stack {running.name}"
+    return f"It runs until `{down}`, which removes its data;\n`{down} --keep` keeps it."
+
+
 def _watch(running: Stack) -> None:
     keeper = read_keeper(running.folder)
     while keeper is not None and keeper.lives():
         time.sleep(WATCH_S)
-    message = f"the embedded AWS ended by itself\n{logs_of(running.folder)}"
+    message = f"the embedded AWS ended unexpectedly\n{logs_of(running.folder)}"
     raise EmbeddedAwsError(message)

@@ -1,46 +1,37 @@
-"""The `everscore` command."""
+"""How the `everscore` command begins and ends."""
 
 import json
+import os
+import signal
 import sys
+from types import FrameType
 
-import typer
-from rich.markup import escape
-
-from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
-from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
-from infra.cli.help import in_readers_language
-from infra.cli.options import console
-from infra.words import _, stored
-
-app = typer.Typer(
-    help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(demo.app)
-app.add_typer(init.app)
-app.add_typer(local.app, name="local")
-app.add_typer(versions.app)
-app.add_typer(status.app)
-app.add_typer(policy.app)
-app.add_typer(releases.app)
-app.add_typer(erasure.app)
-app.add_typer(data.app, name="data")
-app.add_typer(batches.app)
-app.add_typer(fetch.app)
-app.add_typer(report.app)
-app.add_typer(cost.app)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def run() -> None:
-    """Run a command and end the process: 2 for what the user can mend, 1 for what failed, each with what is wrong and what to do."""
+    """Run a command and end the process: 2 for what the user can fix, 1 for what failed, each with what is wrong and what to do."""
+    at_work = signal.signal(signal.SIGINT, _end_at_once)  # nothing has begun that would have to be cleared up
+    import typer
+    from rich.markup import escape
+
+    from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
+    from infra.cli.app import app
+    from infra.cli.help import in_readers_language
+    from infra.cli.options import console
+    from infra.words import _, stored
+
     command = in_readers_language(app)
+    signal.signal(signal.SIGINT, at_work)
     try:
         sys.exit(command(standalone_mode=False))
     except typer.TyperException as misused:
         if not (message := misused.format_message()):  # help was asked for, and is shown
             sys.exit(2)
         error: EverscoreError = InputError(message, remedy="add --help to see arguments and options", code="usage")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except typer.Abort:
         console.print(_("Aborted."))
         sys.exit(1)
@@ -51,7 +42,7 @@ def run() -> None:
             raise
         error = UnreachableError(
             f"AWS did not answer as it should: {lost}",
-            remedy="`everscore local up` starts an embedded stack that has stopped; on AWS look at the stack, the role and the network",
+            remedy="`everscore local up` starts an embedded stack that has stopped; on AWS check the stack, the role and the network",
         )
     is_refusal = isinstance(error, InputError)
     head = _("error:") if is_refusal else _("failed:")
@@ -60,3 +51,7 @@ def run() -> None:
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
     sys.exit(2 if is_refusal else 1)
+
+
+def _end_at_once(_signal: int, _frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Names of models, as people type them: looked up before anything is done, since a slip would make a model of its own."""
+"""Names of models as people type them. They are looked up first, since a typo would make a model of its own."""
 
 from difflib import get_close_matches
 
@@ -12,25 +12,25 @@ _LISTED = 20
 
 
 def looked_up(model: str, store: ObjectStore, *, otherwise: str = "") -> Release:
-    """What a model serves, or served before it was retired.
+    """Return what a model serves, or served before it was retired.
 
     Args:
-        otherwise: what else helps if it serves nothing yet.
+        otherwise: the remedy if it serves nothing yet.
 
     Raises:
-        InvalidNameError: if this can be no model's name.
+        InvalidNameError: if no model can have this name.
         InputError: `unknown_model`, with the nearest name.
     """
     if release := Releases(store).current(checked_model_name(model)):
         return release
     known = sorted(Releases(store).models())
     others = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-    message = f"no model {model!r} serves here; models: {', '.join(known[:_LISTED]) or 'none yet'}{others}"
-    hints = [*_nearest(model, known), otherwise or f"`everscore train {model} FILE …` makes a model of this name"]
+    message = f"there is no model {model!r} here; models: {', '.join(known[:_LISTED]) or 'none yet'}{others}"
+    hints = [*nearest(model, known), otherwise or f"`everscore train {model} FILE …` makes a model of this name"]
     raise InputError(message, remedy=" ".join(hints), code="unknown_model")
 
 
-def _nearest(model: str, known: list[str]) -> list[str]:
-    """The name that was meant, it seems."""
-    by_lower = {name.lower(): name for name in known}
-    return [f"did you mean {by_lower[near]!r}?" for near in get_close_matches(model.lower(), by_lower, n=1)]
+def nearest(name: str, known: list[str]) -> list[str]:
+    """Return a hint at the known name that is most like this one, if any is."""
+    by_lower = {one.lower(): one for one in known}
+    return [f"did you mean {by_lower[near]!r}?" for near in get_close_matches(name.lower(), by_lower, n=1)]

@@ -1,14 +1,16 @@
-"""Score a file on this machine by the code that the scoring function runs."""
+"""Score a file on this machine with the code of the scoring function."""
 
+import hashlib
 import tempfile
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.releases import Releases
@@ -25,6 +27,9 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
 
     Args:
         releases: the store that holds the model's release document and bundles.
+
+    Returns:
+        The manifest, whose outputs and quarantine are the files on this machine.
     """
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".everscore-") as name:
         inbox, store = LocalFolder(Path(name, "inbox")), LocalFolder(Path(name, "store"))
@@ -40,9 +45,25 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
         )
         if manifest.outputs:
             write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console)
-        for part in manifest.quarantine:
-            Path(store.bucket, part.key).replace(out.with_name(f"{out.name}.quarantine.jsonl"))
-    return manifest
+        aside = out.with_name(f"{out.name}.quarantine.jsonl")
+        if manifest.quarantine:
+            _join([Path(store.bucket, part.key) for part in manifest.quarantine], aside)
+    outputs = (_described(out, manifest.rows_scored),) if manifest.outputs else ()
+    quarantine = (_described(aside, manifest.rows_quarantined),) if manifest.quarantine else ()
+    return manifest.model_copy(update={"outputs": outputs, "quarantine": quarantine})
+
+
+def _join(parts: Sequence[Path], whole: Path) -> None:
+    """Write several files to one, in their order."""
+    with whole.open("wb") as file:
+        for part in parts:
+            file.write(part.read_bytes())
+
+
+def _described(file: Path, rows: int) -> StoredFile:
+    with file.open("rb") as body:
+        digest = hashlib.file_digest(body, "sha256").hexdigest()
+    return StoredFile(key=str(file), rows=rows, bytes=file.stat().st_size, sha256=digest)
 
 
 def _as_upload(file: Path, inbox: LocalFolder, key: str) -> StoredObject:

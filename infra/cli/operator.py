@@ -1,6 +1,7 @@
-"""A running stack as the command sees it: two buckets, and functions to ask."""
+"""A running stack as the command sees it: two buckets, and functions to call."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError, EverscoreError, InputError, NotFoundError, code_of, message_and_remedy
+from functions.shared.domain.errors import (
+    ConflictError,
+    EverscoreError,
+    InputError,
+    NoStackError,
+    NotFoundError,
+    code_of,
+    message_and_remedy,
+)
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
@@ -24,8 +33,9 @@ from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
-from infra.cli.names import looked_up
-from infra.local.stacks import Stack, running_stack, running_stacks, stopped_stacks
+from infra.cli.names import looked_up, nearest
+from infra.local.stacks import CHOICE, Stack, running_stack, running_stacks, stack_names, stopped_stacks
+from infra.words import plural
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -38,15 +48,15 @@ _TRIES = 5
 
 
 class FunctionFailedError(EverscoreError):
-    """A deployed function raised; its message is passed on. Look into its log."""
+    """A deployed function raised; its message is passed on, and its log says more."""
 
 
 class NoAnswerError(EverscoreError):
-    """Nothing came of an upload in time; look at the queue, the dead-letter queue and the function's log."""
+    """An upload had no result in time; look at the queue, the dead-letter queue and the function's log."""
 
 
 class Operator:
-    """What the command can do to one stack: write to the inbox, read the store, ask a function."""
+    """What the command can do with one stack: write to the inbox, read the store, call a function."""
 
     def __init__(self, session: Any, endpoint: str | None, outputs: Mapping[str, str]) -> None:
         self._session = session
@@ -63,11 +73,11 @@ class Operator:
         return client
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Call a function (`Retraining`, `Release`) and return its answer; once more where another writer was first.
+        """Call a function (`Retraining`, `Release`) and return its answer. If another writer was first, call it again.
 
         Raises:
             InputError: if the function refused what was asked.
-            ConflictError: if others always were first.
+            ConflictError: if other writers were first each time.
             FunctionFailedError: if it failed.
         """
         return undisputed(lambda: self._ask_once(function, request))
@@ -80,12 +90,12 @@ class Operator:
         raised = str(payload.get("errorType", "FunctionFailed"))
         message, remedy = message_and_remedy(str(payload.get("errorMessage", payload)))
         if raised == ConflictError.__name__:
-            raise ConflictError(message, remedy=remedy or "others are at work on the same: ask again in a moment")
+            raise ConflictError(message, remedy=remedy or "somebody else changes the same at this moment: try again")
         kind = InputError if raised in _refusals() else FunctionFailedError
         raise kind(message, remedy=remedy, code=code_of(raised))
 
     def notify(self, function: str, request: Mapping[str, Any]) -> None:
-        """Have a function work on a request without waiting for it."""
+        """Call a function without waiting for it."""
         name = self._outputs[f"{function}Function"]
         self._functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(request).encode())
 
@@ -103,7 +113,7 @@ class Operator:
         return self.inbox.info(key)
 
     def spec_of(self, model: str, version: str) -> ModelSpec:
-        """A version's spec.
+        """Return a version's spec.
 
         Raises:
             InputError: if the model has no such version.
@@ -111,25 +121,26 @@ class Operator:
         try:
             return ModelSpec.from_json(self.store.read(layout.version_prefix(model, version) + SPEC))
         except NotFoundError as error:
-            message = f"model {model!r} has no version {version!r}; `everscore status {model}` lists them"
-            raise InputError(message) from error
+            remedy = f"`everscore status {model}` lists its versions"
+            raise InputError(f"model {model!r} has no version {version!r}", remedy=remedy, code="unknown_version") from error
 
     def served_specs(self, model: str) -> list[ModelSpec]:
-        """The specs of champion and challenger."""
+        """Return the specs of champion and challenger."""
         release = self.release_of(model)
         return [self.spec_of(model, served.version) for served in (release.champion, release.challenger) if served]
 
     def manifest_of(self, model: str, batch: str) -> Manifest:
-        """The manifest of a batch, by its name or the beginning of it.
+        """Return the manifest of a batch, by its id or the beginning of it.
 
         Raises:
-            InputError: if no batch of the model, or several, begin so.
+            InputError: if no batch of the model matches, or several do.
         """
         manifests = Manifests(self.store)
         found = [key for name, key in manifests.keys(model).items() if name.startswith(batch)]
         if len(found) != 1:
-            message = f"{len(found) or 'no'} batches of {model!r} begin with {batch!r}; `everscore status {model}` lists the newest"
-            raise InputError(message)
+            batches = plural("{number:,} batch", "{number:,} batches", len(found)) if found else "no batch"
+            remedy = f"give the whole id; `everscore status {model}` lists the newest batches"
+            raise InputError(f"the id {batch!r} fits {batches} of {model!r}", remedy=remedy, code="unknown_batch")
         return manifests.read(found[0])
 
     def download(self, key: str, file: Path) -> None:
@@ -137,11 +148,11 @@ class Operator:
         self._s3.download_file(self.store.bucket, key, str(file))
 
     def serves(self, model: str) -> bool:
-        """Whether a model has a release."""
+        """Return whether a model has a release."""
         return Releases(self.store).current(model) is not None
 
     def release_of(self, model: str) -> Release:
-        """What a model serves.
+        """Return what a model serves.
 
         Raises:
             InputError: if it serves nothing.
@@ -149,7 +160,7 @@ class Operator:
         return looked_up(model, self.store)
 
     def await_manifest(self, uploaded: ObjectInfo, *, timeout_s: float = 300) -> Manifest:
-        """The manifest of an uploaded batch, once it stands.
+        """Wait for the manifest of an uploaded batch and return it.
 
         Raises:
             NoAnswerError: if there is none after `timeout_s` seconds, with what is known of it.
@@ -161,30 +172,30 @@ class Operator:
         except NoAnswerError as late:
             waiting, at_work = self._messages("ScoringQueueUrl")
             dead, _ = self._messages("ScoringDeadLettersUrl")
-            message = f"{late.message} (of all files: {waiting} waiting, {at_work} in work, {dead} given up)"
+            message = f"{late.message} (of all files, {waiting} wait, {at_work} are being scored and {dead} were given up)"
             remedy = (
-                f"the file is uploaded and is scored without this command, also if its function was killed: `everscore status {model}` "
-                f"shows it then. If it does not, the log of scoring says why, and docs/runbook.md what to do (ScoringDeadLettersAlarm)"
+                f"the file is uploaded and will be scored without this command; `everscore status {model}` shows it then. "
+                f"If it does not, read the scoring function's log and ScoringDeadLettersAlarm in docs/runbook.md"
             )
             raise NoAnswerError(message, remedy=remedy) from late
 
     def _messages(self, queue: str) -> tuple[int, int]:
-        """About how many messages wait in a queue of the stack, and how many are being worked on."""
+        """Return about how many messages wait in a queue of the stack, and how many are being worked on."""
         client: SQSClient = self._session.client("sqs", endpoint_url=self._endpoint)
         found = client.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _refusals() -> set[str]:
-    """Names of the errors by which a function says that what was asked cannot be done."""
+    """Return the names of the errors with which a function refuses a request."""
     return {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
 
 
 def undisputed[T](act: Callable[[], T]) -> T:
-    """What an act gives that another writer may come before; then it is done again, on what stands by then.
+    """Return what `act` returns; while another writer is first, call it again.
 
     Raises:
-        ConflictError: if others always were first.
+        ConflictError: if other writers were first each time.
     """
     for attempt in range(1, _TRIES):
         with suppress(ConflictError):
@@ -194,7 +205,7 @@ def undisputed[T](act: Callable[[], T]) -> T:
 
 
 def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
-    """Look until there is something.
+    """Look until something is found, and return it.
 
     Raises:
         NoAnswerError: if there is nothing after `timeout_s` seconds.
@@ -202,27 +213,47 @@ def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
     deadline = time.monotonic() + timeout_s
     while (found := look()) is None:
         if time.monotonic() > deadline:
-            message = f"no {what} after {timeout_s:.0f} s"
+            message = f"there was no {what} after {timeout_s:.0f} s"
             raise NoAnswerError(message)
         time.sleep(POLL_S)
     return found
 
 
 def connect(stack: str | None) -> Operator:
-    """The stack of this name: an embedded one that is running, or one on AWS. Without a name, the embedded one."""
-    if stack is None or stack in {*(running.name for running in running_stacks()), *(folder.name for folder in stopped_stacks())}:
+    """Return the stack of this name: an embedded one, or one on AWS. Without a name, the embedded one that is running.
+
+    Raises:
+        NoStackError: if there is none, with those that are there.
+    """
+    running, stopped = [running.name for running in running_stacks()], [folder.name for folder in stopped_stacks()]
+    if stack is None or stack in {*running, *stopped}:
         return embedded(running_stack(stack))
-    session = boto3.Session()
     try:
-        described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        session = boto3.Session()
+        client = session.client("cloudformation")
+        described = client.describe_stacks(StackName=stack)["Stacks"][0]
+    except NoRegionError:
+        raise _no_stack(stack, running, stopped, "AWS was not asked, since no region is set") from None
+    except NoCredentialsError:
+        raise _no_stack(stack, running, stopped, "AWS was not asked, since no credentials are set") from None
     except (BotoCoreError, ClientError) as error:
-        message = f"stack {stack!r} cannot be reached on AWS: {error}; look at AWS_PROFILE, AWS_REGION and the stack's name"
-        raise InputError(message) from error
+        asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
+        raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
     return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
 
+def _no_stack(name: str, running: list[str], stopped: list[str], on_aws: str) -> NoStackError:
+    """Return the error that neither this machine nor AWS has a stack of this name."""
+    local = stack_names(running, stopped)
+    there = f"stacks here: {local}" if local else "no stack is here"
+    named = f"name one of these with --stack or {CHOICE}" if local else "start a stack here with `everscore local up`"
+    on_aws_too = "for a stack on AWS check its name, AWS_PROFILE and AWS_DEFAULT_REGION"
+    hints = [*nearest(name, [*running, *stopped]), f"{named}; {on_aws_too}"]
+    return NoStackError(f"no stack {name!r}: {there}; {on_aws}", remedy=" ".join(hints))
+
+
 def embedded(stack: Stack) -> Operator:
-    """The operator of an embedded stack."""
+    """Return the operator of an embedded stack."""
     environment = stack.env()
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],

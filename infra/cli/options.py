@@ -1,4 +1,4 @@
-"""What the commands share: arguments, and how an answer is shown."""
+"""What all commands share: arguments, and how an answer is shown."""
 
 import json
 import sys
@@ -10,21 +10,25 @@ import typer
 from rich.console import Console, RenderableType
 
 from functions.shared.domain.errors import InputError
+from infra.local.stacks import CHOICE
 
 console = Console(stderr=True)
 """For people: progress, screens and errors. Standard output is for what `--json` prints."""
 
 PIPED_WIDTH = 240
-"""Columns where nobody looks at a terminal: wide enough that no key is broken in two."""
+"""Columns of output that goes to no terminal: wide enough that no key is broken in two."""
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 File = Annotated[
-    Path, typer.Argument(help="CSV, JSON lines (either may be gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)
+    Path, typer.Argument(help="CSV or JSON lines (plain or gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)
 ]
-StackName = Annotated[str | None, typer.Option("--stack", help="A running local stack, or one on AWS; by default the running local one.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-New = Annotated[bool, typer.Option("--new", help="Go on although no model of this name serves yet.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+StackName = Annotated[
+    str | None, typer.Option("--stack", envvar=CHOICE, help="Local stack, or stack on AWS (default: the local one that is running).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+New = Annotated[bool, typer.Option("--new", help="Accept a model name that serves nothing yet.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason to record.")]
 
 
 def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableType], *, as_json: bool) -> None:
@@ -39,10 +43,10 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
 
 
 def confirmed(question: str, refusal: InputError) -> None:
-    """Pass if a person on the terminal says yes.
+    """Return if a person on the terminal says yes.
 
     Raises:
-        InputError: the given one, where nobody can be asked: standard input or standard error is no terminal.
+        InputError: `refusal`, if standard input or standard error is no terminal.
         typer.Abort: if the person says no.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -51,21 +55,20 @@ def confirmed(question: str, refusal: InputError) -> None:
 
 
 def pairs(texts: list[str] | None) -> dict[str, object]:
-    """Values by name, of an option that may be repeated."""
+    """Return the values of a repeatable option by name."""
     return dict(pair_of(text) for text in texts or [])
 
 
 def pair_of(text: str) -> tuple[str, object]:
-    """`NAME=VALUE`; the value is read as JSON where it is any, else as text.
+    """Split `NAME=VALUE`; a value that is not JSON is text.
 
     >>> pair_of("max_iter=200"), pair_of("loss=log_loss")
     (('max_iter', 200), ('loss', 'log_loss'))
     """
     name, sign, value = text.partition("=")
     if not sign or not name:
-        message = f"{text!r}: write NAME=VALUE"
-        raise InputError(message)
+        raise InputError(f"{text!r} is no NAME=VALUE", remedy="write it as in max_iter=200", code="usage")
     try:
         return name, json.loads(value)
-    except (ValueError, RecursionError):  # beside what is no JSON: numbers of thousands of digits, and brackets as deep
+    except (ValueError, RecursionError):  # no JSON, or numbers of thousands of digits, or brackets as deep
         return name, value

@@ -1,4 +1,4 @@
-"""Files that commands write rows to: what can be refused before any work is done."""
+"""Files that commands write: what can be refused before any work is done."""
 
 import os
 from pathlib import Path
@@ -6,33 +6,57 @@ from pathlib import Path
 from functions.shared.domain.errors import InputError
 
 ENDINGS = (".parquet", ".csv", ".xlsx")
-"""Of files that scored rows can be written to."""
+"""Endings of files that scored rows can be written to."""
 
 SHEET_ROWS, SHEET_COLUMNS, CELL_CHARACTERS = 1_048_575, 16_384, 32_767
-"""What a sheet of Excel holds: rows below the header, columns, and characters of a cell."""
+"""What an Excel sheet holds: rows below the header, columns, and characters per cell."""
+
+_BEGINNING_BYTES = 4096
+"""How much of a page is read to see whose it is."""
 
 
 def ending_of(out: Path) -> str:
-    """The ending of a file of scored rows, which says its format.
+    """Return the ending of a file of scored rows, which says its format.
 
     Raises:
-        InputError: if it says none.
+        InputError: if the ending is none of `ENDINGS`.
     """
     if (ending := out.suffix.lower()) not in ENDINGS:
-        message = f"{out}: rows are written as Parquet, CSV or Excel's own format"
-        raise InputError(message, remedy=f"end its name in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", code="unknown_ending")
+        message = f"{out} has no ending that says how to write rows"
+        raise InputError(message, remedy=f"end the file's name in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", code="unknown_ending")
     return ending
 
 
 def refuse_unwritable(out: Path) -> None:
-    """Pass if a file can be written where it is to be."""
-    if not os.access(out.absolute().parent, os.W_OK):
-        message = f"{out}: its folder does not exist or cannot be written to"
-        raise InputError(message, code="unwritable")
+    """Check that a file can be written at this place."""
+    folder = out.absolute().parent
+    if not os.access(folder, os.W_OK):
+        what = "is not writable" if folder.exists() else "does not exist"
+        raise InputError(f"{out} cannot be written: its folder {what}", remedy="name a file in another folder", code="unwritable")
+
+
+def refuse_replacing(out: Path, *, ours: str, overwrite: bool) -> None:
+    """Check that a page can be written at this place without the loss of another file.
+
+    Args:
+        out: the page's file.
+        ours: text that the beginning of an earlier page of the same kind holds; such a page may be replaced.
+        overwrite: whether any file may be replaced.
+    """
+    refuse_unwritable(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder", remedy="name a file in it with -o", code="exists")
+    if overwrite or not out.exists():
+        return
+    with out.open("rb") as file:
+        if ours.encode() in file.read(_BEGINNING_BYTES):
+            return
+    message = f"{out} exists already, and Everscore did not write it"
+    raise InputError(message, remedy="name another file with -o, or add --overwrite", code="exists")
 
 
 def refuse_long(rows: int, out: Path) -> None:
-    """Pass if a file can hold so many rows."""
+    """Check that a file can hold this many rows."""
     if ending_of(out) == ".xlsx" and rows > SHEET_ROWS:
-        message = f"{rows:,} rows do not fit into {out.name}: a sheet of Excel holds {SHEET_ROWS:,} below its header"
+        message = f"{rows:,} rows do not fit into {out.name}: an Excel sheet holds {SHEET_ROWS:,} below its header"
         raise InputError(message, remedy=f"write {out.stem}.parquet or {out.stem}.csv", code="too_many_rows")

@@ -1,4 +1,4 @@
-"""The command that shows and changes a model's thresholds."""
+"""`everscore policy`: show and change a model's thresholds."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,6 +22,7 @@ from infra.cli.screens.policy import policy_screen
 app = typer.Typer()
 
 _RANGE = f"{RANGES}."
+_LIST = "`everscore policy MODEL` lists all thresholds, with what each takes"
 _INFINITE = re.compile(r"\binf(?:inity)?\b", re.IGNORECASE)
 
 
@@ -29,14 +30,14 @@ _INFINITE = re.compile(r"\binf(?:inity)?\b", re.IGNORECASE)
 def policy(
     model: Model,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE, repeatable. The names are those that this command lists; VALUE is JSON.")
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, repeatable: a name that this command lists, and a value as JSON.")
     ] = None,
     reason: Reason = "",
     new: New = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a model's thresholds, or change some; with --new before its first training."""
+    """Show a model's thresholds, or change some."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.policies import Policies
     from infra.cli.operator import connect, undisputed
@@ -66,7 +67,7 @@ def policy(
 
 
 def setting_of(text: str) -> tuple[str, object]:
-    """`NAME=VALUE`, of which an infinite number may be written as people do.
+    """Split `NAME=VALUE`; an infinite number may be written as inf.
 
     >>> setting_of("row_contract.ranges.fee=[0, inf]")
     ('row_contract.ranges.fee', [0, inf])
@@ -76,22 +77,20 @@ def setting_of(text: str) -> tuple[str, object]:
 
 
 def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:
-    """Pass if new ranges are of number features that some version which serves knows.
+    """Check that new ranges are of number features of a version that serves.
 
     Raises:
-        InputError: with the names that none knows, and those that they do.
+        InputError: with the unknown names, and the known ones.
     """
     known = {feature.name for spec in specs for feature in spec.features if feature.kind is FeatureKind.NUMBER}
     unknown = changed.row_contract.ranges.keys() - standing.row_contract.ranges.keys() - known
     if unknown:
-        message = (
-            f"row_contract.ranges: no number feature is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(known)) or 'none'}"
-        )
-        raise InputError(message)
+        message = f"row_contract.ranges: there is no number feature {', '.join(sorted(unknown))}"
+        raise InputError(message, remedy=f"choose from: {', '.join(sorted(known)) or 'none'}", code="unknown_feature")
 
 
 def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, number: int, who: str, why: str) -> Policy:
-    """The next policy: the standing one with some values replaced.
+    """Return the next policy: the standing one with some values replaced.
 
     Args:
         changes: (name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`. What follows `row_contract.ranges.` is
@@ -99,7 +98,7 @@ def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, n
         number: of the next policy.
 
     Raises:
-        InputError: if a name is unknown or a value is not possible.
+        InputError: if a name is unknown or a value impossible.
     """
     values = standing.model_dump(mode="json")
     for name, value in changes:
@@ -113,21 +112,17 @@ def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, n
         changed = Policy.model_validate(values)
         refuse_senseless(changed)
     except ValidationError as error:
-        raise InputError(_with_list(sentences(error))) from error
+        raise InputError(sentences(error), remedy=_LIST, code="unfit_policy") from error
     except ValueError as error:
-        raise InputError(_with_list(str(error))) from error
+        raise InputError(str(error), remedy=_LIST, code="unfit_policy") from error
     return changed
 
 
 def _place(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    """The part of a policy that holds a threshold, and by what name."""
+    """Return the part of a policy that holds a threshold, and its key there."""
     if name.startswith(_RANGE):
         return values["row_contract"]["ranges"], name.removeprefix(_RANGE)
     if name not in thresholds():
-        raise InputError(_with_list(unknown(name)))
+        raise InputError(unknown(name), remedy=_LIST, code="unknown_threshold")
     *sections, key = name.split(".")
     return reduce(getitem, sections, values), key
-
-
-def _with_list(refusal: str) -> str:
-    return f"{refusal}{'' if refusal.endswith('?') else '.'} `everscore policy MODEL` lists all thresholds"

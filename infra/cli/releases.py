@@ -1,4 +1,4 @@
-"""Commands that decide what is served, and tell what was."""
+"""Commands that decide what is served, and show what was."""
 
 from datetime import UTC, datetime
 from getpass import getuser
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Take one step of the release, as the schedule would."""
+    """Take one step of a model's canary or release now, as the schedule does."""
     from infra.cli.operator import connect
 
     operator = connect(stack)
@@ -29,16 +29,15 @@ def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None
 def promote(
     model: Model,
     version: Annotated[str, typer.Argument(help="Version to serve.")],
-    force: Annotated[bool, typer.Option("--force", help="Although the gate kept it out; needs a reason.")] = False,
-    canary: Annotated[bool, typer.Option("--canary", help="To the first share of a canary, not to all.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote even if the gate rejected it (requires --reason).")] = False,
+    canary: Annotated[bool, typer.Option("--canary", help="Start a canary at its first share instead of serving all rows.")] = False,
     reason: Reason = "",
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a version at once, or try it out in a canary; a running one ends."""
+    """Serve a version at once, or start a canary of it. A running canary ends."""
     if force and not reason:
-        message = "--force serves what the gate kept out: say why with --reason"
-        raise InputError(message)
+        raise InputError("--force needs a reason, for the record", remedy="add --reason", code="usage")
     request = {"action": "promote", "model": model, "version": version, "force": force, "canary": canary, "reason": reason}
     _ask(request, stack, as_json=as_json)
 
@@ -46,28 +45,28 @@ def promote(
 @app.command()
 def rollback(
     model: Model,
-    version: Annotated[str | None, typer.Argument(help="An earlier champion, instead of the previous one.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Earlier champion to serve (default: the previous one).")] = None,
     reason: Reason = "",
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a running canary, or else serve the previous champion again; with a version, serve that earlier champion.
+    """End a running canary, or else serve the previous champion again. With VERSION, serve that earlier champion.
 
-    Asks, or without a terminal refuses, where a rollback came just before: another one is to name its version.
+    Right after another rollback it asks first; without a terminal it refuses unless VERSION is given.
     """
     from infra.cli.operator import connect
 
     release = connect(stack).release_of(model)
     if version is None and release.previous and (doubt := doubtful_rollback(release)):
         version = release.previous.version
-        remedy = f"name the version, if that is meant: `everscore rollback {model} {version}`"
+        remedy = f"to serve that version all the same: `everscore rollback {model} {version}`"
         confirmed(f"{doubt}. Serve version {version}?", InputError(doubt, remedy=remedy, code="rolled_back"))
     _ask({"action": "rollback", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
 
 
 @app.command()
 def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
-    """Serve a model no more: later batches fail with the reason, until a version is promoted."""
+    """Stop serving a model: later batches fail with the reason, until a version is promoted."""
     _ask({"action": "retire", "model": model, "reason": reason}, stack, as_json=as_json)
 
 
@@ -83,12 +82,13 @@ def _ask(request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
 def history(
     model: Model,
     at: Annotated[
-        str | None, typer.Option("--at", help="A time, such as 2024-06-01T05:15+02:00; what was served then. Without an offset: UTC.")
+        str | None,
+        typer.Option("--at", help="Show only what was served at this time, e.g. 2024-06-01T05:15+02:00 (without an offset: UTC)."),
     ] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell who was champion when, why, and who decided it."""
+    """Show who was champion when, why, and who decided it."""
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect
 
@@ -101,7 +101,7 @@ def history(
 
 
 def served_at(releases: list[Release], moment: datetime) -> Release:
-    """The release that was in force at a time.
+    """Return the release that was in force at a time.
 
     Args:
         releases: oldest first.
@@ -112,10 +112,10 @@ def served_at(releases: list[Release], moment: datetime) -> Release:
     decided = [release for release in releases if release.decided_at <= moment]
     if not decided:
         first = releases[0]
-        message = (
-            f"{first.model!r} served nothing at {moment:%Y-%m-%d %H:%M} UTC; its first release is of {first.decided_at:%Y-%m-%d %H:%M} UTC"
+        message = f"{first.model!r} served nothing at {moment:%Y-%m-%d %H:%M} UTC"
+        raise InputError(
+            message, remedy=f"ask for a time from its first release on: {first.decided_at:%Y-%m-%d %H:%M} UTC", code="nothing_served"
         )
-        raise InputError(message)
     return decided[-1]
 
 
@@ -123,8 +123,8 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"--at {text}: write a time as in 2024-06-01 or 2024-06-01T05:15+02:00"
-        raise InputError(message) from error
+        remedy = "write a time as in 2024-06-01 or 2024-06-01T05:15+02:00"
+        raise InputError(f"--at {text} is not a time", remedy=remedy, code="usage") from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

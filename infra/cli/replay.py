@@ -32,8 +32,8 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
         NotFoundError: if the batch's file is gone, and not by an erasure, which keeps its header.
     """
     if not manifest.quarantine:
-        message = f"batch {manifest.batch_id} has no quarantined row"
-        raise InputError(message)
+        message = f"batch {manifest.batch_id[:8]} has no quarantined row"
+        raise InputError(message, remedy=f"`everscore status {manifest.model}` shows which batches have", code="no_rows")
     texts = [raw_bytes(json.loads(line)) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
     header = manifest.header
     if header is None:

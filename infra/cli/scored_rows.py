@@ -125,8 +125,8 @@ def write_scored(
                     progress.advance(writing, rows.num_rows)
                 part.unlink()
         if not written:
-            message = "no scored row is left of these batches: they were erased"
-            raise InputError(message, code="no_rows")
+            message = "no scored row is left of these batches: all were erased"
+            raise InputError(message, remedy="name other batches or days", code="no_rows")
         whole.replace(out)
     return written
 

@@ -1,4 +1,4 @@
-"""What `everscore status` knows of a model, gathered from stored documents."""
+"""What `everscore status` shows of a model, gathered from stored documents."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -25,21 +25,21 @@ _READERS = 8
 
 
 def fleet_status(store: ObjectStore) -> dict[str, Any]:
-    """What each model serves, in the shape that `status --json` prints without a model."""
+    """Return what each model serves, as `status --json` prints it without a model."""
     releases = Releases(store)
     served = (releases.current(model) for model in releases.models())
-    return {"models": [_served(release) for release in served if release]}
+    return {"models": [_served(release, store) for release in served if release]}
 
 
 def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
-    """The state of the model of a release, in the shape that `status --json` prints."""
+    """Return the state of a release's model, as `status --json` prints it."""
     model = release.model
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
     alerts = sorted(read_documents(store, Alert, layout.alert_prefix(model)), key=lambda alert: alert.raised_at)
     means = _last_means(batches)
     refusal = Releases(store).refusal(release)
     return {
-        **_served(release),
+        **_served(release, store),
         **_predicted(release, store),
         "refused": {"reason": refusal.reason, "refused_at": refusal.refused_at.isoformat()} if refusal else None,
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
@@ -56,17 +56,35 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],
-        "alerts": [{"kind": alert.kind.value, "window": alert.window, "message": alert.message} for alert in alerts[-_ALERTS:]],
+        "alerts": [
+            {"kind": alert.kind.value, "window": alert.window, "message": alert.message, "file": alert.evidence.get("key")}
+            for alert in alerts[-_ALERTS:]
+        ],
     }
 
 
-def _served(release: Release) -> dict[str, Any]:
+def _why(release: Release, store: ObjectStore) -> str:
+    """Return why a release serves what it does: changes of the policy alone explain nothing of that."""
+    while release.seq > 1:
+        before = read_document(store, Release, layout.release_history_key(release.model, release.seq - 1))
+        if (
+            before is None
+            or before.policy.number == release.policy.number
+            or (before.versions, before.retired) != (release.versions, release.retired)
+        ):
+            break
+        release = before
+    return release.reason
+
+
+def _served(release: Release, store: ObjectStore) -> dict[str, Any]:
     challenger = release.challenger
     return {
         "model": release.model,
         "seq": release.seq,
         "retired": release.retired,
         "reason": release.reason,
+        "why": _why(release, store),
         "decided_by": release.decided_by,
         "decided_at": release.decided_at.isoformat(),
         "policy": release.policy.number,
@@ -78,7 +96,7 @@ def _served(release: Release) -> dict[str, Any]:
 
 
 def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
-    """What the champion predicts; nothing is known where its bundle is gone."""
+    """Return what the champion predicts; unknown if its bundle is gone."""
     spec = read_document(store, ModelSpec, release.champion.prefix + SPEC)
     if spec is None:
         return {"target": None, "task": None, "positive": None, "day_zone": None}
@@ -86,7 +104,7 @@ def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
 
 
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
-    """The drift and the estimate of the newest batch that could be judged; each column with its PSI by batch, oldest first."""
+    """Return drift and estimate of the newest batch that could be judged; each column with its PSI by batch, oldest first."""
     with ThreadPoolExecutor(_READERS) as readers:
         emitted = readers.map(lambda batch: measured(batch, store), batches)
         judged = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
@@ -104,7 +122,7 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
 
 
 def _last_means(batches: list[Manifest]) -> dict[str, str]:
-    """By version, what computed its scores in the newest batch that it scored."""
+    """Return by version what computed its scores in the newest batch that it scored."""
     found: dict[str, str] = {}
     for release in (manifest.release for manifest in batches if manifest.release):
         versions = {Role.CHAMPION: release.champion, Role.CHALLENGER: release.challenger.version if release.challenger else ""}

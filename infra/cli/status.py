@@ -1,4 +1,4 @@
-"""The command that shows how models are doing."""
+"""`everscore status`: how models are doing."""
 
 from typing import Annotated
 
@@ -12,11 +12,11 @@ app = typer.Typer()
 
 @app.command()
 def status(
-    model: Annotated[str | None, typer.Argument(help="Name of the model; all of them by default.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Name of the model (default: all models).")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Versions, what is served, drift and performance."""
+    """Show what is served, versions, performance, drift, batches and alerts."""
     from infra.cli.operator import connect
     from infra.cli.state import fleet_status, model_status
 

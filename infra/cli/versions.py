@@ -1,4 +1,4 @@
-"""Commands that make versions of a model, and make them again."""
+"""Commands that make versions of a model, and rebuild them."""
 
 from datetime import date
 from pathlib import Path
@@ -17,15 +17,15 @@ from infra.cli.screens.versions import decision_screen, first_version_screen, re
 app = typer.Typer()
 
 Target = Annotated[str, typer.Option(help="Column to predict.")]
-IdColumn = Annotated[str, typer.Option("--id", help="Column that names a row.")]
-TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event time.")]
-Timezone = Annotated[str, typer.Option(help="Of times that name no offset, and of event days.")]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, category or boolean, repeatable.")]
+IdColumn = Annotated[str, typer.Option("--id", help="Column of row ids, each of which must be unique.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event times.")]
+Timezone = Annotated[str, typer.Option(help="Time zone of times without an offset, and of event days.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, =category or =boolean; repeatable.")]
 Positive = Annotated[
-    str | None, typer.Option(help="Of two classes, the one that the score is about (default: the second in sorted order).")
+    str | None, typer.Option(help="Of two classes, the one whose probability is the score (default: the second in sorted order).")
 ]
-Metric = Annotated[str | None, typer.Option(help="Shown first; the gate compares losses.")]
-Parameters = Annotated[list[str] | None, typer.Option("--param", help="k=v of the estimator, repeatable.")]
+Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
+Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE of the estimator; repeatable.")]
 
 
 @app.command()
@@ -37,12 +37,12 @@ def train(
     id_column: IdColumn,
     time_column: TimeColumn = None,
     timezone: Timezone = "UTC",
-    task: Annotated[Task | None, typer.Option(help="What to predict (default: told from the target's values).")] = None,
+    task: Annotated[Task | None, typer.Option(help="Kind of prediction (default: found in the target's values).")] = None,
     positive: Positive = None,
-    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator; gradient boosting by default.")] = None,
+    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator (default: gradient boosting).")] = None,
     param: Parameters = None,
     kind: Kinds = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column not to learn from, repeatable.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out of training; repeatable.")] = None,
     metric: Metric = None,
     decimal: Decimal = ".",
     thousands: Thousands = "",
@@ -53,7 +53,7 @@ def train(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model's first version from a file and serve it."""
+    """Train a model's first version on a file and serve it."""
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
@@ -64,7 +64,7 @@ def train(
 def adopt(
     context: typer.Context,
     model: Model,
-    models_uri: Annotated[str, typer.Argument(help="Of the pipeline in MLflow: models:/NAME/VERSION.")],
+    models_uri: Annotated[str, typer.Argument(help="URI of the pipeline in MLflow: models:/NAME/VERSION.")],
     file: File,
     target: Target,
     id_column: IdColumn,
@@ -82,7 +82,7 @@ def adopt(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a scikit-learn pipeline that is in MLflow already; FILE holds labelled rows like those it will score."""
+    """Serve a scikit-learn pipeline that you logged to MLflow. FILE holds labelled rows like those it will score."""
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     file = context.with_resource(converted(file, sheet=sheet))
@@ -90,19 +90,18 @@ def adopt(
 
 
 def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
-    """What a request for a first version says of its file's columns."""
+    """Return the columns of a file, as a request for a first version holds them."""
     if timezone not in available_timezones():
-        message = f"--timezone {timezone}: no such zone; write it as in Europe/Berlin"
-        raise InputError(message)
+        raise InputError(f"--timezone {timezone} is no time zone", remedy="write it as in Europe/Berlin", code="usage")
     kinds = pairs(kind)
     if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
-        message = f"--kind {unknown[0]}={kinds[unknown[0]]}: a column holds number, category or boolean; --drop COLUMN leaves one out"
-        raise InputError(message)
+        remedy = "choose number, category or boolean; --drop COLUMN leaves a column out"
+        raise InputError(f"--kind {unknown[0]}={kinds[unknown[0]]}: there is no such kind", remedy=remedy, code="usage")
     return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
 
 
 def _first_version(model: str, file: Path, request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
-    """Upload a file, have a first version made with it, and wait until that serves."""
+    """Upload a file, make a first version with it, and wait until that version serves."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
@@ -112,7 +111,9 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
-        with console.status("at work in the retraining function"):
+        with console.status(
+            "training in the retraining function" if request["action"] == "train" else "proving the pipeline in the retraining function"
+        ):
             made = operator.ask("Retraining", request)
     except KeyboardInterrupt:
         console.print(f"the function goes on; `everscore status {model}` will show the version", highlight=False)
@@ -125,15 +126,15 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
 @app.command()
 def retrain(
     model: Model,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and show it.")] = False,
-    window: Annotated[str | None, typer.Option(help="FIRST:LAST event day to learn from, instead of the policy's.")] = None,
-    estimator: Annotated[str | None, typer.Option(help="Dotted path of another scikit-learn estimator than the champion's.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the gate's decision and show it.")] = False,
+    window: Annotated[str | None, typer.Option(help="Event days to learn from, as FIRST:LAST (default: the policy's).")] = None,
+    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator (default: the champion's).")] = None,
     param: Parameters = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column not to learn from any more, repeatable.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out from now on; repeatable.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a challenger from what was learnt since, as the champion was made or otherwise, and judge it."""
+    """Train a challenger on all labels up to now, and have the gate compare it with the champion."""
     from infra.cli.operator import connect
 
     recipe = {"estimator": estimator, "parameters": pairs(param), "drop": drop or []}
@@ -153,12 +154,12 @@ def retrain(
 
 
 def _window(text: str) -> dict[str, str]:
-    """`2013-03-01:2013-03-10` as the request has it."""
+    """Return `2013-03-01:2013-03-10` as a request holds it."""
     try:
         first, last = (date.fromisoformat(day).isoformat() for day in text.split(":"))
     except ValueError as error:
-        message = f"--window {text}: write FIRST:LAST, for example 2013-03-01:2013-03-10"
-        raise InputError(message) from error
+        remedy = "write FIRST:LAST, as in 2013-03-01:2013-03-10"
+        raise InputError(f"--window {text} is no pair of days", remedy=remedy, code="usage") from error
     return {"start": first, "end": last}
 
 
@@ -169,7 +170,7 @@ def reproduce(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a version from its snapshot and compare it with what was released, byte by byte."""
+    """Rebuild a version from its training set and compare it with the released one, byte by byte."""
     from infra.cli.operator import connect
 
     operator = connect(stack)

@@ -137,12 +137,10 @@ def _start(
     with ExitStack() as sockets, state_folder(name, kept=kept) as folder:
         before = read_state(folder / STACK, Stack)
         if before is not None and not (folder / STATE).is_dir():
-            message = (
-                f"{name} was made by an earlier Everscore, which kept its objects only: they lie in {folder / OBJECTS}. "
-                f"`everscore local down --stack {name}` removes it, `--stack NAME` starts another"
-            )
-            raise InputError(message)
-        progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with what it holds")
+            message = f"stack {name} was made by an earlier Everscore, which kept its objects only: they are in {folder / OBJECTS}"
+            remedy = f"`everscore local down --stack {name}` removes it; `everscore local up --stack OTHER` starts another"
+            raise InputError(message, remedy=remedy, code="earlier_stack")
+        progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with its data")
         containers = containers if before is None else starts_containers(folder)
         if containers:
             require_image()

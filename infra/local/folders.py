@@ -47,8 +47,8 @@ def checked_stack_name(text: str) -> str:
     'churn-2'
     """
     if not _NAME.fullmatch(text):
-        message = f"{text!r} cannot name a stack: use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter"
-        raise InvalidNameError(message)
+        remedy = "use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter"
+        raise InvalidNameError(f"{text!r} cannot name a stack", remedy=remedy)
     return text
 
 

@@ -33,8 +33,7 @@ def require_image() -> None:
     """
     inspect = ["docker", "image", "inspect", IMAGE]
     if shutil.which("docker") is None or subprocess.run(inspect, check=False, capture_output=True).returncode != 0:
-        message = "the functions' image is not built on this machine: `make build` does it"
-        raise NoImageError(message)
+        raise NoImageError("the functions' image is not built on this machine", remedy="build it with `make build`")
 
 
 def main() -> None:

@@ -57,8 +57,8 @@ def listening_socket(port: int | None = None) -> socket.socket:
         listener.bind((HOST, port or 0))
     except OSError as error:
         listener.close()
-        message = f"port {port} is in use on this machine: choose another, or leave --port out to have a free one"
-        raise PortTakenError(message) from error
+        message = f"port {port} is in use on this machine"
+        raise PortTakenError(message, remedy="choose another with --port, or leave --port out for a free one") from error
     listener.listen(128)
     return listener
 
@@ -71,13 +71,13 @@ def socket_again(url: str, port: int | None) -> socket.socket:
     """
     before = urlsplit(url).port
     if port not in {None, before}:
-        message = f"the stack that stopped answered at port {before} and has to do so again: leave --port out"
-        raise PortTakenError(message)
+        message = f"the stopped stack used port {before} and needs it again, not port {port}"
+        raise PortTakenError(message, remedy="leave --port out")
     try:
         return listening_socket(before)
     except PortTakenError as error:
-        message = f"the stack that stopped answered at port {before}, which another program uses now: end that, and start it again"
-        raise PortTakenError(message) from error
+        message = f"the stopped stack needs port {before}, which another program uses now"
+        raise PortTakenError(message, remedy="end that program, then start the stack again") from error
 
 
 def socket_like(url: str) -> socket.socket:

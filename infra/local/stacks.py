@@ -33,6 +33,8 @@ from infra.local.scraping import CONFIGURATION
 from infra.local.servers import ACCOUNT, REGION, SECRET
 from infra.local.stack_containers import remove_containers
 
+CHOICE = "EVERSCORE_STACK"
+"""The environment variable that names the stack which commands work with."""
 KEEPER = "keeper.json"
 KEEPER_ARGUMENTS = ("-m", "infra.local.keeper")
 CLOCK_STEP_S = 60.0
@@ -98,6 +100,7 @@ class Stack(Document):
     def env(self) -> dict[str, str]:
         """What a shell, an SDK or the command needs to work with this stack."""
         return {
+            CHOICE: self.name,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -123,32 +126,42 @@ def stopped_stacks() -> tuple[Path, ...]:
 
 
 def running_stack(name: str | None = None) -> Stack:
-    """The running stack of that name, or the only one.
+    """Return the running stack of that name; without a name the only one, where a demo or a test run does not count beside it.
 
     Raises:
         NoStackError: if there is none, or several and no name.
     """
     running, stopped = running_stacks(), [folder.name for folder in stopped_stacks()]
-    match [stack for stack in running if name in {None, stack.name}]:
+    kept = [stack for stack in running if (claim := claim_of(stack.folder)) is None or claim.kept]
+    match [stack for stack in running if stack.name == name] if name else kept or [*running]:
         case [stack]:
             return stack
         case []:
             raise _no_stack(name, [stack.name for stack in running], stopped)
         case _:
-            message = f"several embedded AWSs are running ({', '.join(stack.name for stack in running)})"
-            raise NoStackError(message, remedy="say which one with --stack")
+            message = f"several embedded stacks are running: {', '.join(stack.name for stack in running)}"
+            raise NoStackError(message, remedy=f"name one with --stack or {CHOICE}")
 
 
 def _no_stack(name: str | None, running: Sequence[str], stopped: Sequence[str]) -> NoStackError:
-    """That the stack which is meant does not run, and what there is."""
+    """Return the error that the stack does not run, with those that do."""
     if name in stopped or (name is None and stopped):
         which = name or ", ".join(stopped)
         start = f"`everscore local up --stack {name or stopped[0]}` starts it again with all it held"
-        return NoStackError(f"the embedded AWS {which} has stopped", remedy=start)
-    known = [*running, *(f"{other} (stopped)" for other in stopped)]
-    if known:
-        return NoStackError(f"no embedded AWS is named {name!r}, only {', '.join(known)}", remedy="name one of these with --stack")
-    return NoStackError("no embedded AWS is running", remedy="start one with `everscore local up`")
+        return NoStackError(f"the embedded stack {which} has stopped", remedy=start)
+    if running or stopped:
+        message = f"there is no embedded stack {name!r}; there are {stack_names(running, stopped)}"
+        return NoStackError(message, remedy=f"name one of these with --stack or {CHOICE}")
+    return NoStackError("no embedded stack is running", remedy="start one with `everscore local up`")
+
+
+def stack_names(running: Sequence[str], stopped: Sequence[str]) -> str:
+    """Return the names of embedded stacks as a list to read; empty if there are none.
+
+    >>> stack_names(["churn"], ["sales"])
+    'churn, sales (stopped)'
+    """
+    return ", ".join([*running, *(f"{name} (stopped)" for name in stopped)])
 
 
 def remove_stack(folder: Path) -> None:

@@ -126,8 +126,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         )
     if not history.releases and not history.decisions and not history.batches:
         known = ", ".join(releases.models()) or "none yet"
-        message = f"nothing is stored of a model {model!r} here; models: {known}"
-        raise InputError(message)
+        raise InputError(f"nothing is stored of a model {model!r} here", remedy=f"choose a model: {known}", code="unknown_model")
     return history
 
 

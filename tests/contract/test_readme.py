@@ -17,7 +17,7 @@ from functions.shared.domain.manifest import PARTITIONS_FAILED
 from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
 from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.values import MISSING
-from infra.cli.main import app
+from infra.cli.app import app
 from tests.contract.template import ROOT
 
 REFUSALS = {"docs/formats.md": ("reason", "code"), "docs/formats.zh-CN.md": ("原因", "代码")}
@@ -116,7 +116,7 @@ def test_each_command_has_its_row() -> None:
 
 
 def test_the_page_of_commands_says_what_their_help_does(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "typer", "infra.cli.main", "utils", "docs", "--name", "everscore", "--title", "Commands"]
+    command = [sys.executable, "-m", "typer", "infra.cli.app", "utils", "docs", "--name", "everscore", "--title", "Commands"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COLUMNS": "80"}
     page = tmp_path / "commands.md"
     subprocess.run([*command, "--output", str(page)], cwd=ROOT, env=environment, check=True, capture_output=True)

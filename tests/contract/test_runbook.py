@@ -13,7 +13,7 @@ import typer
 
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy
-from infra.cli.main import app
+from infra.cli.app import app
 from infra.cli.policy import changed_policy
 from infra.grafana.written import FOLDER, files
 from infra.report.runbook import ADVICE

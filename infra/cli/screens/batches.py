@@ -7,87 +7,99 @@ from rich.text import Text
 
 from functions.shared.domain.manifest import Manifest
 from infra.cli.screens.drawing import unseen_lines
+from infra.words import plural
 
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
-    """An upload that nobody waits for."""
-    return Text(f"uploaded as {uploaded['key']} (version {uploaded['version_id']})")
+    """Show an upload that nobody waits for."""
+    return Text(f"uploaded as {uploaded['key']}")
 
 
 def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
-    """What a file of labels holds; labels are joined with their rows in the background."""
-    lines = [f"uploaded {uploaded['labels']:,} labels as {uploaded['key']} (version {uploaded['version_id']})"]
+    """Show what a file of labels holds; labels are joined with their rows in the background."""
+    lines = [f"uploaded {plural('{number:,} label', '{number:,} labels', uploaded['labels'])} as {uploaded['key']}"]
     if uploaded["encoding"]:
-        lines.append(f"  read as {uploaded['encoding']}, for it is not UTF-8")
+        lines.append(f"  read as {uploaded['encoding']}, since it is not UTF-8")
     if uploaded["unlabelled"] or uploaded["rejected"]:
         reasons = f" ({', '.join(uploaded['reasons'])})" if uploaded["reasons"] else ""
-        lines.append(
-            f"  {uploaded['unlabelled']:,} rows without a label and {uploaded['rejected']:,} that cannot be read{reasons} are left out"
-        )
+        unlabelled = plural("{number:,} row without a label", "{number:,} rows without a label", uploaded["unlabelled"])
+        unreadable = plural("{number:,} unreadable row", "{number:,} unreadable rows", uploaded["rejected"])
+        lines.append(f"  left out: {unlabelled}, {unreadable}{reasons}")
     if uploaded["refused"]:
-        lines.append(f"  {uploaded['refused']:,} labels that are no numbers measure nothing")
+        lines.append(f"  {plural('{number:,} label is', '{number:,} labels are', uploaded['refused'])} not a number and not used")
     if uploaded["unknown"]:
         classes = ", ".join(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
-        lines.append(f"  classes that the model does not know measure nothing: {classes}")
+        lines.append(f"  not used, since the model does not know these classes: {classes}")
     return Text("\n".join(lines))
 
 
 def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
-    """What became of a batch."""
+    """Show the result of a batch."""
     name = manifest["source"]["key"].split("/", 2)[-1]
     if manifest["error"]:
         error = manifest["error"]
-        return Text.assemble((f"{name}: failed ({error['code']})\n", "red"), f"{error['message']}\n{error['remedy']}")
+        return Text.assemble((f"{name}: failed ({error['code']})\n", "red"), f"  {error['message']}\n  remedy: {error['remedy']}")
     release, challenger = manifest["release"], manifest["release"]["challenger"]
-    beside = f", version {challenger['version']} beside it on {challenger['share']:.0%}" if challenger else ""
-    gone = f", {manifest['rows_erased']:,} erased since" if manifest["rows_erased"] else ""
+    second = f" ({challenger['share']:.0%} by version {challenger['version']})" if challenger else ""
+    gone = f" + {manifest['rows_erased']:,} erased" if manifest["rows_erased"] else ""
+    rows = plural("{number:,} row", "{number:,} rows", manifest["rows_in"])
     head = (
-        f"{name}: {manifest['rows_in']:,} rows in, {manifest['rows_scored']:,} scored by version {release['champion']}{beside}, "
-        f"{manifest['rows_quarantined']:,} quarantined{gone}, {manifest['timings']['total_s']:.2f} s ({manifest['status']})"
+        f"{name}: {manifest['status']} in {manifest['timings']['total_s']:.2f} s\n"
+        f"  {rows} in = {manifest['rows_scored']:,} scored by version {release['champion']}{second} + "
+        f"{manifest['rows_quarantined']:,} quarantined{gone}"
     )
     lines = [
         head,
-        *([f"  read as {manifest['encoding']}, for it is not UTF-8"] if manifest.get("encoding") else []),
-        *([f"  in {manifest['partitions']} partitions"] if manifest["partitions"] else []),
-        *([f"  predicting took {_predicting(manifest['timings'])}"] if challenger else []),
+        *([f"  read as {manifest['encoding']}, since it is not UTF-8"] if manifest.get("encoding") else []),
+        *([f"  in {plural('{number:,} partition', '{number:,} partitions', manifest['partitions'])}"] if manifest["partitions"] else []),
+        *([f"  prediction took {_predicting(manifest['timings'])}"] if challenger else []),
         *(["  the upload was removed with the erased rows"] if manifest["rows_erased"] else []),
-        *([f"  supersedes batch {manifest['supersedes']}"] if manifest["supersedes"] else []),
-        *([f"  mended rows of batch {manifest['replays']}"] if manifest["replays"] else []),
-        *(f"  {rows:,} {reason}" for reason, rows in manifest["quarantined_by_reason"].items()),
-        *(f"  {file['key']}" for file in (*manifest["outputs"], *manifest["quarantine"])),
+        *([f"  replaces batch {manifest['supersedes'][:8]}"] if manifest["supersedes"] else []),
+        *([f"  mended rows of batch {manifest['replays'][:8]}"] if manifest["replays"] else []),
+        *(f"  quarantined as {reason}: {rows:,}" for reason, rows in manifest["quarantined_by_reason"].items()),
+        *_where(manifest),
     ]
     return Group(Text("\n".join(lines)), *unseen_lines(Manifest.model_validate(manifest).unseen_shares))
 
 
+def _where(manifest: dict[str, Any]) -> list[str]:
+    """Return lines on what else can be had of a batch."""
+    if manifest.get("offline"):
+        return [f"  quarantined rows: {file['key']}" for file in manifest["quarantine"]]
+    mend = f"  to mend the quarantined rows: everscore replay {manifest['model']} {manifest['batch_id'][:8]}"
+    return [*([mend] if manifest["quarantine"] else []), f"  batch {manifest['batch_id']}"]
+
+
 def _predicting(timings: dict[str, float]) -> str:
     champion = timings["predict_s"] - timings["challenger_predict_s"]
-    return f"{champion:.3f} s by the champion, {timings['challenger_predict_s']:.3f} s by the challenger beside it"
+    return f"{champion:.3f} s by the champion and {timings['challenger_predict_s']:.3f} s by the challenger"
 
 
 def quarantine_screen(written: dict[str, Any]) -> RenderableType:
-    """Where the rows to mend are, and what to do then."""
+    """Show where the rows to mend are, and the next step."""
+    rows = plural("{number:,} quarantined row", "{number:,} quarantined rows", written["rows"])
     return Text(
-        f"{written['rows']:,} quarantined rows are in {written['file']}. Mend them, then:\n"
+        f"{written['file']}: {rows}. Mend the file, then:\n"
         f"  everscore replay {written['model']} {written['batch_id'][:8]} {written['file']}"
     )
 
 
 def fetched_screen(written: dict[str, Any]) -> RenderableType:
-    """Where scored rows were written."""
-    batches = len(written["batches"])
-    which = f"batch {written['batches'][0][:8]}" if batches == 1 else f"{batches:,} batches"
-    return Text(f"{written['model']}: {written['rows']:,} scored rows of {which} are in {written['file']}")
+    """Show where scored rows were written."""
+    rows = plural("{number:,} scored row", "{number:,} scored rows", written["rows"])
+    batches = plural("batch {first}", "{number:,} batches", len(written["batches"]), first=written["batches"][0][:8])
+    return Text(f"{written['file']}: {rows} of {written['model']}, {batches}")
 
 
 def rescored_screen(answer: dict[str, Any]) -> RenderableType:
-    """Batches that were scored again."""
+    """Show batches that were scored again."""
     if not answer["rescored"]:
-        return Text(f"{answer['model']}: nothing is left to be scored again")
+        return Text(f"{answer['model']}: no batch is left to score again")
     return Group(*(manifest_screen(manifest) for manifest in answer["rescored"]))
 
 
 def verification_screen(found: dict[str, Any]) -> RenderableType:
-    """Whether a batch came out again."""
+    """Show whether a batch came out the same."""
     if found["identical"]:
         return Text(f"batch {found['batch_id'][:8]} of {found['model']}: scored again, identical byte by byte")
     return Text(

@@ -1,4 +1,4 @@
-"""Screens of what versions learnt from."""
+"""Screens of the versions' training sets."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, table_of
+from infra.words import plural
 
 
 def snapshots_screen(found: dict[str, Any]) -> RenderableType:
-    """The training sets of a model's versions."""
-    table = table_of("version", "made", "by", "rows", "days", "files", "snapshot", title=f"Training sets of {found['model']}")
+    """Show the training sets of a model's versions."""
+    table = table_of("version", "made (UTC)", "by", "rows", "days", "files", "snapshot", title=f"Training sets of {found['model']}")
     for entry in found["snapshots"]:
-        days = f"{entry['first_day']} to {entry['last_day']}"
+        days = "" if entry["first_day"] is None else f"{entry['first_day']} to {entry['last_day']}"
         made = entry["made_at"][:16].replace("T", " ")
         table.add_row(
             entry["version"], made, entry["trigger"], f"{entry['rows']:,}{erased(entry)}", days, str(entry["files"]), entry["md5"]
@@ -21,25 +22,30 @@ def snapshots_screen(found: dict[str, Any]) -> RenderableType:
 
 
 def checkout_screen(written: dict[str, Any]) -> RenderableType:
-    """Where a training set was written."""
+    """Show where a training set was written."""
     name = f"{written['model']} version {written['version']}"
-    return Text(f"{name}: {written['rows']:,} rows in {written['files']} files under {written['folder']}")
+    return Text(f"{written['folder']}: {_rows_in_files(written)} of {name}")
 
 
 def pointer_screen(written: dict[str, Any]) -> RenderableType:
-    """Where DVC's pointer was written, and what it fetches."""
+    """Show where DVC's pointer was written, and what it fetches."""
     name = f"{written['model']} version {written['version']}"
-    fetched = f"`dvc pull {written['pointer']}` fetches {written['rows']:,} rows in {written['files']} files to {written['folder']}"
-    return Text(f"{name}: {fetched}")
+    fetched = f"`dvc pull {written['pointer']}` fetches {_rows_in_files(written)} to {written['folder']}"
+    return Text(f"{written['pointer']}: pointer to {name}; {fetched}")
+
+
+def _rows_in_files(written: dict[str, Any]) -> str:
+    rows = plural("{number:,} row", "{number:,} rows", written["rows"])
+    return f"{rows} in {plural('{number:,} file', '{number:,} files', written['files'])}"
 
 
 def diff_screen(found: dict[str, Any]) -> RenderableType:
-    """What differs between two training sets."""
+    """Show the differences between two training sets."""
     rows = (f"{found[what]:,} {what}" for what in ("added", "removed", "relabelled", "changed"))
     before, after = found["rows"]
     lines = [
-        f"{found['model']}: version {found['old']} learnt from {before:,} rows, version {found['new']} from {after:,}",
-        ", ".join(rows),
+        f"{found['model']}: version {found['old']} has {before:,} training rows, version {found['new']} has {after:,}",
+        f"rows: {', '.join(rows)}",
     ]
     lines += [f"columns {what}: {', '.join(found[f'columns_{what}'])}" for what in ("added", "removed") if found[f"columns_{what}"]]
     table = table_of("feature", "PSI")

@@ -1,4 +1,4 @@
-"""What several screens draw alike."""
+"""What several screens share."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from rich.text import Text
 _BARS = "▁▂▃▄▅▆▇█"
 
 UNSEEN_WARNED = 0.05
-"""Share of rows with a category that training did not know from which on a person should look: a model guesses on these."""
+"""Share of rows with a category unknown to training above which a person should look: the model guesses on these rows."""
 
 
 def sparkline(values: Sequence[float], *marks: float) -> str:
-    """Values as a line of bars, on a scale that holds all of them and the marks too.
+    """Return values as a line of bars, on a scale that holds all of them and the marks too.
 
     >>> sparkline([1.0, 2.0, 8.0]), sparkline([6.0, 7.0, 8.0], 0.0), sparkline([0.0, 1.0], 7.0)
     ('▁▂█', '▆▇█', '▁▂')
@@ -25,35 +25,35 @@ def sparkline(values: Sequence[float], *marks: float) -> str:
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:
-    """An empty table of these columns, the last of which wraps."""
+    """Return an empty table of these columns, the last of which wraps."""
     table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     table.columns[-1].overflow = "fold"
     return table
 
 
 def figure(value: float | None) -> str:
-    """A metric's value, which may be missing."""
+    """Return a metric's value, which may be missing."""
     return "none" if value is None else f"{value:.4f}"
 
 
 def erased(version: dict[str, Any]) -> str:
-    """How many of a version's rows were erased since it learnt them, if any were."""
-    return f" ({version['erased_rows']:,} erased since)" if version["erased_rows"] else ""
+    """Return how many of a version's training rows were erased later; empty for none."""
+    return f" ({version['erased_rows']:,} erased later)" if version["erased_rows"] else ""
 
 
 def unseen_lines(shares: dict[str, float]) -> list[Text]:
-    """Shares of rows by category that training did not know, from the largest down; many are warned of."""
+    """Return lines on the share of rows with a category unknown to training, by column; large shares are warnings."""
     few = ", ".join(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
     many = [
-        f"warning: {share:.1%} of the rows have a {feature} that training did not know: does the file write it otherwise?"
+        f"warning: {share:.1%} of the rows have a {feature} unknown to training: is it written differently in this file?"
         for feature, share in shares.items()
         if share >= UNSEEN_WARNED
     ]
-    return [*(Text(line, "yellow") for line in many), *([Text(f"rows with a category that training did not know: {few}")] if few else [])]
+    return [*(Text(line, "yellow") for line in many), *([Text(f"rows with a category unknown to training: {few}")] if few else [])]
 
 
 def meaning(found: dict[str, Any]) -> str:
-    """What a model predicts, and what its score is; empty where that is unknown.
+    """Return what a model predicts and what its score is; empty if that is unknown.
 
     >>> meaning({"target": "left", "task": "binary", "positive": "yes"})
     'predicts left (binary), score = P(left = yes)'

@@ -11,7 +11,7 @@ from infra.cli.screens.drawing import table_of
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
-    """Every threshold by the name that `--set` takes, with what it means; those that somebody changed are marked."""
+    """Show every threshold by the name that `--set` takes, with its meaning; changed ones are marked."""
     table = table_of("", "name", "value", title=_title(policy))
     for threshold in thresholds().values():
         value = value_of(policy, threshold.name)
@@ -20,24 +20,24 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
         style = "bold" if changed else ""
         name = Text.assemble((threshold.name, style), (f"\n  {threshold.meaning}{default}", "dim"))
         table.add_row("*" if changed else "", name, Text(f"{_written(value)} {threshold.unit}", style))
-    mended = f"`everscore policy {policy['model']} --set NAME=VALUE` puts a sound one in force, made from policy {policy['number']}"
+    mended = f"`everscore policy {policy['model']} --set NAME=VALUE` writes a new one from policy {policy['number']}"
     damaged = [
-        Text(f"policy {found['number']} cannot be read and is not in force: {found['problem']}; {mended}", "yellow")
+        Text(f"warning: policy {found['number']} cannot be read and is not in force: {found['problem']}; {mended}", "yellow")
         for found in policy["unreadable"]
     ]
-    return Group(*damaged, table, Text("* differs from the default", "dim"))
+    return Group(*damaged, table, Text("* differs from the default; `--set NAME=VALUE` changes a value", "dim"))
 
 
 def _title(policy: dict[str, Any]) -> str:
     if not policy["number"]:
-        return f"{policy['model']}: the defaults, which nobody changed"
+        return f"{policy['model']}: the default policy"
     by = f" by {policy['who']}" if policy["who"] else ""
     why = f": {policy['why']}" if policy["why"] else ""
     return f"{policy['model']}: policy {policy['number']}{by}{why}"
 
 
 def _written(value: object) -> str:
-    """A value as `--set` takes it.
+    """Return a value as `--set` takes it.
 
     >>> _written("all"), _written({"fee": [0.0, None]}), _written(1000000), _written(7.0)
     ('all', '{"fee": [0, null]}', '1000000', '7')
@@ -46,7 +46,7 @@ def _written(value: object) -> str:
 
 
 def _short(value: Any) -> Any:
-    """Numbers without a fraction as whole ones."""
+    """Return numbers without a fraction as whole ones."""
     match value:
         case float():
             return int(value) if value.is_integer() else value

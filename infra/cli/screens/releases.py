@@ -1,4 +1,4 @@
-"""Screens of what is served, and of who decided it."""
+"""Screens of what is served, and who decided it."""
 
 from typing import Any
 
@@ -6,23 +6,24 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import table_of
+from infra.words import plural
 
 
 def release_screen(release: dict[str, Any]) -> RenderableType:
-    """What is served now, and why."""
+    """Show what is served now, and why."""
     serving = "retired" if release["retired"] else f"version {release['champion']['version']} serves"
     lines = [f"{release['model']}: {serving} (release {release['seq']}: {release['reason']})", *withdrawn_lines(release)]
     return Text("\n".join(lines))
 
 
 def step_screen(step: dict[str, Any]) -> RenderableType:
-    """One step of a rollout."""
+    """Show one step of a rollout."""
     reasons = "; ".join(reason["message"] for reason in step["reasons"])
     return Text(f"{step['model']}: {step['action']}, challenger's share {step['share']:.0%} ({reasons})")
 
 
 def history_screen(found: dict[str, Any]) -> RenderableType:
-    """Releases, the newest last."""
+    """Show releases, the newest last."""
     table = table_of("release", "since (UTC)", "champion", "challenger", "by", "why", title=f"Releases of {found['model']}")
     for release in found["releases"]:
         champion = release["champion"]["version"] if release["champion"] else "retired"
@@ -32,7 +33,7 @@ def history_screen(found: dict[str, Any]) -> RenderableType:
 
 
 def challenger_served(served: dict[str, Any]) -> str:
-    """Who is tried beside the champion, and on how much."""
+    """Return which challenger is tried, and on what share of the rows."""
     challenger = served["challenger"]
     if challenger is None:
         return "none"
@@ -44,15 +45,16 @@ def challenger_served(served: dict[str, Any]) -> str:
 
 
 def withdrawn_lines(release: dict[str, Any]) -> list[str]:
-    """What the rollout that a release ended leaves behind."""
+    """Return lines on the canary that a release ended."""
     if (withdrawn := release["withdrawn"]) is None:
         return []
     answered = withdrawn["answered"]
     rows = sum(batch["rows"] for batch in answered)
-    ended = f"  ends the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
-    batches = "1 batch" if len(answered) == 1 else f"{len(answered):,} batches"
+    ended = f"  ended the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
+    batches = plural("{number:,} batch", "{number:,} batches", len(answered))
     least = "" if withdrawn.get("complete", True) else "at least "
-    lines = [f"{ended}, which answered {least}{rows:,} rows of {batches}"]
+    lines = [f"{ended}, which answered {least}{plural('{number:,} row', '{number:,} rows', rows)} of {batches}"]
     if answered:
-        lines.append(f"  `everscore rescore {release['model']} --withdrawn` scores them again by version {release['champion']['version']}")
+        champion = release["champion"]["version"]
+        lines.append(f"  to score these with version {champion}: everscore rescore {release['model']} --withdrawn")
     return lines

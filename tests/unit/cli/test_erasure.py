@@ -68,7 +68,7 @@ def test_where_nobody_can_be_asked_nothing_is_erased_without_yes(
 ) -> None:
     assert ended(f"erase {MODEL} --ids {ids}{form}", monkeypatch) == 2
     assert stack.asked == []
-    assert "remedy: add --yes, if they are" in capsys.readouterr().err
+    assert "remedy: add --yes to remove them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("answer", "code", "asked"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])

@@ -121,7 +121,7 @@ def test_of_a_batch_that_was_scored_again_days_hold_the_newest_answers_only(
     assert pq.read_table(out)["model_version"].to_pylist() == ["3", "3"]
     capsys.readouterr()
     assert ended(f"fetch {MODEL} {batch.batch_id} -o {out} --overwrite", monkeypatch) == 0
-    assert f"batch {newest.batch_id[:8]} has the newest answers" in capsys.readouterr().err
+    assert f"batch {newest.batch_id[:8]} has the newest scores" in capsys.readouterr().err
     assert ended(f"fetch {MODEL} {newest.batch_id} -o {out} --overwrite", monkeypatch) == 0
     assert "note:" not in capsys.readouterr().err
 
@@ -268,16 +268,16 @@ def test_rows_beyond_a_sheet_that_no_manifest_counted_are_refused_too(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("-o rows.parquet", "which rows are wanted?"),
-        ("0123 --last -o rows.parquet", "which rows are wanted?"),
-        ("--last --to 2013-04-01 -o rows.parquet", "which rows are wanted?"),
+        ("-o rows.parquet", "it is not clear which rows are wanted"),
+        ("0123 --last -o rows.parquet", "it is not clear which rows are wanted"),
+        ("--last --to 2013-04-01 -o rows.parquet", "it is not clear which rows are wanted"),
         ("--from 2013-04-02 --to 2013-04-01 -o rows.parquet", "is after"),
         ("--from yesterday -o rows.parquet", "yesterday"),
-        ("--last -o rows.feather", "end its name in .parquet, .csv or .xlsx"),
+        ("--last -o rows.feather", "end the file's name in .parquet, .csv or .xlsx"),
         ("--last -o /no/such/folder/rows.csv", "/no/such/folder"),
         ("--last -o here.csv", "exists already"),
-        ("--from 2014-01-01 -o rows.csv", "there are rows from 2013-04-01 to 2013-04-02"),
-        ("ffff -o rows.csv", "no batches"),
+        ("--from 2014-01-01 -o rows.csv", "choose days from 2013-04-01 to 2013-04-02"),
+        ("ffff -o rows.csv", "fits no batch of 'sales'"),
     ],
 )
 def test_what_cannot_be_fetched_is_refused(

@@ -20,8 +20,8 @@ def test_options_become_what_the_request_carries() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"decimal": ";"}, "--decimal ;: write '.' or ','"),
-        ({"thousands": "x"}, "--thousands x: write ',' or '.' or ' ' or \"'\""),
+        ({"decimal": ";"}, "--decimal ';' is no such sign\nremedy: write '.' or ','"),
+        ({"thousands": "x"}, "--thousands 'x' is no such sign\nremedy: write ',' or '.' or ' ' or \"'\""),
         ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both ','"),
         ({"time_format": "%H:%M"}, "--time-format %H:%M: '%H:%M' lacks %Y: write year, month and day, as in %d.%m.%Y, or epoch_s"),
         ({"encoding": "klingon"}, "--encoding klingon: there is no encoding 'klingon': write gb18030"),

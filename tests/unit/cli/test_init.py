@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from functions.shared.domain.errors import InputError
+from infra.cli.app import app
 from infra.cli.init import lay_down
-from infra.cli.main import app
 from infra.local.transformation import read_template, with_definitions
 from infra.places import CODE, ROOT, own_project
 
@@ -31,7 +31,7 @@ def test_a_new_project_has_all_that_its_template_names(tmp_path):
 def test_nothing_is_written_where_something_is_already(tmp_path):
     (tmp_path / "samconfig.toml").write_text("mine")
 
-    with pytest.raises(InputError, match=r"samconfig.toml exists already: name an empty folder"):
+    with pytest.raises(InputError, match=r"samconfig.toml exists already\nremedy: name an empty folder"):
         lay_down(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["samconfig.toml"]

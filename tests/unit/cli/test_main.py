@@ -88,5 +88,5 @@ def test_a_functions_failure_is_no_refusal() -> None:
 def test_a_function_that_lost_against_another_writer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator, "POLL_S", 0)
     assert stack_whose_function_raises("ConflictError", "ConflictError", text="changed").ask("Release", {}) == {"seq": 2}
-    with pytest.raises(ConflictError, match=r"changed\nremedy: .*ask again"):
+    with pytest.raises(ConflictError, match=r"changed\nremedy: .*try again"):
         stack_whose_function_raises(*["ConflictError"] * 9, text="changed").ask("Release", {})

@@ -12,7 +12,7 @@ from functions.shared.domain.errors import InputError, InvalidNameError
 from functions.shared.domain.policy import Policy
 from functions.shared.repositories.policies import Policies
 from infra.cli import operator
-from infra.cli.main import app
+from infra.cli.app import app
 from infra.cli.names import looked_up
 from tests.fakes.documents import make_release
 from tests.unit.cli.stack import Stack
@@ -64,7 +64,7 @@ def test_a_command_knows_no_model_of_that_name_and_suggests_the_nearest(
     before = stack.inbox.keys() | stack.store.keys()
     assert ended(lines(COMMANDS[name], name, file) + " --json", monkeypatch) == 2
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["code"], answer["error"]) == ("unknown_model", "no model 'wether' serves here; models: flights, weather")
+    assert (answer["code"], answer["error"]) == ("unknown_model", "there is no model 'wether' here; models: flights, weather")
     assert answer["remedy"].startswith("did you mean 'weather'?")
     assert stack.inbox.keys() | stack.store.keys() == before
 

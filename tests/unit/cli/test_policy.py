@@ -16,7 +16,7 @@ def test_ranges_are_of_number_features_that_a_served_version_knows() -> None:
     standing, specs = Policy(), [make_version().spec]
     refuse_unknown_ranges(standing, changed(standing, "row_contract.ranges", {"price": [0, 9]}), specs)
     for name in ("prise", "shop", "member", "id"):
-        with pytest.raises(InputError, match=rf"no number feature is called {name}; there are price"):
+        with pytest.raises(InputError, match=rf"there is no number feature {name}\nremedy: choose from: price"):
             refuse_unknown_ranges(standing, changed(standing, f"row_contract.ranges.{name}", [0, 9]), specs)
 
 

@@ -94,7 +94,7 @@ def test_warnings_of_served_versions_are_shown_apart_from_why_they_serve() -> No
     assert all(len(version["warnings"]) == 7 and "c0" not in version["explanation"] for version in state["versions"][:2])
     champion = state["champion"]["version"]
     shown = [line for line in lines_of(state) if "the same" in line or "warnings" in line]
-    assert shown[0] == f"version {champion}: c0: the same"
+    assert shown[0] == f"warning: version {champion}: c0: the same"
     assert shown[-1].endswith("more warnings: --json has them")
 
 
@@ -107,4 +107,4 @@ def test_before_any_batch_the_screen_says_what_is_missing() -> None:
     store.delete([found.key for prefix in ("manifests/", "emitted/", "performance/", "alerts/") for found in store.list(prefix)])
     shown = lines_of(state_of(store))
     assert "Drift: too few scored rows to judge yet." in shown
-    assert "Performance: no labels yet (`everscore labels MODEL FILE`)." in shown
+    assert "Performance: no labels yet. To send some: everscore labels sales FILE" in shown

@@ -178,4 +178,4 @@ def test_a_name_that_leads_out_of_the_home_is_refused_and_nothing_is_touched(hom
 def test_a_folder_that_is_no_stack_is_not_started_in(home: Path) -> None:
     thesis(home / "thesis")
     done = CliRunner().invoke(local.app, ["up", "--stack", "thesis"])
-    assert "is no stack and stays as it is: name the stack otherwise" in str(done.exception)
+    assert "exists and is no stack" in str(done.exception)

@@ -72,6 +72,7 @@ def put_stack(home: Path, name: str, keeper: Keeper, *, kept: bool = True) -> St
 
 def test_the_environment_of_a_stack_is_what_local_env_promises(home: Path) -> None:
     assert put_stack(home, "a", DEAD).env() == {
+        "EVERSCORE_STACK": "a",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "000000000000",
         "AWS_SECRET_ACCESS_KEY": "embedded",
@@ -171,10 +172,10 @@ def test_an_unclear_choice_of_stack_is_refused_with_what_there_is(home: Path, pr
         running_stack()
     put_stack(home, "a", keeper_of(process))
     put_stack(home, "dead", DEAD)
-    with pytest.raises(NoStackError, match=r"no embedded AWS is named 'z', only a, dead \(stopped\)"):
+    with pytest.raises(NoStackError, match=r"there is no embedded stack 'z'; there are a, dead \(stopped\)"):
         running_stack("z")
     put_stack(home, "b", keeper_of(process))
-    with pytest.raises(NoStackError, match=r"\(a, b\)"):
+    with pytest.raises(NoStackError, match=r"are running: a, b"):
         running_stack()
 
 
@@ -190,3 +191,11 @@ def test_a_kept_stack_that_stopped_is_started_again_in_its_own_folder(home: Path
     with state_folder("a", kept=True) as folder:
         assert folder == home / "a"
         assert (folder / STACK).exists()
+
+
+def test_a_demo_or_a_test_run_does_not_count_beside_a_stack_that_somebody_keeps(home: Path, process: subprocess.Popen[bytes]) -> None:
+    put_stack(home, "image", keeper_of(process), kept=False)
+    assert running_stack().name == "image"
+    put_stack(home, "mine", keeper_of(process))
+    assert running_stack().name == "mine"
+    assert running_stack("image").name == "image"

@@ -1,0 +1,42 @@
+"""The `everscore` command's parts."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
+
+app = typer.Typer(
+    help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(demo.app)
+app.add_typer(init.app)
+app.add_typer(local.app, name="local")
+app.add_typer(versions.app)
+app.add_typer(status.app)
+app.add_typer(policy.app)
+app.add_typer(releases.app)
+app.add_typer(erasure.app)
+app.add_typer(data.app, name="data")
+app.add_typer(batches.app)
+app.add_typer(fetch.app)
+app.add_typer(report.app)
+app.add_typer(cost.app)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        typer.echo(f"everscore {version('everscore')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version of Everscore and exit.")
+    ] = False,
+) -> None:
+    """Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back."""

@@ -1,0 +1,30 @@
+"""Ctrl-C at any moment ends the command quietly."""
+
+import subprocess
+import sys
+
+import pytest
+
+from infra.cli.main import INTERRUPTED
+
+BEGIN = """
+import os, signal, sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["everscore", *{arguments!r}]
+from infra.cli.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]])
+@pytest.mark.parametrize("module", ["typer", "rich.console", "infra.cli.app", "infra.cli.versions", "infra.cli.operator"])
+def test_an_interrupt_during_imports_ends_with_130_and_no_traceback(module: str, arguments: list[str]) -> None:
+    program = BEGIN.format(module=module, arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (INTERRUPTED, "", "")

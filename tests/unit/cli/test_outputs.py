@@ -1,0 +1,33 @@
+"""What commands write does not take the place of somebody's file."""
+
+from pathlib import Path
+
+import pytest
+
+from functions.shared.domain.errors import InputError
+from infra.cli.outputs import refuse_replacing
+from infra.report.report import OURS, environment
+
+
+def test_a_page_replaces_an_earlier_page_but_no_other_file(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    refuse_replacing(out, ours=OURS, overwrite=False)
+    out.write_text(f"<!doctype html>\n<head>\n{OURS}\n")
+    refuse_replacing(out, ours=OURS, overwrite=False)
+    out.write_text("<!doctype html>\n<title>My thesis</title>\n")
+    with pytest.raises(InputError, match=r"report.html exists already, and Everscore did not write it\nremedy: .*--overwrite"):
+        refuse_replacing(out, ours=OURS, overwrite=False)
+    refuse_replacing(out, ours=OURS, overwrite=True)
+
+
+@pytest.mark.parametrize(("place", "told"), [("", "is a folder"), ("missing/report.html", "does not exist")])
+def test_a_page_is_refused_before_the_work_where_it_cannot_be_written(place: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=told):
+        refuse_replacing(tmp_path / place, ours=OURS, overwrite=True)
+
+
+def test_a_report_says_at_its_beginning_who_wrote_it() -> None:
+    loader = environment().loader
+    assert loader is not None
+    source, _, _ = loader.get_source(environment(), "page.html.jinja")
+    assert source.index("{{ mark }}") < source.index("<style>")

@@ -1,0 +1,72 @@
+"""Which stack a command works with."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+
+from functions.shared.domain.errors import NoStackError
+from infra.cli import operator
+from infra.cli.operator import connect
+from infra.local.stacks import CHOICE, Keeper
+from tests.unit.cli.terminal import ended
+from tests.unit.local.test_stacks import put_stack
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as running:
+        yield running
+        running.kill()
+
+
+@pytest.fixture(autouse=True)
+def stacks(tmp_path: Path, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack `churn` that runs, and nothing that names a stack or an account on AWS."""
+    monkeypatch.setenv("EVERSCORE_HOME", str(tmp_path))
+    for name in (CHOICE, "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    put_stack(tmp_path, "churn", Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time()))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (NoRegionError(), "AWS was not asked, since no region is set"),
+        (NoCredentialsError(), "AWS was not asked, since no credentials are set"),
+        (ClientError({"Error": {"Message": "Stack with id chrun does not exist"}}, "DescribeStacks"), "Stack with id chrun does not exist"),
+    ],
+)
+def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def session() -> None:
+        raise answer
+
+    monkeypatch.setattr(operator.boto3, "Session", session)
+    with pytest.raises(NoStackError) as refused:
+        connect("chrun")
+    assert refused.value.message.startswith("no stack 'chrun': stacks here: churn; ")
+    assert told in refused.value.message
+    assert "specify a region" not in refused.value.message
+    assert refused.value.remedy.startswith("did you mean 'churn'? name one of these with --stack or EVERSCORE_STACK")
+
+
+@pytest.mark.parametrize(("arguments", "chosen"), [("status", "sales"), ("status --stack churn", "churn")])
+def test_the_environment_names_the_stack_where_no_option_does(arguments: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(stack: str | None) -> None:
+        raise NoStackError(f"asked for {stack}")
+
+    asked: list[str | None] = []
+    monkeypatch.setattr(operator, "connect", lambda stack: asked.append(stack) or refused(stack))
+    monkeypatch.setenv(CHOICE, "sales")
+    assert ended(arguments, monkeypatch) == 2
+    assert asked == [chosen]
+
+
+def test_what_local_env_prints_chooses_the_stack_for_the_command_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("local env", monkeypatch) == 0
+    assert f"export {CHOICE}=churn" in capsys.readouterr().out.splitlines()
