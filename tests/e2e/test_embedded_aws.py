@@ -336,7 +336,7 @@ def test_ctrl_c_stops_local_up_and_keeps_what_it_holds(home: Path) -> None:
     command = [*LOCAL, "up", "--stack", "shown"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as shown:  # noqa: PLW1509
         assert shown.stderr is not None
-        told = [line for line in iter(shown.stderr.readline, "Ctrl-C stops it and keeps what it holds.\n") if line]
+        told = [line for line in iter(shown.stderr.readline, "Ctrl-C stops it and keeps its data.\n") if line]
         [stack] = [stack for stack in running_stacks() if stack.name == "shown"]
         group = group_of(stack)
         os.kill(shown.pid, signal.SIGINT)

@@ -31,5 +31,5 @@ def test_the_page_is_written_and_its_path_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be written: No such file or directory"):
+    with pytest.raises(InputError, match="cannot be written: its folder does not exist"):
         CliRunner().invoke(app, [MODEL, "-o", str(tmp_path / "nowhere" / "page.html")], catch_exceptions=False)
