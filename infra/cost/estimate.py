@@ -125,7 +125,7 @@ def idle_month(basis: Basis, models: int) -> Bill:
             Line("ticks, calls", starts, prices.lambda_request),
             Line("ticks, schedules", starts, prices.scheduler_invocation),
             Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
-            Line("the image, GB in each function's repository", image_gb * len(stack.functions), prices.ecr_gb_month),
+            Line("image, GB in each repository", image_gb * len(stack.functions), prices.ecr_gb_month),
         )
     )
 

@@ -150,7 +150,7 @@ def _no_stack(name: str | None, running: Sequence[str], stopped: Sequence[str]) 
         start = f"`everscore local up --stack {name or stopped[0]}` starts it again with all it held"
         return NoStackError(f"the embedded stack {which} has stopped", remedy=start)
     if running or stopped:
-        message = f"there is no embedded stack {name!r}; there are {stack_names(running, stopped)}"
+        message = f"no embedded stack is named {name!r}; those here: {stack_names(running, stopped)}"
         return NoStackError(message, remedy=f"name one of these with --stack or {CHOICE}")
     return NoStackError("no embedded stack is running", remedy="start one with `everscore local up`")
 

@@ -11,13 +11,11 @@ from infra.words import plural
 
 def snapshots_screen(found: dict[str, Any]) -> RenderableType:
     """Show the training sets of a model's versions."""
-    table = table_of("version", "made (UTC)", "by", "rows", "days", "files", "snapshot", title=f"Training sets of {found['model']}")
+    table = table_of("version", "made (UTC)", "by", "rows", "event days", "snapshot", title=f"Training sets of {found['model']}")
     for entry in found["snapshots"]:
         days = "" if entry["first_day"] is None else f"{entry['first_day']} to {entry['last_day']}"
         made = entry["made_at"][:16].replace("T", " ")
-        table.add_row(
-            entry["version"], made, entry["trigger"], f"{entry['rows']:,}{erased(entry)}", days, str(entry["files"]), entry["md5"]
-        )
+        table.add_row(entry["version"], made, entry["trigger"], f"{entry['rows']:,}{erased(entry)}", days, entry["md5"][:8])
     return table
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from functions.shared.domain.thresholds import thresholds, value_of
@@ -18,7 +19,7 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
         changed = value != threshold.default
         default = f" Default: {_written(threshold.default)}." if changed else ""
         style = "bold" if changed else ""
-        name = Text.assemble((threshold.name, style), (f"\n  {threshold.meaning}{default}", "dim"))
+        name = Group(Text(threshold.name, style), Padding(Text(f"{threshold.meaning}{default}", "dim"), (0, 0, 0, 2)))
         table.add_row("*" if changed else "", name, Text(f"{_written(value)} {threshold.unit}", style))
     mended = f"`everscore policy {policy['model']} --set NAME=VALUE` writes a new one from policy {policy['number']}"
     damaged = [

@@ -30,9 +30,8 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     serving = "retired" if state["retired"] else f"version {state['champion']['version']} serves"
     head = Text.assemble(
         (state["model"], "bold"),
-        f": {serving}: {state['why']}\nchallenger: {challenger_served(state)}; previous champion: {previous}\n",
-        (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} UTC by {state['decided_by']}", "dim"),
-        ("" if state["reason"] == state["why"] else f": {state['reason']}", "dim"),
+        f": {serving}; challenger: {challenger_served(state)}; previous champion: {previous}\n",
+        (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} UTC by {state['decided_by']}: {state['reason']}", "dim"),
         f"\n{meaning(state)}" if state["target"] else "",
     )
     costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]

@@ -172,7 +172,7 @@ def test_an_unclear_choice_of_stack_is_refused_with_what_there_is(home: Path, pr
         running_stack()
     put_stack(home, "a", keeper_of(process))
     put_stack(home, "dead", DEAD)
-    with pytest.raises(NoStackError, match=r"there is no embedded stack 'z'; there are a, dead \(stopped\)"):
+    with pytest.raises(NoStackError, match=r"no embedded stack is named 'z'; those here: a, dead \(stopped\)"):
         running_stack("z")
     put_stack(home, "b", keeper_of(process))
     with pytest.raises(NoStackError, match=r"are running: a, b"):
