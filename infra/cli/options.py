@@ -19,9 +19,7 @@ PIPED_WIDTH = 240
 """Columns of output that goes to no terminal: wide enough that no key is broken in two."""
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
-File = Annotated[
-    Path, typer.Argument(help="CSV or JSON lines (plain or gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)
-]
+File = Annotated[Path, typer.Argument(help="CSV or JSON lines (plain or gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)]
 StackName = Annotated[
     str | None, typer.Option("--stack", envvar=CHOICE, help="Local stack, or stack on AWS (default: the local one that is running).")
 ]
