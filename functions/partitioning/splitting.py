@@ -17,6 +17,7 @@ from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
 from functions.shared.reading.formats import Format, detect_format
+from functions.shared.reading.json_documents import is_document
 from functions.shared.reading.limits import MAX_RECORD_BYTES
 from functions.shared.reading.parquet import row_group_weights
 from functions.shared.reading.portions import file_head
@@ -50,7 +51,7 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
     if form is Format.PARQUET:
         weights = row_group_weights(source)
         return _row_groups(weights, _least(portion_bytes, sum(weights)))
-    if what := _indivisible(source.read_at(0, HEAD_BYTES)):
+    if what := _indivisible(source.read_at(0, HEAD_BYTES), form):
         if (weight := weight_of(source, key)) > whole_bytes:
             reckoned = "" if weight == source.size else f", reckoned as {weight} of text,"
             message = (
@@ -65,11 +66,13 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
     return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
 
 
-def _indivisible(head: bytes) -> str | None:
-    """What a file is that cannot be cut; its rows show only when it is decompressed or in UTF-8."""
+def _indivisible(head: bytes, form: Format) -> str | None:
+    """What a file is that cannot be cut; its rows show only when it is decompressed, in UTF-8 or read from the start."""
     if head.startswith(GZIP_MAGIC):
         return "gzip data"
-    return None if is_utf8_text(head) else "text that is not UTF-8"
+    if not is_utf8_text(head):
+        return "text that is not UTF-8"
+    return "JSON that is not one object per line" if form is Format.JSONL and is_document(head) else None
 
 
 def cut_again(source: Source, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:

@@ -36,7 +36,7 @@ DISGUISES: Final = (
     Disguise("percentages", _BY_KIND, re.compile(rf"[+-]?{_NUMBER}[%‰]")),
     Disguise(
         "days",
-        "each is a word to the model",
+        "each is a word to the model; --time COLUMN with --time-format reads the column of event time",
         re.compile(rf"({_YEAR}([./-]){_PART}\2{_PART}|{_PART}([./-]){_PART}\3({_YEAR}|[0-9]{{2}}))([ T].*)?"),
     ),
     Disguise(

@@ -1,6 +1,7 @@
 """Tell a file's format from its first bytes; where they leave a choice, from its name."""
 
 import codecs
+import re
 from enum import StrEnum
 
 from functions.shared.domain.errors import BatchRejectedError
@@ -11,13 +12,15 @@ from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 PARQUET_MAGIC = b"PAR1"
 
 _HEAD_BYTES = 4096
-_REMEDY = "write CSV, JSON Lines (one object a line), either of them gzipped, or Parquet"
+_REMEDY = "write CSV, JSON Lines (one object per line), either of them gzipped, or Parquet"
 _WORKBOOK_REMEDY = "send it by the command, which reads sheets (`everscore score MODEL FILE.xlsx`), or save the sheet as CSV in UTF-8"
 _ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _WORKBOOKS = ("xlsx", "xlsm", "xlsb", "xls", "ods")
 _FIRST_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
 """What stands first in the zip archive that a workbook is, behind the archive's `_ZIP_HEADER_BYTES`."""
 _ZIP_HEADER_BYTES = 30
+_JSON = ("json", "jsonl", "ndjson")
+_ARRAY_OF_OBJECTS = re.compile(rb"\[\s*\{")
 _FOREIGN = {
     _ZIP: "a zip archive",
     b"BZh": "bzip2 data",
@@ -87,14 +90,12 @@ def _text_format(head: bytes, extension: str) -> Format:
     first = text[:1]
     if extension in {"csv", "tsv"}:
         return Format.CSV
-    if first == b"{":
+    if first == b"{" or (first == b"[" and (extension in _JSON or _ARRAY_OF_OBJECTS.match(text))):
         return Format.JSONL
-    if first == b"[" and extension in {"json", "jsonl", "ndjson"}:
-        raise _unknown("is one JSON array")
     if first == b"<":
         raise _unknown("is XML or HTML")
-    if extension in {"jsonl", "ndjson", "json"} and first:
-        raise _unknown("is named as JSON Lines, but does not begin with an object")
+    if extension in _JSON and first:
+        raise _unknown("is named as JSON, but does not begin with an object or an array")
     return Format.CSV
 
 

@@ -5,13 +5,13 @@ lacks is missing; one that comes up later only is a reason to reject its row, fo
 be texts, under the same grammar as in delimited text, or JSON's own numbers and booleans.
 
 A block whose lines are all of the shape seen in the head is parsed at once; of any other the lines that are, and the rest one
-by one, with the same result. Blank lines are no rows.
+by one, with the same result. Blank lines are no rows. An array of objects, and objects over several lines, are read as such lines.
 """
 
 import codecs
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
@@ -25,6 +25,8 @@ from functions.shared.foundation.arrow import fixed_width
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8
+from functions.shared.reading.formats import empty_file
+from functions.shared.reading.json_documents import lined
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
 from functions.shared.reading.json_shape import LineShape, may_be_integers
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
@@ -43,10 +45,17 @@ def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
     """
-    head = _head(chunks)
+    lines, was_document = lined(chunks)
+    head = _head(lines)
     mark = _mark_bytes(head)
     parse = _Parser(_records_of(head[mark:]), rules).parse
-    return map_ahead(parse, cut(itertools.chain([head[mark:]], chunks), LINES, offset=mark))
+    blocks = map_ahead(parse, cut(itertools.chain([head[mark:]], lines), LINES, offset=mark))
+    return map(_without_lines, blocks) if was_document else blocks
+
+
+def _without_lines(block: Block) -> Block:
+    """The block of a document that was no JSON lines: where its rows begin is known, but not on which lines."""
+    return Block(block.rows, tuple(replace(row, line=None) for row in block.rejected))
 
 
 def jsonl_parser(chunks: Iterator[bytes], rules: Rules) -> tuple[Callable[[TextBlock], Block], int]:
@@ -83,7 +92,9 @@ def _records_of(head: bytes) -> list[Record]:
             records.append(parse_record(line))
         except MalformedRecordError:
             continue
-    if head.strip() and not any(records):
+    if not head.strip():
+        raise empty_file("the file holds no JSON object")
+    if not any(records):
         message = f"no line within the first {JSONL_HEAD_BYTES} bytes is a JSON object with a field"
         raise BatchRejectedError("unknown_format", message, "write one JSON object a line")
     return records
