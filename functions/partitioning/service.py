@@ -42,9 +42,15 @@ class Site:
         """The draft of an upload's batch.
 
         Raises:
-            NotFoundError: if the version is gone.
+            NotFoundError: if the version is gone, and no plan knows it.
         """
-        source = source_of(self.inbox.bucket, self.inbox.info(key, version_id))
+        try:
+            source = source_of(self.inbox.bucket, self.inbox.info(key, version_id))
+        except NotFoundError:
+            batch = layout.batch_id(self.inbox.bucket, key, version_id)
+            if (plan := Partitions(self.store).plan(layout.model_or_unnamed(key), batch, 1)) is None:
+                raise
+            source = plan[0].source
         return drafted(source, attempt=self.new_attempt(), now=self.now())
 
     def standing(self, draft: Manifest) -> Manifest | None:
@@ -138,7 +144,8 @@ def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redr
     why = explained(failure, layout.partitions_prefix(draft.model, draft.batch_id), site.store)
     remedy = (
         f"mend what failed, then `aws stepfunctions redrive-execution --execution-arn {execution}`: it scores only what is missing. "
-        "What ran out of time needs more ScoringMemoryMb, or the rows in smaller files"
+        "What ran out of time needs more ScoringMemoryMb, or the rows in smaller files. "
+        "A file that kills its function is damaged: write it again"
     )
     site.fail(draft, BatchRejectedError(PARTITIONS_FAILED, f"scoring in partitions failed: {why}", remedy))
     message = f"batch {draft.batch_id}: {why}"

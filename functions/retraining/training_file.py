@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +35,8 @@ from functions.shared.reading.text import Notes
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
 """What a reader calls a column that has no name, as pandas writes its index."""
+_OWN = "everscore_"
+"""How columns begin that Everscore adds to what it stores."""
 _CLOCKS_APART = timedelta(days=1)
 """A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
 RIDDLE_SHARE = 0.1
@@ -94,7 +96,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
     if only is None:
         refuse_lone_class(request.target, target)
-    unlearnt = dict(_unlearnable(features, read.table)) if only is None else {}
+    unlearnt = dict([*_unlearnable(features, read.table), *_own_columns(kinds)]) if only is None else {}
     features = [feature for feature in features if feature.name not in unlearnt]
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
@@ -151,6 +153,16 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple
             yield feature.name, Reason(code="index", message=message, warning=True)
 
 
+def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:
+    """Columns that Everscore added to a file of its own, from which somebody trains."""
+    for name in names:
+        if name.startswith(_OWN):
+            yield (
+                name,
+                Reason(code="own_column", message=f"{name}: is named as Everscore's own columns are, so it was left out", warning=True),
+            )
+
+
 def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source, notes: Notes) -> Formats:
     """The request's formats, with the encoding of a file that is not UTF-8, and the format of times that are not ISO 8601.
 
@@ -199,6 +211,10 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
     for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
+            raise TrainingError(message)
+    for name in (request.target, request.id_column, request.time_column, *request.kinds):
+        if name is not None and name.startswith(_OWN):
+            message = f"{name!r} is named as the columns are that Everscore adds: rename it"
             raise TrainingError(message)
     if kinds[request.target] is ColumnKind.CARRIED:
         message = f"{request.target!r} cannot be a target: it holds lists, records or bytes, not one number, word or truth per row"
@@ -263,7 +279,7 @@ def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequ
         message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind, or can be dropped"
         raise TrainingError(message)
     known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS} | dict(request.kinds)
-    known = {name: kind for name, kind in known.items() if name not in request.drop}
+    known = {name: kind for name, kind in known.items() if name not in request.drop and not (only is None and name.startswith(_OWN))}
     wanted = list(known) if only is None else only
     if missing := [name for name in wanted if name not in known]:
         message = (

@@ -7,8 +7,8 @@ from functions.scoring.attempt import attempt_batch
 from functions.shared.batches.drafts import batch_error, committed, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.errors import BatchRejectedError, InputError
-from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.errors import BatchRejectedError, InputError, NotFoundError
+from functions.shared.domain.manifest import Manifest, Source, Status
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -30,10 +30,13 @@ def score_batch(
         The manifest that stands for the batch: this attempt's, or the one another attempt committed first.
 
     Raises:
-        NotFoundError: if the object's version is gone.
         ConservationError: if rows were lost or made up; nothing is committed.
     """
-    draft = drafted(source_of(inbox.bucket, inbox.info(created.key, created.version_id)), attempt=new_attempt(), now=now())
+    try:
+        source = source_of(inbox.bucket, inbox.info(created.key, created.version_id))
+    except NotFoundError:
+        return _gone(created, store, attempt=new_attempt(), now=now())
+    draft = drafted(source, attempt=new_attempt(), now=now())
     if standing := Manifests(store).find(draft.model, draft.batch_id, draft.source):
         return standing
     try:
@@ -41,6 +44,24 @@ def score_batch(
     except BatchRejectedError as rejected:
         ended = draft.model_copy(update={"error": batch_error(rejected)})
     return committed(ended.model_copy(update={"created_at": now()}), store)
+
+
+def _gone(created: StoredObject, store: ObjectStore, *, attempt: str, now: datetime) -> Manifest:
+    """What stands for an upload that is gone: the manifest that it got while it was there, or one that says so."""
+    source = Source(
+        bucket=created.bucket,
+        key=created.key,
+        version_id=created.version_id,
+        etag=created.etag,
+        bytes=created.size_bytes,
+        last_modified=created.created_at or now,
+    )
+    draft = drafted(source, attempt=attempt, now=now)
+    manifests = Manifests(store)
+    if standing := manifests.keys(draft.model).get(draft.batch_id):
+        return manifests.read(standing)
+    gone = BatchRejectedError("upload_gone", f"{created.key} was deleted before it was scored", "upload it again")
+    return committed(draft.model_copy(update={"error": batch_error(gone)}), store)
 
 
 def rescore_batch(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +40,7 @@ ARRIVALS = {
             version_id="3HL4kqtJvjVBH40Nrjfkd2KxW1oZpQyN",
             etag="9e107d9d372bb6826bd81d3542a419d6",
             size_bytes=1_048_576,
+            created_at=datetime(2013, 4, 4, 14, tzinfo=UTC),
         )
     ],
     "scoring/several-uploads": [
@@ -49,6 +50,7 @@ ARRIVALS = {
             version_id="Hn5WbK8rM1xTq3LvJ7cYz0PsDgF2aUeR",
             etag="c81e728d9d4c2f636f067f89cc14862c",
             size_bytes=2048,
+            created_at=datetime(2013, 4, 4, 14, tzinfo=UTC),
         ),
         StoredObject(
             bucket=INBOX,
@@ -56,6 +58,7 @@ ARRIVALS = {
             version_id="Tz4LkP9vB1nXq6RwJ8cYm0HsDgF3aUeW",
             etag="eccbc87e4b5ce2fe28308fd9f2a7baf3",
             size_bytes=1_048_576,
+            created_at=datetime(2013, 4, 4, 14, tzinfo=UTC),
         ),
         StoredObject(
             bucket=INBOX,
@@ -63,6 +66,7 @@ ARRIVALS = {
             version_id="Qy7mTn2VxW9bLk4RcPs0ZfJh3EaUgD6o",
             etag="c4ca4238a0b923820dcc509a6f75849b",
             size_bytes=104_857_600,
+            created_at=datetime(2013, 4, 4, 14, tzinfo=UTC),
         ),
     ],
     "scoring/odd-key": [
@@ -72,6 +76,7 @@ ARRIVALS = {
             version_id="Wc3UyM8rKx0d1NsVfIt6ZlK4bEhQ7AjL",
             etag="1679091c5a880faf6fb5e6087eb1b2dc",
             size_bytes=4096,
+            created_at=datetime(2013, 4, 4, 14, tzinfo=UTC),
         )
     ],
     "scoring/s3-test-event": [],
@@ -83,6 +88,7 @@ ARRIVALS = {
             version_id="Xf2bN9rTqLw0c7MvUeHs5YkJ3aDgP6Zi",
             etag="e4d909c290d0fb1ca068ffaddf22cbd0",
             size_bytes=204_800,
+            created_at=datetime(2013, 4, 11, 14, tzinfo=UTC),
         )
     ],
     "metric_emission/manifest-created": [
@@ -92,6 +98,7 @@ ARRIVALS = {
             version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
             etag="0cc175b9c0f1b6a831c399e269772661",
             size_bytes=5120,
+            created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
         )
     ],
 }

@@ -1,5 +1,6 @@
 """AWS's own envelopes, read for the few fields that matter here and blind to the rest."""
 
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,13 +28,14 @@ class _ObjectDetail(_Envelope):
 
 class _ObjectEvent(_Envelope):
     source: str
+    time: datetime | None = None
     detail: _ObjectDetail
 
 
 class StoredObject(BaseModel):
     """One version of one object that S3 says was created. `version_id` is `null` in a bucket without versions.
 
-    `deliveries`: how often its message was handed out, this time included.
+    `created_at`: when, as the event says. `deliveries`: how often its message was handed out, this time included.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +45,7 @@ class StoredObject(BaseModel):
     version_id: str
     etag: str
     size_bytes: int
+    created_at: datetime | None = None
     deliveries: int = 1
 
     @classmethod
@@ -57,8 +60,8 @@ class StoredObject(BaseModel):
         """
         if '"s3:TestEvent"' in body:
             return None
-        detail = _ObjectEvent.model_validate_json(body).detail
-        created = detail.object
+        event = _ObjectEvent.model_validate_json(body)
+        detail, created = event.detail, event.detail.object
         if created.key.endswith("/") and created.size == 0:
             return None
         return cls(
@@ -67,4 +70,5 @@ class StoredObject(BaseModel):
             version_id=created.version_id,
             etag=created.etag,
             size_bytes=created.size,
+            created_at=event.time,
         )

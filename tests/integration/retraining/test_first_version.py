@@ -500,6 +500,16 @@ def test_an_empty_column_and_an_index_without_a_name_are_left_out_and_told() -> 
     ]
 
 
+def test_columns_named_as_everscores_own_are_left_out_and_told() -> None:
+    world = World()
+    decision = world.train([{**row, "everscore_day": number % 7, "everscore_rank": number % 5} for number, row in enumerate(sold(0, 30))])
+    assert [feature.name for feature in released(world, decision).spec.features] == ["price", "shop"]
+    assert warnings_of(decision) == [
+        "everscore_day: is named as Everscore's own columns are, so it was left out",
+        "everscore_rank: is named as Everscore's own columns are, so it was left out",
+    ]
+
+
 def test_a_column_without_a_name_that_holds_anything_else_is_learnt() -> None:
     world = World()
     decision = world.train([{"": number % 7, **row} for number, row in enumerate(sold(0, 30))])

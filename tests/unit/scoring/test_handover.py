@@ -54,9 +54,10 @@ def test_text_above_the_size_is_handed_over(size: int, expected: bool) -> None: 
 
 
 def test_an_execution_has_the_name_of_the_batch() -> None:
-    machine = Machine()
-    hand_over(upload(101), executions=machine, inbox=MemoryStore("inbox"), above_bytes=100)
-    assert machine.started == {layout.batch_id("inbox", KEY, "v1"): {"key": KEY, "version_id": "v1"}}
+    machine, inbox = Machine(), MemoryStore("inbox")
+    version = inbox.write(KEY, b"x").version_id
+    hand_over(upload(101).model_copy(update={"version_id": version}), executions=machine, inbox=inbox, above_bytes=100)
+    assert machine.started == {layout.batch_id("inbox", KEY, version): {"key": KEY, "version_id": version}}
 
 
 @pytest.mark.parametrize(("above", "expected"), [(160_000, False), (159_999, True)])
@@ -79,17 +80,27 @@ def test_a_damaged_file_is_not_handed_over_since_its_scoring_says_what_is_wrong(
 def test_an_upload_that_did_not_end_in_two_deliveries_is_handed_over_unless_it_is_small() -> None:
     body = b"x" * 60
     assert [handed(body, above=100, deliveries=deliveries) for deliveries in (1, 2, 3)] == [False, False, True]
-    assert not handed(body, above=60 * MOST_EXPANSION, deliveries=5)
+    assert [handed(body, above=60 * MOST_EXPANSION, deliveries=deliveries) for deliveries in (4, 5)] == [False, True]
+
+
+@pytest.mark.parametrize(("key", "deliveries"), [(KEY, 1), (KEY, 5), ("batches/sales/partitioned/500/april.csv", 1)])
+def test_an_upload_that_is_gone_is_not_handed_over_since_its_scoring_says_so(key: str, deliveries: int) -> None:
+    machine = Machine()
+    gone = upload(101, key).model_copy(update={"deliveries": deliveries})
+    assert not hand_over(gone, executions=machine, inbox=MemoryStore("inbox"), above_bytes=100)
+    assert machine.started == {}
 
 
 def test_an_upload_that_asks_for_partitions_is_handed_over_however_small_it_is() -> None:
-    machine = Machine()
+    machine, inbox = Machine(), MemoryStore("inbox")
     asking = upload(1, "batches/sales/partitioned/500/april.csv")
-    assert hand_over(asking, executions=machine, inbox=MemoryStore("inbox"), above_bytes=100)
+    version = inbox.write(asking.key, b"x").version_id
+    assert hand_over(asking.model_copy(update={"version_id": version}), executions=machine, inbox=inbox, above_bytes=100)
     assert len(machine.started) == 1
 
 
 def test_a_second_delivery_starts_nothing_and_is_in_other_hands_all_the_same() -> None:
-    machine = Machine()
-    assert all(hand_over(upload(101), executions=machine, inbox=MemoryStore("inbox"), above_bytes=100) for _ in range(2))
+    machine, inbox = Machine(), MemoryStore("inbox")
+    created = upload(101).model_copy(update={"version_id": inbox.write(KEY, b"x").version_id})
+    assert all(hand_over(created, executions=machine, inbox=inbox, above_bytes=100) for _ in range(2))
     assert len(machine.started) == 1

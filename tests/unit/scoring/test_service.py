@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
-from functions.shared.domain.errors import ConservationError, DigestMismatchError, NotFoundError
+from functions.shared.domain.errors import ConservationError, DigestMismatchError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
@@ -24,7 +25,7 @@ from functions.shared.domain.rollout.canary import answered_by_challenger
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
-from tests.fakes.documents import serve
+from tests.fakes.documents import NOW, serve
 from tests.fakes.memory_store import MemoryStore, MemoryUpload
 from tests.fakes.versions import DISTANCE, ESTIMATORS, FEATURES, MODEL, Version, make_version
 from tests.fakes.watched_store import Moment, WatchedStore
@@ -348,11 +349,23 @@ def test_a_failed_batch_is_not_tried_again_when_the_model_serves_later(world: Wo
     assert world.score(created, "a2") == first
 
 
-def test_an_upload_whose_version_is_gone_is_an_error_to_be_delivered_again(world: World) -> None:
-    created = world.upload(as_csv(good_rows())).model_copy(update={"version_id": "v9999"})
-    with pytest.raises(NotFoundError):
-        world.score(created)
-    assert world.written() == set()
+def test_an_upload_that_was_deleted_before_it_was_scored_fails_once_and_says_so(world: World) -> None:
+    arrived = NOW - timedelta(days=3)
+    created = world.upload(as_csv(good_rows())).model_copy(update={"version_id": "v9999", "created_at": arrived})
+    manifest = world.score(created)
+    assert (manifest.status, manifest.rows_in) == (Status.FAILED, 0)
+    assert manifest.error is not None
+    assert (manifest.error.code, manifest.error.remedy) == ("upload_gone", "upload it again")
+    assert manifest.source.last_modified == arrived
+    assert world.score(created, "a2") == manifest
+
+
+def test_an_upload_that_was_deleted_after_it_was_scored_keeps_its_manifest(world: World) -> None:
+    created = world.upload(as_csv(good_rows()))
+    manifest = world.score(created)
+    world.inbox.forget([version.info for version in world.inbox.versions("")])
+    another_day = created.model_copy(update={"created_at": NOW + timedelta(days=3)})
+    assert world.score(another_day, "a2") == manifest
 
 
 @pytest.mark.parametrize("file", ["bundle.json", "engine.npz", "spec.json", "baseline.json"])
