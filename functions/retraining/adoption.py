@@ -1,8 +1,9 @@
-"""A pipeline that somebody logged in MLflow becomes a version: what it needs to be that, and what it is proved on."""
+"""A model that somebody trained elsewhere becomes a version: what it needs to be that, and what it is proved on."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,29 @@ import pyarrow.compute as pc
 from sklearn.base import clone, is_classifier, is_regressor
 
 from functions.retraining.fitting import classes_of
+from functions.retraining.matching import Matched, matched, refuse_unknown
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import AdoptionRefusedError, InvalidBundleError
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.engines.families.table import families, family_of
 from functions.shared.engines.native import REFUSALS, NativeEngine
-from functions.shared.engines.skops_file import TRUST_GROUP, load_pipeline
-from functions.shared.ports import LoggedPipeline
+from functions.shared.engines.skops_file import TRUST_GROUP, dump_pipeline, load_pipeline
+from functions.shared.engines.steps import steps_of
+from functions.shared.ports import ForeignModel
+from functions.shared.reading.rules import ColumnKind
 
 _TRIED_ROWS = 64
+_ZIP = b"PK"
+"""Begins a skops file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A fitted pipeline of others: the columns it was fitted on, in order, and the classes it tells apart, as text."""
+    """A fitted pipeline of others: the columns it was fitted on, in order, and the classes it tells apart, as text.
+
+    A booster was `matched` to the file's columns; its classes may be bare numbers.
+    """
 
     pipeline: Any
     uri: str
@@ -32,32 +42,52 @@ class Adopted:
     columns: tuple[str, ...]
     task: Task
     classes: tuple[str, ...]
+    matched: Matched | None = None
+
+    @property
+    def kinds(self) -> Mapping[str, FeatureKind]:
+        """What columns hold, whatever their values look like."""
+        return {} if self.matched is None else self.matched.kinds
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        """Sentences for the decision."""
+        return () if self.matched is None else self.matched.notes
 
 
-def look_at(logged: LoggedPipeline) -> Adopted:
-    """What a logged pipeline is.
+def look_at(foreign: ForeignModel, columns: Callable[[], Mapping[str, ColumnKind]], asked: Mapping[str, FeatureKind]) -> Adopted:
+    """What a model of others is.
+
+    Args:
+        foreign: the model.
+        columns: those of the reference file that may be features, in its order, and what they seem to hold.
+        asked: what a person says that they hold.
 
     Raises:
-        AdoptionRefusedError: if it cannot be loaded safely, cannot be imported, is not fitted on named columns, or gives no
-            scores.
+        AdoptionRefusedError: if it cannot be loaded safely, cannot be imported, does not fit the file's columns, or gives no scores.
     """
-    pipeline = _loaded(logged)
-    columns = getattr(pipeline, "feature_names_in_", None)
-    if columns is None:
+    model = _loaded(foreign)
+    inputs = family_of(model).inputs(model)
+    matching = None if inputs is None else matched(model, family_of(model), inputs, columns(), asked)
+    # Written and read again, as it will be from the bundle: it has the same bytes from then on.
+    pipeline = model if matching is None else load_pipeline(dump_pipeline(matching.pipeline))
+    known = getattr(pipeline, "feature_names_in_", None)
+    if known is None:
         message = (
-            f"the pipeline of {logged.uri} does not know its columns: fit it on a DataFrame, texts too, by "
+            f"the pipeline of {foreign.uri} does not know its columns: fit it on a DataFrame, texts too, by "
             'ColumnTransformer([("texts", TfidfVectorizer(), "COLUMN"), …]), and log it again'
         )
         raise AdoptionRefusedError(message)
     if not (is_regressor(pipeline) or (is_classifier(pipeline) and hasattr(pipeline, "predict_proba"))):
-        message = f"{logged.uri} is a {type(pipeline).__name__} without predict_proba: adopt a regressor, or a classifier that has it"
+        message = f"{foreign.uri} is a {type(pipeline).__name__} without predict_proba: adopt a regressor, or a classifier that has it"
         raise AdoptionRefusedError(message)
-    _refuse_uncloned(pipeline, logged.uri)
-    model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
+    _refuse_uncloned(pipeline, foreign.uri)
+    model = steps_of(pipeline)[-1]
     estimator = f"{type(model).__module__}.{type(model).__qualname__}"
-    classes = () if is_regressor(pipeline) else _classes(pipeline, logged.uri)
+    classes = () if is_regressor(pipeline) else classes_of(pipeline)
+    _refuse_disorder(classes, foreign.uri)
     task = Task.REGRESSION if not classes else Task.BINARY if len(classes) == 2 else Task.MULTICLASS
-    return Adopted(pipeline, logged.uri, estimator, tuple(map(str, columns)), task, classes)
+    return Adopted(pipeline, foreign.uri, estimator, tuple(map(str, known)), task, classes, matching)
 
 
 def _refuse_uncloned(pipeline: Any, uri: str) -> None:
@@ -69,39 +99,84 @@ def _refuse_uncloned(pipeline: Any, uri: str) -> None:
         raise AdoptionRefusedError(message) from error
 
 
-def _loaded(logged: LoggedPipeline) -> Any:
+def _loaded(foreign: ForeignModel) -> Any:
+    if foreign.body.startswith(_ZIP):
+        return _unpacked(foreign)
+    opened = (family.estimator_in(foreign.body) for family in families().values())
+    try:
+        model = next((found for found in opened if found is not None), None)
+    except InvalidBundleError as error:
+        message = f"{foreign.uri}: {error}"
+        raise AdoptionRefusedError(message) from error
+    if model is None:
+        message = (
+            f"{foreign.uri} is no model file that is known here: XGBoost's JSON or UBJSON, or LightGBM's text, as save_model writes them; "
+            "pickles run whatever code they hold, and are not loaded"
+        )
+        raise AdoptionRefusedError(message)
+    return model
+
+
+def _unpacked(foreign: ForeignModel) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Trying to unpickle")  # `told` says so
-            return load_pipeline(logged.skops)
+            return load_pipeline(foreign.body)
     except ImportError as error:
-        message = f"{logged.uri} cannot be loaded: {error}. Estimators of your own must be installed in the functions' image"
+        message = f"{foreign.uri} cannot be loaded: {error}. Estimators of your own must be installed in the functions' image"
         raise AdoptionRefusedError(message) from error
     except InvalidBundleError as error:
-        message = f"{logged.uri}: {error}. An installed package vouches for its types by entry points of the group {TRUST_GROUP}"
+        message = f"{foreign.uri}: {error}. An installed package vouches for its types by entry points of the group {TRUST_GROUP}"
         raise AdoptionRefusedError(message) from error
 
 
-def _classes(pipeline: Any, uri: str) -> tuple[str, ...]:
-    """The classes as labels are written, in the order of the scores; a clone that learns them as text must keep that order."""
-    classes = classes_of(pipeline)
+def _refuse_disorder(classes: Sequence[str], uri: str) -> None:
+    """Pass if the classes are in the order of their texts, which a clone that learns them as texts will have."""
     if list(classes) != sorted(classes):
         message = f"{uri} orders its classes {', '.join(classes)}, which as text come in another order: name them otherwise"
         raise AdoptionRefusedError(message)
-    return classes
 
 
-def told(logged: LoggedPipeline, spec: ModelSpec, file: TrainingSet, rows: TrainingSet) -> tuple[Reason, ...]:
-    """A sentence each if another scikit-learn wrote the pipeline than will score with it, and if rows of the file were left out."""
+def with_classes_of(adopted: Adopted, rows: TrainingSet) -> tuple[Adopted, tuple[Reason, ...]]:
+    """The model with its classes named as the file names them, where the model only counts them, and a warning that says how.
+
+    Raises:
+        AdoptionRefusedError: if the file has another number of classes.
+    """
+    labels = sorted(pc.unique(rows.table[rows.spec.target]).drop_null().to_pylist()) if adopted.classes else []
+    numbers = [str(number) for number in range(len(adopted.classes))]
+    if adopted.matched is None or list(adopted.classes) != numbers or set(labels) <= set(numbers):
+        return adopted, ()
+    if len(labels) != len(numbers):
+        message = (
+            f"the model tells {len(numbers)} classes apart and only counts them, and {rows.spec.target!r} is one of "
+            f"{len(labels)}: {', '.join(labels[:10])}; write the file with all of the model's classes and no other"
+        )
+        raise AdoptionRefusedError(message)
+    told = ", ".join(f"{number} for {label!r}" for number, label in zip(numbers, labels, strict=True))
+    reason = Reason(code="classes_by_order", message=f"the model counts its classes, and was taken to mean {told}", warning=True)
+    return replace(adopted, classes=tuple(labels)), (reason,)
+
+
+def told(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: TrainingSet) -> tuple[Reason, ...]:
+    """A sentence each on another library's version than will score, on what retraining cannot know, and on rows that were left out."""
+    family = family_of(steps_of(adopted.pipeline)[-1])
     reasons = []
-    if logged.scikit_learn != (present := spec.libraries["scikit-learn"]):
-        message = f"the pipeline was logged under scikit-learn {logged.scikit_learn} and is served by {present}"
+    if foreign.package and foreign.version != (present := import_module(foreign.package).__version__):
+        library = families()[foreign.package].library
+        message = f"the model was written by {library} {foreign.version} and is served by {present}"
         reasons.append(Reason(code="other_library", message=message))
+    if family.files_lack and not foreign.body.startswith(_ZIP):
+        message = (
+            f"{family.library}'s files do not hold {family.files_lack}: retraining uses {family.library}'s defaults for the rest, and "
+            "retrain --param model__learning_rate=0.1 another value"
+        )
+        reasons.append(Reason(code="recipe_unknown", message=message, warning=True))
     if rows.rows < file.rows:
-        required = ", ".join(feature.name for feature in spec.features if not feature.nullable)
+        required = ", ".join(feature.name for feature in rows.spec.features if not feature.nullable)
         message = f"{file.rows - rows.rows:,} rows were left out: they lack one of {required}, which the pipeline needs"
         reasons.append(Reason(code="left_out", message=message))
-    return tuple(reasons)
+    return (*adopted.notes, *reasons)
 
 
 def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
@@ -111,6 +186,8 @@ def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
         AdoptionRefusedError: as `_tried` does, or if none of the rows has a class that the pipeline knows.
     """
     spec = rows.spec.model_copy(update={"adopted": adopted.uri, "classes": adopted.classes})
+    if adopted.matched is not None:
+        refuse_unknown(adopted.matched, rows.table)
     spec = spec.model_copy(update={"features": _tried(adopted, spec, rows.table)})
     table = rows.table
     for feature in spec.features:

@@ -1,9 +1,9 @@
 """What wakes retraining: a person's first training, a request for one model, or the schedule for all of them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
@@ -52,11 +52,29 @@ class TrainRequest(FirstRequest):
     parameters: Mapping[str, object] = Field(default_factory=dict)
 
 
+class UploadedModel(BaseModel):
+    """A library's own model file in the inbox; `name` is what it was called where it came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    key: str
+    version_id: str | None = None
+
+
 class AdoptRequest(FirstRequest):
-    """A first version that is a pipeline logged in MLflow; the file shows what its rows look like."""
+    """A first version that was trained elsewhere: logged in MLflow, or an uploaded file. The other file shows what its rows look like."""
 
     action: Literal["adopt"] = "adopt"
-    uri: str
+    uri: str | None = None
+    file: UploadedModel | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.uri is None) == (self.file is None):
+            message = "a model to adopt is at a URI or in a file: name one of them"
+            raise ValueError(message)
+        return self
 
 
 class RetrainRequest(BaseModel):

@@ -71,8 +71,9 @@ def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
     except REFUSALS as error:
         message = f"the adopted pipeline cannot be cloned, or cannot be given {dict(spec.parameters)}: {error}"
         raise TrainingError(message) from error
-    seeds = {name for name in pipeline.get_params() if name.rpartition("__")[2] == "random_state"}
-    return pipeline.set_params(**{name: spec.seed for name in seeds if not isinstance(pipeline.get_params()[name], Integral)})
+    seeds = {name: seed for name, seed in pipeline.get_params().items() if name.rpartition("__")[2] == "random_state"}
+    # Also one that stays is set: LightGBM keeps what was ever set, and the clone of a clone must be the same.
+    return pipeline.set_params(**{name: seed if isinstance(seed, Integral) else spec.seed for name, seed in seeds.items()})
 
 
 def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None, threads: int = 1) -> Any:

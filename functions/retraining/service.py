@@ -1,5 +1,6 @@
 """A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.retraining.admission import admission_reasons
-from functions.retraining.adoption import adoptable_rows, look_at, told
+from functions.retraining.adoption import adoptable_rows, look_at, told, with_classes_of
 from functions.retraining.caveats import caveats
 from functions.retraining.columns import columns_seen
 from functions.retraining.cross_validation import Contest, cross_validate
@@ -22,7 +23,7 @@ from functions.retraining.material import Material, gather, windowed
 from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
-from functions.retraining.training_file import read_training_file
+from functions.retraining.training_file import possible_features, read_training_file
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Decision, Reason, Verdict
@@ -33,7 +34,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.domain.rollout.agreement import compare_scores
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
-from functions.shared.ports import EventBus, ObjectStore, Registry
+from functions.shared.ports import EventBus, ForeignModel, ObjectStore, Registry
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -83,32 +84,42 @@ def train_first(request: TrainRequest, workshop: Workshop) -> RetrainingResult:
 
 
 def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
-    """Serve a pipeline that somebody logged in MLflow as a model's first version, as it is.
+    """Serve a model that somebody trained elsewhere as a model's first version, as it is.
 
     It may have learnt from any row of the reference file, so all of them count as learnt, and a challenger is only ever judged
     on newer days. Its figures are of the newest fifth, as after a training.
 
     Raises:
-        AdoptionRefusedError: if the pipeline cannot serve here.
+        AdoptionRefusedError: if the model cannot serve here.
         TrainingError: if the model serves already, or the file does not suit the pipeline.
         BatchRejectedError: if the file is no readable table.
         RetrainingBusyError: if another training of this model is running.
     """
     with _making_the_first(request.model, workshop) as policy:
-        logged = workshop.registry.logged_pipeline(request.uri)
-        adopted = look_at(logged)
-        asked = request.model_dump(exclude={"action", "uri"})
+        foreign = _foreign(request, workshop)
+        adopted = look_at(foreign, lambda: possible_features(request, workshop.inbox), request.kinds)
+        asked = request.model_dump(exclude={"action", "uri", "file"}) | {"kinds": {**request.kinds, **adopted.kinds}}
         described = TrainRequest(**asked, task=adopted.task, estimator=adopted.estimator)
         file = read_training_file(described, policy, workshop.inbox, only=adopted.columns)
+        adopted, named = with_classes_of(adopted, file.rows)
         rows = adoptable_rows(adopted, file.rows)
         fitted = as_fitted(adopted.pipeline, rows.spec, rows)
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
-        message = f"{request.uri} as it was logged; whether it learnt from rows of the reference file, its figures do not tell"
-        adopted_as = (Reason(code="adopted", message=message), *told(logged, fitted.spec, file.rows, rows))
+        source = request.uri or foreign.uri
+        message = f"{source} as it was trained; whether it learnt from rows of the reference file, its figures do not tell"
+        adopted_as = (Reason(code="adopted", message=message), *named, *told(foreign, adopted, file.rows, rows))
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
         decision = workshop.publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
         return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
+
+
+def _foreign(request: AdoptRequest, workshop: Workshop) -> ForeignModel:
+    if request.uri is not None:
+        return workshop.registry.logged_model(request.uri)
+    assert request.file is not None, "a request has one of the two"
+    body = workshop.inbox.read(request.file.key, request.file.version_id)
+    return ForeignModel(f"file:{request.file.name}#sha256={hashlib.sha256(body).hexdigest()}", body)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from functions.retraining.caveats import is_serial
 from functions.retraining.disguise import disguise_of
-from functions.retraining.event import TrainRequest
+from functions.retraining.event import FirstRequest, TrainRequest
 from functions.retraining.pipeline import default_estimator
 from functions.retraining.target import Refused, Target, place_of, positive_class, read_target, refuse_lone_class
 from functions.retraining.training_set import DAY, TrainingSet, assemble
@@ -124,6 +124,16 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     taken = {request.id_column, request.time_column, request.target, *request.kinds, *request.drop}
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in taken)
     return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
+
+
+def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, ColumnKind]:
+    """The columns of an uploaded file that have no other part, in its order, and what they seem to hold.
+
+    Raises:
+        BatchRejectedError: if the file is no readable table.
+    """
+    kinds = infer_columns(inbox.open(request.key, request.version_id), key=request.key, formats=request.formats)
+    return {name: kind for name, kind in kinds.items() if name not in {request.id_column, request.time_column, request.target}}
 
 
 def _read(

@@ -115,12 +115,16 @@ class RegisteredVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedPipeline:
-    """A scikit-learn pipeline that somebody logged: the URI that will always mean it, its skops file, and what wrote that."""
+class ForeignModel:
+    """A model that somebody trained elsewhere: what will always mean it, its file (skops, or its library's own), and what wrote that.
+
+    `package` is the library's; None where only the file knows. So is its `version`.
+    """
 
     uri: str
-    skops: bytes
-    scikit_learn: str
+    body: bytes
+    package: str | None = None
+    version: str | None = None
 
 
 class Registry(Protocol):
@@ -132,8 +136,8 @@ class Registry(Protocol):
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         """Add small files and numbers to a run."""
 
-    def logged_pipeline(self, uri: str) -> LoggedPipeline:
-        """What was logged under a model's URI, or raise AdoptionRefusedError if that is no scikit-learn model in skops format."""
+    def logged_model(self, uri: str) -> ForeignModel:
+        """What was logged under a model's URI, or raise AdoptionRefusedError if its file would run code when it is loaded."""
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import available_timezones
 
 import typer
@@ -13,6 +13,9 @@ from infra.cli.converted import converted
 from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
+
+if TYPE_CHECKING:
+    from infra.cli.operator import Operator
 
 app = typer.Typer()
 
@@ -39,7 +42,9 @@ def train(
     timezone: Timezone = "UTC",
     task: Annotated[Task | None, typer.Option(help="Kind of prediction (default: found in the target's values).")] = None,
     positive: Positive = None,
-    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator (default: gradient boosting).")] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="Dotted path, of scikit-learn, XGBoost or LightGBM (default: gradient boosting).")
+    ] = None,
     param: Parameters = None,
     kind: Kinds = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out of training; repeatable.")] = None,
@@ -64,7 +69,7 @@ def train(
 def adopt(
     context: typer.Context,
     model: Model,
-    models_uri: Annotated[str, typer.Argument(help="URI of the pipeline in MLflow: models:/NAME/VERSION.")],
+    source: Annotated[str, typer.Argument(help="models:/NAME/VERSION in MLflow, or a model file: .json, .ubj (XGBoost), .txt (LightGBM).")],
     file: File,
     target: Target,
     id_column: IdColumn,
@@ -82,11 +87,11 @@ def adopt(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a scikit-learn pipeline that you logged to MLflow. FILE holds labelled rows like those it will score."""
+    """Serve a model that was trained elsewhere. FILE holds labelled rows like those it will score."""
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     file = context.with_resource(converted(file, sheet=sheet))
-    _first_version(model, file, {"action": "adopt", "uri": models_uri, **asked}, stack, as_json=as_json)
+    _first_version(model, file, {"action": "adopt", **asked}, stack, as_json=as_json, source=source)
 
 
 def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
@@ -100,14 +105,16 @@ def _columns(target: str, id_column: str, time_column: str | None, timezone: str
     return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
 
 
-def _first_version(model: str, file: Path, request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
-    """Upload a file, make a first version with it, and wait until that version serves."""
+def _first_version(model: str, file: Path, request: dict[str, Any], stack: str | None, *, as_json: bool, source: str | None = None) -> None:
+    """Upload a file, make a first version with it or of the model at `source`, and wait until that version serves."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
 
     checked_model_name(model)
     operator = connect(stack)
+    if source is not None:
+        request |= _source(source, model, operator)
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
@@ -123,12 +130,24 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
     show(made["decision"] | made["learnt"], first_version_screen, as_json=as_json)
 
 
+def _source(source: str, model: str, operator: "Operator") -> dict[str, Any]:
+    """What a request says of the place of a model to adopt; a file is uploaded."""
+    if source.startswith(("models:/", "runs:/")):
+        return {"uri": source}
+    file = Path(source)
+    if not file.is_file():
+        message = f"no model at {source!r}: name one in MLflow as models:/NAME/VERSION, or a file by its path"
+        raise InputError(message)
+    uploaded = operator.upload_file(f"training/{model}/model/{file.name}", file, console)
+    return {"file": {"name": file.name, "key": uploaded.key, "version_id": uploaded.version_id}}
+
+
 @app.command()
 def retrain(
     model: Model,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the gate's decision and show it.")] = False,
     window: Annotated[str | None, typer.Option(help="Event days to learn from, as FIRST:LAST (default: the policy's).")] = None,
-    estimator: Annotated[str | None, typer.Option(help="Dotted path of a scikit-learn estimator (default: the champion's).")] = None,
+    estimator: Annotated[str | None, typer.Option(help="Dotted path of an estimator (default: the champion's).")] = None,
     param: Parameters = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out from now on; repeatable.")] = None,
     stack: StackName = None,

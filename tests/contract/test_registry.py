@@ -186,17 +186,45 @@ def test_a_model_that_was_deleted_as_a_whole_takes_no_tag(tracking_uri: str) -> 
 
 
 @pytest.mark.parametrize("uri", ["models:/late/1", "models:/late@best"])
-def test_a_logged_pipeline_is_fetched_as_its_file_and_named_for_good(tracking_uri: str, uri: str) -> None:
+def test_a_logged_model_is_fetched_as_its_file_and_named_for_good(tracking_uri: str, uri: str) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri)
     mlflow.sklearn.log_model(FITTED, name="model", registered_model_name="late", pip_requirements=[])
     mlflow.MlflowClient().set_registered_model_alias("late", "best", "1")
-    logged = MlflowRegistry(tracking_uri, "s").logged_pipeline(uri)
-    assert np.array_equal(load_pipeline(logged.skops).coef_, FITTED.coef_)
-    assert logged.scikit_learn == sklearn.__version__
+    logged = MlflowRegistry(tracking_uri, "s").logged_model(uri)
+    assert np.array_equal(load_pipeline(logged.body).coef_, FITTED.coef_)
+    assert (logged.package, logged.version) == ("sklearn", sklearn.__version__)
     assert logged.uri.startswith("models:/m-"), "an alias or a version may come to mean another model"
-    assert MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.uri) == logged
+    assert MlflowRegistry(tracking_uri, "s").logged_model(logged.uri) == logged
+
+
+def test_a_booster_is_fetched_as_its_librarys_own_file(tracking_uri: str) -> None:
+    import lightgbm
+    import mlflow
+    import xgboost
+
+    rows, target = np.arange(40.0).reshape(20, 2), [0, 1] * 10
+    xgb = xgboost.XGBClassifier(n_estimators=2).fit(rows, target)
+    lgbm = lightgbm.LGBMClassifier(n_estimators=2, verbosity=-1).fit(rows, target)
+    mlflow.set_tracking_uri(tracking_uri)
+    uris = [
+        mlflow.xgboost.log_model(xgb, name="a", pip_requirements=[]).model_uri,
+        mlflow.xgboost.log_model(xgb.get_booster(), name="b", model_format="json", pip_requirements=[]).model_uri,
+        mlflow.lightgbm.log_model(lgbm.booster_, name="c", pip_requirements=[]).model_uri,
+    ]
+    fetched = [MlflowRegistry(tracking_uri, "s").logged_model(uri) for uri in uris]
+    ours = ("xgboost", xgboost.__version__)
+    assert [(model.package, model.version) for model in fetched] == [ours, ours, ("lightgbm", lightgbm.__version__)]
+    for model in fetched[:2]:
+        booster = xgboost.Booster(model_file=bytearray(model.body))
+        assert np.array_equal(booster.inplace_predict(rows), xgb.predict_proba(rows)[:, 1])
+    assert fetched[2].body == lgbm.booster_.model_to_string().encode()
+    whole = mlflow.lightgbm.log_model(lgbm, name="d", pip_requirements=[], serialization_format="skops").model_uri
+    assert load_pipeline(MlflowRegistry(tracking_uri, "s").logged_model(whole).body).predict(rows).tolist() == lgbm.predict(rows).tolist()
+    pickled = mlflow.lightgbm.log_model(lgbm, name="e", pip_requirements=[], serialization_format="cloudpickle").model_uri
+    with pytest.raises(AdoptionRefusedError, match=r"logged as cloudpickle.*mlflow\.lightgbm\.log_model"):
+        MlflowRegistry(tracking_uri, "s").logged_model(pickled)
 
 
 @pytest.mark.parametrize("format_", ["pickle", "cloudpickle"])
@@ -206,7 +234,7 @@ def test_a_pickled_pipeline_is_refused_with_the_remedy(tracking_uri: str, format
     mlflow.set_tracking_uri(tracking_uri)
     logged = mlflow.sklearn.log_model(FITTED, name="model", serialization_format=format_, pip_requirements=[])
     with pytest.raises(AdoptionRefusedError, match=f'logged as {format_}.*serialization_format="skops"'):
-        MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri)
+        MlflowRegistry(tracking_uri, "s").logged_model(logged.model_uri)
 
 
 def test_what_mlflow_refuses_to_log_by_itself_is_logged_by_the_call_that_the_refusal_names(tracking_uri: str) -> None:
@@ -218,15 +246,15 @@ def test_what_mlflow_refuses_to_log_by_itself_is_logged_by_the_call_that_the_ref
     model = SimpleImputer().fit([[1.0], [2.0]])
     with pytest.raises(MlflowException, match=r"references untrusted types.*numpy\.dtype"):
         mlflow.sklearn.log_model(model, name="model", pip_requirements=[])
-    call = HOW_TO_LOG.replace("(model,", "(model, pip_requirements=[],", 1)
+    call = HOW_TO_LOG["sklearn"].replace("(model,", "(model, pip_requirements=[],", 1)
     logged = eval(call, {"mlflow": mlflow, "skops": skops, "model": model})
-    assert load_pipeline(MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri).skops).statistics_ == [1.5]
+    assert load_pipeline(MlflowRegistry(tracking_uri, "s").logged_model(logged.model_uri).body).statistics_ == [1.5]
 
 
 @pytest.mark.parametrize("uri", ["models:/nobody/1", "models:/late/99", "late", "nonsense:/x", "models:/"])
 def test_a_model_that_is_not_there_is_refused(tracking_uri: str, uri: str) -> None:
     with pytest.raises(AdoptionRefusedError, match="models:/NAME/VERSION"):
-        MlflowRegistry(tracking_uri, "s").logged_pipeline(uri)
+        MlflowRegistry(tracking_uri, "s").logged_model(uri)
 
 
 def test_a_model_of_another_library_is_refused(tracking_uri: str) -> None:
@@ -238,8 +266,8 @@ def test_a_model_of_another_library_is_refused(tracking_uri: str) -> None:
 
     mlflow.set_tracking_uri(tracking_uri)
     logged = mlflow.pyfunc.log_model(python_model=Echo(), name="model", pip_requirements=[])
-    with pytest.raises(AdoptionRefusedError, match="no scikit-learn model but one of python_function"):
-        MlflowRegistry(tracking_uri, "s").logged_pipeline(logged.model_uri)
+    with pytest.raises(AdoptionRefusedError, match="no model of scikit-learn, XGBoost or LightGBM but one of python_function"):
+        MlflowRegistry(tracking_uri, "s").logged_model(logged.model_uri)
 
 
 def test_stacks_that_share_a_server_do_not_see_each_other(tracking_uri: str) -> None:

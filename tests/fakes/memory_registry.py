@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from functions.shared.domain.errors import AdoptionRefusedError
-from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
+from functions.shared.ports import ForeignModel, RegisteredVersion, TrainingRun
 
 
 @dataclass
@@ -30,7 +30,7 @@ class MemoryRegistry:
 
     def __init__(self) -> None:
         self.runs: dict[str, RecordedRun] = {}
-        self.logged: dict[str, LoggedPipeline] = {}
+        self.logged: dict[str, ForeignModel] = {}
         self._models: dict[str, _Model] = {}
 
     def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
@@ -44,7 +44,7 @@ class MemoryRegistry:
         self.runs[run_id].files.update(files)
         self.runs[run_id].metrics.update(metrics)
 
-    def logged_pipeline(self, uri: str) -> LoggedPipeline:
+    def logged_model(self, uri: str) -> ForeignModel:
         if uri not in self.logged:
             raise AdoptionRefusedError(uri)
         return self.logged[uri]

@@ -143,7 +143,7 @@ def test_training_asks_an_app_for_no_more_and_no_less_than_the_template_lets_it(
     registry = MlflowRegistry(APP, "stack")
     version = registry.register("sales", RUN)
     registry.attach(version.run_id, {"decision.json": b"{}"}, {"auc": 1.0})
-    registry.logged_pipeline(f"models:/stack-sales/{version.version}")
+    registry.logged_model(f"models:/stack-sales/{version.version}")
     assert seen.actions() == allowed("TrainingRegistryUse")
     assert (seen.apps, seen.signatures) == ({APP}, {"AWS4-HMAC-SHA256"})
 

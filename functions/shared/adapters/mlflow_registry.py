@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
-from functions.shared.ports import LoggedPipeline, RegisteredVersion, TrainingRun
+from functions.shared.ports import ForeignModel, RegisteredVersion, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
 REFUSAL_TAG = "everscore.refused"
@@ -19,11 +19,22 @@ _LONGEST_TAG = 5000
 _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
 """Where a model may be adopted from: MLflow would fetch files of any place that a URI can name."""
 
-HOW_TO_LOG = (
-    'mlflow.sklearn.log_model(model, name="model", serialization_format="skops", '
-    "skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(model)))"
-)
-"""Without the last argument MLflow refuses to log what it would not load again, such as the imputers of scikit-learn."""
+_FLAVORS = {
+    "xgboost": ("xgb_version", "data"),
+    "lightgbm": ("lgb_version", "data"),
+    "sklearn": ("sklearn_version", "pickled_model"),
+}
+"""By MLflow's flavor, which is called as the library's package: its entries for the library's version and the model's file."""
+
+_BOOSTER = "lightgbm.basic.Booster"
+"""It is logged as LightGBM's own text, its estimators otherwise."""
+
+HOW_TO_LOG = {
+    "sklearn": 'mlflow.sklearn.log_model(model, name="model", serialization_format="skops", '
+    "skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(model)))",
+    "lightgbm": 'mlflow.lightgbm.log_model(model, name="model", serialization_format="skops")',
+}
+"""Without its last argument MLflow refuses to log what it would not load again, such as the imputers of scikit-learn."""
 
 _AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
 """Error codes of a server that may answer later; the client reports a lost connection as the first."""
@@ -79,7 +90,7 @@ class MlflowRegistry:
         for name, value in metrics.items():
             self._client.log_metric(run_id, name, value)
 
-    def logged_pipeline(self, uri: str) -> LoggedPipeline:
+    def logged_model(self, uri: str) -> ForeignModel:
         """Fetch a logged model's file; nothing of it is loaded here."""
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -99,18 +110,9 @@ class MlflowRegistry:
                 message = f"{uri!r} is no whole model: write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message)
             logged = mlflow.models.Model.load(str(place))
-            flavor = logged.flavors.get("sklearn")
-            if flavor is None:
-                message = f"{uri} is no scikit-learn model but one of {', '.join(logged.flavors)}"
-                raise AdoptionRefusedError(message)
-            # Without the entry, MLflow wrote it before it knew another format than pickle.
-            if (format_ := flavor.get("serialization_format", "pickle")) != "skops":
-                message = (
-                    f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: log it again by {HOW_TO_LOG}"
-                )
-                raise AdoptionRefusedError(message)
-            body = (place / flavor["pickled_model"]).read_bytes()
-        return LoggedPipeline(f"models:/{logged.model_id}" if logged.model_id else uri, body, flavor["sklearn_version"])
+            package, version, name = _file_of(logged.flavors, uri)
+            body = (place / name).read_bytes()
+        return ForeignModel(f"models:/{logged.model_id}" if logged.model_id else uri, body, package, version)
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""
@@ -162,6 +164,27 @@ class MlflowRegistry:
                 if error.error_code == _MISSING:
                     return None
                 raise
+
+
+def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, str, str]:
+    """The package that wrote a logged model, its version, and the name of the model's file.
+
+    Raises:
+        AdoptionRefusedError: if it is of no library that we know, or a pickle.
+    """
+    found = next((flavor for flavor in _FLAVORS if flavor in flavors), None)
+    if found is None:
+        message = f"{uri} is no model of scikit-learn, XGBoost or LightGBM but one of {', '.join(flavors)}"
+        raise AdoptionRefusedError(message)
+    version, file = _FLAVORS[found]
+    flavor = flavors[found]
+    holds_an_object = found == "sklearn" or (found == "lightgbm" and flavor.get("model_class", _BOOSTER) != _BOOSTER)
+    # Without the entry, MLflow wrote it before it knew another format than pickle.
+    if holds_an_object and (format_ := flavor.get("serialization_format", "pickle")) != "skops":
+        remedy = f"log it again by {HOW_TO_LOG[found]}"
+        message = f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: {remedy}"
+        raise AdoptionRefusedError(message)
+    return found, flavor[version], flavor[file]
 
 
 def _quiet_sagemakers_plugin() -> None:

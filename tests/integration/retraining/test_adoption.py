@@ -33,7 +33,7 @@ from functions.shared.domain.errors import AdoptionRefusedError, TrainingError
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.skops_file import trusted_types
-from functions.shared.ports import LoggedPipeline
+from functions.shared.ports import ForeignModel
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.releases import Releases
 from tests.fakes.versions import MODEL
@@ -61,7 +61,7 @@ def fitted(pipeline: Any, rows: list[Row] | None = None, target: str = "bought",
 def logged(world: World, pipeline: Any, version: str | None = None) -> None:
     import sklearn
 
-    world.registry.logged[URI] = LoggedPipeline(URI, skops.io.dumps(pipeline), version or sklearn.__version__)
+    world.registry.logged[URI] = ForeignModel(URI, skops.io.dumps(pipeline), "sklearn", version or sklearn.__version__)
 
 
 def adopted(pipeline: Any, rows: list[Row] | None = None, **request: Any) -> World:
@@ -349,7 +349,7 @@ def test_another_scikit_learn_is_told() -> None:
     world = World()
     logged(world, fitted(make_pipeline(columns(), LogisticRegression())), "1.7.2")
     decision = world.adopt(sold(0, 30), uri=URI)
-    assert "was logged under scikit-learn 1.7.2" in decision.reasons[1].message
+    assert "was written by scikit-learn 1.7.2" in decision.reasons[1].message
 
 
 # Estimators of one's own
@@ -398,6 +398,6 @@ def test_a_pipeline_of_a_package_that_is_not_installed_is_refused_with_the_remed
     subprocess.run([sys.executable, "-c", program, written], check=True, cwd=shop_models.parent, timeout=60)
     (shop_models.parent / "shop_models.py").unlink()
     world = World()
-    world.registry.logged[URI] = LoggedPipeline(URI, written.read_bytes(), "1.9.1")
+    world.registry.logged[URI] = ForeignModel(URI, written.read_bytes(), "sklearn", "1.9.1")
     with pytest.raises(AdoptionRefusedError, match="installed in the functions' image"):
         world.adopt(sold(0, 30), uri=URI)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.families.inputs import Inputs
 from functions.shared.engines.linear_forms import LinearForm
 from functions.shared.engines.tree_forms import TreeForm
 
@@ -20,6 +21,10 @@ class Family:
 
     means: str
     """What its native engine is called in manifests."""
+    library: str
+    """What people call the library."""
+    files_lack: str = ""
+    """What the library's own files do not hold of how a model was trained."""
     trusted_types: tuple[str, ...] = ()
     """Types that a file may hold, beyond those that skops itself vouches for."""
     threaded = False
@@ -52,6 +57,22 @@ class Family:
 
         `empty` are features without a value in any row.
         """
+        raise NotImplementedError
+
+    def estimator_in(self, body: bytes) -> Any | None:  # noqa: ARG002 - most have none
+        """The fitted estimator in a file of the library's own format; None if these bytes are no such file.
+
+        Raises:
+            AdoptionRefusedError: if they are, but what they hold cannot be loaded or gives no scores.
+        """
+        return None
+
+    def inputs(self, model: Any) -> Inputs | None:  # noqa: ARG002 - most have none
+        """What a fitted estimator knows of its columns, where it reads categories in a way of its library's own; None elsewhere."""
+        return None
+
+    def take_codes(self, model: Any, coded: Collection[int]) -> None:
+        """Have an estimator, fitted or not, take bare numbers, those in the `coded` columns for codes of categories."""
         raise NotImplementedError
 
     def linear_form(self, model: Any) -> LinearForm | None:  # noqa: ARG002 - most have none

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.errors import InvalidBundleError, NotCompilableError
 from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.engines.families import lightgbm_files
 from functions.shared.engines.families.family import Family
+from functions.shared.engines.families.inputs import Inputs
 from functions.shared.engines.tree_forms import CategorySplit, Tree, TreeForm, in_levels, reordered
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ type _Fields = dict[str, str]
 
 class _LightGBM(Family):
     means = "lightgbm"
+    library = "LightGBM"
     trusted_types = (
         "collections.OrderedDict",
         "lightgbm.basic.Booster",
@@ -62,11 +65,25 @@ class _LightGBM(Family):
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":  # noqa: ARG002 - needs no value
         from functions.shared.engines.families.columns import native_columns
 
-        categories = sum(feature.kind is FeatureKind.CATEGORY for feature in spec.features)
-        if categories:
-            # This alias is a parameter like others, which a clone keeps; the usual name is only an argument of `fit`.
-            model.set_params(categorical_column=list(range(categories)))
+        self.take_codes(model, range(sum(feature.kind is FeatureKind.CATEGORY for feature in spec.features)))
         return native_columns(spec)
+
+    def estimator_in(self, body: bytes) -> Any | None:
+        if not lightgbm_files.is_ours(body):
+            return None
+        text = lightgbm_files.text_of(body)
+        _check(text)
+        return lightgbm_files.estimator_in(text)
+
+    def inputs(self, model: Any) -> Inputs | None:
+        return lightgbm_files.inputs(model) if hasattr(model, "booster_") else None
+
+    def take_codes(self, model: Any, coded: Collection[int]) -> None:
+        if coded:
+            # This alias is a parameter like others, which a clone keeps; the usual name is only an argument of `fit`.
+            model.set_params(categorical_column=sorted(coded))
+        # Otherwise each batch of bare numbers is warned of.
+        model._fitted_with_feature_names = False  # noqa: SLF001 - nothing else says so
 
     def fitting(self) -> AbstractContextManager[None]:
         return _errors_as_others_have_them()
@@ -79,17 +96,8 @@ class _LightGBM(Family):
 
     def check(self, model: Any) -> None:
         """LightGBM follows the children of a tree unchecked, so a bad index would crash the process."""
-        if not hasattr(model, "booster_"):
-            return
-        try:
-            header, trees = _parsed(model.booster_.model_to_string(num_iteration=-1))
-            last = max((int(_read(tree).column.max()) for tree in trees), default=0)
-        except (LookupError, ValueError) as error:
-            message = f"a tree of the model is not sound: {error}"
-            raise InvalidBundleError(message) from error
-        if last > int(header["max_feature_idx"]):
-            message = "a tree of the model looks at a column that there is not"
-            raise InvalidBundleError(message)
+        if hasattr(model, "booster_"):
+            _check(model.booster_.model_to_string(num_iteration=-1))
 
 
 LIGHTGBM = _LightGBM()
@@ -103,6 +111,24 @@ def _errors_as_others_have_them() -> Iterator[None]:
         yield
     except LightGBMError as error:
         raise ValueError(str(error)) from error
+
+
+def _check(text: str) -> None:
+    """Pass if the trees of a model as text are whole, and look at columns that there are.
+
+    Raises:
+        InvalidBundleError: otherwise.
+    """
+    try:
+        header, trees = _parsed(text)
+        last = max((int(_read(tree).column.max()) for tree in trees), default=0)
+        columns = int(header["max_feature_idx"])
+    except (LookupError, ValueError) as error:
+        message = f"a tree of the model is not sound: {error}"
+        raise InvalidBundleError(message) from error
+    if last > columns:
+        message = "a tree of the model looks at a column that there is not"
+        raise InvalidBundleError(message)
 
 
 def _form(text: str) -> TreeForm:
@@ -129,7 +155,11 @@ def _form(text: str) -> TreeForm:
 
 def _parsed(text: str) -> tuple[_Fields, list[_Fields]]:
     """The lines of a model before its trees, and those of each tree, as fields."""
-    header, *trees = text.partition("\nend of trees")[0].split("\nTree=")
+    before, end, _ = text.partition("\nend of trees")
+    if not end:
+        message = "its text ends before its trees do"
+        raise ValueError(message)
+    header, *trees = before.split("\nTree=")
     return _fields(header), [_fields(tree) for tree in trees]
 
 

@@ -35,6 +35,7 @@ _DEFAULTS: Mapping[str, Mapping[str, object]] = {
 
 class _ScikitLearn(Family):
     means = "scikit-learn"
+    library = "scikit-learn"
     trusted_types = (
         "builtins.object",
         "functools.partial",

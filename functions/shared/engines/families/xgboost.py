@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.errors import InvalidBundleError, NotCompilableError
 from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.engines.families import xgboost_files
 from functions.shared.engines.families.family import Family
+from functions.shared.engines.families.inputs import Inputs
 from functions.shared.engines.tree_forms import NO_BAND, CategorySplit, Tree, TreeForm, in_levels, reordered
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ type _Json = dict[str, Any]
 
 class _XGBoost(Family):
     means = "xgboost"
+    library = "XGBoost"
+    files_lack = "how it was trained, but for its rounds, their depth and the objective"
     trusted_types = ("xgboost.core.Booster", *(f"xgboost.sklearn.{name}" for name in _ESTIMATORS))
     threaded = True
     numbered_classes = True
@@ -56,8 +60,23 @@ class _XGBoost(Family):
         if model.booster == "gblinear":
             return SCIKIT_LEARN.columns(model, spec, empty)
         categories = sum(feature.kind is FeatureKind.CATEGORY for feature in spec.features)
-        model.set_params(feature_types=["c"] * categories + ["q"] * (len(spec.features) - categories), enable_categorical=True)
+        model.set_params(feature_types=_types(len(spec.features), range(categories)), enable_categorical=True)
         return native_columns(spec)
+
+    def estimator_in(self, body: bytes) -> Any | None:
+        return xgboost_files.estimator_in(body) if xgboost_files.is_ours(body) else None
+
+    def inputs(self, model: Any) -> Inputs | None:
+        return xgboost_files.inputs(model) if hasattr(model, "get_booster") else None
+
+    def take_codes(self, model: Any, coded: Collection[int]) -> None:
+        booster = model.get_booster()
+        kinds = _types(booster.num_features(), coded)
+        booster.feature_names, booster.feature_types = None, kinds
+        model.set_params(feature_types=kinds, enable_categorical=True)
+        if model.early_stopping_rounds:
+            # A clone has no other rows to tell when to stop.
+            model.set_params(early_stopping_rounds=None, n_estimators=model.best_iteration + 1)
 
     def fitting(self) -> AbstractContextManager[None]:
         return _complaints_as_errors()
@@ -83,6 +102,10 @@ class _XGBoost(Family):
 
 
 XGBOOST = _XGBoost()
+
+
+def _types(columns: int, coded: Collection[int]) -> list[str]:
+    return ["c" if place in coded else "q" for place in range(columns)]
 
 
 @contextmanager
