@@ -166,10 +166,10 @@ def told(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: Train
         library = families()[foreign.package].library
         message = f"the model was written by {library} {foreign.version} and is served by {present}"
         reasons.append(Reason(code="other_library", message=message))
-    if family.files_lack and not foreign.body.startswith(_ZIP):
+    if not family.files_hold_parameters and not foreign.body.startswith(_ZIP):
         message = (
-            f"{family.library}'s files do not hold {family.files_lack}: retraining uses {family.library}'s defaults for the rest, and "
-            "retrain --param model__learning_rate=0.1 another value"
+            f"of a training, {family.library}'s files hold only its rounds, their depth and the objective: retraining uses the library's "
+            "defaults for the rest, and retrain --param model__learning_rate=0.1 another value"
         )
         reasons.append(Reason(code="recipe_unknown", message=message, warning=True))
     if rows.rows < file.rows:

@@ -20,7 +20,7 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import Engine, EngineKind
-from functions.shared.engines.families.table import family_of, threaded_jobs
+from functions.shared.engines.families.table import family_of, library_of, threaded_jobs
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
@@ -53,6 +53,11 @@ class Fitted:
     def score(self, rows: TrainingSet) -> NDArray[np.float64]:
         """Scores of rows, shape (rows, outputs), by the engine that will serve."""
         return score_rows(self.engine, rows)
+
+    @property
+    def library(self) -> str:
+        """What made the model, with its version."""
+        return library_of(steps_of(self.pipeline)[-1])
 
 
 def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:

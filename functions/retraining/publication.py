@@ -102,6 +102,8 @@ def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics
     spec, days = candidate.spec, candidate.learnt.distinct_days
     parameters = {
         "estimator": spec.estimator,
+        "library": candidate.fitted.library,
+        "engine": candidate.fitted.compiled.kind.value,
         "seed": str(spec.seed),
         "rows": str(candidate.learnt.rows),
         "first_day": days[0].isoformat(),
@@ -183,6 +185,7 @@ def _decision(
         digest=digest,
         engine=candidate.fitted.compiled.kind.value,
         engine_reason=candidate.fitted.compiled.reason,
+        library=candidate.fitted.library,
         trained_rows=candidate.learnt.rows,
         trained_first_day=learnt_days[0],
         trained_last_day=learnt_days[-1],

@@ -8,7 +8,7 @@ import typer
 from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
 
 app = typer.Typer(
-    help="Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back.",
+    help="Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -39,4 +39,4 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version of Everscore and exit.")
     ] = False,
 ) -> None:
-    """Batch scoring for scikit-learn models on AWS Lambda: versioned, monitored, retrained, rolled back."""
+    """Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back."""

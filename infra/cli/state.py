@@ -141,6 +141,7 @@ def _version(decision: Decision, means: str | None) -> dict[str, Any]:
         "engine": decision.engine,
         "engine_reason": decision.engine_reason,
         "engine_means": means,
+        "library": decision.library,
         "metric": decision.metric,
         "metrics": dict(decision.challenger),
         "cross_validation": [fold.model_dump(mode="json") for fold in decision.cross_validation],

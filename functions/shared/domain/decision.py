@@ -58,7 +58,8 @@ class Decision(Document):
 
     `difference` is the champion's mean holdout loss minus the challenger's: positive is an improvement. `ci_low` and
     `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
-    `digest` is the sha-256 of the version's `bundle.json`; `engine` serves it, for `engine_reason`.
+    `digest` is the sha-256 of the version's `bundle.json`; `engine` serves it, for `engine_reason`. `library` made its model, with
+    its version; earlier decisions do not say.
     The version was fitted on `trained_rows` rows of the event days `trained_first_day` to `trained_last_day`.
     `erased_rows` were removed from its snapshot since, at people's wish: it learnt from them all the same.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
@@ -87,6 +88,7 @@ class Decision(Document):
     digest: str
     engine: str
     engine_reason: str
+    library: str | None = None
     trained_rows: int = 0
     trained_first_day: date | None = None
     trained_last_day: date | None = None

@@ -89,12 +89,13 @@ def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Text]:
 
 
 def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[RenderableType]:
-    table = table_of("version", "gate", "engine", "training rows", "event days", "held-out rows", title="Versions")
+    table = table_of("version", "gate", "library", "engine", "training rows", "event days", "held-out rows", title="Versions")
     for version in versions:
         metric, measured = version["metric"], version["metrics"].get(version["metric"])
         table.add_row(
             version["version"],
             version["decision"],
+            version["library"] or "",
             _engine(version),
             f"{version['trained_rows']:,}{erased(version)}",
             " to ".join(version["trained_days"]),
@@ -102,7 +103,7 @@ def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[Renderab
         )
     why = [Text(f"version {version['version']}: {version['explanation']}", "dim") for version in versions[-_EXPLAINED:]]
     native = [
-        Text(f"version {version['version']} runs in scikit-learn itself: {version['engine_reason']}", "dim")
+        Text(f"version {version['version']} runs in its library itself: {version['engine_reason']}", "dim")
         for version in versions
         if version["engine"] == "native"
     ]

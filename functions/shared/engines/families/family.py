@@ -23,8 +23,8 @@ class Family:
     """What its native engine is called in manifests."""
     library: str
     """What people call the library."""
-    files_lack: str = ""
-    """What the library's own files do not hold of how a model was trained."""
+    files_hold_parameters = True
+    """Whether the library's own files hold the parameters that a model was trained with."""
     trusted_types: tuple[str, ...] = ()
     """Types that a file may hold, beyond those that skops itself vouches for."""
     threaded = False

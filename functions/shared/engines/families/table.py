@@ -33,6 +33,13 @@ def family_of(model: Any) -> Family:
     return next((known[package] for package in packages if package in known), known["sklearn"])
 
 
+def library_of(model: Any) -> str:
+    """The library of an estimator and its version, as people write them."""
+    family = family_of(model)
+    package = next(package for package, known in families().items() if known is family)
+    return f"{family.library} {import_module(package).__version__}"
+
+
 def threaded_jobs(pipeline: Any) -> list[str]:
     """The parameters `n_jobs` of those of its estimators that take all processors if it is not set."""
     parameters = pipeline.get_params()

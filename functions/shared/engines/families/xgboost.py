@@ -37,7 +37,7 @@ type _Json = dict[str, Any]
 class _XGBoost(Family):
     means = "xgboost"
     library = "XGBoost"
-    files_lack = "how it was trained, but for its rounds, their depth and the objective"
+    files_hold_parameters = False
     trusted_types = ("xgboost.core.Booster", *(f"xgboost.sklearn.{name}" for name in _ESTIMATORS))
     threaded = True
     numbered_classes = True
