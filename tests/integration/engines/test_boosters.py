@@ -1,7 +1,9 @@
 """XGBoost and LightGBM, compiled, against the libraries themselves."""
 
+import json
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import lightgbm
@@ -133,6 +135,22 @@ def test_what_no_tree_says_stays_native_and_says_why(spec: ModelSpec, reason: st
     engine = NativeEngine(pipeline, spec.task, spec.features)
     assert engine.means == spec.estimator.partition(".")[0]
     assert engine.score(training_rows()).shape == (240, len(spec.score_columns))
+
+
+@pytest.mark.parametrize("spec", [NATIVE[0][0], NATIVE[2][0], NATIVE[4][0]], ids=["gblinear", "softmax", "linear_tree"])
+@pytest.mark.filterwarnings(LINEAR_BOOSTER)
+def test_a_native_booster_works_in_one_thread_for_each_of_several_callers(spec: ModelSpec) -> None:
+    pipeline = load_pipeline(dump_pipeline(fit(spec)))
+    engine = NativeEngine(pipeline, spec.task, spec.features)
+    assert engine.pipeline[-1].n_jobs == 1
+    if "xgboost" in spec.estimator:
+        config = json.loads(engine.pipeline[-1].get_booster().save_config())
+        assert config["learner"]["generic_param"]["nthread"] == "1"
+    parts = [training_rows().slice(start, 30) for start in range(0, 240, 30)]
+    alone = [engine.score(part) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(engine.score, parts * 3))
+    assert all(np.array_equal(scores, alone[place % len(parts)]) for place, scores in enumerate(together))
 
 
 # Models of any kind on bare numbers, some of which are codes of categories

@@ -1,5 +1,6 @@
 """LightGBM: its estimators for scikit-learn, whose boosters know three ways of missing values and sets of any categories."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -155,8 +156,9 @@ def _form(text: str) -> TreeForm:
 
 def _parsed(text: str) -> tuple[_Fields, list[_Fields]]:
     """The lines of a model before its trees, and those of each tree, as fields."""
-    before, end, _ = text.partition("\nend of trees")
-    if not end:
+    # LightGBM 2 wrote no mark where the trees end.
+    before, *after = re.split(r"\nend of trees|\nfeature importances:", text, maxsplit=1)
+    if not after:
         message = "its text ends before its trees do"
         raise ValueError(message)
     header, *trees = before.split("\nTree=")
