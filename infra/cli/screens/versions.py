@@ -58,10 +58,9 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
     head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
         f"  {reason['message']}" for reason in decision["reasons"] if not reason["warning"]
     )
-    made_by = f"; {decision['library']}" if decision["library"] else ""
-    learnt = (
-        f"  trained on {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out rows{made_by}; engine {decision['engine']}"
-    )
+    made_by = f"{decision['library']}, engine" if decision["library"] else "engine"
+    rows = f"trained on {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out rows"
+    learnt = f"  {rows}; {made_by} {decision['engine']}"
     note = [Text("The last lines measure models that knew only the days before.", "dim")] if decision["cross_validation"] else []
     return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table, *note)
 
