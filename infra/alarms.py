@@ -1,7 +1,7 @@
 """What calls people, defined once: CloudWatch's alarms in template.yaml are held to it, Prometheus' and Grafana's rules are made from it.
 
 An alarm is about the machinery and has a section of its name in docs/runbook.md. What is called of a single model `metric_emission`
-decides, by the model's policy; it tells people itself, and the rules of Prometheus and Grafana say the same by kind.
+decides, by the model's policy; it alerts people itself, and the rules of Prometheus and Grafana say the same by kind.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchCondition:
-    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of so many successive periods.
+    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of `periods` successive periods.
 
     `watched` is the template's resource whose metric it is, None for one of ours. `also` are metrics that are added to it. A
     `threshold` that is a name is the template's parameter of that name. `missing_is_bad`: no data breaches too.
@@ -61,7 +61,7 @@ class Alarm:
 
     @property
     def section(self) -> str:
-        """Its section in the runbook, as links name it."""
+        """Return its section in the runbook, as links name it."""
         return self.name.lower()
 
 
@@ -79,7 +79,7 @@ class ModelAlert:
 
     @property
     def section(self) -> str:
-        """Its section in the runbook, as links name it."""
+        """Return its section in the runbook, as links name it."""
         return self.kind.value
 
 
@@ -131,7 +131,7 @@ ALARMS = (
     _errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
     _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
     _errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
-    _errors("Retraining", "Retraining fails, often for want of MLflow."),
+    _errors("Retraining", "Retraining fails, often because MLflow is missing."),
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
     Alarm(
@@ -183,6 +183,6 @@ MODEL_ALERTS = (
 
 
 def with_rules() -> Iterator[Alarm | ModelAlert]:
-    """Whatever Prometheus and Grafana have a rule for."""
+    """Anything that Prometheus and Grafana have a rule for."""
     yield from (alarm for alarm in ALARMS if alarm.prometheus)
     yield from MODEL_ALERTS

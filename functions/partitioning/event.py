@@ -31,7 +31,7 @@ class CommitRequest(_Request):
 
 
 class Failure(BaseModel):
-    """Why a state failed, as Step Functions tells it."""
+    """Why a state failed, as Step Functions reports it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

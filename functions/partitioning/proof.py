@@ -12,7 +12,7 @@ from functions.shared.domain.manifest import BatchError
 from functions.shared.domain.partition import PartitionResult
 
 LAST_TURN = 2
-"""A second cut follows from the number of quotes; where that number does not tell, a third would know no more."""
+"""A second cut follows from the number of quotes; where that number does not decide, a third would know no more."""
 
 
 class Verdict(Enum):
@@ -27,7 +27,7 @@ def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Verdict:
 
     Raises:
         BatchRejectedError: what a partition refused the file for, if it began where a record does; or `bare_quote`, if the file
-            has quotes inside unquoted fields, so that counting them tells nothing.
+            has quotes inside unquoted fields, so that counting them says nothing.
     """
     for result in results[:-1]:
         _refuse(result.error)

@@ -1,4 +1,4 @@
-"""What of the template is paid for: memory, schedules, queues with a consumer and alarms, at its defaults."""
+"""What the template deploys that costs money at its defaults: memory, schedules, queues with a consumer, alarms."""
 
 import re
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
 
 
 def starts_a_month(schedule: str) -> float:
-    """How often `rate(…)`, or a `cron(…)` of one time a day, comes round in a month of 730 hours.
+    """Return how often `rate(…)`, or a `cron(…)` of one time per day, starts in a month of 730 hours.
 
     Raises:
         ValueError: for any other expression.
@@ -76,7 +76,7 @@ def _package(properties: Mapping[str, Any]) -> str:
 
 
 def _default(template: Template, value: Any) -> Any:
-    """A value of the template, or the default of the parameter that it refers to."""
+    """Return a value of the template, or the default of the parameter that it refers to."""
     return template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
 
 

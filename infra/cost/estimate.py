@@ -1,8 +1,8 @@
 """From measured seconds and listed prices to dollars: of an idle month, and of rows scored.
 
 Lambda gives 1,769 MB one processor, so that seconds of work are seconds that pass; more memory is taken to speed nothing up,
-less to slow down in proportion. Stages are taken to grow with rows and with columns. What AWS gives for nothing each month is told apart.
-What is not in it: data that leaves AWS, an MLflow server, a KMS key, and people.
+less to slow down in proportion. Stages are taken to grow with rows and with columns. What AWS gives for free each month is listed apart.
+Not included: data that leaves AWS, an MLflow server, a KMS key, and people.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
 """Of the input's bytes, what scored Parquet takes. An assumption: it depends on how well columns compress."""
 PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 12, 12, 8, 3, 2
-"""Requests about a batch beside reading and writing its parts: the manifest, its claim, its measurement; two messages sent,
-received, hidden and deleted; the file, the manifest and one document more announced; two functions called."""
+"""Requests about a batch besides reading and writing its parts: the manifest, its claim, its measurement; two messages sent,
+received, hidden and deleted; the file, the manifest and another document announced; two functions called."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
 """Of the state machine: a partition's, and those of a batch in partitions, which is also planned and committed."""
 PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
@@ -36,7 +36,7 @@ READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An item of a bill: so many units at a price."""
+    """An item of a bill: an amount at a price."""
 
     what: str
     amount: float
@@ -44,18 +44,18 @@ class Line:
 
     @property
     def dollars(self) -> float:
-        """Amount times price."""
+        """Return amount times price."""
         return self.amount * self.price.dollars
 
     @property
     def dollars_beyond_free(self) -> float:
-        """The same in an account that uses nothing else, whose free amount of the month is all for this."""
+        """Return the same for an account that uses nothing else, so that its free amount goes to this alone."""
         return max(0.0, self.amount - self.price.free) * self.price.dollars
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is scored in a month: rows in all, columns of a row, files they come in, on which engine, and of how many models."""
+    """What is scored in a month: rows in all, columns per row, files, engine, and models."""
 
     rows: int
     columns: int
@@ -81,17 +81,17 @@ class Bill:
 
     @property
     def dollars(self) -> float:
-        """All of it."""
+        """Return the sum."""
         return sum(line.dollars for line in self.lines)
 
     @property
     def dollars_beyond_free(self) -> float:
-        """All of it but what every account has for nothing; no two lines are of one price."""
+        """Return the sum without what every account has for free; no two lines have the same price."""
         return sum(line.dollars_beyond_free for line in self.lines)
 
 
 def bytes_in(load: Load, measured: Measured) -> float:
-    """Bytes of all files together, as text."""
+    """Return the bytes of all files together, as text."""
     stages = measured.stages
     return stages.input_bytes * (load.rows / stages.rows) * (load.columns / stages.columns)
 
@@ -106,7 +106,7 @@ def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partition
 
 
 def idle_month(basis: Basis, models: int) -> Bill:
-    """What a month costs in which nothing is scored, with so many models to watch."""
+    """Return the bill of a month in which nothing is scored but `models` are watched."""
     prices, stack = basis.prices, basis.deployed
     starts = sum(function.starts for function in stack.functions.values())
     gb_seconds = sum(
@@ -131,7 +131,7 @@ def idle_month(basis: Basis, models: int) -> Bill:
 
 
 def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
-    """What scoring the rows costs beside an idle month, from the upload to the measured manifest.
+    """Return what scoring the rows costs on top of an idle month, from the upload to the measured manifest.
 
     Args:
         partitions: in which the files are scored, all together; none if each is scored whole.
@@ -163,6 +163,6 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
 
 
 def watching_bill(load: Load, prices: Prices) -> Bill:
-    """What the metrics of batches cost: each is paid for by the hour in which it is sent a value."""
+    """Return what the metrics of batches cost: each is paid for in every hour in which it gets a value."""
     series = all_series(load.models, load.columns) - ticked_series(load.models)
     return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))

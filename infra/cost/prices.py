@@ -9,7 +9,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class Price(Written):
-    """Dollars for one unit, where they are listed, and how many units every account has for nothing each month."""
+    """Dollars for one unit, where they are listed, and how many units every account has for free each month."""
 
     dollars: float
     source: str
@@ -37,10 +37,10 @@ class Prices(Written):
     step_functions_transition: Price
 
     def gb_second(self, architecture: str) -> Price:
-        """Lambda's price of duration on `x86_64` or `arm64`."""
+        """Return Lambda's price of duration on `x86_64` or `arm64`."""
         return {"x86_64": self.lambda_x86_64_gb_second, "arm64": self.lambda_arm64_gb_second}[architecture]
 
 
 def listed_prices() -> Prices:
-    """The table as it stands in the project."""
+    """Return the project's table."""
     return Prices.model_validate(tomllib.loads(TABLE.read_text()))

@@ -34,5 +34,5 @@ class Quotas(Written):
 
 
 def listed_quotas() -> Quotas:
-    """The table as it stands in the project."""
+    """Return the project's table."""
     return Quotas.model_validate(tomllib.loads(TABLE.read_text()))

@@ -1,4 +1,4 @@
-"""From measured seconds and listed quotas to time: how long much takes, what saturates first, and which setting moves it.
+"""From measured seconds and listed quotas to time: how long a load takes, what limits it first, and which setting moves that.
 
 A load takes as long as the narrowest of its limits lets it: each limit is a rate of work units (partitions or files) a second. What is
 not in it: functions that are slower on AWS than here, retries, and other work of the account.
@@ -27,7 +27,7 @@ from infra.places import ROOT
 COMMIT_FILES_PER_S = 50
 """Results that a commit reads a second: 16 at once, and some 300 ms each with a profile of a hundred columns. An assumption."""
 OVERHEAD_S = 0.25
-"""What a small file costs beside its rows: a dozen requests to S3 of some 20 ms each, and 60 ms of work. An assumption but for these."""
+"""What a small file costs besides its rows: a dozen requests to S3 of some 20 ms each, and 60 ms of work. An assumption but for these."""
 MB = 2**20
 PUTS_A_FILE, GETS_A_FILE = 3, 6
 """Scored rows, quarantined rows, manifest; the object, the standing manifest, the release, a bundle's files being loaded already."""
@@ -58,7 +58,7 @@ def template_settings(at_once: int | None = None) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Something that lets through so many units of work a second, and what moves it."""
+    """A limit: how many units of work per second it lets through, and what moves it."""
 
     what: str
     units_per_s: float
@@ -80,13 +80,13 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """From the upload to the manifest."""
+        """Return the seconds from the upload to the manifest."""
         waves = max(self.units / self.limits[0].units_per_s, self.seconds_a_unit)
         return self.start_s + waves + self.end_s
 
     @property
     def units_an_hour(self) -> float:
-        """What can be kept up."""
+        """Return how many units per hour can be kept up."""
         return 3600 * self.limits[0].units_per_s
 
 
@@ -98,7 +98,7 @@ def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tu
 
 
 def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
-    """Partitions of all files together; none if each is scored whole."""
+    """Return the partitions of all files together; none if each is scored whole."""
     file_bytes = bytes_in(load, basis.measured) / load.files
     if file_bytes <= settings.partition_above_mb * MB:
         return 0
@@ -127,7 +127,7 @@ def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Fo
 
 
 def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
-    """The rows in so many files that come at once, each scored whole by a warm function."""
+    """Return the time for rows in files that come at once, each scored whole by a warm function."""
     seconds = _seconds(load, basis, settings) / load.files + OVERHEAD_S
     at_once = {
         "files scored at once": (settings.scoring_concurrency, "ScoringConcurrency"),
@@ -143,7 +143,7 @@ def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> 
 
 
 def _seconds(load: Load, basis: Basis, settings: Settings) -> float:
-    """Seconds of one processor for all rows."""
+    """Return the seconds of one processor for all rows."""
     memory = min(settings.scoring_memory_mb, MEMORY_OF_A_CPU_MB)
     return scoring_seconds(Load(load.rows, load.columns, files=0, engine=load.engine), basis.measured, memory)
 

@@ -1,4 +1,4 @@
-"""How many series the catalogue makes: one for each combination of dimensions' values that is told at a time.
+"""How many series the catalogue makes: one for each combination of dimensions' values that is emitted at a time.
 
 CloudWatch charges for each metric it got in an hour, and Prometheus holds each series in memory; both count a column that has
 left the largest ones no longer once it is silent.
@@ -28,7 +28,7 @@ _ESTIMATED_METRICS = 4
 """Accuracy, AUC, log loss and Brier score."""
 
 _OF_A_HISTOGRAM = 3
-"""Series beside its finite buckets: the infinite bucket, the sum and the count."""
+"""Series besides its finite buckets: the infinite bucket, the sum and the count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +40,38 @@ class Series:
 
 
 def series_of_a_model(columns: int, task: Task = Task.BINARY) -> Series:
-    """What one model of so many columns makes, outputs included."""
+    """Return the series of one model with this many columns, outputs included."""
     named = {"model": 1, "column": min(columns, TOP_COLUMNS), **SEEN}
-    told = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_ESTIMATES)]
-    return _counted({metric: named | {"metric": _metrics_told(metric, task)} for metric in told})
+    emitted = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_ESTIMATES)]
+    return _counted({metric: named | {"metric": _metrics_emitted(metric, task)} for metric in emitted})
 
 
 def series_of_a_stack() -> Series:
-    """What a stack makes that has no model."""
+    """Return the series of a stack without a model."""
     return _counted({metric: SEEN for metric in CATALOGUE if "model" not in metric.dimensions})
 
 
 def ticked_series(models: int) -> int:
-    """CloudWatch's metrics that are sent in every hour, whether anything was scored or not."""
+    """Return the number of CloudWatch's metrics that are sent in every hour, even if nothing was scored."""
     ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK]
     return sum(_counted({metric: {"model": models, **SEEN}}).cloudwatch for metric in ticked)
 
 
 def all_series(models: int, columns: int) -> int:
-    """CloudWatch's metrics of a stack with so many models, each of so many columns."""
+    """Return the number of CloudWatch's metrics of a stack with this many models, each with this many columns."""
     return series_of_a_stack().cloudwatch + models * series_of_a_model(columns).cloudwatch
 
 
 def _counted(values: Mapping[Metric, Mapping[str, int]]) -> Series:
     """Over metrics, with the number of values that each of their dimensions has."""
-    told = {metric: prod(seen[dimension] for dimension in metric.dimensions) for metric, seen in values.items()}
-    return Series(sum(told.values()), sum(count * _in_prometheus(metric) for metric, count in told.items()))
+    counts = {metric: prod(seen[dimension] for dimension in metric.dimensions) for metric, seen in values.items()}
+    return Series(sum(counts.values()), sum(count * _in_prometheus(metric) for metric, count in counts.items()))
 
 
 def _in_prometheus(metric: Metric) -> int:
     return len(metric.buckets) + _OF_A_HISTOGRAM if metric.kind is Kind.HISTOGRAM else 1
 
 
-def _metrics_told(metric: Metric, task: Task) -> int:
-    """How many metrics of a model's task stand in the dimension `metric`: bounds are told of the model's own one only."""
+def _metrics_emitted(metric: Metric, task: Task) -> int:
+    """Return how many metrics of a task the dimension `metric` has: bounds are emitted for the model's own metric only."""
     return {PERFORMANCE: len(METRICS[task]), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)

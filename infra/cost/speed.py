@@ -38,5 +38,5 @@ class Measured(Document):
 
 
 def measured() -> Measured:
-    """The figures that stand in the project."""
+    """Return the project's figures."""
     return Measured.from_json(FIGURES.read_bytes())

@@ -15,7 +15,7 @@ from infra.local.sam import sam_invoke, sam_serving
 
 
 def say(line: str) -> None:
-    """Tell on standard error, which leaves standard output to the manifest."""
+    """Print to standard error, which leaves standard output to the manifest."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -33,7 +33,7 @@ IDLE = "def handler(event, context):\n    return {}\n"
 
 @contextmanager
 def idle_stack(progress: Progress) -> Iterator[Stack]:
-    """An embedded AWS whose own functions do nothing, so that all that is done there is done by those invoked."""
+    """Run an embedded AWS whose own functions do nothing, so that only the invoked ones work."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         shutil.copy(ROOT / "template.yaml", root)
@@ -57,7 +57,7 @@ def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str
     Then check the code of scoring on that week, cut another week, and erase two flights.
 
     Args:
-        answers: what CodeDeploy was told so far.
+        answers: what CodeDeploy was answered so far.
 
     Raises:
         EmbeddedAwsError: if a function did not do what it was asked.
@@ -89,7 +89,7 @@ def _check_code(invoke: Invoke, answers: Sequence[str]) -> None:
     before = len(answers)
     invoke("code_check", _sample("code_check/pre-traffic"))
     if answers[before:] != ["Succeeded"]:
-        message = f"code_check did not find the same bytes: CodeDeploy was told {answers[before:]}"
+        message = f"code_check did not find the same bytes: CodeDeploy was answered {answers[before:]}"
         raise EmbeddedAwsError(message)
 
 
@@ -111,7 +111,7 @@ def _cut(operator: Operator, invoke: Invoke, model: str) -> None:
 
 
 def _deliver(invoke: Invoke, function: str, created: Mapping[str, Any]) -> None:
-    """Hand an event to a function as its queue does; one that fails, and has no other beside it, raises."""
+    """Hand an event to a function as its queue does; one that fails, with no other in the batch, raises."""
     event = _sample("scoring/s3-upload")
     event["Records"][0]["body"] = json.dumps(created)
     invoke(function, event)

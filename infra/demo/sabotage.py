@@ -1,4 +1,4 @@
-"""A version made bad on purpose after it passed the gate, and forced upon users: what the canary is there for."""
+"""A version made bad on purpose after it passed the gate, and forced on users: the case that the canary exists for."""
 
 import json
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping
 
 
 def slip_in(files: Mapping[str, bytes], decision: Decision, store: ObjectStore) -> None:
-    """Put a bundle in the place of a version's own, so that its decision seems to have been on it."""
+    """Replace a version's bundle, so that its decision seems to be about this one."""
     for name, body in files.items():
         store.write(layout.version_prefix(decision.model, decision.challenger_version) + name, body)
     Decisions(store).write(decision.model_copy(update={"digest": bundle_digest(files)}))

@@ -55,7 +55,7 @@ class Length(StrEnum):
 
 
 class DemoFailedError(EverscoreError):
-    """The run did not show what it is there to show; its message says what came out instead."""
+    """The run did not show what the demo promises; its message says what came out instead."""
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Story:
             self.operator.ask("Scoring", {"action": "rescore", "model": MODEL, "batch_id": batch.batch_id})
 
     def say(self, line: str) -> None:
-        """One line a step."""
+        """Print one line per step."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def _write_policy(self) -> None:

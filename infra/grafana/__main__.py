@@ -4,7 +4,7 @@ from infra.grafana.written import FOLDER, files
 
 
 def main() -> None:
-    """Write every file anew."""
+    """Write every file again."""
     for name, text in files().items():
         file = FOLDER / name
         file.parent.mkdir(parents=True, exist_ok=True)

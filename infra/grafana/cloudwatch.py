@@ -27,7 +27,7 @@ def statistic(query: Query) -> str:
 
 
 def dimensions(query: Query) -> Dimensions:
-    """All dimensions of the metric, `*` for those that tell lines apart."""
+    """All dimensions of the metric, `*` for those that keep lines apart."""
     asked: Dimensions = {dimension: query.where.get(dimension, "*") for dimension in query.metric.dimensions}
     return asked | SERVICE
 

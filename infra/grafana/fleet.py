@@ -1,4 +1,4 @@
-"""The fleet's page: every model beside the others, and whether anybody watches them."""
+"""The fleet's page: every model next to the others, and whether anybody watches them."""
 
 from functions.metric_emission.metrics import (
     ALERTS,

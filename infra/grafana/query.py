@@ -39,5 +39,5 @@ class Query:
 
     @property
     def by(self) -> tuple[str, ...]:
-        """Dimensions that tell lines apart."""
+        """Dimensions that keep lines apart."""
         return tuple(dimension for dimension in self.metric.dimensions if dimension not in self.where)

@@ -62,7 +62,7 @@ def _taking(answers: list[str]) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: who asked tells what came of it."""
+            """Log nothing: the caller reports the result."""
 
     with ThreadingHTTPServer((HOST, 0), Answer) as server:
         Thread(target=server.serve_forever, daemon=True).start()

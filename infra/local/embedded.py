@@ -79,13 +79,13 @@ def embedded_aws(
     """Run an embedded AWS while the block runs. It ends with this process, however that ends.
 
     Args:
-        name: its name among the running ones; a number is added if it is taken.
+        name: of the stack; a number is added if it is taken.
         port: of its AWS endpoint; a free one by default.
-        progress: is told each step, a phrase in the present tense.
+        progress: gets each step, a phrase in the present tense.
         parameters: of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
         root: folder of the template and of the functions' code.
         containers: whether functions run in containers of the built image, and not as processes of this machine.
-        await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, who asks it waits.
+        await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, its clients wait.
         kept: whether what it holds stays, for the next start of a kept stack under this name, instead of being removed.
 
     Raises:

@@ -1,6 +1,6 @@
 """State folders of embedded stacks: how they are named, which are ours, and the only way in which one is removed.
 
-Their home may hold other things too. Those are somebody's, and stay.
+Their home may also hold other files, which are never touched.
 """
 
 import os
@@ -22,9 +22,9 @@ _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class Claim(Document):
-    """The mark of a folder that was made for the stack of this name. In a copy of the folder the name is another's.
+    """The mark of a folder that was made for the stack of this name. A copy of the folder has another name and is not ours.
 
-    `kept` is whether what the stack holds is somebody's, unlike a demo's or a test's.
+    `kept` is whether a user needs what the stack holds, unlike a demo's or a test's.
     """
 
     name: str
@@ -38,10 +38,10 @@ class _Deployed(Document):
 
 
 def checked_stack_name(text: str) -> str:
-    """The name of an embedded stack, which names its folder and its resources.
+    """Return the name of an embedded stack, which also names its folder and resources.
 
     Raises:
-        InvalidNameError: if it is none.
+        InvalidNameError: if a stack cannot have this name.
 
     >>> checked_stack_name("churn-2")
     'churn-2'
@@ -53,7 +53,7 @@ def checked_stack_name(text: str) -> str:
 
 
 def stacks_home() -> Path:
-    """Where state folders lie: $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state."""
+    """Return where state folders are: $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state."""
     if home := os.environ.get("EVERSCORE_HOME"):
         return Path(home).absolute()
     state = os.environ.get("XDG_STATE_HOME")
@@ -73,7 +73,7 @@ def our_folders() -> Iterator[Path]:
 
 
 def other_names() -> list[str]:
-    """What else lies in the home, by name."""
+    """Return the names of other files in the home."""
     home = stacks_home()
     return sorted(path.name for path in home.iterdir() if path.name != LOCK and not is_ours(path)) if home.is_dir() else []
 
@@ -103,7 +103,7 @@ def read_state[D: Document](path: Path, kind: type[D]) -> D | None:
 
 
 def write_whole(path: Path, body: bytes) -> None:
-    """Write a file that is never seen half written, whenever this process or the machine ends."""
+    """Write a file that is never half written, even if this process or the machine ends."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     with unfinished.open("wb") as file:
         file.write(body)
@@ -115,7 +115,7 @@ def write_whole(path: Path, body: bytes) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove a state folder; nothing happens if it is gone or not ours.
 
-    However it is interrupted, what is left is ours and the remains of no stack: `stack.json` goes first, the claim last.
+    Even after an interrupt, the rest is still marked as ours and as no stack: `stack.json` goes first, the claim last.
 
     Raises:
         EmbeddedAwsError: if something in it cannot be removed.

@@ -3,7 +3,7 @@
 ministack writes objects to disk as they come, and saves all else when it is ended in order. Beyond that, here
 
 - queues and executions are saved every second if they changed, and everything each minute or when it is asked for;
-- objects whose writing was interrupted are as they were before: nobody was told that they had been written;
+- objects whose writing was interrupted are as they were before: nobody learned that they had been written;
 - what was being worked on is delivered again at once, since whoever worked on it is gone;
 - objects of the last moments are announced again, since what was said of them may not have been saved.
 

@@ -18,7 +18,7 @@ def mend_step_functions() -> None:
     service: Any = import_module("ministack.services.stepfunctions")
     take_concurrency_from_input(service)
     keep_failures(service)
-    tell_of_redrives(service)
+    show_redrives(service)
     redrive_executions(service)
 
 
@@ -45,28 +45,28 @@ def keep_failures(service: Any) -> None:
             place = service._resolve_params_obj(state["ResultWriter"]["Parameters"], effective, context)
             newest = [arn for arn, found in service._map_runs.items() if found["executionArn"] == execution["executionArn"]][-1]
             items = [found for found in service._executions.values() if found.get("mapRunArn") == newest and found["status"] == "FAILED"]
-            told = [
+            failed = [
                 {name[0].upper() + name[1:]: item[name] for name in ("executionArn", "input", "status", "error", "cause")} for item in items
             ]
             key = f"{place['Prefix'].rstrip('/')}/{newest.rsplit(':', 1)[1]}/FAILED_0.json"
-            s3._put_object(place["Bucket"], key, json.dumps(told).encode(), {})
+            s3._put_object(place["Bucket"], key, json.dumps(failed).encode(), {})
             raise
 
     service._run_distributed_map = run_and_keep
 
 
-def tell_of_redrives(service: Any) -> None:
+def show_redrives(service: Any) -> None:
     """Make the context object name how often an execution was redriven, and its input as it was first."""
     resolve = service._resolve_ctx_path
 
     def resolve_of_execution(path: str, context: Mapping[str, Any]) -> Any:
-        told = context.get("Execution")
-        if not told:
+        shown = context.get("Execution")
+        if not shown:
             return resolve(path, context)
-        execution = service._executions[told["Id"]]
+        execution = service._executions[shown["Id"]]
         first = json.loads(execution.get("firstInput", execution["input"]))
         more = {"Input": first, "RedriveCount": execution.get("redriveCount", 0)}
-        return resolve(path, {**context, "Execution": {**told, **more}})
+        return resolve(path, {**context, "Execution": {**shown, **more}})
 
     service._resolve_ctx_path = resolve_of_execution
 

@@ -40,13 +40,13 @@ class Server(Value):
 
 
 class Servers(Document):
-    """What a keeper is told to run."""
+    """The servers that a keeper runs."""
 
     servers: tuple[Server, ...]
 
 
 def listening_socket(port: int | None = None) -> socket.socket:
-    """A socket that listens on the loopback interface, on `port` or on a free one.
+    """Return a socket that listens on the loopback interface, on `port` or on a free one.
 
     Raises:
         PortTakenError: if `port` is in use.
@@ -64,7 +64,7 @@ def listening_socket(port: int | None = None) -> socket.socket:
 
 
 def socket_again(url: str, port: int | None) -> socket.socket:
-    """The socket at which a stopped stack answered, and which its queues are known by.
+    """Return the socket at which a stopped stack answered, since its queues' URLs hold the port.
 
     Raises:
         PortTakenError: if another port is asked for, or somebody else has this one.
@@ -81,7 +81,7 @@ def socket_again(url: str, port: int | None) -> socket.socket:
 
 
 def socket_like(url: str) -> socket.socket:
-    """A socket at the port that a URL names, or at a free one if somebody else has that."""
+    """Return a socket at the port of a URL, or at a free one if that port is taken."""
     try:
         return listening_socket(urlsplit(url).port)
     except PortTakenError:
@@ -89,7 +89,7 @@ def socket_like(url: str) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where clients reach a listening socket, e.g. `http://127.0.0.1:40123`."""
+    """Return the URL of a listening socket, e.g. `http://127.0.0.1:40123`."""
     return "http://{}:{}".format(*listener.getsockname())
 
 

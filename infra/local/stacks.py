@@ -56,8 +56,8 @@ class Keeper(Document):
     def kill(self) -> None:
         """End the stack: the keeper and all that it or its servers started.
 
-        If the keeper is gone but something of its group is left, its id cannot have been given to another process: unless
-        the machine was started since, and counts anew.
+        If the keeper is gone but something of its group is left, its id cannot have been given to another process, unless
+        the machine was started again and counts from the beginning.
         """
         earlier = self.started < psutil.boot_time() - CLOCK_STEP_S
         if earlier or (self._process() is None and psutil.pid_exists(self.pid)):
@@ -126,7 +126,7 @@ def stopped_stacks() -> tuple[Path, ...]:
 
 
 def running_stack(name: str | None = None) -> Stack:
-    """Return the running stack of that name; without a name the only one, where a demo or a test run does not count beside it.
+    """Return the running stack of that name; without a name the only one, or the only one that is no demo or test run.
 
     Raises:
         NoStackError: if there is none, or several and no name.

@@ -1,6 +1,6 @@
 """The differences between what AWS is given and what the embedded AWS takes; everything else is deployed as it is.
 
-- The embedded AWS runs functions as processes of its host, without Docker, unless it is told to use containers. So a function
+- The embedded AWS runs functions as processes of its host, without Docker, unless it is asked to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
 - It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
 - It has no CodeDeploy. So a function has neither alias nor deployment, who calls the alias calls the function, and the function

@@ -1,4 +1,4 @@
-"""Alert rules for Prometheus, made from the alarms' one definition. `python -m infra.prometheus.rules [RUNBOOK]` writes them anew.
+"""Alert rules for Prometheus, made from the alarms' one definition. `python -m infra.prometheus.rules [RUNBOOK]` writes them again.
 
 RUNBOOK is where docs/runbook.md can be read from Alertmanager's messages: its address in your copy of this repository.
 """
@@ -22,7 +22,7 @@ def rules_text(runbook: str = RUNBOOK) -> str:
 
 
 def rule_name(alarm: Alarm | ModelAlert) -> str:
-    """What a rule is called: `Everscore` and the alarm's name, or the kind of the alert."""
+    """Return a rule's name: `Everscore` and the alarm's name, or the kind of the alert."""
     return f"Everscore{alarm.name.removesuffix('Alarm') if isinstance(alarm, Alarm) else alarm.kind.capitalize()}"
 
 

@@ -1,1 +1,1 @@
-"""The report: one self-contained page that tells a model's story from its stored documents."""
+"""The report: one self-contained page on a model's history, from its stored documents."""

@@ -51,7 +51,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart with all that a reader needs beside it. `alt` says in words what is seen."""
+    """A chart with all that a reader needs next to it. `alt` says in words what it shows."""
 
     name: str
     title: str

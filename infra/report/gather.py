@@ -1,4 +1,4 @@
-"""What a report tells of, read from the stored documents of one model."""
+"""What a report shows, read from the stored documents of one model."""
 
 import json
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ from infra.report.wording import day, figure, listed, metric_name, sentences
 from infra.words import _, coded
 
 LOSSES = ("log_loss", "rmse")
-"""What is always shown of performance, beside the model's own metric."""
+"""What is always shown of performance, in addition to the model's own metric."""
 
 
 def shown_metrics(history: History) -> tuple[str, ...]:

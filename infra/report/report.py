@@ -1,4 +1,4 @@
-"""`make_report`: a model's story as one HTML page that needs nothing else, neither network nor script."""
+"""`make_report`: a model's history as one HTML page that needs nothing else, neither network nor script."""
 
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +21,12 @@ OURS = '<meta name="generator" content="Everscore">'
 
 
 def make_report(model: str, store: ObjectStore, now: datetime) -> str:
-    """The page, as HTML text.
+    """Return the page as HTML text.
 
     Args:
-        model: whose story.
+        model: whose history.
         store: the bucket of stored documents.
-        now: when the page says it was made.
+        now: the time that the page names as its own.
 
     Raises:
         InputError: if nothing is stored of the model.

@@ -14,7 +14,7 @@ MOVERS = 10
 
 
 def movers(report: DriftReport | None) -> Figure | None:
-    """The features that move the scores most, as of the last measured batches; None where no version told what its bins answer."""
+    """The features that move the scores most, as of the last measured batches; None where no version recorded what its bins answer."""
     ranked = report.by_effect()[:MOVERS] if report else ()
     if not ranked:
         return None

@@ -32,7 +32,7 @@ class SqsVisibility:
         return boto3.client("sqs", config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}))
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
-        """Hide messages of a queue for so many seconds from now, by receipt handle; one that is gone is no error."""
+        """Hide messages of a queue for this many seconds from now, by receipt handle; one that is gone is no error."""
         account, name = queue_arn.split(":")[4:]
         for some in batched(seconds.items(), _MOST_ENTRIES, strict=False):
             self._client.change_message_visibility_batch(

@@ -1,4 +1,4 @@
-"""Quarantined rows as lines of JSON: how they are written, numbered anew when it is known what comes before them, and read."""
+"""Quarantined rows as lines of JSON: how they are written, numbered again when the rows before them are known, and read."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def quarantine_line(row: RejectedRow) -> bytes:
 
 
 def numbered_on(lines: bytes, *, rows: int, text_lines: int) -> bytes:
-    r"""Whole lines that `quarantine_line` wrote, of rows that so many rows and lines of text come before.
+    r"""Whole lines that `quarantine_line` wrote, of rows that this many rows and lines of text come before.
 
     >>> numbered_on(b'{"row": 1, "line": 2, "byte_offset": 9}\n{"row": 4, "line": null}\n', rows=100, text_lines=200)
     b'{"row": 101, "line": 202, "byte_offset": 9}\n{"row": 104, "line": null}\n'

@@ -23,8 +23,8 @@ class DecisionRule(Value):
     """How a classifier's scores become its prediction.
 
     `threshold`: the positive class is predicted where the score is above it, or from it on if it is `inclusive`.
-    `margin` is how near to the boundary scores of a compiled engine, which differ in their last digits, do not tell: rows so near
-    are decided by the pipeline's own `predict`. None means that scores always tell.
+    `margin` is how near to the boundary scores of a compiled engine, which differ in their last digits, do not decide: rows so near
+    are decided by the pipeline's own `predict`. None means that scores always decide.
     """
 
     kind: RuleKind
@@ -50,7 +50,7 @@ class DecisionRule(Value):
         return np.asarray(score >= self.threshold if self.inclusive else score > self.threshold, dtype=np.intp)
 
     def cannot_tell(self, scores: Floats) -> NDArray[np.bool_]:
-        """The rows whose scores do not tell the prediction, shape (rows,).
+        """Return the rows whose scores do not decide the prediction, shape (rows,).
 
         >>> near = DecisionRule(kind=RuleKind.THRESHOLD, threshold=0.3, margin=0.01)
         >>> near.cannot_tell(np.array([[0.28], [0.295], [0.5]])).tolist()

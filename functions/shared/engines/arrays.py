@@ -27,7 +27,7 @@ class Arrays:
         return str(array)
 
     def floats(self, name: str, *shape: int | None, finite: bool = True) -> Floats:
-        """float64 of this shape, `None` being any length; finite unless told otherwise."""
+        """float64 of this shape, `None` being any length; finite unless asked otherwise."""
         array = self._typed(name, "f", len(shape))
         _check_shape(name, array, shape)
         if array.dtype != np.float64 or (finite and not np.isfinite(array).all()):
@@ -88,7 +88,7 @@ class Arrays:
         if array.dtype not in (np.uint32, np.uint64) or len(array) != (len(array) if rows is None else rows):
             raise _invalid(name, f"is not {rows or 'any'} rows of masks of 32 or 64 bits")
         if like is not None and (array.dtype, array.shape[1]) != (like.dtype, like.shape[1]):
-            raise _invalid(name, f"has {array.shape[1]} {array.dtype} a row where others have {like.shape[1]} {like.dtype}")
+            raise _invalid(name, f"has {array.shape[1]} {array.dtype} per row where others have {like.shape[1]} {like.dtype}")
         return array
 
     def _typed(self, name: str, kind: str, dimensions: int) -> NDArray[Any]:

@@ -21,7 +21,7 @@ class BitvectorEngine:
     """Scores with a `TreeModel`."""
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""
+        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
         names = [feature.name for feature in features]
         self._model = read_tree_model(arrays, features, outputs)
         kernel = _kernel(self._model)

@@ -76,7 +76,7 @@ def read_tree_model(arrays: Arrays, features: Sequence[Feature], outputs: int) -
     """The model that `TreeModel.arrays` stored.
 
     Raises:
-        InvalidBundleError: if the arrays are no such model over these features with so many outputs.
+        InvalidBundleError: if the arrays are no such model over these features with this many outputs.
     """
     link = arrays.text("link")
     if link not in INVERSE_LINKS:

@@ -74,7 +74,7 @@ class MasksInNumpy:
 
 
 class _Buffers:
-    """One thread's working memory. Without it each block's temporaries would be mapped and faulted in anew."""
+    """One thread's working memory. Without it each block's temporaries would be mapped and faulted in again."""
 
     def __init__(self, model: TreeModel) -> None:
         masks = model.tables[0].masks

@@ -3,7 +3,7 @@
 A feature's bin decides its columns, so a column is known by the rank of its value among those that its bins give, and a
 split compares two small integers. A column has codes that differ for missing values only: a split sends them left by
 asking for one that is below all ranks, or right by one that is above; what counts as missing may depend on the split. A column of more
-values than a code can tell apart has codes for each stretch of them.
+values than a code can keep apart has codes for each stretch of them.
 
 Splits on categories ask other codes, which are the bins themselves, and have a set of bins that go right in place of a rank.
 """
@@ -131,7 +131,7 @@ class ForestEngine:
     """Scores with a `ForestModel`."""
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""
+        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
         kernel = _kernel(self._model)

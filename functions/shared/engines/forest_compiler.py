@@ -19,9 +19,9 @@ from functions.shared.engines.tree_forms import Tree, TreeForm
 MAX_BYTES = 256 * 2**20
 """Of nodes and leaf values; beyond this a function's memory is better spent otherwise."""
 STRETCH = NEVER
-"""Ranks that one code tells apart."""
+"""Ranks that one code keeps apart."""
 SETS_OF_A_CODE = NEVER
-"""Sets of categories that one code tells apart."""
+"""Sets of categories that one code keeps apart."""
 MAX_THRESHOLDS = 2**22
 """Beyond this it takes minutes to find the numbers that each of them separates."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def to_frame(rows: pa.RecordBatch | pa.Table, features: Sequence[Feature]) -> "pd.DataFrame":
-    """The features of `rows`, in the order of `features`, as a frame with a row a row.
+    """The features of `rows`, in the order of `features`, as a frame of as many rows.
 
     Numbers and booleans become float64 (0 and 1), categories `object` columns of `str`; a null is NaN in all of them.
 

@@ -9,7 +9,7 @@ CELLS = 2048
 MAX_STEPS = 4
 """Edges in one cell beyond which the plain binary search is as fast."""
 PIECE_ROWS = 8192
-"""Rows worked on at once: small enough for the cache, and for temporaries that are not mapped anew."""
+"""Rows worked on at once: small enough for the cache, and for temporaries that are not mapped again."""
 
 
 class Grid:

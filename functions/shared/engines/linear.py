@@ -70,7 +70,7 @@ class LinearEngine:
     means = Means.NUMPY
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with so many outputs."""
+        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
 

@@ -1,4 +1,4 @@
-"""From scores to predictions: by the version's rule, and where scores do not tell, by its pipeline's own `predict`."""
+"""From scores to predictions: by the version's rule, and where scores do not decide, by its pipeline's own `predict`."""
 
 from collections.abc import Callable
 

@@ -22,7 +22,7 @@ from functions.shared.engines.turning_points import turning_points
 TOLERANCE = 1e-9
 """Largest difference between two scores; relative to the score where that is beyond 1."""
 MARGIN = 2 * TOLERANCE
-"""Scores nearer than this to each other, or to a threshold, do not tell a prediction."""
+"""Scores nearer than this to each other, or to a threshold, do not decide a prediction."""
 MAX_ROWS = 20_000
 MAX_NATIVE_ROWS = 2_000
 """Of a pipeline that scores itself, only how it decides is to be found out."""

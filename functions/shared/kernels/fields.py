@@ -68,7 +68,7 @@ class FieldKernel:
         return Fields(self, text, fields[:, :records], odd[: odd_count.value])
 
     def _room(self, records: int) -> NDArray[Any]:
-        """Room for the fields of so many records, the same for all texts of a thread: memory costs more to get than to fill."""
+        """Room for the fields of this many records, the same for all texts of a thread: memory costs more to get than to fill."""
         room = getattr(self._rooms, "room", None)
         if room is None or room.size < self._columns * records:
             room = self._rooms.room = np.empty(self._columns * records * 9 // 8, _FIELD)

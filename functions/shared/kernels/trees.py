@@ -212,7 +212,7 @@ def _column(column: NDArray[np.intp] | Numbers, rows: int) -> _Column:
 
 def _laid_out(array: NDArray[Any], kind: np.dtype[Any] | type[np.generic], *, rows: int | None = None) -> NDArray[Any]:
     if array.dtype != kind or not array.flags.c_contiguous or len(array) != (len(array) if rows is None else rows):
-        message = f"{len(array)} rows of {array.dtype} are not {np.dtype(kind)} in C's order, one a row to score"
+        message = f"{len(array)} rows of {array.dtype} are not {np.dtype(kind)} in C's order, one per row to score"
         raise TypeError(message)
     return array
 

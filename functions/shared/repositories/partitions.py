@@ -57,7 +57,7 @@ class Partitions:
         return standing
 
     def resume(self, model: str, batch: str, redrives: int, *, asked_at: str) -> bool:
-        """Whether this is the first to take a batch up again after so many redrives, or the same asking once more, by its time."""
+        """Whether this is the first to take a batch up again after that many redrives, or the same request once more, by its time."""
         key, claim = layout.resumption_key(model, batch, redrives), json.dumps({"asked_at": asked_at}).encode() + b"\n"
         return self._store.create(key, claim) or self._store.read(key) == claim
 

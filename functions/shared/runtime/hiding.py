@@ -49,7 +49,7 @@ def come_again(failed: Sequence[Record], postponed: Sequence[Record], visibility
 
 
 def pause_s(deliveries: int) -> int:
-    """Seconds until the next try after so many, shorter or longer by chance, which spreads what failed together."""
+    """Return the seconds until the next try after this many, varied by chance, which spreads out what failed together."""
     pause = min(FIRST_PAUSE_S * float(FACTOR) ** (deliveries - 1), LONGEST_PAUSE_S)
     return round(pause * random.uniform(0.5, 1.5))  # noqa: S311 - guards no secret
 

@@ -102,7 +102,7 @@ def rejection_cutoff(p_values: Sequence[float], rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One column's counts beside its baseline, not yet judged."""
+    """One column's counts and its baseline, not yet judged."""
 
     baseline: ColumnBaseline
     counts: tuple[int, ...]

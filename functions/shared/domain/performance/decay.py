@@ -17,9 +17,9 @@ class Decay(Value):
     """A champion's mean loss against its out-of-time loss at training, over the days judged.
 
     `excess` is the first less the second, in the loss's unit; `low` its one-sided lower bound; `margin` the smallest
-    excess that counts. Each is None where it cannot be told: without labelled rows, without a baseline's loss, or, for
+    excess that counts. Each is None where it is unknown: without labelled rows, without a baseline's loss, or, for
     `low`, before the second day. `ready` says that days and labels suffice; `alert` that moreover `low` is above `margin`.
-    The two shares of the positive class (binary only) stand beside it: where they differ, the loss may have moved though
+    The two shares of the positive class (binary only) stand next to it: where they differ, the loss may have moved though
     the model is as good as it was.
     """
 

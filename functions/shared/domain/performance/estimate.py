@@ -39,7 +39,7 @@ class Estimated(Value):
 
 
 class HeldEstimate(Estimated):
-    """An estimate of a batch's log loss and the truth that its labels told then."""
+    """An estimate of a batch's log loss and the truth that its labels gave then."""
 
     truth: float
 
@@ -52,7 +52,7 @@ class HeldEstimate(Estimated):
 class Estimate(Value):
     """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
 
-    Metrics are `accuracy` (unless only the pipeline itself can tell predictions), `auc`, `log_loss` and `brier`, as `measures.measure`
+    Metrics are `accuracy` (unless only the pipeline itself knows predictions), `auc`, `log_loss` and `brier`, as `measures.measure`
     would give them. Of `compared` earlier
     batches whose labels have come, in `borne_out` the truth lay within the interval; `newest` is the last of them.
     """
@@ -199,7 +199,7 @@ def _refusals(
     for alert in input_alerts:
         yield Reason(code="input_alert", message=alert)
     if record.missed:
-        yield Reason(code=MISSED_TRUTH, message="labels did not bear out earlier estimates; calibrate anew")
+        yield Reason(code=MISSED_TRUTH, message="labels did not bear out earlier estimates; calibrate again")
 
 
 def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) -> Iterator[Reason]:

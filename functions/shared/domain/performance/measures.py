@@ -61,7 +61,7 @@ class GroupPerformance(Value):
 class PairedLosses(Value):
     """A challenger against its champion on the rows of one event day that both scored and that are labelled.
 
-    `sums` are over d = loss of challenger - loss of champion, one a row, clipped to [-2, 2] for a log loss (squared
+    `sums` are over d = loss of challenger - loss of champion, one per row, clipped to [-2, 2] for a log loss (squared
     errors are not clipped): positive means that the challenger did worse. A row enters once, with the first label that
     came for it, and a later correction changes metrics but never these sums: the canary's bounds hold for sums that
     only grow.

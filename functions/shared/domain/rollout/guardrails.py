@@ -75,7 +75,7 @@ def traffic_breaches(before: Traffic, now: Traffic, policy: GuardrailPolicy) -> 
     if min(before.rows_scored, now.rows_scored) >= _ROWS_TO_TIME:
         row_s, row_s_before = (traffic.predict_s / traffic.rows_scored for traffic in (now, before))
         if now.predict_s > policy.slowdown * row_s_before * now.rows_scored + _HICCUP_S * now.batches:
-            message = f"a prediction takes {row_s * 1e6:.1f} µs a row, {row_s_before * 1e6:.1f} before the rollout"
+            message = f"a prediction takes {row_s * 1e6:.1f} µs per row, {row_s_before * 1e6:.1f} before the rollout"
             yield Reason(code="slow", message=message)
 
 

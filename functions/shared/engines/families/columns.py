@@ -44,19 +44,19 @@ def by_position(spec: ModelSpec) -> dict[str, list[Any]]:
         name: spec.parameters[name] for name in ("monotone_constraints", "interaction_constraints") if name in spec.parameters
     }
     try:
-        told: dict[str, list[Any]] = {}
+        lists: dict[str, list[Any]] = {}
         if "monotone_constraints" in given:
             signs = {positions[name]: int(sign) for name, sign in given["monotone_constraints"].items()}
-            told["monotone_constraints"] = [signs.get(place, 0) for place in range(len(positions))]
+            lists["monotone_constraints"] = [signs.get(place, 0) for place in range(len(positions))]
         if "interaction_constraints" in given:
-            told["interaction_constraints"] = [[positions[name] for name in group] for group in given["interaction_constraints"]]
+            lists["interaction_constraints"] = [[positions[name] for name in group] for group in given["interaction_constraints"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         message = (
             'columns are constrained by name, as in monotone_constraints={"age": 1, "fee": -1} or '
             f'interaction_constraints=[["age", "fee"]], and not as in {json.dumps(given)}'
         )
         raise TrainingError(message) from error
-    return told
+    return lists
 
 
 def transformer(parts: Sequence[tuple[str, object, list[str]]], *, sparse_threshold: float) -> ColumnTransformer:
