@@ -79,7 +79,7 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None, threads: int |
     """
     if rows.rows < MIN_ROWS:
         message = f"{rows.rows} rows are too few to train on, at least {MIN_ROWS} are needed"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="send a file with more labelled rows")
     frame = to_frame(rows.table, spec.features)
     target = _target(spec, rows)
     if spec.task is not Task.REGRESSION:

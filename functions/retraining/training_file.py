@@ -37,6 +37,8 @@ _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
 """What a reader calls a column that has no name, as pandas writes its index."""
 _OWN = "everscore_"
 """How columns begin that Everscore adds to what it stores."""
+_DISTINCT_SHARE = 0.5
+"""Share of rows with different ids below which another column is meant."""
 _CLOCKS_APART = timedelta(days=1)
 """A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
 RIDDLE_SHARE = 0.1
@@ -117,6 +119,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         days = pa.chunked_array([pa.repeat(pa.scalar(day_of(arrived, spec.day_zone)), table.num_rows)])
     rows = assemble(spec, [table.append_column(DAY, days)])
     left_out["duplicate_id"] += table.num_rows - rows.rows
+    _refuse_repeated(request, table.num_rows, rows.rows)
     if not rows.rows:
         told = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
         message = f"no row of {request.key} can be used: {told}"
@@ -216,12 +219,21 @@ def _as_read(feature: Feature, rows: pa.Table) -> Feature:
     return feature.model_copy(update={"canonical": feature.kind is FeatureKind.CATEGORY and are_canonical(rows[feature.name])})
 
 
+def _refuse_repeated(request: TrainRequest, given: int, distinct: int) -> None:
+    """Check that ids, or ids and times, name single rows: of those that repeat only the last row would be learnt."""
+    if distinct < _DISTINCT_SHARE * given:
+        named = f"{request.id_column!r} and {request.time_column!r}" if request.time_column else repr(request.id_column)
+        message = f"{given:,} rows of {request.key} have only {distinct:,} different values of {named}, so that most rows would be lost"
+        remedy = "ids must be unique: name another column with --id or, if ids come up again at other times, a column with --time"
+        raise TrainingError(message, remedy=remedy)
+
+
 def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> None:
     """Pass if the file has the columns that the request names, and a target that can be one."""
     for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
-            raise TrainingError(message)
+            raise TrainingError(message, remedy="name one of its columns, to the letter")
     for name in (request.target, request.id_column, request.time_column, *request.kinds):
         if name is not None and name.startswith(_OWN):
             message = f"{name!r} is named as the columns are that Everscore adds: rename it"

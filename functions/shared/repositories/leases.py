@@ -69,10 +69,10 @@ class Leases:
             until = take_lease(self._store, key, Lease(holder=holder, until=now() + LONGEST), now())
         except (ConflictError, NotFoundError) as error:
             message = f"a retraining or an erasure of {model!r} began or ended at this moment"
-            raise RetrainingBusyError(message) from error
+            raise RetrainingBusyError(message, remedy="try again in a moment") from error
         if until is not None:
             message = f"a retraining or an erasure of {model!r} is running, until {until:%H:%M} UTC at the latest"
-            raise RetrainingBusyError(message)
+            raise RetrainingBusyError(message, remedy="try again when it has ended")
         try:
             yield
         finally:

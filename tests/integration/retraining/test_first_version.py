@@ -225,6 +225,15 @@ def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], told: str) ->
     assert not list(world.store.list("leases/"))
 
 
+def test_a_column_of_ids_that_repeat_is_refused_with_what_to_name_instead() -> None:
+    rows = sold(0, 30)
+    with pytest.raises(TrainingError, match=r"300 rows of .* have only 2 different values of 'shop', so that most") as refused:
+        World().train(
+            [{**row, "shop": "north" if number % 2 else "south"} for number, row in enumerate(rows)], id_column="shop", time_column=None
+        )
+    assert "--id" in refused.value.remedy
+
+
 def test_a_column_that_the_request_names_and_the_file_lacks_is_told_beside_those_it_has() -> None:
     with pytest.raises(TrainingError, match="has no column 'sold'; it has id, at, price, shop, bought"):
         World().train(sold(0, 30), target="sold")
