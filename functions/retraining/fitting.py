@@ -107,11 +107,11 @@ def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet, made_in: Mappin
 def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
     classes = np.unique(target)
     if len(classes) < 2:
-        message = f"all {len(target):,} rows have the {spec.target!r} {str(classes[0])!r}: there is nothing to tell apart"
-        raise TrainingError(message)
+        message = f"all {len(target):,} rows have the {spec.target!r} {str(classes[0])!r}: there is nothing to learn"
+        raise TrainingError(message, remedy="add rows of another class")
     if spec.task is Task.BINARY and len(classes) > 2:
         message = f"a binary task has two classes, but {spec.target!r} is one of {', '.join(classes[:5])}"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="leave --task out, or choose multiclass or regression")
     if spec.positive is not None and spec.positive not in classes:
         message = f"the positive class {spec.positive!r} is none of {', '.join(classes)}, the rows' {spec.target!r}"
         raise TrainingError(message)

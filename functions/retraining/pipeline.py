@@ -134,8 +134,8 @@ def _estimator(spec: ModelSpec) -> Any:
     family = family_of(made)
     possible = family.parameters(made)
     if possible is not None and (unknown := sorted(set(spec.parameters) - set(possible))):
-        message = f"{spec.estimator} has no parameter {', '.join(unknown)}; it has {', '.join(possible) or 'none'}"
-        raise TrainingError(message)
+        message = f"{spec.estimator} has no parameter {', '.join(unknown)}"
+        raise TrainingError(message, remedy=f"choose from: {', '.join(possible) or 'none'}")
     try:
         with _quiet():
             model = made(**family.arguments(made, spec))
@@ -145,11 +145,11 @@ def _estimator(spec: ModelSpec) -> Any:
         raise TrainingError(message) from error
     wanted = is_regressor if spec.task is Task.REGRESSION else is_classifier
     if not wanted(model):
-        message = f"{spec.estimator} does not fit the task {spec.task}: choose a {'regressor' if wanted is is_regressor else 'classifier'}"
-        raise TrainingError(message)
+        message = f"{spec.estimator} does not fit the task {spec.task}"
+        raise TrainingError(message, remedy=f"choose a {'regressor' if wanted is is_regressor else 'classifier'}")
     if wanted is is_classifier and not hasattr(model, "predict_proba"):
-        message = f"{spec.estimator} with these parameters gives no probabilities (no predict_proba): choose a classifier that does"
-        raise TrainingError(message)
+        message = f"{spec.estimator} with these parameters gives no probabilities (no predict_proba)"
+        raise TrainingError(message, remedy="choose a classifier that does")
     return model
 
 
@@ -166,9 +166,9 @@ def _estimator_class(path: str) -> type[BaseEstimator]:
     try:
         found = getattr(importlib.import_module(module), name) if module else None
     except (ImportError, AttributeError) as error:
-        message = f"{path!r} cannot be imported: {error}. Estimators of your own must be installed in the functions' image"
-        raise TrainingError(message) from error
+        message = f"{path!r} cannot be imported: {error}"
+        raise TrainingError(message, remedy="estimators of your own must be installed in the functions' image") from error
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)) or inspect.isabstract(found):
-        message = f"{path!r} is no estimator: give a dotted path such as sklearn.linear_model.LogisticRegression"
-        raise TrainingError(message)
+        message = f"{path!r} is no estimator"
+        raise TrainingError(message, remedy="give a dotted path such as sklearn.linear_model.LogisticRegression")
     return found

@@ -40,15 +40,15 @@ def changed(recipe: Recipe, request: RetrainRequest) -> Recipe:
         return recipe
     spec, adopted = recipe.spec, request.estimator is None and recipe.spec.adopted
     if unknown := set(request.drop) - {feature.name for feature in spec.features}:
-        message = f"{spec.name!r} has no feature {', '.join(sorted(unknown))} to drop; it has {_names(spec)}"
-        raise TrainingError(message)
+        message = f"{spec.name!r} has no feature {', '.join(sorted(unknown))} to drop"
+        raise TrainingError(message, remedy=f"choose from its features: {_names(spec)}")
     if request.drop and adopted:
-        message = f"the pipeline of {spec.adopted} names its columns itself: drop columns together with another estimator"
-        raise TrainingError(message)
+        message = f"the pipeline of {spec.adopted} names its columns itself, so none can be dropped"
+        raise TrainingError(message, remedy="give another --estimator together with --drop")
     features = tuple(feature for feature in spec.features if feature.name not in request.drop)
     if not features:
         message = f"{spec.name!r} would have no feature left of {_names(spec)}"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="drop fewer columns")
     beside = spec.parameters if request.estimator is None else {}
     new: dict[str, object] = {"features": features, "parameters": {**beside, **request.parameters}}
     if request.estimator is not None:

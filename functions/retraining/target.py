@@ -83,9 +83,9 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
         looks = f"They are {disguise.what}: {disguise.remedy}" if disguise else "For a regression write plain numbers such as 1234.5"
         message = (
             f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "
-            f"classes. {looks}. If each is a class all the same, say --task multiclass"
+            f"classes. {looks}"
         )
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="if each is a class all the same, say --task multiclass")
     return Task.MULTICLASS
 
 
@@ -114,10 +114,10 @@ def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
     [positive] = labels_given(pa.array([wanted]), [wanted]).to_pylist()
     if target.task is not Task.BINARY:
         message = f"--positive {wanted}: {name!r} makes a {target.task} task, and only a binary one has a positive class"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="leave --positive out")
     if positive not in (classes := sorted(pc.unique(target.values.drop_null()).to_pylist())):
-        message = f"--positive {wanted}: {name!r} holds {' and '.join(classes)}"
-        raise TrainingError(message)
+        message = f"--positive {wanted}: {name!r} holds no such class"
+        raise TrainingError(message, remedy=f"choose {' or '.join(classes)}")
     return str(positive)
 
 
@@ -132,8 +132,8 @@ def refuse_lone_class(name: str, target: Target) -> None:
     counts = {item["values"]: item["counts"] for item in pc.value_counts(target.values.drop_null()).to_pylist()}
     told = ", ".join(f"{label!r} in {rows:,} row{'s' * (rows != 1)}" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
     if len(counts) == 1:
-        message = f"{name!r} is {told} and nothing else: there is nothing to tell apart. Add rows of the other class"
-        raise TrainingError(message)
+        message = f"{name!r} is {told} and nothing else: there is nothing to learn"
+        raise TrainingError(message, remedy="add rows of the other class")
     if len(counts) == 2 and min(counts.values()) < ROWS_TO_TELL_APART:
         message = f"{name!r} is {told}: at least {ROWS_TO_TELL_APART} rows of either class are needed, some to learn and some to measure"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="add rows of the rarer class")

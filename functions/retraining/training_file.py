@@ -102,7 +102,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     features = [feature for feature in features if feature.name not in unlearnt]
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="add a column of numbers, categories or booleans")
     spec = _spec(request, target, features)
     arrived = inbox.info(request.key, request.version_id).last_modified
     left_out = Counter(rejected.code for rejected in read.rejected)
@@ -123,7 +123,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     if not rows.rows:
         told = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
         message = f"no row of {request.key} can be used: {told}"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="mend the file; docs/formats.md explains each reason")
     taken = {request.id_column, request.time_column, request.target, *request.kinds, *request.drop}
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in taken)
     return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
@@ -203,8 +203,8 @@ def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Sourc
     found = number_signs(source, key=request.key, columns=numbers, formats=request.formats) if numbers else {}
     for name, signs in found.items():
         if len(signs) > 1:
-            message = f"{name!r} holds numbers in {' and '.join(sorted(signs))}: write a column for each"
-            raise TrainingError(message)
+            message = f"{name!r} holds numbers in {' and '.join(sorted(signs))}"
+            raise TrainingError(message, remedy="write a column for each")
     return {name: sign for name, signs in found.items() for sign in signs}
 
 
@@ -236,11 +236,11 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
             raise TrainingError(message, remedy="name one of its columns, to the letter")
     for name in (request.target, request.id_column, request.time_column, *request.kinds):
         if name is not None and name.startswith(_OWN):
-            message = f"{name!r} is named as the columns are that Everscore adds: rename it"
-            raise TrainingError(message)
+            message = f"{name!r} has a name that Everscore keeps for the columns that it adds"
+            raise TrainingError(message, remedy="rename the column")
     if kinds[request.target] is ColumnKind.CARRIED:
         message = f"{request.target!r} cannot be a target: it holds lists, records or bytes, not one number, word or truth per row"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="name another column with --target")
 
 
 def _odd_targets(request: TrainRequest, source: Source) -> tuple[RejectedRow, ...]:
@@ -254,7 +254,7 @@ def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, pol
     if bad > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = (read.rejected or odd_targets())[0]
         message = f"{bad:,} rows of {request.key} cannot be read, the first in {place_of(first)}: {first.message}"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="mend these rows, or take them out of the file")
 
 
 def _sieves(request: TrainRequest, policy: Policy, arrived: datetime) -> Iterator[tuple[str, Callable[[pa.Table], pa.Table]]]:
@@ -274,8 +274,8 @@ def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) ->
     """
     metric = request.metric or METRIC[target.task]
     if metric not in METRICS[target.task]:
-        message = f"a {target.task} task has no metric {metric!r}, only {', '.join(METRICS[target.task])}"
-        raise TrainingError(message)
+        message = f"a {target.task} task has no metric {metric!r}"
+        raise TrainingError(message, remedy=f"choose one of {', '.join(METRICS[target.task])}")
     return ModelSpec(
         name=request.model,
         task=target.task,
@@ -299,7 +299,7 @@ def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequ
     own = {request.target, request.id_column, request.time_column}
     if taken := own & {*request.kinds, *request.drop}:
         message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind, or can be dropped"
-        raise TrainingError(message)
+        raise TrainingError(message, remedy="leave out --kind and --drop for the target, the id and the time")
     known = {name: _KINDS[kind] for name, kind in kinds.items() if name not in own and kind in _KINDS} | dict(request.kinds)
     known = {name: kind for name, kind in known.items() if name not in request.drop and not (only is None and name.startswith(_OWN))}
     wanted = list(known) if only is None else only
@@ -341,8 +341,8 @@ def within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Tab
     """
     for name in ranges.keys() & set(table.column_names):
         if not pa.types.is_floating(table[name].type):
-            message = f"the policy's row_contract.ranges names {name!r}, which holds more than numbers: mend the file or the policy"
-            raise TrainingError(message)
+            message = f"the policy's row_contract.ranges names {name!r}, which holds more than numbers"
+            raise TrainingError(message, remedy="mend the file or the policy")
         low, high = ranges[name]
         inside = pc.and_(pc.greater_equal(table[name], low), pc.less_equal(table[name], high))
         table = table.filter(pc.fill_null(inside, fill_value=True))

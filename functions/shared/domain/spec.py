@@ -25,11 +25,11 @@ def checked_model_name(name: str) -> str:
     'flights-2013'
     """
     if not _MODEL_NAME.fullmatch(name):
-        message = (
-            f"{name!r} is no model name: use 1 to 64 letters from a to z, digits, '-' or '_', starting with a letter or digit; "
+        remedy = (
+            "use 1 to 64 letters from a to z, digits, '-' or '_', starting with a letter or digit; "
             "it becomes part of names on AWS, which take no other letters"
         )
-        raise InvalidNameError(message)
+        raise InvalidNameError(f"{name!r} is no model name", remedy=remedy)
     return name
 
 

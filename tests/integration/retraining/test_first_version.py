@@ -99,7 +99,7 @@ def test_an_estimator_that_could_not_be_loaded_again_is_refused_by_the_names_of_
 
 
 def test_a_metric_that_the_task_does_not_have_is_refused() -> None:
-    with pytest.raises(TrainingError, match="has no metric 'rmse', only accuracy"):
+    with pytest.raises(TrainingError, match="has no metric 'rmse'\nremedy: choose one of accuracy"):
         World().train(sold(0, 30), metric="rmse")
 
 

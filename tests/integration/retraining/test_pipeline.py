@@ -153,7 +153,7 @@ REFUSED = [
     (Task.BINARY, "xgboost.XGBRegressor", {}, "choose a classifier"),
     (Task.REGRESSION, "xgboost.XGBRanker", {}, "choose a regressor"),
     (Task.REGRESSION, "lightgbm.LGBMClassifier", {}, "choose a regressor"),
-    (Task.BINARY, "lightgbm.LGBMClassifier", {"leaves": 3}, "has no parameter leaves; it has boosting_type"),
+    (Task.BINARY, "lightgbm.LGBMClassifier", {"leaves": 3}, "has no parameter leaves\nremedy: choose from: boosting_type"),
     (Task.BINARY, "lightgbm.LGBMClassifier", {"monotone_constraints": [1, 0]}, 'monotone_constraints={"age": 1'),
     (Task.BINARY, "xgboost.XGBClassifier", {"monotone_constraints": {"age": 1}}, "columns are constrained by name"),
     (Task.BINARY, "sklearn.semi_supervised.SelfTrainingClassifier", {}, "cannot be made"),

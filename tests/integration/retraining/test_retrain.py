@@ -306,7 +306,7 @@ def test_once_champion_another_recipe_is_the_models() -> None:
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        ({"drop": ("colour",)}, "has no feature colour to drop; it has price, shop"),
+        ({"drop": ("colour",)}, "has no feature colour to drop\nremedy: choose from its features: price, shop"),
         ({"drop": ("price", "shop")}, "no feature left of price, shop"),
         ({"estimator": "sklearn.linear_model.Ridge"}, "choose a classifier"),
         ({"estimator": "nobody.Knows"}, "installed in the functions' image"),

@@ -63,7 +63,7 @@ def test_whoever_names_the_task_decides_what_odd_values_are() -> None:
 
 def test_nearly_as_many_texts_as_rows_are_no_classes() -> None:
     commas = [f"{number},5" for number in range(80)]
-    with pytest.raises(TrainingError, match=r"holds 80 different texts in 80 rows, such as '0,5'.*--task multiclass"):
+    with pytest.raises(TrainingError, match=r"(?s)holds 80 different texts in 80 rows, such as '0,5'.*--task multiclass"):
         read(commas)
     assert read(commas, Task.MULTICLASS).task is Task.MULTICLASS
     assert read([f"class {number}" for number in range(80)] * 10).task is Task.MULTICLASS, "ten rows each"
@@ -94,7 +94,7 @@ def test_the_positive_class_is_one_of_two() -> None:
     binary = read(["1.0", "0", "1"])
     assert positive_class("1.0", "y", binary) == "1", "written otherwise, it is the same class"
     assert positive_class(None, "y", binary) is None
-    with pytest.raises(TrainingError, match="--positive yes: 'y' holds 0 and 1"):
+    with pytest.raises(TrainingError, match="--positive yes: 'y' holds no such class\nremedy: choose 0 or 1"):
         positive_class("yes", "y", binary)
     with pytest.raises(TrainingError, match="'y' makes a multiclass task"):
         positive_class("a", "y", read(["a", "b", "c"]))
