@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
+from functions.shared.adapters.bodies import read_whole
 from functions.shared.domain.errors import ConflictError, NotForgottenError, NotFoundError
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import ObjectInfo, StoredVersion
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef
 
@@ -71,18 +73,25 @@ class S3ObjectStore:
 
     def read(self, key: str, version_id: str | None = None) -> bytes:
         """The whole of a small object, or raise NotFoundError."""
-        try:
-            return self._client.get_object(**self._named(key, version_id))["Body"].read()
-        except ClientError as error:
-            raise self._translated(error, key) from error
+        return self._read(key, version_id)[0]
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
+        return self._read(key, None)
+
+    def _read(self, key: str, version_id: str | None) -> tuple[bytes, str]:
+        """An object's bytes, all of one version, and its ETag."""
+        named = self._named(key, version_id)
+
+        def opened(offset: int) -> "StreamingBody":
+            answer = self._client.get_object(**named | ({"Range": f"bytes={offset}-"} if offset else {}))
+            named.update({"IfMatch": answer["ETag"], "VersionId": answer.get("VersionId", "null")})
+            return answer["Body"]
+
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            return read_whole(opened), named["IfMatch"].strip('"')
         except ClientError as error:
             raise self._translated(error, key) from error
-        return answer["Body"].read(), answer["ETag"].strip('"')
 
     def open(self, key: str, version_id: str | None = None) -> "S3Source":
         """Random access to an object, or raise NotFoundError. It stays the version it was when it was opened."""
@@ -170,7 +179,7 @@ class S3ObjectStore:
 
 
 class S3Source:
-    """`Source` over one version of an object: each read is one ranged GET."""
+    """`Source` over one version of an object: each read is one ranged GET, or several where bodies break off."""
 
     def __init__(self, client: "S3Client", named: dict[str, Any], size: int) -> None:
         self._client = client
@@ -182,7 +191,7 @@ class S3Source:
         end = min(offset + length, self.size)
         if offset >= end:
             return b""
-        return self._client.get_object(**self._named, Range=f"bytes={offset}-{end - 1}")["Body"].read()
+        return read_whole(lambda done: self._client.get_object(**self._named, Range=f"bytes={offset + done}-{end - 1}")["Body"])
 
 
 class S3Upload:
