@@ -131,7 +131,7 @@ ALARMS = (
     _errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
     _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
     _errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
-    _errors("Retraining", "Retraining fails, often because MLflow is missing."),
+    _errors("Retraining", "Retraining fails, so no challenger is made."),
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
     Alarm(

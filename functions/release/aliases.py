@@ -3,6 +3,7 @@
 from functions.release.desk import Desk
 from functions.shared.domain.release import Release
 from functions.shared.repositories.alias_turns import AliasTurns
+from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import Releases
 
 
@@ -19,14 +20,25 @@ def agree(model: str, desk: Desk) -> None:
     """Set the registry's aliases to what is served, and last the tag that says so.
 
     One decider at a time does: aliases of an earlier release that were set late, under a newer tag, would look like a person's
-    wish. What another one publishes meanwhile is set as well, or else by the next tick.
+    wish. What another one publishes meanwhile is set as well, or else by the next tick. Without a registry nothing is set, nor
+    before it knows the versions, which retraining makes sure of.
 
     Raises:
         RegistryUnavailableError: if the registry is away, or it is another one's turn.
     """
-    releases, agreed = Releases(desk.store), 0
+    registry, releases, agreed = desk.registry, Releases(desk.store), 0
+    if registry is None:
+        return
     with AliasTurns(desk.store).taken(model, holder=desk.new_name(), now=desk.now):
         while (served := releases.current(model)) is not None and served.seq > agreed:
-            desk.registry.set_aliases(model, aliases_of(served))
-            desk.registry.set_sequence(model, served.seq)
+            if _unrecorded(served, desk):
+                return
+            registry.set_aliases(model, aliases_of(served))
+            registry.set_sequence(model, served.seq)
             agreed = served.seq
+
+
+def _unrecorded(served: Release, desk: Desk) -> bool:
+    """Whether the registry does not know a version yet. One that a person deleted there was recorded all the same."""
+    decisions = (Decisions(desk.store).of(served.model, version) for version in aliases_of(served).values() if version)
+    return any(decision is not None and decision.run_id is None for decision in decisions)

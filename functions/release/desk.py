@@ -12,6 +12,6 @@ class Desk:
     """Where release reads and writes, and how clock and chance come in."""
 
     store: ObjectStore
-    registry: Registry
+    registry: Registry | None
     new_name: Callable[[], str]
     now: Callable[[], datetime]

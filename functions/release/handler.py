@@ -21,14 +21,14 @@ _UNWANTED = frozenset({"refused", "registry_unavailable"})
 def desk() -> "Desk":
     """The real ports."""
     from functions.release.desk import Desk
-    from functions.shared.adapters.mlflow_registry import MlflowRegistry
+    from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.runtime.settings import registry_settings
 
     settings = registry_settings()
     return Desk(
         store=S3ObjectStore(s3_client(), settings.store),
-        registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
+        registry=registry_at(settings.mlflow_tracking_uri, settings.stack),
         new_name=lambda: uuid.uuid4().hex,
         now=lambda: datetime.now(UTC),
     )

@@ -20,13 +20,13 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
     The registry's tag tells a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
 
     Returns:
-        The step taken, or None if the aliases ask for nothing: they say what is served, or are set to say it again.
+        The step taken, or None if the aliases ask for nothing: they say what is served, are set to say it again, or there are none.
     """
-    release = standing.release
-    if desk.registry.sequence(release.model) < release.seq:
+    registry, release = desk.registry, standing.release
+    if registry is None or registry.sequence(release.model) < release.seq:
         agree(release.model, desk)
         return None
-    aliases = desk.registry.aliases(release.model)
+    aliases = registry.aliases(release.model)
     try:
         if wished := _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk):
             return wished
@@ -43,7 +43,8 @@ def _refuse(model: str, seq: int, reason: str, desk: Desk) -> Reason:
     """Tell a wish's refusal in favour of the release `seq` where it was made, and where `everscore status` finds it."""
     refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=desk.now())
     Releases(desk.store).refuse(refusal)
-    desk.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
+    if desk.registry is not None:
+        desk.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
     return Reason(code="refused", message=reason)
 
 

@@ -26,7 +26,7 @@ def workshop() -> "Workshop":
     """The real ports."""
     from functions.retraining.service import Workshop
     from functions.shared.adapters.events import EventBridge
-    from functions.shared.adapters.mlflow_registry import MlflowRegistry
+    from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.runtime.settings import registry_settings
@@ -36,7 +36,7 @@ def workshop() -> "Workshop":
     return Workshop(
         inbox=S3ObjectStore(client, settings.inbox),
         store=store,
-        registry=MlflowRegistry(settings.mlflow_tracking_uri, settings.stack),
+        registry=registry_at(settings.mlflow_tracking_uri, settings.stack),
         bundles=Bundles(store),
         events=EventBridge(settings.stack),
         new_holder=lambda: uuid.uuid4().hex,

@@ -1,4 +1,4 @@
-"""A judged version becomes one that can be served: snapshot, registry entry, bundle, and last its decision."""
+"""A judged version becomes one that can be served: snapshot, bundle, registry entry, and last its decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
 from functions.retraining.measuring import measure_rows
+from functions.retraining.recording import record
 from functions.retraining.training_set import DAY, TrainingSet
-from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
 from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.drift.profile import Agreement
-from functions.shared.domain.dvc import dvc_pointer
-from functions.shared.domain.errors import InvalidBundleError, TrainingError
+from functions.shared.domain.errors import InvalidBundleError, RegistryUnavailableError, TrainingError
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
 from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.engines.bundle import INDEX, bundle_digest, make_bundle
-from functions.shared.ports import ObjectStore, RegisteredVersion, Registry, TrainingRun
+from functions.shared.engines.bundle import bundle_digest, make_bundle
+from functions.shared.ports import ObjectStore, Registry
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
+from functions.shared.repositories.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +58,37 @@ class Judgement:
 
 
 def publish(
-    candidate: Candidate, judgement: Judgement, policy: Policy, *, store: ObjectStore, registry: Registry, now: datetime
+    candidate: Candidate, judgement: Judgement, policy: Policy, *, store: ObjectStore, registry: Registry | None, now: datetime
 ) -> Decision:
-    """Keep all that makes the version: snapshot, registry entry, bundle, and last the decision, which tells `release`.
+    """Keep all that makes the version: snapshot, bundle, registry entry, and last the decision, which tells `release`.
+
+    A registry that is away holds up nothing: the next retraining records the version there.
 
     Raises:
         TrainingError: if the pipeline holds what would not be loaded again; nothing is kept.
+        ConflictError: if another training wrote a version of the same number meanwhile.
     """
     pipeline = _loadable(candidate.fitted)
     snapshot = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
     metrics = measure_rows(candidate.fitted, candidate.held, scores)
-    registered = registry.register(candidate.spec.name, _run(candidate, judgement, snapshot, metrics))
-    files = bundle_files(candidate, pipeline, registered.version, scores, metrics)
-    prefix = layout.version_prefix(candidate.spec.name, registered.version)
-    for name in sorted(files, key=lambda name: name == INDEX):
-        store.write(prefix + name, files[name])
-    decision = _decision(candidate, judgement, policy, registered, snapshot, metrics, bundle_digest(files), now)
-    registry.attach(registered.run_id, _artifacts(decision, files), {})
+    versions = Versions(store)
+    version = versions.next_number(candidate.spec.name)
+    files = bundle_files(candidate, pipeline, version, scores, metrics)
+    versions.write(candidate.spec.name, version, files)
+    decision = _decision(candidate, judgement, policy, version, snapshot, metrics, bundle_digest(files), now)
+    if registry is not None:
+        decision = _recorded(decision, candidate, files, registry)
     Decisions(store).write(decision)
     return decision
+
+
+def _recorded(decision: Decision, candidate: Candidate, files: Mapping[str, bytes], registry: Registry) -> Decision:
+    try:
+        return record(decision, candidate.spec, candidate.fitted.pipeline, files, registry)
+    except RegistryUnavailableError as away:
+        reason = Reason(code="unregistered", message=f"{away}; the next retraining registers this version", warning=True)
+        return decision.model_copy(update={"reasons": (*decision.reasons, reason)})
 
 
 def _loadable(fitted: Fitted) -> bytes:
@@ -96,23 +107,6 @@ def _loadable(fitted: Fitted) -> bytes:
             f"or put a package into the image that vouches for these types by entry points of the group {TRUST_GROUP}"
         )
         raise TrainingError(message) from error
-
-
-def _run(candidate: Candidate, judgement: Judgement, snapshot: Snapshot, metrics: Mapping[str, float | None]) -> TrainingRun:
-    spec, days = candidate.spec, candidate.learnt.distinct_days
-    parameters = {
-        "estimator": spec.estimator,
-        "library": candidate.fitted.library,
-        "engine": candidate.fitted.compiled.kind.value,
-        "seed": str(spec.seed),
-        "rows": str(candidate.learnt.rows),
-        "first_day": days[0].isoformat(),
-        "last_day": days[-1].isoformat(),
-        "snapshot": snapshot.md5,
-        **{f"parameter.{name}": str(value) for name, value in spec.parameters.items()},
-    }
-    defined = {name: value for name, value in metrics.items() if value is not None}
-    return TrainingRun(candidate.fitted.pipeline, parameters, defined, {"everscore.trigger": judgement.trigger}, spec.libraries)
 
 
 def bundle_files(
@@ -156,7 +150,7 @@ def _decision(
     candidate: Candidate,
     judgement: Judgement,
     policy: Policy,
-    registered: RegisteredVersion,
+    version: str,
     snapshot: Snapshot,
     metrics: Mapping[str, float | None],
     digest: str,
@@ -166,7 +160,7 @@ def _decision(
     return Decision(
         model=candidate.spec.name,
         champion_version=judgement.champion_version,
-        challenger_version=registered.version,
+        challenger_version=version,
         decision=judgement.verdict,
         reasons=judgement.reasons,
         metric=candidate.spec.metric,
@@ -193,19 +187,9 @@ def _decision(
         cross_validation=judgement.cross_validation,
         thresholds=policy.gate,
         trigger=judgement.trigger,
-        run_id=registered.run_id,
         decided_at=now,
     )
 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
-
-
-def _artifacts(decision: Decision, files: dict[str, bytes]) -> dict[str, bytes]:
-    snapshot = decision.snapshot
-    return {
-        "decision.json": decision.to_json(),
-        "snapshot.dvc": dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path="snapshot"),
-        **{name: files[name] for name in (INDEX, "spec.json", "baseline.json")},
-    }

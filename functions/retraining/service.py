@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -23,11 +23,18 @@ from functions.retraining.material import Material, gather, windowed
 from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
+from functions.retraining.recording import catch_up
 from functions.retraining.training_file import possible_features, read_training_file
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Decision, Reason, Verdict
-from functions.shared.domain.errors import NothingToLearnError, RetrainingBusyError, TrainingError
+from functions.shared.domain.errors import (
+    AdoptionRefusedError,
+    NothingToLearnError,
+    RegistryUnavailableError,
+    RetrainingBusyError,
+    TrainingError,
+)
 from functions.shared.domain.gate.comparison import Holdout, judge
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
@@ -51,7 +58,7 @@ class Workshop:
 
     inbox: ObjectStore
     store: ObjectStore
-    registry: Registry
+    registry: Registry | None
     bundles: Bundles
     events: EventBus
     new_holder: Callable[[], str]
@@ -116,10 +123,17 @@ def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
 
 def _foreign(request: AdoptRequest, workshop: Workshop) -> ForeignModel:
     if request.uri is not None:
-        return workshop.registry.logged_model(request.uri)
+        return _registry(workshop).logged_model(request.uri)
     assert request.file is not None, "a request has one of the two"
     body = workshop.inbox.read(request.file.key, request.file.version_id)
     return ForeignModel(f"file:{request.file.name}#sha256={hashlib.sha256(body).hexdigest()}", body)
+
+
+def _registry(workshop: Workshop) -> Registry:
+    if workshop.registry is None:
+        message = "this stack has no MLflow, so there is no pipeline to adopt"
+        raise AdoptionRefusedError(message, remedy="deploy it with the parameter MlflowTrackingUri")
+    return workshop.registry
 
 
 @contextmanager
@@ -166,9 +180,17 @@ def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
         # Before the lease: an alert that is refused must not be in the way of a schedule at the same moment.
         _check_trigger(request.model, request, Policies(workshop.store).current(request.model), workshop)
         with Leases(workshop.store).held(request.model, holder=workshop.new_holder(), now=workshop.now):
+            _catch_up(request.model, workshop)
             return RetrainingResult(decision=_challenge(request.model, request, workshop))
     except (NothingToLearnError, RetrainingBusyError) as reason:
         return RetrainingResult(skipped=str(reason))
+
+
+def _catch_up(model: str, workshop: Workshop) -> None:
+    """Record what the registry lacks, if it answers."""
+    if workshop.registry is not None:
+        with suppress(RegistryUnavailableError):
+            catch_up(model, workshop.store, workshop.bundles, workshop.registry)
 
 
 def _request_all(trigger: str, workshop: Workshop) -> tuple[str, ...]:

@@ -107,14 +107,6 @@ class TrainingRun:
 
 
 @dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """A version's number and the run that made it."""
-
-    version: str
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class ForeignModel:
     """A model that somebody trained elsewhere: what will always mean it, its file (skops, or its library's own), and what wrote that.
 
@@ -128,10 +120,13 @@ class ForeignModel:
 
 
 class Registry(Protocol):
-    """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`)."""
+    """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`). Versions have the store's numbers."""
 
-    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
-        """Record a run with its model, and register it as the model's next version."""
+    def register(self, model: str, version: str, run: TrainingRun) -> str:
+        """Record a run with its model, register it as a version of this number, and return the run's id."""
+
+    def recorded_runs(self, model: str) -> frozenset[str]:
+        """Ids of all runs of a model that were ever recorded here."""
 
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         """Add small files and numbers to a run."""

@@ -138,7 +138,7 @@ def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
 def measure(folder: Path) -> None:
     """Retrain, and print what it took."""
     shop = workshop(folder)
-    shop.registry.register(MODEL, TrainingRun(None, {}, {}, {}, {}))  # version 1, which another process made
+    shop.registry.register(MODEL, "1", TrainingRun(None, {}, {}, {}, {}))  # version 1, which another process made
     result = retrain(RetrainRequest(model=MODEL, trigger="person"), shop)
     assert result.decision is not None, result.skipped
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -9,7 +9,7 @@ import sklearn
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 
-from functions.shared.adapters.mlflow_registry import HOW_TO_LOG, MlflowRegistry
+from functions.shared.adapters.mlflow_registry import HOW_TO_LOG, MlflowRegistry, registry_at
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
 from functions.shared.engines.skops_file import load_pipeline
 from functions.shared.ports import Registry, TrainingRun
@@ -45,10 +45,26 @@ def registry(request: pytest.FixtureRequest) -> Registry:
     return MlflowRegistry(request.getfixturevalue("tracking_uri"), request.node.name.translate({ord("["): "-", ord("]"): None}))
 
 
-def test_versions_of_a_model_count_from_one_each_with_its_own_run(registry: Registry) -> None:
-    first, second, other = registry.register("sales", RUN), registry.register("sales", RUN), registry.register("stock", RUN)
-    assert [first.version, second.version, other.version] == ["1", "2", "1"]
-    assert len({first.run_id, second.run_id, other.run_id}) == 3
+def test_each_version_has_a_run_of_its_own_that_is_known_by_its_model(registry: Registry) -> None:
+    first, second, other = (registry.register(model, number, RUN) for model, number in (("sales", "1"), ("sales", "2"), ("stock", "1")))
+    assert registry.recorded_runs("sales") == {first, second} != {first, other}
+    assert registry.recorded_runs("stock") == {other}
+    assert registry.recorded_runs("nobody") == set()
+
+
+def test_a_run_of_a_version_that_was_deleted_stays_known(registry: Registry) -> None:
+    run_id = registry.register("sales", "1", RUN)
+    delete(registry, "sales", "1")
+    assert registry.recorded_runs("sales") == {run_id}
+
+
+def test_aliases_speak_of_the_stores_numbers_whatever_a_new_registry_counts(registry: Registry) -> None:
+    for number in ("7", "9", "2"):
+        registry.register("sales", number, RUN)
+    registry.set_aliases("sales", {"champion": "9", "challenger": "2", "previous": "1"})
+    assert registry.aliases("sales") == {"champion": "9", "challenger": "2"}
+    delete(registry, "sales", "2")
+    assert registry.aliases("sales") == {"champion": "9"}
 
 
 def test_an_unknown_model_has_no_aliases_and_no_sequence(registry: Registry) -> None:
@@ -57,14 +73,14 @@ def test_an_unknown_model_has_no_aliases_and_no_sequence(registry: Registry) -> 
 
 
 def test_a_registered_model_has_no_aliases_until_they_are_set(registry: Registry) -> None:
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     assert registry.aliases("sales") == {}
     assert registry.sequence("sales") == 0
 
 
 def test_aliases_are_set_moved_and_removed(registry: Registry) -> None:
-    registry.register("sales", RUN)
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
+    registry.register("sales", "2", RUN)
     registry.set_aliases("sales", {"champion": "1", "challenger": "2", "previous": None})
     assert registry.aliases("sales") == {"champion": "1", "challenger": "2"}
     registry.set_aliases("sales", {"champion": "2", "challenger": None, "previous": "1"})
@@ -74,8 +90,8 @@ def test_aliases_are_set_moved_and_removed(registry: Registry) -> None:
 
 
 def test_a_version_that_was_deleted_has_no_alias_any_more_and_gets_none(registry: Registry) -> None:
-    for _ in range(3):
-        registry.register("sales", RUN)
+    for number in ("1", "2", "3"):
+        registry.register("sales", number, RUN)
     registry.set_aliases("sales", {"champion": "2", "challenger": "3", "previous": "1"})
     delete(registry, "sales", "1")
     assert registry.aliases("sales") == {"champion": "2", "challenger": "3"}
@@ -89,25 +105,25 @@ def delete(registry: Registry, model: str, version: str) -> None:
         registry.delete(model, version)
     else:
         assert isinstance(registry, MlflowRegistry)
-        registry._client.delete_model_version(registry._name(model), version)
+        registry._client.delete_model_version(registry._name(model), registry._theirs(model, version))
 
 
 def test_what_was_answered_does_not_change_later(registry: Registry) -> None:
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     before = registry.aliases("sales")
     registry.set_aliases("sales", {"champion": "1"})
     assert before == {}
 
 
 def test_the_sequence_is_the_last_one_set(registry: Registry) -> None:
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     registry.set_sequence("sales", 3)
     registry.set_sequence("sales", 12)
     assert registry.sequence("sales") == 12
 
 
 def test_the_last_refusal_is_told_on_the_models_page(registry: Registry) -> None:
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     registry.tell_refusal("sales", "version 2 was kept out")
     registry.tell_refusal("sales", "version 3 was kept out: " + 6000 * "x")
     assert refusal(registry, "sales").startswith("version 3 was kept out: xxx")
@@ -122,7 +138,7 @@ def refusal(registry: Registry, model: str) -> str:
 
 
 def test_files_and_numbers_are_added_to_a_run(registry: Registry) -> None:
-    run_id = registry.register("sales", RUN).run_id
+    run_id = registry.register("sales", "1", RUN)
     registry.attach(run_id, {"decision.json": b"{}", "snapshot.dvc": b"outs:\n"}, {"brier": 0.2})
     registry.attach(run_id, {}, {})
     files, metrics = recorded(registry, run_id)
@@ -143,6 +159,22 @@ def recorded(registry: Registry, run_id: str) -> tuple[dict[str, bytes], dict[st
 # What only MLflow does
 
 
+def test_versions_without_a_number_of_ours_have_mlflows(tracking_uri: str) -> None:
+    registry = MlflowRegistry(tracking_uri, "before-numbers")
+    registry.register("sales", "1", RUN)
+    registry._client.delete_model_version_tag("before-numbers-sales", "1", "everscore.version")
+    registry.set_aliases("sales", {"champion": "1"})
+    assert registry.aliases("sales") == {"champion": "1"}
+    registry.register("sales", "5", RUN)
+    registry.set_aliases("sales", {"champion": "5", "previous": "1"})
+    assert registry.aliases("sales") == {"champion": "5", "previous": "1"}
+
+
+def test_a_stack_without_an_address_has_no_registry() -> None:
+    assert registry_at("", "s") is None
+    assert isinstance(registry_at("http://127.0.0.1:1", "s"), MlflowRegistry)
+
+
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_PARAMETER_VALUE", "TEMPORARILY_UNAVAILABLE"])
 @pytest.mark.parametrize(
     "call",
@@ -151,6 +183,8 @@ def recorded(registry: Registry, run_id: str) -> tuple[dict[str, bytes], dict[st
         lambda registry: registry.sequence("sales"),
         lambda registry: registry.set_aliases("sales", {"champion": "1"}),
         lambda registry: registry.set_sequence("sales", 3),
+        lambda registry: registry.recorded_runs("sales"),
+        lambda registry: registry.attach("run", {}, {"auc": 1.0}),
     ],
 )
 def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry], object], code: str, tracking_uri: str) -> None:
@@ -173,7 +207,7 @@ def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry],
 @pytest.mark.parametrize("written", ["", "three", "-1", "3.0", "²"])
 def test_a_sequence_that_a_person_made_unreadable_counts_as_none(written: str, tracking_uri: str) -> None:
     registry = MlflowRegistry(tracking_uri, f"garbled-{written.encode().hex()}")
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     registry._client.set_registered_model_tag(registry._name("sales"), "everscore.seq", written)
     assert registry.sequence("sales") == 0
     registry.set_sequence("sales", 3)
@@ -272,19 +306,18 @@ def test_a_model_of_another_library_is_refused(tracking_uri: str) -> None:
 
 def test_stacks_that_share_a_server_do_not_see_each_other(tracking_uri: str) -> None:
     first, second = MlflowRegistry(tracking_uri, "first"), MlflowRegistry(tracking_uri, "second")
-    first.register("sales", RUN)
+    first.register("sales", "1", RUN)
     first.set_aliases("sales", {"champion": "1"})
+    second.register("sales", "1", RUN)
     assert second.aliases("sales") == {}
-    assert second.register("sales", RUN).version == "1"
 
 
 def test_a_run_says_how_its_model_was_made_and_holds_it_without_pickle(tracking_uri: str) -> None:
     registry = MlflowRegistry(tracking_uri, "kept")
-    registered = registry.register("sales", RUN)
-    run = registry._client.get_run(registered.run_id)
+    run = registry._client.get_run(registry.register("sales", "1", RUN))
     assert run.data.params == RUN.parameters
     assert run.data.tags["everscore.trigger"] == "person"
-    source = registry._client.get_model_version("kept-sales", registered.version).source
+    source = registry._client.get_model_version("kept-sales", "1").source
     model_id = source.rsplit("/", 1)[-1]
     folder = Path(registry._client.get_logged_model(model_id).artifact_location.removeprefix("file://"))
     assert {path.suffix for path in folder.iterdir()} >= {".skops"}

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from functions.shared.domain.errors import AdoptionRefusedError
-from functions.shared.ports import ForeignModel, RegisteredVersion, TrainingRun
+from functions.shared.ports import ForeignModel, TrainingRun
+
+_NUMBERS = count(1)
+"""Of runs, which no two registries call the same."""
 
 
 @dataclass
@@ -18,7 +22,7 @@ class RecordedRun:
 
 @dataclass
 class _Model:
-    versions: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     sequence: int = 0
@@ -33,12 +37,14 @@ class MemoryRegistry:
         self.logged: dict[str, ForeignModel] = {}
         self._models: dict[str, _Model] = {}
 
-    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
-        run_id = f"run-{len(self.runs) + 1}"
+    def register(self, model: str, version: str, run: TrainingRun) -> str:
+        run_id = f"run-{next(_NUMBERS)}"
         self.runs[run_id] = RecordedRun(run, metrics=dict(run.metrics))
-        versions = self._models.setdefault(model, _Model()).versions
-        versions.append(run_id)
-        return RegisteredVersion(version=str(len(versions)), run_id=run_id)
+        self._models.setdefault(model, _Model()).versions[version] = run_id
+        return run_id
+
+    def recorded_runs(self, model: str) -> frozenset[str]:
+        return frozenset(self._models[model].versions.values()) if model in self._models else frozenset()
 
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         self.runs[run_id].files.update(files)
@@ -62,7 +68,7 @@ class MemoryRegistry:
 
     def _has(self, model: str, version: str) -> bool:
         found = self._models[model]
-        return 1 <= int(version) <= len(found.versions) and version not in found.deleted
+        return version in found.versions and version not in found.deleted
 
     def delete(self, model: str, version: str) -> None:
         """A person deletes a version; its aliases go with it."""

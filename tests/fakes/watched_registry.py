@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from functions.shared.ports import RegisteredVersion, Registry, TrainingRun
+from functions.shared.ports import Registry, TrainingRun
 from tests.fakes.watched_store import Moment, Watcher
 
 
@@ -22,8 +22,11 @@ class WatchedRegistry:
         self._watcher(Moment("registry", number, "after", call))
         return result
 
-    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
-        return self._watched("register", lambda: self._inner.register(model, run))
+    def register(self, model: str, version: str, run: TrainingRun) -> str:
+        return self._watched("register", lambda: self._inner.register(model, version, run))
+
+    def recorded_runs(self, model: str) -> frozenset[str]:
+        return self._watched("recorded runs", lambda: self._inner.recorded_runs(model))
 
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         self._watched("attach", lambda: self._inner.attach(run_id, files, metrics))

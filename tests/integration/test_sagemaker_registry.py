@@ -29,6 +29,7 @@ ACTIONS = {
     "POST experiments/create": "CreateExperiment",
     "POST runs/create": "CreateRun",
     "GET runs/get": "GetRun",
+    "POST runs/search": "SearchRuns",
     "POST runs/update": "UpdateRun",
     "POST runs/log-batch": "LogBatch",
     "POST runs/log-metric": "LogMetric",
@@ -45,6 +46,7 @@ ACTIONS = {
     "POST registered-models/set-tag": "SetRegisteredModelTag",
     "POST model-versions/create": "CreateModelVersion",
     "GET model-versions/get": "GetModelVersion",
+    "GET model-versions/search": "SearchModelVersions",
     "GET model-versions/get-download-uri": "GetDownloadURIForModelVersionArtifacts",
 }
 """What each request needs, as AWS's service authorization reference names it (Amazon SageMaker with MLflow)."""
@@ -141,26 +143,28 @@ def allowed(resource: str) -> set[str]:
 
 def test_training_asks_an_app_for_no_more_and_no_less_than_the_template_lets_it(seen: Seen) -> None:
     registry = MlflowRegistry(APP, "stack")
-    version = registry.register("sales", RUN)
-    registry.attach(version.run_id, {"decision.json": b"{}"}, {"auc": 1.0})
-    registry.logged_model(f"models:/stack-sales/{version.version}")
+    run_id = registry.register("sales", "1", RUN)
+    registry.attach(run_id, {"decision.json": b"{}"}, {"auc": 1.0})
+    assert registry.recorded_runs("sales") == {run_id}
+    registry.logged_model("models:/stack-sales/1")
     assert seen.actions() == allowed("TrainingRegistryUse")
     assert (seen.apps, seen.signatures) == ({APP}, {"AWS4-HMAC-SHA256"})
 
 
 def test_release_asks_an_app_for_no_more_and_no_less_than_the_template_lets_it(seen: Seen) -> None:
     registry = MlflowRegistry(APP, "other")
-    registry.register("sales", RUN)
+    registry.register("sales", "1", RUN)
     seen.requests.clear()
-    registry.set_aliases("sales", {"champion": "1", "challenger": None})
+    registry.set_aliases("sales", {"champion": "1", "challenger": None, "previous": "2"})
     registry.set_sequence("sales", 3)
     assert (registry.aliases("sales"), registry.sequence("sales"), registry.aliases("nobody")) == ({"champion": "1"}, 3, {})
     assert seen.actions() == allowed("ReleaseRegistryUse")
 
 
 def test_two_stacks_share_an_app_since_each_registers_names_of_its_own(seen: Seen) -> None:
-    for stack in ("one", "two"):
-        assert MlflowRegistry(APP, stack).register("shared", RUN).version == "1"
+    one, two = MlflowRegistry(APP, "one"), MlflowRegistry(APP, "two")
+    runs = [one.register("shared", "1", RUN), two.register("shared", "1", RUN)]
+    assert [one.recorded_runs("shared"), two.recorded_runs("shared")] == [{runs[0]}, {runs[1]}]
 
 
 def test_any_other_server_is_asked_without_the_plugins_complaints(

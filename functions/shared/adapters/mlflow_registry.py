@@ -10,9 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
-from functions.shared.ports import ForeignModel, RegisteredVersion, TrainingRun
+from functions.shared.ports import ForeignModel, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
+VERSION_TAG = "everscore.version"
+"""Of a version: its number in the store. MLflow's own may be another, since a new server begins with 1 again."""
+
 REFUSAL_TAG = "everscore.refused"
 _LONGEST_TAG = 5000
 
@@ -60,15 +63,16 @@ class MlflowRegistry:
 
         return MlflowClient(self._tracking_uri)
 
-    def register(self, model: str, run: TrainingRun) -> RegisteredVersion:
-        """Record a run with its model, and register it as the model's next version."""
+    def register(self, model: str, version: str, run: TrainingRun) -> str:
+        """Record a run with its model, register it as a version of this number, and return the run's id."""
         import mlflow
 
         from functions.shared.engines.skops_file import trusted_types
 
         mlflow.set_tracking_uri(self._tracking_uri)
-        mlflow.set_experiment(self._name(model))
-        with mlflow.start_run(tags=dict(run.tags)) as active:
+        with _obeyed():
+            mlflow.set_experiment(self._name(model))
+        with _obeyed(), mlflow.start_run(tags=dict(run.tags)) as active:
             mlflow.log_params(dict(run.parameters))
             mlflow.log_metrics(dict(run.metrics))
             logged = mlflow.sklearn.log_model(
@@ -78,17 +82,32 @@ class MlflowRegistry:
                 skops_trusted_types=list(trusted_types()),
                 pip_requirements=[f"{name}=={version}" for name, version in run.libraries.items()],
             )
-        registered = mlflow.register_model(logged.model_uri, self._name(model))
-        return RegisteredVersion(version=str(registered.version), run_id=active.info.run_id)
+            mlflow.register_model(logged.model_uri, self._name(model), tags={VERSION_TAG: version})
+        return str(active.info.run_id)
+
+    def recorded_runs(self, model: str) -> frozenset[str]:
+        """Ids of all runs of a model that were ever recorded here."""
+        from mlflow.entities import ViewType
+
+        with _obeyed():
+            experiment = self._client.get_experiment_by_name(self._name(model))
+            if experiment is None:
+                return frozenset()
+            found, token = set(), None
+            while True:
+                page = self._client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL, page_token=token)
+                found |= {run.info.run_id for run in page}
+                if not (token := page.token):
+                    return frozenset(found)
 
     def attach(self, run_id: str, files: Mapping[str, bytes], metrics: Mapping[str, float]) -> None:
         """Add small files and numbers to a run."""
-        with TemporaryDirectory() as folder:
+        with _obeyed(), TemporaryDirectory() as folder:
             for name, body in files.items():
                 (Path(folder) / name).write_bytes(body)
             self._client.log_artifacts(run_id, folder)
-        for name, value in metrics.items():
-            self._client.log_metric(run_id, name, value)
+            for name, value in metrics.items():
+                self._client.log_metric(run_id, name, value)
 
     def logged_model(self, uri: str) -> ForeignModel:
         """Fetch a logged model's file; nothing of it is loaded here."""
@@ -117,26 +136,37 @@ class MlflowRegistry:
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""
         registered = self._find(model)
-        return {alias: str(version) for alias, version in registered.aliases.items()} if registered else {}
+        if registered is None:
+            return {}
+        with _obeyed():
+            return {alias: self._number(model, str(version)) for alias, version in registered.aliases.items()}
+
+    def _number(self, model: str, theirs: str) -> str:
+        """The store's number of a version of MLflow's; earlier ones have no tag, and the same number."""
+        return str(self._client.get_model_version(self._name(model), theirs).tags.get(VERSION_TAG, theirs))
+
+    def _theirs(self, model: str, number: str) -> str | None:
+        """MLflow's number of a version of the store's, or None if it has none, or none any more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            if self._number(model, number) == number:
+                return number
+        except MlflowException as error:
+            if error.error_code != _MISSING:
+                raise
+        wanted = f"name = '{self._name(model)}' AND tags.`{VERSION_TAG}` = '{number}'"
+        return max((str(found.version) for found in self._client.search_model_versions(wanted)), key=int, default=None)
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
         """Set each alias to its version, or remove it where that is None or a version that is gone."""
         with _obeyed():
             for alias, version in wanted.items():
-                if version is None or not self._set_alias(model, alias, version):
+                theirs = None if version is None else self._theirs(model, version)
+                if theirs is None:
                     self._client.delete_registered_model_alias(self._name(model), alias)
-
-    def _set_alias(self, model: str, alias: str, version: str) -> bool:
-        """Set one alias, unless its version is gone."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.set_registered_model_alias(self._name(model), alias, version)
-        except MlflowException as error:
-            if error.error_code == _MISSING:
-                return False
-            raise
-        return True
+                else:
+                    self._client.set_registered_model_alias(self._name(model), alias, theirs)
 
     def sequence(self, model: str) -> int:
         """The release sequence the aliases were last set for; 0 if never, or if somebody wrote there what is no number."""
@@ -185,6 +215,11 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
         message = f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: {remedy}"
         raise AdoptionRefusedError(message)
     return found, flavor[version], flavor[file]
+
+
+def registry_at(tracking_uri: str, stack: str) -> MlflowRegistry | None:
+    """The registry of a stack, or None if it was deployed without one."""
+    return MlflowRegistry(tracking_uri, stack) if tracking_uri else None
 
 
 def _quiet_sagemakers_plugin() -> None:

@@ -192,9 +192,14 @@ def alias_turn_key(model: str) -> str:
     return f"releases/{model}/aliases.json"
 
 
+def versions_prefix(model: str) -> str:
+    """All bundles of a model."""
+    return f"releases/{model}/versions/"
+
+
 def version_prefix(model: str, version: str) -> str:
     """A version's bundle."""
-    return f"releases/{model}/versions/{version}/"
+    return f"{versions_prefix(model)}{version}/"
 
 
 def lease_key(model: str) -> str:

@@ -25,10 +25,13 @@ class Decisions:
 
     def after(self, model: str, version: str) -> list[Decision]:
         """Decisions on later versions than one, oldest first; no other is read."""
-        prefix = f"decisions/{model}/"
-        versions = sorted(int(info.key.removeprefix(prefix).removesuffix(".json")) for info in self._store.list(prefix))
-        later = [self.of(model, str(found)) for found in versions if found > int(version)]
+        later = [self.of(model, str(found)) for found in self.numbers(model) if found > int(version)]
         return [decision for decision in later if decision is not None]
+
+    def numbers(self, model: str) -> list[int]:
+        """Versions that were decided on, in order; no decision is read."""
+        prefix = f"decisions/{model}/"
+        return sorted(int(info.key.removeprefix(prefix).removesuffix(".json")) for info in self._store.list(prefix))
 
     def write(self, decision: Decision) -> None:
         """Store a decision; its arrival is what tells `release`."""

@@ -22,9 +22,9 @@ class Settings(BaseModel):
 
 
 class RegistrySettings(Settings):
-    """… and where the model registry is."""
+    """… and where the model registry is, if there is one."""
 
-    mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", min_length=1)
+    mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", default="")
 
 
 class MeasuringSettings(Settings):

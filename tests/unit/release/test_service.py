@@ -115,7 +115,7 @@ def test_a_tick_reads_no_decision_on_a_version_that_had_its_time() -> None:
     for _ in range(9):
         world.train(verdict=Verdict.KEEP)
     world.train()
-    assert len(read(world, World.tick, "decisions/")) == 11, "each of ten, and at last that whose bundle is served"
+    assert len(read(world, World.tick, "decisions/")) == 13, "each of ten, that whose bundle is served, and both of whom aliases speak"
     world.rollback()
     assert read(world, World.tick, "decisions/") == []
 

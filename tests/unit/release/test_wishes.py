@@ -269,3 +269,27 @@ def test_a_registry_that_goes_away_within_a_tick_delays_only_the_aliases() -> No
     assert world.aliases() == {"champion": "1"}
     world.tick()
     check(world)
+
+
+# There is no registry
+
+
+def test_without_a_registry_releases_go_on_and_one_that_comes_later_agrees_when_it_knows_the_versions() -> None:
+    world = World(has_registry=False)
+    world.train(beats=None)
+    assert world.tick().action is Action.PROMOTE
+    world.train()
+    assert world.tick().action is Action.EXPAND
+    world.rollback()
+    world.promote("2")
+    assert world.served() == ("2", None, "1")
+    world.has_registry = True
+    assert world.tick().action is Action.NONE
+    assert world.aliases() == {}, "a version that is not there would seem to be deleted, which is a wish"
+    world.train(beats="2")
+    assert world.tick().action is Action.EXPAND
+    for version in ("1", "2"):
+        world.record(version)
+    assert world.tick().action is not Action.ROLLBACK
+    assert world.served() == ("2", "3", "1")
+    check(world)

@@ -46,14 +46,15 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     names: Iterator[int] = field(default_factory=partial(count, 1))
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
     seconds: Iterator[int] = field(default_factory=count)
     waited: timedelta = timedelta(0)
+    has_registry: bool = True
 
     def desk(self, watcher: Watcher = quiet) -> Desk:
         """Release's ports, with every call watched."""
-        return Desk(
-            WatchedStore(self.store, watcher), WatchedRegistry(self.registry, watcher), lambda: f"name {next(self.names)}", self.now
-        )
+        registry = WatchedRegistry(self.registry, watcher) if self.has_registry else None
+        return Desk(WatchedStore(self.store, watcher), registry, lambda: f"name {next(self.names)}", self.now)
 
     def now(self) -> datetime:
         """A second after the last time it was asked."""
@@ -69,13 +70,24 @@ class World:
         reasons = (Reason(code="judged", message=f"version {version} was judged"),)
         figures = {"minimum_effect": 0.01, "reasons": reasons} | decided
         digest = hashlib.sha256(bundle).hexdigest()
-        decision = make_decision(version, champion_version=beats, decision=verdict, digest=digest, **figures)
+        recorded = {"run_id": f"run-{version}" if self.has_registry else None} | figures
+        decision = make_decision(version, champion_version=beats, decision=verdict, digest=digest, **recorded)
         Decisions(self.store).write(decision)
         return version
 
     def register(self) -> str:
         """Somebody registers a version that nothing was decided on."""
-        return self.registry.register(MODEL, TrainingRun(None, {}, {}, {}, {})).version
+        version = str(next(self.numbers))
+        if self.has_registry:
+            self.registry.register(MODEL, version, TrainingRun(None, {}, {}, {}, {}))
+        return version
+
+    def record(self, version: str) -> None:
+        """Retraining catches up on a version that the registry lacks."""
+        run_id = self.registry.register(MODEL, version, TrainingRun(None, {}, {}, {}, {}))
+        decision = Decisions(self.store).of(MODEL, version)
+        assert decision is not None
+        Decisions(self.store).write(decision.model_copy(update={"run_id": run_id}))
 
     def batch(
         self,

@@ -1,0 +1,73 @@
+"""Versions in the registry: each is recorded when it is made, or later, if there was no registry then or it was away."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.dvc import dvc_pointer
+from functions.shared.domain.release import ServedModel
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import INDEX
+from functions.shared.ports import ObjectStore, Registry, TrainingRun
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.decisions import Decisions
+
+_MOST = 20
+"""Versions recorded at once: a retraining must still have time to train."""
+
+_BASELINE, _SPEC = "baseline.json", "spec.json"
+
+
+def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[str, bytes], registry: Registry) -> Decision:
+    """Record a version with its model and the small files of its bundle, and return its decision with the run's id.
+
+    Raises:
+        RegistryUnavailableError: if the registry does not answer or refuses.
+    """
+    run_id = registry.register(decision.model, decision.challenger_version, _run(decision, spec, pipeline))
+    recorded, snapshot = decision.model_copy(update={"run_id": run_id}), decision.snapshot
+    artifacts = {
+        "decision.json": recorded.to_json(),
+        "snapshot.dvc": dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path="snapshot"),
+        **{name: files[name] for name in (INDEX, _SPEC, _BASELINE)},
+    }
+    registry.attach(run_id, artifacts, {})
+    return recorded
+
+
+def catch_up(model: str, store: ObjectStore, bundles: Bundles, registry: Registry) -> None:
+    """Record the oldest versions that the registry has no run of: it was away, there was none, or it is another one now.
+
+    Raises:
+        RegistryUnavailableError: if the registry does not answer or refuses.
+        DigestMismatchError: if a bundle is not the one that was decided on.
+    """
+    decisions, there = Decisions(store), registry.recorded_runs(model)
+    missing = [decision for decision in decisions.all(model) if decision.run_id not in there]
+    for decision in missing[:_MOST]:
+        prefix = layout.version_prefix(model, decision.challenger_version)
+        served = ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix)
+        files = {name: store.read(prefix + name) for name in (INDEX, _SPEC, _BASELINE)}
+        decisions.write(record(decision, bundles.load(served).spec, bundles.pipeline(served), files, registry))
+
+
+def _run(decision: Decision, spec: ModelSpec, pipeline: Any) -> TrainingRun:
+    known = {
+        "estimator": spec.estimator,
+        "library": decision.library,
+        "engine": decision.engine,
+        "seed": spec.seed,
+        "rows": decision.trained_rows,
+        "first_day": decision.trained_first_day,
+        "last_day": decision.trained_last_day,
+        "snapshot": decision.snapshot.md5,
+        **{f"parameter.{name}": value for name, value in spec.parameters.items()},
+    }
+    return TrainingRun(
+        model=pipeline,
+        parameters={name: str(value) for name, value in known.items() if value is not None},
+        metrics={name: value for name, value in decision.challenger.items() if value is not None},
+        tags={"everscore.trigger": decision.trigger},
+        libraries=spec.libraries,
+    )
