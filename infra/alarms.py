@@ -28,9 +28,10 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchCondition:
-    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of `periods` successive periods.
+    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of `periods`, or in `beyond_in` of them.
 
-    `watched` is the template's resource whose metric it is, None for one of ours. `also` are metrics that are added to it. A
+    `watched` is the template's resource whose metric it is, None for one of ours. `also` are metrics that are added to it, and
+    `also_watched` resources whose metric of the same name is. A
     `threshold` that is a name is the template's parameter of that name. `missing_is_bad`: no data breaches too.
     """
 
@@ -39,9 +40,11 @@ class CloudWatchCondition:
     threshold: float | str
     watched: str | None = None
     also: tuple[str, ...] = ()
+    also_watched: tuple[str, ...] = ()
     statistic: Literal["Maximum", "Sum", "SampleCount"] = "Maximum"
     period_s: int = 300
     periods: int = 1
+    beyond_in: int | None = None
     beyond: Literal["above", "below"] = "above"
     missing_is_bad: bool = False
 
@@ -112,6 +115,12 @@ def _errors(function: str, summary: str) -> Alarm:
     return Alarm(f"{function}ErrorsAlarm", summary, condition, None)
 
 
+def _repeated_errors(function: str, summary: str) -> Alarm:
+    """Of a function whose work a queue delivers again: one error mends itself, errors in two of three periods do not."""
+    condition = CloudWatchCondition("AWS/Lambda", "Errors", 0, watched=function, statistic="Sum", periods=3, beyond_in=2)
+    return Alarm(f"{function}ErrorsAlarm", summary, condition, None)
+
+
 ALARMS = (
     _dead_letters(
         "scoring_dead_letters", "ScoringDeadLetters", "Files that could not be scored five times over lie in the dead letter queue."
@@ -128,9 +137,9 @@ ALARMS = (
     ),
     _late(WAIT, "scoring", "ScoringQueue", "A file has been waiting to be scored for too long."),
     _late(MEASURING_DELAY, "metric", "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
-    _errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
+    _repeated_errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
     _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
-    _errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
+    _repeated_errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
     _errors("Retraining", "Retraining fails, so no challenger is made."),
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
@@ -143,6 +152,34 @@ ALARMS = (
             0,
             watched="PartitionedScoring",
             also=("ExecutionsAborted", "ExecutionsTimedOut"),
+            statistic="Sum",
+        ),
+        None,
+    ),
+    Alarm(
+        "ThrottlesAlarm",
+        "AWS refuses to run scoring or metric_emission: the account has no more places at once, so files wait.",
+        CloudWatchCondition(
+            "AWS/Lambda",
+            "Throttles",
+            0,
+            watched="Scoring",
+            also_watched=("MetricEmission",),
+            statistic="Sum",
+            periods=3,
+            beyond_in=3,
+        ),
+        None,
+    ),
+    Alarm(
+        "FailedInvocationsAlarm",
+        "EventBridge could not deliver an event to a queue, so an upload or a manifest is not seen; the daily sweep finds it.",
+        CloudWatchCondition(
+            "AWS/Events",
+            "FailedInvocations",
+            0,
+            watched="BatchArrived",
+            also_watched=("LabelsArrived", "BatchCommitted"),
             statistic="Sum",
         ),
         None,

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.erasure.event import EraseRequest
+from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,6 +30,7 @@ def desk() -> "Desk":
     )
 
 
+@answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Erase, and return the record."""
     from functions.erasure.service import erase

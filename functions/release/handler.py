@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.release.event import ReleaseRequest, parse_request
 from functions.shared.runtime.observability import logger
+from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,6 +35,7 @@ def desk() -> "Desk":
     )
 
 
+@answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Take one step for a model (for all of them on a schedule's tick) and say which."""
     from functions.release.service import promote, restore, retire, rollback, try_out

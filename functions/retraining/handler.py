@@ -14,6 +14,7 @@ from functions.retraining.event import (
     TrainRequest,
     parse_request,
 )
+from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -44,6 +45,7 @@ def workshop() -> "Workshop":
     )
 
 
+@answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Make a version, rebuild one, or ask for one of each model, and say what came of it."""
     from functions.retraining.reproduction import reproduce

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.shared.runtime.observability import logger
 from functions.shared.runtime.queue import process_records
+from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -68,6 +69,7 @@ def visibility() -> "Visibility":
     return SqsVisibility()
 
 
+@answering_refusals
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
     """Score the uploads of an SQS delivery, the smallest first (those that did not end come again), a partition, or a batch again."""
     if "Records" in event:

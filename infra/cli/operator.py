@@ -18,6 +18,7 @@ from rich.progress import DownloadColumn, Progress
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain import layout
 from functions.shared.domain.errors import (
+    REFUSED,
     ConflictError,
     EverscoreError,
     InputError,
@@ -85,14 +86,12 @@ class Operator:
     def _ask_once(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
+        if refused := payload.get(REFUSED):
+            raise _refusal(refused["error"], refused["message"], refused["remedy"], refused["code"])
         if "FunctionError" not in answer:
             return payload
         raised = str(payload.get("errorType", "FunctionFailed"))
-        message, remedy = message_and_remedy(str(payload.get("errorMessage", payload)))
-        if raised == ConflictError.__name__:
-            raise ConflictError(message, remedy=remedy or "somebody else changes the same at this moment: try again")
-        kind = InputError if raised in _refusals() else FunctionFailedError
-        raise kind(message, remedy=remedy, code=code_of(raised))
+        raise _refusal(raised, *message_and_remedy(str(payload.get("errorMessage", payload))), code_of(raised))
 
     def notify(self, function: str, request: Mapping[str, Any]) -> None:
         """Call a function without waiting for it."""
@@ -186,9 +185,12 @@ class Operator:
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
 
-def _refusals() -> set[str]:
-    """Return the names of the errors with which a function refuses a request."""
-    return {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
+def _refusal(raised: str, message: str, remedy: str, code: str) -> EverscoreError:
+    """Return what the command raises where a function raised, or answered, an error of this name."""
+    if raised == ConflictError.__name__:
+        return ConflictError(message, remedy=remedy or "somebody else changes the same at this moment: try again")
+    refusals = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
+    return (InputError if raised in refusals else FunctionFailedError)(message, remedy=remedy, code=code)
 
 
 def undisputed[T](act: Callable[[], T]) -> T:

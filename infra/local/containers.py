@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import boto3
 
-from functions.shared.domain.errors import EmbeddedAwsError
+from functions.shared.domain.errors import REFUSED, EmbeddedAwsError
 from infra.local.bridge import bridged
 from infra.local.image import IMAGE
 from infra.local.stacks import Stack
@@ -174,6 +174,8 @@ def checked_answer(body: str | bytes, logs: str) -> Any:
     answer = json.loads(body or "null")
     if isinstance(answer, dict) and "errorType" in answer:
         _failed(f"{answer['errorType']}: {answer.get('errorMessage')}", logs)
+    if isinstance(answer, dict) and REFUSED in answer:
+        _failed(f"{answer[REFUSED]['error']}: {answer[REFUSED]['message']}", logs)
     return answer
 
 

@@ -15,6 +15,7 @@ TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
 DIMENSIONS: dict[str, Any] = {
     "AWS/SQS": lambda queue: [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
     "AWS/Lambda": lambda function: [{"Name": "FunctionName", "Value": {"Ref": function}}],
+    "AWS/Events": lambda rule: [{"Name": "RuleName", "Value": {"Ref": rule}}],
     "AWS/States": lambda machine: [{"Name": "StateMachineArn", "Value": {"Ref": machine}}],
     "Everscore": lambda _: [{"Name": "service", "Value": "metric_emission"}],
 }
@@ -26,22 +27,19 @@ def test_the_template_has_each_alarm_and_no_other() -> None:
 
 def watched(condition: CloudWatchCondition) -> dict[str, Any]:
     """What an alarm looks at, as the template says it: a metric, or the sum of several, of which none need have been told."""
-    dimensions = DIMENSIONS[condition.namespace](condition.watched)
 
-    def of(name: str) -> dict[str, Any]:
-        return {"Namespace": condition.namespace, "MetricName": name, "Dimensions": dimensions}
+    def of(name: str, watched: str | None = condition.watched) -> dict[str, Any]:
+        return {"Namespace": condition.namespace, "MetricName": name, "Dimensions": DIMENSIONS[condition.namespace](watched)}
 
-    if not condition.also:
+    if not condition.also and not condition.also_watched:
         return of(condition.metric) | {"Statistic": condition.statistic, "Period": condition.period_s}
-    names = (condition.metric, *condition.also)
-    stats = [{"Metric": of(name), "Period": condition.period_s, "Stat": condition.statistic} for name in names]
-    total = {"Id": "all", "Expression": " + ".join(f"FILL({name.lower()}, 0)" for name in names)}
-    return {
-        "Metrics": [
-            total,
-            *({"Id": name.lower(), "ReturnData": False, "MetricStat": stat} for name, stat in zip(names, stats, strict=True)),
-        ]
-    }
+    metrics = {name.lower(): of(name) for name in (condition.metric, *condition.also)}
+    if condition.also_watched:
+        resources = (condition.watched or "", *condition.also_watched)
+        metrics = {resource.lower(): of(condition.metric, resource) for resource in resources}
+    stats = {name: {"Metric": metric, "Period": condition.period_s, "Stat": condition.statistic} for name, metric in metrics.items()}
+    total = {"Id": "all", "Expression": " + ".join(f"FILL({name}, 0)" for name in stats)}
+    return {"Metrics": [total, *({"Id": name, "ReturnData": False, "MetricStat": stat} for name, stat in stats.items())]}
 
 
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
@@ -51,6 +49,7 @@ def test_an_alarm_of_the_template_is_the_one_that_is_defined(alarm: Alarm) -> No
         "AlarmDescription": alarm.summary,
         **watched(condition),
         "EvaluationPeriods": condition.periods,
+        **({"DatapointsToAlarm": condition.beyond_in} if condition.beyond_in else {}),
         "Threshold": {"Ref": condition.threshold} if isinstance(condition.threshold, str) else condition.threshold,
         "ComparisonOperator": {"above": "GreaterThanThreshold", "below": "LessThanThreshold"}[condition.beyond],
         "TreatMissingData": "breaching" if condition.missing_is_bad else "notBreaching",
@@ -76,7 +75,12 @@ def test_thresholds_that_prometheus_cannot_look_up_are_the_templates_defaults() 
 
 
 def test_only_errors_of_functions_and_of_the_state_machine_have_no_rule_in_prometheus() -> None:
-    own = {*(f"{function}ErrorsAlarm" for function in FUNCTION_PROPERTIES), "PartitionedScoringAlarm"}
+    own = {
+        *(f"{function}ErrorsAlarm" for function in FUNCTION_PROPERTIES),
+        "PartitionedScoringAlarm",
+        "ThrottlesAlarm",
+        "FailedInvocationsAlarm",
+    }
     assert {alarm.name for alarm in ALARMS if alarm.prometheus is None} == own
 
 

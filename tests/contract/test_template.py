@@ -136,7 +136,8 @@ def test_buckets_are_versioned_private_encrypted_announced_and_outlive_the_stack
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
         assert bucket["BucketEncryption"]
         assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
-        assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+        assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate", "a first deployment that fails leaves no bucket behind"
 
 
 def test_buckets_refuse_unencrypted_connections() -> None:

@@ -18,6 +18,8 @@ from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack
 from infra.places import ROOT
 
+pytestmark = pytest.mark.timeout(900)  # three trainings, and a stack that starts
+
 EVERSCORE = ROOT / ".venv/bin/everscore"
 FIRST, SECOND = "2013-04", "2013-05"
 

@@ -247,3 +247,23 @@ def test_each_locked_package_of_the_image_has_a_wheel_for_each_architecture(arch
         "--require-hashes",
     ]
     run(ROOT / ".tools/bin/uv", "pip", "install", "--dry-run", *options, "--requirement", "requirements/functions.txt")
+
+
+# What a deployment of scoring waits for, and who may send to the queues
+
+
+def test_a_ringing_alarm_stops_a_deployment_unless_somebody_says_why_not(transformed: dict[str, Any]) -> None:
+    group = transformed["Resources"]["ScoringDeploymentGroup"]["Properties"]["AlarmConfiguration"]
+    guarded = {"Enabled": True, "Alarms": [{"Name": {"Ref": "ScoringErrorsAlarm"}}]}
+    past: dict[str, Any] = {}  # CodeDeploy's default is not to look at alarms
+    assert transformed["Conditions"]["GoesPastAlarm"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ScoringPastAlarm"}, ""]}]}
+    assert group == {"Fn::If": ["GoesPastAlarm", past, guarded]}
+
+
+def test_each_rule_and_no_other_sender_may_send_to_the_queues(transformed: dict[str, Any]) -> None:
+    resources = transformed["Resources"]
+    rules = {name for name, resource in resources.items() if resource["Type"] == "AWS::Events::Rule"}
+    [statement] = resources["QueuesPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    senders = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert {arn["Fn::GetAtt"][0] for arn in senders} == rules
+    assert len(senders) == 7

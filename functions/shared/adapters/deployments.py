@@ -4,7 +4,7 @@ import json
 from types import TracebackType
 from typing import Self
 
-from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
+from functions.shared.domain.errors import REFUSED, DeploymentRefusedError, NotFoundError
 
 LONGEST_CALL_S = 310
 
@@ -28,10 +28,12 @@ class ScoringVersion:
         client = boto3.client("lambda", config=Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1}))
         request = {"action": "verify", "model": model, "batch_id": batch_id}
         answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
-        payload = json.loads(answer["Payload"].read())
-        if payload and payload.get("errorType") == NotFoundError.__name__:
-            raise NotFoundError(payload["errorMessage"])
-        if "FunctionError" in answer:
+        payload = json.loads(answer["Payload"].read()) or {}
+        refused = payload.get(REFUSED) or {}
+        # Code from before refusals were answers raised them.
+        if NotFoundError.__name__ in {refused.get("error"), payload.get("errorType")}:
+            raise NotFoundError(refused.get("message") or payload["errorMessage"])
+        if "FunctionError" in answer or refused:
             message = f"{self._arn} cannot score batch {batch_id} of {model} again: {payload}"
             raise DeploymentRefusedError(message)
         return tuple(payload["different"])

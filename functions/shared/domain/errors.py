@@ -30,6 +30,9 @@ class EverscoreError(Exception):
 
 _REMEDY = "\nremedy: "
 
+REFUSED = "refused"
+"""Key of a function's answer that is a refusal: `error` (the class' name), `message`, `remedy`, `code`."""
+
 
 def code_of(kind: str) -> str:
     """The code of an error by the name of its class.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.domain.errors import ConflictError, EmbeddedAwsError, InputError, ReleaseRefusedError
+from functions.shared.domain.errors import ConflictError, EmbeddedAwsError, EverscoreError, InputError, ReleaseRefusedError
 from infra.cli import operator
 from infra.cli.operator import FunctionFailedError, Operator
 from tests.unit.cli.terminal import ended
@@ -76,6 +76,23 @@ def test_a_functions_refusal_reaches_the_user_with_its_remedy(kind: str) -> None
     told = str(ReleaseRefusedError("version 2 serves", remedy="name another"))
     with pytest.raises(InputError) as refusal:
         stack_whose_function_raises(kind, text=told).ask("Release", {})
+    assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [("ReleaseRefusedError", InputError), ("ConflictError", ConflictError), ("NotFoundError", FunctionFailedError)]
+)
+def test_a_refusal_that_is_an_answer_reaches_the_user_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: str, raised: type[EverscoreError]
+) -> None:
+    monkeypatch.setattr(operator, "POLL_S", 0)
+    refused = {"refused": {"error": error, "message": "version 2 serves", "remedy": "name another", "code": "serves"}}
+    session: Any = SimpleNamespace(
+        client=lambda *_, **__: SimpleNamespace(invoke=lambda **_: {"Payload": io.BytesIO(json.dumps(refused).encode())})
+    )
+    stack = Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"})
+    with pytest.raises(raised) as refusal:
+        stack.ask("Release", {})
     assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")
 
 

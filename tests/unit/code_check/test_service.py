@@ -103,6 +103,17 @@ def test_what_a_version_lacks_is_told_from_what_it_fails_at(monkeypatch: pytest.
         ScoringVersion("arn").verify("sales", "b1")
 
 
+@pytest.mark.parametrize(("error", "raised"), [("NotFoundError", NotFoundError), ("ConflictError", DeploymentRefusedError)])
+def test_what_a_version_answers_to_lack_is_no_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, error: str, raised: type[Exception]
+) -> None:
+    payload = json.dumps({"refused": {"error": error, "message": "m", "remedy": "", "code": "c"}}).encode()
+    client = SimpleNamespace(invoke=lambda **_: {"Payload": io.BytesIO(payload)})
+    monkeypatch.setattr("boto3.client", lambda *_, **__: client)
+    with pytest.raises(raised, match="m"):
+        ScoringVersion("arn").verify("sales", "b1")
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What CodeDeploy is told, by a handler whose store holds one batch."""
