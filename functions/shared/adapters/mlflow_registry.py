@@ -155,8 +155,8 @@ class MlflowRegistry:
         except MlflowException as error:
             if error.error_code != _MISSING:
                 raise
-        wanted = f"name = '{self._name(model)}' AND tags.`{VERSION_TAG}` = '{number}'"
-        return max((str(found.version) for found in self._client.search_model_versions(wanted)), key=int, default=None)
+        wanted = (f"name='{self._name(model)}'", f"tags.`{VERSION_TAG}`='{number}'")
+        return max((str(found.version) for found in self._client.search_model_versions(" AND ".join(wanted))), key=int, default=None)
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
         """Set each alias to its version, or remove it where that is None or a version that is gone."""
