@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from functions.shared.domain.errors import REFUSED, ConflictError, InputError, NotFoundError, RetrainingBusyError
 from functions.shared.runtime.observability import logger
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
 _REFUSALS = (ConflictError, InputError, NotFoundError, RetrainingBusyError)
 
-type Handler[T] = Callable[[dict[str, Any], LambdaContext], T]
+type Handler[T] = Callable[[dict[str, Any], Any], T]
 
 
 def answering_refusals[T](handler: Handler[T]) -> Handler[T | Mapping[str, Any]]:
@@ -22,7 +19,7 @@ def answering_refusals[T](handler: Handler[T]) -> Handler[T | Mapping[str, Any]]
     """
 
     @wraps(handler)
-    def answering(event: dict[str, Any], context: "LambdaContext") -> T | Mapping[str, Any]:
+    def answering(event: dict[str, Any], context: object) -> T | Mapping[str, Any]:
         try:
             return handler(event, context)
         except _REFUSALS as refused:
