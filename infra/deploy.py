@@ -22,6 +22,8 @@ from infra.local.transformation import read_template
 from infra.places import ROOT
 
 PARAMETERS = Path("build") / "parameters.yaml"
+LONGEST_NAME = 49
+"""Of a stack: `CodeDeployHook_` goes before it in the name of a function, which Lambda lets have 64 characters."""
 
 
 def overrides(environment: str, architecture: str, image_id: str, root: Path = ROOT) -> dict[str, str]:
@@ -29,7 +31,11 @@ def overrides(environment: str, architecture: str, image_id: str, root: Path = R
 
     CloudFormation would keep the value of the last deployment for a parameter that is left out, so none is.
     """
-    configured = tomllib.loads((root / "samconfig.toml").read_text())[environment]["deploy"]["parameters"].get("parameter_overrides", {})
+    options = tomllib.loads((root / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
+    if len(name := options.get("stack_name", "")) > LONGEST_NAME:
+        message = f"{name} has {len(name)} characters, a stack's name at most {LONGEST_NAME}: shorten stack_name in samconfig.toml"
+        raise SystemExit(message)
+    configured = options.get("parameter_overrides", {})
     template = (root / "template.yaml").read_text()
     defaults = {name: str(parameter["Default"]) for name, parameter in (read_template(template).get("Parameters") or {}).items()}
     chosen = {**defaults, **_by_name(configured), "Architecture": architecture}

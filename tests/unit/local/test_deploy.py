@@ -67,3 +67,14 @@ def test_another_image_parameter_or_template_makes_another_revision(root: Path) 
     (root / "template.yaml").write_text(TEMPLATE + "  Commit: {Default: unknown}\n")
     made.append(revision(root))
     assert len(set(made)) == 5
+
+
+def test_a_name_of_a_stack_that_names_of_its_resources_would_outgrow_is_refused_before_anything_is_made(root: Path) -> None:
+    def name(length: int) -> None:
+        (root / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{"n" * length}"\n')
+
+    name(64 - len("CodeDeployHook_"))
+    assert revision(root)
+    name(64 - len("CodeDeployHook_") + 1)
+    with pytest.raises(SystemExit, match=r"has 50 characters.*shorten stack_name"):
+        revision(root)
