@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 GROUP = 4
 """Rows whose masks are combined at once, as `trees.c` has it."""
-CHUNK_ROWS, BLOCKED_CHUNK_ROWS = 256, 2048
+CHUNK_ROWS, BLOCKED_CHUNK_ROWS = 256, 8192
 """Rows whose bins are found at once: more where trees go in blocks, so that a block's masks are fetched less often."""
-CACHED_BYTES = 2**19
-"""What the masks of a block of trees may take, so that they stay in a processor's cache while a chunk of rows is scored."""
+CACHED_BYTES = 2**20
+"""What the masks of a block of trees may take, so that they stay in a processor's cache (of 1 to 2 MiB) while a chunk of rows is scored."""
 TREES_AT_ONCE = 8
 """A block's trees are a multiple of these, as many as a vector instruction combines."""
 
