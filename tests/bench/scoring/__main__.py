@@ -59,6 +59,7 @@ class Bench:
         for model, count, names in (
             ("logistic", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
             ("boosting", MILLION, (OURS, FLOOR, ARROW, PYFUNC, CLI)),
+            ("xgboost", MILLION, (OURS, FLOOR, PYFUNC, CLI)),
             ("forest", FOREST_ROWS, (OURS, FLOOR, PYFUNC, CLI)),
         ):
             file = self.world.rows(count)

@@ -1,4 +1,4 @@
-"""What the scorers are timed on: flights drawn again from the demo's, and three models as this project and MLflow keep them.
+"""What the scorers are timed on: flights drawn again from the demo's, and four models as this project and MLflow keep them.
 
     python -m tests.bench.scoring.making FOLDER
 
@@ -59,9 +59,10 @@ class Contestant:
 MODELS = {
     "logistic": Contestant("sklearn.linear_model.LogisticRegression", {}),
     "boosting": Contestant("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 100}),
+    "xgboost": Contestant("xgboost.XGBClassifier", {"n_estimators": 100}),
     "forest": Contestant("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 100}),
 }
-"""One-hot logistic regression; boosting with native categories; deep trees (no limit of depth)."""
+"""One-hot logistic regression; boosting with native categories, scikit-learn's and XGBoost's; deep trees (no limit of depth)."""
 
 
 def make(world: World) -> None:
