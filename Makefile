@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ $(UV):
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	touch $@
 
-.ministack/installed .sam/installed .audit/installed: .%/installed: $(UV) requirements/%.txt
+.ministack/installed .sam/installed .audit/installed .peers/installed: .%/installed: $(UV) requirements/%.txt
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .$*
 	$(UV) pip sync --quiet --compile-bytecode --python .$* --require-hashes requirements/$*.txt
 	touch $@
@@ -53,6 +53,9 @@ fuzz: install ## throw nasty files at the readers for ten minutes, guided by cov
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
 	$(PYTHON) -m tests.bench.kernels
+
+bench-peers: install .peers/installed ## time XGBoost's and LightGBM's models against other packages, and write docs/performance.md
+	$(PYTHON) -m tests.bench.boosters
 
 bench-scale: install ## time large files in partitions and small ones on a quiet machine, and write docs/scale.md
 	$(PYTHON) -m tests.bench.scale
@@ -111,6 +114,7 @@ lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(LOCK) requirements/ministack.in --output-file requirements/ministack.txt
 	$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 	$(LOCK) requirements/runtime.in --output-file requirements/runtime.txt
+	$(LOCK) requirements/peers.in --output-file requirements/peers.txt
 	$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 
 clean: ## remove the environments and caches
