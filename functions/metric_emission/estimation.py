@@ -43,14 +43,15 @@ _MOST_ROWS = 10_000_000
 
 def estimate_batch(manifest: Manifest, champion: LoadedModel, policy: Policy, store: ObjectStore) -> Estimate | None:
     """What the champion's calibration says of the rows it scored in a batch, or why it says nothing; None for no binary classifier."""
-    if champion.spec.task is not Task.BINARY or champion.spec.rule is None:
+    rule = manifest.release.decision_rules.get(Role.CHAMPION, champion.rule) if manifest.release else champion.rule
+    if champion.spec.task is not Task.BINARY or rule is None:
         return None
     baseline, seed = champion.baseline, int(manifest.batch_id[:16], 16)
     return estimate_performance(
         baseline.calibration,
         np.concatenate([_champion_scores(output, store) for output in some_of(manifest.outputs)]),
         policy.estimate,
-        rule=champion.spec.rule,
+        rule=rule,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
         record=_track_record(manifest, policy, store),
         rng=np.random.default_rng(seed),

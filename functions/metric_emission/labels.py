@@ -21,6 +21,7 @@ from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.grading import grade_pair, grade_version
 from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
+from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import PREDICTION, said_names, stored_name
 from functions.shared.domain.spec import ModelSpec, Task
@@ -229,19 +230,19 @@ def write_labelled(store: ObjectStore, key: str, table: pa.Table) -> None:
     store.write(key, body.getvalue())
 
 
-def day_performance(model: str, day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int) -> DayPerformance:
+def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
     """The metrics of one event day from all its rows with a label that says something: of a class that the model knows.
 
     The last such label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
-    rows = _labelled_rows(model, day, spec, store)
+    rows = _labelled_rows(spec.name, day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
     return DayPerformance(
-        model=model,
+        model=spec.name,
         day=day,
         rows_predicted=max(predicted, latest.num_rows),
         rows_labelled=latest.num_rows,
-        groups=tuple(_groups(spec, latest)),
+        groups=tuple(_groups(spec, latest, costs)),
         pairs=tuple(_pairs(spec, day, first)),
         batches=tuple(_batches(spec, latest)),
     )
@@ -290,13 +291,13 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
     return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
 
 
-def _groups(spec: ModelSpec, rows: pa.Table) -> Iterator[GroupPerformance]:
+def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[GroupPerformance]:
     """Each champion over all rows that it scored, alone or beside a challenger, and each challenger."""
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
             scores = _scores(spec, scored, role)
-            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, _predicted(spec, scored, role, scores))
+            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, _predicted(spec, scored, role, scores), costs)
 
 
 def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:

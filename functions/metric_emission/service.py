@@ -151,7 +151,7 @@ def record_labels(
     manifests = _recent(model, policy, store, now())
     joined = join_labels(labels, manifests, spec, store=store, arrived=arrived.isoformat())
     measured = [
-        *_store_labelled(joined, file, manifests, spec, store),
+        *_store_labelled(joined, file, manifests, spec, policy, store),
         *label_measurements(model, labels.table.num_rows, labels.refused),
     ]
     leave_waiting(waiting, joined.unmatched, store)
@@ -167,7 +167,7 @@ def _join_waiting(manifest: Manifest, spec: ModelSpec, policy: Policy, store: Ob
         joined = join_labels(waiting.labels, [manifest], spec, store=store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
             manifests = _sharing_days(manifest, policy, store, now())
-            measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, store)
+            measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", manifests, spec, policy, store)
             emit(measured)
             fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
             leave_waiting(waiting, joined.unmatched, store)
@@ -181,7 +181,7 @@ def _relabel(manifest: Manifest, spec: ModelSpec, policy: Policy, store: ObjectS
         for key, rows in relabelled(manifest, day, spec, store=store):
             write_labelled(store, key, rows)
         if list(store.list(layout.labelled_prefix(spec.name, day))):
-            restated.append(_restate(spec.name, day, spec, store, predicted[day]))
+            restated.append(_restate(day, spec, policy, store, predicted[day]))
     measured = _newest_day(restated, spec, store)
     emit(measured)
     fold(manifest.model, Occasion.LABELS, measured, store=store, now=now)
@@ -202,13 +202,15 @@ def _sharing_days(manifest: Manifest, policy: Policy, store: ObjectStore, now: d
     return list(Manifests(store).newest(manifest.model, since=first))
 
 
-def _store_labelled(joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, store: ObjectStore) -> list[Measurement]:
+def _store_labelled(
+    joined: Joined, name: str, manifests: Sequence[Manifest], spec: ModelSpec, policy: Policy, store: ObjectStore
+) -> list[Measurement]:
     """Store labelled rows under a name that every delivery of them has, restate their days, and measure the newest."""
     predicted = rows_predicted(joined.by_day, manifests, spec, store=store)
     restated = []
     for day, rows in joined.by_day.items():
         write_labelled(store, labelled_key(spec.name, day, name), rows)
-        restated.append(_restate(spec.name, day, spec, store, predicted[day]))
+        restated.append(_restate(day, spec, policy, store, predicted[day]))
     return _newest_day(restated, spec, store)
 
 
@@ -245,11 +247,11 @@ def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
     return Labels(rows.filter(rows["label"].is_valid()), has_time, refused)
 
 
-def _restate(model: str, day: date, spec: ModelSpec, store: ObjectStore, predicted: int) -> DayPerformance:
+def _restate(day: date, spec: ModelSpec, policy: Policy, store: ObjectStore, predicted: int) -> DayPerformance:
     """Write one day's metrics from all labels that stand now; if another file's labels came in between, once more."""
 
     def restated(_: bytes | None) -> tuple[bytes, DayPerformance]:
-        performance = day_performance(model, day, spec, store=store, predicted=predicted)
+        performance = day_performance(day, spec, store=store, predicted=predicted, costs=policy.decision.costs)
         return performance.to_json(), performance
 
-    return swap(store, layout.performance_key(model, day), restated)
+    return swap(store, layout.performance_key(spec.name, day), restated)

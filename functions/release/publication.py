@@ -100,7 +100,7 @@ def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> R
 def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
     """The part of the policy that scoring obeys."""
     policy = Policies(desk.store).current(model)
-    return PinnedPolicy(number=policy.number, row_contract=policy.row_contract)
+    return PinnedPolicy(number=policy.number, row_contract=policy.row_contract, decision=policy.decision)
 
 
 def servable(model: str, version: str, desk: Desk) -> ServedModel:

@@ -18,6 +18,7 @@ from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.errors import InvalidBundleError, RegistryUnavailableError, TrainingError
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
+from functions.shared.domain.performance.error_curve import error_curve
 from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import ModelSpec, Task
@@ -134,6 +135,7 @@ def bundle_files(
         loss=float(np.mean(losses(spec.task, held.truth(), scores))),
         prevalence=float(np.mean(held.truth() == 1)) if spec.task is Task.BINARY else None,
         calibration=_calibration(candidate, scores),
+        error_curve=error_curve(held.truth() == 1, scores[:, 0]) if spec.task is Task.BINARY else None,
     )
     explained = with_effects(baseline, candidate.fitted.engine, learnt.table, held.table, seed=spec.seed)
     return make_bundle(spec, explained, candidate.fitted.compiled, pipeline)

@@ -94,6 +94,7 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
         challenger_suspended=damaged or lacking,
         challenger_damaged=damaged is not None,
         means=panel.means,
+        decision_rules=panel.decision_rules,
     )
     return Scored(tally.counts(time.perf_counter() - started, panel.champion.baseline), scored, quarantined, pinned)
 

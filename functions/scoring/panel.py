@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.decision_rule import Codes
+from functions.shared.domain.decision_rule import Codes, DecisionRule
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
 from functions.shared.domain.rollout.canary import answered_by_challenger
@@ -62,6 +62,13 @@ class Panel:
         return {Role.CHAMPION: str(self.champion.engine.means), **challenger}
 
     @property
+    def decision_rules(self) -> dict[Role, DecisionRule]:
+        """By role, how scores become a prediction; a regression's need not."""
+        challenger = self.challenge.model.rule if self.challenge else None
+        rules = {Role.CHAMPION: self.champion.rule, Role.CHALLENGER: challenger}
+        return {role: rule for role, rule in rules.items() if rule is not None}
+
+    @property
     def reading_spec(self) -> ModelSpec:
         """The champion's spec, widened by features that only the challenger knows, so that one reading serves both."""
         spec = self.champion.spec
@@ -93,12 +100,13 @@ def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | Non
     Returns:
         The panel, and why its challenger is left out although the release has one: no challenger may stop a champion.
     """
-    alone = Panel(bundles.load(release.champion), release.champion.version, None)
+    decision = release.policy.decision
+    alone = Panel(bundles.load(release.champion).deciding(decision), release.champion.version, None)
     terms = release.challenger
     if terms is None:
         return alone, None
     try:
-        return Panel(alone.champion, alone.champion_version, Challenge(bundles.load(terms), terms)), None
+        return Panel(alone.champion, alone.champion_version, Challenge(bundles.load(terms).deciding(decision), terms)), None
     except (NotFoundError, DigestMismatchError, InvalidBundleError) as damage:
         return alone, f"version {terms.version} cannot be loaded: {damage}"
 

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from functools import reduce
 from getpass import getuser
 from operator import getitem
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.policy import Policy
-from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.domain.policy import DecisionPolicy, Policy
+from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.domain.thresholds import RANGES, refuse_senseless, sentences, thresholds, unknown
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, New, Reason, StackName, pair_of, show
 from infra.cli.screens.policy import policy_screen
+
+if TYPE_CHECKING:
+    from infra.cli.operator import Operator
 
 app = typer.Typer()
 
@@ -40,7 +43,7 @@ def policy(
     """Show a model's thresholds, or change some."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.policies import Policies
-    from infra.cli.operator import connect, undisputed
+    from infra.cli.operator import connect
 
     checked_model_name(model)
     operator = connect(stack)
@@ -49,21 +52,36 @@ def policy(
     if not (new or serves or standing.newest):
         looked_up(model, operator.store, otherwise="--new sets the policy of a model that is to be trained")
     named = [setting_of(text) for text in changes or []]
-
-    def change() -> None:
-        standing = policies.standing(model)
-        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=getuser(), why=reason)
-        if serves:
-            refuse_unknown_ranges(standing.policy, changed, operator.served_specs(model))
-        policies.write(model, changed)
-
     if named:
-        undisputed(change)
+        write_policy(model, named, reason, operator)
         standing = policies.standing(model)
         if serves:
             operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
     unreadable = [{"number": number, "problem": problem} for number, problem in standing.unreadable.items()]
     show({**standing.policy.summary(), "model": model, "unreadable": unreadable}, policy_screen, as_json=as_json)
+
+
+def write_policy(model: str, changes: Iterable[tuple[str, object]], reason: str, operator: "Operator") -> None:
+    """Put a model's next policy in force: the standing one with some values replaced.
+
+    Raises:
+        InputError: if a value is not possible, or means nothing to the versions that serve.
+    """
+    from functions.shared.repositories.policies import Policies
+    from infra.cli.operator import undisputed
+
+    policies, named = Policies(operator.store), list(changes)
+
+    def change() -> None:
+        standing = policies.standing(model)
+        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=getuser(), why=reason)
+        if operator.serves(model):
+            specs = operator.served_specs(model)
+            refuse_unknown_ranges(standing.policy, changed, specs)
+            refuse_undecidable(changed, specs)
+        policies.write(model, changed)
+
+    undisputed(change)
 
 
 def setting_of(text: str) -> tuple[str, object]:
@@ -87,6 +105,18 @@ def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[Mod
     if unknown:
         message = f"row_contract.ranges: there is no number feature {', '.join(sorted(unknown))}"
         raise InputError(message, remedy=f"choose from: {', '.join(sorted(known)) or 'none'}", code="unknown_feature")
+
+
+def refuse_undecidable(changed: Policy, specs: Sequence[ModelSpec]) -> None:
+    """Pass if a policy chooses no threshold, or the versions that serve are binary.
+
+    Raises:
+        InputError: with the task that has no threshold.
+    """
+    task = next((spec.task for spec in specs if spec.task is not Task.BINARY), None)
+    if task is not None and changed.decision != DecisionPolicy():
+        message = f"decision: a {task} model has no threshold, only a binary one has"
+        raise InputError(message, remedy="leave decision.threshold and decision.costs at null", code="unfit_policy")
 
 
 def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, number: int, who: str, why: str) -> Policy:

@@ -12,6 +12,7 @@ from functions.shared.domain.spec import FeatureKind, Task
 from infra.cli.converted import converted
 from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
+from infra.cli.policy import write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ Timezone = Annotated[str, typer.Option(help="Time zone of times without an offse
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, =category or =boolean; repeatable.")]
 Positive = Annotated[
     str | None, typer.Option(help="Of two classes, the one whose probability is the score (default: the second in sorted order).")
+]
+Threshold = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Score from which the positive class is predicted (policy: decision.threshold).")
+]
+Costs = Annotated[
+    str | None,
+    typer.Option(help="false_positive=N,false_negative=N: predict by the threshold that costs least (policy: decision.costs)."),
 ]
 Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
 Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE of the estimator; repeatable.")]
@@ -49,6 +57,8 @@ def train(
     kind: Kinds = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out of training; repeatable.")] = None,
     metric: Metric = None,
+    threshold: Threshold = None,
+    costs: Costs = None,
     decimal: Decimal = ".",
     thousands: Thousands = "",
     time_format: TimeFormat = None,
@@ -62,7 +72,8 @@ def train(
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
     request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
-    _first_version(model, context.with_resource(converted(file, sheet=sheet)), request, stack, as_json=as_json)
+    file, decision = context.with_resource(converted(file, sheet=sheet)), decision_of(threshold, costs)
+    _first_version(model, file, request, decision, stack, as_json=as_json)
 
 
 @app.command()
@@ -78,6 +89,8 @@ def adopt(
     kind: Kinds = None,
     positive: Positive = None,
     metric: Metric = None,
+    threshold: Threshold = None,
+    costs: Costs = None,
     decimal: Decimal = ".",
     thousands: Thousands = "",
     time_format: TimeFormat = None,
@@ -90,8 +103,8 @@ def adopt(
     """Serve a model that was trained elsewhere. FILE holds labelled rows like those it will score."""
     formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
     asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
-    file = context.with_resource(converted(file, sheet=sheet))
-    _first_version(model, file, {"action": "adopt", **asked}, stack, as_json=as_json, source=source)
+    file, decision = context.with_resource(converted(file, sheet=sheet)), decision_of(threshold, costs)
+    _first_version(model, file, {"action": "adopt", **asked}, decision, stack, as_json=as_json, source=source)
 
 
 def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
@@ -105,7 +118,22 @@ def _columns(target: str, id_column: str, time_column: str | None, timezone: str
     return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
 
 
-def _first_version(model: str, file: Path, request: dict[str, Any], stack: str | None, *, as_json: bool, source: str | None = None) -> None:
+def decision_of(threshold: float | None, costs: str | None) -> dict[str, object]:
+    """Return what options say of how scores become predictions, as thresholds of a policy."""
+    asked = {"decision.threshold": threshold, "decision.costs": costs}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _first_version(
+    model: str,
+    file: Path,
+    request: dict[str, Any],
+    decision: dict[str, object],
+    stack: str | None,
+    *,
+    as_json: bool,
+    source: str | None = None,
+) -> None:
     """Upload a file, make a first version with it or of the model at `source`, and wait until that version serves."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.releases import Releases
@@ -115,6 +143,8 @@ def _first_version(model: str, file: Path, request: dict[str, Any], stack: str |
     operator = connect(stack)
     if source is not None:
         request |= _source(source, model, operator)
+    if decision and not operator.serves(model):
+        write_policy(model, decision.items(), "asked for with the first version", operator)
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:

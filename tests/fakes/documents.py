@@ -6,7 +6,7 @@ from typing import Any, Literal
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Snapshot, Verdict
 from functions.shared.domain.manifest import Manifest, Source, Status
-from functions.shared.domain.policy import RowContract
+from functions.shared.domain.policy import DecisionPolicy, RowContract
 from functions.shared.domain.release import PinnedPolicy, Release, ServedChallenger, ServedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.releases import Releases
@@ -38,6 +38,7 @@ def serve(
     share: float = 0.25,
     mode: Literal["canary", "shadow"] = "canary",
     contract: RowContract | None = None,
+    decision: DecisionPolicy | None = None,
 ) -> Release:
     """Put versions into the store and publish the next release, of these."""
     releases = Releases(store)
@@ -49,7 +50,7 @@ def serve(
         champion=served,
         challenger=rival,
         newest=challenger.number if challenger else champion.number,
-        policy=PinnedPolicy(number=0, row_contract=contract or RowContract()),
+        policy=PinnedPolicy(number=0, row_contract=contract or RowContract(), decision=decision or DecisionPolicy()),
     )
     return releases.publish(release, over=standing)
 

@@ -16,6 +16,7 @@ from functions.retraining.fitting import as_fitted, fit, score_rows
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain import layout
 from functions.shared.domain.drift.baseline import build_baseline
+from functions.shared.domain.performance.error_curve import error_curve
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
@@ -99,7 +100,9 @@ def make_version(
         decides.fit(to_frame(rows.table, spec.features), rows.table[spec.target].to_pylist())
         fitted = as_fitted(decides, fitted.spec, rows)
     assert fitted.compiled.kind is engine or task is Task.REGRESSION
-    baseline = build_baseline(MODEL, number, rows.table, fitted.spec, score_rows(fitted.engine, rows))
+    scores = score_rows(fitted.engine, rows)
+    curve = error_curve(rows.truth() == 1, scores[:, 0]) if task is Task.BINARY else None
+    baseline = build_baseline(MODEL, number, rows.table, fitted.spec, scores, error_curve=curve)
     return Version(
         number, fitted.spec, fitted.pipeline, make_bundle(fitted.spec, baseline, fitted.compiled, dump_pipeline(fitted.pipeline))
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from functions.shared.domain.decision_rule import DecisionRule
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.drift.profile import Agreement, Profile
 from functions.shared.domain.policy import Share
@@ -68,7 +69,8 @@ class PinnedRelease(Value):
     """The release a batch was scored by, chosen when it started.
 
     `challenger_suspended` says why the challenger did not score along; `challenger_damaged` that it could not be loaded as released.
-    `means` tells by role what computed the scores: `kernel` (compiled loops), `numpy` or `scikit-learn`.
+    `means` tells by role what computed the scores: `kernel` (compiled loops), `numpy` or `scikit-learn`; `decision_rules` how they
+    became predictions, which batches of a regression and of earlier do not have.
     """
 
     seq: int
@@ -77,6 +79,7 @@ class PinnedRelease(Value):
     challenger_suspended: str | None = None
     challenger_damaged: bool = False
     means: Mapping[Role, str] = Field(default_factory=dict)
+    decision_rules: Mapping[Role, DecisionRule] = Field(default_factory=dict)
 
 
 class Timings(Value):

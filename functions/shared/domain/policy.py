@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from functions.shared.domain.document import Document, Written
+from functions.shared.domain.document import Document, Value, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,41 @@ class RowContract(Written):
     )
     carry: Annotated[Literal["all", "id"] | tuple[str, ...], Unit("", takes='all, id or a list of columns, e.g. ["city"]')] = Field(
         default="all", description="Input columns that are stored with the scores. Labels need none but id and time."
+    )
+
+
+def _spelled(value: object) -> object:
+    """Costs that are written as a person types them: `false_positive=1,false_negative=20`."""
+    if not isinstance(value, str):
+        return value
+    return dict(part.split("=", 1) for part in value.replace(" ", "").split(",") if "=" in part)
+
+
+class Costs(Value):
+    """What a wrong answer costs: `false_positive` where the positive class was predicted wrongly, `false_negative` where it was missed."""
+
+    false_positive: Annotated[float, Field(ge=0, le=1e12)]
+    false_negative: Annotated[float, Field(ge=0, le=1e12)]
+
+    @model_validator(mode="after")
+    def _something_costs(self) -> Self:
+        if not self.false_positive and not self.false_negative:
+            message = "both costs are 0: one of them must be more"
+            raise ValueError(message)
+        return self
+
+
+class DecisionPolicy(Written):
+    """How a binary model's score becomes its prediction, for every version; without both, each version has a rule of its own."""
+
+    threshold: Annotated[float | None, Unit("score")] = Field(
+        default=None, ge=0, le=1, description="Score from which the positive class is predicted; null for each version's own rule."
+    )
+    costs: Annotated[Costs | None, BeforeValidator(_spelled), Unit("", takes="false_positive=NUMBER,false_negative=NUMBER or null")] = (
+        Field(
+            default=None,
+            description="What a wrong answer costs: chooses each version's threshold, if none is set, and is measured per row.",
+        )
     )
 
 
@@ -266,6 +301,7 @@ class Policy(Document):
     why: str = ""
     written_at: datetime | None = None
     row_contract: RowContract = RowContract()
+    decision: DecisionPolicy = DecisionPolicy()
     labels: LabelPolicy = LabelPolicy()
     drift: DriftPolicy = DriftPolicy()
     performance: PerformancePolicy = PerformancePolicy()

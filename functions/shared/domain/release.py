@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from functions.shared.domain.document import Document, Value
-from functions.shared.domain.policy import RowContract, Share
+from functions.shared.domain.policy import DecisionPolicy, RowContract, Share
 
 
 class Role(StrEnum):
@@ -41,6 +41,7 @@ class PinnedPolicy(Value):
 
     number: int = 0
     row_contract: RowContract = RowContract()
+    decision: DecisionPolicy = DecisionPolicy()
 
 
 class Answered(Value):

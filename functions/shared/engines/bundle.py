@@ -3,18 +3,19 @@
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.domain.decision_rule import Codes, Floats
+from functions.shared.domain.decision_rule import Codes, DecisionRule, Floats, above
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.errors import DigestMismatchError
-from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.policy import DecisionPolicy
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.native import NativeEngine
@@ -47,17 +48,29 @@ class BundleIndex(Document):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A version ready to score. `native` gives its pipeline, which for a compiled engine is loaded when it is asked for first."""
+    """A version ready to score. `native` gives its pipeline, which for a compiled engine is loaded when it is asked for first.
+
+    `rule` is how its scores become a prediction, None for a regression.
+    """
 
     spec: ModelSpec
     baseline: Baseline
     engine: Engine
     native: Callable[[], NativeEngine]
+    rule: DecisionRule | None
 
     def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
         """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
-        rule = self.spec.rule
-        return None if rule is None else predict(rule, rows, scores, self.spec, self.native)
+        return None if self.rule is None else predict(self.rule, rows, scores, self.spec, self.native)
+
+    def deciding(self, decision: DecisionPolicy) -> "LoadedModel":
+        """The same version with the rule that people chose for all versions of a binary model, if they did."""
+        curve, threshold = self.baseline.error_curve, decision.threshold
+        if threshold is None and decision.costs is not None and curve is not None:
+            threshold = curve.cheapest(decision.costs)
+        if threshold is None or self.spec.task is not Task.BINARY:
+            return self
+        return replace(self, rule=above(threshold, inclusive=True))
 
 
 def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipeline: bytes) -> dict[str, bytes]:
@@ -91,11 +104,11 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     baseline = Baseline.from_json(_checked(read, index, BASELINE))
     native = _Once(lambda: NativeEngine(_fitted(read, index), spec.task, spec.features))
     if index.engine is EngineKind.NATIVE:
-        return LoadedModel(spec, baseline, about_positive(native(), spec), native)
+        return LoadedModel(spec, baseline, about_positive(native(), spec), native, spec.rule)
     with np.load(io.BytesIO(_checked(read, index, ARRAYS)), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     engine = build_engine(Compiled(index.engine, index.reason, arrays), spec)
-    return LoadedModel(spec, baseline, about_positive(engine, spec), native)
+    return LoadedModel(spec, baseline, about_positive(engine, spec), native, spec.rule)
 
 
 class _Once:

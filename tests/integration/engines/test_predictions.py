@@ -221,5 +221,5 @@ def test_rows_that_scores_tell_are_decided_without_loading_the_pipeline() -> Non
     def refuse() -> Any:
         raise AssertionError
 
-    alone = LoadedModel(model.spec, model.baseline, model.engine, refuse)
+    alone = LoadedModel(model.spec, model.baseline, model.engine, refuse, model.spec.rule)
     agrees(alone, pipeline, training_rows())

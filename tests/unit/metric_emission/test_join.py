@@ -138,7 +138,7 @@ def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> No
     assert {day: rows["score"].to_pylist() for day, rows in found.items()} == {DAY: [0.2], DAY + timedelta(days=1): [0.9, 0.9]}
     for day, rows in found.items():
         write_labelled(world.store, labelled_key(MODEL, day, "labels"), rows)
-    performance = day_performance(MODEL, DAY + timedelta(days=1), spec, store=world.store, predicted=2)
+    performance = day_performance(DAY + timedelta(days=1), spec, store=world.store, predicted=2)
     assert (performance.rows_labelled, performance.groups[0].metrics["accuracy"]) == (2, 1.0)
 
 
@@ -163,4 +163,4 @@ def test_ids_meet_by_their_text_whatever_type_a_file_has() -> None:
     assert found.by_day[DAY].select(["id", LABEL]).to_pylist() == [{"id": "9", LABEL: "no"}, {"id": "7", LABEL: "yes"}]
     assert found.unmatched.table["id"].to_pylist() == ["007"]
     write_labelled(world.store, labelled_key(MODEL, DAY, "labels"), found.by_day[DAY])
-    assert day_performance(MODEL, DAY, spec, store=world.store, predicted=3).rows_labelled == 2
+    assert day_performance(DAY, spec, store=world.store, predicted=3).rows_labelled == 2

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import ttest_1samp
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from functions.metric_emission.labels import Labels
@@ -21,6 +22,7 @@ from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
+from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from tests.fakes.versions import MODEL, make_version
@@ -135,6 +137,18 @@ def test_a_rollouts_file_without_predictions_by_role_is_measured_by_its_scores()
     world.label(csv(("yes",)))
     accuracies = {group.role: group.metrics["accuracy"] for group in world.performance().groups}
     assert accuracies == {Role.CHAMPION: 1.0, Role.CHALLENGER: 0.0}
+
+
+def test_where_answers_cost_something_the_cost_per_row_is_measured() -> None:
+    world = World()
+    world.set_policy(decision=DecisionPolicy(costs=Costs(false_positive=1, false_negative=20)))
+    world.scored("a.csv", rows(0.9, 0.2, 0.8, 0.1))
+    world.label(csv(("no", "yes", "yes", "no")))
+    group = champion(world.performance())
+    assert group.metrics["cost"] == (1 + 20) / 4
+    expected = ttest_1samp([1, 20, 0, 0], 0).confidence_interval()
+    assert (group.intervals["cost"].low, group.intervals["cost"].high) == (0.0, pytest.approx(expected.high))
+    assert [said.value for said in world.emitted if said.dimensions.get("metric") == "cost"] == [5.25]
 
 
 def test_of_two_labels_for_a_row_in_one_file_the_last_counts() -> None:

@@ -17,12 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
+from functions.shared.domain.decision_rule import above
+from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.errors import ConservationError, DigestMismatchError
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.domain.policy import RowContract
+from functions.shared.domain.policy import Costs, DecisionPolicy, RowContract
 from functions.shared.domain.release import Role
 from functions.shared.domain.rollout.canary import answered_by_challenger
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.engines.bundle import BASELINE
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.documents import NOW, serve
@@ -256,6 +259,40 @@ def test_possible_ranges_of_the_pinned_policy_are_obeyed() -> None:
     serve(world.store, make_version(), contract=RowContract(ranges={"price": (0.0, 10.0)}))
     manifest = world.score(world.upload(as_csv(good_rows())))
     assert manifest.quarantined_by_reason == {"out_of_range": sum((row["price"] or 0) > 10 for row in good_rows())}
+
+
+@pytest.mark.parametrize("engine", [EngineKind.LINEAR, EngineKind.NATIVE])
+@pytest.mark.parametrize("threshold", [0.0, 0.12, 0.9, 1.0])
+def test_the_threshold_of_the_pinned_policy_decides_whatever_the_versions_own_is(engine: EngineKind, threshold: float) -> None:
+    world = World()
+    serve(world.store, make_version(engine=engine, threshold=0.4), decision=DecisionPolicy(threshold=threshold))
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    table = world.table(manifest)
+    assert table["prediction"].to_pylist() == ["yes" if score >= threshold else "no" for score in table["score"].to_pylist()]
+    assert manifest.release is not None
+    assert manifest.release.decision_rules == {Role.CHAMPION: above(threshold, inclusive=True)}
+
+
+def test_costs_choose_each_versions_own_threshold() -> None:
+    world, costs = World(), Costs(false_positive=1, false_negative=20)
+    champion, challenger = make_version(), make_version("2", seed=2)
+    serve(world.store, champion, challenger, decision=DecisionPolicy(costs=costs))
+    manifest = world.score(world.upload(as_csv(good_rows())))
+    assert manifest.release is not None
+    rules = manifest.release.decision_rules
+    curves = [Baseline.from_json(version.files[BASELINE]).error_curve for version in (champion, challenger)]
+    assert [rules[role].threshold for role in Role] == [curve.cheapest(costs) for curve in curves if curve]
+    table = world.table(manifest)
+    for role in Role:
+        scores, said = table[f"{role}_score"].to_pylist(), table[f"{role}_prediction"].to_pylist()
+        assert said == ["yes" if score >= rules[role].threshold else "no" for score in scores]
+
+
+def test_a_threshold_means_nothing_to_a_regression() -> None:
+    world = World()
+    serve(world.store, make_version(task=Task.REGRESSION), decision=DecisionPolicy(threshold=0.2))
+    table = world.table(world.score(world.upload(as_csv(good_rows()))))
+    assert table["prediction"].equals(table["score"])
 
 
 FAULTS = st.sampled_from(["good", "word", "no id", "short", "not a time"])

@@ -11,6 +11,7 @@ from functions.shared.domain.drift.binning import Codes, Column, bin_codes, bin_
 from functions.shared.domain.drift.divergence import Counts, psi, sampling_noise
 from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, DayExcess
 from functions.shared.domain.performance.calibration import Calibration
+from functions.shared.domain.performance.error_curve import ErrorCurve
 from functions.shared.domain.spec import FeatureKind, ModelSpec
 
 type Days = NDArray[np.datetime64]
@@ -46,6 +47,7 @@ def build_baseline(
     loss: float | None = None,
     prevalence: float | None = None,
     calibration: Calibration | None = None,
+    error_curve: ErrorCurve | None = None,
 ) -> Baseline:
     """The baseline of a version.
 
@@ -59,6 +61,7 @@ def build_baseline(
         loss: mean loss there.
         prevalence: share of the positive class there (binary only).
         calibration: of the scores there (binary only).
+        error_curve: of the same.
     """
     features = [build_column_baseline(feature.name, feature.kind, table[feature.name], days) for feature in spec.features]
     outputs = [
@@ -76,6 +79,7 @@ def build_baseline(
         loss=loss,
         prevalence=prevalence,
         calibration=calibration,
+        error_curve=error_curve,
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.drift.effect import BinMeans
 from functions.shared.domain.performance.calibration import Calibration
+from functions.shared.domain.performance.error_curve import ErrorCurve
 from functions.shared.domain.spec import FeatureKind
 
 
@@ -51,7 +52,7 @@ class Baseline(Document):
 
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
     (log loss, or squared error for a regression) and `prevalence` the share of the positive class (binary only).
-    `calibration` serves the estimate of performance before labels.
+    `calibration` serves the estimate of performance before labels, `error_curve` the choice of a threshold by costs (binary only).
     """
 
     model: str
@@ -64,6 +65,7 @@ class Baseline(Document):
     loss: float | None = None
     prevalence: float | None = None
     calibration: Calibration | None = None
+    error_curve: ErrorCurve | None = None
 
 
 class Profile(Value):

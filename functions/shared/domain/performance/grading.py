@@ -7,17 +7,22 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.performance.confidence import DaySums
-from functions.shared.domain.performance.intervals import intervals
+from functions.shared.domain.performance.error_curve import cost_by_row
+from functions.shared.domain.performance.intervals import interval_from_zero, intervals
 from functions.shared.domain.performance.measures import GroupPerformance, PairedLosses, Scores, Truth, losses, measure
+from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 
+COST = "cost"
 MAX_LOG_LOSS_DIFFERENCE = 2.0
 
 type Losses = NDArray[np.float64]
 
 
-def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> GroupPerformance:
+def grade_version(
+    role: Role, version: str, task: Task, truth: Truth, scores: Scores, predicted: Codes | None, costs: Costs | None = None
+) -> GroupPerformance:
     """Metrics, intervals and loss sums of one version in one role.
 
     Args:
@@ -27,14 +32,21 @@ def grade_version(role: Role, version: str, task: Task, truth: Truth, scores: Sc
         truth: of every labelled row of the day that it scored; shape (rows,), see `performance`.
         scores: of the same rows; shape (rows, outputs).
         predicted: for the same rows, by the rule that was in force, shape (rows,); None for a regression.
+        costs: of wrong answers, with which a binary model also has `cost`, the mean per row.
     """
     loss = losses(task, truth, scores)
+    metrics, bounds = measure(task, truth, scores, predicted), intervals(task, truth, scores, predicted)
+    if costs is not None and predicted is not None and task is Task.BINARY and loss.size:
+        cost = cost_by_row(truth == 1, predicted == 1, costs)
+        metrics[COST] = float(cost.mean())
+        if bound := interval_from_zero(cost):
+            bounds[COST] = bound
     return GroupPerformance(
         role=role,
         version=version,
         rows=loss.size,
-        metrics=measure(task, truth, scores, predicted),
-        intervals=intervals(task, truth, scores, predicted),
+        metrics=metrics,
+        intervals=bounds,
         loss_sum=float(loss.sum()),
         loss_sum_squares=float(loss @ loss),
         prevalence=float(np.mean(truth == 1)) if task is Task.BINARY and loss.size else None,

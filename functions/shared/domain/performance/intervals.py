@@ -74,6 +74,12 @@ def mean_interval(values: NDArray[np.float64]) -> Interval | None:
     return Interval(low=float(mean - half), high=float(mean + half))
 
 
+def interval_from_zero(values: NDArray[np.float64]) -> Interval | None:
+    """`mean_interval` of what cannot be below zero."""
+    interval = mean_interval(values)
+    return interval and Interval(low=max(0.0, interval.low), high=interval.high)
+
+
 def _binary(positive: NDArray[np.bool_], scores: Scores, predicted: NDArray[np.bool_]) -> dict[str, Interval | None]:
     score = scores[:, 0]
     hits = int(np.count_nonzero(predicted & positive))
@@ -85,8 +91,8 @@ def _binary(positive: NDArray[np.bool_], scores: Scores, predicted: NDArray[np.b
         "recall": wilson(hits, positives),
         "f1": _f1_interval(hits, int(np.count_nonzero(predicted | positive))),
         "auc": None if area is None else auc_interval(area, positives, positive.size - positives),
-        "log_loss": _not_negative(mean_interval(losses(Task.BINARY, positive, scores))),
-        "brier": _not_negative(mean_interval((score - positive) ** 2)),
+        "log_loss": interval_from_zero(losses(Task.BINARY, positive, scores)),
+        "brier": interval_from_zero((score - positive) ** 2),
     }
 
 
@@ -94,8 +100,8 @@ def _multiclass(truth: Truth, scores: Scores, predicted: Codes) -> dict[str, Int
     is_truth = truth[:, np.newaxis] == np.arange(scores.shape[1])
     return {
         "accuracy": wilson(int(np.count_nonzero(predicted == truth)), truth.size),
-        "log_loss": _not_negative(mean_interval(losses(Task.MULTICLASS, truth, scores))),
-        "brier": _not_negative(mean_interval(np.sum((scores - is_truth) ** 2, axis=1))),
+        "log_loss": interval_from_zero(losses(Task.MULTICLASS, truth, scores)),
+        "brier": interval_from_zero(np.sum((scores - is_truth) ** 2, axis=1)),
     }
 
 
@@ -104,23 +110,19 @@ def _regression(truth: NDArray[np.float64], prediction: NDArray[np.float64]) -> 
     with np.errstate(all="ignore"):
         error = prediction - truth
         relative = np.abs(error[told] / truth[told])
-        squared = _not_negative(mean_interval(error**2))
+        squared = interval_from_zero(error**2)
     spread = float(np.var(truth)) if truth.size else 0.0
     return {
-        "mae": _not_negative(mean_interval(np.abs(error))),
+        "mae": interval_from_zero(np.abs(error)),
         "rmse": squared and Interval(low=float(np.sqrt(squared.low)), high=float(np.sqrt(squared.high))),
         "r2": Interval(low=1 - squared.high / spread, high=1 - squared.low / spread) if squared and spread else None,
-        "mape": _not_negative(mean_interval(relative)),
+        "mape": interval_from_zero(relative),
     }
 
 
 def _f1_interval(hits: int, hits_and_errors: int) -> Interval | None:
     overlap = wilson(hits, hits_and_errors)
     return overlap and Interval(low=2 * overlap.low / (1 + overlap.low), high=2 * overlap.high / (1 + overlap.high))
-
-
-def _not_negative(interval: Interval | None) -> Interval | None:
-    return interval and Interval(low=max(0.0, interval.low), high=interval.high)
 
 
 def _lowest_area(value: float, positives: int, negatives: int) -> float:
