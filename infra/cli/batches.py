@@ -21,6 +21,7 @@ from infra.cli.screens.batches import (
     uploaded_screen,
     verification_screen,
 )
+from infra.words import _
 
 if TYPE_CHECKING:
     from functions.shared.ports import ObjectStore
@@ -69,7 +70,7 @@ def score(
     if offline:
         if out is None:
             raise InputError("--offline needs a file to write the scored rows to", remedy="add -o OUT.parquet", code="usage")
-        with console.status("scoring"):
+        with console.status(_("scoring")):
             manifest = score_offline(model, file, out, releases=operator.store)
         _show(manifest, as_json=as_json, out=out, offline=True)
         return
@@ -79,7 +80,7 @@ def score(
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
         show(answer, uploaded_screen, as_json=as_json)
         return
-    with console.status("scoring"):
+    with console.status(_("scoring")):
         manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
     if out is not None and manifest.outputs:
         write_scored([manifest], out, download=operator.download, console=console)
@@ -108,12 +109,16 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"}) | besides
     show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
-        console.print(f"scored rows: {out}", highlight=False, soft_wrap=True, markup=False)
+        console.print(_("scored rows: {file}", file=out), highlight=False, soft_wrap=True, markup=False)
     if manifest.status is Status.FAILED:
         raise typer.Exit(2)
     if manifest.status is Status.SUSPECT or not manifest.rows_scored:
-        doubt = f"{manifest.rows_quarantined:,} of {manifest.rows_in:,} rows were quarantined: check them before you use the scores"
-        console.print(f"warning: {doubt}", style="yellow", highlight=False, soft_wrap=True)
+        doubt = _(
+            "warning: {quarantined:,} of {rows:,} rows were quarantined: check them before you use the scores",
+            quarantined=manifest.rows_quarantined,
+            rows=manifest.rows_in,
+        )
+        console.print(doubt, style="yellow", highlight=False, soft_wrap=True)
         raise typer.Exit(_SUSPECT)
 
 
@@ -145,10 +150,10 @@ def replay(
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
         sent = context.with_resource(converted(file, sheet=sheet))
-        with console.status("scoring"):
+        with console.status(_("scoring")):
             ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
         if known:
-            note = f"{file} was replayed before, with this result; --again scores it once more"
+            note = _("{file} was replayed before, with this result; --again scores it once more", file=file)
             console.print(note, highlight=False, soft_wrap=True, markup=False)
         if out is not None and ended.outputs:
             write_scored([ended], out, download=operator.download, console=console)
@@ -195,7 +200,7 @@ def rescore(
     if not verify:
         show(_rescored(operator, model, batch), manifest_screen, as_json=as_json)
         return
-    with console.status("scoring again"):
+    with console.status(_("scoring again")):
         found = operator.ask("Scoring", {"action": "verify", "model": model, "batch_id": batch})
     show(found, verification_screen, as_json=as_json)
     if not found["identical"]:
@@ -203,7 +208,7 @@ def rescore(
 
 
 def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
-    with console.status(f"scoring {batch[:8]} again"):
+    with console.status(_("scoring {batch} again", batch=batch[:8])):
         return operator.ask("Scoring", {"action": "rescore", "model": model, "batch_id": batch})
 
 

@@ -16,7 +16,7 @@ from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
 from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
-from infra.words import plural
+from infra.words import _, plural, stored
 
 app = typer.Typer()
 MILLION = 1_000_000
@@ -110,33 +110,43 @@ def _time(load: Load, basis: Basis, at_once: int | None) -> dict[str, Any]:
 
 def _screen(answer: dict[str, Any]) -> Group:
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "amount", "each, $", "$ per month"):
+    for heading in ("", _("amount"), _("each, $"), _("$ per month")):
         table.add_column(heading, justify="right" if heading else "left")
     rows = plural("{number:,} row", "{number:,} rows", answer["rows"])
     files = plural("{number:,} file", "{number:,} files", answer["files"])
     models = plural("{number:,} model", "{number:,} models", answer["models"])
     for title, part, total in (
-        ("An idle month", "idle", "dollars_an_idle_month"),
-        (f"Scoring {rows} in {files}", "scoring", "dollars_for_the_rows"),
-        ("Metrics of these batches", "watching", "dollars_for_their_metrics"),
+        (_("An idle month"), "idle", "dollars_an_idle_month"),
+        (_("Scoring {rows} in {files}", rows=rows, files=files), "scoring", "dollars_for_the_rows"),
+        (_("Metrics of these batches"), "watching", "dollars_for_their_metrics"),
     ):
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
         for item in answer[part]:
-            table.add_row(f"  {item['what']}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}")
-    table.add_row(Text("Total", style="bold"), "", "", Text(f"{answer['dollars_total']:,.2f}", style="bold"))
+            table.add_row(
+                f"  {stored(item['what'])}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}"
+            )
+    table.add_row(Text(_("Total"), style="bold"), "", "", Text(f"{answer['dollars_total']:,.2f}", style="bold"))
     time = answer["time"]
     narrowest = time["limits"][0]
-    idle, seconds = f"{answer['dollars_an_idle_month_beyond_free']:.2f}", f"{amount(time['seconds_a_unit'])} s each"
-    series = f"{answer['metric_series']:,} metrics in CloudWatch, {answer['prometheus_series']:,} series in Prometheus"
+    duration = {
+        "seconds": amount(time["seconds"]),
+        "units": time["units"],
+        "unit": stored(time["unit"]),
+        "each": amount(time["seconds_a_unit"]),
+    }
+    limit = {"what": stored(narrowest["what"]), "rate": amount(narrowest["units_a_second"]), "moved_by": stored(narrowest["moved_by"])}
     lines = (
-        f"Scoring costs {answer['dollars_a_million_rows']:.4f} dollars per million rows.",
-        "AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out.",
-        f"With those, an idle month costs {idle} dollars if the account runs nothing else.",
-        f"From upload to manifest: {amount(time['seconds'])} s ({time['units']:,} {time['unit']}, {seconds}).",
-        f"The first limit: {narrowest['what']}, {amount(narrowest['units_a_second'])} per second; to move it: {narrowest['moved_by']}.",
-        f"{models}: about {series}, {answer['alarms']:,} alarms.",
+        _("Scoring costs {dollars_a_million_rows:.4f} dollars per million rows.", **answer),
+        _("AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out."),
+        _("With those, an idle month costs {dollars_an_idle_month_beyond_free:.2f} dollars if the account runs nothing else.", **answer),
+        _("From upload to manifest: {seconds} s ({units:,} {unit}, {each} s each).", **duration),
+        _("The first limit: {what}, {rate} per second; to move it: {moved_by}.", **limit),
+        _(
+            "{models}: about {metric_series:,} metrics in CloudWatch, {prometheus_series:,} series in Prometheus, {alarms:,} alarms.",
+            **answer | {"models": models},
+        ),
     )
-    return Group(table, Text(), *map(Text, lines), Text(answer["basis"], style="dim"))
+    return Group(table, Text(), *map(Text, lines), Text(stored(answer["basis"]), style="dim"))
 
 
 def amount(value: float) -> str:

@@ -10,7 +10,7 @@ import typer
 from infra.cli.options import AsJson, Overwrite, console
 from infra.cli.outputs import refuse_replacing
 from infra.cli.screens.status import status_screen
-from infra.words import plural
+from infra.words import _, plural, stored
 
 app = typer.Typer()
 
@@ -37,7 +37,7 @@ def demo(
     length = Length.QUICK if quick else Length.FAST if fast else Length.FULL
     # Training begins while MLflow starts, and waits for it only to register what it made.
     options: dict[str, Any] = {"parameters": {"ScheduleState": "DISABLED"}, "await_mlflow": False}
-    with console.status("") as starting, embedded_aws("demo", progress=starting.update, **options) as stack:
+    with console.status("") as starting, embedded_aws("demo", progress=lambda step: starting.update(stored(step)), **options) as stack:
         starting.stop()
         with Progress(console=console, transient=True) as progress:
             totals = Story(stack, embedded(stack), progress, console, length=length, report=report).play()
@@ -48,9 +48,8 @@ def demo(
     console.print(status_screen(totals["final"]), highlight=False)
     console.print()
     batches = plural("{number:,} batch", "{number:,} batches", totals["batches"])
-    console.print(
-        f"{batches}: {totals['rows_in']:,} rows in = {totals['rows_scored']:,} scored + "
-        f"{totals['rows_quarantined']:,} quarantined, checked batch by batch; {totals['elapsed_s']:.0f} s",
-        highlight=False,
-    )
-    console.print(f"report: {totals['report']}", highlight=False, soft_wrap=True)
+    sums = {name: totals[name] for name in ("rows_in", "rows_scored", "rows_quarantined", "elapsed_s")}
+    equation = _("{rows_in:,} rows in = {rows_scored:,} scored + {rows_quarantined:,} quarantined", **sums)
+    checked = _("{batches}: {equation}, checked batch by batch; {elapsed_s:.0f} s", batches=batches, equation=equation, **sums)
+    console.print(checked, highlight=False)
+    console.print(_("report: {file}", file=totals["report"]), highlight=False, soft_wrap=True)

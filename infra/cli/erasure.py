@@ -12,7 +12,7 @@ from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, console, show
 from infra.cli.screens.erasure import erasure_screen
-from infra.words import plural
+from infra.words import _, plural
 
 if TYPE_CHECKING:
     from functions.shared.domain.spec import ModelSpec
@@ -46,12 +46,12 @@ def erase(
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
     if not (yes or dry_run):
         some_ids = plural("{number:,} id", "{number:,} ids", len(people))
-        question = f"Remove all rows of {some_ids} from everything stored of {model}? This cannot be undone"
+        question = _("Remove all rows of {ids} from everything stored of {model}? This cannot be undone", ids=some_ids, model=model)
         refusal = "there is no terminal to confirm on that these rows are to be removed for good"
         confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
     erased = []
     for some in batched(people, IDS_A_CALL, strict=False):
-        with console.status("looking through everything stored"):
+        with console.status(_("looking through everything stored")):
             request = {"action": "erase", "model": model, "ids": some, "reason": reason, "dry_run": dry_run, "who": getuser()}
             erased.append(operator.ask("Erasure", request))
     left = sorted({key for one in erased for key in one["left"]})

@@ -12,6 +12,7 @@ from functions.shared.repositories.manifests import Manifests
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
 from infra.cli.screens.batches import fetched_screen
+from infra.words import _
 
 if TYPE_CHECKING:
     from infra.cli.operator import Operator
@@ -56,10 +57,10 @@ def fetch(
     operator = connect(stack)
     release = operator.release_of(model)
     spec = operator.spec_of(model, release.champion.version)
-    with console.status("looking for batches"):
+    with console.status(_("looking for batches")):
         batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator)
     if batch_id and (newest := newest_answer(batches[0], release.seq, operator.store)) != batches[0].batch_id:
-        note = f"note: this batch was scored again later; batch {newest[:8]} has the newest scores"
+        note = _("note: this batch was scored again later; batch {batch} has the newest scores", batch=newest[:8])
         console.print(note, highlight=False, soft_wrap=True)
     refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
     rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)

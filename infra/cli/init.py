@@ -10,6 +10,7 @@ import typer
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
 from infra.places import CODE, ROOT
+from infra.words import _
 
 OF_THE_PROJECT = ("template.yaml", "samconfig.toml", ".dockerignore", "events/**/*.json", "requirements/functions.txt")
 OF_THE_CODE = (
@@ -55,8 +56,9 @@ def _files() -> Iterator[tuple[Path, Path]]:
 
 
 def _screen(answer: dict[str, object]) -> str:
-    return (
-        f"{answer['files']} files in {answer['folder']}. Next, in that folder:\n"
-        "  everscore local up --detach                  runs it on this machine\n"
-        "  sam build && sam deploy --config-env dev     deploys it to AWS, as samconfig.toml says"
+    lines = (
+        _("{files} files in {folder}. Next, in that folder:", **answer),
+        f"  everscore local up --detach                  {_('runs it on this machine')}",
+        f"  sam build && sam deploy --config-env dev     {_('deploys it to AWS, as samconfig.toml says')}",
     )
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ from infra.local.embedded import detached_aws, embedded_aws, logs_of, stop_stack
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
 from infra.local.stacks import CHOICE, Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
 from infra.places import own_project
+from infra.words import _, stored
 
 WATCH_S = 0.5
 MOST_NAMED = 5
@@ -47,9 +48,9 @@ def up(
 
             def progress(step: str) -> None:
                 if console.is_terminal:
-                    status.update(step)
+                    status.update(stored(step))
                 else:
-                    console.print(step)
+                    console.print(stored(step))
 
             start = time.monotonic()
             options: dict[str, Any] = {
@@ -60,13 +61,13 @@ def up(
                 "containers": containers,
             }
             running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, kept=True, **options))
-        console.print(f"{running.name} is up after {time.monotonic() - start:.1f} s")
+        console.print(_("{stack} is up after {seconds:.1f} s", stack=running.name, seconds=time.monotonic() - start))
         _show(running, console)
         if detach:
             console.print(_until(running), soft_wrap=True, highlight=False)
         else:
             with suppress(KeyboardInterrupt):
-                console.print("Ctrl-C stops it and keeps its data.")
+                console.print(_("Ctrl-C stops it and keeps its data."))
                 _watch(running)
 
 
@@ -94,10 +95,10 @@ def down(
     console = Console(stderr=True)
     if keep:
         stop_stack(folder)
-        console.print(f"{folder.name} has stopped; `everscore local up --stack {folder.name}` starts it again", soft_wrap=True)
+        console.print(_("{stack} has stopped; `everscore local up --stack {stack}` starts it again", stack=folder.name), soft_wrap=True)
         return
     remove_stack(folder)
-    console.print(f"{folder.name} is down, and its data is removed")
+    console.print(_("{stack} is down, and its data is removed", stack=folder.name))
     _name_others(console)
 
 
@@ -120,20 +121,20 @@ def _folder_of(name: str | None) -> Path:
 def _name_others(console: Console) -> None:
     """Name the files among the stacks that are no stack; they stay."""
     if others := other_names():
-        rest = f" and {len(others) - MOST_NAMED:,} more" if len(others) > MOST_NAMED else ""
-        named = Text(f"left as they are, for they are no stacks: {', '.join(others[:MOST_NAMED])}{rest} in {stacks_home()}", "dim")
-        console.print(named, soft_wrap=True)
+        rest = _(" and {number} more", number=len(others) - MOST_NAMED) if len(others) > MOST_NAMED else ""
+        parts = {"names": ", ".join(others[:MOST_NAMED]), "rest": rest, "folder": stacks_home()}
+        console.print(Text(_("left as they are, for they are no stacks: {names}{rest} in {folder}", **parts), "dim"), soft_wrap=True)
 
 
 def _show(running: Stack, console: Console) -> None:
     for what, where in {
-        "inbox": f"s3://{running.inbox}",
-        "store": f"s3://{running.store}",
+        _("inbox"): f"s3://{running.inbox}",
+        _("store"): f"s3://{running.store}",
         "AWS": running.endpoint,
         "MLflow": running.mlflow_uri,
-        "metrics": running.metrics_url,
+        _("metrics"): running.metrics_url,
         "Prometheus": running.env()["EVERSCORE_PROMETHEUS_CONFIG"],
-        "logs": str(running.folder),
+        _("logs"): str(running.folder),
     }.items():
         console.print(f"  {what:<10} {where}", soft_wrap=True, highlight=False)
     console.print(f'  shell      eval "$(everscore local env --stack {running.name})"', highlight=False)
@@ -141,7 +142,7 @@ def _show(running: Stack, console: Console) -> None:
 
 def _until(running: Stack) -> str:
     down = f"everscore local down --stack {running.name}"
-    return f"It runs until `{down}`, which removes its data;\n`{down} --keep` keeps it."
+    return _("It runs until `{down}`, which removes its data;\n`{down} --keep` keeps it.", down=down)
 
 
 def _watch(running: Stack) -> None:

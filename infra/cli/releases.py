@@ -10,6 +10,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.release import Release, doubtful_rollback
 from infra.cli.options import AsJson, Model, Reason, StackName, confirmed, show
 from infra.cli.screens.releases import history_screen, release_screen, step_screen
+from infra.words import _, stored
 
 app = typer.Typer()
 
@@ -60,7 +61,8 @@ def rollback(
     if version is None and release.previous and (doubt := doubtful_rollback(release)):
         version = release.previous.version
         remedy = f"to serve that version all the same: `everscore rollback {model} {version}`"
-        confirmed(f"{doubt}. Serve version {version}?", InputError(doubt, remedy=remedy, code="rolled_back"))
+        question = _("{doubt}. Serve version {version}?", doubt=stored(doubt), version=version)
+        confirmed(question, InputError(doubt, remedy=remedy, code="rolled_back"))
     _ask({"action": "rollback", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
 
 

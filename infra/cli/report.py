@@ -11,6 +11,7 @@ import typer
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console
 from infra.cli.outputs import refuse_replacing
+from infra.words import _
 
 app = typer.Typer()
 
@@ -30,10 +31,10 @@ def report(
     refuse_replacing(output, ours=OURS, overwrite=overwrite)
     operator = connect(stack)
     looked_up(model, operator.store)
-    with console.status(f"reading what is stored of {model}"):
+    with console.status(_("reading what is stored of {model}", model=model)):
         page = make_report(model, operator.store, datetime.now(UTC))
     output.write_text(page, encoding="utf-8")
     if as_json:
         sys.stdout.write(json.dumps({"model": model, "report": str(output)}) + "\n")
     else:
-        console.print(f"report: {output} (open it in a browser)", highlight=False, soft_wrap=True, markup=False)
+        console.print(_("report: {file} (open it in a browser)", file=output), highlight=False, soft_wrap=True, markup=False)

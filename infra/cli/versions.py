@@ -14,6 +14,7 @@ from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, Time
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
 from infra.cli.policy import write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
+from infra.words import _
 
 if TYPE_CHECKING:
     from infra.cli.operator import Operator
@@ -148,14 +149,15 @@ def _first_version(
     uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
-        with console.status(
+        at_work = _(
             "training in the retraining function" if request["action"] == "train" else "proving the pipeline in the retraining function"
-        ):
+        )
+        with console.status(at_work):
             made = operator.ask("Retraining", request)
     except KeyboardInterrupt:
-        console.print(f"the function goes on; `everscore status {model}` will show the version", highlight=False)
+        console.print(_("the function goes on; `everscore status {model}` will show the version", model=model), highlight=False)
         raise
-    with console.status("waiting for the release"):
+    with console.status(_("waiting for the release")):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
     show(made["decision"] | made["learnt"], first_version_screen, as_json=as_json)
 
@@ -196,7 +198,7 @@ def retrain(
         operator.notify("Retraining", request)
         show({"model": model, "requested": True}, requested_screen, as_json=as_json)
         return
-    with console.status("retraining"):
+    with console.status(_("retraining")):
         result = operator.ask("Retraining", request)
     skipped = {"model": model, "decision": None, "skipped": result["skipped"]}
     show(result["decision"] or skipped, decision_screen, as_json=as_json)
@@ -224,7 +226,7 @@ def reproduce(
 
     operator = connect(stack)
     operator.release_of(model)
-    with console.status("training again"):
+    with console.status(_("training again")):
         rebuilt = operator.ask("Retraining", {"action": "reproduce", "model": model, "version": version})
     show(rebuilt, reproduction_screen, as_json=as_json)
     if not rebuilt["identical"]:

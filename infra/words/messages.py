@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MARKED = ("infra/cli", "infra/report", "infra/cost")
 """Where `_` and `plural` mark what is said."""
-COMPOSED = ("functions",)
+COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py")
 """Where errors and documents are composed in English."""
 INTERNAL = (
     "functions/metric_emission/metrics.py",  # what Prometheus and Grafana show of metrics
@@ -25,6 +25,9 @@ INTERNAL = (
     "functions/shared/engines",  # why a pipeline has no compiled form
     "functions/shared/kernels",
     "functions/shared/runtime",
+    "infra/local/bridge.py",
+    "infra/local/mended",
+    "infra/local/sam.py",
 )
 """Of these, what nobody meets on a screen but those who work on Everscore itself."""
 
@@ -46,7 +49,7 @@ class Message:
 
 def all_messages() -> list[Message]:
     """Each message once, by context and text."""
-    found = [*marked_messages(), *template_messages(), *composed_messages(), *advice(), *codes()]
+    found = [*marked_messages(), *template_messages(), *help_messages(), *composed_messages(), *advice(), *codes()]
     return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
 
 
@@ -77,6 +80,16 @@ def template_messages() -> Iterator[Message]:
                 yield Message(texts[0], None, texts[1], place)
             else:
                 yield from (Message(text, place=place) for text in texts)
+
+
+def help_messages() -> Iterator[Message]:
+    """What the command says of itself, its options and its subcommands."""
+    from infra.cli.help import explained, in_readers_language
+    from infra.cli.app import app
+    from infra.words import ENGLISH, speaking
+
+    with speaking(ENGLISH):
+        yield from (Message(part.help, place="--help") for part in explained(in_readers_language(app)) if part.help)
 
 
 def composed_messages() -> Iterator[Message]:
@@ -129,14 +142,17 @@ def codes() -> Iterator[Message]:
     from functions.shared.domain.manifest import Status
     from functions.shared.domain.performance.measures import METRICS
     from functions.shared.domain.release import Role
-    from functions.shared.domain.spec import Task
+    from functions.shared.domain.rollout.canary import Action
+    from functions.shared.domain.spec import FeatureKind, Task
+    from functions.shared.domain.thresholds import thresholds
     from infra.report.batch_charts import STAGES
 
-    named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task) for member in kind]
+    named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
+    units = [threshold.unit for threshold in thresholds().values() if threshold.unit]
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
     listed = [code for row in _REFUSALS.findall((ROOT / "docs/formats.md").read_text(encoding="utf-8")) for code in row.split("`")[1::2]]
-    yield from (Message(code, CODES) for code in (*named, *triggers, *metrics, *STAGES, *listed))
+    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *units, *triggers, *metrics, *STAGES, *listed))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":
@@ -146,6 +162,8 @@ def codes() -> Iterator[Message]:
                 yield from (Message(text, CODES, None, place) for name in names if name for text in _constants(name) if text.isidentifier())
 
 
+COLUMNS = ("id", "time", "target", "left out")
+"""What a training file's columns are taken for, apart from features."""
 _ALERTS = "functions/metric_emission/alerts.py"
 """Names the figures of its alerts."""
 _REFUSALS = re.compile(r"^\| ((?:`[a-z0-9_]+`,? ?)+)\|", re.MULTILINE)
@@ -171,7 +189,7 @@ def _jinja_constants(node: "nodes.Expr") -> Iterator["nodes.Const"]:
         yield from (constant for part in (node.expr1, node.expr2) if part for constant in _jinja_constants(part))
 
 
-def _modules(folders: Iterable[str]) -> Iterator[tuple[str, ast.Module]]:
-    for folder in folders:
-        for file in sorted((CODE / folder).rglob("*.py")):
+def _modules(places: Iterable[str]) -> Iterator[tuple[str, ast.Module]]:
+    for place in places:
+        for file in sorted((CODE / place).rglob("*.py")) or [CODE / place]:
             yield file.relative_to(CODE).as_posix(), ast.parse(file.read_text(encoding="utf-8"))

@@ -6,47 +6,48 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, table_of
-from infra.words import plural
+from infra.words import _, coded, plural
 
 
 def snapshots_screen(found: dict[str, Any]) -> RenderableType:
     """Show the training sets of a model's versions."""
-    table = table_of("version", "made (UTC)", "by", "rows", "event days", "snapshot", title=f"Training sets of {found['model']}")
+    columns = (_("version"), _("made (UTC)"), _("by"), _("rows"), _("event days"), _("snapshot"))
+    table = table_of(*columns, title=_("Training sets of {model}", model=found["model"]))
     for entry in found["snapshots"]:
-        days = "" if entry["first_day"] is None else f"{entry['first_day']} to {entry['last_day']}"
+        days = "" if entry["first_day"] is None else _("{first_day} to {last_day}", **entry)
         made = entry["made_at"][:16].replace("T", " ")
-        table.add_row(entry["version"], made, entry["trigger"], f"{entry['rows']:,}{erased(entry)}", days, entry["md5"][:8])
+        table.add_row(entry["version"], made, coded(entry["trigger"]), f"{entry['rows']:,}{erased(entry)}", days, entry["md5"][:8])
     return table
 
 
 def checkout_screen(written: dict[str, Any]) -> RenderableType:
     """Show where a training set was written."""
-    name = f"{written['model']} version {written['version']}"
-    return Text(f"{written['folder']}: {_rows_in_files(written)} of {name}")
+    return Text(_("{folder}: {rows_in_files} of {model} version {version}", **written, rows_in_files=_rows_in_files(written)))
 
 
 def pointer_screen(written: dict[str, Any]) -> RenderableType:
     """Show where DVC's pointer was written, and what it fetches."""
-    name = f"{written['model']} version {written['version']}"
-    fetched = f"`dvc pull {written['pointer']}` fetches {_rows_in_files(written)} to {written['folder']}"
-    return Text(f"{written['pointer']}: pointer to {name}; {fetched}")
+    message = _(
+        "{pointer}: pointer to {model} version {version}; `dvc pull {pointer}` fetches {rows_in_files} to {folder}",
+        **written,
+        rows_in_files=_rows_in_files(written),
+    )
+    return Text(message)
 
 
 def _rows_in_files(written: dict[str, Any]) -> str:
     rows = plural("{number:,} row", "{number:,} rows", written["rows"])
-    return f"{rows} in {plural('{number:,} file', '{number:,} files', written['files'])}"
+    return _("{rows} in {files}", rows=rows, files=plural("{number:,} file", "{number:,} files", written["files"]))
 
 
 def diff_screen(found: dict[str, Any]) -> RenderableType:
     """Show the differences between two training sets."""
-    rows = (f"{found[what]:,} {what}" for what in ("added", "removed", "relabelled", "changed"))
     before, after = found["rows"]
-    lines = [
-        f"{found['model']}: version {found['old']} has {before:,} training rows, version {found['new']} has {after:,}",
-        f"rows: {', '.join(rows)}",
-    ]
-    lines += [f"columns {what}: {', '.join(found[f'columns_{what}'])}" for what in ("added", "removed") if found[f"columns_{what}"]]
-    table = table_of("feature", "PSI")
+    versions = _("{model}: version {old} has {before:,} training rows, version {new} has {after:,}", **found, before=before, after=after)
+    lines = [versions, _("rows: {added:,} added, {removed:,} removed, {relabelled:,} relabelled, {changed:,} changed", **found)]
+    lines += [_("columns added: {columns}", columns=", ".join(found["columns_added"]))] if found["columns_added"] else []
+    lines += [_("columns removed: {columns}", columns=", ".join(found["columns_removed"]))] if found["columns_removed"] else []
+    table = table_of(_("feature"), "PSI")
     for feature in sorted(found["features"], key=lambda feature: -feature["psi"]):
         table.add_row(feature["feature"], f"{feature['psi']:.3f}")
     return Group(Text("\n".join(lines)), table)

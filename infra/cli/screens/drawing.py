@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from infra.words import _, coded
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 UNSEEN_WARNED = 0.05
@@ -33,23 +35,30 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 def figure(value: float | None) -> str:
     """Return a metric's value, which may be missing."""
-    return "none" if value is None else f"{value:.4f}"
+    return _("none") if value is None else f"{value:.4f}"
 
 
 def erased(version: dict[str, Any]) -> str:
     """Return how many of a version's training rows were erased later; empty for none."""
-    return f" ({version['erased_rows']:,} erased later)" if version["erased_rows"] else ""
+    return _(" ({rows:,} erased later)", rows=version["erased_rows"]) if version["erased_rows"] else ""
 
 
 def unseen_lines(shares: dict[str, float]) -> list[Text]:
     """Return lines on the share of rows with a category unknown to training, by column; large shares are warnings."""
     few = ", ".join(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
     many = [
-        f"warning: {share:.1%} of the rows have a {feature} unknown to training: is it written differently in this file?"
+        _(
+            "warning: {share:.1%} of the rows have a {feature} unknown to training: is it written differently in this file?",
+            share=share,
+            feature=feature,
+        )
         for feature, share in shares.items()
         if share >= UNSEEN_WARNED
     ]
-    return [*(Text(line, "yellow") for line in many), *([Text(f"rows with a category unknown to training: {few}")] if few else [])]
+    return [
+        *(Text(line, "yellow") for line in many),
+        *([Text(_("rows with a category unknown to training: {columns}", columns=few))] if few else []),
+    ]
 
 
 def meaning(found: dict[str, Any]) -> str:
@@ -58,10 +67,11 @@ def meaning(found: dict[str, Any]) -> str:
     >>> meaning({"target": "left", "task": "binary", "positive": "yes"})
     'predicts left (binary), score = P(left = yes)'
     """
-    target = found["target"]
+    if not (target := found["target"]):
+        return ""
     scores = {
         "binary": f"score = P({target} = {found['positive']})",
         "multiclass": f"score_CLASS = P({target} = CLASS)",
-        "regression": f"score = the predicted {target}",
+        "regression": _("score = the predicted {target}", target=target),
     }
-    return f"predicts {target} ({found['task']}), {scores[found['task']]}" if target else ""
+    return _("predicts {target} ({task}), {score}", target=target, task=coded(found["task"]), score=scores[found["task"]])

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from infra.words import plural
+from infra.words import _, plural
 
 
 def erasure_screen(answer: dict[str, Any]) -> RenderableType:
@@ -17,21 +17,36 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
         versions.update(erasure["versions"])
     uploads = sum(len(erasure["uploads"]) for erasure in answer["erasures"])
     objects = plural("{number:,} object version", "{number:,} object versions", sum(erasure["objects"] for erasure in answer["erasures"]))
-    would = "would be" if answer["dry_run"] else "were"
     until = {key: moment for erasure in answer["erasures"] for key, moment in erasure["left_until"].items()}
-    found = ", ".join(f"{count:,} {kind}" for kind, count in rows.items()) or "none"
-    ids = plural("{number:,} id", "{number:,} ids", answer["people"])
+    parts = {
+        "model": answer["model"],
+        "ids": plural("{number:,} id", "{number:,} ids", answer["people"]),
+        "found": ", ".join(f"{count:,} {kind}" for kind, count in rows.items()) or _("none"),
+        "objects": objects,
+    }
+    would_be = plural(
+        "  {number:,} upload with such rows would be removed whole", "  {number:,} uploads with such rows would be removed whole", uploads
+    )
+    were = plural("  {number:,} upload with such rows was removed whole", "  {number:,} uploads with such rows were removed whole", uploads)
     lines = [
-        f"{answer['model']}: rows of {ids} {'that would be removed' if answer['dry_run'] else 'removed'}: {found}"
-        + ("" if answer["dry_run"] else f"; {objects} removed for good"),
-        *(f"  version {version} was trained on {count:,} of them: retrain, then erase again" for version, count in versions.items()),
-        *([f"  {plural('{number:,} upload', '{number:,} uploads', uploads)} with such rows {would} removed whole"] if uploads else []),
-        *(f"  kept until {_moment(until.get(key))}, so erase again then: {key}" for key in answer["left"]),
-        *(f"  record: erasures/{answer['model']}/{erasure['erasure']}.json" for erasure in answer["erasures"] if not answer["dry_run"]),
+        _("{model}: rows of {ids} that would be removed: {found}", **parts)
+        if answer["dry_run"]
+        else _("{model}: rows of {ids} removed: {found}; {objects} removed for good", **parts),
+        *(
+            _("  version {version} was trained on {rows:,} of them: retrain, then erase again", version=version, rows=count)
+            for version, count in versions.items()
+        ),
+        *([would_be if answer["dry_run"] else were] if uploads else []),
+        *(_("  kept until {moment}, so erase again then: {file}", moment=_moment(until.get(key)), file=key) for key in answer["left"]),
+        *(
+            _("  record: {file}", file=f"erasures/{answer['model']}/{erasure['erasure']}.json")
+            for erasure in answer["erasures"]
+            if not answer["dry_run"]
+        ),
     ]
     return Text("\n".join(lines))
 
 
 def _moment(until: str | None) -> str:
     """Return when a file may be removed: a time in UTC, or once it is processed."""
-    return f"{until[:16].replace('T', ' ')} UTC" if until else "it is processed"
+    return f"{until[:16].replace('T', ' ')} UTC" if until else _("it is processed")

@@ -9,32 +9,35 @@ from rich.text import Text
 
 from functions.shared.domain.thresholds import thresholds, value_of
 from infra.cli.screens.drawing import table_of
+from infra.words import _, coded, stored
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
     """Show every threshold by the name that `--set` takes, with its meaning; changed ones are marked."""
-    table = table_of("", "name", "value", title=_title(policy))
+    table = table_of("", _("name"), _("value"), title=_title(policy))
     for threshold in thresholds().values():
         value = value_of(policy, threshold.name)
         changed = value != threshold.default
-        default = f" Default: {_written(threshold.default)}." if changed else ""
+        default = _(" Default: {value}.", value=_written(threshold.default)) if changed else ""
         style = "bold" if changed else ""
-        name = Group(Text(threshold.name, style), Padding(Text(f"{threshold.meaning}{default}", "dim"), (0, 0, 0, 2)))
-        table.add_row("*" if changed else "", name, Text(f"{_written(value)} {threshold.unit}", style))
-    mended = f"`everscore policy {policy['model']} --set NAME=VALUE` writes a new one from policy {policy['number']}"
+        name = Group(Text(threshold.name, style), Padding(Text(f"{stored(threshold.meaning)}{default}", "dim"), (0, 0, 0, 2)))
+        table.add_row("*" if changed else "", name, Text(f"{_written(value)} {coded(threshold.unit)}", style))
+    mended = _(
+        "`everscore policy {model} --set NAME=VALUE` writes a new one from policy {number}", model=policy["model"], number=policy["number"]
+    )
     damaged = [
-        Text(f"warning: policy {found['number']} cannot be read and is not in force: {found['problem']}; {mended}", "yellow")
+        Text(_("warning: policy {number} cannot be read and is not in force: {problem}; {mended}", **found, mended=mended), "yellow")
         for found in policy["unreadable"]
     ]
-    return Group(*damaged, table, Text("* differs from the default; `--set NAME=VALUE` changes a value", "dim"))
+    return Group(*damaged, table, Text(_("* differs from the default; `--set NAME=VALUE` changes a value"), "dim"))
 
 
 def _title(policy: dict[str, Any]) -> str:
     if not policy["number"]:
-        return f"{policy['model']}: the default policy"
-    by = f" by {policy['who']}" if policy["who"] else ""
+        return _("{model}: the default policy", model=policy["model"])
+    by = _(" by {who}", who=policy["who"]) if policy["who"] else ""
     why = f": {policy['why']}" if policy["why"] else ""
-    return f"{policy['model']}: policy {policy['number']}{by}{why}"
+    return _("{model}: policy {number}{by}{why}", model=policy["model"], number=policy["number"], by=by, why=why)
 
 
 def _written(value: object) -> str:

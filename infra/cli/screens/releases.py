@@ -6,29 +6,38 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import table_of
-from infra.words import plural
+from infra.words import _, coded, plural, stored
 
 
 def release_screen(release: dict[str, Any]) -> RenderableType:
     """Show what is served now, and why."""
-    serving = "retired" if release["retired"] else f"version {release['champion']['version']} serves"
-    lines = [f"{release['model']}: {serving} (release {release['seq']}: {release['reason']})", *withdrawn_lines(release)]
-    return Text("\n".join(lines))
+    message = _(
+        "{model}: {serving} (release {seq}: {reason})", **release | {"serving": serving(release), "reason": stored(release["reason"])}
+    )
+    return Text("\n".join([message, *withdrawn_lines(release)]))
+
+
+def serving(release: dict[str, Any]) -> str:
+    """Return which version serves, if any does."""
+    return _("retired") if release["retired"] else _("version {version} serves", version=release["champion"]["version"])
 
 
 def step_screen(step: dict[str, Any]) -> RenderableType:
     """Show one step of a rollout."""
-    reasons = "; ".join(reason["message"] for reason in step["reasons"])
-    return Text(f"{step['model']}: {step['action']}, challenger's share {step['share']:.0%} ({reasons})")
+    reasons = _("; ").join(stored(reason["message"]) for reason in step["reasons"])
+    said = step | {"action": coded(step["action"]), "reasons": reasons}
+    return Text(_("{model}: {action}, challenger's share {share:.0%} ({reasons})", **said))
 
 
 def history_screen(found: dict[str, Any]) -> RenderableType:
     """Show releases, the newest last."""
-    table = table_of("release", "since (UTC)", "champion", "challenger", "by", "why", title=f"Releases of {found['model']}")
+    columns = (_("release"), _("since (UTC)"), coded("champion"), coded("challenger"), _("by"), _("why"))
+    table = table_of(*columns, title=_("Releases of {model}", model=found["model"]))
     for release in found["releases"]:
-        champion = release["champion"]["version"] if release["champion"] else "retired"
+        champion = release["champion"]["version"] if release["champion"] else _("retired")
         since = release["decided_at"][:16].replace("T", " ")
-        table.add_row(str(release["seq"]), since, champion, challenger_served(release), release["decided_by"], release["reason"])
+        by, why = stored(release["decided_by"]), stored(release["reason"])
+        table.add_row(str(release["seq"]), since, champion, challenger_served(release), by, why)
     return table
 
 
@@ -36,12 +45,8 @@ def challenger_served(served: dict[str, Any]) -> str:
     """Return which challenger is tried, and on what share of the rows."""
     challenger = served["challenger"]
     if challenger is None:
-        return "none"
-    return (
-        f"{challenger['version']} as a shadow"
-        if challenger["mode"] == "shadow"
-        else f"{challenger['version']} on {challenger['share']:.0%}"
-    )
+        return _("none")
+    return _("{version} as a shadow", **challenger) if challenger["mode"] == "shadow" else _("{version} on {share:.0%}", **challenger)
 
 
 def withdrawn_lines(release: dict[str, Any]) -> list[str]:
@@ -50,11 +55,16 @@ def withdrawn_lines(release: dict[str, Any]) -> list[str]:
         return []
     answered = withdrawn["answered"]
     rows = sum(batch["rows"] for batch in answered)
-    ended = f"  ended the canary of version {withdrawn['version']} at {withdrawn['share']:.0%}"
-    batches = plural("{number:,} batch", "{number:,} batches", len(answered))
-    least = "" if withdrawn.get("complete", True) else "at least "
-    lines = [f"{ended}, which answered {least}{plural('{number:,} row', '{number:,} rows', rows)} of {batches}"]
+    parts = {
+        "version": withdrawn["version"],
+        "share": withdrawn["share"],
+        "least": "" if withdrawn.get("complete", True) else _("at least "),
+        "rows": plural("{number:,} row", "{number:,} rows", rows),
+        "batches": plural("{number:,} batch", "{number:,} batches", len(answered)),
+    }
+    lines = [_("  ended the canary of version {version} at {share:.0%}, which answered {least}{rows} of {batches}", **parts)]
     if answered:
         champion = release["champion"]["version"]
-        lines.append(f"  to score these with version {champion}: everscore rescore {release['model']} --withdrawn")
+        command = f"everscore rescore {release['model']} --withdrawn"
+        lines.append(_("  to score these with version {version}: {command}", version=champion, command=command))
     return lines

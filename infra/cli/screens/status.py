@@ -7,31 +7,43 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
-from infra.cli.screens.releases import challenger_served, withdrawn_lines
-from infra.words import plural
+from infra.cli.screens.releases import challenger_served, serving, withdrawn_lines
+from infra.words import _, coded, plural, stored
 
 _DAYS, _COLUMNS, _BATCHES, _WARNINGS, _EXPLAINED = 28, 6, 5, 5, 3
+_SIDES = ("champion", "challenger")
 
 
 def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
     """Show one line per model."""
     if not fleet["models"]:
-        return Text("No model serves here yet.\nTo train the first: everscore train MODEL FILE --target COLUMN --id COLUMN")
-    table = table_of("model", "champion", "challenger", "release", "why")
+        command = "everscore train MODEL FILE --target COLUMN --id COLUMN"
+        return Text(_("No model serves here yet.\nTo train the first: {command}", command=command))
+    table = table_of(_("model"), coded("champion"), coded("challenger"), _("release"), _("why"))
     for served in fleet["models"]:
-        champion = "retired" if served["retired"] else served["champion"]["version"]
-        table.add_row(served["model"], champion, challenger_served(served), str(served["seq"]), served["why"])
+        champion = _("retired") if served["retired"] else served["champion"]["version"]
+        table.add_row(served["model"], champion, challenger_served(served), str(served["seq"]), stored(served["why"]))
     return table
 
 
 def status_screen(state: dict[str, Any]) -> RenderableType:
     """Show one model's state, on one screen."""
-    previous = state["previous"]["version"] if state["previous"] else "none"
-    serving = "retired" if state["retired"] else f"version {state['champion']['version']} serves"
+    served = {
+        "serving": serving(state),
+        "challenger": challenger_served(state),
+        "previous": state["previous"]["version"] if state["previous"] else _("none"),
+    }
+    release = {
+        "seq": state["seq"],
+        "moment": state["decided_at"][:16].replace("T", " "),
+        "who": stored(state["decided_by"]),
+        "reason": stored(state["reason"]),
+    }
     head = Text.assemble(
         (state["model"], "bold"),
-        f": {serving}; challenger: {challenger_served(state)}; previous champion: {previous}\n",
-        (f"release {state['seq']} of {state['decided_at'][:16].replace('T', ' ')} UTC by {state['decided_by']}: {state['reason']}", "dim"),
+        _(": {serving}; challenger: {challenger}; previous champion: {previous}", **served),
+        "\n",
+        (_("release {seq} of {moment} UTC by {who}: {reason}", **release), "dim"),
         f"\n{meaning(state)}" if state["target"] else "",
     )
     costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]
@@ -47,21 +59,26 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     if state["batches"]:
         parts.append(_batches(state["batches"]))
         parts += unseen_lines(state["batches"][0]["unseen"])
-    parts += [Text(f"alert {alert['kind']} ({alert['window']}): {_message(alert)}", "yellow") for alert in state["alerts"]]
+    parts += [Text(_alert(alert), "yellow") for alert in state["alerts"]]
     return Group(*parts)
+
+
+def _alert(alert: dict[str, Any]) -> str:
+    return _("alert {kind} ({window}): {message}", kind=coded(alert["kind"]), window=alert["window"], message=_message(alert))
 
 
 def _message(alert: dict[str, Any]) -> str:
     """Return an alert's message, with the file that it is about."""
-    file = alert["file"]
-    return alert["message"] if file is None or file in alert["message"] else f"{file}: {alert['message']}"
+    file, message = alert["file"], stored(alert["message"])
+    return message if file is None or file in message else f"{file}: {message}"
 
 
 def _refusal(refused: dict[str, Any] | None) -> list[RenderableType]:
     """Return what was asked for on the registry's page and refused."""
     if refused is None:
         return []
-    return [Text(f"  refused on {refused['refused_at'][:16].replace('T', ' ')} UTC: {refused['reason']}", "yellow")]
+    moment, reason = refused["refused_at"][:16].replace("T", " "), stored(refused["reason"])
+    return [Text(_("  refused on {moment} UTC: {reason}", moment=moment, reason=reason), "yellow")]
 
 
 def _second_model(state: dict[str, Any]) -> list[str]:
@@ -71,39 +88,50 @@ def _second_model(state: dict[str, Any]) -> list[str]:
     if not both:
         return []
     second = sum(batch["challenger_predict_s"] for batch in both_scored)
-    batches = plural("the last batch", "the last {number:,} batches", len(both_scored))
-    return [f"  version {state['challenger']['version']} takes {second:.2f} of {both:.2f} s of prediction in {batches}"]
+    parts = {
+        "version": state["challenger"]["version"],
+        "second": second,
+        "both": both,
+        "batches": plural("the last batch", "the last {number:,} batches", len(both_scored)),
+    }
+    return [_("  version {version} takes {second:.2f} of {both:.2f} s of prediction in {batches}", **parts)]
 
 
 def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Text]:
     """Return warnings about the training files of the versions that score."""
     found = [
-        f"version {version['version']}: {message}"
+        _("version {version}: {message}", version=version["version"], message=stored(message))
         for version in versions
         if version["version"] in served
         for message in version["warnings"]
     ]
     rest = len(found) - _WARNINGS
     more = [plural("{number:,} more warning: --json has it", "{number:,} more warnings: --json has them", rest)] if rest > 0 else []
-    return [Text(f"warning: {line}", "yellow") for line in found[:_WARNINGS]] + [Text(line, "yellow") for line in more]
+    return [Text(_("warning: {message}", message=line), "yellow") for line in found[:_WARNINGS]] + [Text(line, "yellow") for line in more]
 
 
 def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[RenderableType]:
-    table = table_of("version", "gate", "library", "engine", "training rows", "event days", "held-out rows", title="Versions")
+    columns = (_("version"), _("gate"), _("library"), _("engine"), _("training rows"), _("event days"), _("held-out rows"))
+    table = table_of(*columns, title=_("Versions"))
     for version in versions:
         metric, measured = version["metric"], version["metrics"].get(version["metric"])
         table.add_row(
             version["version"],
-            version["decision"],
+            coded(version["decision"]),
             version["library"] or "",
             _engine(version),
             f"{version['trained_rows']:,}{erased(version)}",
-            " to ".join(version["trained_days"]),
+            _(" to ").join(version["trained_days"]),
             f"{metric} {measured:.3f}" if measured is not None else "",
         )
-    why = [Text(f"version {version['version']}: {version['explanation']}", "dim") for version in versions[-_EXPLAINED:]]
+    why = [
+        Text(_("version {version}: {message}", version=version["version"], message=stored(version["explanation"])), "dim")
+        for version in versions[-_EXPLAINED:]
+    ]
     native = [
-        Text(f"version {version['version']} runs in its library itself: {version['engine_reason']}", "dim")
+        Text(
+            _("version {version} runs in its library itself: {reason}", version=version["version"], reason=version["engine_reason"]), "dim"
+        )
         for version in versions
         if version["engine"] == "native"
     ]
@@ -114,12 +142,12 @@ def _earlier(version: dict[str, Any]) -> list[RenderableType]:
     """Return how a version and its champion would have done on earlier days, if that was measured."""
     folds, metric = version["cross_validation"], version["metric"]
     compared = (
-        f"{figure(fold['challenger'].get(metric))} against {figure(fold['champion'].get(metric))} "
-        f"({fold['first_day']} to {fold['last_day']})"
+        _("{challenger} against {champion} ({first_day} to {last_day})", **fold | {side: figure(fold[side].get(metric)) for side in _SIDES})
         for fold in folds
     )
-    head = f"{metric} of version {version['version']} against its champion on earlier days, both trained on the days before: "
-    return [Text(head + ", ".join(compared), "dim")] if folds else []
+    parts = {"metric": metric, "version": version["version"], "compared": ", ".join(compared)}
+    message = _("{metric} of version {version} against its champion on earlier days, both trained on the days before: {compared}", **parts)
+    return [Text(message, "dim")] if folds else []
 
 
 def _engine(version: dict[str, Any]) -> str:
@@ -131,18 +159,18 @@ def _engine(version: dict[str, Any]) -> str:
 def _performance(state: dict[str, Any]) -> RenderableType:
     """Return the metric by event day, one line per version that has labels."""
     if not state["performance"]:
-        return Text(f"Performance: no labels yet. To send some: everscore labels {state['model']} FILE")
+        return Text(_("Performance: no labels yet. To send some: {command}", command=f"everscore labels {state['model']} FILE"))
     metric = state["versions"][0]["metric"]
     by_version: dict[tuple[str, str], list[float]] = defaultdict(list)
     for group in state["performance"]:
         if (value := group["metrics"].get(metric)) is not None:
             by_version[group["version"], group["role"]].append(value)
-    zone = f" of {state['day_zone']}" if state["day_zone"] not in {None, "UTC"} else ""
-    title = f"Performance: {metric} by event day{zone}"
-    table = table_of("version", "served as", "last day", "mean", f"the last {_DAYS} days", title=title)
+    zone = _(" of {zone}", zone=state["day_zone"]) if state["day_zone"] not in {None, "UTC"} else ""
+    title = _("Performance: {metric} by event day{zone}", metric=metric, zone=zone)
+    table = table_of(_("version"), _("served as"), _("last day"), _("mean"), _("the last {days} days", days=_DAYS), title=title)
     for (version, role), values in by_version.items():
         mean = sum(values) / len(values)
-        table.add_row(version, role, f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))
+        table.add_row(version, coded(role), f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))
     return table
 
 
@@ -150,25 +178,30 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     """Return the estimated performance of the newest batch, before its labels; nothing for tasks without an estimate."""
     if estimate is None:
         return []
-    score = f"; labels confirmed {estimate['borne_out']} of {estimate['compared']} earlier estimates" if estimate["compared"] else ""
+    score = _("; labels confirmed {borne_out} of {compared} earlier estimates", **estimate) if estimate["compared"] else ""
     if estimate["refusals"]:
-        reasons = "; ".join(reason["message"] for reason in estimate["refusals"])
-        return [Text(f"No estimate of the newest batch: {reasons}{score}")]
-    figures = (f"{name} {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" for name, found in estimate["metrics"].items())
-    return [Text(f"Estimate of the newest batch before its labels: {', '.join(figures)}{score}")]
+        reasons = _("; ").join(stored(reason["message"]) for reason in estimate["refusals"])
+        return [Text(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
+    figures = (_("{name} {value:.3f} ({low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
+    return [Text(_("Estimate of the newest batch before its labels: {figures}{score}", figures=", ".join(figures), score=score))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:
     if drift is None or drift["too_few"]:
-        return Text("Drift: too few scored rows to judge yet.")
+        return Text(_("Drift: too few scored rows to judge yet."))
     drifted = [column for column in drift["features"] if column["drifted"]]
-    title = f"Drift over {drift['rows']:,} rows: {plural('{number:,} column', '{number:,} columns', len(drifted))} drifted"
-    table = table_of("column", "PSI", "drifts from", "moves scores by", "by batch", "", title=title)
+    title = plural(
+        "Drift over {rows:,} rows: {number:,} column drifted",
+        "Drift over {rows:,} rows: {number:,} columns drifted",
+        len(drifted),
+        rows=drift["rows"],
+    )
+    table = table_of(_("column"), "PSI", _("drifts from"), _("moves scores by"), _("by batch"), "", title=title)
     for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
-        mark = Text("drifted", "yellow") if column["drifted"] else Text("")
+        mark = Text(_("drifted"), "yellow") if column["drifted"] else Text("")
         history = sparkline(column["history"], 0.0, column["threshold"])
-        name = Text(f"the model's {column['feature']}", "italic") if column["column"] == "score" else column["feature"]
+        name = Text(_("the model's {output}", output=column["feature"]), "italic") if column["column"] == "score" else column["feature"]
         table.add_row(name, f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
     return table
 
@@ -181,16 +214,16 @@ def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:
 
 def _batches(batches: list[dict[str, Any]]) -> RenderableType:
     rows, seconds = (sparkline([batch[name] for batch in reversed(batches)], 0.0) for name in ("rows_scored", "total_s"))
-    title = f"Batches: rows {rows}, seconds {seconds}"
+    title = _("Batches: rows {rows}, seconds {seconds}", rows=rows, seconds=seconds)
     shown = batches[:_BATCHES]
     has_erased = any(batch["rows_erased"] for batch in shown)
-    table = table_of(
-        "batch", "status", "scored", "quarantined", *(["erased"] if has_erased else []), "version", "seconds", "file", title=title
-    )
+    erased_rows = [_("erased")] if has_erased else []
+    columns = (_("batch"), _("status"), _("scored"), _("quarantined"), *erased_rows, _("version"), _("seconds"), _("file"))
+    table = table_of(*columns, title=title)
     for batch in shown:
         table.add_row(
             batch["batch_id"][:8],
-            batch["status"],
+            coded(batch["status"]),
             f"{batch['rows_scored']:,}",
             f"{batch['rows_quarantined']:,}",
             *([f"{batch['rows_erased']:,}"] if has_erased else []),

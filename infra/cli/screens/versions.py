@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import figure, meaning, table_of
-from infra.words import plural
+from infra.words import _, coded, plural, stored
 
 _CLASSES, _COLUMNS = 20, 40
 _SAME_SCORE = 1e-9
@@ -15,15 +15,16 @@ _SAME_SCORE = 1e-9
 
 def requested_screen(requested: dict[str, Any]) -> RenderableType:
     """Show a retraining that nobody waits for."""
-    return Text(f"{requested['model']}: retraining has started; `everscore status {requested['model']}` will show the decision")
+    return Text(_("{model}: retraining has started; `everscore status {model}` will show the decision", model=requested["model"]))
 
 
 def first_version_screen(made: dict[str, Any]) -> RenderableType:
     """Show the decision on a first version, and how its file was read."""
     classes = ", ".join(f"{label} {rows:,}" for label, rows in list(made["classes"].items())[:_CLASSES])
-    more = f" and {len(made['classes']) - _CLASSES} more" if len(made["classes"]) > _CLASSES else ""
-    lines = [meaning(made), *([f"rows by class: {classes}{more}"] if classes else [])]
-    warnings = [Text(f"warning: {reason['message']}", "yellow") for reason in made["reasons"] if reason["warning"]]
+    more = _(" and {number} more", number=len(made["classes"]) - _CLASSES) if len(made["classes"]) > _CLASSES else ""
+    lines = [meaning(made), *([_("rows by class: {classes}{more}", classes=classes, more=more)] if classes else [])]
+    doubts = (stored(reason["message"]) for reason in made["reasons"] if reason["warning"])
+    warnings = [Text(_("warning: {message}", message=doubt), "yellow") for doubt in doubts]
     return Group(decision_screen(made), Text("\n".join(lines)), _columns(made["columns"]), *warnings)
 
 
@@ -32,12 +33,12 @@ def _columns(columns: list[dict[str, Any]]) -> RenderableType:
     title = (
         plural("{number:,} column", "{number:,} columns", len(columns))
         if len(columns) <= _COLUMNS
-        else f"The first {_COLUMNS} of {len(columns):,} columns (--json has all)"
+        else _("The first {shown} of {number:,} columns (--json has all)", shown=_COLUMNS, number=len(columns))
     )
-    table = table_of("column", "kind", "missing", "distinct", "example", title=title)
+    table = table_of(_("column"), _("kind"), _("missing"), _("distinct"), _("example"), title=title)
     for column in columns[:_COLUMNS]:
         counts = ("" if column[name] is None else f"{column[name]:,}" for name in ("missing", "distinct"))
-        table.add_row(column["name"], column["kind"], *counts, column["example"] or "")
+        table.add_row(column["name"], coded(column["kind"]), *counts, column["example"] or "")
     table.columns[2].justify = table.columns[3].justify = "right"
     return table
 
@@ -45,35 +46,46 @@ def _columns(columns: list[dict[str, Any]]) -> RenderableType:
 def decision_screen(decision: dict[str, Any]) -> RenderableType:
     """Show the gate's decision, or why there is none."""
     if decision["decision"] is None:
-        return Text(f"{decision['model']}: no challenger. {decision['skipped']}")
+        return Text(_("{model}: no challenger. {why}", model=decision["model"], why=stored(decision["skipped"])))
     first = decision["champion_version"] is None
-    verdict = "serves" if first else {"promote": "starts a canary", "keep": "was rejected by the gate"}[decision["decision"]]
-    table = table_of("metric", "on held-out rows") if first else table_of("metric", "champion", "challenger")
+    table = table_of(_("metric"), _("on held-out rows")) if first else table_of(_("metric"), coded("champion"), coded("challenger"))
     for name, value in decision["challenger"].items():
         sides = (value,) if first else (decision["champion"].get(name), value)
         table.add_row(name, *map(figure, sides))
     for fold in decision["cross_validation"]:
         earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))
-        table.add_row(f"{decision['metric']}, {fold['first_day']} to {fold['last_day']}", *map(figure, earlier))
-    head = f"{decision['model']}: version {decision['challenger_version']} {verdict}\n" + "\n".join(
-        f"  {reason['message']}" for reason in decision["reasons"] if not reason["warning"]
+        table.add_row(_("{metric}, {first_day} to {last_day}", metric=decision["metric"], **fold), *map(figure, earlier))
+    reasons = (f"  {stored(reason['message'])}" for reason in decision["reasons"] if not reason["warning"])
+    made_by = f"{decision['library']}, " if decision["library"] else ""
+    learnt = _(
+        "  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows; {made_by}engine {engine}", **decision, made_by=made_by
     )
-    made_by = f"{decision['library']}, engine" if decision["library"] else "engine"
-    rows = f"trained on {decision['trained_rows']:,} rows, measured on {decision['rows']:,} held-out rows"
-    learnt = f"  {rows}; {made_by} {decision['engine']}"
-    note = [Text("The last lines measure models that knew only the days before.", "dim")] if decision["cross_validation"] else []
-    return Group(Text(head), Text(f"{learnt} ({decision['engine_reason']})" if decision["engine"] == "native" else learnt), table, *note)
+    note = [Text(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []
+    engine = f" ({decision['engine_reason']})" if decision["engine"] == "native" else ""
+    return Group(Text("\n".join([_verdict(decision), *reasons])), Text(f"{learnt}{engine}"), table, *note)
+
+
+def _verdict(decision: dict[str, Any]) -> str:
+    named = {"model": decision["model"], "version": decision["challenger_version"]}
+    if decision["champion_version"] is None:
+        return _("{model}: version {version} serves", **named)
+    if decision["decision"] == "promote":
+        return _("{model}: version {version} starts a canary", **named)
+    return _("{model}: version {version} was rejected by the gate", **named)
 
 
 def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
     """Show whether a version came out the same."""
-    name = f"{rebuilt['model']} version {rebuilt['version']}"
     rows = plural("{number:,} row", "{number:,} rows", rebuilt["rows"])
+    named = {"model": rebuilt["model"], "version": rebuilt["version"]}
     if rebuilt["identical"]:
-        return Text(f"{name}: rebuilt from its {rows}, identical byte by byte")
-    lines = [f"{name}: not identical: {rebuilt['difference']}"]
+        return Text(_("{model} version {version}: rebuilt from its {rows}, identical byte by byte", **named, rows=rows))
+    lines = [_("{model} version {version}: not identical: {difference}", **named, difference=stored(rebuilt["difference"]))]
     if (largest := rebuilt["largest_score_difference"]) is not None:
-        alike = "equal within 1e-9" if largest <= _SAME_SCORE else "more than 1e-9 apart"
-        lines.append(f"  scores of its {rows} differ by at most {largest:.3g}: {alike}")
-    lines += [f"  {library} is {present}, {recorded} was recorded" for library, (recorded, present) in rebuilt["libraries"].items()]
+        alike = _("equal within 1e-9") if largest <= _SAME_SCORE else _("more than 1e-9 apart")
+        lines.append(_("  scores of its {rows} differ by at most {largest:.3g}: {alike}", rows=rows, largest=largest, alike=alike))
+    lines += [
+        _("  {library} is {present}, {recorded} was recorded", library=library, present=present, recorded=recorded)
+        for library, (recorded, present) in rebuilt["libraries"].items()
+    ]
     return Text("\n".join(lines))
