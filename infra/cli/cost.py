@@ -16,7 +16,7 @@ from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
 from infra.cost.series import all_series, series_of_a_model, series_of_a_stack
 from infra.cost.speed import measured
-from infra.words import _, plural, stored
+from infra.words import _, coded, plural, stored
 
 app = typer.Typer()
 MILLION = 1_000_000
@@ -123,7 +123,7 @@ def _screen(answer: dict[str, Any]) -> Group:
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
         for item in answer[part]:
             table.add_row(
-                f"  {stored(item['what'])}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}"
+                f"  {_named(item['what'])}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}"
             )
     table.add_row(Text(_("Total"), style="bold"), "", "", Text(f"{answer['dollars_total']:,.2f}", style="bold"))
     time = answer["time"]
@@ -131,10 +131,10 @@ def _screen(answer: dict[str, Any]) -> Group:
     duration = {
         "seconds": amount(time["seconds"]),
         "units": time["units"],
-        "unit": stored(time["unit"]),
+        "unit": _named(time["unit"]),
         "each": amount(time["seconds_a_unit"]),
     }
-    limit = {"what": stored(narrowest["what"]), "rate": amount(narrowest["units_a_second"]), "moved_by": stored(narrowest["moved_by"])}
+    limit = {"what": _named(narrowest["what"]), "rate": amount(narrowest["units_a_second"]), "moved_by": _named(narrowest["moved_by"])}
     lines = (
         _("Scoring costs {dollars_a_million_rows:.4f} dollars per million rows.", **answer),
         _("AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out."),
@@ -147,6 +147,11 @@ def _screen(answer: dict[str, Any]) -> Group:
         ),
     )
     return Group(table, Text(), *map(Text, lines), Text(stored(answer["basis"]), style="dim"))
+
+
+def _named(what: str) -> str:
+    """Return what is paid or counted, which may be one word, in the reader's language."""
+    return coded(stored(what))
 
 
 def amount(value: float) -> str:

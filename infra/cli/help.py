@@ -18,6 +18,7 @@ def in_readers_language(app: typer.Typer) -> TyperGroup:
     rich_utils.OPTIONS_PANEL_TITLE = _("Options")
     rich_utils.COMMANDS_PANEL_TITLE = _("Commands")
     rich_utils.DEFAULT_STRING = _("[default: {}]")
+    rich_utils.ENVVAR_STRING = _("[env var: {}]")
     rich_utils.REQUIRED_LONG_STRING = _("[required]")
     command = typer.main.get_command(app)
     assert isinstance(command, TyperGroup)

@@ -27,7 +27,7 @@ def run() -> None:
     try:
         sys.exit(command(standalone_mode=False))
     except typer.TyperException as misused:
-        if not (message := misused.format_message()):  # help was asked for, and is shown
+        if not (message := misused.format_message().replace(": Value error, ", ": ")):  # help was asked for, and is shown
             sys.exit(2)
         error: EverscoreError = InputError(message, remedy="add --help to see arguments and options", code="usage")
     except KeyboardInterrupt:

@@ -84,8 +84,8 @@ def template_messages() -> Iterator[Message]:
 
 def help_messages() -> Iterator[Message]:
     """What the command says of itself, its options and its subcommands."""
-    from infra.cli.help import explained, in_readers_language
     from infra.cli.app import app
+    from infra.cli.help import explained, in_readers_language
     from infra.words import ENGLISH, speaking
 
     with speaking(ENGLISH):
@@ -109,7 +109,6 @@ MISUSED = (
     "No such command {0}.",
     "No such command {0}. Did you mean {1}?",
     "Invalid value for {0}: {1}",
-    "Value error, {0}",
     "{0} is not one of {1}.",
     "{0} does not match the formats {1}.",
     "Got unexpected extra argument(s) ({0})",
@@ -152,7 +151,7 @@ def codes() -> Iterator[Message]:
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
     listed = [code for row in _REFUSALS.findall((ROOT / "docs/formats.md").read_text(encoding="utf-8")) for code in row.split("`")[1::2]]
-    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *units, *triggers, *metrics, *STAGES, *listed))
+    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *units, *triggers, *metrics, *STAGES, *listed))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":
@@ -164,6 +163,8 @@ def codes() -> Iterator[Message]:
 
 COLUMNS = ("id", "time", "target", "left out")
 """What a training file's columns are taken for, apart from features."""
+COUNTED = ("alarms", "calls", "events", "files", "messages", "partitions")
+"""What an estimate of costs counts."""
 _ALERTS = "functions/metric_emission/alerts.py"
 """Names the figures of its alerts."""
 _REFUSALS = re.compile(r"^\| ((?:`[a-z0-9_]+`,? ?)+)\|", re.MULTILINE)

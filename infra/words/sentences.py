@@ -6,7 +6,25 @@ from collections.abc import Iterator
 
 _NAMED = {"help", "code", "format"}
 """Arguments that are no sentences of errors: help is translated with its command."""
-_CALLED = {"_", "plural", "Literal", "cast", "compile", "search", "fullmatch", "sub", "debug", "info", "warning", "exception", "TypeVar"}
+_CALLED = {
+    "_",
+    "plural",
+    "Literal",
+    "cast",
+    "compile",
+    "search",
+    "fullmatch",
+    "sub",
+    "replace",
+    "removeprefix",
+    "partition",
+    "startswith",
+    "debug",
+    "info",
+    "warning",
+    "exception",
+    "TypeVar",
+}
 """What takes texts that are translated elsewhere, or that nobody reads on a screen."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SIGN = re.compile(r"[:;()]")

@@ -1,13 +1,35 @@
-"""The Chinese catalogue has what the code says, and nothing else."""
+"""The Chinese catalogue has what the code says and nothing else, and Chinese screens have no English sentence."""
 
 import ast
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from rich.console import Console, RenderableType
 
-from infra.words import CHINESE
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.policy import Policy
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.releases import Releases
+from infra.cli.app import app
+from infra.cli.help import explained, in_readers_language
+from infra.cli.releases import _entry
+from infra.cli.screens.batches import labels_screen, manifest_screen
+from infra.cli.screens.policy import policy_screen
+from infra.cli.screens.releases import history_screen, release_screen
+from infra.cli.screens.status import fleet_screen, status_screen
+from infra.cli.screens.versions import decision_screen
+from infra.cli.state import fleet_status, model_status
+from infra.words import CHINESE, ENGLISH, speaking
 from infra.words.book import keys, missing, unfit
 from infra.words.messages import all_messages
 from infra.words.sentences import sentences
+from tests.fakes.versions import MODEL
+from tests.unit.cli.terminal import ended
+from tests.unit.report.story import batch, whole_story
 
 HOW = "run `make words`, translate what is empty in infra/words/zh.po, and run it again"
 
@@ -41,3 +63,81 @@ def test_a_translation_names_no_field_that_its_message_has_not() -> None:
 )
 def test_sentences_are_found_in_code(code: str, found: list[str]) -> None:
     assert list(sentences(ast.parse(code))) == found
+
+
+ENGLISH_SENTENCE = re.compile(r"(?:\b[a-z']+[ ,:;]+){3,}[a-z']+")
+"""Four words in a row that look like English."""
+WRITTEN = re.compile("the first version|gains at least 0.02")
+"""Reasons that the people of the story gave."""
+
+
+def test_the_help_of_every_command_and_option_is_in_chinese() -> None:
+    with speaking(CHINESE):
+        texts = [part.help or "" for part in explained(in_readers_language(app))]
+    assert [text for text in texts if not re.search("[\u4e00-\u9fff]", text) or ENGLISH_SENTENCE.search(text)] == []
+
+
+def whole_status() -> dict[str, Any]:
+    store = whole_story()
+    release = Releases(store).current(MODEL)
+    assert release is not None
+    return model_status(release, store)
+
+
+def labels() -> dict[str, Any]:
+    found = {"labels": 3, "unlabelled": 1, "rejected": 2, "reasons": ["the value is missing"], "refused": 1, "unknown": {"maybe": 2}}
+    return found | {"key": "labels/m/a.csv", "encoding": "gb18030"}
+
+
+def failed() -> dict[str, Any]:
+    refused = BatchRejectedError("empty_file", "the file has no bytes", "upload a file with at least one row")
+    error = {"code": refused.code, "message": refused.message, "remedy": refused.remedy}
+    return batch(1).model_dump(mode="json") | {"error": error}
+
+
+@pytest.mark.parametrize(
+    ("screen", "answer"),
+    [
+        (status_screen, whole_status),
+        (fleet_screen, lambda: fleet_status(whole_story())),
+        (fleet_screen, lambda: {"models": []}),
+        (policy_screen, lambda: {**Policy().summary(), "model": MODEL, "unreadable": []}),
+        (history_screen, lambda: {"model": MODEL, "releases": [_entry(release) for release in Releases(whole_story()).history(MODEL)]}),
+        (release_screen, lambda: _entry(Releases(whole_story()).history(MODEL)[-1]) | {"model": MODEL}),
+        (decision_screen, Decisions(whole_story()).all(MODEL)[-1].summary),
+        (manifest_screen, lambda: batch(1).model_dump(mode="json")),
+        (manifest_screen, failed),
+        (labels_screen, labels),
+    ],
+)
+def test_a_chinese_screen_has_no_english_sentence(screen: Callable[[dict[str, Any]], RenderableType], answer: Callable[[], Any]) -> None:
+    with speaking(CHINESE):
+        said = drawn(screen(answer()))
+    assert ENGLISH_SENTENCE.findall(WRITTEN.sub("", said)) == []
+    with speaking(ENGLISH):
+        assert drawn(screen(answer())) != said
+
+
+def drawn(screen: RenderableType) -> str:
+    console = Console(file=io.StringIO(), width=400, markup=False)
+    console.print(screen)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("cost --rows 1e6", 0), ("score", 2), ("policy no+name", 2)])
+def test_json_is_the_same_in_every_language(
+    arguments: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for language in (ENGLISH, CHINESE):
+        with speaking(language):
+            assert ended(f"{arguments} --json", monkeypatch) == code
+        answers.append(json.loads(capsys.readouterr().out))
+    assert answers[0] == answers[1]
+
+
+def test_a_refusal_is_in_chinese_with_its_remedy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking(CHINESE):
+        assert ended("stauts", monkeypatch) == 2
+    assert capsys.readouterr().err == "错误： 没有命令 'stauts'。是不是想输入 'status'？\n办法： 加上 --help 查看参数和选项\n"
