@@ -70,7 +70,7 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
             yield from _blocks(whole, lines, syntax, offset, line)
             line += lines
             offset += len(whole)
-        refuse_long(rest, offset)
+        _refuse_long_one(rest, syntax, offset)
     if rest:
         yield from _last_block(rest, syntax, offset, line)
 
@@ -163,16 +163,21 @@ def refuse_long(record: bytes, offset: int) -> None:
         BatchRejectedError: `line_too_long`.
     """
     if len(record) - record.endswith(b"\r") > MAX_RECORD_BYTES:  # which may be half a line end
-        message = f"the record at byte {offset} is longer than the limit of {MAX_RECORD_BYTES} bytes"
-        raise BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
+        raise _too_long(offset)
+
+
+def _too_long(offset: int) -> BatchRejectedError:
+    message = f"the record at byte {offset} is longer than the limit of {MAX_RECORD_BYTES} bytes"
+    return BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
 
 
 def _refuse_long_one(whole: bytes, syntax: Syntax, offset: int) -> None:
-    """Pass if none of some whole records is too long."""
+    """Pass if none of some records, of which the last need not be complete, is too long."""
     if len(whole) > MAX_RECORD_BYTES:
         found = spans(TextBlock(whole, offset, line=1), syntax)
-        for place in np.flatnonzero(found.ends - found.starts > MAX_RECORD_BYTES).tolist():
-            refuse_long(whole[found.starts[place] : found.ends[place]], offset + int(found.starts[place]))
+        too_long = found.starts[found.ends - found.starts > MAX_RECORD_BYTES]
+        if len(too_long):
+            raise _too_long(offset + int(too_long[0]))
 
 
 def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
