@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from functions.metric_emission.metrics import (
+from functions.shared.domain.advice import ADVICE
+from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.metrics import (
     ALERTS,
     MEASURING_DELAY,
     MODELS,
@@ -18,7 +20,6 @@ from functions.metric_emission.metrics import (
     WAIT,
     Metric,
 )
-from functions.shared.domain.alert import AlertKind
 
 HELD = "3h"
 """How far back a value is looked for: each hourly tick sends it again, and two may fail."""
@@ -73,7 +74,11 @@ class ModelAlert:
     """One kind of alert about a model, as a rule that shows for a day that such alerts were raised."""
 
     kind: AlertKind
-    summary: str
+
+    @property
+    def summary(self) -> str:
+        """What people read first."""
+        return ADVICE[self.kind].summary
 
     @property
     def prometheus(self) -> str:
@@ -207,16 +212,7 @@ ALARMS = (
     ),
 )
 
-MODEL_ALERTS = (
-    ModelAlert(AlertKind.DRIFT, "The pooled last batches look different from the rows that the champion was trained on."),
-    ModelAlert(AlertKind.PERFORMANCE, "The champion loses more on labels of the last weeks than at its training."),
-    ModelAlert(AlertKind.QUARANTINE, "A larger share of a batch's rows was set aside than the error budget allows."),
-    ModelAlert(AlertKind.FAILED, "A whole file could not be scored, or labels could not be read."),
-    ModelAlert(AlertKind.SILENT, "No batch has come for longer than the policy's rhythm allows."),
-    ModelAlert(AlertKind.STALE, "The champion was trained longer ago than the policy allows."),
-    ModelAlert(AlertKind.UNSCORED, "Files lie in the inbox that were neither scored nor refused."),
-    ModelAlert(AlertKind.POLICY, "The newest policy cannot be read, so an earlier one is in force."),
-)
+MODEL_ALERTS = tuple(ModelAlert(kind) for kind in AlertKind)
 
 
 def with_rules() -> Iterator[Alarm | ModelAlert]:

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 
-from functions.metric_emission.metrics import (
+from functions.shared.domain import layout
+from functions.shared.domain.drift.detection import DriftReport
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.manifest import NO_RELEASE, Manifest
+from functions.shared.domain.metrics import (
     BATCH_ERRORS,
     BATCH_SECONDS,
     BATCHES,
@@ -42,10 +46,6 @@ from functions.metric_emission.metrics import (
     WRITE_SECONDS,
     Metric,
 )
-from functions.shared.domain import layout
-from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.manifest import NO_RELEASE, Manifest
 from functions.shared.domain.performance.estimate import HELD, Estimate
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role

@@ -6,8 +6,8 @@ from itertools import accumulate
 from prometheus_client import Metric as Family
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
 from functions.metric_emission.totals import metric_of
+from functions.shared.domain.metrics import CATALOGUE, Kind, Metric
 from functions.shared.domain.totals import Series, Totals
 
 

@@ -18,7 +18,6 @@ from functions.metric_emission.measurements import (
     model_told,
     performance_measurements,
 )
-from functions.metric_emission.metrics import Occasion
 from functions.metric_emission.predicted import rows_predicted
 from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
@@ -31,6 +30,7 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.metrics import Occasion
 from functions.shared.domain.performance.estimate import Estimate
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy

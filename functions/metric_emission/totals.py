@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import CATALOGUE, Kind, Metric, Occasion
 from functions.shared.domain import layout
+from functions.shared.domain.metrics import CATALOGUE, Kind, Metric, Occasion
 from functions.shared.domain.totals import Series, Totals
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.swap import swap

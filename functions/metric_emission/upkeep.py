@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from functions.metric_emission.alerts import policy_alert, raise_once, rhythm_alerts, unscored_alert
 from functions.metric_emission.measurements import Emit, Measurement
-from functions.metric_emission.metrics import (
+from functions.metric_emission.totals import Send, fold
+from functions.metric_emission.waiting import given_up
+from functions.shared.domain import layout
+from functions.shared.domain.metrics import (
     ALERTS,
     CHALLENGER_SHARE,
     CHAMPION_AGE,
@@ -21,9 +24,6 @@ from functions.metric_emission.metrics import (
     UNSCORED_FILES,
     Occasion,
 )
-from functions.metric_emission.totals import Send, fold
-from functions.metric_emission.waiting import given_up
-from functions.shared.domain import layout
 from functions.shared.foundation.fan_out import for_each
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions

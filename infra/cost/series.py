@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from functions.metric_emission.metrics import (
+from functions.shared.domain.metrics import (
     CATALOGUE,
     ESTIMATED,
     OF_ESTIMATES,

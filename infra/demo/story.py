@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from functions.shared.domain import layout
+from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
@@ -31,7 +32,6 @@ from infra.demo.flights import MODEL
 from infra.demo.sabotage import bundle_of_shuffled_labels, force_into_canary, slip_in
 from infra.local.stacks import Stack
 from infra.report.report import make_report
-from infra.report.runbook import ADVICE
 
 _WAIT_S = 300
 _LAST_WEEKS_END = date(2013, 7, 7)

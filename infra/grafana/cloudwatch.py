@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.cloudwatch import CloudWatchMetricsQuery
 from grafana_foundation_sdk.models.cloudwatch import CloudWatchQueryMode, Dimensions, MetricEditorMode, MetricQueryType
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from functions.metric_emission.metrics import Kind, Metric
+from functions.shared.domain.metrics import Kind, Metric
 from infra.grafana.query import STEP, Query
 
 NAMESPACE = "Everscore"

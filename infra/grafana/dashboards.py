@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from functions.metric_emission.metrics import CHAMPION_AGE, PERFORMANCE, Metric
+from functions.shared.domain.metrics import CHAMPION_AGE, PERFORMANCE, Metric
 from infra.grafana import cloudwatch, promql
 from infra.grafana.page import Look, Page, Panel
 from infra.grafana.query import STEP, Query

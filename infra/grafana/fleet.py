@@ -1,6 +1,6 @@
 """The fleet's page: every model next to the others, and whether anybody watches them."""
 
-from functions.metric_emission.metrics import (
+from functions.shared.domain.metrics import (
     ALERTS,
     BATCH_ERRORS,
     BATCH_SECONDS,

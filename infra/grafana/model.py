@@ -1,6 +1,6 @@
 """A model's page: champion against challenger, estimate against truth, drift, and what its batches bring."""
 
-from functions.metric_emission.metrics import (
+from functions.shared.domain.metrics import (
     ALERTS,
     BATCH_ERRORS,
     BATCH_SECONDS,

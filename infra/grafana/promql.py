@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from functions.metric_emission.metrics import MODELS, RELEASE_SEQUENCE, Kind, Metric
+from functions.shared.domain.metrics import MODELS, RELEASE_SEQUENCE, Kind, Metric
 from infra.alarms import HELD
 from infra.grafana.query import MODEL, STEP, Query
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from functions.metric_emission.metrics import Kind, Metric
+from functions.shared.domain.metrics import Kind, Metric
 
 STEP = "$step"
 """The page's variable for the length of time that one point stands for."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from functions.shared.domain.advice import ADVICE
 from functions.shared.ports import ObjectStore
 from infra import words
 from infra.report import wording
 from infra.report.charts import figures_of
 from infra.report.gather import gather
-from infra.report.runbook import ADVICE
 from infra.report.summary import summarize
 from infra.report.timeline import events
 

@@ -19,7 +19,7 @@ MARKED = ("infra/cli", "infra/report", "infra/cost")
 COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py")
 """Where errors and documents are composed in English."""
 INTERNAL = (
-    "functions/metric_emission/metrics.py",  # what Prometheus and Grafana show of metrics
+    "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
     "functions/shared/adapters/remote_write.py",
     "functions/shared/domain/dvc.py",
     "functions/shared/engines",  # why a pipeline has no compiled form
@@ -127,10 +127,10 @@ MISUSED = (
 
 def advice() -> Iterator[Message]:
     """What the report says of each kind of alert."""
-    from infra.report.runbook import ADVICE
+    from functions.shared.domain.advice import ADVICE
 
     for each in ADVICE.values():
-        yield from (Message(text, place="infra/report/runbook.py") for text in (each.meaning, each.look_at))
+        yield from (Message(text, place="functions/shared/domain/advice.py") for text in (each.meaning, each.look_at))
 
 
 def codes() -> Iterator[Message]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from functions.metric_emission.metrics import CATALOGUE, ROWS_IN, WAIT, Kind
+from functions.shared.domain.metrics import CATALOGUE, ROWS_IN, WAIT, Kind
 from infra.grafana.cloudwatch import NAMESPACE, SERVICE
 from infra.grafana.query import Query
 from infra.grafana.written import FOLDER, files

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from functions.metric_emission.metrics import CATALOGUE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.manifest import PARTITIONS_FAILED
+from functions.shared.domain.metrics import CATALOGUE
 from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
 from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.values import MISSING

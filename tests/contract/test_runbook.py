@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import typer
 
+from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy
 from infra.cli.app import app
 from infra.cli.policy import changed_policy
 from infra.grafana.written import FOLDER, files
-from infra.report.runbook import ADVICE
 from tests.contract.template import ROOT, resources_of
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()

@@ -15,6 +15,7 @@ from functions.retraining.event import RetrainRequest, TrainRequest
 from functions.retraining.service import Workshop, retrain, train_first
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
+from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.envelopes import StoredObject
@@ -28,7 +29,6 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.demo import flights
 from infra.demo.flights import MODEL
-from infra.report.runbook import ADVICE
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recording_bus import RecordingBus

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from functions.metric_emission.metrics import Metric
+from functions.shared.domain.metrics import Metric
 
 CHOSEN = {"model": "sales", "metric": "log_loss"}
 """What a reader chose on the page."""

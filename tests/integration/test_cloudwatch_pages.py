@@ -16,7 +16,7 @@ import pytest
 
 from functions.metric_emission.emf import print_measurements
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
+from functions.shared.domain.metrics import CATALOGUE, Kind, Metric
 from infra.grafana.written import FOLDER
 from infra.local.ministack import ministack_python
 from infra.local.servers import REGION, listening_socket, ministack_server, url_of

@@ -8,7 +8,10 @@ import pytest
 from tests.unit.domain.test_estimate import drawn, fitted
 
 from functions.metric_emission.estimation import WINDOWS
-from functions.metric_emission.metrics import (
+from functions.shared.domain import layout
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.metrics import (
     ESTIMATED,
     ESTIMATED_HIGH,
     ESTIMATED_LOW,
@@ -20,9 +23,6 @@ from functions.metric_emission.metrics import (
     HELD_ESTIMATE_LOW,
     HELD_TRUTH,
 )
-from functions.shared.domain import layout
-from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.estimate import Estimate
 from functions.shared.domain.release import Role, ServedModel
 from functions.shared.engines.bundle import LoadedModel

@@ -8,10 +8,10 @@ import pytest
 from moto import mock_aws
 
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import MODELS, ROWS_IN, Metric, Occasion
 from functions.metric_emission.totals import fold
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
+from functions.shared.domain.metrics import MODELS, ROWS_IN, Metric, Occasion
 from infra.local.exposition import StoredTotals
 from infra.local.stacks import STACK, Stack
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import CATALOGUE, Kind, Metric
 from functions.metric_emission.prometheus import families
 from functions.metric_emission.totals import folded
 from functions.shared.adapters.remote_write import RemoteWrite
+from functions.shared.domain.metrics import CATALOGUE, Kind, Metric
 from functions.shared.domain.totals import Totals
 from infra.grafana.written import FOLDER
 from tests.integration.page_data import CHOSEN, combinations

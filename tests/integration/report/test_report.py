@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from functions.shared.domain import layout
+from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Fold, Reason
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
@@ -26,7 +27,6 @@ from infra.report.drawing import Figure
 from infra.report.estimate_chart import comparisons
 from infra.report.gather import gather
 from infra.report.report import make_report
-from infra.report.runbook import ADVICE
 from infra.report.summary import summarize
 from tests.fakes.documents import make_decision, make_release
 from tests.fakes.memory_store import MemoryStore

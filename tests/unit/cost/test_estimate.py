@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.metric_emission.metrics import CATALOGUE, Occasion
+from functions.shared.domain.metrics import CATALOGUE, Occasion
 from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
 from infra.cost.estimate import Basis, Load, idle_month, scoring_bill, scoring_seconds, watching_bill
 from infra.cost.prices import Price, Prices, listed_prices

@@ -11,10 +11,10 @@ from functions.metric_emission.measurements import (
     label_measurements,
     performance_measurements,
 )
-from functions.metric_emission.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.decision_rule import above
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.performance.calibration import fit_calibration
 from functions.shared.domain.performance.estimate import HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.performance.measures import METRICS, DayPerformance, GroupPerformance, Interval

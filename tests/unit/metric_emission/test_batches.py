@@ -4,7 +4,15 @@ import pytest
 
 from functions.metric_emission.estimation import some_of
 from functions.metric_emission.measurements import batch_measurements, drift_measurements
-from functions.metric_emission.metrics import (
+from functions.shared.batches.drafts import batch_error, drafted, pinned_release
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert
+from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
+from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
+from functions.shared.domain.metrics import (
     BATCH_ERRORS,
     BATCH_SECONDS,
     BATCHES,
@@ -21,14 +29,6 @@ from functions.metric_emission.metrics import (
     WAIT,
     WRITE_SECONDS,
 )
-from functions.shared.batches.drafts import batch_error, drafted, pinned_release
-from functions.shared.domain import layout
-from functions.shared.domain.alert import Alert
-from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
-from functions.shared.domain.emitted import EmittedBatch
-from functions.shared.domain.errors import BatchRejectedError
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of

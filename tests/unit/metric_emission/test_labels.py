@@ -17,10 +17,10 @@ from scipy.stats import ttest_1samp
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from functions.metric_emission.labels import Labels
-from functions.metric_emission.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
 from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role

@@ -11,7 +11,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import (
+from functions.metric_emission.prometheus import families
+from functions.metric_emission.totals import REMEMBERED, fold, folded
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.manifest import BatchError, Status
+from functions.shared.domain.metrics import (
     BATCH_SECONDS,
     CATALOGUE,
     DRIFT,
@@ -26,11 +31,6 @@ from functions.metric_emission.metrics import (
     Metric,
     Occasion,
 )
-from functions.metric_emission.prometheus import families
-from functions.metric_emission.totals import REMEMBERED, fold, folded
-from functions.shared.domain import layout
-from functions.shared.domain.errors import ConflictError
-from functions.shared.domain.manifest import BatchError, Status
 from functions.shared.domain.totals import Series, Totals
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from functions.metric_emission.metrics import (
+from functions.metric_emission.upkeep import sweep, tick
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
+from functions.shared.domain.metrics import (
     ALERTS,
     CHALLENGER_SHARE,
     CHAMPION_AGE,
@@ -13,9 +16,6 @@ from functions.metric_emission.metrics import (
     RELEASE_SEQUENCE,
     UNSCORED_FILES,
 )
-from functions.metric_emission.upkeep import sweep, tick
-from functions.shared.domain import layout
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from functions.metric_emission.metrics import LABELS_UNMATCHED
 from functions.shared.domain import layout
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.metrics import LABELS_UNMATCHED
 from functions.shared.domain.release import Role
 from tests.fakes.versions import MODEL
 from tests.unit.metric_emission.test_batches import like_training

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.metrics import Metric
 from functions.metric_emission.service import record_batch, record_labels
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.drift.profile import Baseline, Profile
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
+from functions.shared.domain.metrics import Metric
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release, Role, ServedModel

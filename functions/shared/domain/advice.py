@@ -1,4 +1,4 @@
-"""What each kind of alert means, where to look, and what to type."""
+"""What each kind of alert says, what it means, where to look, and what to type: for rules of alerts, the report and messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from functions.shared.domain.alert import AlertKind
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """For one kind of alert. `commands` are lines for a shell, `{model}` standing for the model's name."""
+    """For one kind of alert. `summary` calls people; `commands` are lines for a shell, `{model}` standing for the model's name."""
 
+    summary: str
     meaning: str
     look_at: str
     commands: tuple[str, ...]
@@ -17,6 +18,7 @@ class Advice:
 
 ADVICE: Mapping[AlertKind, Advice] = {
     AlertKind.DRIFT: Advice(
+        summary="The pooled last batches look different from the rows that the champion was trained on.",
         meaning=(
             "The pooled last batches look different from the rows the champion was trained on, by more than chance or ordinary days "
             "explain. It does not say that answers are worse: seasons drift without harm, and drift alone never promotes a version."
@@ -29,6 +31,7 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=("everscore status {model}", "everscore retrain {model}"),
     ),
     AlertKind.PERFORMANCE: Advice(
+        summary="The champion loses more on labels of the last weeks than at its training.",
         meaning=(
             "On labels of the last weeks the champion's loss is above what it was at training by more than the policy allows, and the "
             "lower bound of a confidence sequence says that this is no chance."
@@ -41,6 +44,7 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=("everscore retrain {model}", 'everscore rollback {model} --reason "…"'),
     ),
     AlertKind.QUARANTINE: Advice(
+        summary="A larger share of a batch's rows was set aside than the error budget allows.",
         meaning=(
             "A larger share of a batch's rows was set aside than the error budget allows. The other rows were scored and stored; none is "
             "lost."
@@ -49,26 +53,31 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=("everscore replay {model} BATCH_ID", "everscore replay {model} BATCH_ID MENDED.csv"),
     ),
     AlertKind.FAILED: Advice(
+        summary="A whole file could not be scored, or labels could not be read.",
         meaning="A whole file could not be scored, so none of its rows has an answer. The evidence has the error's code and the file.",
         look_at="The message: usually a column is missing, or the format is unreadable, or the file is empty. Mend it and upload it again.",
         commands=("everscore score {model} MENDED.csv --wait",),
     ),
     AlertKind.SILENT: Advice(
+        summary="No batch has come for longer than the policy's rhythm allows.",
         meaning="No batch has come for longer than the policy's rhythm allows.",
         look_at="Whoever delivers the files first; then the scoring queue and its dead letters, in case a file came and was not scored.",
         commands=("everscore status {model}", "everscore policy {model}"),
     ),
     AlertKind.STALE: Advice(
+        summary="The champion was trained longer ago than the policy allows.",
         meaning="The champion was trained longer ago than the policy allows, so it knows nothing of what was learnt since.",
         look_at="The last decisions under Versions: were challengers kept out, and why, or was none made?",
         commands=("everscore retrain {model}",),
     ),
     AlertKind.UNSCORED: Advice(
+        summary="Files lie in the inbox that were neither scored nor refused.",
         meaning="Files lie in the inbox that have no manifest, though they came a while ago: they were neither scored nor refused.",
         look_at="The scoring function's log and the dead-letter queue, for the files that the evidence names.",
         commands=("everscore score {model} FILE --wait",),
     ),
     AlertKind.POLICY: Advice(
+        summary="The newest policy cannot be read, so an earlier one is in force.",
         meaning="The newest policy cannot be read. The last one that can be read is in force, and everything goes on by it.",
         look_at="The message says what is wrong. Any change of a threshold writes a sound policy, made from the one in force.",
         commands=("everscore policy {model}",),
