@@ -15,6 +15,7 @@ RESERVE_MS = 330_000
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     """Answer whether the new version scores as the old one did; what raises is answered as a failure."""
     from functions.code_check.event import PreTrafficEvent
+    from functions.code_check.ports import Ports
     from functions.code_check.service import compare_batches
     from functions.shared.adapters.deployments import Deployment, ScoringVersion
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
@@ -22,16 +23,18 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
 
     asked = PreTrafficEvent.model_validate(event)
     settings = code_check_settings()
-    store = S3ObjectStore(s3_client(), settings.store)
+    ports = Ports(
+        store=S3ObjectStore(s3_client(), settings.store),
+        by_new=ScoringVersion(settings.new_version).verify,
+        by_old=ScoringVersion(settings.serving).verify,
+    )
     with Deployment(asked.deployment_id, asked.execution_id) as deployment:
         if not settings.code_check:
             deployment.passed = True
             return
         compared = compare_batches(
-            lambda: store.folders("manifests/"),
-            store=store,
-            by_new=ScoringVersion(settings.new_version).verify,
-            by_old=ScoringVersion(settings.serving).verify,
+            lambda: ports.store.folders("manifests/"),
+            ports,
             has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
         )
         for comparison in compared:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice, takewhile
 
+from functions.code_check.ports import Ports, Verify
 from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.foundation.ahead import map_ahead
-from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
 
 LARGEST_BYTES = 64 * 2**20
@@ -17,9 +17,6 @@ LOOKED_AT = 20
 """Newest batches of a model among which one is chosen."""
 MODELS_AT_ONCE = 3
 """A new account may run ten functions at once in all, and scoring goes on."""
-
-type Verify = Callable[[str, str], tuple[str, ...]]
-"""Scores a batch of a model again, keeps nothing, and names the files that differ; or raises NotFoundError if what it needs is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +28,29 @@ class Comparison:
     different: tuple[str, ...]
 
 
-def compare_batches(
-    models: Callable[[], Iterator[str]], *, store: ObjectStore, by_new: Verify, by_old: Verify, has_time: Callable[[], bool]
-) -> tuple[Comparison, ...]:
+def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool]) -> tuple[Comparison, ...]:
     """Compare one batch of each model that has a fitting one, for as long as there is time to begin another.
 
     Args:
         models: names of all models.
-        by_new: the new code.
-        by_old: the code that serves, which says whether a batch that the new code finds no more is really gone.
+        ports: where batches stand, and what scores them; the code that serves says whether a batch that the new code finds no
+            more is really gone.
+        has_time: whether another comparison may begin.
 
     Raises:
         DeploymentRefusedError: if the new code does not find what the old one does.
     """
-    compare = partial(_compared, Manifests(store), by_new=by_new, by_old=by_old)
-    compared = map_ahead(compare, takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
+    compared = map_ahead(partial(_compared, ports), takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
     return tuple(comparison for comparison in compared if comparison is not None)
 
 
-def _compared(manifests: Manifests, model: str, *, by_new: Verify, by_old: Verify) -> Comparison | None:
+def _compared(ports: Ports, model: str) -> Comparison | None:
     """The comparison of the newest of the model's last batches that fits and can be scored again, if there is one."""
-    for batch in filter(_fits, islice(manifests.newest(model), LOOKED_AT)):
+    for batch in filter(_fits, islice(Manifests(ports.store).newest(model), LOOKED_AT)):
         try:
-            return Comparison(model, batch.batch_id, by_new(model, batch.batch_id))
+            return Comparison(model, batch.batch_id, ports.by_new(model, batch.batch_id))
         except NotFoundError as error:
-            _require_gone(batch, by_old, error)
+            _require_gone(batch, ports.by_old, error)
     return None
 
 

@@ -3,40 +3,41 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from functions.erasure.desk import Desk, Task
 from functions.erasure.files import shows
+from functions.erasure.people import Subject
+from functions.erasure.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests
 
 
-def clear_earlier(task: Task, desk: Desk) -> int:
+def clear_earlier(subject: Subject, ports: Ports) -> int:
     """Remove, for good, every version of a model's files that shows people and that nothing refers to.
 
     Returns:
         How many versions went.
     """
-    idle = (*_idle_files(task.model, desk), *_idle_labels(task.model, desk))
-    showing = [info for info in idle if shows(info.key, desk.store.read(info.key, info.version_id), task.spec, task.people)]
-    desk.store.forget(showing)
+    idle = (*_idle_files(subject.model, ports), *_idle_labels(subject.model, ports))
+    showing = [info for info in idle if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
+    ports.store.forget(showing)
     return len(showing)
 
 
-def _idle_files(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
     """Of scored and quarantined files those that no manifest names; but a batch may be at work on its newest, or be taken up again."""
-    manifests = Manifests(desk.store)
+    manifests = Manifests(ports.store)
     committed = manifests.keys(model)
     for kind in ("scored", "quarantine", "partitions"):
-        for batch, versions in groupby(desk.store.versions(f"{kind}/{model}/"), key=lambda version: version.info.key.split("/")[2]):
+        for batch, versions in groupby(ports.store.versions(f"{kind}/{model}/"), key=lambda version: version.info.key.split("/")[2]):
             manifest = manifests.read(committed[batch]) if batch in committed else None
-            ended = manifest is not None and not manifest.may_resume(desk.now())
+            ended = manifest is not None and not manifest.may_resume(ports.now())
             named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
             for version in versions:
                 if not version.newest or (ended and version.info.key not in named):
                     yield version.info
 
 
-def _idle_labels(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+def _idle_labels(model: str, ports: Ports) -> Iterator[ObjectInfo]:
     """Labelled rows and waiting labels that were replaced or taken away."""
     for prefix in (layout.labelled_prefix(model), layout.waiting_prefix(model)):
-        yield from (version.info for version in desk.store.versions(prefix) if not version.newest)
+        yield from (version.info for version in ports.store.versions(prefix) if not version.newest)

@@ -11,18 +11,18 @@ from functions.shared.runtime.refusals import answering_refusals
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.erasure.desk import Desk
+    from functions.erasure.ports import Ports
 
 
 @cache
-def desk() -> "Desk":
+def ports() -> "Ports":
     """The real ports."""
-    from functions.erasure.desk import Desk
+    from functions.erasure.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.runtime.settings import settings
 
     client = s3_client()
-    return Desk(
+    return Ports(
         inbox=S3ObjectStore(client, settings().inbox),
         store=S3ObjectStore(client, settings().store),
         new_name=lambda: uuid.uuid4().hex,
@@ -35,4 +35,4 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Erase, and return the record."""
     from functions.erasure.service import erase
 
-    return erase(EraseRequest.model_validate(event), desk()).summary()
+    return erase(EraseRequest.model_validate(event), ports()).summary()

@@ -1,6 +1,7 @@
 """What was said of files that could not be read may quote them: manifests of failed batches, and the alerts about them."""
 
-from functions.erasure.desk import Desk, Task
+from functions.erasure.people import Subject
+from functions.erasure.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.manifest import Manifest
@@ -9,25 +10,25 @@ from functions.shared.repositories.manifests import Manifests
 _ERASED = "(what was said here named somebody who was erased)"
 
 
-def erase_from_messages(task: Task, desk: Desk) -> int:
+def erase_from_messages(subject: Subject, ports: Ports) -> int:
     """Take what names people out of the manifests of failed batches, and remove alerts that name them.
 
     Returns:
         How many versions of documents went for good.
     """
-    for key in Manifests(desk.store).keys(task.model).values():
-        body, etag = desk.store.read_tagged(key)
+    for key in Manifests(ports.store).keys(subject.model).values():
+        body, etag = ports.store.read_tagged(key)
         manifest = Manifest.from_json(body)
-        if manifest.error is not None and task.people.named_in(manifest.error.message):
+        if manifest.error is not None and subject.people.named_in(manifest.error.message):
             error = manifest.error.model_copy(update={"message": _ERASED})
-            desk.store.replace(key, manifest.model_copy(update={"error": error}).to_json(), etag=etag)
+            ports.store.replace(key, manifest.model_copy(update={"error": error}).to_json(), etag=etag)
     documents = [
         version.info
-        for prefix in (layout.manifest_prefix(task.model), layout.alert_prefix(task.model))
-        for version in desk.store.versions(prefix)
+        for prefix in (layout.manifest_prefix(subject.model), layout.alert_prefix(subject.model))
+        for version in ports.store.versions(prefix)
     ]
-    quoting = [info for info in documents if task.people.named_in(_quoted(info.key, desk.store.read(info.key, info.version_id)))]
-    desk.store.forget(quoting)
+    quoting = [info for info in documents if subject.people.named_in(_quoted(info.key, ports.store.read(info.key, info.version_id)))]
+    ports.store.forget(quoting)
     return len(quoting)
 
 

@@ -5,12 +5,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.spec import ModelSpec
 
 _WORD = re.compile(r"\w+")
 
@@ -47,6 +49,19 @@ class People:
         words = {"", *_WORD.findall(text)}
         candidates = (person for word in words & self._by_first_word.keys() for person in self._by_first_word[word])
         return any(re.search(rf"(?<!\w){re.escape(person)}(?!\w)", text) for person in candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose rows of which model are to go. `spec` names the id column, which all versions of a model share."""
+
+    spec: ModelSpec
+    people: People
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.spec.name
 
 
 def _spellings(text: str) -> Iterator[str]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.erasure.batches import erase_from_batches
-from functions.erasure.desk import Desk, Task
 from functions.erasure.earlier import clear_earlier
 from functions.erasure.event import EraseRequest
 from functions.erasure.labels import erase_from_labels
 from functions.erasure.messages import erase_from_messages
-from functions.erasure.people import People
+from functions.erasure.people import People, Subject
+from functions.erasure.ports import Ports
 from functions.erasure.rehearsal import Unchanged
 from functions.erasure.snapshots import clear_unnamed, erase_from_snapshots
 from functions.erasure.uploads import WORKED_OFF, remove_uploads
@@ -44,7 +44,7 @@ class Found:
         return not (self.rows or self.versions or self.objects)
 
 
-def erase(request: EraseRequest, desk: Desk) -> Erasure:
+def erase(request: EraseRequest, ports: Ports) -> Erasure:
     """Remove people's rows from everything stored of a model, and look again until nothing is found.
 
     Broken off anywhere, it is finished by asking again; asked twice, it finds nothing to do. Meanwhile the model is scored and
@@ -56,40 +56,40 @@ def erase(request: EraseRequest, desk: Desk) -> Erasure:
         NotForgottenError: if a version of an object cannot be removed for good.
     """
     if request.dry_run:
-        desk = replace(desk, inbox=Unchanged(desk.inbox), store=Unchanged(desk.store))
-    task = Task(_spec(request.model, desk), People(request.ids))
+        ports = replace(ports, inbox=Unchanged(ports.inbox), store=Unchanged(ports.store))
+    subject = Subject(_spec(request.model, ports), People(request.ids))
     erasure = Erasure(
         model=request.model,
-        erasure=f"{desk.now():%Y%m%dT%H%M%SZ}-{desk.new_name()}",
-        people=task.people.count,
+        erasure=f"{ports.now():%Y%m%dT%H%M%SZ}-{ports.new_name()}",
+        people=subject.people.count,
         who=request.who,
         reason=request.reason,
-        begun_at=desk.now(),
+        begun_at=ports.now(),
     )
     if request.dry_run:
-        return _with(erasure, _look(task, desk)).model_copy(update={"objects": 0})
-    with Leases(desk.store).held(request.model, holder=erasure.erasure, now=desk.now):
-        _record(erasure, desk)
+        return _with(erasure, _look(subject, ports)).model_copy(update={"objects": 0})
+    with Leases(ports.store).held(request.model, holder=erasure.erasure, now=ports.now):
+        _record(erasure, ports)
         for _ in range(_MOST_LOOKS):
-            found = _look(task, desk)
+            found = _look(subject, ports)
             erasure = _with(erasure, found)
-            _record(erasure, desk)
+            _record(erasure, ports)
             if found.nothing:
                 break
-        erasure = erasure.model_copy(update={"ended_at": desk.now()})
-        _record(erasure, desk)
+        erasure = erasure.model_copy(update={"ended_at": ports.now()})
+        _record(erasure, ports)
     return erasure
 
 
-def _look(task: Task, desk: Desk) -> Found:
+def _look(subject: Subject, ports: Ports) -> Found:
     """Remove what is seen, everywhere once: what refers to files first, the files that nothing refers to then."""
-    batches = erase_from_batches(task, desk)
-    labels = erase_from_labels(task, desk)
-    versions = erase_from_snapshots(task, desk)
-    earlier = clear_earlier(task, desk)
-    unnamed, training = clear_unnamed(task, desk)
-    messages = erase_from_messages(task, desk)
-    uploads = remove_uploads(task, desk)
+    batches = erase_from_batches(subject, ports)
+    labels = erase_from_labels(subject, ports)
+    versions = erase_from_snapshots(subject, ports)
+    earlier = clear_earlier(subject, ports)
+    unnamed, training = clear_unnamed(subject, ports)
+    messages = erase_from_messages(subject, ports)
+    uploads = remove_uploads(subject, ports)
     rows, by_batch = Counter[str](), Counter[str]()
     for key, removed in {**batches, **labels}.items():
         rows[key.split("/", 1)[0]] += removed
@@ -114,14 +114,14 @@ def _with(erasure: Erasure, found: Found) -> Erasure:
     )
 
 
-def _record(erasure: Erasure, desk: Desk) -> None:
-    desk.store.write(layout.erasure_key(erasure.model, erasure.erasure), erasure.to_json())
+def _record(erasure: Erasure, ports: Ports) -> None:
+    ports.store.write(layout.erasure_key(erasure.model, erasure.erasure), erasure.to_json())
 
 
-def _spec(model: str, desk: Desk) -> ModelSpec:
+def _spec(model: str, ports: Ports) -> ModelSpec:
     """The spec of the version that serves, or served last."""
-    release = Releases(desk.store).current(model)
+    release = Releases(ports.store).current(model)
     if release is None:
         message = f"model {model!r} never served here, so it is unknown which column names a person"
         raise InputError(message)
-    return ModelSpec.from_json(desk.store.read(release.champion.prefix + SPEC))
+    return ModelSpec.from_json(ports.store.read(release.champion.prefix + SPEC))

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from functions.erasure.desk import Desk, Task
 from functions.erasure.files import lighter, shows
+from functions.erasure.people import Subject
+from functions.erasure.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.dvc import DvcDirectory, dvc_directory, dvc_file, parse_listing
@@ -12,42 +13,42 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 
 
-def erase_from_snapshots(task: Task, desk: Desk) -> dict[str, int]:
+def erase_from_snapshots(subject: Subject, ports: Ports) -> dict[str, int]:
     """Take people's rows out of the training sets of all versions of a model.
 
     Returns:
         How many rows went, by version.
     """
-    decisions = Decisions(desk.store).all(task.model)
-    return {decision.challenger_version: removed for decision in decisions if (removed := _erase_from_snapshot(decision, task, desk))}
+    decisions = Decisions(ports.store).all(subject.model)
+    return {decision.challenger_version: removed for decision in decisions if (removed := _erase_from_snapshot(decision, subject, ports))}
 
 
-def _erase_from_snapshot(decision: Decision, task: Task, desk: Desk) -> int:
+def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> int:
     files, removed = [], 0
-    for path, md5 in parse_listing(desk.store.read(layout.snapshot_key(decision.snapshot.md5))).items():
+    for path, md5 in parse_listing(ports.store.read(layout.snapshot_key(decision.snapshot.md5))).items():
         key = layout.snapshot_key(md5)
-        body = desk.store.read(key)
-        if light := lighter(key, body, task.spec, task.people):
+        body = ports.store.read(key)
+        if light := lighter(key, body, subject.spec, subject.people):
             body, removed = light.body, removed + light.removed
-            desk.store.create(layout.snapshot_key(dvc_file(path, body).md5), body)
+            ports.store.create(layout.snapshot_key(dvc_file(path, body).md5), body)
         files.append(dvc_file(path, body))
     if removed:
         directory = dvc_directory(files)
-        desk.store.create(layout.snapshot_key(directory.md5), directory.listing)
-        _rename(decision, directory, removed, desk)
+        ports.store.create(layout.snapshot_key(directory.md5), directory.listing)
+        _rename(decision, directory, removed, ports)
     return removed
 
 
-def _rename(decision: Decision, directory: DvcDirectory, removed: int, desk: Desk) -> None:
+def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Ports) -> None:
     """Have the decision name what is left."""
     key = layout.decision_key(decision.model, decision.challenger_version)
-    _, etag = desk.store.read_tagged(key)
+    _, etag = ports.store.read_tagged(key)
     left = {"md5": directory.md5, "rows": decision.snapshot.rows - removed, "bytes": directory.bytes}
     changed = {"snapshot": decision.snapshot.model_copy(update=left), "erased_rows": decision.erased_rows + removed}
-    desk.store.replace(key, decision.model_copy(update=changed).to_json(), etag=etag)
+    ports.store.replace(key, decision.model_copy(update=changed).to_json(), etag=etag)
 
 
-def clear_unnamed(task: Task, desk: Desk) -> tuple[int, dict[str, datetime]]:
+def clear_unnamed(subject: Subject, ports: Ports) -> tuple[int, dict[str, datetime]]:
     """Remove, for good, files that show people and that no version of any model names.
 
     While another model is being trained, a new file may be its own, which it is about to name.
@@ -55,13 +56,13 @@ def clear_unnamed(task: Task, desk: Desk) -> tuple[int, dict[str, datetime]]:
     Returns:
         How many versions of files went, and the keys of those that are to be looked at again, with the time.
     """
-    named = _named_md5s(desk)
-    training = Leases(desk.store).running(desk.now()) - {task.model}
-    unnamed = [version.info for version in desk.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named]
-    showing = [info for info in unnamed if shows(info.key, desk.store.read(info.key, info.version_id), task.spec, task.people)]
-    left = [info for info in showing if training and desk.now() - info.last_modified < LONGEST]
+    named = _named_md5s(ports)
+    training = Leases(ports.store).running(ports.now()) - {subject.model}
+    unnamed = [version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named]
+    showing = [info for info in unnamed if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
+    left = [info for info in showing if training and ports.now() - info.last_modified < LONGEST]
     cleared = [info for info in showing if info not in left]
-    desk.store.forget(cleared)
+    ports.store.forget(cleared)
     return len(cleared), {info.key: info.last_modified + LONGEST for info in left}
 
 
@@ -69,8 +70,8 @@ def _md5(info: ObjectInfo) -> str:
     return "".join(info.key.split("/")[-2:])
 
 
-def _named_md5s(desk: Desk) -> set[str]:
+def _named_md5s(ports: Ports) -> set[str]:
     """Everything that some version of some model learnt from; of directories their files too."""
-    directories = {decision.snapshot.md5 for model in desk.store.folders("decisions/") for decision in Decisions(desk.store).all(model)}
-    listings = (parse_listing(desk.store.read(layout.snapshot_key(md5))) for md5 in directories)
+    directories = {decision.snapshot.md5 for model in ports.store.folders("decisions/") for decision in Decisions(ports.store).all(model)}
+    listings = (parse_listing(ports.store.read(layout.snapshot_key(md5))) for md5 in directories)
     return directories.union(*(listing.values() for listing in listings))

@@ -5,7 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from functions.erasure.desk import Desk, Task
+from functions.erasure.people import Subject
+from functions.erasure.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest
@@ -35,56 +36,58 @@ class Uploads:
     left: Mapping[str, datetime]
 
 
-def remove_uploads(task: Task, desk: Desk) -> Uploads:
+def remove_uploads(subject: Subject, ports: Ports) -> Uploads:
     """Remove every version of every upload that shows people, for good, unless its other rows would be lost with it."""
-    showing = [info for info in _versions(task.model, desk) if _shows(desk.inbox.open(info.key, info.version_id), info.key, task)]
-    committed = Manifests(desk.store).keys(task.model)
-    until = {info: _awaited_until(info, committed, desk) for info in showing}
-    removed = [info for info in showing if until[info] <= desk.now()]
-    _keep_headers(removed, committed.values(), task, desk)
-    desk.inbox.forget(removed)
+    showing = [info for info in _versions(subject.model, ports) if _shows(ports.inbox.open(info.key, info.version_id), info.key, subject)]
+    committed = Manifests(ports.store).keys(subject.model)
+    until = {info: _awaited_until(info, committed, ports) for info in showing}
+    removed = [info for info in showing if until[info] <= ports.now()]
+    _keep_headers(removed, committed.values(), subject, ports)
+    ports.inbox.forget(removed)
     left = {info.key: moment for info, moment in until.items() if info not in removed}
     return Uploads(tuple(dict.fromkeys(info.key for info in removed)), len(removed), left)
 
 
-def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], task: Task, desk: Desk) -> None:
+def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], subject: Subject, ports: Ports) -> None:
     """Have manifests hold the header of their upload before it goes: the rows of others in quarantine cannot be mended without it."""
     going = {(info.key, info.version_id) for info in removed}
     for key in manifests:
-        body, etag = desk.store.read_tagged(key)
+        body, etag = ports.store.read_tagged(key)
         manifest = Manifest.from_json(body)
         upload = manifest.source.key, manifest.source.version_id
         if upload in going and manifest.quarantine and manifest.header is None:
-            header = header_of(desk.inbox.open(*upload), manifest.source.key, manifest.encoding)
-            if not task.people.named_in(header):
-                desk.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
+            header = header_of(ports.inbox.open(*upload), manifest.source.key, manifest.encoding)
+            if not subject.people.named_in(header):
+                ports.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
 
 
-def _versions(model: str, desk: Desk) -> Iterator[ObjectInfo]:
+def _versions(model: str, ports: Ports) -> Iterator[ObjectInfo]:
     for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING):
-        yield from (version.info for version in desk.inbox.versions(f"{kind}/{model}/"))
+        yield from (version.info for version in ports.inbox.versions(f"{kind}/{model}/"))
 
 
-def _awaited_until(info: ObjectInfo, committed: dict[str, str], desk: Desk) -> datetime:
+def _awaited_until(info: ObjectInfo, committed: dict[str, str], ports: Ports) -> datetime:
     """Until when an upload holds rows that may stand nowhere else yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
-        manifest = committed.get(layout.batch_id(desk.inbox.bucket, info.key, info.version_id))
-        return Manifests(desk.store).read(manifest).may_resume_until if manifest else WORKED_OFF
+        manifest = committed.get(layout.batch_id(ports.inbox.bucket, info.key, info.version_id))
+        return Manifests(ports.store).read(manifest).may_resume_until if manifest else WORKED_OFF
     return info.last_modified + _LABELS_BY if info.key.startswith(f"{layout.LABELS}/") else datetime.min.replace(tzinfo=UTC)
 
 
-def _shows(source: Source, key: str, task: Task) -> bool:
+def _shows(source: Source, key: str, subject: Subject) -> bool:
     """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
     try:
-        with closing(table_blocks(source, key=key, columns={task.spec.id_column: ColumnKind.ID}, formats=task.spec.formats)) as blocks:
-            return any(_shows_in(block, task) for block in blocks)
+        with closing(
+            table_blocks(source, key=key, columns={subject.spec.id_column: ColumnKind.ID}, formats=subject.spec.formats)
+        ) as blocks:
+            return any(_shows_in(block, subject) for block in blocks)
     except BatchRejectedError:
-        return task.people.named_in(_text(source, task.spec.formats.encoding))
+        return subject.people.named_in(_text(source, subject.spec.formats.encoding))
 
 
-def _shows_in(block: Block, task: Task) -> bool:
-    theirs = task.people.rows(block.rows[task.spec.id_column])
-    return bool(theirs.true_count) or any(task.people.named_in(row.raw) for row in block.rejected)
+def _shows_in(block: Block, subject: Subject) -> bool:
+    theirs = subject.people.rows(block.rows[subject.spec.id_column])
+    return bool(theirs.true_count) or any(subject.people.named_in(row.raw) for row in block.rejected)
 
 
 def _text(source: Source, encoding: str | None) -> str:

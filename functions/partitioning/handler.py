@@ -10,20 +10,20 @@ from functions.shared.runtime.observability import logger
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.partitioning.service import Site
+    from functions.partitioning.ports import Ports
 
 MEGABYTE = 2**20
 
 
 @cache
-def site() -> "Site":
+def ports() -> "Ports":
     """The real ports and sizes."""
-    from functions.partitioning.service import Site
+    from functions.partitioning.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.runtime.settings import partitioning_settings
 
     settings, client = partitioning_settings(), s3_client()
-    return Site(
+    return Ports(
         inbox=S3ObjectStore(client, settings.inbox),
         store=S3ObjectStore(client, settings.store),
         new_attempt=lambda: uuid.uuid4().hex,
@@ -42,9 +42,9 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     turn: int | None = 1
     match request := parse_request(event):
         case PlanRequest():
-            turn = plan_batch(request.key, request.version_id, site())
+            turn = plan_batch(request.key, request.version_id, ports())
         case CommitRequest():
-            turn = commit_batch(request.key, request.version_id, request.turn, site())
+            turn = commit_batch(request.key, request.version_id, request.turn, ports())
         case GiveUpRequest():
             give_up(
                 request.key,
@@ -52,9 +52,9 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
                 request.failure,
                 execution=request.execution,
                 redrives=request.redrives or 0,
-                asked_at=request.entered or site().new_attempt(),
-                site=site(),
+                asked_at=request.entered or ports().new_attempt(),
+                ports=ports(),
             )
-    work = work_on(site().inbox.bucket, request, turn, site().concurrency)
+    work = work_on(ports().inbox.bucket, request, turn, ports().concurrency)
     logger().info("partitions", extra={"action": request.action, **work.model_dump()})
     return work.model_dump()

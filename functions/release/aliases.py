@@ -1,6 +1,6 @@
 """The registry's aliases say what is served, and its tag says for which release they do."""
 
-from functions.release.desk import Desk
+from functions.release.ports import Ports
 from functions.shared.domain.release import Release
 from functions.shared.repositories.alias_turns import AliasTurns
 from functions.shared.repositories.decisions import Decisions
@@ -16,7 +16,7 @@ def aliases_of(release: Release) -> dict[str, str | None]:
     }
 
 
-def agree(model: str, desk: Desk) -> None:
+def agree(model: str, ports: Ports) -> None:
     """Set the registry's aliases to what is served, and last the tag that says so.
 
     One decider at a time does: aliases of an earlier release that were set late, under a newer tag, would look like a person's
@@ -26,19 +26,19 @@ def agree(model: str, desk: Desk) -> None:
     Raises:
         RegistryUnavailableError: if the registry is away, or it is another one's turn.
     """
-    registry, releases, agreed = desk.registry, Releases(desk.store), 0
+    registry, releases, agreed = ports.registry, Releases(ports.store), 0
     if registry is None:
         return
-    with AliasTurns(desk.store).taken(model, holder=desk.new_name(), now=desk.now):
+    with AliasTurns(ports.store).taken(model, holder=ports.new_name(), now=ports.now):
         while (served := releases.current(model)) is not None and served.seq > agreed:
-            if _unrecorded(served, desk):
+            if _unrecorded(served, ports):
                 return
             registry.set_aliases(model, aliases_of(served))
             registry.set_sequence(model, served.seq)
             agreed = served.seq
 
 
-def _unrecorded(served: Release, desk: Desk) -> bool:
+def _unrecorded(served: Release, ports: Ports) -> bool:
     """Whether the registry does not know a version yet. One that a person deleted there was recorded all the same."""
-    decisions = (Decisions(desk.store).of(served.model, version) for version in aliases_of(served).values() if version)
+    decisions = (Decisions(ports.store).of(served.model, version) for version in aliases_of(served).values() if version)
     return any(decision is not None and decision.run_id is None for decision in decisions)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from functions.release.aliases import agree
 from functions.release.batches import newest_met
-from functions.release.desk import Desk
+from functions.release.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
@@ -19,25 +19,25 @@ _MOST_LISTED = 1000
 """Of so many batches a withdrawal tells: whoever ends a rollout must not wait until all of them are read."""
 
 
-def publish_first(decision: Decision, desk: Desk) -> None:
+def publish_first(decision: Decision, ports: Ports) -> None:
     """Serve a model's first version."""
-    served = servable(decision.model, decision.challenger_version, desk)
+    served = servable(decision.model, decision.challenger_version, ports)
     release = Release(
         model=decision.model,
         seq=1,
         champion=served,
         newest=served.version,
-        policy=policy_in_force(decision.model, desk),
+        policy=policy_in_force(decision.model, ports),
         reason=decision.reasons[0].message,
         decided_by="release",
-        decided_at=desk.now(),
+        decided_at=ports.now(),
     )
-    _publish(release, desk, over=None)
+    _publish(release, ports, over=None)
 
 
 def publish_next(
     standing: StandingRelease,
-    desk: Desk,
+    ports: Ports,
     *,
     reason: str,
     who: str,
@@ -61,61 +61,61 @@ def publish_next(
             "seq": release.seq + 1,
             "newest": str(max(candidates)),
             "retired": retired,
-            "policy": policy_in_force(release.model, desk),
+            "policy": policy_in_force(release.model, ports),
             "reason": reason,
             "decided_by": who,
-            "decided_at": desk.now(),
+            "decided_at": ports.now(),
         }
     )
     kept = release.rolled_back if following.champion.version == release.champion.version else None
-    ended = {"withdrawn": _withdrawn(release, following, desk), "rolled_back": rolled_back or kept}
-    return _publish(following.model_copy(update=ended), desk, over=standing)
+    ended = {"withdrawn": _withdrawn(release, following, ports), "rolled_back": rolled_back or kept}
+    return _publish(following.model_copy(update=ended), ports, over=standing)
 
 
-def _withdrawn(before: Release, after: Release, desk: Desk) -> Withdrawal | None:
+def _withdrawn(before: Release, after: Release, ports: Ports) -> Withdrawal | None:
     """The challenger whose rollout ends without its becoming the champion."""
     challenger = before.challenger
     still = {after.champion.version, after.challenger.version if after.challenger else None}
     if challenger is None or challenger.version in still:
         return None
-    first = Releases(desk.store).rollout(before)[0]
-    batches, complete = newest_met(first, desk.store, most=_MOST_LISTED)
+    first = Releases(ports.store).rollout(before)[0]
+    batches, complete = newest_met(first, ports.store, most=_MOST_LISTED)
     answered = tuple(
         Answered(batch_id=manifest.batch_id, rows=rows) for manifest in batches if (rows := manifest.served.get(Role.CHALLENGER, 0))
     )
     return Withdrawal(version=challenger.version, share=challenger.share, answered=answered, complete=complete)
 
 
-def _publish(release: Release, desk: Desk, *, over: StandingRelease | None) -> Release:
+def _publish(release: Release, ports: Ports, *, over: StandingRelease | None) -> Release:
     """Serve a release. Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes it."""
-    published = Releases(desk.store).publish(release, over=over)
+    published = Releases(ports.store).publish(release, over=over)
     with suppress(RegistryUnavailableError):
-        agree(published.model, desk)
+        agree(published.model, ports)
     if published != release:
         message = f"release {release.seq} of {release.model!r} was decided otherwise meanwhile ({published.reason}); look again"
         raise ConflictError(message)
     return published
 
 
-def policy_in_force(model: str, desk: Desk) -> PinnedPolicy:
+def policy_in_force(model: str, ports: Ports) -> PinnedPolicy:
     """The part of the policy that scoring obeys."""
-    policy = Policies(desk.store).current(model)
+    policy = Policies(ports.store).current(model)
     return PinnedPolicy(number=policy.number, row_contract=policy.row_contract, decision=policy.decision)
 
 
-def servable(model: str, version: str, desk: Desk) -> ServedModel:
+def servable(model: str, version: str, ports: Ports) -> ServedModel:
     """A version as a release names it.
 
     Raises:
         ReleaseRefusedError: if it has no decision, or its bundle is gone or not the one that was decided on.
     """
-    decision = Decisions(desk.store).of(model, version)
+    decision = Decisions(ports.store).of(model, version)
     if decision is None:
         message = f"version {version} of {model!r} has no decision, so its bundle is unknown"
         raise ReleaseRefusedError(message)
     prefix = layout.version_prefix(model, version)
     try:
-        found = hashlib.sha256(desk.store.read(prefix + INDEX)).hexdigest()
+        found = hashlib.sha256(ports.store.read(prefix + INDEX)).hexdigest()
     except NotFoundError as error:
         message = f"version {version} of {model!r} has no bundle at {prefix}"
         raise ReleaseRefusedError(message) from error
@@ -125,26 +125,26 @@ def servable(model: str, version: str, desk: Desk) -> ServedModel:
     return ServedModel(version=version, digest=decision.digest, prefix=prefix)
 
 
-def challenging(served: ServedModel, desk: Desk, *, model: str) -> ServedChallenger:
+def challenging(served: ServedModel, ports: Ports, *, model: str) -> ServedChallenger:
     """A version at the first step of its rollout."""
-    policy = Policies(desk.store).current(model).canary
+    policy = Policies(ports.store).current(model).canary
     return ServedChallenger(
         version=served.version,
         digest=served.digest,
         prefix=served.prefix,
         share=policy.steps[0],
-        salt=desk.new_name(),
+        salt=ports.new_name(),
         mode=policy.mode,
     )
 
 
-def refuse_losers(model: str, version: str, desk: Desk) -> None:
+def refuse_losers(model: str, version: str, ports: Ports) -> None:
     """Pass if the gate did not keep a version out.
 
     Raises:
         ReleaseRefusedError: with the gate's reasons, and how a person serves the version all the same.
     """
-    decision = Decisions(desk.store).of(model, version)
+    decision = Decisions(ports.store).of(model, version)
     if decision is not None and decision.decision is Verdict.KEEP:
         told = "; ".join(reason.message for reason in decision.reasons)
         forced = f"everscore promote {model} {version} --force --reason WHY"

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from functions.release.batches import rollout_batches
-from functions.release.desk import Desk
 from functions.release.evidence import rollout_evidence
+from functions.release.ports import Ports
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
 from functions.shared.domain.decision import Decision, Reason, Verdict
@@ -22,42 +22,42 @@ _ROLLBACKS = 5
 """So often a rollback is tried that others come before, as the steps of a schedule do."""
 
 
-def tick(model: str, desk: Desk) -> Step:
+def tick(model: str, ports: Ports) -> Step:
     """Finish what was begun, do what a person wished, or take the one step that the evidence allows.
 
     Raises:
         ReleaseRefusedError: if the version whose turn it is has no sound bundle.
         ConflictError: if another decider was first; look again.
     """
-    standing = Releases(desk.store).finished(model)
+    standing = Releases(ports.store).finished(model)
     if standing is None:
-        return _begin_serving(model, desk)
+        return _begin_serving(model, ports)
     try:
-        if wished := grant_wish(standing, desk):
+        if wished := grant_wish(standing, ports):
             return wished
     except RegistryUnavailableError as away:
-        return _without_registry(standing, away, desk)
-    return _next_step(standing, desk)
+        return _without_registry(standing, away, ports)
+    return _next_step(standing, ports)
 
 
-def _next_step(standing: StandingRelease, desk: Desk) -> Step:
+def _next_step(standing: StandingRelease, ports: Ports) -> Step:
     model = standing.release.model
     if standing.release.retired:
         return _nothing(model, f"retired: {standing.release.reason}")
     if standing.release.challenger is not None:
-        step = _rollout_step(standing, desk)
-        return step if step.action is not Action.HOLD else _pin_policy(standing, desk) or step
-    return _pin_policy(standing, desk) or _begin_canary(standing, desk)
+        step = _rollout_step(standing, ports)
+        return step if step.action is not Action.HOLD else _pin_policy(standing, ports) or step
+    return _pin_policy(standing, ports) or _begin_canary(standing, ports)
 
 
-def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, desk: Desk) -> Step:
+def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, ports: Ports) -> Step:
     """A rollout is looked at all the same, since it may have to end; nothing new begins."""
     model = standing.release.model
-    step = _rollout_step(standing, desk) if standing.release.challenger is not None else _nothing(model, "nothing new begins")
+    step = _rollout_step(standing, ports) if standing.release.challenger is not None else _nothing(model, "nothing new begins")
     return Step(step.action, step.share, (*step.reasons, Reason(code="registry_unavailable", message=str(away))))
 
 
-def promote(model: str, version: str, *, reason: str, who: str, force: bool, desk: Desk) -> Release:
+def promote(model: str, version: str, *, reason: str, who: str, force: bool, ports: Ports) -> Release:
     """Serve a version at once, by hand. A rollout ends with it, and the release says so.
 
     Raises:
@@ -65,24 +65,26 @@ def promote(model: str, version: str, *, reason: str, who: str, force: bool, des
             kept it out, unless it is forced or was the champion before.
         ConflictError: if another decider was first; look again.
     """
-    return _serve(model, version, reason=reason, who=who, force=force, desk=desk)
+    return _serve(model, version, reason=reason, who=who, force=force, ports=ports)
 
 
-def _serve(model: str, version: str, *, reason: str, who: str, desk: Desk, force: bool = False, rolled_back: str | None = None) -> Release:
-    standing = _serving(model, desk)
+def _serve(
+    model: str, version: str, *, reason: str, who: str, ports: Ports, force: bool = False, rolled_back: str | None = None
+) -> Release:
+    standing = _serving(model, ports)
     champion = standing.release.champion
     if version == champion.version and not standing.release.retired:
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
-    served = servable(model, version, desk)
-    _refuse_unproven(model, version, desk, force=force)
+    served = servable(model, version, ports)
+    _refuse_unproven(model, version, ports, force=force)
     previous = standing.release.previous if version == champion.version else champion
     return publish_next(
-        standing, desk, champion=served, challenger=None, previous=previous, reason=reason, who=who, rolled_back=rolled_back
+        standing, ports, champion=served, challenger=None, previous=previous, reason=reason, who=who, rolled_back=rolled_back
     )
 
 
-def try_out(model: str, version: str, *, reason: str, who: str, force: bool, desk: Desk) -> Release:
+def try_out(model: str, version: str, *, reason: str, who: str, force: bool, ports: Ports) -> Release:
     """Begin a version's rollout by hand, at the policy's first step. A running one ends with it.
 
     Raises:
@@ -90,44 +92,44 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, des
             sound bundle, or the gate kept it out, unless it is forced or was the champion before.
         ConflictError: if another decider was first; look again.
     """
-    standing = _serving(model, desk)
+    standing = _serving(model, ports)
     release = standing.release
     if release.retired or version in {served.version for served in (release.champion, release.challenger) if served}:
         why = "is retired" if release.retired else f"has version {version} in service already"
         message = f"{model!r} {why}"
         raise ReleaseRefusedError(message)
-    challenger = challenging(servable(model, version, desk), desk, model=model)
-    _refuse_unproven(model, version, desk, force=force)
-    return publish_next(standing, desk, challenger=challenger, reason=reason, who=who)
+    challenger = challenging(servable(model, version, ports), ports, model=model)
+    _refuse_unproven(model, version, ports, force=force)
+    return publish_next(standing, ports, challenger=challenger, reason=reason, who=who)
 
 
-def _refuse_unproven(model: str, version: str, desk: Desk, *, force: bool) -> None:
+def _refuse_unproven(model: str, version: str, ports: Ports, *, force: bool) -> None:
     """Pass if a person forces a version, it ever served to all, or the gate did not keep it out."""
-    if not force and version not in _champions(model, desk):
-        refuse_losers(model, version, desk)
+    if not force and version not in _champions(model, ports):
+        refuse_losers(model, version, ports)
 
 
-def _champions(model: str, desk: Desk) -> set[str]:
+def _champions(model: str, ports: Ports) -> set[str]:
     """Versions that were ever served to all."""
-    return {release.champion.version for release in Releases(desk.store).history(model)}
+    return {release.champion.version for release in Releases(ports.store).history(model)}
 
 
-def restore(model: str, version: str, *, reason: str, who: str, desk: Desk) -> Release:
+def restore(model: str, version: str, *, reason: str, who: str, ports: Ports) -> Release:
     """Serve a version again that was the champion at any time before.
 
     Raises:
         ReleaseRefusedError: if it never was, or as `promote`.
         ConflictError: if another decider was first; look again.
     """
-    champion = _serving(model, desk).release.champion.version
-    if version not in (champions := _champions(model, desk)):
+    champion = _serving(model, ports).release.champion.version
+    if version not in (champions := _champions(model, ports)):
         known = ", ".join(sorted(champions, key=int))
         message = f"version {version} of {model!r} was never the champion; versions {known} were, and `everscore promote` serves any"
         raise ReleaseRefusedError(message)
-    return _serve(model, version, reason=reason, who=who, desk=desk, rolled_back=champion)
+    return _serve(model, version, reason=reason, who=who, ports=ports, rolled_back=champion)
 
 
-def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
+def rollback(model: str, *, reason: str, who: str, ports: Ports) -> Release:
     """End a running rollout, or else serve the previous champion again.
 
     Raises:
@@ -135,47 +137,47 @@ def rollback(model: str, *, reason: str, who: str, desk: Desk) -> Release:
             moment, the model is retired, or the previous champion's bundle is not sound any more.
         ConflictError: if other deciders always were first; look again.
     """
-    standing = _serving(model, desk)
+    standing = _serving(model, ports)
     meant = standing.release.versions
     for _ in range(_ROLLBACKS - 1):
         with suppress(ConflictError):
-            return _roll_back(model, standing, reason=reason, who=who, desk=desk)
-        standing = _serving(model, desk)
+            return _roll_back(model, standing, reason=reason, who=who, ports=ports)
+        standing = _serving(model, ports)
         if (won := standing.release).versions != meant:
             message = f"release {won.seq} of {model!r} came first, by {won.decided_by}: {won.reason}"
             raise ReleaseRefusedError(message, remedy=f"look at `everscore status {model}`; if that is to go, ask again")
-    return _roll_back(model, standing, reason=reason, who=who, desk=desk)
+    return _roll_back(model, standing, reason=reason, who=who, ports=ports)
 
 
-def _roll_back(model: str, standing: StandingRelease, *, reason: str, who: str, desk: Desk) -> Release:
+def _roll_back(model: str, standing: StandingRelease, *, reason: str, who: str, ports: Ports) -> Release:
     release = standing.release
     if release.retired:
         message = f"{model!r} is retired; `everscore promote {model} {release.champion.version}` brings the champion back that it had"
         raise ReleaseRefusedError(message)
     if release.challenger is not None:
         ended = release.challenger.version
-        return publish_next(standing, desk, challenger=None, reason=reason, who=who, rolled_back=ended)
+        return publish_next(standing, ports, challenger=None, reason=reason, who=who, rolled_back=ended)
     if release.previous is None:
         message = f"{model!r} has no previous champion to return to; `everscore promote {model} VERSION` names one"
         raise ReleaseRefusedError(message)
     if doubt := doubtful_rollback(release):
         raise ReleaseRefusedError(doubt, remedy=f"name the version that is meant: `everscore rollback {model} VERSION`")
-    previous, gone = servable(model, release.previous.version, desk), release.champion
-    return publish_next(standing, desk, champion=previous, previous=gone, reason=reason, who=who, rolled_back=gone.version)
+    previous, gone = servable(model, release.previous.version, ports), release.champion
+    return publish_next(standing, ports, champion=previous, previous=gone, reason=reason, who=who, rolled_back=gone.version)
 
 
-def retire(model: str, *, reason: str, who: str, desk: Desk) -> Release:
+def retire(model: str, *, reason: str, who: str, ports: Ports) -> Release:
     """Serve a model no more: later batches fail with the reason; `promote` brings it back.
 
     Raises:
         ReleaseRefusedError: if the model serves nothing.
         ConflictError: if another decider was first; look again.
     """
-    return publish_next(_serving(model, desk), desk, challenger=None, retired=True, reason=reason, who=who)
+    return publish_next(_serving(model, ports), ports, challenger=None, retired=True, reason=reason, who=who)
 
 
-def _serving(model: str, desk: Desk) -> StandingRelease:
-    standing = Releases(desk.store).finished(model)
+def _serving(model: str, ports: Ports) -> StandingRelease:
+    standing = Releases(ports.store).finished(model)
     if standing is None:
         message = f"{model!r} serves nothing yet: `everscore train {model} …` first"
         raise ReleaseRefusedError(message)
@@ -186,11 +188,11 @@ def _nothing(model: str, why: str) -> Step:
     return Step(Action.NONE, 0.0, (Reason(code="nothing", message=f"{model}: {why}"),))
 
 
-def _begin_serving(model: str, desk: Desk) -> Step:
-    winners = _winners(Decisions(desk.store).all(model))
+def _begin_serving(model: str, ports: Ports) -> Step:
+    winners = _winners(Decisions(ports.store).all(model))
     if not winners:
         return _nothing(model, "no version was ever decided on")
-    publish_first(winners[-1], desk)
+    publish_first(winners[-1], ports)
     return Step(Action.PROMOTE, 1.0, winners[-1].reasons)
 
 
@@ -199,48 +201,48 @@ def _winners(decisions: Iterable[Decision]) -> list[Decision]:
     return [decision for decision in decisions if decision.decision is Verdict.PROMOTE]
 
 
-def _begin_canary(standing: StandingRelease, desk: Desk) -> Step:
+def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
     """Roll out the newest version that won against this champion and was never served or tried."""
     release = standing.release
-    untried = _winners(Decisions(desk.store).after(release.model, release.newest))
+    untried = _winners(Decisions(ports.store).after(release.model, release.newest))
     winners = [decision for decision in untried if decision.champion_version == release.champion.version]
     if not winners:
         return _nothing(release.model, "no challenger is on its way")
     winner = winners[-1]
-    challenger = challenging(servable(release.model, winner.challenger_version, desk), desk, model=release.model)
-    publish_next(standing, desk, challenger=challenger, reason=f"canary: {winner.reasons[0].message}", who="release")
+    challenger = challenging(servable(release.model, winner.challenger_version, ports), ports, model=release.model)
+    publish_next(standing, ports, challenger=challenger, reason=f"canary: {winner.reasons[0].message}", who="release")
     return Step(Action.EXPAND, challenger.share, winner.reasons)
 
 
-def _pin_policy(standing: StandingRelease, desk: Desk) -> Step | None:
+def _pin_policy(standing: StandingRelease, ports: Ports) -> Step | None:
     """Serve the same by the row contract that a person put in force; None if it is served by that already."""
-    if standing.release.policy == policy_in_force(standing.release.model, desk):
+    if standing.release.policy == policy_in_force(standing.release.model, ports):
         return None
-    policy, challenger = Policies(desk.store).current(standing.release.model), standing.release.challenger
+    policy, challenger = Policies(ports.store).current(standing.release.model), standing.release.challenger
     why = f"policy {policy.number} is in force" + (f": {policy.why}" if policy.why else "")
-    publish_next(standing, desk, reason=why, who=policy.who or "release")
+    publish_next(standing, ports, reason=why, who=policy.who or "release")
     return Step(Action.NONE, challenger.share if challenger else 0.0, (Reason(code="policy", message=why),))
 
 
-def _rollout_step(standing: StandingRelease, desk: Desk) -> Step:
+def _rollout_step(standing: StandingRelease, ports: Ports) -> Step:
     release = standing.release
     challenger = release.challenger
     assert challenger is not None, "asked only during a rollout"
-    policy = Policies(desk.store).current(release.model)
-    decision = _judged_beside(release.champion.version, Decisions(desk.store).of(release.model, challenger.version))
-    rollout = Releases(desk.store).rollout(release)
-    batches = rollout_batches(rollout[0], desk.store)
-    days = [DayPerformance.from_json(desk.store.read(key)) for key in performance_keys(release.model, desk.store)]
+    policy = Policies(ports.store).current(release.model)
+    decision = _judged_beside(release.champion.version, Decisions(ports.store).of(release.model, challenger.version))
+    rollout = Releases(ports.store).rollout(release)
+    batches = rollout_batches(rollout[0], ports.store)
+    days = [DayPerformance.from_json(ports.store.read(key)) for key in performance_keys(release.model, ports.store)]
     step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, batches, days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:
         case Action.EXPAND:
-            publish_next(standing, desk, challenger=challenger.model_copy(update={"share": step.share}), reason=why, who="release")
+            publish_next(standing, ports, challenger=challenger.model_copy(update={"share": step.share}), reason=why, who="release")
         case Action.PROMOTE:
             champion = ServedModel(version=challenger.version, digest=challenger.digest, prefix=challenger.prefix)
-            publish_next(standing, desk, champion=champion, challenger=None, previous=release.champion, reason=why, who="release")
+            publish_next(standing, ports, champion=champion, challenger=None, previous=release.champion, reason=why, who="release")
         case Action.ROLLBACK:
-            publish_next(standing, desk, challenger=None, reason=why, who="release", rolled_back=challenger.version)
+            publish_next(standing, ports, challenger=None, reason=why, who="release", rolled_back=challenger.version)
         case _:
             pass
     return step

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from functions.release.aliases import agree, aliases_of
-from functions.release.desk import Desk
+from functions.release.ports import Ports
 from functions.release.publication import challenging, publish_next, refuse_losers, servable
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
@@ -14,7 +14,7 @@ from functions.shared.repositories.releases import Releases, StandingRelease
 _WHO = "a person in the registry"
 
 
-def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
+def grant_wish(standing: StandingRelease, ports: Ports) -> Step | None:
     """Do what moved aliases ask for.
 
     The registry's tag tells a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
@@ -22,29 +22,29 @@ def grant_wish(standing: StandingRelease, desk: Desk) -> Step | None:
     Returns:
         The step taken, or None if the aliases ask for nothing: they say what is served, are set to say it again, or there are none.
     """
-    registry, release = desk.registry, standing.release
+    registry, release = ports.registry, standing.release
     if registry is None or registry.sequence(release.model) < release.seq:
-        agree(release.model, desk)
+        agree(release.model, ports)
         return None
     aliases = registry.aliases(release.model)
     try:
-        if wished := _champion_wish(standing, aliases, desk) or _challenger_wish(standing, aliases, desk):
+        if wished := _champion_wish(standing, aliases, ports) or _challenger_wish(standing, aliases, ports):
             return wished
     except ReleaseRefusedError as refused:
-        refusal = _refuse(release.model, release.seq, str(refused), desk)
-        agree(release.model, desk)
+        refusal = _refuse(release.model, release.seq, str(refused), ports)
+        agree(release.model, ports)
         return Step(Action.NONE, _share(release), (refusal,))
     if any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
-        agree(release.model, desk)
+        agree(release.model, ports)
     return None
 
 
-def _refuse(model: str, seq: int, reason: str, desk: Desk) -> Reason:
+def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:
     """Tell a wish's refusal in favour of the release `seq` where it was made, and where `everscore status` finds it."""
-    refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=desk.now())
-    Releases(desk.store).refuse(refusal)
-    if desk.registry is not None:
-        desk.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
+    refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=ports.now())
+    Releases(ports.store).refuse(refusal)
+    if ports.registry is not None:
+        ports.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
     return Reason(code="refused", message=reason)
 
 
@@ -52,36 +52,36 @@ def _share(release: Release) -> float:
     return release.challenger.share if release.challenger else 0.0
 
 
-def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
+def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], ports: Ports) -> Step | None:
     release, wanted = standing.release, aliases.get("champion")
     if wanted is None or (wanted == release.champion.version and not release.retired):
         return None
-    served = servable(release.model, wanted, desk)
-    refuse_losers(release.model, wanted, desk)
+    served = servable(release.model, wanted, ports)
+    refuse_losers(release.model, wanted, ports)
     why = f"the alias champion was set to version {wanted}"
     previous = release.previous if wanted == release.champion.version else release.champion
-    beside = _wish_beside(release, wanted, aliases, desk)
-    publish_next(standing, desk, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
+    beside = _wish_beside(release, wanted, aliases, ports)
+    publish_next(standing, ports, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
     return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why), *beside))
 
 
-def _wish_beside(release: Release, champion: str, aliases: Mapping[str, str], desk: Desk) -> tuple[Reason, ...]:
+def _wish_beside(release: Release, champion: str, aliases: Mapping[str, str], ports: Ports) -> tuple[Reason, ...]:
     """The refusal of another wish that came together with that for a champion: a challenger begins beside a champion that serves."""
     other = aliases.get("challenger")
     if other in {None, champion, release.challenger.version if release.challenger else None}:
         return ()
     message = f"the aliases champion and challenger were set at once: version {champion} serves, set challenger to version {other} again"
-    return (_refuse(release.model, release.seq + 1, message, desk),)
+    return (_refuse(release.model, release.seq + 1, message, ports),)
 
 
-def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk: Desk) -> Step | None:
+def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], ports: Ports) -> Step | None:
     release, wanted = standing.release, aliases.get("challenger")
     if wanted == (release.challenger.version if release.challenger else None):
         return None
     if wanted is None:
         why = "the alias challenger was removed"
         ended = release.challenger.version if release.challenger else None
-        publish_next(standing, desk, challenger=None, reason=why, who=_WHO, rolled_back=ended)
+        publish_next(standing, ports, challenger=None, reason=why, who=_WHO, rolled_back=ended)
         return Step(Action.ROLLBACK, 0.0, (Reason(code="wish", message=why),))
     if release.retired:
         message = f"{release.model!r} is retired: set the alias champion to bring it back"
@@ -89,8 +89,8 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], desk
     if wanted == release.champion.version:
         message = f"version {wanted} is the champion already"
         raise ReleaseRefusedError(message)
-    refuse_losers(release.model, wanted, desk)
-    challenger = challenging(servable(release.model, wanted, desk), desk, model=release.model)
+    refuse_losers(release.model, wanted, ports)
+    challenger = challenging(servable(release.model, wanted, ports), ports, model=release.model)
     why = f"the alias challenger was set to version {wanted}"
-    publish_next(standing, desk, challenger=challenger, reason=why, who=_WHO)
+    publish_next(standing, ports, challenger=challenger, reason=why, who=_WHO)
     return Step(Action.EXPAND, challenger.share, (Reason(code="wish", message=why),))

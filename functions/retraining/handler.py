@@ -19,13 +19,13 @@ from functions.shared.runtime.refusals import answering_refusals
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.retraining.service import Workshop
+    from functions.retraining.ports import Ports
 
 
 @cache
-def workshop() -> "Workshop":
+def ports() -> "Ports":
     """The real ports."""
-    from functions.retraining.service import Workshop
+    from functions.retraining.ports import Ports
     from functions.shared.adapters.events import EventBridge
     from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
@@ -34,7 +34,7 @@ def workshop() -> "Workshop":
 
     settings, client = registry_settings(), s3_client()
     store = S3ObjectStore(client, settings.store)
-    return Workshop(
+    return Ports(
         inbox=S3ObjectStore(client, settings.inbox),
         store=store,
         registry=registry_at(settings.mlflow_tracking_uri, settings.stack),
@@ -54,11 +54,11 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     result: RetrainingResult | Reproduction
     match parse_request(event):
         case TrainRequest() as request:
-            result = train_first(request, workshop())
+            result = train_first(request, ports())
         case AdoptRequest() as request:
-            result = adopt_first(request, workshop())
+            result = adopt_first(request, ports())
         case RetrainRequest() as request:
-            result = retrain(request, workshop())
+            result = retrain(request, ports())
         case ReproduceRequest() as request:
-            result = reproduce(request, store=workshop().store, bundles=workshop().bundles)
+            result = reproduce(request, ports())
     return result.model_dump(mode="json")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
 from functions.retraining.measuring import measure_rows
+from functions.retraining.ports import Ports
 from functions.retraining.recording import record
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
@@ -23,7 +24,7 @@ from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
-from functions.shared.ports import ObjectStore, Registry
+from functions.shared.ports import Registry
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
 from functions.shared.repositories.versions import Versions
@@ -58,9 +59,7 @@ class Judgement:
     cross_validation: tuple[Fold, ...] = ()
 
 
-def publish(
-    candidate: Candidate, judgement: Judgement, policy: Policy, *, store: ObjectStore, registry: Registry | None, now: datetime
-) -> Decision:
+def publish(candidate: Candidate, judgement: Judgement, policy: Policy, ports: Ports) -> Decision:
     """Keep all that makes the version: snapshot, bundle, registry entry, and last the decision, which tells `release`.
 
     A registry that is away holds up nothing: the next retraining records the version there.
@@ -70,17 +69,17 @@ def publish(
         ConflictError: if another training wrote a version of the same number meanwhile.
     """
     pipeline = _loadable(candidate.fitted)
-    snapshot = Snapshots(store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
+    snapshot = Snapshots(ports.store).write(candidate.snapshot.table, candidate.snapshot.table[DAY].combine_chunks())
     scores = candidate.fitted.score(candidate.held)
     metrics = measure_rows(candidate.fitted, candidate.held, scores)
-    versions = Versions(store)
+    versions = Versions(ports.store)
     version = versions.next_number(candidate.spec.name)
     files = bundle_files(candidate, pipeline, version, scores, metrics)
     versions.write(candidate.spec.name, version, files)
-    decision = _decision(candidate, judgement, policy, version, snapshot, metrics, bundle_digest(files), now)
-    if registry is not None:
-        decision = _recorded(decision, candidate, files, registry)
-    Decisions(store).write(decision)
+    decision = _decision(candidate, judgement, policy, version, snapshot, metrics, bundle_digest(files), ports.now())
+    if ports.registry is not None:
+        decision = _recorded(decision, candidate, files, ports.registry)
+    Decisions(ports.store).write(decision)
     return decision
 
 

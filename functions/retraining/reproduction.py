@@ -10,6 +10,7 @@ from functions.retraining.event import ReproduceRequest, Reproduction
 from functions.retraining.fitting import THREADS, as_fitted, library_versions, present_platform, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.measuring import measure_rows
+from functions.retraining.ports import Ports
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.recipe import Recipe, recipe_of
 from functions.retraining.training_set import TrainingSet
@@ -21,12 +22,11 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import ARRAYS, read_index
 from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.ports import ObjectStore
-from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
 
 
-def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles) -> Reproduction:
+def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
     """Fit a version again from its own snapshot, parameters and seed; one that was adopted as it is, is compiled again.
 
     Files are identical under the recorded libraries, on the recorded architecture; elsewhere sums of floats may differ in
@@ -36,7 +36,7 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
     Raises:
         TrainingError: if the version was never decided on.
     """
-    decision = Decisions(store).of(request.model, request.version)
+    decision = Decisions(ports.store).of(request.model, request.version)
     if decision is None:
         message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
         raise TrainingError(message)
@@ -46,15 +46,15 @@ def reproduce(request: ReproduceRequest, *, store: ObjectStore, bundles: Bundles
     prefix = layout.version_prefix(request.model, request.version)
     served = ServedModel(version=request.version, digest=decision.digest, prefix=prefix)
     try:
-        released, recipe = bundles.load(served), recipe_of(served, bundles)
-        rows = TrainingSet(released.spec, Snapshots(store).read(decision.snapshot.md5))
+        released, recipe = ports.bundles.load(served), recipe_of(served, ports.bundles)
+        rows = TrainingSet(released.spec, Snapshots(ports.store).read(decision.snapshot.md5))
     except (DigestMismatchError, NotFoundError) as damage:
         return Reproduction(model=request.model, version=request.version, identical=False, difference=str(damage))
     candidate = _refit(decision, recipe, rows)
     scores = candidate.fitted.score(candidate.held)
     metrics = measure_rows(candidate.fitted, candidate.held, scores)
     files = bundle_files(candidate, dump_pipeline(candidate.fitted.pipeline), request.version, scores, metrics)
-    difference = _first_difference(files, prefix, decision, store)
+    difference = _first_difference(files, prefix, decision, ports.store)
     return Reproduction(
         model=request.model,
         version=request.version,

@@ -1,10 +1,9 @@
 """A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.material import Material, gather, windowed
 from functions.retraining.measuring import measure_rows
+from functions.retraining.ports import Ports
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
 from functions.retraining.recording import catch_up
@@ -41,8 +41,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.domain.rollout.agreement import compare_scores
 from functions.shared.domain.spec import FeatureKind, Task
 from functions.shared.engines.bundle import LoadedModel
-from functions.shared.ports import EventBus, ForeignModel, ObjectStore, Registry
-from functions.shared.repositories.bundles import Bundles
+from functions.shared.ports import ForeignModel, ObjectStore, Registry
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.policies import Policies
@@ -52,24 +51,7 @@ _SLICES_A_CATEGORY = 3
 _ALERTS_THAT_RETRAIN = {ALERT + AlertKind.DRIFT.value, ALERT + AlertKind.PERFORMANCE.value}
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """The ports of retraining, which go everywhere together."""
-
-    inbox: ObjectStore
-    store: ObjectStore
-    registry: Registry | None
-    bundles: Bundles
-    events: EventBus
-    new_holder: Callable[[], str]
-    now: Callable[[], datetime]
-
-    def publish(self, candidate: Candidate, judgement: Judgement, policy: Policy) -> Decision:
-        """Publish by these ports."""
-        return publish(candidate, judgement, policy, store=self.store, registry=self.registry, now=self.now())
-
-
-def train_first(request: TrainRequest, workshop: Workshop) -> RetrainingResult:
+def train_first(request: TrainRequest, ports: Ports) -> RetrainingResult:
     """Train a model's first version from an uploaded file; it is promoted without a rival.
 
     The newest fifth of the rows (by event time, or by a seeded draw) is held out: its figures are the version's own.
@@ -79,18 +61,18 @@ def train_first(request: TrainRequest, workshop: Workshop) -> RetrainingResult:
         BatchRejectedError: if the file is no readable table.
         RetrainingBusyError: if another training of this model is running.
     """
-    with _making_the_first(request.model, workshop) as policy:
-        file = read_training_file(request, policy, workshop.inbox)
+    with _making_the_first(request.model, ports) as policy:
+        file = read_training_file(request, policy, ports.inbox)
         parts = split(file.rows, request.seed)
         fitted = fit(file.rows.spec, parts.learnt)
         candidate = Candidate(fitted, parts.learnt, _measurable(fitted, parts.held), file.rows)
         first = Reason(code="first", message="the model's first version has no champion to beat")
         reasons = (first, *file.left_out_reasons(), *parts.notes, *caveats(file.rows))
-        decision = workshop.publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+        decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)
         return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
 
 
-def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
+def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
     """Serve a model that somebody trained elsewhere as a model's first version, as it is.
 
     It may have learnt from any row of the reference file, so all of them count as learnt, and a challenger is only ever judged
@@ -102,12 +84,12 @@ def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
         BatchRejectedError: if the file is no readable table.
         RetrainingBusyError: if another training of this model is running.
     """
-    with _making_the_first(request.model, workshop) as policy:
-        foreign = _foreign(request, workshop)
-        adopted = look_at(foreign, lambda: possible_features(request, workshop.inbox), request.kinds)
+    with _making_the_first(request.model, ports) as policy:
+        foreign = _foreign(request, ports)
+        adopted = look_at(foreign, lambda: possible_features(request, ports.inbox), request.kinds)
         asked = request.model_dump(exclude={"action", "uri", "file"}) | {"kinds": {**request.kinds, **adopted.kinds}}
         described = TrainRequest(**asked, task=adopted.task, estimator=adopted.estimator)
-        file = read_training_file(described, policy, workshop.inbox, only=adopted.columns)
+        file = read_training_file(described, policy, ports.inbox, only=adopted.columns)
         adopted, named = with_classes_of(adopted, file.rows)
         rows = adoptable_rows(adopted, file.rows)
         fitted = as_fitted(adopted.pipeline, rows.spec, rows)
@@ -117,33 +99,33 @@ def adopt_first(request: AdoptRequest, workshop: Workshop) -> RetrainingResult:
         adopted_as = (Reason(code="adopted", message=message), *named, *told(foreign, adopted, file.rows, rows))
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
-        decision = workshop.publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy)
+        decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)
         return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
 
 
-def _foreign(request: AdoptRequest, workshop: Workshop) -> ForeignModel:
+def _foreign(request: AdoptRequest, ports: Ports) -> ForeignModel:
     if request.uri is not None:
-        return _registry(workshop).logged_model(request.uri)
+        return _registry(ports).logged_model(request.uri)
     assert request.file is not None, "a request has one of the two"
-    body = workshop.inbox.read(request.file.key, request.file.version_id)
+    body = ports.inbox.read(request.file.key, request.file.version_id)
     return ForeignModel(f"file:{request.file.name}#sha256={hashlib.sha256(body).hexdigest()}", body)
 
 
-def _registry(workshop: Workshop) -> Registry:
-    if workshop.registry is None:
+def _registry(ports: Ports) -> Registry:
+    if ports.registry is None:
         message = "this stack has no MLflow, so there is no pipeline to adopt"
         raise AdoptionRefusedError(message, remedy="deploy it with the parameter MlflowTrackingUri")
-    return workshop.registry
+    return ports.registry
 
 
 @contextmanager
-def _making_the_first(model: str, workshop: Workshop) -> Iterator[Policy]:
+def _making_the_first(model: str, ports: Ports) -> Iterator[Policy]:
     """The policy for a first version, while nobody else makes one."""
-    if Releases(workshop.store).current(model) is not None:
+    if Releases(ports.store).current(model) is not None:
         message = f"model {model!r} serves already: `everscore retrain {model}` makes a challenger"
         raise TrainingError(message)
-    with Leases(workshop.store).held(model, holder=workshop.new_holder(), now=workshop.now):
-        yield Policies(workshop.store).current(model)
+    with Leases(ports.store).held(model, holder=ports.new_holder(), now=ports.now):
+        yield Policies(ports.store).current(model)
 
 
 def _learnt(candidate: Candidate, names: Sequence[str]) -> Learnt:
@@ -168,66 +150,66 @@ def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
     return known
 
 
-def retrain(request: RetrainRequest, workshop: Workshop) -> RetrainingResult:
+def retrain(request: RetrainRequest, ports: Ports) -> RetrainingResult:
     """Make a challenger for one model and judge it; without a model, ask for one retraining of each.
 
     Raises:
         TrainingError: if the model serves nothing yet, or its rows cannot give a model.
     """
     if request.model is None:
-        return RetrainingResult(requested=_request_all(request.trigger, workshop))
+        return RetrainingResult(requested=_request_all(request.trigger, ports))
     try:
         # Before the lease: an alert that is refused must not be in the way of a schedule at the same moment.
-        _check_trigger(request.model, request, Policies(workshop.store).current(request.model), workshop)
-        with Leases(workshop.store).held(request.model, holder=workshop.new_holder(), now=workshop.now):
-            _catch_up(request.model, workshop)
-            return RetrainingResult(decision=_challenge(request.model, request, workshop))
+        _check_trigger(request.model, request, Policies(ports.store).current(request.model), ports)
+        with Leases(ports.store).held(request.model, holder=ports.new_holder(), now=ports.now):
+            _catch_up(request.model, ports)
+            return RetrainingResult(decision=_challenge(request.model, request, ports))
     except (NothingToLearnError, RetrainingBusyError) as reason:
         return RetrainingResult(skipped=str(reason))
 
 
-def _catch_up(model: str, workshop: Workshop) -> None:
+def _catch_up(model: str, ports: Ports) -> None:
     """Record what the registry lacks, if it answers."""
-    if workshop.registry is not None:
+    if ports.registry is not None:
         with suppress(RegistryUnavailableError):
-            catch_up(model, workshop.store, workshop.bundles, workshop.registry)
+            catch_up(model, ports.store, ports.bundles, ports.registry)
 
 
-def _request_all(trigger: str, workshop: Workshop) -> tuple[str, ...]:
-    releases = Releases(workshop.store)
+def _request_all(trigger: str, ports: Ports) -> tuple[str, ...]:
+    releases = Releases(ports.store)
     models = tuple(model for model in releases.models() if (release := releases.current(model)) and not release.retired)
     for model in models:
-        workshop.events.request_retraining(model, trigger=trigger)
+        ports.events.request_retraining(model, trigger=trigger)
     return models
 
 
-def _challenge(model: str, request: RetrainRequest, workshop: Workshop) -> Decision:
+def _challenge(model: str, request: RetrainRequest, ports: Ports) -> Decision:
     """Fit a challenger on all that matured before the newest days, and compare it with the champion on these."""
-    policy = Policies(workshop.store).current(model)
-    served, taught = _champion(model, workshop.store)
-    champion, champion_recipe = workshop.bundles.load(served), recipe_of(served, workshop.bundles)
+    policy = Policies(ports.store).current(model)
+    served, taught = _champion(model, ports.store)
+    champion, champion_recipe = ports.bundles.load(served), recipe_of(served, ports.bundles)
     recipe = changed(champion_recipe, request)
-    material = gather(champion.spec, taught, request, policy, workshop.store)
+    material = gather(champion.spec, taught, request, policy, ports.store)
     fitted = recipe.fit(material.learnt)
     _check_classes(fitted, champion)
     contest = Contest(champion, taught, champion_recipe, recipe, lambda rows: windowed(rows, request, policy))
-    judgement = _judged(contest, fitted, material, request.trigger, policy, workshop.store)
+    judgement = _judged(contest, fitted, material, request.trigger, policy, ports.store)
     held = TrainingSet(fitted.spec, material.held.table)
     snapshot = TrainingSet(fitted.spec, pa.concat_tables([material.learnt.table, held.table]).drop_columns(list(request.drop)))
-    return workshop.publish(Candidate(fitted, material.learnt, held, snapshot), judgement, policy)
+    return publish(Candidate(fitted, material.learnt, held, snapshot), judgement, policy, ports)
 
 
-def _check_trigger(model: str, request: RetrainRequest, policy: Policy, workshop: Workshop) -> None:
+def _check_trigger(model: str, request: RetrainRequest, policy: Policy, ports: Ports) -> None:
     """An alert must be of a kind that new data may mend, and wait while another version is young; persons and schedules need not."""
     if not request.trigger.startswith(ALERT):
         return
     if request.trigger not in _ALERTS_THAT_RETRAIN:
         message = f"an {request.trigger} is no reason to retrain"
         raise NothingToLearnError(message)
-    decisions = Decisions(workshop.store).all(model)
+    decisions = Decisions(ports.store).all(model)
     if not decisions:
         return
-    rested = workshop.now() - max(decision.decided_at for decision in decisions)
+    rested = ports.now() - max(decision.decided_at for decision in decisions)
     needed = timedelta(hours=policy.retraining.cool_down_hours)
     if rested < needed:
         message = f"the last version is {rested} old, an alert retrains after {needed} (retraining.cool_down_hours)"

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from functions.scoring.block import score_block
 from functions.scoring.output import AttemptOutputs
 from functions.scoring.panel import Panel, assemble_panel
+from functions.scoring.ports import Ports
 from functions.scoring.tally import Tally
 from functions.shared.domain import layout
 from functions.shared.domain.counts import Counts, counted_manifest
@@ -21,7 +22,6 @@ from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedR
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
-from functions.shared.ports import ObjectStore
 from functions.shared.reading.rows import Block
 from functions.shared.reading.service import read_blocks
 from functions.shared.reading.text import Notes
@@ -41,7 +41,7 @@ class Scored:
     release: PinnedRelease
 
 
-def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> Manifest:
+def attempt_batch(draft: Manifest, release: Release, ports: Ports) -> Manifest:
     """Score a drafted batch by a release, and write its files.
 
     Returns:
@@ -54,11 +54,11 @@ def attempt_batch(draft: Manifest, release: Release, *, inbox: ObjectStore, stor
     contract, source, notes = release.policy.row_contract, draft.source, Notes()
 
     def read(spec: ModelSpec) -> Iterator[Block]:
-        return read_blocks(inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract, notes=notes)
+        return read_blocks(ports.inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract, notes=notes)
 
     named = draft.model, draft.batch_id, draft.attempt, 0
-    outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
-    scored = score_rows(read, release, outputs, bundles=bundles, arrived=source.last_modified)
+    outputs = AttemptOutputs(ports.store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
+    scored = score_rows(read, release, outputs, bundles=ports.bundles, arrived=source.last_modified)
     pinned = draft.model_copy(update={"release": scored.release, "encoding": notes.encoding})
     return counted_manifest(pinned, scored.counts, contract=contract, outputs=scored.outputs, quarantine=scored.quarantine)
 

@@ -1,8 +1,11 @@
-"""What wakes scoring beside uploads: a person who wants a batch scored again."""
+"""What wakes scoring apart from uploads: the state machine, and a person who wants a batch scored again."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from functions.shared.domain.partition import Partition
 
 
 class RescoreRequest(BaseModel):
@@ -24,3 +27,10 @@ class Verification(BaseModel):
     batch_id: str
     identical: bool
     different: tuple[str, ...] = ()
+
+
+def parse_request(event: Mapping[str, Any]) -> Partition | RescoreRequest:
+    """Read an item of the state machine's map, or a direct call."""
+    if "partition" in event:
+        return Partition.model_validate(event["partition"])
+    return RescoreRequest.model_validate(event)

@@ -1,25 +1,22 @@
 """Score one partition of a batch, once however often it is asked, by the code that scores whole batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from functions.scoring.attempt import score_rows
 from functions.scoring.output import AttemptOutputs
+from functions.scoring.ports import Ports
 from functions.shared.batches.drafts import batch_error
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.ports import ObjectStore
 from functions.shared.reading.portions import Ledger, has_odd_quotes, read_portion
 from functions.shared.reading.rows import Block
-from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.partitions import Partitions
 from functions.shared.repositories.releases import Releases
 
 
-def score_partition(
-    partition: Partition, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles, new_attempt: Callable[[], str]
-) -> PartitionResult:
+def score_partition(partition: Partition, ports: Ports) -> PartitionResult:
     """Score a partition by the release that its plan pinned, and write down what became of it.
 
     Returns:
@@ -28,20 +25,20 @@ def score_partition(
     Raises:
         NotFoundError: if the object's version, the release or a bundle is gone.
     """
-    partitions = Partitions(store)
+    partitions = Partitions(ports.store)
     if standing := partitions.result(partition):
         return standing
-    result = _attempted(partition, new_attempt(), inbox=inbox, store=store, bundles=bundles)
+    result = _attempted(partition, ports.new_attempt(), ports)
     standing = partitions.commit(partition, result)
     if standing.attempt != result.attempt:
-        store.delete(file.key for file in result.outputs)
+        ports.store.delete(file.key for file in result.outputs)
     return standing
 
 
-def _attempted(partition: Partition, attempt: str, *, inbox: ObjectStore, store: ObjectStore, bundles: Bundles) -> PartitionResult:
-    release = Releases(store).at(partition.model, partition.release_seq)
+def _attempted(partition: Partition, attempt: str, ports: Ports) -> PartitionResult:
+    release = Releases(ports.store).at(partition.model, partition.release_seq)
     source, portion = partition.source, partition.portion
-    data = inbox.open(source.key, source.version_id)
+    data = ports.inbox.open(source.key, source.version_id)
     ledger = Ledger()
 
     def read(spec: ModelSpec) -> Iterator[Block]:
@@ -49,9 +46,9 @@ def _attempted(partition: Partition, attempt: str, *, inbox: ObjectStore, store:
         return read_portion(data, key=source.key, portion=portion, spec=spec, contract=contract, ledger=ledger)
 
     named = partition.model, partition.batch_id, attempt, partition.number
-    outputs = AttemptOutputs(store, scored=layout.scored_key(*named), quarantine=layout.partition_quarantine_key(*named))
+    outputs = AttemptOutputs(ports.store, scored=layout.scored_key(*named), quarantine=layout.partition_quarantine_key(*named))
     try:
-        scored = score_rows(read, release, outputs, bundles=bundles, arrived=source.last_modified)
+        scored = score_rows(read, release, outputs, bundles=ports.bundles, arrived=source.last_modified)
     except BatchRejectedError as rejected:
         # It may be refused only because it was cut inside quotes, which counting them all will tell.
         odd_quotes = portion.kind == "csv" and has_odd_quotes(data, portion)

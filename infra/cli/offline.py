@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
@@ -37,11 +38,13 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
             store.write(layout.release_key(model), release.to_json())
         manifest = score_batch(
             _as_upload(file, inbox, f"{layout.BATCHES}/{model}/{file.name}"),
-            inbox=inbox,
-            store=store,
-            bundles=Bundles(releases),
-            new_attempt=lambda: uuid.uuid4().hex,
-            now=lambda: datetime.now(UTC),
+            Ports(
+                inbox=inbox,
+                store=store,
+                bundles=Bundles(releases),
+                new_attempt=lambda: uuid.uuid4().hex,
+                now=lambda: datetime.now(UTC),
+            ),
         )
         if manifest.outputs:
             write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console)

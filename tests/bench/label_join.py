@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from functions.metric_emission.labels import LABEL
 from functions.metric_emission.service import record_labels
+from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
@@ -47,8 +48,7 @@ def make(folder: Path, world: World) -> None:
     for letter in BATCHES:
         body = rows.replace(b"\nR", b"\n" + letter.encode())
         batch = _uploaded(inbox, f"{layout.BATCHES}/{MODEL}/{letter}.csv", body)
-        ports = {"inbox": inbox, "store": store, "bundles": Bundles(store)}
-        manifest = score_batch(batch, **ports, new_attempt=lambda: "a1", now=partial(datetime.now, UTC))
+        manifest = score_batch(batch, Ports(inbox, store, Bundles(store), lambda: "a1", partial(datetime.now, UTC)))
         assert manifest.rows_scored == MILLION
     inbox.write(_labels_key(), _labels(rows))
 

@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 
 from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import RetrainRequest, TrainRequest
-from functions.retraining.service import Workshop, retrain, train_first
+from functions.retraining.ports import Ports
+from functions.retraining.service import retrain, train_first
 from functions.shared.domain import layout
 from functions.shared.domain.policy import Policy, RetrainingPolicy
 from functions.shared.domain.release import ServedModel
@@ -91,10 +92,10 @@ def as_parquet(table: pa.Table) -> bytes:
     return body.getvalue()
 
 
-def workshop(folder: Path) -> Workshop:
+def ports(folder: Path) -> Ports:
     """Retraining's ports on two folders."""
     store = LocalFolder(folder / "store")
-    return Workshop(
+    return Ports(
         inbox=LocalFolder(folder / "inbox"),
         store=store,
         registry=MemoryRegistry(),
@@ -107,7 +108,7 @@ def workshop(folder: Path) -> Workshop:
 
 def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
     """A champion of few rows that serves, and the labels that came since."""
-    shop = workshop(folder)
+    shop = ports(folder)
     unlimited = RetrainingPolicy.model_validate({"max_rows": 10**9, "max_values": 10**12})
     Policies(shop.store).write(MODEL, Policy(number=1, retraining=unlimited))
     days = [FIRST_DAY + timedelta(days=number) for number in range(FIRST_DAYS + LEARNT_DAYS + HELD_DAYS)]
@@ -137,7 +138,7 @@ def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
 
 def measure(folder: Path) -> None:
     """Retrain, and print what it took."""
-    shop = workshop(folder)
+    shop = ports(folder)
     shop.registry.register(MODEL, "1", TrainingRun(None, {}, {}, {}, {}))  # version 1, which another process made
     result = retrain(RetrainRequest(model=MODEL, trigger="person"), shop)
     assert result.decision is not None, result.skipped

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -12,21 +12,26 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
+from functions.code_check.ports import Ports as CodeCheckPorts
 from functions.code_check.service import compare_batches
-from functions.erasure import desk as erasure
 from functions.erasure.event import EraseRequest
+from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
 from functions.metric_emission.service import record_batch, record_labels
 from functions.metric_emission.upkeep import sweep, tick
 from functions.partitioning.event import Failure
-from functions.partitioning.service import Site, commit_batch, give_up, plan_batch
+from functions.partitioning.ports import Ports as PartitioningPorts
+from functions.partitioning.service import commit_batch, give_up, plan_batch
 from functions.release import service as release
-from functions.release.desk import Desk
+from functions.release.ports import Ports as ReleasePorts
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.ports import Ports as RetrainingPorts
 from functions.retraining.reproduction import reproduce
-from functions.retraining.service import Workshop, retrain, train_first
+from functions.retraining.service import retrain, train_first
+from functions.scoring.again import rescore_batch, verify_batch
 from functions.scoring.partition import score_partition
-from functions.scoring.service import rescore_batch, score_batch, verify_batch
+from functions.scoring.ports import Ports as ScoringPorts
+from functions.scoring.service import score_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
@@ -118,15 +123,17 @@ class Story:
 
     # Functions
 
-    def score(self, created: StoredObject) -> Manifest:
+    def scoring(self) -> ScoringPorts:
         store = self.store("scoring", "Store")
-        ports = {"store": store, "bundles": Bundles(store), "new_attempt": self.new_name, "now": self.now}
-        return score_batch(created, inbox=self.store("scoring", "Inbox"), **ports)  # type: ignore[arg-type]
+        return ScoringPorts(self.store("scoring", "Inbox"), store, Bundles(store), self.new_name, self.now)
+
+    def score(self, created: StoredObject) -> Manifest:
+        return score_batch(created, self.scoring())
 
     def score_in_partitions(self, created: StoredObject) -> Manifest:
         """What the state machine does, with a worker that another one overtakes."""
         store = self.store("partitioning", "Store")
-        site = Site(
+        ports = PartitioningPorts(
             inbox=self.store("partitioning", "Inbox"),
             store=store,
             new_attempt=self.new_name,
@@ -135,29 +142,26 @@ class Story:
             whole_bytes=2**30,
             concurrency=2,
         )
-        assert plan_batch(created.key, created.version_id, site) == 1
+        assert plan_batch(created.key, created.version_id, ports) == 1
         batch = layout.batch_id("Inbox", created.key, created.version_id)
         lost = Failure(Error="States.ExceedToleratedFailureThreshold")
         with pytest.raises(PartitionsFailedError):
-            give_up(created.key, created.version_id, lost, execution="x", redrives=0, asked_at="1", site=site)
-        give_up(created.key, created.version_id, lost, execution="x", redrives=1, asked_at="2", site=site)
-        reader = self.store("scoring", "Store")
-        ports: dict[str, Any] = {"inbox": self.store("scoring", "Inbox"), "store": reader, "bundles": Bundles(reader)}
+            give_up(created.key, created.version_id, lost, execution="x", redrives=0, asked_at="1", ports=ports)
+        give_up(created.key, created.version_id, lost, execution="x", redrives=1, asked_at="2", ports=ports)
+        scoring = self.scoring()
         for partition in Partitions(self.store(PEOPLE, "Store")).plan(MODEL, batch, 1) or ():
-            score_partition(partition, **ports, new_attempt=partial(self._overtaken, partition, ports))
-        assert commit_batch(created.key, created.version_id, 1, site) is None
+            score_partition(partition, replace(scoring, new_attempt=partial(self._overtaken, partition, scoring)))
+        assert commit_batch(created.key, created.version_id, 1, ports) is None
         return Manifests(self.store(PEOPLE, "Store")).named(MODEL, batch)
 
-    def _overtaken(self, partition: Partition, ports: dict[str, Any]) -> str:
-        score_partition(partition, **ports, new_attempt=self.new_name)
+    def _overtaken(self, partition: Partition, scoring: ScoringPorts) -> str:
+        score_partition(partition, scoring)
         return self.new_name()
 
     def score_again(self, manifest: Manifest) -> Manifest:
-        store = self.store("scoring", "Store")
-        inbox = self.store("scoring", "Inbox")
-        ports: dict[str, Any] = {"inbox": inbox, "store": store, "bundles": Bundles(store), "new_attempt": self.new_name}
-        assert verify_batch(MODEL, manifest.batch_id, **ports) == ()
-        return rescore_batch(MODEL, manifest.batch_id, **ports, now=self.now)
+        ports = self.scoring()
+        assert verify_batch(MODEL, manifest.batch_id, ports).identical
+        return rescore_batch(MODEL, manifest.batch_id, ports)
 
     def measuring(self) -> dict[str, Any]:
         return {"store": self.store("metric_emission", "Store"), "emit": list, "now": self.now}
@@ -172,9 +176,9 @@ class Story:
         ports = self.measuring()
         record_labels(created, inbox=self.store("metric_emission", "Inbox"), bundles=Bundles(ports["store"]), **ports)
 
-    def workshop(self) -> Workshop:
+    def retraining(self) -> RetrainingPorts:
         store = self.store("retraining", "Store")
-        return Workshop(
+        return RetrainingPorts(
             inbox=self.store("retraining", "Inbox"),
             store=store,
             registry=self.registry,
@@ -186,15 +190,15 @@ class Story:
 
     def check_code(self) -> None:
         store = self.store("code_check", "Store")
-        ports: dict[str, Any] = {"by_new": lambda *_: (), "by_old": lambda *_: (), "has_time": lambda: True}
-        compared = compare_batches(lambda: store.folders("manifests/"), store=store, **ports)
+        ports = CodeCheckPorts(store, by_new=lambda *_: (), by_old=lambda *_: ())
+        compared = compare_batches(lambda: store.folders("manifests/"), ports, has_time=lambda: True)
         assert [comparison.model for comparison in compared] == [MODEL]
 
-    def desk(self) -> Desk:
-        return Desk(self.store("release", "Store"), self.registry, self.new_name, self.now)
+    def releasing(self) -> ReleasePorts:
+        return ReleasePorts(self.store("release", "Store"), self.registry, self.new_name, self.now)
 
     def tick(self) -> str:
-        return release.tick(MODEL, self.desk()).action.value
+        return release.tick(MODEL, self.releasing()).action.value
 
 
 def table(first_day: int, days: int, *, columns: str, inverted: bool = False, dearer: float = 0) -> str:
@@ -245,7 +249,7 @@ def _first_version(story: Story) -> None:
     created = story.upload(key, table(0, 30, columns=TRAINING))
     estimator = "sklearn.linear_model.LogisticRegression"
     named: dict[str, Any] = {"model": MODEL, "key": key, "target": "bought", "id_column": "id", "time_column": "at", "estimator": estimator}
-    train_first(TrainRequest(version_id=created.version_id, **named), story.workshop())
+    train_first(TrainRequest(version_id=created.version_id, **named), story.retraining())
     Policies(story.store(PEOPLE, "Store")).write(MODEL, Policy(number=1, **POLICY))
     assert story.tick() == "promote"
 
@@ -276,18 +280,17 @@ def _batches_and_labels(story: Story) -> None:
 
 
 def _challenger(story: Story) -> None:
-    result = retrain(RetrainRequest(model=MODEL, trigger="person"), story.workshop())
+    result = retrain(RetrainRequest(model=MODEL, trigger="person"), story.retraining())
     assert result.decision is not None
-    assert retrain(RetrainRequest(), story.workshop()).requested == (MODEL,)
-    workshop = story.workshop()
-    assert reproduce(ReproduceRequest(model=MODEL, version="2"), store=workshop.store, bundles=workshop.bundles).identical
+    assert retrain(RetrainRequest(), story.retraining()).requested == (MODEL,)
+    assert reproduce(ReproduceRequest(model=MODEL, version="2"), story.retraining()).identical
     story.registry.set_aliases(MODEL, {"challenger": "2"})
     assert story.tick() == "none", "the gate kept it out"
-    release.try_out(MODEL, "2", reason="audit", who="ada", force=True, desk=story.desk())
+    release.try_out(MODEL, "2", reason="audit", who="ada", force=True, ports=story.releasing())
     _batch(story, 45, 3)
     assert story.tick() in {"hold", "rollback"}
-    release.promote(MODEL, "2", reason="audit", who="ada", force=True, desk=story.desk())
-    release.rollback(MODEL, reason="audit", who="ada", desk=story.desk())
+    release.promote(MODEL, "2", reason="audit", who="ada", force=True, ports=story.releasing())
+    release.rollback(MODEL, reason="audit", who="ada", ports=story.releasing())
 
 
 def _decay(story: Story) -> None:
@@ -322,8 +325,8 @@ def _erasure(story: Story) -> None:
     left = b'{"row": 1, "code": "missing_time", "raw": "d30-0,,1"}\n'
     store.write(layout.partition_quarantine_key(MODEL, next(iter(Manifests(store).keys(MODEL))), "a", 0), left)
     story.later = timedelta(days=4)
-    desk = erasure.Desk(story.store("erasure", "Inbox"), story.store("erasure", "Store"), story.new_name, story.now)
-    erased = erase(EraseRequest(model=MODEL, ids=("d0-0", "d30-0", "r"), who="ada"), desk)
+    ports = ErasurePorts(story.store("erasure", "Inbox"), story.store("erasure", "Store"), story.new_name, story.now)
+    erased = erase(EraseRequest(model=MODEL, ids=("d0-0", "d30-0", "r"), who="ada"), ports)
     assert erased.rows.keys() == {"scored", "quarantine", "labelled", "waiting"}
     assert erased.versions
     assert erased.left == ()

@@ -15,6 +15,7 @@ import functions.partitioning.event as partitioning
 import functions.release.event as release
 import functions.retraining.event as retraining
 import functions.scoring.handler as scoring
+import functions.scoring.partition as scoring_partition
 from functions.code_check.event import PreTrafficEvent
 from functions.erasure.event import EraseRequest
 from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
@@ -215,11 +216,12 @@ def test_a_misspelt_field_of_a_request_by_hand_is_refused(name: str) -> None:
 def test_a_partition_is_scored_and_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Partition] = []
 
-    def score(partition: Partition) -> PartitionResult:
+    def score(partition: Partition, _: object) -> PartitionResult:
         asked.append(partition)
         return PartitionResult(portion=partition.portion, attempt="a")
 
-    monkeypatch.setattr(scoring, "use_cases", lambda: SimpleNamespace(score_partition=score))
+    monkeypatch.setattr(scoring, "ports", lambda: None)
+    monkeypatch.setattr(scoring_partition, "score_partition", score)
     assert scoring.handler(EVENTS[PARTITION], CONTEXT) == {}
     [partition] = asked
     assert (partition.number, partition.release_seq, partition.source.key) == (1, 3, YEAR["key"])

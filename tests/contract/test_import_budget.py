@@ -29,10 +29,11 @@ def loaded():
     return sorted(set(heavy.split(",")) & set(sys.modules))
 
 from functions.scoring import handler
-handler.use_cases()
+handler.ports()
+from functions.scoring.service import score_batch
 report = {"use case": loaded()}
 
-from functions.scoring.service import score_batch
+from functions.scoring.ports import Ports
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.memory_store import MemoryStore
@@ -45,9 +46,7 @@ for folder in map(Path, folders):
     for path in (folder / "inbox").iterdir():
         info = inbox.write(f"batches/sales/{path.name}", path.read_bytes())
         upload = StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
-        manifest = score_batch(
-            upload, inbox=inbox, store=store, bundles=Bundles(store), new_attempt=lambda: "a", now=lambda: datetime.now(UTC)
-        )
+        manifest = score_batch(upload, Ports(inbox, store, Bundles(store), lambda: "a", lambda: datetime.now(UTC)))
         report[f"{folder.name} {path.name}"] = [manifest.rows_scored, manifest.rows_quarantined, *loaded()]
 print(json.dumps(report))
 """

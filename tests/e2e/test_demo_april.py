@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from functions.metric_emission.service import record_batch, record_labels
-from functions.release.desk import Desk
+from functions.release.ports import Ports as ReleasePorts
 from functions.release.service import tick
 from functions.retraining.event import RetrainRequest, TrainRequest
-from functions.retraining.service import Workshop, retrain, train_first
+from functions.retraining.ports import Ports as RetrainingPorts
+from functions.retraining.service import retrain, train_first
+from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.advice import ADVICE
@@ -54,31 +56,29 @@ class World:
         return datetime(2013, 4, 30, tzinfo=UTC) + timedelta(seconds=next(self.numbers))
 
     @property
-    def workshop(self) -> Workshop:
+    def retraining(self) -> RetrainingPorts:
         """Retraining's ports."""
         ports: dict[str, Any] = {"inbox": self.inbox, "store": self.store, "registry": self.registry, "bundles": self.bundles}
-        return Workshop(**ports, events=RecordingBus(), new_holder=lambda: "holder", now=self.now)
+        return RetrainingPorts(**ports, events=RecordingBus(), new_holder=lambda: "holder", now=self.now)
 
     @property
-    def desk(self) -> Desk:
+    def releasing(self) -> ReleasePorts:
         """Release's ports."""
-        return Desk(store=self.store, registry=self.registry, new_name=lambda: "salt", now=self.now)
+        return ReleasePorts(store=self.store, registry=self.registry, new_name=lambda: "salt", now=self.now)
 
     def train(self, body: bytes) -> None:
         """A person trains the first version, and it serves."""
         key = f"training/{MODEL}/2013-q1.parquet"
         info = self.inbox.write(key, body)
         columns = {"target": flights.TARGET, "id_column": flights.ID, "time_column": flights.TIME}
-        train_first(TrainRequest(model=MODEL, key=key, version_id=info.version_id, **columns), self.workshop)
-        tick(MODEL, self.desk)
+        train_first(TrainRequest(model=MODEL, key=key, version_id=info.version_id, **columns), self.retraining)
+        tick(MODEL, self.releasing)
 
     def score(self, week: flights.Week) -> Manifest:
         """A week's flights arrive."""
         uploaded = created("inbox", self.inbox.write(f"batches/{MODEL}/{week.name}.csv", week.batch))
         attempt = f"a{next(self.numbers)}"
-        manifest = score_batch(
-            uploaded, inbox=self.inbox, store=self.store, bundles=self.bundles, new_attempt=lambda: attempt, now=self.now
-        )
+        manifest = score_batch(uploaded, ScoringPorts(self.inbox, self.store, self.bundles, lambda: attempt, self.now))
         key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
         record_batch(created("store", self.store.info(key)), **self.measuring, memory_gb=2)
         return manifest
@@ -152,10 +152,10 @@ def test_every_alert_is_explained_in_words(april: World) -> None:
 
 
 def test_a_retraining_that_the_drift_asks_for_promotes_nothing(april: World) -> None:
-    result = retrain(RetrainRequest(model=MODEL, trigger="drift"), april.workshop)
+    result = retrain(RetrainRequest(model=MODEL, trigger="drift"), april.retraining)
     assert result.decision is not None
     assert result.decision.decision is Verdict.KEEP
-    tick(MODEL, april.desk)
+    tick(MODEL, april.releasing)
     release = Releases(april.store).current(MODEL)
     assert release is not None
     assert (release.champion.version, release.challenger) == ("1", None)

@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.erasure.desk import Desk
 from functions.erasure.event import EraseRequest
+from functions.erasure.ports import Ports
 from functions.erasure.service import erase
 from functions.metric_emission.service import record_batch, record_labels
+from functions.retraining.ports import Ports as RetrainingPorts
 from functions.retraining.training_set import DAY
-from functions.scoring.service import rescore_batch, score_batch
+from functions.scoring.again import rescore_batch
+from functions.scoring.ports import Ports as ScoringPorts
+from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Snapshot
 from functions.shared.domain.envelopes import StoredObject
@@ -28,7 +31,9 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.documents import make_decision, serve
+from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.recording_bus import RecordingBus
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import WatchedStore, Watcher
 
@@ -64,21 +69,19 @@ class Life:
         info = self.inbox.write(key, text.encode() if isinstance(text, str) else text)
         return StoredObject(bucket="inbox", key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
 
+    def scoring(self) -> ScoringPorts:
+        """Scoring's ports, in a fresh process."""
+        return ScoringPorts(self.inbox, self.store, Bundles(self.store), self.new_name, lambda: self.now)
+
     def score(self, created: StoredObject) -> Manifest:
         """One delivery of an upload, and of its manifest."""
-        bundles = Bundles(self.store)
-        manifest = score_batch(
-            created, inbox=self.inbox, store=self.store, bundles=bundles, new_attempt=self.new_name, now=lambda: self.now
-        )
+        manifest = score_batch(created, self.scoring())
         self.record(manifest)
         return manifest
 
     def rescore(self, batch: str) -> Manifest:
         """A batch again, and its manifest's delivery."""
-        bundles = Bundles(self.store)
-        manifest = rescore_batch(
-            MODEL, batch, inbox=self.inbox, store=self.store, bundles=bundles, new_attempt=self.new_name, now=lambda: self.now
-        )
+        manifest = rescore_batch(MODEL, batch, self.scoring())
         self.record(manifest)
         return manifest
 
@@ -110,14 +113,19 @@ class Life:
         Decisions(self.store).write(make_decision(version, snapshot=snapshot))
         return snapshot
 
-    def desk(self, watcher: Watcher = quiet) -> Desk:
+    def retraining(self) -> RetrainingPorts:
+        """Retraining's ports, in a fresh process."""
+        stores = {"inbox": self.inbox, "store": self.store, "bundles": Bundles(self.store)}
+        return RetrainingPorts(**stores, registry=MemoryRegistry(), events=RecordingBus(), new_holder=self.new_name, now=lambda: self.now)
+
+    def ports(self, watcher: Watcher = quiet) -> Ports:
         """Erasure's ports, with every call watched."""
-        return Desk(WatchedStore(self.inbox, watcher), WatchedStore(self.store, watcher), self.new_name, lambda: self.now)
+        return Ports(WatchedStore(self.inbox, watcher), WatchedStore(self.store, watcher), self.new_name, lambda: self.now)
 
     def erase(self, *ids: str, watcher: Watcher = quiet) -> Erasure:
         """A person asks for people to be forgotten."""
         request = EraseRequest(model=MODEL, ids=ids or PEOPLE, who="ada", reason="their wish")
-        return erase(request, self.desk(watcher))
+        return erase(request, self.ports(watcher))
 
     def manifests(self) -> dict[str, Manifest]:
         """All manifests by the name of their upload."""

@@ -119,7 +119,7 @@ def main() -> None:
     events.register_first("before-call.s3", calls.begin)
     events.register_last("after-call.s3", calls.end)
     # Each fork inherits a client that has not connected yet.
-    handler.use_cases()
+    handler.ports()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(carry_out(json.loads(line), calls)) + "\n")
         sys.stdout.flush()

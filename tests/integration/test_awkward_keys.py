@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain.envelopes import StoredObject
@@ -59,14 +60,8 @@ class Stage:
         return created
 
     def score(self, created: StoredObject) -> Manifest:
-        return score_batch(
-            created,
-            inbox=self.inbox,
-            store=self.store,
-            bundles=Bundles(self.store),
-            new_attempt=lambda: uuid.uuid4().hex,
-            now=lambda: datetime.now(UTC),
-        )
+        ports = Ports(self.inbox, self.store, Bundles(self.store), lambda: uuid.uuid4().hex, lambda: datetime.now(UTC))
+        return score_batch(created, ports)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ import yaml
 
 from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.ports import Ports
 from functions.retraining.reproduction import reproduce
-from functions.retraining.service import Workshop, retrain, train_first
+from functions.retraining.service import retrain, train_first
 from functions.shared.domain import layout
 from functions.shared.domain.policy import GatePolicy, Policy, RowContract
 from functions.shared.domain.release import ServedModel
@@ -107,14 +108,14 @@ def first_months() -> Any:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Workshop:
+def shop() -> Ports:
     """Retraining's ports, the demo's upload having become version 1, which serves."""
     inbox, store, body = MemoryStore("inbox"), MemoryStore(), BytesIO()
     first_months().to_parquet(body, index=False)
     key = inbox.write("training/flights/2013-q1.parquet", body.getvalue()).key
     policy = Policy(number=1, row_contract=RowContract(ranges={"wind_speed": flights.WIND_RANGE}), gate=GatePolicy(folds=0))
     Policies(store).write(flights.MODEL, policy)
-    shop = Workshop(
+    shop = Ports(
         inbox=inbox,
         store=store,
         registry=MemoryRegistry(),
@@ -131,12 +132,12 @@ def shop() -> Workshop:
     return shop
 
 
-def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_upload(clone: Clone, shop: Workshop) -> None:
+def test_the_bundle_is_the_one_that_the_retraining_function_makes_of_the_demos_upload(clone: Clone, shop: Ports) -> None:
     prefix = layout.version_prefix(flights.MODEL, "1")
     assert clone.bundle() == {info.key.removeprefix(prefix): shop.store.read(info.key) for info in shop.store.list(prefix)}
 
 
-def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_tampered_with_is_not(shop: Workshop) -> None:
+def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_tampered_with_is_not(shop: Ports) -> None:
     june = flights.between(flights.departures(), date(2013, 6, 1), date(2013, 6, 30)).dropna(subset=flights.TARGET)
     for day, rows in june.groupby(june[flights.TIME].dt.date):
         body = BytesIO()
@@ -149,13 +150,13 @@ def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_
     decision = retrain(RetrainRequest(model=flights.MODEL, trigger="person"), shop).decision
     assert decision is not None
     for version in ("1", "2"):
-        rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version=version), store=shop.store, bundles=shop.bundles)
+        rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version=version), shop)
         assert (rebuilt.identical, rebuilt.largest_score_difference, rebuilt.libraries) == (True, 0.0, {}), rebuilt.difference
     months = json.loads(shop.store.read(layout.snapshot_key(decision.snapshot.md5)))
     [md5] = [month["md5"] for month in months if month["relpath"] == "2013-02.parquet"]
     body = shop.store.read(layout.snapshot_key(md5))
     shop.store.write(layout.snapshot_key(md5), body[:-9] + bytes([body[-9] ^ 1]) + body[-8:])
-    rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version="2"), store=shop.store, bundles=shop.bundles)
+    rebuilt = reproduce(ReproduceRequest(model=flights.MODEL, version="2"), shop)
     assert not rebuilt.identical
     assert md5 in str(rebuilt.difference)
 

@@ -147,6 +147,19 @@ class Manifest(Document):
         return {feature: rows / scored for feature, rows in sorted(self.unseen.items(), key=lambda item: (-item[1], item[0]))}
 
     @property
+    def log_fields(self) -> dict[str, object]:
+        """What a function's log says of the batch."""
+        return {
+            "batch_id": self.batch_id,
+            "model": self.model,
+            "status": self.status,
+            "rows_in": self.rows_in,
+            "rows_quarantined": self.rows_quarantined,
+            "error": self.error.message if self.error else None,
+            "total_s": self.timings.total_s,
+        }
+
+    @property
     def resumable(self) -> bool:
         """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
         return self.error is not None and self.error.code == PARTITIONS_FAILED

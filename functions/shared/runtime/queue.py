@@ -1,6 +1,7 @@
 """Work from an SQS queue: objects that S3 says were created, one failure being its own."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -26,9 +27,15 @@ class DeadlineError(Exception):
 
 
 def process_records(
-    event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None], visibility: Visibility
+    event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None], visibility: Visibility | None = None
 ) -> "PartialItemFailureResponse":
     """Hand each created object of an SQS delivery to `handle`, the smallest first. What failed comes again after a pause that grows.
+
+    Args:
+        event: the delivery.
+        context: tells how much time is left.
+        handle: works on one object.
+        visibility: when others may receive a message; by default SQS says so.
 
     Returns:
         The ids of messages to deliver again: those whose handling raised, which is logged, and those there was no time for.
@@ -36,7 +43,7 @@ def process_records(
     Raises:
         BatchProcessingError: if all of them failed. They are delivered again as well, and Lambda counts an error, which alarms watch.
     """
-    begun: list[str] = []
+    visibility, begun = visibility or _sqs_visibility(), list[str]()
 
     def record_handler(record: SQSRecord) -> None:
         created = StoredObject.from_event(record.body)
@@ -63,6 +70,13 @@ def process_records(
         if not isinstance(error, DeadlineError):
             logger().error("to be delivered again", exc_info=error)
     return answer
+
+
+@cache
+def _sqs_visibility() -> Visibility:
+    from functions.shared.adapters.queues import SqsVisibility
+
+    return SqsVisibility()
 
 
 def _size(record: dict[str, Any]) -> int:

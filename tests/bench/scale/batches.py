@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, process_time
 
-from functions.partitioning.service import Site, commit_batch, plan_batch
+from functions.partitioning.ports import Ports
+from functions.partitioning.service import commit_batch, plan_batch
 from functions.shared.domain import layout
 from functions.shared.domain.partition import Partition
 from functions.shared.repositories.manifests import Manifests
@@ -55,7 +56,7 @@ def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, pa
     upload = Path(inbox.bucket, key)
     upload.parent.mkdir(parents=True, exist_ok=True)
     upload.symlink_to(file)
-    site = Site(
+    ports = Ports(
         inbox=inbox,
         store=LocalFolder(store),
         new_attempt=lambda: uuid.uuid4().hex,
@@ -64,35 +65,35 @@ def score_in_partitions(model: str, file: Path, store: Path, *, workers: int, pa
         whole_bytes=2**40,
         concurrency=workers,
     )
-    if release := Releases(site.store).current(model):
+    if release := Releases(ports.store).current(model):
         # A partition reads the release that its plan pinned; the bench's store has the one that serves only.
-        site.store.create(layout.release_history_key(model, release.seq), release.to_json())
+        ports.store.create(layout.release_history_key(model, release.seq), release.to_json())
     batch = layout.batch_id(inbox.bucket, key, ONLY_VERSION)
     try:
-        return _timed(model, batch, key, site, [_worker(site, number, model, warming) for number in range(workers)])
+        return _timed(model, batch, key, ports, [_worker(ports, number, model, warming) for number in range(workers)])
     finally:
         upload.unlink()
         for left in (*store.glob(f"*/{model}/{batch}"), *store.glob(f"manifests/{model}/*/{batch}.json")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def _timed(model: str, batch: str, key: str, site: Site, workers: Sequence[subprocess.Popen[str]]) -> Took:
+def _timed(model: str, batch: str, key: str, ports: Ports, workers: Sequence[subprocess.Popen[str]]) -> Took:
     with ExitStack() as running:
         processes = [running.enter_context(worker) for worker in workers]
         for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
         busy, began, own = _busy_s(), perf_counter(), process_time()
-        turn = plan_batch(key, ONLY_VERSION, site)
+        turn = plan_batch(key, ONLY_VERSION, ports)
         assert turn == 1
-        plan = Partitions(site.store).plan(model, batch, 1) or ()
+        plan = Partitions(ports.store).plan(model, batch, 1) or ()
         _work_off(plan, processes)
         committing = perf_counter()
-        assert commit_batch(key, ONLY_VERSION, 1, site) is None
+        assert commit_batch(key, ONLY_VERSION, 1, ports) is None
         ended = perf_counter()
         mine, busy_s = process_time() - own, _busy_s() - busy
         told = [_farewell(process) for process in processes]
-    manifest = Manifests(site.store).named(model, batch)
+    manifest = Manifests(ports.store).named(model, batch)
     cpu_s = mine + sum(worker["cpu_s"] for worker in told)
     return Took(
         rows=manifest.rows_in,
@@ -106,8 +107,17 @@ def _timed(model: str, batch: str, key: str, site: Site, workers: Sequence[subpr
     )
 
 
-def _worker(site: Site, processor: int, model: str, warming: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bench.scale.worker", site.inbox.bucket, site.store.bucket, str(processor), model, str(warming)]
+def _worker(ports: Ports, processor: int, model: str, warming: Path) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.scale.worker",
+        ports.inbox.bucket,
+        ports.store.bucket,
+        str(processor),
+        model,
+        str(warming),
+    ]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
+from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.bundles import Bundles
@@ -40,7 +41,8 @@ def measure_overhead(world: World) -> dict[int, Overhead]:
         calls[0] += moment.side == "after" and not moment.call.startswith(("upload ", "part "))
 
     inbox, watched = MemoryStore("inbox"), WatchedStore(store, count)
-    reader, bundles = WatchedStore(inbox, count), Bundles(store)
+    reader = WatchedStore(inbox, count)
+    ports = Ports(reader, watched, Bundles(store), lambda: uuid.uuid4().hex, lambda: datetime.now(UTC))
     found = {}
     for rows in (1, 1000, 10_000):
         body = _head(world.rows(MILLION), rows)
@@ -49,14 +51,7 @@ def measure_overhead(world: World) -> dict[int, Overhead]:
             info = inbox.write(f"batches/{MODEL}/{rows}/{number}.csv", body)
             created = StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
             calls[0], began, worked = 0, perf_counter(), process_time()
-            score_batch(
-                created,
-                inbox=reader,
-                store=watched,
-                bundles=bundles,
-                new_attempt=lambda: uuid.uuid4().hex,
-                now=lambda: datetime.now(UTC),
-            )
+            score_batch(created, ports)
             taken.append((perf_counter() - began, process_time() - worked, calls[0]))
         warm = taken[FILES // 6 :]
         found[rows] = Overhead(*(1000 * median(values) for values in list(zip(*warm, strict=True))[:2]), calls=warm[-1][2])

@@ -12,9 +12,12 @@ import sys
 import tempfile
 import time
 import uuid
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from functions.scoring.partition import score_partition
+from functions.scoring.ports import Ports
 from functions.shared.domain.partition import Partition
 from functions.shared.repositories.bundles import Bundles
 from infra.cli.local_folder import LocalFolder
@@ -25,14 +28,14 @@ def main() -> None:
     """Work until there is no more."""
     inbox, store = (LocalFolder(Path(folder)) for folder in sys.argv[1:3])
     os.sched_setaffinity(0, {int(sys.argv[3])})
-    bundles = Bundles(store)
+    ports = Ports(inbox, store, Bundles(store), lambda: uuid.uuid4().hex, partial(datetime.now, UTC))
     with tempfile.TemporaryDirectory() as folder:
         assert score_offline(sys.argv[4], Path(sys.argv[5]), Path(folder, "scored.parquet"), releases=store).error is None
     print("ready", flush=True)
     began = time.process_time()
     for line in sys.stdin:
         partition = Partition.from_json(line)
-        result = score_partition(partition, inbox=inbox, store=store, bundles=bundles, new_attempt=lambda: uuid.uuid4().hex)
+        result = score_partition(partition, ports)
         print(result.counts.rows_in, flush=True)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"cpu_s": time.process_time() - began, "peak_mb": peak_mb}), flush=True)

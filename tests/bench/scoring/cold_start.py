@@ -31,13 +31,13 @@ def everything(store: Path, model: str) -> None:
         "EVERSCORE_STATE_MACHINE": "m",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    from functions.scoring.handler import use_cases
+    from functions.scoring.handler import ports
     from functions.scoring.panel import assemble_panel
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.repositories.releases import Releases
     from infra.cli.local_folder import LocalFolder
 
-    use_cases()
+    ports()
     folder = LocalFolder(store)
     release = Releases(folder).current(model)
     assert release is not None

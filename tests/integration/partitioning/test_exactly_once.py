@@ -12,6 +12,7 @@ from functions.partitioning.event import Failure
 from functions.partitioning.service import commit_batch, give_up, plan_batch
 from functions.partitioning.splitting import MAX_PORTIONS
 from functions.scoring.partition import score_partition
+from functions.scoring.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import NotFoundError, PartitionsFailedError
@@ -20,7 +21,7 @@ from functions.shared.domain.partition import Partition, Portion
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.partitions import Partitions
-from tests.fakes.documents import serve
+from tests.fakes.documents import NOW, serve
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.integration.partitioning.world import PartitionedWorld, as_comparable
@@ -52,7 +53,7 @@ def whole() -> tuple[PartitionedWorld, Manifest]:
 
 
 def planned(world: PartitionedWorld, created: StoredObject) -> tuple[Partition, ...]:
-    assert plan_batch(created.key, created.version_id, world.site(SIZE)) == 1
+    assert plan_batch(created.key, created.version_id, world.ports(SIZE)) == 1
     return world.plan_of(created)
 
 
@@ -80,7 +81,7 @@ def killed_at(moment: Moment, step: Callable[[ObjectStore], object], store: Obje
 
 def worker_on(world: PartitionedWorld, partition: Partition, names: Callable[[], str]) -> Callable[[ObjectStore], object]:
     bundles = world.bundles
-    return lambda store: score_partition(partition, inbox=world.inbox, store=store, bundles=bundles, new_attempt=names)
+    return lambda store: score_partition(partition, Ports(world.inbox, store, bundles, names, lambda: NOW))
 
 
 def test_a_worker_killed_at_any_call_is_made_good_by_the_next(
@@ -96,7 +97,7 @@ def test_a_worker_killed_at_any_call_is_made_good_by_the_next(
     for partition in plan:
         step = worker_on(world, partition, lambda: next(names))
         killed_at(rng.choice(moments(step, world.store.copy())), step, world.store)
-    world.run(created, world.site(SIZE))
+    world.run(created, world.ports(SIZE))
     assert_one_batch(world, created, whole)
 
 
@@ -111,7 +112,7 @@ def test_a_worker_that_another_one_overtakes_leaves_nothing(
 
     worker_on(world, plan[1], overtaken)(world.store)
     assert not [key for key in world.written() if "/late/" in key and key.startswith("scored/")]
-    world.run(created, world.site(SIZE))
+    world.run(created, world.ports(SIZE))
     assert_one_batch(world, created, whole)
 
 
@@ -123,12 +124,12 @@ def test_a_commit_killed_at_any_call_is_made_good_by_the_next(
     world.store.write(layout.scored_key(MODEL, world.plan_of(created)[0].batch_id, "crashed", 0), b"")
 
     def commit(store: ObjectStore) -> object:
-        return commit_batch(created.key, created.version_id, 1, world.site(SIZE, store=store))
+        return commit_batch(created.key, created.version_id, 1, world.ports(SIZE, store=store))
 
     for moment in moments(commit, world.store.copy()):
         other = PartitionedWorld(world.inbox, world.store.copy())
         killed_at(moment, commit, other.store)
-        assert commit_batch(created.key, created.version_id, 1, other.site(SIZE)) is None
+        assert commit_batch(created.key, created.version_id, 1, other.ports(SIZE)) is None
         parted = other.standing(created)
         assert as_comparable(parted) == as_comparable(whole[1])
         assert other.quarantined(parted) == whole[0].quarantined(whole[1])
@@ -143,23 +144,23 @@ def test_two_commits_at_once_leave_one_batch(
 
     def interleaved(moment: Moment) -> None:
         if not second and moment.call.startswith("create manifests/"):
-            second.append(commit_batch(created.key, created.version_id, 1, world.site(SIZE)))
+            second.append(commit_batch(created.key, created.version_id, 1, world.ports(SIZE)))
 
-    commit_batch(created.key, created.version_id, 1, world.site(SIZE, store=WatchedStore(world.store, interleaved)))
+    commit_batch(created.key, created.version_id, 1, world.ports(SIZE, store=WatchedStore(world.store, interleaved)))
     assert second == [None]
     assert_one_batch(world, created, whole)
 
 
 def test_a_plan_that_is_made_again_is_the_plan_that_was_made(world: PartitionedWorld, created: StoredObject) -> None:
     plan = planned(world, created)
-    assert plan_batch(created.key, created.version_id, world.site(SIZE // 3)) == 1
+    assert plan_batch(created.key, created.version_id, world.ports(SIZE // 3)) == 1
     assert world.plan_of(created) == plan
 
 
 def test_a_batch_that_has_ended_is_neither_planned_nor_committed_again(world: PartitionedWorld, created: StoredObject) -> None:
     manifest = world.score(created)
-    assert plan_batch(created.key, created.version_id, world.site(SIZE)) is None
-    assert commit_batch(created.key, created.version_id, 1, world.site(SIZE)) is None
+    assert plan_batch(created.key, created.version_id, world.ports(SIZE)) is None
+    assert commit_batch(created.key, created.version_id, 1, world.ports(SIZE)) is None
     assert world.standing(created) == manifest
 
 
@@ -168,9 +169,9 @@ def test_nothing_is_committed_while_a_partition_is_missing(world: PartitionedWor
     for partition in plan[:-1]:
         world.work(partition)
     with pytest.raises(NotFoundError, match=f"partition {plan[-1].number}"):
-        commit_batch(created.key, created.version_id, 1, world.site(SIZE))
+        commit_batch(created.key, created.version_id, 1, world.ports(SIZE))
     with pytest.raises(NotFoundError, match="turn 2"):
-        commit_batch(created.key, created.version_id, 2, world.site(SIZE))
+        commit_batch(created.key, created.version_id, 2, world.ports(SIZE))
 
 
 LOST = Failure(Error="MemoryError", Cause='{"errorMessage": "lost"}')
@@ -179,7 +180,7 @@ SOME_LOST = Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The s
 
 def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0, failure: Failure = LOST, *, asked_at: str = "noon") -> None:
     told: dict[str, Any] = {"execution": "arn:e", "redrives": redrives, "asked_at": asked_at}
-    give_up(created.key, created.version_id, failure, **told, site=world.site(SIZE))
+    give_up(created.key, created.version_id, failure, **told, ports=world.ports(SIZE))
 
 
 def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itself(world: PartitionedWorld, created: StoredObject) -> None:
@@ -204,7 +205,7 @@ def test_as_many_partitions_as_a_batch_may_have_are_committed_as_one(world: Part
     for partition in plan:
         partitions.commit(partition, result.model_copy(update={"portion": partition.portion}))
     partitions.keep_plan(plan, 2)
-    assert commit_batch(created.key, created.version_id, 2, world.site(SIZE)) is None
+    assert commit_batch(created.key, created.version_id, 2, world.ports(SIZE)) is None
     manifest = world.standing(created)
     assert manifest.partitions == len(manifest.outputs) == len(manifest.quarantine) == MAX_PORTIONS
     assert manifest.rows_in == MAX_PORTIONS * result.counts.rows_in
@@ -247,7 +248,7 @@ def test_a_redriven_batch_scores_what_is_missing_and_takes_the_place_of_the_fail
     with pytest.raises(PartitionsFailedError):
         gave_up(world, created)
     gave_up(world, created, redrives=1)
-    world.run(created, world.site(SIZE))
+    world.run(created, world.ports(SIZE))
     assert {attempt for attempt in done if any(f"/{attempt}/" in file.key for file in world.standing(created).outputs)} == set(done)
     assert_one_batch(world, created, whole)
 
@@ -287,8 +288,8 @@ def test_a_failed_manifest_never_takes_the_place_of_another_and_a_final_one_is_n
             gave_up(world, created)
     key = next(key for key in world.written() if key.startswith("manifests/"))
     assert world.store.writes(key) == 1
-    world.run(created, world.site(SIZE))
-    world.run(created, world.site(SIZE))
+    world.run(created, world.ports(SIZE))
+    world.run(created, world.ports(SIZE))
     assert world.store.writes(key) == 2
 
 
@@ -298,6 +299,6 @@ def test_a_version_that_is_gone_fails_a_worker_and_is_found_again(world: Partiti
     body = world.store.read(lost)
     world.store.delete([lost])
     with pytest.raises(NotFoundError):
-        score_partition(partition, inbox=world.inbox, store=world.store, bundles=Bundles(world.store), new_attempt=lambda: "a")
+        score_partition(partition, Ports(world.inbox, world.store, Bundles(world.store), lambda: "a", lambda: NOW))
     world.store.write(lost, body)
     assert world.work(partition).counts.rows_in > 0

@@ -86,7 +86,7 @@ def scored_both_ways(world: PartitionedWorld, body: bytes, name: str, partitions
     """The same file whole and in about so many partitions, worked on in any order; and the partitions by turn."""
     whole = world.score(world.upload(body, f"batches/{MODEL}/{name}"))
     created = world.upload(body, f"batches/{MODEL}/again/{name}")
-    turns = world.run(created, world.site(max(1, len(body) // partitions)), order=random.Random(partitions))
+    turns = world.run(created, world.ports(max(1, len(body) // partitions)), order=random.Random(partitions))
     return whole, world.standing(created), turns
 
 
@@ -119,7 +119,7 @@ def test_cuts_inside_quoted_fields_are_found_and_mended_in_a_second_turn(world: 
 def test_partitions_whose_cuts_were_right_are_not_scored_again_in_the_second_turn(world: PartitionedWorld) -> None:
     rows = [*good_rows(200), {**good_rows()[0], "note": "a\n" * 40}]
     created = world.upload(as_csv(rows))
-    assert len(world.run(created, world.site(500))) == 2
+    assert len(world.run(created, world.ports(500))) == 2
     done = Partitions(world.store)
     first, second = ({partition.portion for partition in world.plan_of(created, turn)} for turn in (1, 2))
     kept = [partition for partition in world.plan_of(created, 2) if partition.portion in first & second]
@@ -151,7 +151,7 @@ def test_bare_quotes_that_make_the_cuts_unprovable_are_refused_by_name(world: Pa
 def test_what_cannot_be_cut_and_is_above_the_limit_is_refused_with_the_limit_and_the_remedy(world: PartitionedWorld, name: str) -> None:
     body = FILES[name]()
     created = world.upload(body, f"batches/{MODEL}/{name}")
-    assert world.run(created, world.site(100, whole_bytes=len(body) - 1)) == []
+    assert world.run(created, world.ports(100, whole_bytes=len(body) - 1)) == []
     error = world.standing(created).error
     assert error is not None
     assert error.code == "indivisible"
@@ -177,10 +177,10 @@ def test_a_file_that_is_refused_whole_is_refused_in_partitions_too(world: Partit
 
 def test_all_partitions_are_scored_by_the_release_that_served_when_they_were_planned(world: PartitionedWorld) -> None:
     created = world.upload(as_csv(good_rows()))
-    site = world.site(300)
+    ports = world.ports(300)
     _planned(world, created, 300)
     serve(world.store, make_version("3", EngineKind.BITVECTOR, seed=3))
-    world.run(created, site)
+    world.run(created, ports)
     release = world.standing(created).release
     assert release is not None
     assert (release.seq, release.champion) == (1, "1")
@@ -189,7 +189,7 @@ def test_all_partitions_are_scored_by_the_release_that_served_when_they_were_pla
 def _planned(world: PartitionedWorld, created: StoredObject, partition_bytes: int) -> tuple[Partition, ...]:
     from functions.partitioning.service import plan_batch
 
-    plan_batch(created.key, created.version_id, world.site(partition_bytes))
+    plan_batch(created.key, created.version_id, world.ports(partition_bytes))
     return world.plan_of(created)
 
 
@@ -201,10 +201,10 @@ def test_rows_that_a_partition_lost_are_missed_at_the_commit(world: PartitionedW
     key = next(key for key in sorted(world.store.keys()) if "/results/" in key)
     world.store.write(key, world.store.read(key).replace(b'"rows_in": ', b'"rows_in": 1'))
     with pytest.raises(ConservationError, match="rows in"):
-        world.run(created, world.site(300))
+        world.run(created, world.ports(300))
 
 
 def test_the_size_of_partitions_may_be_asked_for_by_the_key(world: PartitionedWorld) -> None:
     created = world.upload(as_csv(good_rows()), f"batches/{MODEL}/partitioned/400/april.csv")
-    [partitions] = world.run(created, world.site(LIMIT))
+    [partitions] = world.run(created, world.ports(LIMIT))
     assert partitions > 4

@@ -9,8 +9,10 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-from functions.partitioning.service import Site, commit_batch, plan_batch
+from functions.partitioning.ports import Ports
+from functions.partitioning.service import commit_batch, plan_batch
 from functions.scoring.partition import score_partition
+from functions.scoring.ports import Ports as ScoringPorts
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
@@ -32,8 +34,8 @@ class PartitionedWorld(World):
 
     names: Iterable[int] = field(default_factory=count)
 
-    def site(self, partition_bytes: int, *, whole_bytes: int = LIMIT, store: ObjectStore | None = None) -> Site:
-        return Site(
+    def ports(self, partition_bytes: int, *, whole_bytes: int = LIMIT, store: ObjectStore | None = None) -> Ports:
+        return Ports(
             inbox=self.inbox,
             store=store or self.store,
             new_attempt=self.new_attempt,
@@ -49,7 +51,7 @@ class PartitionedWorld(World):
     def work(self, partition: Partition, *, store: ObjectStore | None = None) -> PartitionResult:
         """One worker."""
         store = store or self.store
-        return score_partition(partition, inbox=self.inbox, store=store, bundles=self.bundles, new_attempt=self.new_attempt)
+        return score_partition(partition, ScoringPorts(self.inbox, store, self.bundles, self.new_attempt, lambda: NOW))
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -62,10 +64,10 @@ class PartitionedWorld(World):
         assert plan is not None
         return plan
 
-    def run(self, created: StoredObject, site: Site, *, order: random.Random | None = None) -> list[int]:
+    def run(self, created: StoredObject, ports: Ports, *, order: random.Random | None = None) -> list[int]:
         """Plan, score and commit until the batch has ended; how many partitions each turn had."""
         turns = []
-        turn = plan_batch(created.key, created.version_id, site)
+        turn = plan_batch(created.key, created.version_id, ports)
         while turn is not None:
             plan = list(self.plan_of(created, turn))
             turns.append(len(plan))
@@ -73,7 +75,7 @@ class PartitionedWorld(World):
                 order.shuffle(plan)
             for partition in plan:
                 self.work(partition)
-            turn = commit_batch(created.key, created.version_id, turn, site)
+            turn = commit_batch(created.key, created.version_id, turn, ports)
         return turns
 
     def standing(self, created: StoredObject) -> Manifest:

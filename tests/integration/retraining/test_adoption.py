@@ -138,7 +138,7 @@ def test_a_retraining_clones_it_with_every_step_and_parameter() -> None:
 def test_its_versions_are_rebuilt_byte_by_byte(version: str) -> None:
     world = later(adopted(fitted(make_pipeline(columns(), RandomForestClassifier(5)))))
     world.challenger()
-    rebuilt = reproduce(ReproduceRequest(model=MODEL, version=version), store=world.store, bundles=Bundles(world.store))
+    rebuilt = reproduce(ReproduceRequest(model=MODEL, version=version), world.ports())
     assert rebuilt.identical, rebuilt.difference
 
 

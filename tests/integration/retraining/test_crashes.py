@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.retraining.service import Workshop
+from functions.retraining.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.release import ServedModel
@@ -23,8 +23,8 @@ from tests.integration.retraining.world import NOW, World, labelled
 WRITES = ("create ", "write ", "replace ", "delete ", "register", "attach")
 
 
-def watched(world: World, watcher: Watcher) -> Workshop:
-    return world.workshop(store=WatchedStore(world.store, watcher), registry=WatchedRegistry(world.registry, watcher))
+def watched(world: World, watcher: Watcher) -> Ports:
+    return world.ports(store=WatchedStore(world.store, watcher), registry=WatchedRegistry(world.registry, watcher))
 
 
 @cache
@@ -32,7 +32,7 @@ def undisturbed() -> tuple[Decision, list[Moment]]:
     """The decision, and the moments before each write and after the last."""
     world = labelled()
     seen: list[Moment] = []
-    decision = world.challenger(workshop=watched(world, seen.append))
+    decision = world.challenger(ports=watched(world, seen.append))
     writes = [moment for moment in seen if moment.call.startswith(WRITES)]
     return decision, [*(moment for moment in writes if moment.side == "before"), writes[-1]]
 
@@ -74,7 +74,7 @@ def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_retraining_suc
         world = labelled()
         served = Releases(world.store).current(MODEL)
         with pytest.raises(Crash):
-            world.retrain(workshop=watched(world, CrashAt(moment)))
+            world.retrain(ports=watched(world, CrashAt(moment)))
         assert Releases(world.store).current(MODEL) == served
         assert all(is_whole(world, decision) for decision in Decisions(world.store).all(MODEL)), moment
         world.moment = NOW + LONGEST + timedelta(seconds=1)
@@ -94,6 +94,6 @@ def test_two_retrainings_at_the_same_time_make_one_version() -> None:
             if now == at:
                 others.append(world.retrain().skipped)
 
-        first = world.retrain(workshop=watched(world, begin)).skipped
+        first = world.retrain(ports=watched(world, begin)).skipped
         assert [first, *others].count(None) == 1, moment
         assert [decision.challenger_version for decision in Decisions(world.store).all(MODEL)] == ["1", "2"]

@@ -460,7 +460,7 @@ def test_challengers_keep_the_positive_class() -> None:
 def first(world: World, rows: list[Row], **request: Any) -> RetrainingResult:
     key = world.inbox.write(f"training/{MODEL}/first.csv", as_csv(rows)).key
     plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at", "estimator": FASTEST[Task.BINARY]}
-    return train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), world.workshop())
+    return train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), world.ports())
 
 
 def test_a_first_version_says_what_it_took_the_file_for() -> None:
@@ -494,7 +494,7 @@ def test_a_class_that_only_the_newest_rows_have_is_learnt_and_told() -> None:
         "no row before 2013-01-30 has the 'bought' 'maybe': 8 of its 10 rows were learnt, though the newest rows are held out to measure"
     ]
     world.serve()
-    rebuilt = reproduce(ReproduceRequest(model=MODEL, version="1"), store=world.store, bundles=Bundles(world.store))
+    rebuilt = reproduce(ReproduceRequest(model=MODEL, version="1"), world.ports())
     assert rebuilt.identical, rebuilt.difference
 
 

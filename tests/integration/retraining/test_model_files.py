@@ -91,7 +91,7 @@ def test_a_model_file_serves_compiled_as_its_library_scores_and_comes_out_again(
     assert [(feature.name, feature.kind) for feature in spec.features] == [("price", FeatureKind.NUMBER), ("shop", FeatureKind.CATEGORY)]
     np.testing.assert_allclose(scores(world, rows)[:, 0], model.predict_proba(frame(rows))[:, 1], rtol=1e-14)
     assert "the model counts its classes, and was taken to mean 0 for 'no', 1 for 'yes'" in [r.message for r in decision.reasons]
-    again = reproduce(ReproduceRequest(model=MODEL, version="1"), store=world.store, bundles=Bundles(world.store))
+    again = reproduce(ReproduceRequest(model=MODEL, version="1"), world.ports())
     assert again.identical, again.difference
 
 
@@ -188,7 +188,7 @@ def test_a_retraining_makes_the_adopted_booster_again_from_newer_rows(made: Any)
     if made is lightgbm_file:
         assert {"n_estimators": 5, "learning_rate": 0.2, "min_child_samples": 5}.items() <= made_again.get_params().items()
     assert decision.engine == "bitvector"
-    again = reproduce(ReproduceRequest(model=MODEL, version="2"), store=world.store, bundles=Bundles(world.store))
+    again = reproduce(ReproduceRequest(model=MODEL, version="2"), world.ports())
     assert again.identical, again.difference
 
 

@@ -10,9 +10,10 @@ import pytest
 from functions.retraining import reproduction
 from functions.retraining.event import ReproduceRequest, TrainRequest
 from functions.retraining.fitting import THREADS, library_versions
+from functions.retraining.ports import Ports
 from functions.retraining.recipe import Recipe
 from functions.retraining.reproduction import reproduce
-from functions.retraining.service import Workshop, train_first
+from functions.retraining.service import train_first
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import TrainingError
@@ -36,9 +37,9 @@ def history(rows: int = 300) -> bytes:
 
 
 @pytest.fixture
-def shop() -> Workshop:
+def shop() -> Ports:
     store = MemoryStore("store")
-    return Workshop(
+    return Ports(
         inbox=MemoryStore("inbox"),
         store=store,
         registry=MemoryRegistry(),
@@ -50,7 +51,7 @@ def shop() -> Workshop:
 
 
 @pytest.fixture
-def decision(shop: Workshop) -> Decision:
+def decision(shop: Ports) -> Decision:
     shop.inbox.write("training/loans/history.csv", history())
     request = TrainRequest(
         model="loans",
@@ -65,15 +66,15 @@ def decision(shop: Workshop) -> Decision:
     return decision
 
 
-def test_a_version_comes_out_again_byte_by_byte(shop: Workshop, decision: Decision) -> None:
-    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+def test_a_version_comes_out_again_byte_by_byte(shop: Ports, decision: Decision) -> None:
+    rebuilt = reproduce(REQUEST, shop)
     assert rebuilt.identical, rebuilt.difference
     assert (rebuilt.largest_score_difference, rebuilt.rows, rebuilt.libraries) == (0.0, 300, {})
 
 
 @pytest.mark.parametrize("estimator", ["xgboost.XGBClassifier", "lightgbm.LGBMClassifier"])
 def test_a_boosters_version_comes_out_again_on_a_machine_of_more_processors(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch, estimator: str
+    shop: Ports, monkeypatch: pytest.MonkeyPatch, estimator: str
 ) -> None:
     shop.inbox.write("training/loans/history.csv", history())
     request = TrainRequest(
@@ -91,23 +92,23 @@ def test_a_boosters_version_comes_out_again_on_a_machine_of_more_processors(
     released = shop.bundles.load(ServedModel(version="1", digest=decision.digest, prefix=layout.version_prefix("loans", "1")))
     assert (released.spec.classes, released.spec.platform[THREADS]) == (("no", "yes"), "2")
     monkeypatch.setattr("os.process_cpu_count", lambda: 3)
-    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    rebuilt = reproduce(REQUEST, shop)
     assert rebuilt.identical, rebuilt.difference
     assert (rebuilt.largest_score_difference, rebuilt.libraries) == (0.0, {})
 
 
-def test_a_snapshot_that_was_tampered_with_is_named(shop: Workshop, decision: Decision) -> None:
+def test_a_snapshot_that_was_tampered_with_is_named(shop: Ports, decision: Decision) -> None:
     listing = shop.store.read(layout.snapshot_key(decision.snapshot.md5))
     md5 = listing.decode().split('"md5": "')[1][:32]
     key = layout.snapshot_key(md5)
     shop.store.write(key, shop.store.read(key) + b"one more byte")
-    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    rebuilt = reproduce(REQUEST, shop)
     assert not rebuilt.identical
     assert md5 in str(rebuilt.difference)
 
 
 def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
-    shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch
+    shop: Ports, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_recipe = reproduction.recipe_of
 
@@ -115,24 +116,24 @@ def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
         return Recipe(true_recipe(served, bundles).spec.model_copy(update={"parameters": {"C": 0.5}}))
 
     monkeypatch.setattr(reproduction, "recipe_of", other_recipe)
-    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    rebuilt = reproduce(REQUEST, shop)
     assert not rebuilt.identical
     assert rebuilt.difference is not None
     assert rebuilt.largest_score_difference is not None
     assert rebuilt.largest_score_difference > 0
 
 
-def test_another_library_is_named(shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_library_is_named(shop: Ports, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
     present = reproduction.library_versions(LINEAR)
     monkeypatch.setattr(reproduction, "library_versions", lambda _: {**present, "numpy": "1.0"})
-    assert reproduce(REQUEST, store=shop.store, bundles=shop.bundles).libraries == {"numpy": (present["numpy"], "1.0")}
+    assert reproduce(REQUEST, shop).libraries == {"numpy": (present["numpy"], "1.0")}
 
 
-def test_another_processor_or_python_is_named(shop: Workshop, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_or_python_is_named(shop: Ports, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
     monkeypatch.setattr(platform, "python_version", lambda: "4.0.0")
     spec = ModelSpec.from_json(shop.store.read(layout.version_prefix("loans", "1") + "spec.json"))
-    rebuilt = reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+    rebuilt = reproduce(REQUEST, shop)
     assert rebuilt.libraries == {
         "python": (spec.platform["python"], "4.0.0"),
         "architecture": (spec.platform["architecture"], "abacus"),
@@ -146,6 +147,6 @@ def test_the_package_of_an_estimator_from_elsewhere_is_recorded_too() -> None:
     assert library_versions("nobody.Knows") == usual
 
 
-def test_a_version_that_never_was_is_refused(shop: Workshop) -> None:
+def test_a_version_that_never_was_is_refused(shop: Ports) -> None:
     with pytest.raises(TrainingError, match="no decision"):
-        reproduce(REQUEST, store=shop.store, bundles=shop.bundles)
+        reproduce(REQUEST, shop)

@@ -210,7 +210,7 @@ def test_labelled_days_beyond_what_may_be_learnt_are_not_even_read() -> None:
     world.set_policy(retraining={"min_new_labels": 20, "max_rows": 120})
     calls: list[str] = []
     store = WatchedStore(world.store, lambda moment: calls.append(moment.call))
-    decision = world.retrain(workshop=world.workshop(store=store)).decision
+    decision = world.retrain(ports=world.ports(store=store)).decision
     assert decision is not None
     assert (decision.trained_rows, decision.trained_first_day) == (120, day(43))
     read = {found[1] for call in calls if (found := re.search(r"^read .*labelled/.*dt=([\d-]+)", call))}
@@ -390,7 +390,7 @@ def test_how_far_event_time_has_come_is_told_by_the_newest_batches_alone(monkeyp
     for number in range(40, 60):
         world.batch(number)
     calls: list[str] = []
-    result = world.retrain(workshop=world.workshop(store=WatchedStore(world.store, lambda moment: calls.append(moment.call))))
+    result = world.retrain(ports=world.ports(store=WatchedStore(world.store, lambda moment: calls.append(moment.call))))
     assert result.decision is not None
     assert result.decision.holdout_last_day == day(44)
     read = {found[1] for call in calls if (found := re.search(r"^read manifests/.*dt=([\d-]+)", call))}
@@ -492,7 +492,7 @@ def test_an_alert_that_is_refused_asks_for_no_lease_and_so_is_in_nobodys_way() -
     world = trained()
     calls: list[str] = []
     store = WatchedStore(world.store, lambda moment: calls.append(moment.call))
-    assert world.retrain(trigger="alert:drift", workshop=world.workshop(store=store)).skipped
+    assert world.retrain(trigger="alert:drift", ports=world.ports(store=store)).skipped
     assert not [call for call in calls if "leases/" in call]
 
 

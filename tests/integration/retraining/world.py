@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import AdoptRequest, RetrainingResult, RetrainRequest, TrainRequest
-from functions.retraining.service import Workshop, adopt_first, retrain, train_first
+from functions.retraining.ports import Ports
+from functions.retraining.service import adopt_first, retrain, train_first
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.policy import Policy
@@ -85,9 +86,9 @@ class World:
     arrivals: Iterator[int] = field(default_factory=count)
     moment: datetime = NOW
 
-    def workshop(self, *, store: ObjectStore | None = None, registry: Registry | None = None) -> Workshop:
+    def ports(self, *, store: ObjectStore | None = None, registry: Registry | None = None) -> Ports:
         """Retraining's ports, of a cold process."""
-        return Workshop(
+        return Ports(
             inbox=self.inbox,
             store=store or self.store,
             registry=registry or self.registry,
@@ -144,21 +145,21 @@ class World:
         body = rows if isinstance(rows, bytes) else as_csv(rows)
         key = self.inbox.write(f"training/{MODEL}/first.csv", body).key
         plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at", "estimator": LINEAR}
-        return _decided(train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), self.workshop()))
+        return _decided(train_first(TrainRequest(model=MODEL, key=key, **(plain | request)), self.ports()))
 
     def adopt(self, rows: Sequence[Row], **request: Any) -> Decision:
         """A first version that others trained, with an uploaded file of reference."""
         key = self.inbox.write(f"training/{MODEL}/reference.csv", as_csv(rows)).key
         plain: dict[str, Any] = {"target": "bought", "id_column": "id", "time_column": "at"}
-        return _decided(adopt_first(AdoptRequest(model=MODEL, key=key, **(plain | request)), self.workshop()))
+        return _decided(adopt_first(AdoptRequest(model=MODEL, key=key, **(plain | request)), self.ports()))
 
     def decisions(self) -> list[Decision]:
         """All that was decided."""
         return Decisions(self.store).all(MODEL)
 
-    def retrain(self, *, workshop: Workshop | None = None, **request: Any) -> RetrainingResult:
+    def retrain(self, *, ports: Ports | None = None, **request: Any) -> RetrainingResult:
         """A challenger."""
-        return retrain(RetrainRequest(**({"model": MODEL, "trigger": "person"} | request)), workshop or self.workshop())
+        return retrain(RetrainRequest(**({"model": MODEL, "trigger": "person"} | request)), ports or self.ports())
 
     def challenger(self, **request: Any) -> Decision:
         """A challenger that is made for certain."""

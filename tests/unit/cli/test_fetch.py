@@ -15,7 +15,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from functions.scoring.service import rescore_batch
+from functions.scoring.again import rescore_batch
+from functions.scoring.ports import Ports
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.repositories.bundles import Bundles
@@ -56,8 +57,8 @@ def dated(*days: str) -> list[dict[str, Any]]:
 
 
 def rescored(world: World, batch: Manifest, *, hours: int) -> Manifest:
-    ports = {"inbox": world.inbox, "store": world.store, "bundles": Bundles(world.store)}
-    return rescore_batch(MODEL, batch.batch_id, new_attempt=lambda: "again", now=lambda: NOW + timedelta(hours=hours), **ports)
+    ports = Ports(world.inbox, world.store, Bundles(world.store), lambda: "again", lambda: NOW + timedelta(hours=hours))
+    return rescore_batch(MODEL, batch.batch_id, ports)
 
 
 def read_sheet(file: Path) -> list[list[Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from functions.code_check.handler import handler
+from functions.code_check.ports import Ports
 from functions.code_check.service import LARGEST_BYTES, compare_batches
 from functions.shared.adapters.deployments import ScoringVersion
 from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
@@ -55,9 +56,7 @@ def compared(
         Manifests(store).commit(made)
     found = compare_batches(
         lambda: iter([make_manifest().model, "without-batches"]),
-        store=store,
-        by_new=verify(different, gone=gone),
-        by_old=verify(gone=gone if gone_for_all else ()),
+        Ports(store, by_new=verify(different, gone=gone), by_old=verify(gone=gone if gone_for_all else ())),
         has_time=has_time,
     )
     return [(comparison.batch_id, comparison.different) for comparison in found]

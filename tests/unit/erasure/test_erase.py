@@ -20,7 +20,6 @@ from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest
 from functions.shared.reading import service
-from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.manifests import Manifests
@@ -159,7 +158,7 @@ def test_training_sets_are_lighter_under_another_name_and_their_versions_say_so(
 def test_a_version_trained_on_erased_rows_is_not_reproduced_and_told_why() -> None:
     life = lived()
     life.erase()
-    found = reproduce(ReproduceRequest(model=MODEL, version="1"), store=life.store, bundles=Bundles(life.store))
+    found = reproduce(ReproduceRequest(model=MODEL, version="1"), life.retraining())
     assert not found.identical
     assert found.difference == "4 rows of its training set were erased since, so it cannot come out again"
 
@@ -187,7 +186,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing() -> None:
     life = lived()
     before = {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")}
     request = EraseRequest(model=MODEL, ids=PEOPLE, who="ada", reason="their wish", dry_run=True)
-    told = erase(request, life.desk())
+    told = erase(request, life.ports())
     assert {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")} == before
     done = life.erase()
     assert (told.rows, told.batches, told.versions, told.uploads) == (done.rows, done.batches, done.versions, done.uploads)

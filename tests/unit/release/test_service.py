@@ -374,11 +374,11 @@ def test_of_very_many_batches_a_rollback_lists_the_newest(monkeypatch: pytest.Mo
 
 def test_a_retired_model_serves_nobody_until_a_version_is_promoted() -> None:
     world = in_canary()
-    released = service.retire(MODEL, reason="replaced by rules", who="ada", desk=world.desk())
+    released = service.retire(MODEL, reason="replaced by rules", who="ada", ports=world.ports())
     assert (released.retired, released.challenger, released.champion.version) == (True, None, "1")
     assert set(world.registry.aliases(MODEL)) <= {"previous"}
     assert (world.tick().action, world.release) == (Action.NONE, released), "a tick leaves it as it is"
-    again = service.promote(MODEL, "1", reason="rules were worse", who="ada", force=False, desk=world.desk())
+    again = service.promote(MODEL, "1", reason="rules were worse", who="ada", force=False, ports=world.ports())
     assert (again.retired, again.champion.version) == (False, "1")
     assert world.registry.aliases(MODEL)["champion"] == "1"
     check(world)

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from functions.release import service
-from functions.release.desk import Desk
+from functions.release.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
@@ -51,10 +51,10 @@ class World:
     waited: timedelta = timedelta(0)
     has_registry: bool = True
 
-    def desk(self, watcher: Watcher = quiet) -> Desk:
+    def ports(self, watcher: Watcher = quiet) -> Ports:
         """Release's ports, with every call watched."""
         registry = WatchedRegistry(self.registry, watcher) if self.has_registry else None
-        return Desk(WatchedStore(self.store, watcher), registry, lambda: f"name {next(self.names)}", self.now)
+        return Ports(WatchedStore(self.store, watcher), registry, lambda: f"name {next(self.names)}", self.now)
 
     def now(self) -> datetime:
         """A second after the last time it was asked."""
@@ -153,27 +153,27 @@ class World:
 
     def tick(self, watcher: Watcher = quiet) -> Step:
         """One step, as the schedule asks for it."""
-        return service.tick(MODEL, self.desk(watcher))
+        return service.tick(MODEL, self.ports(watcher))
 
     def promote(self, version: str, watcher: Watcher = quiet, *, force: bool = False) -> Release:
         """By hand."""
-        return service.promote(MODEL, version, reason="I say so", who="ada", force=force, desk=self.desk(watcher))
+        return service.promote(MODEL, version, reason="I say so", who="ada", force=force, ports=self.ports(watcher))
 
     def try_out(self, version: str, watcher: Watcher = quiet, *, force: bool = False) -> Release:
         """By hand."""
-        return service.try_out(MODEL, version, reason="I say so", who="ada", force=force, desk=self.desk(watcher))
+        return service.try_out(MODEL, version, reason="I say so", who="ada", force=force, ports=self.ports(watcher))
 
     def restore(self, version: str, watcher: Watcher = quiet) -> Release:
         """By hand."""
-        return service.restore(MODEL, version, reason="I say so", who="ada", desk=self.desk(watcher))
+        return service.restore(MODEL, version, reason="I say so", who="ada", ports=self.ports(watcher))
 
     def rollback(self, watcher: Watcher = quiet) -> Release:
         """By hand."""
-        return service.rollback(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
+        return service.rollback(MODEL, reason="I say so", who="ada", ports=self.ports(watcher))
 
     def retire(self, watcher: Watcher = quiet) -> Release:
         """By hand."""
-        return service.retire(MODEL, reason="I say so", who="ada", desk=self.desk(watcher))
+        return service.retire(MODEL, reason="I say so", who="ada", ports=self.ports(watcher))
 
     def wait(self) -> None:
         """A quarter of an hour passes, as between two ticks."""

@@ -9,6 +9,7 @@ import pytest
 import skops.io
 
 from functions.retraining.fitting import fit
+from functions.retraining.ports import Ports
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recording import catch_up
 from functions.retraining.training_set import DAY, TrainingSet
@@ -20,8 +21,10 @@ from functions.shared.ports import Registry
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.versions import Versions
+from tests.fakes.documents import NOW
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.recording_bus import RecordingBus
 from tests.fakes.watched_registry import WatchedRegistry
 from tests.fakes.watched_store import Moment
 
@@ -39,7 +42,8 @@ def candidate() -> Candidate:
 
 def published(candidate: Candidate, store: MemoryStore, registry: Registry | None) -> Decision:
     judgement = Judgement(Verdict.PROMOTE, (), "person")
-    return publish(candidate, judgement, Policy(), store=store, registry=registry, now=datetime(2013, 4, 2, tzinfo=UTC))
+    ports = Ports(MemoryStore("inbox"), store, registry, Bundles(store), RecordingBus(), lambda: "ada", lambda: NOW)
+    return publish(candidate, judgement, Policy(), ports)
 
 
 def away(_moment: Moment) -> None:

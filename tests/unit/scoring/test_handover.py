@@ -10,9 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.scoring.handover import hand_over
+from functions.scoring.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.ports import ObjectStore
 from functions.shared.reading.weight import GZIP_EXPANSION, MOST_EXPANSION
+from functions.shared.repositories.bundles import Bundles
+from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
 
 KEY = "batches/sales/april.csv"
@@ -32,12 +36,17 @@ def upload(size: int, key: str = KEY) -> StoredObject:
     return StoredObject(bucket="inbox", key=key, version_id="v1", etag="e", size_bytes=size)
 
 
+def ports(machine: Machine | None, above: int = 100, inbox: ObjectStore | None = None) -> Ports:
+    store = MemoryStore()
+    return Ports(inbox or MemoryStore("inbox"), store, Bundles(store), lambda: "a", lambda: NOW, executions=machine, whole_bytes=above)
+
+
 def handed(body: bytes, *, above: int, deliveries: int = 1) -> bool:
     """Whether a file of these bytes, below a name that says nothing, is handed over."""
     inbox, machine = MemoryStore("inbox"), Machine()
     info = inbox.write(KEY, body)
     created = StoredObject(bucket="inbox", key=KEY, version_id=info.version_id, etag=info.etag, size_bytes=len(body), deliveries=deliveries)
-    assert hand_over(created, executions=machine, inbox=inbox, above_bytes=above) is bool(machine.started)
+    assert hand_over(created, ports(machine, above, inbox)) is bool(machine.started)
     return bool(machine.started)
 
 
@@ -56,7 +65,7 @@ def test_text_above_the_size_is_handed_over(size: int, expected: bool) -> None: 
 def test_an_execution_has_the_name_of_the_batch() -> None:
     machine, inbox = Machine(), MemoryStore("inbox")
     version = inbox.write(KEY, b"x").version_id
-    hand_over(upload(101).model_copy(update={"version_id": version}), executions=machine, inbox=inbox, above_bytes=100)
+    hand_over(upload(101).model_copy(update={"version_id": version}), ports(machine, inbox=inbox))
     assert machine.started == {layout.batch_id("inbox", KEY, version): {"key": KEY, "version_id": version}}
 
 
@@ -73,6 +82,10 @@ def test_gzip_data_is_weighed_by_the_text_that_it_may_hold() -> None:
     assert handed(body, above=GZIP_EXPANSION * len(body) - 1)
 
 
+def test_where_nobody_takes_large_uploads_all_are_scored_whole() -> None:
+    assert not hand_over(upload(101, "batches/sales/partitioned/500/april.csv"), ports(None))
+
+
 def test_a_damaged_file_is_not_handed_over_since_its_scoring_says_what_is_wrong() -> None:
     assert not handed(b"PAR1" + b"x" * 96, above=100)
 
@@ -87,7 +100,7 @@ def test_an_upload_that_did_not_end_in_two_deliveries_is_handed_over_unless_it_i
 def test_an_upload_that_is_gone_is_not_handed_over_since_its_scoring_says_so(key: str, deliveries: int) -> None:
     machine = Machine()
     gone = upload(101, key).model_copy(update={"deliveries": deliveries})
-    assert not hand_over(gone, executions=machine, inbox=MemoryStore("inbox"), above_bytes=100)
+    assert not hand_over(gone, ports(machine))
     assert machine.started == {}
 
 
@@ -95,12 +108,12 @@ def test_an_upload_that_asks_for_partitions_is_handed_over_however_small_it_is()
     machine, inbox = Machine(), MemoryStore("inbox")
     asking = upload(1, "batches/sales/partitioned/500/april.csv")
     version = inbox.write(asking.key, b"x").version_id
-    assert hand_over(asking.model_copy(update={"version_id": version}), executions=machine, inbox=inbox, above_bytes=100)
+    assert hand_over(asking.model_copy(update={"version_id": version}), ports(machine, inbox=inbox))
     assert len(machine.started) == 1
 
 
 def test_a_second_delivery_starts_nothing_and_is_in_other_hands_all_the_same() -> None:
     machine, inbox = Machine(), MemoryStore("inbox")
     created = upload(101).model_copy(update={"version_id": inbox.write(KEY, b"x").version_id})
-    assert all(hand_over(created, executions=machine, inbox=inbox, above_bytes=100) for _ in range(2))
+    assert all(hand_over(created, ports(machine, inbox=inbox)) for _ in range(2))
     assert len(machine.started) == 1

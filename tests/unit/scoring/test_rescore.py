@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from functions.scoring.service import rescore_batch, verify_batch
+from functions.scoring.again import rescore_batch, verify_batch
+from functions.scoring.ports import Ports
 from functions.shared.domain.errors import BatchRejectedError, InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.bundles import Bundles
@@ -30,22 +31,18 @@ def release(world: World, version: str, seed: int, seq: int) -> None:
     releases.publish(make_release(champion=served, newest=version, seq=seq), over=releases.standing(MODEL))
 
 
+def ports(world: World, attempt: str) -> Ports:
+    return Ports(world.inbox, world.store, Bundles(world.store), lambda: attempt, lambda: NOW)
+
+
 def rescore(world: World, batch: Manifest, attempt: str = "again") -> Manifest:
-    return rescore_batch(
-        MODEL,
-        batch.batch_id,
-        inbox=world.inbox,
-        store=world.store,
-        bundles=Bundles(world.store),
-        new_attempt=lambda: attempt,
-        now=lambda: NOW,
-    )
+    return rescore_batch(MODEL, batch.batch_id, ports(world, attempt))
 
 
 def verify(world: World, batch: Manifest) -> tuple[str, ...]:
-    return verify_batch(
-        MODEL, batch.batch_id, inbox=world.inbox, store=world.store, bundles=Bundles(world.store), new_attempt=lambda: "check"
-    )
+    found = verify_batch(MODEL, batch.batch_id, ports(world, "check"))
+    assert found.identical is not bool(found.different)
+    return found.different
 
 
 def test_a_batch_is_scored_again_by_what_serves_now_and_the_old_manifest_counts_no_more() -> None:

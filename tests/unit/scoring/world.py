@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
@@ -122,14 +123,7 @@ class World:
     ) -> Manifest:
         """One delivery, through the world's buckets or through wrappers of them, with no bundle loaded yet or with some."""
         store = store or self.store
-        return score_batch(
-            created,
-            inbox=inbox or self.inbox,
-            store=store,
-            bundles=bundles or Bundles(store),
-            new_attempt=lambda: attempt,
-            now=lambda: NOW,
-        )
+        return score_batch(created, Ports(inbox or self.inbox, store, bundles or Bundles(store), lambda: attempt, lambda: NOW))
 
     def table(self, manifest: Manifest) -> pa.Table:
         """The scored rows that a manifest names."""

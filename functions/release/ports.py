@@ -1,4 +1,4 @@
-"""The ports of release, which go everywhere together."""
+"""What release needs of the outside world."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from functions.shared.ports import ObjectStore, Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Ports:
     """Where release reads and writes, and how clock and chance come in."""
 
     store: ObjectStore
