@@ -15,6 +15,7 @@ class Interrupted:
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 sys.meta_path.insert(0, Interrupted())
 sys.argv = ["everscore", *{arguments!r}]
 from infra.cli.main import run
