@@ -1,5 +1,8 @@
 """`everscore erase`: people's rows out of everything stored."""
 
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from getpass import getuser
 from itertools import batched
 from pathlib import Path
@@ -16,9 +19,12 @@ from infra.words import _, plural
 
 if TYPE_CHECKING:
     from functions.shared.domain.spec import ModelSpec
+    from infra.cli.operator import Operator
 
 app = typer.Typer()
 
+LEAST_PAUSE_S = 15.0
+"""Between two erasures that `--wait` asks for."""
 IDS_A_CALL = 10_000
 """A call takes 6 MB, so this many ids of up to 600 bytes."""
 
@@ -35,6 +41,7 @@ def erase(
     sheet: Sheet = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking; required without a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for files that are in use, up to an hour or so, and erase again.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,16 +56,37 @@ def erase(
         question = _("Remove all rows of {ids} from everything stored of {model}? This cannot be undone", ids=some_ids, model=model)
         refusal = "there is no terminal to confirm on that these rows are to be removed for good"
         confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
-    erased = []
-    for some in batched(people, IDS_A_CALL, strict=False):
-        with console.status(_("looking through everything stored")):
-            request = {"action": "erase", "model": model, "ids": some, "reason": reason, "dry_run": dry_run, "who": getuser()}
-            erased.append(operator.ask("Erasure", request))
-    left = sorted({key for one in erased for key in one["left"]})
+    request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": getuser()}
+    erased = _asked(operator, request, people)
+    left, newest = _left(erased), erased
+    while wait and left and not dry_run:
+        with console.status(_("waiting for files that are in use: {number:,}", number=len(left))):
+            time.sleep(_pause_s(newest, datetime.now(UTC)))
+        newest = _asked(operator, request, people)
+        erased, left = [*erased, *newest], _left(newest)
     answer = {"model": model, "people": len(people), "dry_run": dry_run, "left": left, "erasures": erased}
     show(answer, erasure_screen, as_json=as_json)
     if left and not dry_run:
         raise typer.Exit(1)
+
+
+def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the records of an erasure, one per call."""
+    records = []
+    for some in batched(people, IDS_A_CALL, strict=False):
+        with console.status("looking through everything stored"):
+            records.append(operator.ask("Erasure", request | {"ids": some}))
+    return records
+
+
+def _left(records: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted({key for record in records for key in record["left"]})
+
+
+def _pause_s(records: Sequence[dict[str, Any]], now: datetime) -> float:
+    """Return the seconds until the files whose time is known may go; nobody knows when others are worked off."""
+    moments = [datetime.fromisoformat(until) for record in records for until in record["left_until"].values()]
+    return max(LEAST_PAUSE_S, *((moment - now).total_seconds() for moment in moments), 0.0)
 
 
 def ids_in(file: Path, spec: "ModelSpec") -> list[str]:

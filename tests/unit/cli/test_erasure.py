@@ -1,6 +1,7 @@
 """The ids that a file asks to be erased, and whether somebody meant it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain.errors import InputError
-from infra.cli import operator
+from infra.cli import erasure, operator
 from infra.cli.erasure import ids_in
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
@@ -87,3 +88,23 @@ def test_with_yes_nobody_is_asked(stack: Erasing, ids: Path, monkeypatch: pytest
 def test_a_dry_run_asks_nobody_and_removes_nothing(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended(f"erase {MODEL} --ids {ids} --dry-run", monkeypatch) == 0
     assert [request["dry_run"] for request in stack.asked] == [True]
+
+
+@pytest.mark.parametrize(("flags", "code", "asked"), [("--wait", 0, 3), ("", 1, 1), ("--wait --dry-run", 0, 1)])
+def test_with_wait_what_is_in_use_is_erased_when_it_may_go(
+    flags: str, code: int, asked: int, stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = (datetime.now(UTC) + timedelta(minutes=40)).isoformat()
+    left = iter([{"labels/a.csv": later}, {"batches/b.csv": None}, {}])
+    pauses: list[float] = []
+
+    def ask(_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        found = next(left)
+        until = {key: moment for key, moment in found.items() if moment}
+        return Erasing.ask(stack, "Erasure", request) | {"left": list(found), "left_until": until}
+
+    monkeypatch.setattr(stack, "ask", ask)
+    monkeypatch.setattr(erasure.time, "sleep", pauses.append)
+    assert ended(f"erase {MODEL} --ids {ids} --yes {flags}", monkeypatch) == code
+    assert len(stack.asked) == asked
+    assert pauses == ([pytest.approx(40 * 60, abs=30), erasure.LEAST_PAUSE_S] if asked > 1 else [])
