@@ -74,7 +74,7 @@ def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str])
     """Return the records of an erasure, one per call."""
     records = []
     for some in batched(people, IDS_A_CALL, strict=False):
-        with console.status("looking through everything stored"):
+        with console.status(_("looking through everything stored")):
             records.append(operator.ask("Erasure", request | {"ids": some}))
     return records
 
