@@ -43,7 +43,7 @@ def refuse_unknown(line: str) -> None:
     """Pass if a command has these options, takes so many arguments, and lacks none; a name alone, or one that ends in …, may."""
     tokens = shlex.split(line.removesuffix(" …"))[1:]
     command: Any = typer.main.get_command(app)
-    while tokens and hasattr(command, "commands"):
+    while tokens and hasattr(command, "commands") and not tokens[0].startswith("-"):
         command = command.commands[tokens.pop(0)]
     named_only = not tokens
     given, left, _ = command.make_parser(typer.Context(command)).parse_args(tokens)
