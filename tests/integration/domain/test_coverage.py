@@ -5,13 +5,13 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from tests.unit.domain.test_estimate import drawn, estimated, fitted
 
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
 from functions.shared.domain.performance.intervals import intervals
 from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.spec import Task
+from tests.unit.domain.performance.test_estimate import drawn, estimated, fitted
 
 type Floats = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.unit.domain.test_estimate import drawn, fitted
 
 from functions.metric_emission.estimation import WINDOWS
 from functions.shared.domain import layout
@@ -29,6 +28,7 @@ from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from tests.fakes.versions import MODEL
+from tests.unit.domain.performance.test_estimate import drawn, fitted
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, World, rows
 
