@@ -84,6 +84,8 @@ def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict
     out = tmp_path / "scored.parquet"
     manifest = everscore.json("score", MODEL, file, "-o", out)
     assert (manifest["status"], manifest["rows_in"], manifest["rows_scored"]) == ("scored", 700, 700)
+    rule = manifest["release"].pop("decision_rules")["champion"]
+    assert (rule["kind"], rule["threshold"]) == ("threshold", 0.5)
     assert manifest["release"] == {
         "seq": 1,
         "champion": "1",
