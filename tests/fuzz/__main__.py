@@ -20,6 +20,8 @@ def main() -> None:
     """Run libFuzzer until the time is up, or until a promise is broken."""
     arguments = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     arguments.add_argument("--seconds", type=int, default=300)
+    arguments.add_argument("--runs", type=int, default=-1, help="stop after this many inputs")
+    arguments.add_argument("--seed", type=int, default=0, help="make up the same inputs every time; 0 takes new ones")
     arguments.add_argument("--found", type=Path, default=FOUND, help="where inputs that reach new code are kept")
     chosen = arguments.parse_args()
     chosen.found.mkdir(parents=True, exist_ok=True)
@@ -33,6 +35,8 @@ def main() -> None:
 
     options = [
         f"-max_total_time={chosen.seconds}",
+        f"-runs={chosen.runs}",
+        f"-seed={chosen.seed}",
         f"-dict={HERE / 'tokens.dict'}",
         f"-artifact_prefix={chosen.found}/",
         "-max_len=1024",
