@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-growth bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-peers: install .peers/installed ## time XGBoost's and LightGBM's models ag
 
 bench-scale: install ## time large files in partitions and small ones on a quiet machine, and write docs/scale.md
 	$(PYTHON) -m tests.bench.scale
+
+bench-growth: install ## count what measuring asks for after many batches and with many models, and write docs/scale.md
+	$(PYTHON) -m tests.bench.growth
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.image

@@ -81,12 +81,12 @@ def _alert(model: str, kind: AlertKind, window: str, message: str, evidence: Evi
     return Alert(model=model, kind=kind, window=window, message=message, evidence=evidence, runbook=runbook, raised_at=now)
 
 
-def labels_alert(created: StoredObject, arrived: datetime, rejected: BatchRejectedError, now: datetime) -> Alert:
-    """A file of labels cannot be read."""
+def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected: BatchRejectedError, now: datetime) -> Alert:
+    """A file of labels cannot be read, or is of no model that serves."""
     window = f"{arrived.date().isoformat()}-{layout.batch_id(created.bucket, created.key, created.version_id, 'labels')[:8]}"
     evidence: Evidence = {"code": rejected.code, "key": created.key}
-    message = f"the labels in {created.key} cannot be read: {rejected.message} ({rejected.remedy})"
-    return _alert(layout.model_of(created.key), AlertKind.FAILED, window, message, evidence, now)
+    message = f"the labels in {created.key} count for nothing: {rejected.message} ({rejected.remedy})"
+    return _alert(model, AlertKind.FAILED, window, message, evidence, now)
 
 
 def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:

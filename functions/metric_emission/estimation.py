@@ -2,8 +2,6 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from datetime import date
-from functools import cache
 from itertools import islice
 from math import ceil
 
@@ -12,48 +10,42 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from functions.metric_emission.ports import Model
+from functions.metric_emission.truth import held_before
 from functions.shared.domain import layout
-from functions.shared.domain.calendar import days_before, last_mature_day
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.calendar import days_before
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest, StoredFile
-from functions.shared.domain.performance.estimate import (
-    HELD,
-    Estimate,
-    HeldEstimate,
-    TrackRecord,
-    estimate_performance,
-    input_alerts,
-    track_record,
-)
-from functions.shared.domain.performance.measures import DayPerformance
-from functions.shared.domain.performance.truth import true_loss
-from functions.shared.domain.policy import Policy
+from functions.shared.domain.performance.estimate import Estimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
-from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
-from functions.shared.repositories.manifests import Manifests
 
 WINDOWS = 12
 """How many earlier batches are held against their labels: the last whose labels have come, however late they do."""
 
+_LOOKED_BACK = 20
+"""Of so many batches before one, the last that was judged tells whether estimates have ended."""
+
 _MOST_ROWS = 10_000_000
 
 
-def estimate_batch(manifest: Manifest, champion: LoadedModel, policy: Policy, store: ObjectStore) -> Estimate | None:
+def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
     """What the champion's calibration says of the rows it scored in a batch, or why it says nothing; None for no binary classifier."""
+    champion = model.champion
     rule = manifest.release.decision_rules.get(Role.CHAMPION, champion.rule) if manifest.release else champion.rule
     if champion.spec.task is not Task.BINARY or rule is None:
         return None
     baseline, seed = champion.baseline, int(manifest.batch_id[:16], 16)
     return estimate_performance(
         baseline.calibration,
-        np.concatenate([_champion_scores(output, store) for output in some_of(manifest.outputs)]),
-        policy.estimate,
+        np.concatenate([_champion_scores(output, model.store) for output in some_of(manifest.outputs)]),
+        model.policy.estimate,
         rule=rule,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
-        record=_track_record(manifest, policy, store),
+        record=_track_record(manifest, model),
         rng=np.random.default_rng(seed),
     )
 
@@ -72,52 +64,24 @@ def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float
     return np.asarray(scores.to_numpy(), dtype=np.float64)
 
 
-def _track_record(manifest: Manifest, policy: Policy, store: ObjectStore) -> TrackRecord:
+def _track_record(manifest: Manifest, model: Model) -> TrackRecord:
     """How the estimates of this version's earlier batches did. What ended them ends them for good: the next one carries it on."""
-    earlier = _Earlier(manifest, policy, store)
-    before = next(earlier.estimates(), None)
+    before = next(_estimates(islice(_earlier(manifest, model), _LOOKED_BACK), model), None)
     if before and before.missed_truth:
         return TrackRecord(before.compared, before.borne_out, before.newest, missed=True)
-    return track_record(list(islice(earlier.held(), WINDOWS))[::-1])
+    return track_record(list(islice(held_before(manifest, model), WINDOWS))[::-1])
 
 
-class _Earlier:
+def _earlier(manifest: Manifest, model: Model) -> Iterator[Arrival]:
     """Batches before one that the same champion scored, newest first, of the time that labels are joined with."""
+    first = days_before(manifest.source.last_modified.date(), model.policy.labels.look_back_days)
+    scored = model.scored_by(model.version)
+    return (arrival for arrival in scored if arrival.day >= first and arrival.created_at < manifest.created_at)
 
-    def __init__(self, manifest: Manifest, policy: Policy, store: ObjectStore) -> None:
-        self._manifest, self._policy, self._store = manifest, policy, store
-        self._labelled = {found.key for found in store.list(layout.performance_prefix(manifest.model))}
-        self._day = cache(lambda key: DayPerformance.from_json(store.read(key)))
 
-    def estimates(self) -> Iterator[Estimate]:
-        """What was estimated of each, refused or not."""
-        for manifest in self._manifests():
-            if estimate := self._estimate(manifest):
-                yield estimate
-
-    def held(self) -> Iterator[HeldEstimate]:
-        """The estimated log loss of each that has a true one, with it."""
-        for manifest in self._manifests() if self._labelled else ():
-            truth = true_loss(manifest, self._days(manifest), self._mature)
-            estimate = self._estimate(manifest) if truth is not None else None
-            if truth is not None and estimate and (thought := estimate.metrics.get(HELD)):
-                yield HeldEstimate(value=thought.value, low=thought.low, high=thought.high, truth=truth)
-
-    @property
-    def _mature(self) -> date | None:
-        return last_mature_day([self._manifest], self._policy.labels.delay_days)
-
-    def _manifests(self) -> Iterator[Manifest]:
-        first = days_before(self._manifest.source.last_modified.date(), self._policy.labels.look_back_days)
-        for other in Manifests(self._store).newest(self._manifest.model, since=first):
-            same = self._manifest.release and other.release and other.release.champion == self._manifest.release.champion
-            if same and other.rows_scored and other.created_at < self._manifest.created_at:
-                yield other
-
-    def _days(self, manifest: Manifest) -> Iterator[DayPerformance]:
-        keys = (layout.performance_key(manifest.model, day) for day in manifest.event_days)
-        return (self._day(key) for key in keys if key in self._labelled)
-
-    def _estimate(self, manifest: Manifest) -> Estimate | None:
-        emitted = read_document(self._store, EmittedBatch, layout.emitted_key(manifest.model, manifest.batch_id))
-        return emitted.estimate if emitted else None
+def _estimates(arrivals: Iterator[Arrival], model: Model) -> Iterator[Estimate]:
+    """What was estimated of some batches, refused or not."""
+    for arrival in arrivals:
+        judged = read_document(model.store, BatchJudgement, layout.emitted_key(model.name, arrival.batch))
+        if judged is not None and judged.estimate is not None:
+            yield judged.estimate

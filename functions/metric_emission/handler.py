@@ -1,7 +1,6 @@
 """Lambda entry point: manifests and labels through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts out."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -12,44 +11,32 @@ from functions.shared.runtime.queue import process_records
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.metric_emission.totals import Send
-    from functions.shared.domain.envelopes import StoredObject
+    from functions.metric_emission.ports import Ports, Send
     from functions.shared.ports import Visibility
     from functions.shared.runtime.settings import MeasuringSettings
 
 
-@dataclass(frozen=True, slots=True)
-class UseCases:
-    """What is done with a created object, by its bucket, and at the scheduler's bidding, by action."""
-
-    created: "Mapping[str, Callable[[StoredObject], None]]"
-    scheduled: Mapping[str, Callable[[], dict[str, int]]]
-
-
 @cache
-def use_cases() -> UseCases:
-    """The use cases with their real ports."""
+def ports() -> "Ports":
+    """The real ports."""
     from functions.metric_emission.emf import print_measurements
-    from functions.metric_emission.service import record_batch, record_labels
-    from functions.metric_emission.upkeep import sweep, tick
+    from functions.metric_emission.ports import Ports
     from functions.shared.adapters.queues import queued_messages
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.runtime.settings import measuring_settings
 
     settings, client = measuring_settings(), s3_client()
-    store, inbox = S3ObjectStore(client, settings.store), S3ObjectStore(client, settings.inbox)
-    ports: dict[str, Any] = {"store": store, "emit": print_measurements, "now": lambda: datetime.now(UTC)}
-    bundles = Bundles(store)
-    return UseCases(
-        created={
-            store.bucket: partial(record_batch, bundles=bundles, memory_gb=settings.scoring_memory_mb / 1024, **ports),
-            inbox.bucket: partial(record_labels, bundles=bundles, inbox=inbox, **ports),
-        },
-        scheduled={
-            "tick": partial(tick, send=_sender(settings), queued=partial(queued_messages, settings.queues), **ports),
-            "sweep": partial(sweep, inbox=inbox, **ports),
-        },
+    store = S3ObjectStore(client, settings.store)
+    return Ports(
+        inbox=S3ObjectStore(client, settings.inbox),
+        store=store,
+        bundles=Bundles(store),
+        emit=print_measurements,
+        send=_sender(settings),
+        queued=partial(queued_messages, settings.queues),
+        now=lambda: datetime.now(UTC),
+        memory_gb=settings.scoring_memory_mb / 1024,
     )
 
 
@@ -73,7 +60,24 @@ def _sender(settings: "MeasuringSettings") -> "Send":
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Record what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
+    """Measure what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
     if "Records" in event:
-        return process_records(event, context, lambda created: use_cases().created[created.bucket](created), visibility())
-    return use_cases().scheduled[ScheduledRequest.model_validate(event).action]()
+        return _measure(event, context)
+    from functions.metric_emission.upkeep import sweep, tick
+
+    match ScheduledRequest.model_validate(event).action:
+        case "tick":
+            return tick(ports())
+        case "sweep":
+            return sweep(ports())
+
+
+def _measure(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
+    """Measure manifests and labels; what a delivery knows of a model it reads once."""
+    from functions.metric_emission.labelling import measure_labels
+    from functions.metric_emission.ports import Delivery
+    from functions.metric_emission.service import measure_batch
+
+    delivery = Delivery(ports())
+    by_bucket = {ports().store.bucket: measure_batch, ports().inbox.bucket: measure_labels}
+    return process_records(event, context, lambda created: by_bucket[created.bucket](created, delivery), visibility())

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from functions.shared.domain import layout
 from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import NO_RELEASE, Manifest
 from functions.shared.domain.metrics import (
     BATCH_ERRORS,
@@ -86,20 +86,20 @@ def model_told(manifest: Manifest) -> str:
     return layout.UNNAMED_MODEL if is_unknown else manifest.model
 
 
-def claimed_measurements(manifest: Manifest, claim: EmittedBatch, *, memory_gb: float) -> list[Measurement]:
+def judged_measurements(manifest: Manifest, judgement: BatchJudgement, *, memory_gb: float) -> list[Measurement]:
     """All that is told of one batch; each delivery of it measures the same."""
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
-        Measurement(MEASURING_DELAY, max((claim.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": model_told(manifest)}),
-        *(replace(found, at=manifest.created_at) for found in _judgements(manifest.model, claim)),
+        Measurement(MEASURING_DELAY, max((judgement.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": model_told(manifest)}),
+        *(replace(found, at=manifest.created_at) for found in _judgement_measurements(manifest.model, judgement)),
     ]
 
 
-def _judgements(model: str, claim: EmittedBatch) -> Iterator[Measurement]:
-    if claim.drift:
-        yield from drift_measurements(model, claim.drift)
-    if claim.estimate:
-        yield from estimate_measurements(model, claim.estimate)
+def _judgement_measurements(model: str, judgement: BatchJudgement) -> Iterator[Measurement]:
+    if judgement.drift:
+        yield from drift_measurements(model, judgement.drift)
+    if judgement.estimate:
+        yield from estimate_measurements(model, judgement.estimate)
 
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.metric_emission.labels import ID, event_days, stored_identity
+from functions.metric_emission.join import ID, event_days, stored_identity
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec

@@ -22,9 +22,6 @@ REMEMBERED = 500
 _TICK = timedelta(milliseconds=1)
 _METRICS = {metric.name: metric for metric in CATALOGUE}
 
-type Send = Callable[[Totals], None]
-"""Hand totals on to a Prometheus server, if there is one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Folded:

@@ -1,14 +1,17 @@
 """What the clock asks for: the hourly state of every model, and the daily sweep."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from functions.metric_emission.alerts import policy_alert, raise_once, rhythm_alerts, unscored_alert
-from functions.metric_emission.measurements import Emit, Measurement
-from functions.metric_emission.totals import Send, fold
+from functions.metric_emission.indexing import index_batches
+from functions.metric_emission.measurements import Measurement
+from functions.metric_emission.ports import Model, Ports
+from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
 from functions.shared.domain.metrics import (
@@ -24,7 +27,7 @@ from functions.shared.domain.metrics import (
     UNSCORED_FILES,
     Occasion,
 )
-from functions.shared.foundation.fan_out import for_each
+from functions.shared.foundation.fan_out import AT_ONCE, for_each
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -41,11 +44,8 @@ partition's, whose batch takes long: for so long its result is kept. Those older
 _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 """An upload should have its manifest after the first; the second is how far a daily sweep looks back."""
 
-type Queued = Callable[[], Mapping[str, int]]
-"""Messages that wait, by queue."""
 
-
-def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Callable[[], datetime]) -> dict[str, int]:
+def tick(ports: Ports) -> dict[str, int]:
     """Tell the state of each model that serves and of the queues, alert where a policy expects more, and send all totals.
 
     Returns:
@@ -54,24 +54,27 @@ def tick(*, store: ObjectStore, emit: Emit, send: Send, queued: Queued, now: Cal
     Raises:
         ExceptionGroup: at the end, of what was raised for some models, or by a Prometheus that takes nothing.
     """
+    store, now = ports.store, ports.now
     told: dict[str, Totals] = {}
+    one_speaks = Lock()
 
     def tell(name: str, measured: Sequence[Measurement]) -> None:
-        emit(measured)
+        with one_speaks:
+            ports.emit(measured)
         told[name] = fold(name, Occasion.TICK, measured, store=store, now=now).totals
 
     def look_at(model: str) -> list[Measurement]:
-        state = _state(model, store, now())
+        state = _state(Model(model, ports))
         if state:
             tell(model, state)
         return state
 
     try:
-        states = [state for state in for_each(Releases(store).models(), look_at) if state]
+        states = [state for state in for_each(Releases(store).models(), look_at, at_once=AT_ONCE) if state]
         of_no_model = _alert_measurements(layout.UNNAMED_MODEL, store, now())
-        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(queued()), *of_no_model])
+        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(ports.queued()), *of_no_model])
     finally:
-        for_each(told, lambda name: send(told[name]))
+        for_each([*told], lambda name: ports.send(told[name]))
     return {"models": len(states)}
 
 
@@ -88,13 +91,14 @@ def _queue_measurements(queued: Mapping[str, int]) -> Iterator[Measurement]:
         yield Measurement(QUEUED_MESSAGES, messages, {"queue": queue})
 
 
-def _state(model: str, store: ObjectStore, now: datetime) -> list[Measurement]:
+def _state(served: Model) -> list[Measurement]:
     """What is to be told of a model, which is nothing if it serves nothing; people are told of its silence or age."""
-    release = Releases(store).current(model)
+    model, store, release, now = served.name, served.store, served.release, served.ports.now()
     decision = Decisions(store).of(model, release.champion.version) if release else None
     if release is None or release.retired or decision is None:
         return []
-    last = next(Manifests(store).newest(model), None)
+    index_batches(served)
+    last = next(served.manifests.arrivals(model), None)
     silent = now - (last.created_at if last else release.decided_at)
     age = now - decision.decided_at
     standing = Policies(store).standing(model)
@@ -118,31 +122,32 @@ def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterat
         yield Measurement(ALERTS, alerts, {"model": model, "kind": kind})
 
 
-def sweep(*, inbox: ObjectStore, store: ObjectStore, emit: Emit, now: Callable[[], datetime]) -> dict[str, int]:
+def sweep(ports: Ports) -> dict[str, int]:
     """Delete files that no manifest names, give up labels that no row came for, and tell of uploads that nothing came of.
 
     Returns:
         How many files were deleted and how many uploads are unscored.
     """
+    store, now = ports.store, ports.now
     abandoned = list(_abandoned_files(store, now()))
     store.delete(abandoned)
     for model, labels in given_up(store, now()).items():
         unmatched = [Measurement(LABELS_UNMATCHED, labels, {"model": model})]
-        emit(unmatched)
+        ports.emit(unmatched)
         fold(model, Occasion.SWEEP, unmatched, store=store, now=now)
-    unscored = _unscored_uploads(inbox, store, now())
+    unscored = _unscored_uploads(ports.inbox, store, now())
     for model, keys in unscored.items():
         raise_once(unscored_alert(model, keys, now()), store)
     uploads = sum(len(keys) for keys in unscored.values())
     measured = [Measurement(UNSCORED_FILES, uploads, {})]
-    emit(measured)
+    ports.emit(measured)
     fold(layout.FLEET, Occasion.SWEEP, measured, store=store, now=now)
     return {"deleted": len(abandoned), "unscored": uploads}
 
 
 def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
     """Scored and quarantined files of attempts that neither committed nor can still be at work."""
-    for kind in ("scored/", "quarantine/"):
+    for kind in layout.attempts_prefixes():
         for model in store.folders(kind):
             manifests = Manifests(store)
             committed = manifests.keys(model)

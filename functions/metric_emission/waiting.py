@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.labels import TIME, Labels
+from functions.metric_emission.join import TIME, Labels
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.ports import ObjectStore

@@ -1,86 +1,100 @@
-"""The batches that tell of a rollout, found without reading all that a model ever had."""
+"""The batches that tell of a rollout: added up in a document of its own, each read once."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival, standing
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
-from functions.shared.ports import ObjectInfo, ObjectStore
+from functions.shared.domain.rollout.tally import Sums, Tally
+from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.swap import swap
 
 _BEFORE = 20
 _LOOKED_BACK = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutBatches:
-    """What a rollout is judged on, newest first.
+def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
+    """What the batches of a rollout add up to now. Those that are new since the last time are read, and no others.
 
-    `met` are its own batches, `before` the last that a champion scored alone before it began. `seen` are all that were read,
-    which tell how far event time has come.
+    One that stopped half-way may yet end otherwise, so it is read each time and not kept.
+
+    Args:
+        rollout: its releases, oldest first.
+        store: where batches are, and the rollout's tally.
     """
+    first = rollout[0]
+    entries = list(_entries(first, store))
+    manifests = Manifests(store)
+    reached = max((arrival.reached for arrival in entries if arrival.reached), default=None)
 
-    met: Sequence[Manifest]
-    before: Sequence[Manifest]
-    seen: Sequence[Manifest]
+    def with_new(body: bytes | None) -> tuple[bytes | None, Tally]:
+        known = Tally.from_json(body) if body is not None else _before(first, entries, store)
+        kept, unfinished = known.model_copy(update={"reached": reached}), list[Manifest]()
+        for arrival in _changes(known, first, entries):
+            manifest = manifests.at(first.model, arrival)
+            if manifest.resumable:
+                unfinished.append(manifest)
+            else:
+                kept = kept.plus(manifest, _scored_by(manifest, rollout), -1 if arrival.batch in known.counted else 1)
+        now = kept
+        for manifest in unfinished:
+            now = now.plus(manifest, _scored_by(manifest, rollout))
+        return (kept.to_json() if kept != known or body is None else None), now
+
+    return swap(store, layout.rollout_key(first.model, first.seq), with_new)
 
 
-def rollout_batches(first: Release, store: ObjectStore) -> RolloutBatches:
-    """Read the batches of a rollout that began with the release `first`, and a few before it."""
-    since, earlier = _written(first, store)
-    own = _read(since, store)
-    seen = [*own]
-    met = [manifest for manifest in _standing(own) if has_met(first, manifest)]
-    others = _standing(chain(own, _looking_back(earlier, store, seen)))
-    alone = (manifest for manifest in others if not has_met(first, manifest) and _was_alone(manifest))
-    return RolloutBatches(met, list(islice(alone, _BEFORE)), seen)
+def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterator[Arrival]:
+    """The batches that are not counted yet, and those that were and are superseded since."""
+    stand, counted = {arrival.batch for arrival in standing(entries)}, set(known.counted)
+    for arrival in {entry.batch: entry for entry in entries}.values():
+        stands = arrival.batch in stand
+        if (stands and arrival.batch not in counted and has_met(first, arrival)) or (not stands and arrival.batch in counted):
+            yield arrival
 
 
 def newest_met(first: Release, store: ObjectStore, *, most: int) -> tuple[list[Manifest], bool]:
-    """The newest batches of a rollout, of so many that were written since it began, and whether these are all."""
-    since, _ = _written(first, store)
-    return [manifest for manifest in _standing(_read(since[:most], store)) if has_met(first, manifest)], len(since) <= most
+    """The newest batches of a rollout that began with the release `first`, at most so many, and whether these are all."""
+    met = [arrival for arrival in standing(_entries(first, store)) if has_met(first, arrival)]
+    newest = sorted(met, key=lambda arrival: arrival.created_at, reverse=True)[:most]
+    return [Manifests(store).at(first.model, arrival) for arrival in newest], len(met) <= most
 
 
-def has_met(release: Release, manifest: Manifest) -> bool:
+def has_met(release: Release, arrival: Arrival) -> bool:
     """Whether a batch met a release or a later one. One that failed may name none, so its time tells."""
-    return manifest.release.seq >= release.seq if manifest.release else manifest.created_at >= release.decided_at
+    return arrival.seq >= release.seq if arrival.seq else arrival.created_at >= release.decided_at
 
 
-def _written(first: Release, store: ObjectStore) -> tuple[list[str], list[str]]:
-    """Keys of the manifests written since a release and before it, each from the last written on; by the store's own clock."""
-    began = store.info(layout.release_history_key(first.model, first.seq)).last_modified
-    found: list[ObjectInfo] = sorted(
-        store.list(layout.manifest_prefix(first.model)), key=lambda manifest: manifest.last_modified, reverse=True
-    )
-    since = [manifest.key for manifest in found if manifest.last_modified >= began]
-    return since, [manifest.key for manifest in found[len(since) :]]
+def _entries(first: Release, store: ObjectStore) -> Iterator[Arrival]:
+    """All batches that may have met a rollout: those that came since it began, and so many before, which may have been scored again."""
+    began, before = first.decided_at.date(), 0
+    for arrival in Manifests(store).entries(first.model):
+        before += arrival.day < began
+        if before > _LOOKED_BACK:
+            return
+        yield arrival
 
 
-def _read(keys: Iterable[str], store: ObjectStore) -> list[Manifest]:
-    """Manifests, newest first: an erasure writes old ones again."""
-    return sorted(map(Manifests(store).read, keys), key=lambda manifest: manifest.created_at, reverse=True)
-
-
-def _looking_back(keys: Iterable[str], store: ObjectStore, seen: list[Manifest]) -> Iterator[Manifest]:
-    """Read manifests one by one, as they are asked for, and add them to those seen."""
-    for key in islice(keys, _LOOKED_BACK):
-        seen.append(Manifests(store).read(key))
-        yield seen[-1]
-
-
-def _standing(newest_first: Iterable[Manifest]) -> Iterator[Manifest]:
-    """Manifests that nothing newer supersedes."""
-    superseded: set[str] = set()
-    for manifest in newest_first:
-        if manifest.supersedes:
-            superseded.add(manifest.supersedes)
-        if manifest.batch_id not in superseded:
-            yield manifest
+def _before(first: Release, entries: Sequence[Arrival], store: ObjectStore) -> Tally:
+    """The last batches that a champion scored alone before the rollout."""
+    others = (arrival for arrival in standing(entries) if not has_met(first, arrival))
+    manifests = (Manifests(store).at(first.model, arrival) for arrival in islice(others, _LOOKED_BACK))
+    sums = Sums()
+    for manifest in islice(filter(_was_alone, manifests), _BEFORE):
+        sums = sums.plus(Sums.of(manifest))
+    return Tally(before=sums)
 
 
 def _was_alone(manifest: Manifest) -> bool:
     """Whether no challenger scored along."""
     return manifest.release is None or manifest.release.challenger is None
+
+
+def _scored_by(manifest: Manifest, rollout: Sequence[Release]) -> int:
+    """The release that scored a batch; if none did, that of its time."""
+    if manifest.release:
+        return manifest.release.seq
+    return max((release.seq for release in rollout if release.decided_at <= manifest.created_at), default=rollout[0].seq)

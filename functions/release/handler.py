@@ -59,7 +59,7 @@ def _tick(model: str) -> dict[str, Any]:
 
 
 def _tick_all() -> dict[str, Any]:
-    from functions.shared.foundation.fan_out import for_each
+    from functions.shared.foundation.fan_out import AT_ONCE, for_each
     from functions.shared.repositories.releases import Releases
 
-    return {"steps": for_each(Releases(ports().store).models(), _tick)}
+    return {"steps": for_each(Releases(ports().store).models(), _tick, at_once=AT_ONCE)}

@@ -3,18 +3,17 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from functions.release.batches import rollout_batches
+from functions.release.batches import tally
 from functions.release.evidence import rollout_evidence
 from functions.release.ports import Ports
 from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
 from functions.release.wishes import grant_wish
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
-from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release, ServedModel, doubtful_rollback
 from functions.shared.domain.rollout.canary import Action, Step, decide_step
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.performances import performance_keys
+from functions.shared.repositories.performances import labelled_days, performances
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -231,9 +230,8 @@ def _rollout_step(standing: StandingRelease, ports: Ports) -> Step:
     policy = Policies(ports.store).current(release.model)
     decision = _judged_beside(release.champion.version, Decisions(ports.store).of(release.model, challenger.version))
     rollout = Releases(ports.store).rollout(release)
-    batches = rollout_batches(rollout[0], ports.store)
-    days = [DayPerformance.from_json(ports.store.read(key)) for key in performance_keys(release.model, ports.store)]
-    step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, batches, days, policy))
+    days = list(performances(release.model, ports.store, labelled_days(release.model, ports.store)))
+    step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, tally(rollout, ports.store), days, policy))
     why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
     match step.action:
         case Action.EXPAND:

@@ -143,7 +143,7 @@ def _on_days(rows: "pa.RecordBatch", days: Days, batch: Manifest, spec: ModelSpe
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from functions.metric_emission.labels import event_days
+    from functions.metric_emission.join import event_days
 
     assert spec is not None, "days need the time column"
     found = event_days(pa.Table.from_batches([rows]), batch, spec).combine_chunks()

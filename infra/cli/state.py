@@ -8,15 +8,14 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
-from functions.shared.repositories.performances import performance_keys
+from functions.shared.repositories.performances import labelled_days, performances
 from functions.shared.repositories.releases import Releases
 from infra.measured import measured
 
@@ -35,7 +34,8 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     """Return the state of a release's model, as `status --json` prints it."""
     model = release.model
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
-    alerts = sorted(read_documents(store, Alert, layout.alert_prefix(model)), key=lambda alert: alert.raised_at)
+    last = sorted(store.list(layout.alert_prefix(model)), key=lambda alert: alert.last_modified)[-_ALERTS:]
+    alerts = sorted((Alert.from_json(store.read(found.key)) for found in last), key=lambda alert: alert.raised_at)
     means = _last_means(batches)
     refusal = Releases(store).refusal(release)
     return {
@@ -52,13 +52,13 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "rows": group.rows,
                 "metrics": dict(group.metrics),
             }
-            for day in map(DayPerformance.from_json, map(store.read, performance_keys(model, store)))
+            for day in performances(model, store, labelled_days(model, store))
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],
         "alerts": [
             {"kind": alert.kind.value, "window": alert.window, "message": alert.message, "file": alert.evidence.get("key")}
-            for alert in alerts[-_ALERTS:]
+            for alert in alerts
         ],
     }
 

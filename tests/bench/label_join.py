@@ -9,7 +9,6 @@ import io
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.labels import LABEL
-from functions.metric_emission.service import record_labels
+from functions.metric_emission.join import LABEL
+from functions.metric_emission.labelling import measure_labels
+from functions.metric_emission.ports import Delivery
 from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
@@ -30,6 +30,7 @@ from infra.demo import flights
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scoring.processes import machine, run
 from tests.bench.scoring.world import MILLION, World
+from tests.fakes.measuring import make_ports
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "monitoring.md"
@@ -75,12 +76,8 @@ def _uploaded(inbox: LocalFolder, key: str, body: bytes | None = None) -> Stored
 def join(folder: Path) -> None:
     """Record the labels; every one must have met its prediction."""
     inbox, store = LocalFolder(folder / "inbox"), LocalFolder(folder / "store")
-    ports = {"inbox": inbox, "store": store, "bundles": Bundles(store)}
-    record_labels(_uploaded(inbox, _labels_key()), **ports, emit=_ignore, now=partial(datetime.now, UTC))
-
-
-def _ignore(measurements: Iterable[object]) -> None:
-    """Nobody reads them here."""
+    ports = make_ports(store, inbox=inbox, now=partial(datetime.now, UTC))
+    measure_labels(_uploaded(inbox, _labels_key()), Delivery(ports))
 
 
 def _labelled(store: ObjectStore) -> int:

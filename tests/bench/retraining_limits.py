@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import RetrainRequest, TrainRequest
 from functions.retraining.ports import Ports
 from functions.retraining.service import retrain, train_first
@@ -131,7 +130,7 @@ def prepare(folder: Path, rows: int, features: int, estimator: str) -> None:
         table = rows_of(day, rows // LEARNT_DAYS, features)
         table = table.rename_columns([*table.column_names[:-1], "everscore_label"])
         table = table.append_column("everscore_label_arrived", pa.array([datetime(2024, 9, 1, tzinfo=UTC)] * table.num_rows))
-        shop.store.write(labelled_key(MODEL, day, "all"), as_parquet(table))
+        shop.store.write(layout.labelled_key(MODEL, day, "all"), as_parquet(table))
     manifest = make_manifest("last.csv", day=days[-1], rows_in=100, rows_scored=100, event_days={days[-1] + timedelta(days=7): 100})
     Manifests(shop.store).commit(manifest.model_copy(update={"model": MODEL}))
 

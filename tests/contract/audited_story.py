@@ -17,7 +17,9 @@ from functions.code_check.service import compare_batches
 from functions.erasure.event import EraseRequest
 from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
-from functions.metric_emission.service import record_batch, record_labels
+from functions.metric_emission.labelling import measure_labels
+from functions.metric_emission.ports import Delivery, Ports
+from functions.metric_emission.service import measure_batch
 from functions.metric_emission.upkeep import sweep, tick
 from functions.partitioning.event import Failure
 from functions.partitioning.ports import Ports as PartitioningPorts
@@ -43,6 +45,7 @@ from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.partitions import Partitions
 from functions.shared.repositories.policies import Policies
+from tests.fakes.measuring import make_ports
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.recording_bus import RecordingBus
 
@@ -163,18 +166,16 @@ class Story:
         assert verify_batch(MODEL, manifest.batch_id, ports).identical
         return rescore_batch(MODEL, manifest.batch_id, ports)
 
-    def measuring(self) -> dict[str, Any]:
-        return {"store": self.store("metric_emission", "Store"), "emit": list, "now": self.now}
+    def measuring(self) -> Ports:
+        return make_ports(self.store("metric_emission", "Store"), inbox=self.store("metric_emission", "Inbox"), now=self.now)
 
     def record(self, manifest: Manifest) -> None:
         key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
-        ports = self.measuring()
         created = StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1)
-        record_batch(created, bundles=Bundles(ports["store"]), memory_gb=2.0, **ports)
+        measure_batch(created, Delivery(self.measuring()))
 
     def label(self, created: StoredObject) -> None:
-        ports = self.measuring()
-        record_labels(created, inbox=self.store("metric_emission", "Inbox"), bundles=Bundles(ports["store"]), **ports)
+        measure_labels(created, Delivery(self.measuring()))
 
     def retraining(self) -> RetrainingPorts:
         store = self.store("retraining", "Store")
@@ -306,10 +307,10 @@ def _upkeep(story: Story) -> None:
     story.upload(f"batches/{MODEL}/lost.csv", "id\n")
     for key in (layout.scored_key(MODEL, "f" * 32, "a", 0), layout.quarantine_key(MODEL, "f" * 32, "a", 0)):
         story.store(PEOPLE, "Store").write(key, b"")
-    tick(**story.measuring(), send=lambda _: None, queued=dict)
+    tick(story.measuring())
     for later in (timedelta(hours=3), timedelta(days=16)):
         story.later = later
-        sweep(inbox=story.store("metric_emission", "Inbox"), **story.measuring())
+        sweep(story.measuring())
 
 
 def _erasure(story: Story) -> None:

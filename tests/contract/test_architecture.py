@@ -70,7 +70,9 @@ def test_only_the_writer_of_a_prefix_may_write_there() -> None:
     written = {prefix: functions_in(row[1]) for prefix, row in STORE.items()}
     assert allowed("Store", "s3:PutObject") == {prefix: writers for prefix, writers in written.items() if writers}
     together = {"scoring", "partitioning"}
-    assert all(len(writers) <= 1 or writers == together for writers in written.values())
+    # What the index says follows from a manifest alone, so that whoever writes it writes the same.
+    several = {"manifests/*": together, "partitions/*": together, "quarantine/*": together, "index/*": together | {"metric_emission"}}
+    assert {prefix: writers for prefix, writers in written.items() if len(writers) > 1} == several
     assert [row[1] for prefix, row in STORE.items() if prefix == "erasures/*"] == ["erasure"]
     assert allowed("Inbox", "s3:PutObject") == {}
 
@@ -83,13 +85,14 @@ def test_only_the_readers_of_a_prefix_may_read_there() -> None:
     assert allowed("Inbox", "s3:GetObject") == {prefix: functions_in(row[1]) for prefix, row in INBOX.items()}
 
 
-def test_only_attempts_leases_and_labels_that_wait_may_be_deleted() -> None:
+def test_only_attempts_leases_and_what_counts_no_more_may_be_deleted() -> None:
     attempts = {"scoring", "partitioning", "metric_emission"}
     assert allowed("Store", "s3:DeleteObject") == {
         "scored/*": attempts,
         "quarantine/*": attempts,
         "leases/*": {"retraining"},
         "waiting/*": {"metric_emission"},
+        "index/*/held/*": {"metric_emission"},
     }
     assert allowed("Inbox", "s3:DeleteObject") == {}
 

@@ -18,6 +18,7 @@ import functions.scoring.handler as scoring
 import functions.scoring.partition as scoring_partition
 from functions.code_check.event import PreTrafficEvent
 from functions.erasure.event import EraseRequest
+from functions.metric_emission import labelling, service, upkeep
 from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
 from functions.release.event import ReleaseRequest
 from functions.retraining.event import AdoptRequest, ReproduceRequest, RetrainRequest, TrainRequest
@@ -25,6 +26,8 @@ from functions.scoring.event import RescoreRequest
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.partition import Partition, PartitionResult, Portion
 from functions.shared.domain.policy import Window
+from tests.fakes.measuring import make_ports
+from tests.fakes.memory_store import MemoryStore
 
 FOLDER = Path(__file__).parents[2] / "events"
 INBOX, STORE = "everscore-inbox-1a2b3c4d5e6f", "everscore-store-6f5e4d3c2b1a"
@@ -182,8 +185,9 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
     """What the handlers of both queues hand on."""
     arrived: list[StoredObject] = []
     monkeypatch.setattr(scoring, "score_upload", arrived.append)
-    use_cases = metric_emission.UseCases(created={INBOX: arrived.append, STORE: arrived.append}, scheduled={})
-    monkeypatch.setattr(metric_emission, "use_cases", lambda: use_cases)
+    monkeypatch.setattr(metric_emission, "ports", lambda: make_ports(MemoryStore(STORE), inbox=MemoryStore(INBOX)))
+    monkeypatch.setattr(service, "measure_batch", lambda created, _: arrived.append(created))
+    monkeypatch.setattr(labelling, "measure_labels", lambda created, _: arrived.append(created))
     return arrived
 
 
@@ -197,8 +201,9 @@ def test_a_delivery_hands_on_each_file_the_smallest_first_and_nothing_that_is_no
 
 @pytest.mark.parametrize("name", SCHEDULED)
 def test_a_schedule_does_what_its_action_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scheduled = {action: lambda action=action: {action: 1} for action in ("tick", "sweep")}
-    monkeypatch.setattr(metric_emission, "use_cases", lambda: metric_emission.UseCases(created={}, scheduled=scheduled))
+    monkeypatch.setattr(metric_emission, "ports", lambda: None)
+    for action in ("tick", "sweep"):
+        monkeypatch.setattr(upkeep, action, lambda _, action=action: {action: 1})
     assert metric_emission.handler(EVENTS[name], CONTEXT) == {SCHEDULED[name]: 1}
 
 

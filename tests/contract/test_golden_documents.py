@@ -16,9 +16,9 @@ from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.document import Document
 from functions.shared.domain.drift.profile import Baseline
-from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import NewerSchemaError
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.performance.measures import DayPerformance
@@ -34,7 +34,7 @@ KINDS: Mapping[str, type[Document]] = {
     "baseline": Baseline,
     "bundle": BundleIndex,
     "decisions": Decision,
-    "emitted": EmittedBatch,
+    "emitted": BatchJudgement,
     "erasure": Erasure,
     "lease": Lease,
     "manifests": Manifest,

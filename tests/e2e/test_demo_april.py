@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.metric_emission.service import record_batch, record_labels
+from functions.metric_emission.labelling import measure_labels
+from functions.metric_emission.ports import Delivery
+from functions.metric_emission.service import measure_batch
 from functions.release.ports import Ports as ReleasePorts
 from functions.release.service import tick
 from functions.retraining.event import RetrainRequest, TrainRequest
@@ -31,6 +33,7 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.demo import flights
 from infra.demo.flights import MODEL
+from tests.fakes.measuring import make_ports
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recording_bus import RecordingBus
@@ -80,18 +83,18 @@ class World:
         attempt = f"a{next(self.numbers)}"
         manifest = score_batch(uploaded, ScoringPorts(self.inbox, self.store, self.bundles, lambda: attempt, self.now))
         key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
-        record_batch(created("store", self.store.info(key)), **self.measuring, memory_gb=2)
+        measure_batch(created("store", self.store.info(key)), self.delivery)
         return manifest
 
     def label(self, week: flights.Week) -> None:
         """Its labels arrive."""
         uploaded = created("inbox", self.inbox.write(f"labels/{MODEL}/{week.name}.csv", week.labels))
-        record_labels(uploaded, inbox=self.inbox, **self.measuring)
+        measure_labels(uploaded, self.delivery)
 
     @property
-    def measuring(self) -> dict[str, Any]:
-        """metric_emission's ports."""
-        return {"store": self.store, "bundles": self.bundles, "emit": list, "now": self.now}
+    def delivery(self) -> Delivery:
+        """One message to metric_emission."""
+        return Delivery(make_ports(self.store, inbox=self.inbox, bundles=self.bundles, now=self.now))
 
     @property
     def alerts(self) -> list[Alert]:

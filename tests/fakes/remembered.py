@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 from functions.erasure.event import EraseRequest
 from functions.erasure.ports import Ports
 from functions.erasure.service import erase
-from functions.metric_emission.service import record_batch, record_labels
+from functions.metric_emission.labelling import measure_labels
+from functions.metric_emission.ports import Delivery
+from functions.metric_emission.service import measure_batch
 from functions.retraining.ports import Ports as RetrainingPorts
 from functions.retraining.training_set import DAY
 from functions.scoring.again import rescore_batch
@@ -31,6 +33,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.snapshots import Snapshots
 from tests.fakes.documents import make_decision, serve
+from tests.fakes.measuring import make_ports
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recording_bus import RecordingBus
@@ -89,12 +92,15 @@ class Life:
         """A manifest is measured."""
         key = Manifests(self.store).keys(MODEL)[manifest.batch_id]
         created = StoredObject(bucket="store", key=key, version_id="null", etag="", size_bytes=1)
-        record_batch(created, store=self.store, bundles=Bundles(self.store), emit=list, memory_gb=1.0, now=lambda: self.now)
+        measure_batch(created, self._delivery())
+
+    def _delivery(self) -> Delivery:
+        return Delivery(make_ports(self.store, inbox=self.inbox, now=lambda: self.now))
 
     def label(self, name: str, text: str) -> None:
         """A file of labels is uploaded and joined."""
         created = self.upload(f"labels/{MODEL}/{name}", text)
-        record_labels(created, inbox=self.inbox, store=self.store, bundles=Bundles(self.store), emit=list, now=lambda: self.now)
+        measure_labels(created, self._delivery())
 
     def learn(self, version: str, *days: date) -> Snapshot:
         """A version's training set and its decision; each day somebody else and both who will be forgotten."""

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
 from functions.retraining.ports import Ports
 from functions.retraining.reproduction import reproduce
@@ -144,7 +143,7 @@ def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_
         rows.rename(columns={flights.TARGET: "everscore_label"}).assign(
             everscore_label_arrived=datetime(2013, 7, 1, tzinfo=UTC)
         ).to_parquet(body, index=False)
-        shop.store.write(labelled_key(flights.MODEL, day, "june"), body.getvalue())
+        shop.store.write(layout.labelled_key(flights.MODEL, day, "june"), body.getvalue())
     last = make_manifest(day=date(2013, 7, 20), rows_in=9, rows_scored=9, event_days={date(2013, 7, 20): 9})
     Manifests(shop.store).commit(last.model_copy(update={"model": flights.MODEL}))
     decision = retrain(RetrainRequest(model=flights.MODEL, trigger="person"), shop).decision

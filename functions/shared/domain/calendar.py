@@ -105,16 +105,15 @@ def batch_watermark(event_days: Mapping[date, int]) -> date | None:
     return None
 
 
-def event_watermark(manifests: Iterable[Manifest]) -> date | None:
-    """The latest day that any of these batches has reached; None without scored rows."""
-    reached = [day for manifest in manifests if (day := batch_watermark(manifest.event_days))]
-    return max(reached, default=None)
-
-
 def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
     """The last event day whose labels count as complete, by how far these batches have come; None without scored rows.
 
     Of a part of a day all is waited for.
     """
-    watermark = event_watermark(manifests)
-    return days_before(watermark, delay_days) if watermark else None
+    return mature_day((batch_watermark(manifest.event_days) for manifest in manifests), delay_days)
+
+
+def mature_day(reached: Iterable[date | None], delay_days: float) -> date | None:
+    """The last event day whose labels count as complete, by the latest days that batches have reached."""
+    latest = max((day for day in reached if day), default=None)
+    return days_before(latest, delay_days) if latest else None

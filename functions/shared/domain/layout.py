@@ -103,6 +103,11 @@ def manifest_key(model: str, day: date, batch: str) -> str:
     return f"manifests/{model}/dt={day.isoformat()}/{batch}.json"
 
 
+def attempts_prefixes() -> tuple[str, str]:
+    """All that attempts write, of all models."""
+    return "scored/", "quarantine/"
+
+
 def scored_prefix(model: str, batch: str) -> str:
     """All attempts' outputs of a batch."""
     return f"scored/{model}/{batch}/"
@@ -167,6 +172,36 @@ def resumption_key(model: str, batch: str, redrives: int) -> str:
     return f"partitions/{model}/{batch}/resumed-{redrives}.json"
 
 
+def arrivals_prefix(model: str) -> str:
+    """The batches of a model, the newest first. Names say all, the objects are empty."""
+    return f"index/{model}/arrivals/"
+
+
+def days_prefix(model: str) -> str:
+    """The batches of a model by the event days of their rows, by level and block."""
+    return f"index/{model}/days/"
+
+
+def block_prefix(model: str, level: int, block: int) -> str:
+    """The batches whose rows lie on days of a block."""
+    return f"index/{model}/days/{level:02}/{block:07}/"
+
+
+def again_prefix(model: str) -> str:
+    """The batches of a model that supersede others."""
+    return f"index/{model}/again/"
+
+
+def held_prefix(model: str, version: str) -> str:
+    """Estimates that a version's batches had, with the truth that labels told of them."""
+    return f"index/{model}/held/{version}/"
+
+
+def indexed_key(model: str) -> str:
+    """How far the index of a model's batches goes back."""
+    return f"index/{model}/indexed.json"
+
+
 def release_prefix(model: str) -> str:
     """Everything about what a model serves."""
     return f"releases/{model}/"
@@ -180,6 +215,11 @@ def release_key(model: str) -> str:
 def release_history_key(model: str, seq: int) -> str:
     """A release as it was decided, written once. Zero-padded, so that a listing is in order."""
     return f"releases/{model}/history/{seq:06d}.json"
+
+
+def rollout_key(model: str, seq: int) -> str:
+    """What the batches of the rollout that began with a release add up to."""
+    return f"releases/{model}/rollouts/{seq:06d}.json"
 
 
 def refusal_key(model: str) -> str:
@@ -222,6 +262,11 @@ def labelled_prefix(model: str, day: date | None = None) -> str:
     return f"labelled/{model}/" + (f"dt={day.isoformat()}/" if day else "")
 
 
+def labelled_key(model: str, day: date, labels: str) -> str:
+    """The rows of one day that one file of labels labelled."""
+    return f"{labelled_prefix(model, day)}{labels}.parquet"
+
+
 def waiting_prefix(model: str) -> str:
     """Labels that wait for their rows to be scored."""
     return f"{WAITING}{model}/"
@@ -240,6 +285,16 @@ def performance_prefix(model: str) -> str:
 def performance_key(model: str, day: date) -> str:
     """Metrics of one event day, restated when labels come late."""
     return f"performance/{model}/{day.isoformat()}.json"
+
+
+def performance_months_prefix(model: str) -> str:
+    """All of a model's event days, gathered by month."""
+    return f"performance/{model}/months/"
+
+
+def performance_month_key(model: str, month: str) -> str:
+    """The event days of a month, such as `2013-04`."""
+    return f"performance/{model}/months/{month}.json"
 
 
 def alert_prefix(model: str) -> str:

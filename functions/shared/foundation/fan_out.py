@@ -1,10 +1,21 @@
 """The same for every model, so that the trouble of one is no other's."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+
+from functions.shared.foundation.ahead import map_ahead
+
+AT_ONCE = 16
+"""Models that are looked at side by side: what they wait for, S3 and the registry, answers many."""
 
 
-def for_each[Result](models: Iterable[str], act: Callable[[str], Result]) -> list[Result]:
-    """Act for one model after the other, whatever becomes of the ones before.
+def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_once: int = 1) -> list[Result]:
+    """Act for each model, whatever becomes of the others.
+
+    Args:
+        models: their names.
+        act: what is done for one.
+        at_once: for how many at a time.
 
     Returns:
         The results, in the models' order.
@@ -15,13 +26,19 @@ def for_each[Result](models: Iterable[str], act: Callable[[str], Result]) -> lis
     >>> for_each(["sales", "stock"], str.upper)
     ['SALES', 'STOCK']
     """
-    results, failures = [], []
-    for model in models:
+    results: list[Result] = []
+    failures: list[Exception] = []
+
+    def attempt(model: str) -> Callable[[], None]:
         try:
-            results.append(act(model))
+            result = act(model)
         except Exception as failure:  # noqa: BLE001 - none is hidden: all are raised when the last model had its turn
             failure.add_note(f"model {model!r}")
-            failures.append(failure)
+            return partial(failures.append, failure)
+        return partial(results.append, result)
+
+    for keep in map(attempt, models) if at_once == 1 else map_ahead(attempt, iter(models), threads=at_once):
+        keep()
     if failures:
         message = f"{len(failures)} of {len(failures) + len(results)} models failed"
         raise ExceptionGroup(message, failures)

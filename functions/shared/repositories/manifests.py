@@ -1,12 +1,14 @@
 """Manifests: the commit of a batch, and the batches of a model from the newest on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 
 from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival, standing
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Source
 from functions.shared.ports import ObjectInfo, ObjectStore
+from functions.shared.repositories.batch_index import BatchIndex
 
 
 def source_of(bucket: str, upload: ObjectInfo) -> Source:
@@ -26,6 +28,7 @@ class Manifests:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._index = BatchIndex(store)
 
     def read(self, key: str) -> Manifest:
         """The manifest at a key, or raise NotFoundError."""
@@ -58,6 +61,11 @@ class Manifests:
             The manifest that stands: this one, or another attempt's that was first. A retried request of ours that had
             succeeded is recognised by its attempt.
         """
+        stands = self._commit(manifest)
+        self._index.add(stands)
+        return stands
+
+    def _commit(self, manifest: Manifest) -> Manifest:
         key = _key(manifest.model, manifest.batch_id, manifest.source)
         if self._store.create(key, manifest.to_json()):
             return manifest
@@ -66,30 +74,57 @@ class Manifests:
         except NotFoundError as error:
             message = f"the manifest of batch {manifest.batch_id} was refused as present, then not found"
             raise ConflictError(message) from error
-        standing = Manifest.from_json(body)
-        if not standing.resumable or manifest.resumable:
-            return standing
+        before = Manifest.from_json(body)
+        if not before.resumable or manifest.resumable:
+            return before
         self._store.replace(key, manifest.to_json(), etag=etag)
         return manifest
 
+    def at(self, model: str, arrival: Arrival) -> Manifest:
+        """The manifest of a batch that the index names."""
+        return self.read(layout.manifest_key(model, arrival.day, arrival.batch))
+
+    def entries(self, model: str) -> Iterator[Arrival]:
+        """All batches, the newest first: by the UTC day of arrival, in a day by when they were committed."""
+        return self._index.entries(model) if self._index.is_complete(model) else self._walk(model)
+
+    def arrivals(self, model: str) -> Iterator[Arrival]:
+        """Batches that nothing supersedes, the newest first."""
+        return standing(self.entries(model))
+
     def newest(self, model: str, *, since: date | None = None) -> Iterator[Manifest]:
         """Manifests that nothing supersedes, newest first, of batches that arrived on or after a UTC day."""
-        superseded: set[str] = set()
+        for arrival in self.arrivals(model):
+            if since is not None and arrival.day < since:
+                return
+            yield self.at(model, arrival)
+
+    def of_days(self, model: str, days: Collection[date], *, since: date = date.min) -> Iterator[Manifest]:
+        """Manifests that nothing supersedes, newest first, of batches with rows on one of some event days.
+
+        Args:
+            since: the UTC day on which batches arrived, or later.
+        """
+        found = self._index.of_days(model, days) if self._index.is_complete(model) else self.arrivals(model)
+        manifests = (self.at(model, arrival) for arrival in found if arrival.day >= since)
+        return (manifest for manifest in manifests if not manifest.event_days.keys().isdisjoint(days))
+
+    def _walk(self, model: str) -> Iterator[Arrival]:
+        """The batches of a model that is not indexed yet, from their manifests."""
         prefix = layout.manifest_prefix(model)
         for folder in sorted(self._store.folders(prefix), reverse=True):
-            if since is not None and date.fromisoformat(folder.removeprefix("dt=")) < since:
-                return
-            day = [self.read(found.key) for found in self._store.list(f"{prefix}{folder}/")]
-            superseded.update(manifest.supersedes for manifest in day if manifest.supersedes)
-            day.sort(key=lambda manifest: manifest.created_at, reverse=True)
-            yield from (manifest for manifest in day if manifest.batch_id not in superseded)
+            day = [Arrival.of(self.read(found.key)) for found in self._store.list(f"{prefix}{folder}/")]
+            yield from sorted(day, key=lambda arrival: arrival.name)
 
     def written_since(self, model: str, moment: datetime) -> list[Manifest]:
         """Manifests that nothing supersedes, newest first, of those written since a moment of the store's clock."""
         recent = [self.read(info.key) for info in self._store.list(layout.manifest_prefix(model)) if info.last_modified >= moment]
-        superseded = {manifest.supersedes for manifest in recent}
-        standing = [manifest for manifest in recent if manifest.batch_id not in superseded]
-        return sorted(standing, key=lambda manifest: manifest.created_at, reverse=True)
+        return list(_standing(sorted(recent, key=lambda manifest: manifest.created_at, reverse=True)))
+
+
+def _standing(newest_first: Iterable[Manifest]) -> Iterator[Manifest]:
+    by_batch = {manifest.batch_id: manifest for manifest in newest_first}
+    return (by_batch[arrival.batch] for arrival in standing(map(Arrival.of, by_batch.values())))
 
 
 def _key(model: str, batch: str, source: Source) -> str:

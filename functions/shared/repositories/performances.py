@@ -1,11 +1,88 @@
-"""What labels said of a model, by event day."""
+"""What labels said of a model, by event day: a document a day, and one a month that holds its days for whoever reads many.
+
+A month follows from its days. It is written after them, and from what they say at that moment, so of two writers at once the later
+one leaves what stands. A month that has no document yet, as in stores of earlier versions, is read day by day.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import groupby
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
+from functions.shared.domain.document import Document
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.swap import swap
+
+
+class PerformanceMonth(Document):
+    """The event days of a month that have labels, in order, without their batches."""
+
+    days: tuple[DayPerformance, ...]
 
 
 def performance_keys(model: str, store: ObjectStore) -> list[str]:
     """Keys of the days that have labels, in order, but for days that are not plausible: earlier versions stored such."""
     first, last = (layout.performance_key(model, day) for day in (FIRST_DAY, LAST_DAY))
     return [found.key for found in store.list(layout.performance_prefix(model)) if first <= found.key <= last]
+
+
+def labelled_days(model: str, store: ObjectStore) -> list[date]:
+    """The days that have labels, in order."""
+    return [_day_of(key) for key in performance_keys(model, store)]
+
+
+def performances(model: str, store: ObjectStore, days: Sequence[date]) -> Iterator[DayPerformance]:
+    """What labels said of some days that have labels, in order; by month, so that each month takes one request."""
+    for month, some in groupby(sorted(days), key=_month_of):
+        wanted = set(some)
+        try:
+            gathered = PerformanceMonth.from_json(store.read(layout.performance_month_key(model, month))).days
+        except NotFoundError:
+            gathered = ()
+        known = {day.day: day for day in gathered if day.day in wanted}
+        yield from (known.get(day) or _read(layout.performance_key(model, day), store) for day in sorted(wanted))
+
+
+def gather_months(model: str, store: ObjectStore) -> None:
+    """Have a document for each month that has labels."""
+    firsts = {_month_of(day): day for day in labelled_days(model, store)}
+    for day in firsts.values():
+        gather_month(model, day, store)
+
+
+def gather_month(model: str, day: date, store: ObjectStore) -> None:
+    """Have the month of a day say what the day's own document says.
+
+    Raises:
+        ConflictError: if others changed the month at every try.
+    """
+    month = _month_of(day)
+
+    def gathered(body: bytes | None) -> tuple[bytes, None]:
+        if body is None:
+            return _month(model, month, store).to_json(), None
+        known = {one.day: one for one in PerformanceMonth.from_json(body).days}
+        known[day] = _read(layout.performance_key(model, day), store)
+        return PerformanceMonth(days=tuple(known[one] for one in sorted(known))).to_json(), None
+
+    swap(store, layout.performance_month_key(model, month), gathered)
+
+
+def _month(model: str, month: str, store: ObjectStore) -> PerformanceMonth:
+    keys = [key for key in performance_keys(model, store) if _month_of(_day_of(key)) == month]
+    return PerformanceMonth(days=tuple(_read(key, store) for key in keys))
+
+
+def _read(key: str, store: ObjectStore) -> DayPerformance:
+    return DayPerformance.from_json(store.read(key)).model_copy(update={"batches": ()})
+
+
+def _day_of(key: str) -> date:
+    return date.fromisoformat(key.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
+def _month_of(day: date) -> str:
+    return day.isoformat()[:7]

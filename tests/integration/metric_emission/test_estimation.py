@@ -8,7 +8,7 @@ import pytest
 
 from functions.metric_emission.estimation import WINDOWS
 from functions.shared.domain import layout
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import (
     ESTIMATED,
@@ -78,7 +78,7 @@ def label(world: World, number: int, *, labels: str, rows: slice = slice(None)) 
 
 
 def estimate_of(world: World, batch: Manifest) -> Estimate:
-    emitted = read_document(world.store, EmittedBatch, layout.emitted_key(MODEL, batch.batch_id))
+    emitted = read_document(world.store, BatchJudgement, layout.emitted_key(MODEL, batch.batch_id))
     assert emitted is not None
     assert emitted.estimate is not None
     return emitted.estimate

@@ -23,10 +23,12 @@ def other_half() -> str:
     return "id,at,bought\n" + "".join(line + "\n" for line in csv().splitlines()[3:])
 
 
-def moments() -> list[Moment]:
-    """Before each call on the store from the first that writes on."""
+def moments(*, standing: bool = False) -> list[Moment]:
+    """Before each call on the store from the first that writes on, where other labels stand already or do not."""
     seen: list[Moment] = []
     world = two_files()
+    if standing:
+        world.label(csv(TRUTH[:1]), "first.csv")
     world.label(csv(TRUTH[:2]), store=WatchedStore(world.store, seen.append))
     first = next(number for number, moment in enumerate(seen) if moment.call.startswith("write "))
     return [moment for moment in seen[first:] if moment.side == "before"]
@@ -47,7 +49,7 @@ def test_a_crash_while_labels_are_recorded_is_made_good_by_the_next_delivery() -
 
 @pytest.mark.parametrize("standing", [False, True])
 def test_two_files_that_are_worked_off_at_the_same_time_both_count(standing: bool) -> None:  # noqa: FBT001
-    for moment in moments():
+    for moment in moments(standing=standing):
         world = two_files()
         if standing:
             world.label(csv(TRUTH[:1]), "first.csv")

@@ -54,10 +54,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "POWERTOOLS_SERVICE_NAME": "metric_emission",
         }.items():
             monkeypatch.setenv(name, value)
-        for cached in (entry.use_cases, settings.measuring_settings):
+        for cached in (entry.ports, settings.measuring_settings):
             cached.cache_clear()
         yield
-        for cached in (entry.use_cases, settings.measuring_settings):
+        for cached in (entry.ports, settings.measuring_settings):
             cached.cache_clear()
 
 

@@ -32,7 +32,7 @@ def sent_by(world: World, prometheus: Prometheus, moment: datetime) -> None:
     def send(totals: Totals) -> None:
         server.send(families([totals], stack="shop"), totals.told_at)
 
-    tick(store=world.store, emit=world.emit, send=send, queued=lambda: {"scoring_dead_letters": 2}, now=world.now)
+    tick(world.ports(send=send, queued=lambda: {"scoring_dead_letters": 2}))
 
 
 def test_prometheus_has_what_a_models_batches_and_labels_say_and_calls_for_what_is_wrong(
@@ -115,7 +115,7 @@ def test_the_same_totals_may_be_sent_twice_and_older_ones_are_refused(tmp_path: 
         server = RemoteWrite(prometheus.write_url)
         world = World()
         sent: list[Totals] = []
-        tick(store=world.store, emit=world.emit, send=sent.append, queued=lambda: {"scoring": 7}, now=lambda: now)
+        tick(world.ports(send=sent.append, queued=lambda: {"scoring": 7}, now=lambda: now))
         [fleet] = [totals for totals in sent if any(series.metric == "QueuedMessages" for series in totals.series)]
         for _ in range(2):
             server.send(families([fleet], stack="shop"), later.told_at)

@@ -14,7 +14,7 @@ from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.decision import Fold, Reason
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
 from functions.shared.domain.performance.estimate import Estimate
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
@@ -278,7 +278,7 @@ def test_drift_of_too_few_rows_is_shown_and_not_judged() -> None:
     write_batch(store, batch(0))
     column = ColumnDrift(feature="price", column="feature", value=0.9, jensen_shannon=0.4)
     drift = DriftReport(alert=False, rows=98, too_few=True, columns=(column,))
-    emitted = EmittedBatch(batch_id=batch(0).batch_id, model=MODEL, version="1", drift=drift, emitted_at=NOW)
+    emitted = BatchJudgement(batch_id=batch(0).batch_id, model=MODEL, version="1", drift=drift, emitted_at=NOW)
     store.write(layout.emitted_key(MODEL, emitted.batch_id), emitted.to_json())
     words = flat(report_on(store))
     assert "98 rows pooled: too few to judge" in words

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from functions.metric_emission.labels import labelled_key
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.errors import TrainingError
@@ -121,7 +120,7 @@ def test_a_labelled_file_that_was_rewritten_is_no_newer_for_it() -> None:
     corrected = {**sold(30, 1)[0], "bought": opposite(sold(30, 1)[0])}
     world.label([corrected], "correction")
     # An erasure of another row, or a rescore, writes the first file anew.
-    key = labelled_key(MODEL, day(30), "first")
+    key = layout.labelled_key(MODEL, day(30), "first")
     world.store.write(key, world.store.read(key))
     stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
     assert [row["bought"] for row in stored if row["id"] == corrected["id"]] == [corrected["bought"]]
@@ -129,7 +128,7 @@ def test_a_labelled_file_that_was_rewritten_is_no_newer_for_it() -> None:
 
 def test_a_labelled_file_without_rows_is_in_nobodys_way() -> None:
     world = labelled()
-    key = labelled_key(MODEL, day(30), "first")
+    key = layout.labelled_key(MODEL, day(30), "first")
     emptied = io.BytesIO()
     pq.write_table(pq.read_table(io.BytesIO(world.store.read(key))).slice(0, 0), emptied)
     world.store.write(key, emptied.getvalue())

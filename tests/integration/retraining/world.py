@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.labels import labelled_key
 from functions.retraining.event import AdoptRequest, RetrainingResult, RetrainRequest, TrainRequest
 from functions.retraining.ports import Ports
 from functions.retraining.service import adopt_first, retrain, train_first
@@ -121,7 +120,7 @@ class World:
             )
             body = io.BytesIO()
             pq.write_table(table, body)
-            self.store.write(labelled_key(MODEL, when, name), body.getvalue())
+            self.store.write(layout.labelled_key(MODEL, when, name), body.getvalue())
 
     def batch(self, number: int, *, dated_ahead: int = 0) -> None:
         """A batch of a hundred rows was scored, all of one day but for some that claim to be of a later year."""

@@ -69,8 +69,8 @@ def test_rows_cost_time_requests_and_storage() -> None:
     amounts = {line.what: line.amount for line in bill.lines}
     assert amounts["scoring, GB-seconds"] == pytest.approx((3.0 + 2 * 0.5) * 2)
     assert amounts["measuring, GB-seconds"] == pytest.approx(2 * 2.0)
-    assert amounts["reads from S3"] == 2 * 12 + 20, "80 MiB are read 4 MiB at a time"
-    assert amounts["writes to S3"] == 2 * 12 + 5, "half as much is written 8 MiB at a time"
+    assert amounts["reads from S3"] == 2 * 16 + 20, "80 MiB are read 4 MiB at a time"
+    assert amounts["writes to S3"] == 2 * 16 + 5, "half as much is written 8 MiB at a time"
     assert bill.dollars == pytest.approx(sum(amounts.values())), "at a dollar each"
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from functions.metric_emission.measurements import (
     Measurement,
-    claimed_measurements,
+    judged_measurements,
     label_measurements,
     performance_measurements,
 )
 from functions.shared.domain.decision_rule import above
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.performance.calibration import fit_calibration
 from functions.shared.domain.performance.estimate import HeldEstimate, estimate_performance, track_record
@@ -51,9 +51,9 @@ def told_of_batches_and_labels() -> list[Measurement]:
     day = DayPerformance(model=MODEL, day=date(2013, 4, 1), rows_predicted=20, rows_labelled=10, groups=groups)
     manifest = make_manifest("a.csv", quarantined_by_reason={"missing_id": 1, "infinite": 2})
     drift = DriftReport(alert=False, rows=500, too_few=False, columns=columns)
-    claim = EmittedBatch(batch_id=manifest.batch_id, model=MODEL, version="1", drift=drift, estimate=estimate, emitted_at=NOW)
+    claim = BatchJudgement(batch_id=manifest.batch_id, model=MODEL, version="1", drift=drift, estimate=estimate, emitted_at=NOW)
     return [
-        *claimed_measurements(manifest, claim, memory_gb=1),
+        *judged_measurements(manifest, claim, memory_gb=1),
         *performance_measurements(day, metric="log_loss"),
         *label_measurements(MODEL, 10, 0),
     ]

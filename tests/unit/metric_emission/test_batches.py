@@ -9,8 +9,8 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
-from functions.shared.domain.emitted import EmittedBatch
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.metrics import (
     BATCH_ERRORS,
@@ -53,7 +53,7 @@ def like_training(baseline: Baseline, *moved: str) -> Profile:
 
 def drift_of(world: World, manifest: Manifest) -> tuple[int, set[str]]:
     """Rows pooled, and the columns that drifted, as of a batch."""
-    emitted = read_document(world.store, EmittedBatch, layout.emitted_key(MODEL, manifest.batch_id))
+    emitted = read_document(world.store, BatchJudgement, layout.emitted_key(MODEL, manifest.batch_id))
     assert emitted is not None
     assert emitted.drift is not None
     return emitted.drift.rows, {column.feature for column in emitted.drift.columns if column.drifted}
@@ -210,7 +210,7 @@ def test_batches_that_another_version_scored_are_not_pooled() -> None:
     world.record(late)
     assert drift_of(world, late)[0] == 120
     world.record(manifests[0])
-    emitted = read_document(world.store, EmittedBatch, layout.emitted_key(MODEL, manifests[0].batch_id))
+    emitted = read_document(world.store, BatchJudgement, layout.emitted_key(MODEL, manifests[0].batch_id))
     assert emitted is not None
     assert (emitted.version, emitted.drift) == ("1", None), "the version that scored it serves no more"
 
@@ -226,7 +226,7 @@ def test_batches_that_came_later_do_not_change_what_is_seen_of_an_earlier_one() 
 def test_batches_that_were_superseded_are_not_pooled() -> None:
     world = World()
     first = world.profiled("a.csv", like_training(world.baseline, "price"))
-    again = world.profiled("b.csv", like_training(world.baseline), supersedes=first.batch_id)
+    again = world.profiled("b.csv", like_training(world.baseline), supersedes=first.batch_id, source=first.source)
     world.record(again)
     assert drift_of(world, again)[0] == 120
 

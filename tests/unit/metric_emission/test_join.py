@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.metric_emission.labels import CHALLENGER, LABEL, Labels, day_performance, join_labels, labelled_key, write_labelled
+from functions.metric_emission.day_performance import day_performance
+from functions.metric_emission.join import CHALLENGER, LABEL, Labels, join_labels, write_labelled
+from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.manifests import Manifests
@@ -137,7 +139,7 @@ def test_a_model_without_times_has_the_days_on_which_its_batches_arrived() -> No
     found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived=LATER).by_day
     assert {day: rows["score"].to_pylist() for day, rows in found.items()} == {DAY: [0.2], DAY + timedelta(days=1): [0.9, 0.9]}
     for day, rows in found.items():
-        write_labelled(world.store, labelled_key(MODEL, day, "labels"), rows)
+        write_labelled(world.store, layout.labelled_key(MODEL, day, "labels"), rows)
     performance = day_performance(DAY + timedelta(days=1), spec, store=world.store, predicted=2)
     assert (performance.rows_labelled, performance.groups[0].metrics["accuracy"]) == (2, 1.0)
 
@@ -162,5 +164,5 @@ def test_ids_meet_by_their_text_whatever_type_a_file_has() -> None:
     found = join_labels(labels, list(Manifests(world.store).newest(MODEL)), spec, store=world.store, arrived=LATER)
     assert found.by_day[DAY].select(["id", LABEL]).to_pylist() == [{"id": "9", LABEL: "no"}, {"id": "7", LABEL: "yes"}]
     assert found.unmatched.table["id"].to_pylist() == ["007"]
-    write_labelled(world.store, labelled_key(MODEL, DAY, "labels"), found.by_day[DAY])
+    write_labelled(world.store, layout.labelled_key(MODEL, DAY, "labels"), found.by_day[DAY])
     assert day_performance(DAY, spec, store=world.store, predicted=3).rows_labelled == 2

@@ -16,15 +16,17 @@ import pytest
 from scipy.stats import ttest_1samp
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from functions.metric_emission.labels import Labels
+from functions.metric_emission.join import Labels
 from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
-from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
+from functions.shared.repositories.documents import read_documents
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
@@ -524,11 +526,23 @@ def test_days_that_an_earlier_version_stored_stop_no_measuring(odd: date, alone:
     assert world.values(LABELS_REFUSED)[-1] == 1
 
 
-def test_labels_of_a_model_that_serves_nothing_wait_for_its_training() -> None:
+def test_labels_of_a_model_that_serves_nothing_are_alerted_on_and_make_no_model() -> None:
     world = World()
     world.store.delete([layout.release_key(MODEL)])
-    with pytest.raises(NotFoundError, match="train it first"):
-        world.label(csv())
+    world.label(csv())
+    [alert] = read_documents(world.store, Alert, layout.alert_prefix(layout.UNNAMED_MODEL))
+    assert (alert.kind, alert.evidence) == (AlertKind.FAILED, {"code": "no_release", "key": f"labels/{MODEL}/labels.csv"})
+    assert f"everscore train {MODEL}" in alert.message
+    assert not [key for key in world.store.keys() if key.startswith(("totals/", "waiting/"))]  # noqa: SIM118 - a method of the store
+
+
+@pytest.mark.parametrize("key", ["labels/loose.csv", "labels/un nameable/a.csv"])
+def test_labels_whose_key_names_no_model_are_alerted_on(key: str) -> None:
+    world = World()
+    info = world.inbox.write(key, csv().encode())
+    world.deliver(StoredObject(bucket="inbox", key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes))
+    [alert] = read_documents(world.store, Alert, layout.alert_prefix(layout.UNNAMED_MODEL))
+    assert (alert.kind, alert.evidence["code"]) == (AlertKind.FAILED, "no_model")
 
 
 def test_a_regressions_numbers_are_measured_and_what_is_none_is_left_out() -> None:

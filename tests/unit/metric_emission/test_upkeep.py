@@ -28,11 +28,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def run_tick(world: World) -> dict[str, int]:
-    return tick(store=world.store, emit=world.emit, send=world.sent.append, queued=lambda: {"scoring": 3}, now=world.now)
+    return tick(world.ports(send=world.sent.append, queued=lambda: {"scoring": 3}))
 
 
 def run_sweep(world: World) -> dict[str, int]:
-    return sweep(inbox=world.inbox, store=world.store, emit=world.emit, now=world.now)
+    return sweep(world.ports())
 
 
 def decided() -> World:

@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.measurements import Measurement
-from functions.metric_emission.service import record_batch, record_labels
+from functions.metric_emission.ports import Delivery, Ports
+from functions.metric_emission.service import measure_batch
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.drift.profile import Baseline, Profile
@@ -31,6 +33,7 @@ from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import NOW, make_manifest, serve
+from tests.fakes.measuring import make_ports
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, Version, make_version
 
@@ -194,13 +197,19 @@ class World:
         info = self.inbox.write(f"labels/{MODEL}/{name}", text.encode() if isinstance(text, str) else text)
         return StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
 
+    def ports(self, **changed: Any) -> Ports:
+        """Those of a function that begins."""
+        plain: dict[str, Any] = {"store": self.store, "inbox": self.inbox, "bundles": self.bundles, "emit": self.emit, "now": self.now}
+        return make_ports(**(plain | changed))
+
     # What metric_emission does
 
-    def record(self, manifest: Manifest, *, store: ObjectStore | None = None) -> None:
-        """One delivery of a manifest."""
-        key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
-        created = StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1)
-        record_batch(created, store=store or self.store, bundles=self.bundles, emit=self.emit, now=self.now, memory_gb=2.0)
+    def record(self, *manifests: Manifest, store: ObjectStore | None = None) -> None:
+        """One delivery of manifests."""
+        delivery = Delivery(self.ports(store=store or self.store))
+        for manifest in manifests:
+            key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+            measure_batch(StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1), delivery)
 
     def label(self, text: str | bytes, name: str = "labels.csv", *, store: ObjectStore | None = None) -> StoredObject:
         """Labels are uploaded and delivered once."""
@@ -210,8 +219,7 @@ class World:
 
     def deliver(self, created: StoredObject, *, store: ObjectStore | None = None) -> None:
         """One delivery of a file of labels."""
-        ports = {"inbox": self.inbox, "store": store or self.store, "bundles": self.bundles}
-        record_labels(created, **ports, emit=self.emit, now=self.now)  # type: ignore[arg-type]
+        measure_labels(created, Delivery(self.ports(store=store or self.store)))
 
     # What is seen
 

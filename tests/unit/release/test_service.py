@@ -523,7 +523,7 @@ def test_what_the_same_version_answered_in_an_earlier_rollout_is_not_listed() ->
 def test_batches_that_were_scored_again_are_not_listed() -> None:
     world = in_canary_that_answered()
     first = next(manifest for manifest in Manifests(world.store).newest(MODEL) if manifest.source.key.endswith("one.csv"))
-    world.batch("again.csv", supersedes=first.batch_id)
+    world.batch("one.csv", batch_id="again", supersedes=first.batch_id)
     world.rollback()
     assert answered(world) == ("2", 0.05, [60])
 

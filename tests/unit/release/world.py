@@ -19,6 +19,7 @@ from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.rollout.canary import Step
 from functions.shared.ports import TrainingRun
+from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
@@ -216,6 +217,7 @@ def serving() -> World:
     world = World()
     world.train(beats=None)
     world.tick()
+    BatchIndex(world.store).complete(MODEL, also=lambda _: None)
     return world
 
 

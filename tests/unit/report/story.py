@@ -10,7 +10,7 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Fold, Reason, Verdict
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.effect import Effect
-from functions.shared.domain.emitted import EmittedBatch
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.performance.estimate import Estimate, Estimated
 from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, Interval
@@ -79,7 +79,7 @@ def write_batch(
         for name, psi in drift.items()
     )
     report = DriftReport(alert=any(column.drifted for column in columns), rows=300, too_few=False, columns=columns)
-    emitted = EmittedBatch(batch_id=manifest.batch_id, model=MODEL, version="1", drift=report, estimate=estimate, emitted_at=NOW)
+    emitted = BatchJudgement(batch_id=manifest.batch_id, model=MODEL, version="1", drift=report, estimate=estimate, emitted_at=NOW)
     store.write(layout.emitted_key(MODEL, manifest.batch_id), emitted.to_json())
 
 

@@ -135,4 +135,4 @@ class World:
 
     def written(self) -> set[str]:
         """Keys of all that scoring leaves."""
-        return {key for key in self.store.keys() if not key.startswith("releases/")}  # noqa: SIM118 - a method of the store
+        return {key for key in self.store.keys() if not key.startswith(("releases/", "index/"))}  # noqa: SIM118 - a method of the store

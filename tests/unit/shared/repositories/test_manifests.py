@@ -34,7 +34,8 @@ def test_the_day_of_a_manifest_is_the_utc_day_the_upload_arrived() -> None:
     arrived = datetime.fromisoformat("2013-04-02T00:30:00+02:00")
     manifest = make_manifest(source=make_source().model_copy(update={"last_modified": arrived}))
     Manifests(store).commit(manifest)
-    assert store.keys() == {f"manifests/{MODEL}/dt=2013-04-01/{manifest.batch_id}.json"}
+    assert list(store.folders(layout.manifest_prefix(MODEL))) == ["dt=2013-04-01"]
+    assert [arrival.day for arrival in Manifests(store).arrivals(MODEL)] == [date(2013, 4, 1)]
 
 
 def test_a_batch_without_manifest_is_not_found() -> None:
@@ -69,11 +70,18 @@ def test_keys_of_manifests_are_found_by_batch() -> None:
     assert {batch: Manifests(store).read(key) for batch, key in keys.items()} == {manifest.batch_id: manifest for manifest in made}
 
 
+def again(batch: Manifest, letter: str, seq: int) -> Manifest:
+    """A batch scored again by a later release."""
+    created_at = batch.created_at + timedelta(hours=seq)
+    changed = {"batch_id": letter * 32, "purpose": f"rescore:{seq}", "supersedes": batch.batch_id, "created_at": created_at}
+    return batch.model_copy(update=changed)
+
+
 def test_newest_leaves_out_what_was_superseded_however_often() -> None:
     store = MemoryStore()
     first = make_manifest("a.csv")
-    second = first.model_copy(update={"batch_id": "b" * 32, "purpose": "rescore:2", "supersedes": first.batch_id})
-    third = first.model_copy(update={"batch_id": "c" * 32, "purpose": "rescore:3", "supersedes": second.batch_id})
+    second = again(first, "b", 2)
+    third = again(first, "c", 3).model_copy(update={"supersedes": second.batch_id})
     other = make_manifest("b.csv")
     for manifest in (third, first, other, second):
         Manifests(store).commit(manifest)

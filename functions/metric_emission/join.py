@@ -1,9 +1,9 @@
-"""Labels meet their predictions: a join by identity, file by file, and the metrics of each event day it touches."""
+"""Labels meet their predictions: a join by identity, file by file."""
 
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,19 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import day_of, days_of
-from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance.grading import grade_pair, grade_version
-from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
-from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
-from functions.shared.domain.scored_columns import PREDICTION, said_names, stored_name
-from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.domain.scored_columns import stored_name
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
 
 LABEL = "everscore_label"
@@ -52,39 +47,54 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Scored rows with their labels by event day, and the labels that no row was found for."""
+    """Scored rows with their labels by event day, the batches that they are of, and the labels that no row was found for."""
 
     by_day: Mapping[date, pa.Table]
+    batches: Sequence[Manifest]
     unmatched: Labels
 
 
-def join_labels(labels: Labels, manifests: Sequence[Manifest], spec: ModelSpec, *, store: ObjectStore, arrived: str) -> Joined:
+def join_labels(labels: Labels, manifests: Iterable[Manifest], spec: ModelSpec, *, store: ObjectStore, arrived: str) -> Joined:
     """Find the scored rows that labels belong to.
 
     A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id in the files
     that were uploaded before it, for it cannot tell of what came later. Of several labels for one row in a file the last wins.
 
     Args:
-        manifests: the batches that may hold the rows, newest first.
+        manifests: the batches that may hold the rows, newest first; no more of them are read than labels wait for.
         arrived: when the labels were uploaded, in ISO 8601.
     """
     identity = [ID, TIME] if labels.has_time else [ID]
     waiting = _last(labels.table, identity)
-    days = set(pc.unique(days_of(waiting[TIME], spec.day_zone)).to_pylist()) if labels.has_time else None
+    days = label_days(labels, spec)
     found: dict[date, list[pa.Table]] = defaultdict(list)
+    met: list[Manifest] = []
     for manifest in manifests:
-        if not days & manifest.event_days.keys() if days is not None else manifest.source.last_modified > datetime.fromisoformat(arrived):
-            continue
-        if not manifest.outputs:
-            continue
         if not waiting.num_rows:
             break
+        if not manifest.outputs or not _may_hold(manifest, days, arrived):
+            continue
+        known = waiting.num_rows
         for rows, positions in _matches(manifest, waiting, identity, spec, store, arrived):
             waiting = waiting.filter(pc.invert(pc.is_in(waiting[POSITION], value_set=positions)))
             for day, part in _by_day(rows, manifest, spec):
                 found[day].append(part)
+        if waiting.num_rows < known:
+            met.append(manifest)
     unmatched = Labels(waiting.drop_columns([POSITION]), labels.has_time)
-    return Joined({day: _stacked(found[day]) for day in sorted(found)}, unmatched)
+    return Joined({day: _stacked(found[day]) for day in sorted(found)}, met, unmatched)
+
+
+def label_days(labels: Labels, spec: ModelSpec) -> set[date] | None:
+    """The event days that labels are about; None if they state no times."""
+    return set(pc.unique(days_of(labels.table[TIME], spec.day_zone)).to_pylist()) if labels.has_time else None
+
+
+def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
+    """Whether a batch has rows of some days or, without them, was uploaded before the labels."""
+    if days is not None:
+        return bool(days & manifest.event_days.keys())
+    return manifest.source.last_modified <= datetime.fromisoformat(arrived)
 
 
 def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectStore) -> Iterator[tuple[str, pa.Table]]:
@@ -218,125 +228,8 @@ def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([[None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]], pa.string())
 
 
-def labelled_key(model: str, day: date, labels: str) -> str:
-    """Where the rows of one day that one label file labelled are kept."""
-    return f"{layout.labelled_prefix(model, day)}{labels}.parquet"
-
-
 def write_labelled(store: ObjectStore, key: str, table: pa.Table) -> None:
     """Store labelled rows; the same label file delivered again writes the same key."""
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd")
     store.write(key, body.getvalue())
-
-
-def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
-    """The metrics of one event day from all its rows with a label that says something: of a class that the model knows.
-
-    The last such label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
-    """
-    rows = _labelled_rows(spec.name, day, spec, store)
-    latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
-    return DayPerformance(
-        model=spec.name,
-        day=day,
-        rows_predicted=max(predicted, latest.num_rows),
-        rows_labelled=latest.num_rows,
-        groups=tuple(_groups(spec, latest, costs)),
-        pairs=tuple(_pairs(spec, day, first)),
-        batches=tuple(_batches(spec, latest)),
-    )
-
-
-def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
-    """What performance needs of a day's rows with a known label, by `ID` and `TIME`, the labels that came first first."""
-    said = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in said_names(spec)]
-    tables = []
-    for found in store.list(layout.labelled_prefix(model, day)):
-        file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
-        identity = stored_identity(file.schema_arrow.names, spec)
-        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *said])
-        if spec.task is not Task.REGRESSION:
-            rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
-        rows = _with_texts_decoded(rows)
-        named = rows.rename_columns({stored: name for name, stored in identity.items()})
-        tables.append(named.set_column(named.column_names.index(ID), ID, id_texts(named[ID])))
-    rows = pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
-    return _with_champions_scores(rows, spec)
-
-
-def _with_texts_decoded(rows: pa.Table) -> pa.Table:
-    """Rows whose texts are plain, for files of several versions have different dictionaries."""
-    fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema)
-    return rows.cast(pa.schema(fields))
-
-
-def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """Rows with what the champion says under its name: where no challenger scored beside it, that is the answer."""
-    for name in said_names(spec):
-        champions = f"{Role.CHAMPION}_{name}"
-        alone = pc.if_else(rows[CHALLENGER].is_valid(), None, rows[name])
-        if champions not in rows.column_names:
-            rows = rows.append_column(champions, alone)
-        else:
-            rows = rows.set_column(rows.column_names.index(champions), champions, pc.coalesce(rows[champions], alone))
-    return rows
-
-
-def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Table:
-    """Labelled rows of a day, each identity once, with its newest or its first label."""
-    choice, identity = "max" if newest else "min", [ID, TIME] if spec.time_column else [ID]
-    numbered = rows.select(identity).append_column(POSITION, pa.array(np.arange(rows.num_rows)))
-    chosen = numbered.group_by(identity, use_threads=False).aggregate([(POSITION, choice)])
-    return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
-
-
-def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[GroupPerformance]:
-    """Each champion over all rows that it scored, alone or beside a challenger, and each challenger."""
-    for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
-        for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
-            scored = rows.filter(pc.equal(rows[versions], version))
-            scores = _scores(spec, scored, role)
-            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, _predicted(spec, scored, role, scores), costs)
-
-
-def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:
-    """Each challenger against each champion that it scored beside."""
-    both = rows.filter(rows[CHALLENGER].is_valid())
-    versions = both.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
-    for champion, challenger in sorted((pair[CHAMPION], pair[CHALLENGER]) for pair in versions):
-        scored = both.filter(pc.and_(pc.equal(both[CHAMPION], champion), pc.equal(both[CHALLENGER], challenger)))
-        ours, theirs = (losses(spec.task, _truth(spec, scored), _scores(spec, scored, role)) for role in (Role.CHAMPION, Role.CHALLENGER))
-        yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
-
-
-def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
-    """Each batch's rows; those that were labelled before batches were told apart are of none."""
-    if BATCH not in rows.column_names:
-        return
-    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION))
-    by_batch = pa.table({BATCH: rows[BATCH], "loss": champions}).filter(rows[BATCH].is_valid()).group_by(BATCH)
-    for found in by_batch.aggregate([("loss", "count"), ("loss", "sum")]).sort_by(BATCH).to_pylist():
-        yield BatchLosses(batch_id=found[BATCH], rows=found["loss_count"], loss_sum=found["loss_sum"])
-
-
-def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float64]:
-    return numbers_of(rows[LABEL]) if spec.task is Task.REGRESSION else class_codes(rows[LABEL], spec.outcomes)
-
-
-def _scores(spec: ModelSpec, rows: pa.Table, role: Role) -> NDArray[np.float64]:
-    return np.column_stack([numbers_of(rows[f"{role}_{name}"]) for name in spec.score_columns])
-
-
-def _predicted(spec: ModelSpec, rows: pa.Table, role: Role, scores: NDArray[np.float64]) -> Codes | None:
-    """What a version predicted; the spec's rule where a file of earlier has its scores alone."""
-    if spec.rule is None:
-        return None
-    answered = f"{role}_{PREDICTION}"
-    codes = class_codes(rows[answered], spec.outcomes) if answered in rows.column_names else np.full(rows.num_rows, -1)
-    return np.where(codes < 0, spec.rule.decide(scores), codes)
-
-
-def numbers_of(values: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A float column as an array, nulls as NaN."""
-    return np.asarray(values.to_numpy(), dtype=np.float64)

@@ -1,0 +1,56 @@
+"""What a batch is judged to be: its drift, pooled with the batches before it, and its performance before labels."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from functions.metric_emission.estimation import estimate_batch
+from functions.metric_emission.ports import Model
+from functions.shared.domain.drift.detection import DriftReport, detect_drift
+from functions.shared.domain.drift.profiling import merge_profiles
+from functions.shared.domain.judgement import BatchJudgement
+from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.estimate import Estimate
+from functions.shared.domain.release import Role
+
+
+def judge(manifest: Manifest, model: Model) -> BatchJudgement:
+    """Judge a batch by the champion that serves and the policy in force. Of a batch that another version scored only that is said."""
+    return BatchJudgement(
+        batch_id=manifest.batch_id,
+        model=manifest.model,
+        version=manifest.release.champion if manifest.release else None,
+        drift=_drift(manifest, model),
+        estimate=_estimate(manifest, model),
+        emitted_at=model.ports.now(),
+    )
+
+
+def _is_of_champion(manifest: Manifest, model: Model) -> bool:
+    scored_by = manifest.release.champion if manifest.release else None
+    return model.release is not None and model.release.champion.version == scored_by and Role.CHAMPION in manifest.profiles
+
+
+def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
+    """Drift over the last batches up to this one that the serving champion's version scored."""
+    if not _is_of_champion(manifest, model):
+        return None
+    pooled = list(islice(_up_to(manifest, model), model.policy.drift.pooled_batches))
+    if not pooled:
+        return None
+    profile = merge_profiles([batch.profiles[Role.CHAMPION] for batch in pooled])
+    days = len({day for batch in pooled for day in batch.event_days})
+    return detect_drift(model.champion.baseline, profile, model.policy.drift, days=days)
+
+
+def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
+    """A batch and those before it that its champion scored, the newest first, as far as their rows were counted."""
+    before = (arrival for arrival in model.scored_by(model.version) if arrival.created_at <= manifest.created_at)
+    others = (model.manifests.at(model.name, arrival) for arrival in before if arrival.batch != manifest.batch_id)
+    return (batch for batch in chain([manifest], others) if batch.rows_scored and Role.CHAMPION in batch.profiles)
+
+
+def _estimate(manifest: Manifest, model: Model) -> Estimate | None:
+    """The estimate of a batch that the serving champion scored, if it is a binary classifier."""
+    if not manifest.outputs or not _is_of_champion(manifest, model):
+        return None
+    return estimate_batch(manifest, model)

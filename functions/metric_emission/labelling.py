@@ -1,0 +1,190 @@
+"""Labels that come, and what follows: they meet their rows, and the event days that these lie on are stated anew."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+
+import pyarrow as pa
+
+from functions.metric_emission.alerts import labels_alert, raise_once
+from functions.metric_emission.day_performance import day_performance
+from functions.metric_emission.decay import alert_on_decay
+from functions.metric_emission.indexing import index_batches
+from functions.metric_emission.join import Joined, Labels, join_labels, label_days, relabelled, write_labelled
+from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
+from functions.metric_emission.ports import Delivery, Model
+from functions.metric_emission.predicted import rows_predicted
+from functions.metric_emission.totals import fold
+from functions.metric_emission.truth import forget_truth, hold_against_labels
+from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
+from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.errors import BatchRejectedError, InputError
+from functions.shared.domain.labels import numeric_targets
+from functions.shared.domain.manifest import NO_RELEASE, Manifest
+from functions.shared.domain.metrics import Occasion
+from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.ports import ObjectStore
+from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
+from functions.shared.reading.service import read_table
+from functions.shared.reading.source import Source
+from functions.shared.reading.unforeseen import unforeseen_refused
+from functions.shared.repositories.performances import gather_month
+from functions.shared.repositories.swap import swap
+
+
+def measure_labels(created: StoredObject, delivery: Delivery) -> None:
+    """Join a file of labels with its predictions, restate the days it touches, and alert if the champion has decayed.
+
+    A file of no model that serves, that is no table, or that lacks the id or the target column is alerted on and left alone: a
+    retry cannot help.
+
+    Raises:
+        NotFoundError: if the file is gone.
+    """
+    ports = delivery.ports
+    arrived = ports.inbox.info(created.key, created.version_id).last_modified
+    try:
+        model = _served(created.key, delivery)
+        labels = read_labels(created, model.spec, inbox=ports.inbox)
+    except BatchRejectedError as rejected:
+        raise_once(labels_alert(created, _whose(created.key, rejected), arrived, rejected, ports.now()), ports.store)
+        return
+    file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+    index_batches(model)
+    waiting = put_to_wait(model.name, file, labels, arrived, ports.store)
+    joined = join_labels(labels, _candidates(labels, model), model.spec, store=ports.store, arrived=arrived.isoformat())
+    restated = _store_labelled(joined, file, model)
+    measured = [*restated, *label_measurements(model.name, labels.table.num_rows, labels.refused)]
+    leave_waiting(waiting, joined.unmatched, ports.store)
+    if fold(model.name, Occasion.LABELS, measured, store=ports.store, now=ports.now, once=file).new:
+        ports.emit(measured)
+    alert_on_decay(model, model.mature([arrival for arrival in model.newest if arrival.day >= model.first_recent]))
+
+
+def _served(key: str, delivery: Delivery) -> Model:
+    """The model that labels are of.
+
+    Raises:
+        BatchRejectedError: if the key names no model, or one that serves nothing.
+    """
+    try:
+        model = delivery.model(layout.model_of(key))
+    except InputError as error:
+        raise BatchRejectedError("no_model", str(error), "upload to labels/<model>/<file>") from error
+    if model.release is None:
+        message = f"model {model.name!r} serves nothing yet"
+        raise BatchRejectedError(NO_RELEASE, message, f"everscore train {model.name} …, then upload the labels again")
+    return model
+
+
+def _whose(key: str, rejected: BatchRejectedError) -> str:
+    """Whose alert it is. A slip in a key makes no model."""
+    return layout.UNNAMED_MODEL if rejected.code in {"no_model", NO_RELEASE} else layout.model_of(key)
+
+
+def _candidates(labels: Labels, model: Model) -> Iterable[Manifest]:
+    """The batches that labels may belong to, newest first: those with rows of their days or, without times, all recent ones."""
+    days = label_days(labels, model.spec)
+    if days is None:
+        return model.manifests.newest(model.name, since=model.first_recent)
+    return model.manifests.of_days(model.name, days, since=model.first_recent)
+
+
+def label_batch(manifest: Manifest, model: Model) -> None:
+    """Give labels that came before a batch to its rows, and if it was scored again, those that its rows have already."""
+    _join_waiting(manifest, model)
+    if manifest.supersedes:
+        _relabel(manifest, model)
+
+
+def _join_waiting(manifest: Manifest, model: Model) -> None:
+    ports = model.ports
+    for waiting in waiting_for(manifest.model, model.store, ports.now()):
+        joined = join_labels(waiting.labels, [manifest], model.spec, store=model.store, arrived=waiting.arrived.isoformat())
+        if joined.by_day:
+            measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", model)
+            ports.emit(measured)
+            fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=ports.now)
+            leave_waiting(waiting, joined.unmatched, model.store)
+
+
+def _relabel(manifest: Manifest, model: Model) -> None:
+    """Measure a batch that was scored again by the labels which its rows have already."""
+    predicted = _predicted(manifest.event_days, model)
+    restated = []
+    for day in manifest.event_days:
+        for key, rows in relabelled(manifest, day, model.spec, store=model.store):
+            write_labelled(model.store, key, rows)
+        if list(model.store.list(layout.labelled_prefix(model.name, day))):
+            restated.append(_restate(day, model, predicted[day]))
+    model.labels_came()
+    before = model.manifests.find(model.name, manifest.supersedes or "", manifest.source)
+    if before:
+        forget_truth(before, model)
+    measured = _newest_day(restated, model)
+    model.ports.emit(measured)
+    fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=model.ports.now)
+
+
+def _predicted(days: Collection[date], model: Model) -> Counter[date]:
+    """Scored rows by event day."""
+    return rows_predicted(days, list(model.manifests.of_days(model.name, days)), model.spec, store=model.store)
+
+
+def _store_labelled(joined: Joined, name: str, model: Model) -> list[Measurement]:
+    """Store labelled rows under a name that every delivery of them has, restate their days, and measure the newest."""
+    predicted = _predicted(joined.by_day, model)
+    restated = []
+    for day, rows in joined.by_day.items():
+        write_labelled(model.store, layout.labelled_key(model.name, day, name), rows)
+        restated.append(_restate(day, model, predicted[day]))
+    model.labels_came()
+    hold_against_labels(joined.batches, model)
+    return _newest_day(restated, model)
+
+
+def _newest_day(restated: Sequence[DayPerformance], model: Model) -> list[Measurement]:
+    """What is told of restated days: the newest that has labels, if it is among them. Days told at one moment would be taken together."""
+    newest = model.labelled_days[-1:]
+    days = [day for day in restated if day.day in newest]
+    return [measured for day in days for measured in performance_measurements(day, metric=model.spec.metric)]
+
+
+def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
+    """Write one day's metrics from all labels that stand now; if another file's labels came in between, once more."""
+
+    def restated(_: bytes | None) -> tuple[bytes, DayPerformance]:
+        performance = day_performance(day, model.spec, store=model.store, predicted=predicted, costs=model.policy.decision.costs)
+        return performance.to_json(), performance
+
+    performance = swap(model.store, layout.performance_key(model.name, day), restated)
+    gather_month(model.name, day, model.store)
+    return performance
+
+
+def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:
+    """The labels of a file; rows without an id or a label say nothing and are left out.
+
+    Raises:
+        BatchRejectedError: if the file is no table, or lacks the id or the target column.
+    """
+    with unforeseen_refused(inbox.open(created.key, created.version_id), created.key) as source:
+        return _labels(source, created.key, spec)
+
+
+def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
+    columns = label_columns(source, key, spec)
+    has_time = spec.time_column in columns
+    read = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats)
+    table = read.table
+    target = plain_targets(table[spec.target], spec.formats)
+    regression = spec.task is Task.REGRESSION
+    truth = numeric_targets(target) if regression else labels_given(target, spec.classes)
+    named = {"id": table[spec.id_column], "label": truth}
+    if has_time and spec.time_column:
+        named["time"] = table[spec.time_column]
+    rows = pa.table(named)
+    refused = len(read.rejected) + (count_refused(target) if regression else 0)
+    return Labels(rows.filter(rows["label"].is_valid()), has_time, refused)

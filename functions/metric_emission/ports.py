@@ -1,0 +1,130 @@
+"""The ports of metric_emission, which go everywhere together, and what a delivery knows of the models it is about."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from itertools import islice
+
+from functions.metric_emission.measurements import Emit
+from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.calendar import days_before, mature_day
+from functions.shared.domain.policy import Policy
+from functions.shared.domain.release import Release
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.totals import Totals
+from functions.shared.engines.bundle import LoadedModel
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.performances import labelled_days
+from functions.shared.repositories.policies import Policies
+from functions.shared.repositories.releases import Releases
+
+LOOKED_THROUGH = 2000
+"""So many of a model's batches, the newest, are looked through for those of a version."""
+
+type Send = Callable[[Totals], None]
+"""Hand totals on to a Prometheus server, if there is one."""
+
+type Queued = Callable[[], Mapping[str, int]]
+"""Messages that wait, by queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where metric_emission reads and writes, what it tells whom, and how clock comes in.
+
+    `memory_gb` is what the function has that scores batches. `indexed` names the models whose batches are known to be in the index.
+    """
+
+    inbox: ObjectStore
+    store: ObjectStore
+    bundles: Bundles
+    emit: Emit
+    send: Send
+    queued: Queued
+    now: Callable[[], datetime]
+    memory_gb: float
+    indexed: set[str] = field(default_factory=set)
+
+
+class Model:
+    """A model as a delivery found it: what several of its batches need is read once."""
+
+    def __init__(self, name: str, ports: Ports) -> None:
+        self.name, self.ports, self.store = name, ports, ports.store
+        self.manifests = Manifests(ports.store)
+        self._judged_until: date | None = None
+
+    @cached_property
+    def release(self) -> Release | None:
+        """What is served, if anything is."""
+        return Releases(self.store).current(self.name)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The thresholds in force."""
+        return Policies(self.store).current(self.name)
+
+    @property
+    def version(self) -> str:
+        """The one that serves; only a model that serves something has one."""
+        assert self.release is not None, "only a model that serves has a version"
+        return self.release.champion.version
+
+    @property
+    def champion(self) -> LoadedModel:
+        """That version as it is loaded."""
+        assert self.release is not None, "only a model that serves has a champion"
+        return self.ports.bundles.load(self.release.champion)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The champion's."""
+        return self.champion.spec
+
+    @cached_property
+    def newest(self) -> Sequence[Arrival]:
+        """The batches to look through."""
+        return tuple(islice(self.manifests.arrivals(self.name), LOOKED_THROUGH))
+
+    @cached_property
+    def labelled_days(self) -> Sequence[date]:
+        """The days that have labels, in order."""
+        return labelled_days(self.name, self.store)
+
+    @property
+    def first_recent(self) -> date:
+        """Labels are joined with batches that arrived on this day or later."""
+        return days_before(self.ports.now().date(), self.policy.labels.look_back_days)
+
+    def scored_by(self, version: str) -> Iterator[Arrival]:
+        """Batches with rows that a champion scored, the newest first."""
+        return (arrival for arrival in self.newest if arrival.champion == version and arrival.has_rows)
+
+    def mature(self, arrivals: Sequence[Arrival]) -> date | None:
+        """The last event day whose labels count as complete, by how far some batches have come."""
+        return mature_day((arrival.reached for arrival in arrivals), self.policy.labels.delay_days)
+
+    def judges_decay(self, mature: date) -> bool:
+        """Whether the champion is yet to be judged by labels up to a day; asked again, it is not until more labels came."""
+        fresh, self._judged_until = mature != self._judged_until, mature
+        return fresh
+
+    def labels_came(self) -> None:
+        """Look again which days have labels."""
+        self._judged_until = None
+        self.__dict__.pop("labelled_days", None)
+
+
+class Delivery:
+    """The models that one delivery of messages is about."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self._models: dict[str, Model] = {}
+
+    def model(self, name: str) -> Model:
+        """A model, as it was when the delivery first asked for it."""
+        return self._models.setdefault(name, Model(name, self.ports))

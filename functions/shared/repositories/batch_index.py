@@ -1,0 +1,103 @@
+"""The index of a model's batches: empty objects whose names say which batches came when, and on which days their rows lie.
+
+Whoever commits a batch writes its names, and metric_emission does so again, in case a crash came between. Each name follows from
+the manifest alone, so in whatever order and however often they are written, the index is the same. A store of an earlier version
+is indexed by metric_emission, on first need, day by day from the newest; until then batches are found by reading manifests.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import date
+
+from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival, Block, standing
+from functions.shared.domain.document import Document
+from functions.shared.domain.manifest import Manifest
+from functions.shared.ports import ObjectStore
+from functions.shared.repositories.documents import read_document
+
+_NAME = b""
+
+
+class Indexed(Document):
+    """How far a model's index goes back: to batches that arrived on a UTC day, to all of them if there is none."""
+
+    back_to: date | None = None
+
+
+class BatchIndex:
+    """Names of batches in the store bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def add(self, manifest: Manifest) -> None:
+        """Write a batch's names; written before, they stay as they are."""
+        for key in _keys(manifest):
+            self._store.create(key, _NAME)
+
+    def entries(self, model: str) -> Iterator[Arrival]:
+        """All batches of a model, the newest first: by the UTC day on which they arrived, in a day by when they were committed."""
+        return self._named(layout.arrivals_prefix(model))
+
+    def of_days(self, model: str, days: Collection[date]) -> list[Arrival]:
+        """Standing batches that may have rows on some days, the newest first."""
+        blocks = {Block.of(day, int(level)) for level in self._store.folders(layout.days_prefix(model)) for day in days}
+        found = [entry for block in blocks for entry in self._of_block(model, block, days)]
+        ordered = sorted({arrival.batch: arrival for arrival in found}.values(), key=lambda arrival: arrival.name)
+        again = {arrival.upload: arrival.batch for arrival in standing(self._named(layout.again_prefix(model)))}
+        return [arrival for arrival in ordered if again.get(arrival.upload, arrival.batch) == arrival.batch]
+
+    def _of_block(self, model: str, block: Block, days: Collection[date]) -> Iterator[Arrival]:
+        prefix = layout.block_prefix(model, block.level, block.number)
+        for found in self._store.list(prefix):
+            span, name = found.key.removeprefix(prefix).split("/")
+            first, last = map(date.fromisoformat, span.split("_"))
+            if any(first <= day <= last for day in days):
+                yield Arrival.named(name)
+
+    def _named(self, prefix: str) -> Iterator[Arrival]:
+        return (Arrival.named(found.key.removeprefix(prefix)) for found in self._store.list(prefix))
+
+    def is_complete(self, model: str) -> bool:
+        """Whether all batches of a model are in the index."""
+        indexed = read_document(self._store, Indexed, layout.indexed_key(model))
+        return indexed is not None and indexed.back_to is None
+
+    def complete(self, model: str, *, also: Callable[[Manifest], None]) -> bool:
+        """Index the batches of a model that an earlier version committed. Broken off, the next call goes on where this one was.
+
+        Args:
+            also: what else is to be done with each.
+
+        Returns:
+            Whether any call was still needed.
+        """
+        indexed = read_document(self._store, Indexed, layout.indexed_key(model))
+        if indexed is not None and indexed.back_to is None:
+            return False
+        prefix = layout.manifest_prefix(model)
+        for folder in sorted(self._store.folders(prefix), reverse=True):
+            day = date.fromisoformat(folder.removeprefix("dt="))
+            if indexed is not None and indexed.back_to is not None and day >= indexed.back_to:
+                continue
+            for found in self._store.list(f"{prefix}{folder}/"):
+                manifest = Manifest.from_json(self._store.read(found.key))
+                self.add(manifest)
+                also(manifest)
+            self._note(model, Indexed(back_to=day))
+        self._note(model, Indexed())
+        return True
+
+    def _note(self, model: str, indexed: Indexed) -> None:
+        self._store.write(layout.indexed_key(model), indexed.to_json())
+
+
+def _keys(manifest: Manifest) -> Iterator[str]:
+    model, name = manifest.model, Arrival.of(manifest).name
+    yield f"{layout.arrivals_prefix(model)}{name}"
+    if manifest.supersedes:
+        yield f"{layout.again_prefix(model)}{name}"
+    if manifest.event_days:
+        first, last = min(manifest.event_days), max(manifest.event_days)
+        for block in Block.covering(first, last):
+            yield f"{layout.block_prefix(model, block.level, block.number)}{first.isoformat()}_{last.isoformat()}/{name}"

@@ -1,0 +1,90 @@
+"""A bucket in memory that counts what S3 would be asked."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+
+from functions.shared.ports import ObjectInfo
+from tests.fakes.memory_store import MemoryFile, MemoryStore, MemoryUpload
+
+_PAGE = 1000
+"""Entries of one answer to a listing."""
+
+
+class CountingStore(MemoryStore):
+    """`MemoryStore` with its keys in order, and the number of requests as the adapter makes them, by what S3 charges.
+
+    `gets` read or describe an object; `puts` write one or list some. What is deleted is free.
+    """
+
+    def __init__(self, bucket: str = "store") -> None:
+        super().__init__(bucket)
+        self.gets = self.puts = self.deletes = 0
+        self._order: list[str] = []
+
+    @property
+    def requests(self) -> int:
+        """All of them."""
+        return self.gets + self.puts + self.deletes
+
+    def info(self, key: str, version_id: str | None = None) -> ObjectInfo:
+        self.gets += 1
+        return super().info(key, version_id)
+
+    def read(self, key: str, version_id: str | None = None) -> bytes:
+        self.gets += 1
+        return super().read(key, version_id)
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        self.gets += 1
+        return super().read_tagged(key)
+
+    def open(self, key: str, version_id: str | None = None) -> MemoryFile:
+        """One request to describe the object; a small one is then read by one more."""
+        self.gets += 1
+        return super().open(key, version_id)
+
+    def write(self, key: str, body: bytes) -> ObjectInfo:
+        """S3 does not say when it wrote, so the adapter asks; not after a conditional write."""
+        self.puts += 1
+        self.gets += 1
+        if key not in self._newest:
+            insort(self._order, key)
+        return super().write(key, body)
+
+    def create(self, key: str, body: bytes) -> bool:
+        created = super().create(key, body)
+        self.gets -= created
+        self.puts += not created
+        return created
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> None:
+        super().replace(key, body, etag=etag)
+        self.gets -= 1
+
+    def upload(self, key: str) -> MemoryUpload:
+        self.gets -= 1
+        return super().upload(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        below = self._below(prefix)
+        self.puts += not below
+        for number, key in enumerate(below):
+            self.puts += number % _PAGE == 0
+            found = self._newest[key].info
+            yield ObjectInfo(key, found.bytes, found.etag, "", found.last_modified)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        self.puts += 1
+        below = (key.removeprefix(prefix) for key in self._below(prefix))
+        yield from dict.fromkeys(rest.split("/", 1)[0] for rest in below if "/" in rest)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        gone = [*keys]
+        self.deletes += -(-len(gone) // _PAGE)
+        super().delete(gone)
+        if gone:
+            self._order = [key for key in self._order if key in self._newest]
+
+    def _below(self, prefix: str) -> Sequence[str]:
+        first = bisect_left(self._order, prefix)
+        return self._order[first : bisect_left(self._order, prefix + chr(0x10FFFF), lo=first)]
