@@ -13,6 +13,7 @@ CODE, STORED = "code", "stored"
 _FIELD = re.compile(r"\{\d+\}")
 _APPENDED = r"((?:[ ,;:(].*?)?)"
 """What follows another field at once: nothing, or what a sign sets off from it."""
+_BETWEEN = re.compile(r"(; |(?<=\?) )")
 _LONGEST_ITEM = 4
 """Commas up to which an item of a list is looked for."""
 
@@ -49,12 +50,13 @@ class Catalogue:
         return None
 
     def _reasons(self, text: str) -> str | None:
-        """Return several reasons, of which some may be people's own words."""
-        reasons = text.split("; ")
-        shown = [self._list(reason) or self._message(reason) for reason in reasons]
+        """Return several reasons, or a question and what follows it, of which some may be people's own words."""
+        reasons = _BETWEEN.split(text)
+        shown = [self._list(reason) or self._message(reason) for reason in reasons[::2]]
         if len(reasons) == 1 or not any(shown):
             return None
-        return (self.find("; ") or "; ").join(new or old for new, old in zip(shown, reasons, strict=True))
+        signs = [*(self.find(sign) or sign for sign in reasons[1::2]), ""]
+        return "".join((new or old) + sign for new, old, sign in zip(shown, reasons[::2], signs, strict=True))
 
     def _list(self, text: str) -> str | None:
         """Return a list of messages by its items, two or more; an item may hold commas of its own."""

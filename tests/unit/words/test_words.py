@@ -64,6 +64,7 @@ def test_what_nobody_composed_stays_as_it_is(text: str) -> None:
             "version 1 loses 0.5 a row, 0.3 at training; of all features, fee moves the scores most, by 0.1",
             "版本 1 每行损失 0.5，训练时是 0.3；所有特征中，fee 对分数的影响最大，为 0.1",
         ),
+        ("did you mean 'churn'? add --reason", "是不是想输入 'churn'？ 加上 --reason"),
         ("no previous one; the value is missing; a colleague asked", "no previous one；缺少值；a colleague asked"),
         (
             'write fields with quotes as "5"" pipe", or upload the rows as Parquet or in smaller files',
