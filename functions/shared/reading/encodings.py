@@ -32,7 +32,7 @@ _ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
 _SHOWN_CHARACTERS: Final = 40
 _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
 """A field that is more than ASCII. A separator of higher value may be half a character."""
-_LINE: Final = re.compile(rb"[^\r\n]*")
+_LINE_END: Final = re.compile(rb"[\r\n]")
 _REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels"
 
 
@@ -84,7 +84,7 @@ def wide_encoding(head: bytes) -> str | None:
     """UTF-16 by its mark or, without one, by every other byte of ASCII in its first line, which is zero; None for other text."""
     if marked := _WIDE_MARKS.get(head[:2]):
         return marked
-    first_line = _LINE.match(head)[0]
+    first_line = _LINE_END.split(head, maxsplit=1)[0]
     upper, lower = first_line[::2].count(0), first_line[1::2].count(0)
     if upper + lower < max(2, _LEAST_ZEROS * len(first_line)) or (upper and lower):
         return None
