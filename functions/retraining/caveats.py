@@ -77,6 +77,18 @@ def is_serial(numbers: pa.ChunkedArray) -> bool:
     return np.unique(values).size == values.size
 
 
+def is_free_text(texts: pa.ChunkedArray) -> bool:
+    """Whether nearly every row holds another text, and most are words: ids or prose, which teach nothing of later rows.
+
+    Texts that are numbers or days in disguise are none. Of fewer than 50 rows nothing is said.
+    """
+    counts = pc.value_counts(texts.drop_null())
+    present = len(texts) - texts.null_count
+    if present < FEWEST_ROWS or len(counts) <= NEARLY_ALL * present:
+        return False
+    return bool(to_numbers(counts.field("values")).refused.mean() > 1 / 2) and disguise_of(counts) is None
+
+
 def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
     """Each column with what is doubtful about it."""
     spec, table = rows.spec, rows.table
@@ -128,9 +140,6 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
         yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
     elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
         yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was said: taken as a category")
-    elif len(counts) > NEARLY_ALL * present and not spec.adopted:
-        what = "holds another text in nearly every row, which teaches nothing of later ones: an id, or free text?"
-        yield Doubt("nearly_distinct", what, _DROP)
     else:
         if 0 < 2 * words < present:
             what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"

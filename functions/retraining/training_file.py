@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.retraining.caveats import is_serial
+from functions.retraining.caveats import is_free_text, is_serial
 from functions.retraining.disguise import disguise_of
 from functions.retraining.event import FirstRequest, TrainRequest
 from functions.retraining.pipeline import default_estimator
@@ -98,7 +98,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
     if only is None:
         refuse_lone_class(request.target, target)
-    unlearnt = dict([*_unlearnable(features, read.table), *_own_columns(kinds)]) if only is None else {}
+    unlearnt = dict([*_unlearnable(features, read.table, request.kinds), *_own_columns(kinds)]) if only is None else {}
     features = [feature for feature in features if feature.name not in unlearnt]
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
@@ -155,8 +155,12 @@ def _read(
     return features, read
 
 
-def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Reason]]:
-    """Features that can teach nothing, with a sentence each: those without a value, and an index that was written as a column."""
+def _unlearnable(features: Sequence[Feature], table: pa.Table, asked: Container[str]) -> Iterator[tuple[str, Reason]]:
+    """Features that can teach nothing, with a sentence each: those without a value, an index written as a column, and free text.
+
+    Free text that a person asked for is learnt. Otherwise it is left out, since a version keeps the texts that it learnt, which no
+    erasure takes out again.
+    """
     for feature in features:
         values = table[feature.name]
         if values.null_count == len(values):
@@ -164,6 +168,12 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple
         elif _NAMELESS.fullmatch(feature.name) and feature.kind is FeatureKind.NUMBER and is_serial(values):
             message = f"{feature.name}: has no name and numbers the rows (an index?), so it was left out"
             yield feature.name, Reason(code="index", message=message, warning=True)
+        elif feature.kind is FeatureKind.CATEGORY and feature.name not in asked and is_free_text(values):
+            message = (
+                f"{feature.name}: holds another text in nearly every row (an id, or free text?), so it was left out; "
+                f"--kind {feature.name}=category learns it"
+            )
+            yield feature.name, Reason(code="nearly_distinct", message=message, warning=True)
 
 
 def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:

@@ -509,6 +509,20 @@ def test_an_empty_column_and_an_index_without_a_name_are_left_out_and_told() -> 
     ]
 
 
+def test_free_text_is_left_out_unless_a_person_asks_for_it() -> None:
+    rows = [{**row, "note": f"dear sirs {number}"} for number, row in enumerate(sold(0, 30))]
+    world = World()
+    decision = world.train(rows)
+    version = released(world, decision)
+    assert [feature.name for feature in version.spec.features] == ["price", "shop"]
+    assert warnings_of(decision) == [
+        "note: holds another text in nearly every row (an id, or free text?), so it was left out; --kind note=category learns it"
+    ]
+    assert "dear sirs" not in version.baseline.model_dump_json()
+    asked = released(world := World(), world.train(rows, kinds={"note": FeatureKind.CATEGORY}))
+    assert [feature.name for feature in asked.spec.features] == ["price", "shop", "note"]
+
+
 def test_columns_named_as_everscores_own_are_left_out_and_told() -> None:
     world = World()
     decision = world.train([{**row, "everscore_day": number % 7, "everscore_rank": number % 5} for number, row in enumerate(sold(0, 30))])

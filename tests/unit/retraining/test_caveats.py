@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from functions.retraining.caveats import caveats
+from functions.retraining.caveats import caveats, is_free_text
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.formats import Formats
 from tests.unit.retraining.files import rows_of
@@ -43,7 +44,6 @@ DOUBTFUL: dict[str, tuple[str, list[Any], str]] = {
     "commas": ("disguised", each(lambda n: f"{n % 50},5"), "fee: holds numbers with a decimal comma, taken as a category (--decimal ,"),
     "days": ("disguised", each(lambda n: f"{1 + n % 28:02d}.05.2024"), "fee: holds days, taken as a category"),
     "days as numbers": ("disguised", each(lambda n: 20240501.0 + n % 28), "fee: holds days written as numbers"),
-    "texts": ("nearly_distinct", each(lambda n: f"word {n}"), "fee: holds another text in nearly every row"),
     "serial": ("serial", each(lambda n: 1000.0 + (n * 7) % ROWS), "fee: numbers the rows"),
     "large": ("inexact", each(lambda n: 9007199254740992.0 + 2 * (n % 50)), "fee: holds whole numbers beyond 2^53"),
     "constant": ("constant", ["EU"] * ROWS, "fee: has the same value in every row"),
@@ -58,6 +58,23 @@ def test_a_doubtful_column_is_told_with_what_to_do(case: str) -> None:
     found = told(price=NUMBERS, fee=values)
     assert list(found) == [code]
     assert message in found[code]
+
+
+@pytest.mark.parametrize(
+    ("texts", "free"),
+    [
+        (each(lambda n: f"word {n}"), True),
+        (each(lambda n: f"word {n}" if n > 10 else "word"), True),
+        (each(lambda n: f"word {n // 2}"), False),
+        (each(lambda n: f"word {n}")[:49], False),
+        (each(lambda n: f"word {n}" if n % 2 else None), True),
+        (each(lambda n: f"${n}.5"), False),
+        (each(lambda n: f"{n}" if n % 5 else f"word {n}"), False),
+        ([None] * ROWS, False),
+    ],
+)
+def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], free: bool) -> None:
+    assert is_free_text(pa.chunked_array([texts], pa.string())) is free
 
 
 def test_a_column_that_gives_the_target_away_is_told() -> None:
