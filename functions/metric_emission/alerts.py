@@ -33,7 +33,8 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, told: Collection
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
-        alerts.append(_about(manifest, AlertKind.FAILED, manifest.error.message, evidence, now))
+        message = f"{manifest.source.key} failed: {manifest.error.message}"
+        alerts.append(_about(manifest, AlertKind.FAILED, message, evidence, now))
     if manifest.status is Status.SUSPECT:
         share = manifest.rows_quarantined / manifest.rows_in
         message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from infra.words.catalogue import CODE, STORED, Catalogue, catalogue_of
+from infra.words.catalogue import CODE, STORED, UNIT, Catalogue, catalogue_of
 
 ENGLISH, CHINESE = "en", "zh"
 VARIABLES = ("EVERSCORE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -53,6 +53,11 @@ def coded(code: str) -> str:
     return _catalogue().find(code, CODE) or code.replace("_", " ")
 
 
+def unit(name: str) -> str:
+    """Return the unit of a threshold, as it stands behind a number."""
+    return _catalogue().find(name, UNIT) or name
+
+
 def stored(text: str) -> str:
     """Return a text that was composed in English, by its messages; what is nobody's message stays as it is, as people's reasons do."""
     return _catalogue().translated(text) or text
@@ -62,4 +67,4 @@ def _catalogue() -> Catalogue:
     return catalogue_of(language())
 
 
-__all__ = ["CHINESE", "CODE", "ENGLISH", "STORED", "VARIABLES", "_", "coded", "language", "plural", "speaking", "stored"]
+__all__ = ["CHINESE", "CODE", "ENGLISH", "STORED", "VARIABLES", "_", "coded", "language", "plural", "speaking", "stored", "unit"]

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-CODE, STORED = "code", "stored"
+CODE, STORED, UNIT = "code", "stored", "unit"
 """Contexts of messages: words for codes of documents, and what functions and errors compose, its fields by number."""
 
 _FIELD = re.compile(r"\{\d+\}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from infra.places import CODE, ROOT
 from infra.words.catalogue import CODE as CODES
+from infra.words.catalogue import UNIT
 from infra.words.catalogue import STORED
 from infra.words.sentences import sentences
 
@@ -147,11 +148,11 @@ def codes() -> Iterator[Message]:
     from infra.report.batch_charts import STAGES
 
     named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
-    units = [threshold.unit for threshold in thresholds().values() if threshold.unit]
+    yield from (Message(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
     listed = [code for row in _REFUSALS.findall((ROOT / "docs/formats.md").read_text(encoding="utf-8")) for code in row.split("`")[1::2]]
-    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *units, *triggers, *metrics, *STAGES, *listed))
+    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *listed))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":

@@ -158,14 +158,14 @@ class EstimatePolicy(Written):
     The first three are about the rows that the calibration was fitted on, the others about the rows estimated.
     """
 
-    min_calibration_rows: Rows = Field(default=1000, description="Rows that the calibration was fitted on.")
-    min_calibration_rarer_class: Rows = Field(default=100, description="Of these, rows of the rarer class.")
-    max_calibration_error: Share = Field(default=0.03, description="Upper bound of the calibration's error.")
-    min_rows: Rows = Field(default=300, description="Rows of the batch.")
-    min_rarer_class: Rows = Field(default=30, description="Of these, rows of the rarer class that are expected.")
-    max_share_outside: Share = Field(default=0.05, description="Scores beyond the central 99 % of the calibration's.")
+    min_calibration_rows: Rows = Field(default=1000, description="Fewest rows that the calibration was fitted on.")
+    min_calibration_rarer_class: Rows = Field(default=100, description="Fewest of these rows in the rarer class.")
+    max_calibration_error: Share = Field(default=0.03, description="Largest upper bound of the calibration's error.")
+    min_rows: Rows = Field(default=300, description="Fewest rows of a batch that is estimated.")
+    min_rarer_class: Rows = Field(default=30, description="Fewest rows of such a batch that are expected in the rarer class.")
+    max_share_outside: Share = Field(default=0.05, description="Largest share of its scores beyond the central 99 % of the calibration's.")
     min_effective_share: Share = Field(
-        default=0.30, description="Calibration rows that remain in effect when they are weighted to look like the batch."
+        default=0.30, description="Smallest share of calibration rows that remain in effect when weighted to look like the batch."
     )
 
 

@@ -54,17 +54,16 @@ def withdrawn_lines(release: dict[str, Any]) -> list[str]:
     if (withdrawn := release["withdrawn"]) is None:
         return []
     answered = withdrawn["answered"]
+    named = {"version": withdrawn["version"], "share": withdrawn["share"]}
+    if not answered:
+        return [_("  ended the canary of version {version} at {share:.0%}, which answered no batch", **named)]
     rows = sum(batch["rows"] for batch in answered)
-    parts = {
-        "version": withdrawn["version"],
-        "share": withdrawn["share"],
+    parts = named | {
         "least": "" if withdrawn.get("complete", True) else _("at least "),
         "rows": plural("{number:,} row", "{number:,} rows", rows),
         "batches": plural("{number:,} batch", "{number:,} batches", len(answered)),
     }
     lines = [_("  ended the canary of version {version} at {share:.0%}, which answered {least}{rows} of {batches}", **parts)]
-    if answered:
-        champion = release["champion"]["version"]
-        command = f"everscore rescore {release['model']} --withdrawn"
-        lines.append(_("  to score these with version {version}: {command}", version=champion, command=command))
-    return lines
+    champion = release["champion"]["version"]
+    command = f"everscore rescore {release['model']} --withdrawn"
+    return [*lines, _("  to score these with version {version}: {command}", version=champion, command=command)]

@@ -120,7 +120,7 @@ def test_people_are_told_of_a_batch_that_failed() -> None:
     error = BatchError(code="missing_column", message="no column 'price'", remedy="add it")
     world.record(world.commit("a.csv", status=Status.FAILED, error=error))
     [alert] = world.alerts()
-    assert (alert.kind, alert.message) == ("failed", "no column 'price'")
+    assert (alert.kind, alert.message) == ("failed", f"batches/{MODEL}/a.csv failed: no column 'price'")
     assert alert.evidence == {"code": "missing_column", "key": f"batches/{MODEL}/a.csv"}
     assert alert.runbook == "docs/runbook.md#failed"
 
@@ -135,7 +135,7 @@ def test_people_are_told_of_a_batch_of_a_model_that_serves_nothing() -> None:
     manifest = Manifests(world.store).commit(draft.model_copy(update={"error": batch_error(refused.value)}))
     world.record(manifest)
     [alert] = read_documents(world.store, Alert, layout.alert_prefix(layout.UNNAMED_MODEL))
-    assert (alert.kind, alert.message) == ("failed", f"model {MODEL!r} serves nothing yet")
+    assert (alert.kind, alert.message) == ("failed", f"batches/{MODEL}/a.csv failed: model {MODEL!r} serves nothing yet")
     assert {found.dimensions["model"] for found in world.emitted} == {layout.UNNAMED_MODEL}, "a slip makes no series of its own"
     assert [key for key in world.store.keys() if key.startswith("totals/")] == [layout.totals_key(layout.UNNAMED_MODEL)]  # noqa: SIM118
 
