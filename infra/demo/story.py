@@ -17,7 +17,7 @@ from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
-from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.manifest import Manifest, PinnedRelease
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import GatePolicy, Policy, RowContract
 from functions.shared.domain.release import Withdrawal
@@ -32,10 +32,12 @@ from infra.demo.flights import MODEL
 from infra.demo.sabotage import bundle_of_shuffled_labels, force_into_canary, slip_in
 from infra.local.stacks import Stack
 from infra.report.report import make_report
+from infra.words import _, coded, stored
 
 _WAIT_S = 300
 _LAST_WEEKS_END = date(2013, 7, 7)
 _LONGEST_ROLLOUT = 8
+_INDENT = " " * 12
 
 
 class Length(StrEnum):
@@ -56,6 +58,10 @@ class Length(StrEnum):
 
 class DemoFailedError(EverscoreError):
     """The run did not show what the demo promises; its message says what came out instead."""
+
+
+def _listed(decided: dict[str, Any]) -> str:
+    return _("; ").join(stored(reason["message"]) for reason in decided["reasons"])
 
 
 @dataclass
@@ -96,11 +102,11 @@ class Story:
 
     def _update(self, departures: Any, previous: flights.Week | None, task: TaskID, aside: ThreadPoolExecutor) -> None:
         """A better version wins, a worse one is refused, a person rolls back, and a bad one retreats by itself."""
-        won = self._retrain({"action": "retrain"}, "the nightly schedule asks for a retraining")
+        won = self._retrain({"action": "retrain"}, _("the nightly schedule asks for a retraining"))
         bad = aside.submit(bundle_of_shuffled_labels, won, self.operator.store)
         self.progress.advance(task)
         monday = self.length.weeks[-1]
-        for _ in range(_LONGEST_ROLLOUT):
+        for _week in range(_LONGEST_ROLLOUT):
             monday += timedelta(days=7)
             previous = self._play_week(flights.week(departures, monday), previous)
             self.progress.advance(task)
@@ -108,13 +114,14 @@ class Story:
                 break
         window = {"start": "2013-03-01", "end": "2013-03-10"}
         request = {"action": "retrain", "model": MODEL, "trigger": "person", "window": window}
-        self._retrain(request, "a challenger that knows ten days of March only")
+        self._retrain(request, _("a challenger that knows ten days of March only"))
         self.progress.advance(task)
         slip_in(bad.result(), won, self.operator.store)
         released = self.operator.ask(
             "Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"}
         )
-        self.say(f"rollback: version {released['champion']['version']} serves again (release {released['seq']})")
+        served = {"version": released["champion"]["version"], "number": released["seq"]}
+        self.say(_("rollback: version {version} serves again (release {number})", **served))
         self._survive_sabotage(won, flights.week(departures, monday + timedelta(days=7)), previous)
         self.progress.advance(task)
 
@@ -126,7 +133,12 @@ class Story:
         """
         version = won.challenger_version
         force_into_canary(won, self.stack)
-        self.say(f"sabotage: the bundle of version {version} was trained anew on shuffled labels, and somebody forces it into a canary")
+        self.say(
+            _(
+                "sabotage: version {version} was trained on shuffled labels, and somebody forces it into a canary",
+                version=version,
+            )
+        )
         self._tick()
         self._play_week(week, previous)
         action = self._tick()
@@ -136,10 +148,13 @@ class Story:
             message = f"the sabotaged version {version} was not rolled back by itself within its share: {action}, {withdrawn}"
             raise DemoFailedError(message)
         self.withdrawn = withdrawn
-        self.say(
-            f"            nobody's help: version {version} answered {withdrawn.rows:,} of {rows:,} rows, "
-            f"within its {withdrawn.share:.0%}; version {won.champion_version} scores them again"
+        ended = {"version": version, "answered": withdrawn.rows, "rows": rows, "share": withdrawn.share, "champion": won.champion_version}
+        line = _(
+            "withdrawn without help: version {version} answered {answered:,} of {rows:,} rows, within its {share:.0%}; "
+            "version {champion} scores them again",
+            **ended,
         )
+        self.say(f"{_INDENT}{line}")
         for batch in withdrawn.answered:
             self.operator.ask("Scoring", {"action": "rescore", "model": MODEL, "batch_id": batch.batch_id})
 
@@ -171,9 +186,12 @@ class Story:
         decision = self.operator.ask("Retraining", request)["decision"]
         self.decisions.append(decision)
         wait_for(lambda: Releases(self.operator.store).current(MODEL), _WAIT_S, "release of version 1")
+        learnt = {"rows": decision["trained_rows"], "auc": decision["challenger"]["auc"], "engine": decision["engine"]}
         self.say(
-            f"version 1 learnt {decision['trained_rows']:,} flights of January to March, AUC {decision['challenger']['auc']:.3f} "
-            f"on the newest fifth; engine {decision['engine']}: champion"
+            _(
+                "version 1 learnt {rows:,} flights of January to March, AUC {auc:.3f} on the newest fifth, engine {engine}",
+                **learnt,
+            )
         )
 
     def _play_week(self, week: flights.Week, previous: flights.Week | None) -> flights.Week:
@@ -189,13 +207,28 @@ class Story:
         if release is None:
             message = f"week {week.name} was not scored: {manifest.error}"
             raise DemoFailedError(message)
-        canary = f" + version {release.challenger.version} on {release.challenger.share:.0%}" if release.challenger else ""
-        self.say(
-            f"{week.name}  {manifest.rows_scored:,} scored by version {release.champion}{canary}, {manifest.rows_quarantined} of "
-            f"{week.broken} broken rows quarantined, {manifest.timings.total_s:.2f} s{self._performance(previous)}"
+        told = {
+            "week": week.name,
+            "rows": manifest.rows_scored,
+            "version": release.champion,
+            "canary": self._canary(release),
+            "quarantined": manifest.rows_quarantined,
+            "broken": week.broken,
+            "seconds": manifest.timings.total_s,
+        }
+        line = _(
+            "{week}  {rows:,} scored by version {version}{canary}, {quarantined} of {broken} broken rows quarantined, {seconds:.2f} s",
+            **told,
         )
+        self.say(line + self._performance(previous))
         self._tell_alerts()
         return week
+
+    @staticmethod
+    def _canary(release: PinnedRelease) -> str:
+        if release.challenger is None:
+            return ""
+        return _(" + version {version} on {share:.0%}", version=release.challenger.version, share=release.challenger.share)
 
     def _await_labels(self, week: flights.Week) -> None:
         for day in (week.first + timedelta(days=number) for number in range(7)):
@@ -211,25 +244,31 @@ class Story:
         groups = [group for day in days for group in day.groups if group.role.value == "champion"]
         rows = sum(group.rows for group in groups)
         loss = sum(group.loss_sum for group in groups) / rows
-        return f"; the week before: log loss {loss:.3f} on {rows:,} labels"
+        return _("; the week before: log loss {loss:.3f} on {rows:,} labels", loss=loss, rows=rows)
 
     def _tell_alerts(self) -> None:
         for alert in read_documents(self.operator.store, Alert, layout.alert_prefix(MODEL)):
             name = f"{alert.kind}-{alert.window}"
             if name not in self.alerts_told:
                 self.alerts_told.add(name)
-                self.say(f"            alert {alert.kind.value}: {alert.message}")
+                line = _("alert {kind}: {message}", kind=coded(alert.kind.value), message=stored(alert.message))
+                self.say(f"{_INDENT}{line}")
                 if alert.kind not in self.kinds_explained:
                     self.kinds_explained.add(alert.kind)
-                    self.say(f"              {ADVICE[alert.kind].meaning}")
+                    self.say(f"{_INDENT}  {_(ADVICE[alert.kind].meaning)}")
 
     def _retrain(self, request: dict[str, Any], why: str) -> Decision:
         known = {decision["challenger_version"] for decision in self.decisions}
         answer = self.operator.ask("Retraining", request)
         decision = answer["decision"] or wait_for(lambda: self._new_decision(known), _WAIT_S, "decision")
         self.decisions.append(decision)
-        reasons = "; ".join(reason["message"] for reason in decision["reasons"])
-        self.say(f"{why}: version {decision['challenger_version']} → {decision['decision']} ({reasons})")
+        decided = {
+            "why": why,
+            "version": decision["challenger_version"],
+            "decision": coded(decision["decision"]),
+            "reasons": _listed(decision),
+        }
+        self.say(_("{why}: version {version} → {decision} ({reasons})", **decided))
         if decision["decision"] == "promote":
             wait_for(lambda: self.operator.release_of(MODEL).challenger, _WAIT_S, "canary")
         return Decision.model_validate(decision)
@@ -242,8 +281,9 @@ class Story:
 
     def _tick(self) -> str:
         step = self.operator.ask("Release", {"action": "tick", "model": MODEL, "who": "demo"})
-        reasons = "; ".join(reason["message"] for reason in step["reasons"])
-        self.say(f"            tick: {step['action']} at {step['share']:.0%} ({reasons})")
+        parts = {"action": coded(step["action"]), "share": step["share"], "reasons": _listed(step)}
+        line = _("tick: {action} at {share:.0%} ({reasons})", **parts)
+        self.say(f"{_INDENT}{line}")
         return str(step["action"])
 
     def _totals(self, elapsed_s: float) -> dict[str, Any]:

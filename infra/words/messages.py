@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from infra.places import CODE, ROOT
 from infra.words.catalogue import CODE as CODES
-from infra.words.catalogue import UNIT
-from infra.words.catalogue import STORED
+from infra.words.catalogue import STORED, UNIT
 from infra.words.sentences import sentences
 
 if TYPE_CHECKING:
     from jinja2 import nodes
 
-MARKED = ("infra/cli", "infra/report", "infra/cost")
+MARKED = ("infra/cli", "infra/report", "infra/cost", "infra/demo")
 """Where `_` and `plural` mark what is said."""
 COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py")
 """Where errors and documents are composed in English."""
@@ -23,7 +22,7 @@ INTERNAL = (
     "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
     "functions/shared/adapters/remote_write.py",
     "functions/shared/domain/dvc.py",
-    "functions/shared/engines",  # why a pipeline has no compiled form
+    *(f"functions/shared/engines/{form}.py" for form in ("arrays", "bins", "bitvector_model", "compiled", "forest")),
     "functions/shared/kernels",
     "functions/shared/runtime",
     "infra/local/bridge.py",

@@ -14,6 +14,7 @@ _CALLED = {
     "compile",
     "search",
     "fullmatch",
+    "split",
     "sub",
     "replace",
     "removeprefix",

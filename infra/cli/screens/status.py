@@ -130,7 +130,12 @@ def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[Renderab
     ]
     native = [
         Text(
-            _("version {version} runs in its library itself: {reason}", version=version["version"], reason=version["engine_reason"]), "dim"
+            _(
+                "version {version} runs in its library itself: {reason}",
+                version=version["version"],
+                reason=stored(version["engine_reason"]),
+            ),
+            "dim",
         )
         for version in versions
         if version["engine"] == "native"

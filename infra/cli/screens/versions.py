@@ -61,7 +61,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         "  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows; {made_by}engine {engine}", **decision, made_by=made_by
     )
     note = [Text(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []
-    engine = f" ({decision['engine_reason']})" if decision["engine"] == "native" else ""
+    engine = f" ({stored(decision['engine_reason'])})" if decision["engine"] == "native" else ""
     return Group(Text("\n".join([_verdict(decision), *reasons])), Text(f"{learnt}{engine}"), table, *note)
 
 
