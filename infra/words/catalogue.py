@@ -39,7 +39,7 @@ class Catalogue:
 
     def translated(self, text: str) -> str | None:
         """Return the translation of a composed text: a message, its fields filled with composed texts too, or a list of such; else None."""
-        return self._list(text) or self._message(text) or self._reasons(text)
+        return self._list(text) or self._reasons(text, all_known=True) or self._message(text) or self._reasons(text, all_known=False)
 
     def _message(self, text: str) -> str | None:
         if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:
@@ -49,11 +49,11 @@ class Catalogue:
                 return template.translation.format(*(self.translated(part) or part for part in found.groups()))
         return None
 
-    def _reasons(self, text: str) -> str | None:
-        """Return several reasons, or a question and what follows it, of which some may be people's own words."""
+    def _reasons(self, text: str, *, all_known: bool) -> str | None:
+        """Return several reasons, or a question and what follows it; unless `all_known`, some may be people's own words."""
         reasons = _BETWEEN.split(text)
         shown = [self._list(reason) or self._message(reason) for reason in reasons[::2]]
-        if len(reasons) == 1 or not any(shown):
+        if len(reasons) == 1 or not (all if all_known else any)(shown):
             return None
         signs = [*(self.find(sign) or sign for sign in reasons[1::2]), ""]
         return "".join((new or old) + sign for new, old, sign in zip(shown, reasons[::2], signs, strict=True))

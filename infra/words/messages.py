@@ -94,10 +94,13 @@ def help_messages() -> Iterator[Message]:
 
 def composed_messages() -> Iterator[Message]:
     """What errors and documents say, and what the command's parser does."""
+    from functions.shared.domain.rollout.canary import Action
+
     for place, tree in _modules(COMPOSED):
         if not place.startswith(INTERNAL):
             yield from (Message(text, STORED, None, place) for text in sentences(tree))
     yield from (Message(text, STORED, None, "typer") for text in MISUSED)
+    yield from (Message(f"canary {action.value}: {{0}}", STORED) for action in Action)
 
 
 MISUSED = (

@@ -88,7 +88,17 @@ def wide_encoding(head: bytes) -> str | None:
     upper, lower = first_line[::2].count(0), first_line[1::2].count(0)
     if upper + lower < max(2, _LEAST_ZEROS * len(first_line)) or (upper and lower):
         return None
-    return "utf-16-be" if upper else "utf-16-le"
+    likely = "utf-16-be" if upper else "utf-16-le"
+    return likely if _begins_as(likely, head) else None
+
+
+def _begins_as(encoding: str, head: bytes) -> bool:
+    """Whether the start of a text, perhaps cut within a character, is in an encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _whole_characters(head: bytes) -> bytes:

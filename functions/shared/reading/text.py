@@ -102,8 +102,10 @@ def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Not
     encoding = encoding_of(b"".join(looked_at)[:HEAD_BYTES], named, complete=complete, detect=detect)
     if notes is not None:
         notes.encoding = None if encoding == UTF8 else encoding
-    text = itertools.chain(looked_at, chunks)
-    return text if encoding == UTF8 else _transcribed(text, encoding)
+    if encoding == UTF8:
+        return itertools.chain(looked_at, chunks)
+    # At once, so that what breaks the encoding in a small file is said before its header is looked at, in blocks of any size.
+    return _transcribed(itertools.chain([b"".join(looked_at)], chunks), encoding)
 
 
 def _transcribed(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -65,6 +65,11 @@ def test_what_nobody_composed_stays_as_it_is(text: str) -> None:
             "版本 1 每行损失 0.5，训练时是 0.3；所有特征中，fee 对分数的影响最大，为 0.1",
         ),
         ("did you mean 'churn'? add --reason", "是不是想输入 'churn'？ 加上 --reason"),
+        (
+            "the model's first version has no champion to beat; 12 rows of the file were left out: missing_target 12",
+            "模型的第一个版本没有要胜过的冠军；文件中有 12 行没有使用：missing_target 12",
+        ),
+        ("canary rollback: rows are not as fast", "灰度回滚：rows are not as fast"),
         ("no previous one; the value is missing; a colleague asked", "no previous one；缺少值；a colleague asked"),
         (
             'write fields with quotes as "5"" pipe", or upload the rows as Parquet or in smaller files',
