@@ -40,7 +40,7 @@ def main() -> None:
         f"-dict={HERE / 'tokens.dict'}",
         f"-artifact_prefix={chosen.found}/",
         "-max_len=1024",
-        "-timeout=10",
+        "-timeout=60",
         "-rss_limit_mb=2048",
     ]
     atheris.Setup([sys.argv[0], *options, str(chosen.found), str(HERE / "corpus")], target)
