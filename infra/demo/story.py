@@ -118,7 +118,7 @@ class Story:
         self.progress.advance(task)
         slip_in(bad.result(), won, self.operator.store)
         released = self.operator.ask(
-            "Release", {"action": "rollback", "model": MODEL, "reason": "the demo returns to version 1", "who": "demo"}
+            "Release", {"action": "rollback", "model": MODEL, "reason": _("the demo returns to version 1"), "who": "demo"}
         )
         served = {"version": released["champion"]["version"], "number": released["seq"]}
         self.say(_("rollback: version {version} serves again (release {number})", **served))

@@ -5,7 +5,7 @@ documents and JSON are an interface; `stored` and `coded` give it in the reader'
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -48,6 +48,11 @@ def plural(one: str, many: str, number: int, /, **fields: object) -> str:
     return found.format(number=number, **fields)
 
 
+def listed(items: Iterable[str]) -> str:
+    """Return items as a list, with the reader's commas."""
+    return _(", ").join(items)
+
+
 def coded(code: str) -> str:
     """Return a code of documents, such as `out_of_range`, as words."""
     return _catalogue().find(code, CODE) or code.replace("_", " ")
@@ -67,4 +72,4 @@ def _catalogue() -> Catalogue:
     return catalogue_of(language())
 
 
-__all__ = ["CHINESE", "CODE", "ENGLISH", "STORED", "VARIABLES", "_", "coded", "language", "plural", "speaking", "stored", "unit"]
+__all__ = ["CHINESE", "CODE", "ENGLISH", "STORED", "VARIABLES", "_", "coded", "language", "listed", "plural", "speaking", "stored", "unit"]

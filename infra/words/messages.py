@@ -116,6 +116,7 @@ MISUSED = (
     "{0} does not match the formats {1}.",
     "Got unexpected extra argument(s) ({0})",
     "Option {0} requires an argument.",
+    "file {0} does not exist.",
     "{0} {1} does not exist.",
     "{0} {1} is a directory.",
     "{0} {1} is a file.",
@@ -166,8 +167,8 @@ def codes() -> Iterator[Message]:
 
 COLUMNS = ("id", "time", "target", "left out")
 """What a training file's columns are taken for, apart from features."""
-COUNTED = ("alarms", "calls", "events", "files", "messages", "partitions")
-"""What an estimate of costs counts."""
+COUNTED = ("alarms", "calls", "events", "files", "messages", "partitions", "scored", "quarantine", "labelled", "waiting", "snapshots")
+"""What an estimate of costs counts, and where an erasure finds rows."""
 _ALERTS = "functions/metric_emission/alerts.py"
 """Names the figures of its alerts."""
 _REFUSALS = re.compile(r"^\| ((?:`[a-z0-9_]+`,? ?)+)\|", re.MULTILINE)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from functions.shared.domain.manifest import Manifest
 from infra.cli.screens.drawing import unseen_lines
-from infra.words import _, coded, plural, stored
+from infra.words import _, coded, listed, plural, stored
 
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
@@ -33,7 +33,7 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
             )
         )
     if uploaded["unknown"]:
-        classes = ", ".join(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
+        classes = listed(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
         lines.append(_("  not used, since the model does not know these classes: {classes}", classes=classes))
     return Text("\n".join(lines))
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, table_of
-from infra.words import _, coded, plural
+from infra.words import _, coded, listed, plural
 
 
 def snapshots_screen(found: dict[str, Any]) -> RenderableType:
@@ -45,8 +45,8 @@ def diff_screen(found: dict[str, Any]) -> RenderableType:
     before, after = found["rows"]
     versions = _("{model}: version {old} has {before:,} training rows, version {new} has {after:,}", **found, before=before, after=after)
     lines = [versions, _("rows: {added:,} added, {removed:,} removed, {relabelled:,} relabelled, {changed:,} changed", **found)]
-    lines += [_("columns added: {columns}", columns=", ".join(found["columns_added"]))] if found["columns_added"] else []
-    lines += [_("columns removed: {columns}", columns=", ".join(found["columns_removed"]))] if found["columns_removed"] else []
+    lines += [_("columns added: {columns}", columns=listed(found["columns_added"]))] if found["columns_added"] else []
+    lines += [_("columns removed: {columns}", columns=listed(found["columns_removed"]))] if found["columns_removed"] else []
     table = table_of(_("feature"), "PSI")
     for feature in sorted(found["features"], key=lambda feature: -feature["psi"]):
         table.add_row(feature["feature"], f"{feature['psi']:.3f}")

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from infra.words import _, coded
+from infra.words import _, coded, listed
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -45,7 +45,7 @@ def erased(version: dict[str, Any]) -> str:
 
 def unseen_lines(shares: dict[str, float]) -> list[Text]:
     """Return lines on the share of rows with a category unknown to training, by column; large shares are warnings."""
-    few = ", ".join(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
+    few = listed(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
     many = [
         _(
             "warning: {share:.1%} of the rows have a {feature} unknown to training: is it written differently in this file?",

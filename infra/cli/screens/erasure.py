@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from infra.words import _, plural
+from infra.words import _, coded, listed, plural
 
 
 def erasure_screen(answer: dict[str, Any]) -> RenderableType:
@@ -21,7 +21,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     parts = {
         "model": answer["model"],
         "ids": plural("{number:,} id", "{number:,} ids", answer["people"]),
-        "found": ", ".join(f"{count:,} {kind}" for kind, count in rows.items()) or _("none"),
+        "found": listed(f"{count:,} {coded(kind)}" for kind, count in rows.items()) or _("none"),
         "objects": objects,
     }
     would_be = plural(

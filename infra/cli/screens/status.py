@@ -8,7 +8,7 @@ from rich.text import Text
 
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.releases import challenger_served, serving, withdrawn_lines
-from infra.words import _, coded, plural, stored
+from infra.words import _, coded, listed, plural, stored
 
 _DAYS, _COLUMNS, _BATCHES, _WARNINGS, _EXPLAINED = 28, 6, 5, 5, 3
 _SIDES = ("champion", "challenger")
@@ -150,7 +150,7 @@ def _earlier(version: dict[str, Any]) -> list[RenderableType]:
         _("{challenger} against {champion} ({first_day} to {last_day})", **fold | {side: figure(fold[side].get(metric)) for side in _SIDES})
         for fold in folds
     )
-    parts = {"metric": metric, "version": version["version"], "compared": ", ".join(compared)}
+    parts = {"metric": metric, "version": version["version"], "compared": listed(compared)}
     message = _("{metric} of version {version} against its champion on earlier days, both trained on the days before: {compared}", **parts)
     return [Text(message, "dim")] if folds else []
 
@@ -188,7 +188,7 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
         reasons = _("; ").join(stored(reason["message"]) for reason in estimate["refusals"])
         return [Text(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
     figures = (_("{name} {value:.3f} ({low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
-    return [Text(_("Estimate of the newest batch before its labels: {figures}{score}", figures=", ".join(figures), score=score))]
+    return [Text(_("Estimate of the newest batch before its labels: {figures}{score}", figures=listed(figures), score=score))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:

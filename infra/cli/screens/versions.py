@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import figure, meaning, table_of
-from infra.words import _, coded, plural, stored
+from infra.words import _, coded, listed, plural, stored
 
 _CLASSES, _COLUMNS = 20, 40
 _SAME_SCORE = 1e-9
@@ -20,7 +20,7 @@ def requested_screen(requested: dict[str, Any]) -> RenderableType:
 
 def first_version_screen(made: dict[str, Any]) -> RenderableType:
     """Show the decision on a first version, and how its file was read."""
-    classes = ", ".join(f"{label} {rows:,}" for label, rows in list(made["classes"].items())[:_CLASSES])
+    classes = listed(f"{label} {rows:,}" for label, rows in list(made["classes"].items())[:_CLASSES])
     more = _(" and {number} more", number=len(made["classes"]) - _CLASSES) if len(made["classes"]) > _CLASSES else ""
     lines = [meaning(made), *([_("rows by class: {classes}{more}", classes=classes, more=more)] if classes else [])]
     doubts = (stored(reason["message"]) for reason in made["reasons"] if reason["warning"])
@@ -56,7 +56,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))
         table.add_row(_("{metric}, {first_day} to {last_day}", metric=decision["metric"], **fold), *map(figure, earlier))
     reasons = (f"  {stored(reason['message'])}" for reason in decision["reasons"] if not reason["warning"])
-    made_by = f"{decision['library']}, " if decision["library"] else ""
+    made_by = _("{library}, ", library=decision["library"]) if decision["library"] else ""
     learnt = _(
         "  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows; {made_by}engine {engine}", **decision, made_by=made_by
     )

@@ -187,10 +187,15 @@ def _refusals(
     calibration: Calibration, scores: Floats, policy: EstimatePolicy, input_alerts: Iterable[str], record: TrackRecord
 ) -> Iterator[Reason]:
     if calibration.rows < policy.min_calibration_rows or calibration.rarer_class < policy.min_calibration_rarer_class:
-        message = f"calibrated on {calibration.rows} rows, {calibration.rarer_class} of the rarer class"
+        message = (
+            f"calibrated on {calibration.rows:,} rows, {calibration.rarer_class:,} of the rarer class; "
+            f"{policy.min_calibration_rows:,} and {policy.min_calibration_rarer_class:,} are needed"
+        )
         yield Reason(code="few_calibration_rows", message=message)
     if calibration.error_high > policy.max_calibration_error:
-        message = f"the calibration may be wrong by {calibration.error_high:.3f} on average"
+        message = (
+            f"the calibration may be wrong by {calibration.error_high:.3f} on average, {policy.max_calibration_error:g} at most is allowed"
+        )
         yield Reason(code="miscalibrated", message=message)
     if scores.size < policy.min_rows:
         yield Reason(code="few_rows", message=f"{scores.size} rows, at least {policy.min_rows} are needed")
