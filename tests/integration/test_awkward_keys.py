@@ -85,7 +85,7 @@ def stage() -> Iterator[Stage]:
 
 def folders_of(stage: Stage, manifest: Manifest) -> list[str]:
     """Where the store holds anything of a batch."""
-    return ["/".join(found.key.split("/")[:2]) for found in stage.store.list("") if manifest.batch_id in found.key]
+    return sorted({"/".join(found.key.split("/")[:2]) for found in stage.store.list("") if manifest.batch_id in found.key})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,7 +97,7 @@ def test_any_name_below_a_models_prefix_is_scored_for_that_model(stage: Stage, n
     assert (created.key, manifest.source.key, manifest.model, manifest.status, manifest.rows_in) == (key, key, MODEL, Status.SCORED, 3)
     assert stage.score(created) == manifest
     assert key in [found.key for found in stage.inbox.list("batches/")]
-    assert folders_of(stage, manifest) == [f"manifests/{MODEL}", f"scored/{MODEL}"]
+    assert folders_of(stage, manifest) == [f"index/{MODEL}", f"manifests/{MODEL}", f"scored/{MODEL}"]
 
 
 @pytest.mark.parametrize("key", NAMELESS)
@@ -107,4 +107,4 @@ def test_a_key_that_names_no_model_is_refused_with_a_manifest(stage: Stage, key:
     manifest = stage.score(created)
     assert manifest.error
     assert (manifest.source.key, manifest.model, manifest.status, manifest.error.code) == (key, UNNAMED_MODEL, Status.FAILED, "no_model")
-    assert folders_of(stage, manifest) == [f"manifests/{UNNAMED_MODEL}"]
+    assert folders_of(stage, manifest) == [f"index/{UNNAMED_MODEL}", f"manifests/{UNNAMED_MODEL}"]

@@ -60,12 +60,14 @@ class History:
 
     def acts(self) -> Iterator[Act]:
         """What is measured, in this order."""
-        yield "score a batch", self._score
+        upload = self._upload()
+        yield "score a batch", lambda: self._score(upload)
         manifest = self._batch(DAY)
         yield "measure a batch", lambda: self._world.record(manifest)
         together = [self._batch(DAY) for _ in range(NEW)]
         yield f"measure {NEW} batches that come together", lambda: self._world.record(*together)
-        yield f"{LABELLED} labels of one day", self._label
+        labels = self._upload_labels()
+        yield f"{LABELLED} labels of one day", lambda: measure_labels(labels, Delivery(self._world.ports()))
         yield "hourly tick", lambda: tick(self._world.ports())
         yield "`status`", lambda: model_status(self._world.release, self._store)
         serve(self._store, make_version("2"))
@@ -88,16 +90,18 @@ class History:
         scored: list[Scored] = rows(0.5, day=day, prefix=f"{name}-")
         return self._world.scored(f"{name}.csv", scored, day=day, profiles={Role.CHAMPION: self._profile})
 
-    def _score(self) -> None:
+    def _upload(self) -> StoredObject:
+        """A file of one row, which is not counted: a client puts it there."""
         info = self._inbox.write(f"batches/{MODEL}/scored.csv", as_csv(good_rows(1)))
-        created = StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
+        return StoredObject(bucket="inbox", key=info.key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
+
+    def _score(self, created: StoredObject) -> None:
         score_batch(created, ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now))
 
-    def _label(self) -> None:
-        """Of the newest batches that have rows of the last day."""
+    def _upload_labels(self) -> StoredObject:
+        """Labels of the newest batches that have rows of the last day."""
         lines = [f"{name}-0,{DAY}T10:00:00Z,yes" for name in self._of_last_day[-LABELLED:]]
-        created = self._world.upload_labels("\n".join(["id,at,bought", *lines]) + "\n")
-        measure_labels(created, Delivery(self._world.ports()))
+        return self._world.upload_labels("\n".join(["id,at,bought", *lines]) + "\n")
 
     def _begin_canary(self) -> None:
         for version in ("1", "2", "3"):

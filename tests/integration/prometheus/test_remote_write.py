@@ -53,7 +53,7 @@ def test_prometheus_has_what_a_models_batches_and_labels_say_and_calls_for_what_
                 like_training(world.baseline, "price"),
                 timings=timings,
                 quarantined_by_reason=quarantined,
-                source=make_source().model_copy(update={"last_modified": moment - timedelta(seconds=10)}),
+                source=make_source(f"{number}.csv").model_copy(update={"last_modified": moment - timedelta(seconds=10)}),
                 created_at=moment,
             )
             world.record(batch)
@@ -62,7 +62,7 @@ def test_prometheus_has_what_a_models_batches_and_labels_say_and_calls_for_what_
             "bad.csv",
             status=Status.FAILED,
             error=BatchError(code="empty_file", message="no rows", remedy="none"),
-            source=make_source().model_copy(update={"last_modified": now}),
+            source=make_source("bad.csv").model_copy(update={"last_modified": now}),
             created_at=now,
         )
         world.record(failed)

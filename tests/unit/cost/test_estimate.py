@@ -4,7 +4,7 @@ import pytest
 
 from functions.shared.domain.metrics import CATALOGUE, Occasion
 from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
-from infra.cost.estimate import Basis, Load, idle_month, scoring_bill, scoring_seconds, watching_bill
+from infra.cost.estimate import GETS_A_BATCH, PUTS_A_BATCH, Basis, Load, idle_month, scoring_bill, scoring_seconds, watching_bill
 from infra.cost.prices import Price, Prices, listed_prices
 from infra.cost.series import all_series, ticked_series
 from infra.cost.speed import ColdStarts, Measured, Stages, measured
@@ -69,8 +69,8 @@ def test_rows_cost_time_requests_and_storage() -> None:
     amounts = {line.what: line.amount for line in bill.lines}
     assert amounts["scoring, GB-seconds"] == pytest.approx((3.0 + 2 * 0.5) * 2)
     assert amounts["measuring, GB-seconds"] == pytest.approx(2 * 2.0)
-    assert amounts["reads from S3"] == 2 * 16 + 20, "80 MiB are read 4 MiB at a time"
-    assert amounts["writes to S3"] == 2 * 16 + 5, "half as much is written 8 MiB at a time"
+    assert amounts["reads from S3"] == 2 * GETS_A_BATCH + 20, "80 MiB are read 4 MiB at a time"
+    assert amounts["writes to S3"] == 2 * PUTS_A_BATCH + 5, "half as much is written 8 MiB at a time"
     assert bill.dollars == pytest.approx(sum(amounts.values())), "at a dollar each"
 
 
