@@ -73,7 +73,7 @@ def test_a_doubtful_column_is_told_with_what_to_do(case: str) -> None:
         ([None] * ROWS, False),
     ],
 )
-def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], free: bool) -> None:
+def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], *, free: bool) -> None:
     assert is_free_text(pa.chunked_array([texts], pa.string())) is free
 
 
