@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-for name, examples in {"quick": 10, "usual": 30, "thorough": 1000}.items():
+for name, examples in {"quick": 5, "usual": 30, "thorough": 1000}.items():
     settings.register_profile(name, max_examples=examples, deadline=None)
 settings.load_profile("quick")
 gc.disable()  # while tests are collected there is no garbage

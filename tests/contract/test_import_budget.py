@@ -109,3 +109,17 @@ def test_importing_a_handler_makes_no_client_and_loads_no_heavy_library(handler:
     loaded = set(json.loads(run(script, handler)))
     assert handler in loaded
     assert loaded & {*HEAVY, "boto3"} == set()
+
+
+READING = """
+import sys
+from tests.unit.shared.reading.files import read
+from tests.unit.shared.reading.test_encodings import CHINESE, table
+assert len(read(table(CHINESE, sys.argv[1]))[0]) == 200
+print("charset_normalizer" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("encoding", "loads"), [("utf-8", "False"), ("gb18030", "True")])
+def test_only_a_file_that_is_not_utf8_loads_the_library_that_detects_encodings(encoding: str, loads: str) -> None:
+    assert run(READING, encoding).strip() == loads

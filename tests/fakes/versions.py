@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +25,7 @@ from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.ports import ObjectStore
+from tests.fakes.kept import kept
 
 MODEL = "sales"
 FEATURES = (
@@ -65,7 +65,7 @@ class Version:
         return self.served
 
 
-@cache
+@kept
 def make_version(
     number: str = "1",
     engine: EngineKind = EngineKind.LINEAR,

@@ -34,8 +34,11 @@ class Notes:
 def stored_chunks(source: Source, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
     """The bytes of a file, or those from `start` to before `stop`, as they are stored, several ranges fetched at a time."""
     end = source.size if stop is None else stop
+    if start < end <= start + chunk_bytes:  # nothing to fetch ahead: small files need no threads
+        yield source.read_at(start, end - start)
+        return
     offsets = iter(range(start, end, chunk_bytes))
-    return map_ahead(lambda offset: source.read_at(offset, min(chunk_bytes, end - offset)), offsets, threads=_FETCHES)
+    yield from map_ahead(lambda offset: source.read_at(offset, min(chunk_bytes, end - offset)), offsets, threads=_FETCHES)
 
 
 def decompressed_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:

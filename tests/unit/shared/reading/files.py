@@ -7,6 +7,7 @@ from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.service import read_blocks
+from functions.shared.reading.text import Notes
 
 Row = dict[str, object]
 
@@ -47,12 +48,13 @@ def read(
     spec: ModelSpec = SPEC,
     contract: RowContract = CONTRACT,
     block_bytes: int = 1 << 20,
+    notes: Notes | None = None,
 ) -> tuple[list[Row], list[RejectedRow]]:
     """All good rows and all rejected ones of a file."""
     rows: list[Row] = []
     rejected: list[RejectedRow] = []
     schemas = set()
-    for block in read_blocks(MemoryFile(data), key=key, spec=spec, contract=contract, block_bytes=block_bytes):
+    for block in read_blocks(MemoryFile(data), key=key, spec=spec, contract=contract, block_bytes=block_bytes, notes=notes):
         block.rows.validate(full=True)
         schemas.add(str(block.rows.schema))
         rows += block.rows.to_pylist()

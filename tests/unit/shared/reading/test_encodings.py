@@ -1,9 +1,5 @@
 """Texts in other encodings than UTF-8, against Python's own codecs."""
 
-import subprocess
-import sys
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +8,7 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.formats import Formats
 from functions.shared.reading.encodings import HEAD_BYTES, encoding_of
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns, read_table
+from functions.shared.reading.service import read_table
 from functions.shared.reading.text import Notes
 from tests.unit.shared.reading.files import MemoryFile, read, refusal
 
@@ -40,11 +36,10 @@ def table(words: str, encoding: str, rows: int = 200) -> bytes:
 @pytest.mark.parametrize("block_bytes", [7, 1 << 20])
 def test_an_encoding_that_alone_makes_sense_is_taken_and_noted(encoding: str, block_bytes: int) -> None:
     data, some = table(WORDS[encoding], encoding), WORDS[encoding].split()
-    rows, rejected = read(data, block_bytes=block_bytes)
+    notes = Notes()
+    rows, rejected = read(data, block_bytes=block_bytes, notes=notes)
     assert [row["colour"] for row in rows] == [some[row % len(some)] for row in range(200)]
     assert not rejected
-    notes = Notes()
-    infer_columns(MemoryFile(data), key="a.csv", notes=notes)
     assert notes.encoding is not None
     assert data.decode(notes.encoding) == data.decode(encoding)
 
@@ -121,21 +116,3 @@ def test_a_character_that_the_head_cuts_in_half_makes_no_doubt(cut: int) -> None
     assert encoding_of(text[:HEAD_BYTES], None, complete=False, detect=True) == "utf-8"
     one_line = ("x" * (HEAD_BYTES - 3 + cut) + "北京").encode()
     assert encoding_of(one_line[:HEAD_BYTES], None, complete=False, detect=True) == "utf-8"
-
-
-LOADS = "import sys; from tests.unit.shared.reading.test_encodings import {case}; {case}(); print('charset_normalizer' in sys.modules)"
-
-
-def utf8_file() -> None:
-    assert len(read(table(CHINESE, "utf-8"))[0]) == 200
-
-
-def gb18030_file() -> None:
-    assert len(read(table(CHINESE, "gb18030"))[0]) == 200
-
-
-@pytest.mark.parametrize(("case", "loads"), [(utf8_file, "False"), (gb18030_file, "True")])
-def test_only_a_file_that_is_not_utf8_loads_the_library_that_detects_encodings(case: Callable[[], None], loads: str) -> None:
-    script = LOADS.format(case=case.__name__)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == loads
