@@ -23,11 +23,6 @@ EXPLAINED = 5
 type Evidence = dict[str, float | str]
 
 
-def raise_once(alert: Alert, store: ObjectStore) -> None:
-    """Write an alert unless it stands already."""
-    store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
-
-
 def batch_alerts(manifest: Manifest, drift: DriftReport | None, told: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
     """What a person should know of a batch. Drift of columns that people were `told` of already is not news."""
     alerts = []

@@ -2,12 +2,13 @@
 
 from datetime import date
 
-from functions.metric_emission.alerts import decay_alert, raise_once, told_lately
+from functions.metric_emission.alerts import decay_alert, told_lately
 from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
 from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.performance.decay import detect_decay
+from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.performances import performances
 

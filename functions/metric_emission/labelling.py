@@ -6,7 +6,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from functions.metric_emission.alerts import labels_alert, raise_once
+from functions.metric_emission.alerts import labels_alert
 from functions.metric_emission.day_performance import day_performance
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
@@ -30,6 +30,7 @@ from functions.shared.reading.labels import count_refused, label_columns, labels
 from functions.shared.reading.service import read_table
 from functions.shared.reading.source import Source
 from functions.shared.reading.unforeseen import unforeseen_refused
+from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.performances import gather_month
 from functions.shared.repositories.swap import swap
 

@@ -1,6 +1,6 @@
 """What a committed batch means for what is known of a model, in four steps: it is judged, labelled, alerted on and counted."""
 
-from functions.metric_emission.alerts import batch_alerts, raise_once, told_to_drift
+from functions.metric_emission.alerts import batch_alerts, told_to_drift
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
 from functions.metric_emission.judging import judge
@@ -15,6 +15,7 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion
+from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests

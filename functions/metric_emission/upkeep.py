@@ -7,7 +7,7 @@ from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from functions.metric_emission.alerts import policy_alert, raise_once, rhythm_alerts, unscored_alert
+from functions.metric_emission.alerts import policy_alert, rhythm_alerts, unscored_alert
 from functions.metric_emission.indexing import index_batches
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.ports import Model, Ports
@@ -16,6 +16,7 @@ from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
 from functions.shared.domain.metrics import (
     ALERTS,
+    APPROVAL_AGE,
     CHALLENGER_SHARE,
     CHAMPION_AGE,
     LABELS_UNMATCHED,
@@ -27,8 +28,10 @@ from functions.shared.domain.metrics import (
     UNSCORED_FILES,
     Occasion,
 )
+from functions.shared.domain.release import Release
 from functions.shared.foundation.fan_out import AT_ONCE, for_each
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.policies import Policies
@@ -111,8 +114,15 @@ def _state(served: Model) -> list[Measurement]:
         Measurement(LAST_BATCH_AGE, silent / _SECOND, named),
         Measurement(RELEASE_SEQUENCE, release.seq, named),
         Measurement(CHALLENGER_SHARE, release.challenger.share if release.challenger else 0.0, named),
+        *_approval_measurements(release, now),
         *_alert_measurements(model, store, now),
     ]
+
+
+def _approval_measurements(release: Release, now: datetime) -> Iterator[Measurement]:
+    if asked := release.approval:
+        waited = max((now - asked.since) / _SECOND, 0.0)
+        yield Measurement(APPROVAL_AGE, waited, {"model": release.model, "version": asked.version})
 
 
 def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterator[Measurement]:

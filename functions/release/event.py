@@ -12,12 +12,13 @@ class ReleaseRequest(BaseModel):
     """One step for one model, or for all of them on a tick.
 
     `rollback` may name a version that was the champion before. `force` has `promote` serve what the gate kept out; it needs a reason.
-    With `canary` it serves the version to the first share of a rollout, not to all.
+    With `canary` it serves the version to the first share of a rollout, not to all. `approve` and `reject` are about the version that
+    waits for a person, and need a reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["tick", "promote", "rollback", "retire"] = "tick"
+    action: Literal["tick", "promote", "rollback", "retire", "approve", "reject"] = "tick"
     model: str | None = None
     version: str | None = None
     force: bool = False

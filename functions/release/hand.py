@@ -1,5 +1,6 @@
 """A person's hand: what each action does that a person asks for."""
 
+from functions.release.approvals import approve, reject
 from functions.release.event import ReleaseRequest
 from functions.release.ports import Ports
 from functions.release.service import promote, restore, retire, rollback, try_out
@@ -24,6 +25,8 @@ def act(request: ReleaseRequest, model: str, ports: Ports) -> Release:
             return rollback(model, reason=reason, who=request.who, ports=ports)
         case "retire":
             return retire(model, reason=reason, who=request.who, ports=ports)
+        case "approve" | "reject":
+            return _decide(request, model, ports)
     message = f"{request.action} is no action of a person"
     raise ReleaseRefusedError(message)
 
@@ -37,3 +40,11 @@ def _promote(request: ReleaseRequest, model: str, reason: str, ports: Ports) -> 
         raise ReleaseRefusedError(message)
     serve = try_out if request.canary else promote
     return serve(model, request.version, reason=reason, who=request.who, force=request.force, ports=ports)
+
+
+def _decide(request: ReleaseRequest, model: str, ports: Ports) -> Release:
+    if request.version is None or not request.reason:
+        message = f"{request.action} needs the version that waits, and a reason, for the record"
+        raise ReleaseRefusedError(message)
+    decide = approve if request.action == "approve" else reject
+    return decide(model, request.version, reason=request.reason, who=request.who, ports=ports)

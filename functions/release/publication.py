@@ -7,9 +7,10 @@ from functions.release.aliases import agree
 from functions.release.batches import newest_met
 from functions.release.ports import Ports
 from functions.shared.domain import layout
-from functions.shared.domain.decision import Decision, Verdict
+from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import ConflictError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
-from functions.shared.domain.release import Answered, PinnedPolicy, Release, Role, ServedChallenger, ServedModel, Withdrawal
+from functions.shared.domain.release import Answered, Approval, PinnedPolicy, Release, Role, ServedChallenger, ServedModel, Withdrawal
+from functions.shared.domain.rollout.canary import Action, Step
 from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.policies import Policies
@@ -42,25 +43,30 @@ def publish_next(
     reason: str,
     who: str,
     retired: bool = False,
+    approval: Approval | None = None,
+    tried: str | None = None,
     rolled_back: str | None = None,
     **changed: ServedModel | ServedChallenger | None,
 ) -> Release:
     """Serve the standing release with some of `champion`, `challenger` and `previous` changed, or retire the model.
 
     Args:
+        approval: the step that waits for a person from then on; whatever waited before waits no more.
+        tried: a version that had its time, though it never served.
         rolled_back: the version that goes out of service by a rollback.
 
     Raises:
         ConflictError: if another decider was first; look again.
     """
     release = standing.release
-    candidates = [int(release.newest), *(int(served.version) for served in changed.values() if served is not None)]
+    versions = [release.newest, tried or "0", *(served.version for served in changed.values() if served is not None)]
     following = release.model_copy(
         update={
             **changed,
             "seq": release.seq + 1,
-            "newest": str(max(candidates)),
+            "newest": max(versions, key=int),
             "retired": retired,
+            "approval": approval,
             "policy": policy_in_force(release.model, ports),
             "reason": reason,
             "decided_by": who,
@@ -123,6 +129,35 @@ def servable(model: str, version: str, ports: Ports) -> ServedModel:
         message = f"the bundle of version {version} of {model!r} is not the one that was decided on: its sha-256 is {found}"
         raise ReleaseRefusedError(message)
     return ServedModel(version=version, digest=decision.digest, prefix=prefix)
+
+
+def serving(model: str, ports: Ports) -> StandingRelease:
+    """What a model serves.
+
+    Raises:
+        ReleaseRefusedError: if that is nothing.
+    """
+    standing = Releases(ports.store).finished(model)
+    if standing is None:
+        message = f"{model!r} serves nothing yet: `everscore train {model} …` first"
+        raise ReleaseRefusedError(message)
+    return standing
+
+
+def pin_policy(standing: StandingRelease, ports: Ports) -> Step | None:
+    """Serve the same by the row contract that a person put in force; None if it is served by that already."""
+    release = standing.release
+    if release.policy == policy_in_force(release.model, ports):
+        return None
+    policy, challenger = Policies(ports.store).current(release.model), release.challenger
+    why = f"policy {policy.number} is in force" + (f": {policy.why}" if policy.why else "")
+    publish_next(standing, ports, approval=release.approval, reason=why, who=policy.who or "release")
+    return Step(Action.NONE, challenger.share if challenger else 0.0, (Reason(code="policy", message=why),))
+
+
+def champions(model: str, ports: Ports) -> set[str]:
+    """Versions that were ever served to all."""
+    return {release.champion.version for release in Releases(ports.store).history(model)}
 
 
 def challenging(served: ServedModel, ports: Ports, *, model: str) -> ServedChallenger:

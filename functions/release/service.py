@@ -3,17 +3,25 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from functions.release.batches import tally
-from functions.release.evidence import rollout_evidence
+from functions.release.approvals import wait_for_person
 from functions.release.ports import Ports
-from functions.release.publication import challenging, policy_in_force, publish_first, publish_next, refuse_losers, servable
+from functions.release.publication import (
+    challenging,
+    champions,
+    pin_policy,
+    publish_first,
+    publish_next,
+    refuse_losers,
+    servable,
+    serving,
+)
+from functions.release.rollout import GROWTH, decided_step, take_step
 from functions.release.wishes import grant_wish
 from functions.shared.domain.decision import Decision, Reason, Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
-from functions.shared.domain.release import Release, ServedModel, doubtful_rollback
-from functions.shared.domain.rollout.canary import Action, Step, decide_step
+from functions.shared.domain.release import Release, doubtful_rollback
+from functions.shared.domain.rollout.canary import Action, Step
 from functions.shared.repositories.decisions import Decisions
-from functions.shared.repositories.performances import labelled_days, performances
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
@@ -45,8 +53,8 @@ def _next_step(standing: StandingRelease, ports: Ports) -> Step:
         return _nothing(model, f"retired: {standing.release.reason}")
     if standing.release.challenger is not None:
         step = _rollout_step(standing, ports)
-        return step if step.action is not Action.HOLD else _pin_policy(standing, ports) or step
-    return _pin_policy(standing, ports) or _begin_canary(standing, ports)
+        return step if step.action is not Action.HOLD else pin_policy(standing, ports) or step
+    return pin_policy(standing, ports) or _begin_canary(standing, ports)
 
 
 def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, ports: Ports) -> Step:
@@ -70,7 +78,7 @@ def promote(model: str, version: str, *, reason: str, who: str, force: bool, por
 def _serve(
     model: str, version: str, *, reason: str, who: str, ports: Ports, force: bool = False, rolled_back: str | None = None
 ) -> Release:
-    standing = _serving(model, ports)
+    standing = serving(model, ports)
     champion = standing.release.champion
     if version == champion.version and not standing.release.retired:
         message = f"version {version} of {model!r} serves already"
@@ -91,7 +99,7 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, por
             sound bundle, or the gate kept it out, unless it is forced or was the champion before.
         ConflictError: if another decider was first; look again.
     """
-    standing = _serving(model, ports)
+    standing = serving(model, ports)
     release = standing.release
     if release.retired or version in {served.version for served in (release.champion, release.challenger) if served}:
         why = "is retired" if release.retired else f"has version {version} in service already"
@@ -104,13 +112,8 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, por
 
 def _refuse_unproven(model: str, version: str, ports: Ports, *, force: bool) -> None:
     """Pass if a person forces a version, it ever served to all, or the gate did not keep it out."""
-    if not force and version not in _champions(model, ports):
+    if not force and version not in champions(model, ports):
         refuse_losers(model, version, ports)
-
-
-def _champions(model: str, ports: Ports) -> set[str]:
-    """Versions that were ever served to all."""
-    return {release.champion.version for release in Releases(ports.store).history(model)}
 
 
 def restore(model: str, version: str, *, reason: str, who: str, ports: Ports) -> Release:
@@ -120,10 +123,10 @@ def restore(model: str, version: str, *, reason: str, who: str, ports: Ports) ->
         ReleaseRefusedError: if it never was, or as `promote`.
         ConflictError: if another decider was first; look again.
     """
-    champion = _serving(model, ports).release.champion.version
-    if version not in (champions := _champions(model, ports)):
-        known = ", ".join(sorted(champions, key=int))
-        message = f"version {version} of {model!r} was never the champion; versions {known} were, and `everscore promote` serves any"
+    champion = serving(model, ports).release.champion.version
+    if version not in (known := champions(model, ports)):
+        listed = ", ".join(sorted(known, key=int))
+        message = f"version {version} of {model!r} was never the champion; versions {listed} were, and `everscore promote` serves any"
         raise ReleaseRefusedError(message)
     return _serve(model, version, reason=reason, who=who, ports=ports, rolled_back=champion)
 
@@ -136,12 +139,12 @@ def rollback(model: str, *, reason: str, who: str, ports: Ports) -> Release:
             moment, the model is retired, or the previous champion's bundle is not sound any more.
         ConflictError: if other deciders always were first; look again.
     """
-    standing = _serving(model, ports)
+    standing = serving(model, ports)
     meant = standing.release.versions
     for _ in range(_ROLLBACKS - 1):
         with suppress(ConflictError):
             return _roll_back(model, standing, reason=reason, who=who, ports=ports)
-        standing = _serving(model, ports)
+        standing = serving(model, ports)
         if (won := standing.release).versions != meant:
             message = f"release {won.seq} of {model!r} came first, by {won.decided_by}: {won.reason}"
             raise ReleaseRefusedError(message, remedy=f"look at `everscore status {model}`; if that is to go, ask again")
@@ -172,15 +175,7 @@ def retire(model: str, *, reason: str, who: str, ports: Ports) -> Release:
         ReleaseRefusedError: if the model serves nothing.
         ConflictError: if another decider was first; look again.
     """
-    return publish_next(_serving(model, ports), ports, challenger=None, retired=True, reason=reason, who=who)
-
-
-def _serving(model: str, ports: Ports) -> StandingRelease:
-    standing = Releases(ports.store).finished(model)
-    if standing is None:
-        message = f"{model!r} serves nothing yet: `everscore train {model} …` first"
-        raise ReleaseRefusedError(message)
-    return standing
+    return publish_next(serving(model, ports), ports, challenger=None, retired=True, reason=reason, who=who)
 
 
 def _nothing(model: str, why: str) -> Step:
@@ -201,7 +196,7 @@ def _winners(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
-    """Roll out the newest version that won against this champion and was never served or tried."""
+    """Roll out the newest version that won against this champion and was never served or tried, or ask a person first."""
     release = standing.release
     untried = _winners(Decisions(ports.store).after(release.model, release.newest))
     winners = [decision for decision in untried if decision.champion_version == release.champion.version]
@@ -209,43 +204,21 @@ def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
         return _nothing(release.model, "no challenger is on its way")
     winner = winners[-1]
     challenger = challenging(servable(release.model, winner.challenger_version, ports), ports, model=release.model)
+    step = Step(Action.EXPAND, challenger.share, winner.reasons)
+    if Policies(ports.store).current(release.model).release.approval != "none":
+        return wait_for_person(standing, winner.challenger_version, step, ports)
     publish_next(standing, ports, challenger=challenger, reason=f"canary: {winner.reasons[0].message}", who="release")
-    return Step(Action.EXPAND, challenger.share, winner.reasons)
-
-
-def _pin_policy(standing: StandingRelease, ports: Ports) -> Step | None:
-    """Serve the same by the row contract that a person put in force; None if it is served by that already."""
-    if standing.release.policy == policy_in_force(standing.release.model, ports):
-        return None
-    policy, challenger = Policies(ports.store).current(standing.release.model), standing.release.challenger
-    why = f"policy {policy.number} is in force" + (f": {policy.why}" if policy.why else "")
-    publish_next(standing, ports, reason=why, who=policy.who or "release")
-    return Step(Action.NONE, challenger.share if challenger else 0.0, (Reason(code="policy", message=why),))
-
-
-def _rollout_step(standing: StandingRelease, ports: Ports) -> Step:
-    release = standing.release
-    challenger = release.challenger
-    assert challenger is not None, "asked only during a rollout"
-    policy = Policies(ports.store).current(release.model)
-    decision = _judged_beside(release.champion.version, Decisions(ports.store).of(release.model, challenger.version))
-    rollout = Releases(ports.store).rollout(release)
-    days = list(performances(release.model, ports.store, labelled_days(release.model, ports.store)))
-    step = decide_step(challenger, policy.canary, rollout_evidence(rollout, decision, tally(rollout, ports.store), days, policy))
-    why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
-    match step.action:
-        case Action.EXPAND:
-            publish_next(standing, ports, challenger=challenger.model_copy(update={"share": step.share}), reason=why, who="release")
-        case Action.PROMOTE:
-            champion = ServedModel(version=challenger.version, digest=challenger.digest, prefix=challenger.prefix)
-            publish_next(standing, ports, champion=champion, challenger=None, previous=release.champion, reason=why, who="release")
-        case Action.ROLLBACK:
-            publish_next(standing, ports, challenger=None, reason=why, who="release", rolled_back=challenger.version)
-        case _:
-            pass
     return step
 
 
-def _judged_beside(champion: str, decision: Decision | None) -> Decision | None:
-    """A challenger's decision if it was compared with this champion: how it differs from another one tells nothing here."""
-    return decision if decision is not None and decision.champion_version == champion else None
+def _rollout_step(standing: StandingRelease, ports: Ports) -> Step:
+    """Take the step that the evidence on a rollout allows, or ask a person first."""
+    release = standing.release
+    assert release.challenger is not None, "asked only during a rollout"
+    step = decided_step(release, ports)
+    if step.action in GROWTH and Policies(ports.store).current(release.model).release.approval == "every_step":
+        return wait_for_person(standing, release.challenger.version, step, ports)
+    if step.action is not Action.HOLD:
+        why = f"canary {step.action.value}: " + "; ".join(reason.message for reason in step.reasons)
+        take_step(standing, step, why=why, who="release", ports=ports)
+    return step

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from functions.release.aliases import agree, aliases_of
 from functions.release.ports import Ports
-from functions.release.publication import challenging, publish_next, refuse_losers, servable
+from functions.release.publication import challenging, champions, publish_next, refuse_losers, servable
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import Refusal, Release
 from functions.shared.domain.rollout.canary import Action, Step
+from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
 _WHO = "a person in the registry"
@@ -48,6 +49,18 @@ def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:
     return Reason(code="refused", message=reason)
 
 
+def _refuse_unapproved(model: str, version: str, ports: Ports) -> None:
+    """Pass if nothing needs a person's approval, an alias gives it, or a version served to all before."""
+    policy = Policies(ports.store).current(model).release
+    if policy.approval == "none" or policy.approval_by_alias or version in champions(model, ports):
+        return
+    message = (
+        f"version {version} needs a person's approval, and an alias gives none (release.approval_by_alias): "
+        f"`everscore approve {model} {version} --reason WHY`, or `everscore promote` if it does not wait"
+    )
+    raise ReleaseRefusedError(message)
+
+
 def _share(release: Release) -> float:
     return release.challenger.share if release.challenger else 0.0
 
@@ -58,6 +71,7 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], ports:
         return None
     served = servable(release.model, wanted, ports)
     refuse_losers(release.model, wanted, ports)
+    _refuse_unapproved(release.model, wanted, ports)
     why = f"the alias champion was set to version {wanted}"
     previous = release.previous if wanted == release.champion.version else release.champion
     beside = _wish_beside(release, wanted, aliases, ports)
@@ -90,6 +104,7 @@ def _challenger_wish(standing: StandingRelease, aliases: Mapping[str, str], port
         message = f"version {wanted} is the champion already"
         raise ReleaseRefusedError(message)
     refuse_losers(release.model, wanted, ports)
+    _refuse_unapproved(release.model, wanted, ports)
     challenger = challenging(servable(release.model, wanted, ports), ports, model=release.model)
     why = f"the alias challenger was set to version {wanted}"
     publish_next(standing, ports, challenger=challenger, reason=why, who=_WHO)

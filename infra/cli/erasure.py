@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from getpass import getuser
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,7 +55,7 @@ def erase(
         question = _("Remove all rows of {ids} from everything stored of {model}? This cannot be undone", ids=some_ids, model=model)
         refusal = "there is no terminal to confirm on that these rows are to be removed for good"
         confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
-    request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": getuser()}
+    request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": operator.who}
     erased = _asked(operator, request, people)
     left, newest = _left(erased), erased
     while wait and left and not dry_run:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,13 @@ class Operator:
         config = Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1})
         client: LambdaClient = self._session.client("lambda", endpoint_url=self._endpoint, config=config)
         return client
+
+    @cached_property
+    def who(self) -> str:
+        """Return who decides, for the record: the IAM principal on AWS, here the user of this machine."""
+        if self._endpoint is not None:
+            return getuser()
+        return str(self._session.client("sts").get_caller_identity()["Arn"])
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a function (`Retraining`, `Release`) and return its answer. If another writer was first, call it again.

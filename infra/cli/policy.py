@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import reduce
-from getpass import getuser
 from operator import getitem
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +55,7 @@ def policy(
         write_policy(model, named, reason, operator)
         standing = policies.standing(model)
         if serves:
-            operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
+            operator.ask("Release", {"action": "tick", "model": model, "who": operator.who})
     unreadable = [{"number": number, "problem": problem} for number, problem in standing.unreadable.items()]
     show({**standing.policy.summary(), "model": model, "unreadable": unreadable}, policy_screen, as_json=as_json)
 
@@ -74,7 +73,7 @@ def write_policy(model: str, changes: Iterable[tuple[str, object]], reason: str,
 
     def change() -> None:
         standing = policies.standing(model)
-        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=getuser(), why=reason)
+        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=operator.who, why=reason)
         if operator.serves(model):
             specs = operator.served_specs(model)
             refuse_unknown_ranges(standing.policy, changed, specs)

@@ -1,7 +1,6 @@
 """Commands that decide what is served, and show what was."""
 
 from datetime import UTC, datetime
-from getpass import getuser
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,8 @@ from infra.words import _, stored
 
 app = typer.Typer()
 
+Decided = Annotated[str, typer.Option("--reason", help="Reason to record (required).")]
+
 
 @app.command()
 def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
@@ -22,7 +23,7 @@ def tick(model: Model, stack: StackName = None, as_json: AsJson = False) -> None
 
     operator = connect(stack)
     operator.release_of(model)
-    step = operator.ask("Release", {"action": "tick", "model": model, "who": getuser()})
+    step = operator.ask("Release", {"action": "tick", "model": model, "who": operator.who})
     show(step, step_screen, as_json=as_json)
 
 
@@ -41,6 +42,30 @@ def promote(
         raise InputError("--force needs a reason, for the record", remedy="add --reason", code="usage")
     request = {"action": "promote", "model": model, "version": version, "force": force, "canary": canary, "reason": reason}
     _ask(request, stack, as_json=as_json)
+
+
+@app.command()
+def approve(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="Version that waits for approval.")],
+    reason: Decided,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve what waits: a challenger's canary begins, or takes its next step."""
+    _ask({"action": "approve", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
+
+
+@app.command()
+def reject(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="Version that waits for approval.")],
+    reason: Decided,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject what waits: the champion serves all rows, and the version does not come back by itself."""
+    _ask({"action": "reject", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
 
 
 @app.command()
@@ -77,7 +102,7 @@ def _ask(request: dict[str, Any], stack: str | None, *, as_json: bool) -> None:
 
     operator = connect(stack)
     operator.release_of(request["model"])
-    show(operator.ask("Release", {**request, "who": getuser()}), release_screen, as_json=as_json)
+    show(operator.ask("Release", {**request, "who": operator.who}), release_screen, as_json=as_json)
 
 
 @app.command()
@@ -140,5 +165,6 @@ def _entry(release: Release) -> dict[str, Any]:
         "retired": release.retired,
         "champion": None if release.retired else {"version": release.champion.version},
         "challenger": {"version": challenger.version, "share": challenger.share, "mode": challenger.mode} if challenger else None,
+        "approval": release.approval.model_dump(mode="json") if release.approval else None,
         "withdrawn": withdrawn.model_dump(mode="json") if withdrawn else None,
     }

@@ -90,6 +90,7 @@ def _served(release: Release, store: ObjectStore) -> dict[str, Any]:
         "policy": release.policy.number,
         "champion": {"version": release.champion.version},
         "challenger": {"version": challenger.version, "share": challenger.share, "mode": challenger.mode} if challenger else None,
+        "approval": release.approval.model_dump(mode="json") if release.approval else None,
         "withdrawn": release.withdrawn.model_dump(mode="json") if release.withdrawn else None,
         "previous": {"version": release.previous.version} if release.previous else None,
     }

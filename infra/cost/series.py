@@ -21,8 +21,9 @@ from functions.shared.domain.metrics import (
 from functions.shared.domain.performance.measures import METRICS
 from functions.shared.domain.spec import Task
 
-SEEN: Mapping[str, int] = {"status": 2, "role": 2, "reason": 2, "code": 1, "queue": 2, "kind": 1}
-"""How many values of a dimension are taken to be seen, where the catalogue does not say: a challenger runs, some rows and batches fail."""
+SEEN: Mapping[str, int] = {"status": 2, "role": 2, "reason": 2, "code": 1, "queue": 2, "kind": 1, "version": 1}
+"""How many values of a dimension are taken to be seen, where the catalogue does not say: a challenger runs, some rows and batches fail, and
+a version waits for approval."""
 
 _ESTIMATED_METRICS = 4
 """Accuracy, AUC, log loss and Brier score."""

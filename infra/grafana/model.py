@@ -2,6 +2,7 @@
 
 from functions.shared.domain.metrics import (
     ALERTS,
+    APPROVAL_AGE,
     BATCH_ERRORS,
     BATCH_SECONDS,
     BATCHES,
@@ -65,6 +66,15 @@ _NOW = Section(
         _figure("Since the last batch", "", LAST_BATCH_AGE, "s"),
         _figure("Drifted columns", "Over the pooled last batches.", DRIFTED_COLUMNS),
         Panel("Alerts", "Of the last day, by kind.", Look.FIGURES, (Query(ALERTS, "{kind}", MODEL),), width=4, levels=(1,)),
+        Panel(
+            "Waiting for approval",
+            "The version that `everscore approve` or `reject` decides on, and for how long it has waited.",
+            Look.FIGURES,
+            (Query(APPROVAL_AGE, "version {version}", MODEL),),
+            "s",
+            width=4,
+            levels=(1,),
+        ),
     ),
 )
 

@@ -11,11 +11,12 @@ from infra.words import _, plural
 
 
 class Change(StrEnum):
-    """What a release changed; `policy`: only the rules a row must satisfy."""
+    """What a release changed; `approval`: what a person is asked, `policy`: only the rules a row must satisfy."""
 
     CHAMPION = "champion"
     CANARY = "canary"
     WITHDRAWAL = "withdrawal"
+    APPROVAL = "approval"
     POLICY = "policy"
 
 
@@ -56,6 +57,10 @@ def _event(before: Release, after: Release) -> Event:
         return Event(Change.CANARY, title, after)
     if old is not None and new is None:
         return Event(Change.WITHDRAWAL, _("Version {version} is withdrawn", version=old.version) + _answered(after), after)
+    if after.approval is not None and after.approval != before.approval:
+        return Event(Change.APPROVAL, _("Version {version} waits for approval", version=after.approval.version), after)
+    if before.approval is not None and after.approval is None:
+        return Event(Change.APPROVAL, _("Version {version} waits no more", version=before.approval.version), after)
     return Event(Change.POLICY, _("The rules for rows change"), after)
 
 

@@ -24,6 +24,7 @@ from functions.metric_emission.upkeep import sweep, tick
 from functions.partitioning.event import Failure
 from functions.partitioning.ports import Ports as PartitioningPorts
 from functions.partitioning.service import commit_batch, give_up, plan_batch
+from functions.release import approvals
 from functions.release import service as release
 from functions.release.ports import Ports as ReleasePorts
 from functions.retraining.event import ReproduceRequest, RetrainRequest, TrainRequest
@@ -289,7 +290,10 @@ def _challenger(story: Story) -> None:
     assert story.tick() == "none", "the gate kept it out"
     release.try_out(MODEL, "2", reason="audit", who="ada", force=True, ports=story.releasing())
     _batch(story, 45, 3)
-    assert story.tick() in {"hold", "rollback"}
+    asked = {"canary": {"labels": "ignore"}, "release": {"approval": "every_step"}}
+    Policies(story.store(PEOPLE, "Store")).write(MODEL, Policy(number=2, **POLICY, **asked))  # type: ignore[arg-type]
+    assert story.tick() == "wait"
+    approvals.reject(MODEL, "2", reason="audit", who="ada", ports=story.releasing())
     release.promote(MODEL, "2", reason="audit", who="ada", force=True, ports=story.releasing())
     release.rollback(MODEL, reason="audit", who="ada", ports=story.releasing())
 

@@ -72,6 +72,8 @@ def test_only_the_writer_of_a_prefix_may_write_there() -> None:
     together = {"scoring", "partitioning"}
     # What the index says follows from a manifest alone, so that whoever writes it writes the same.
     several = {"manifests/*": together, "partitions/*": together, "quarantine/*": together, "index/*": together | {"metric_emission"}}
+    # Each kind of alert has one writer; who must approve is called by whoever asks.
+    several["alerts/*"] = {"metric_emission", "release"}
     assert {prefix: writers for prefix, writers in written.items() if len(writers) > 1} == several
     assert [row[1] for prefix, row in STORE.items() if prefix == "erasures/*"] == ["erasure"]
     assert allowed("Inbox", "s3:PutObject") == {}

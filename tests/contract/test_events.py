@@ -158,6 +158,20 @@ REQUESTS = {
     "release/tick": ReleaseRequest(action="tick", model=None, who="schedule"),
     "release/tick-by-hand": ReleaseRequest(action="tick", model="flights", who="ada"),
     "release/promote-by-hand": ReleaseRequest(action="promote", model="flights", version="2", reason="the winter season begins", who="ada"),
+    "release/approve-by-hand": ReleaseRequest(
+        action="approve",
+        model="flights",
+        version="2",
+        reason="the gate's gain is real, and no column of it is new",
+        who="arn:aws:iam::123456789012:user/ada",
+    ),
+    "release/reject-by-hand": ReleaseRequest(
+        action="reject",
+        model="flights",
+        version="2",
+        reason="it learnt the days of the strike",
+        who="arn:aws:iam::123456789012:user/ada",
+    ),
     "release/retire-by-hand": ReleaseRequest(action="retire", model="flights", reason="the airport closed", who="ada"),
     "release/rollback-by-hand": ReleaseRequest(
         action="rollback", model="flights", reason="complaints about Monday's predictions", who="ada"

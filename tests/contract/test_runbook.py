@@ -1,6 +1,5 @@
 """docs/runbook.md has a section for whatever may call a person, and documents quote only commands that there are."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from functions.shared.domain.advice import ADVICE
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy
 from infra.cli.app import app
-from infra.cli.policy import changed_policy
+from infra.cli.policy import changed_policy, setting_of
 from infra.grafana.written import FOLDER, files
 from tests.contract.template import ROOT, resources_of
 
@@ -82,9 +81,9 @@ def test_each_command_that_a_document_quotes_exists_with_these_options(page: Pat
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_threshold_that_a_document_sets_exists_and_may_have_that_value(page: Path) -> None:
     quoted = (shlex.split(line) for line in quoted_commands(page.read_text()) if line.startswith("everscore policy"))
-    settings = [token for tokens in quoted for flag, token in pairwise(tokens) if flag == "--set" and "=" in token]
-    for name, value in (setting.split("=", 1) for setting in settings if setting != "NAME=VALUE"):
-        changed_policy(Policy(), [(name, json.loads(value))], number=1, who="test", why="")
+    for tokens in quoted:
+        settings = [token for flag, token in pairwise(tokens) if flag == "--set" and "=" in token and token != "NAME=VALUE"]
+        changed_policy(Policy(), [setting_of(setting) for setting in settings], number=1, who="test", why="")
 
 
 @pytest.mark.parametrize("line", [line for advice in ADVICE.values() for line in advice.commands])

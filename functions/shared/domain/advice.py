@@ -82,4 +82,13 @@ ADVICE: Mapping[AlertKind, Advice] = {
         look_at="The message says what is wrong. Any change of a threshold writes a sound policy, made from the one in force.",
         commands=("everscore policy {model}",),
     ),
+    AlertKind.APPROVAL: Advice(
+        summary="A version that won at the gate, or the next step of a canary, waits for a person's approval.",
+        meaning=(
+            "A version that won at the gate, or the next step of a canary, waits for a person, as the policy wants it. What is served "
+            "stays as it is until then. After the policy's approval_days it counts as rejected."
+        ),
+        look_at="The gate's figures under Versions, the warnings there, and during a canary what labels say of both versions.",
+        commands=('everscore approve {model} VERSION --reason "…"', 'everscore reject {model} VERSION --reason "…"'),
+    ),
 }

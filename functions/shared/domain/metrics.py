@@ -145,6 +145,9 @@ LAST_BATCH_AGE = _gauge(
 CHAMPION_AGE = _gauge("ChampionAgeSeconds", "Seconds", Occasion.TICK, _MODEL, "time since the champion's training was decided on")
 RELEASE_SEQUENCE = _gauge("ReleaseSequence", "None", Occasion.TICK, _MODEL, "number of the release that serves; it grows with each release")
 CHALLENGER_SHARE = _gauge("ChallengerShare", "None", Occasion.TICK, _MODEL, "share of the rows that a challenger answers, 0 to 1")
+APPROVAL_AGE = _gauge(
+    "ApprovalAgeSeconds", "Seconds", Occasion.TICK, ("model", "version"), "time for which a version has waited for a person's approval"
+)
 ALERTS = _gauge("Alerts", "Count", Occasion.TICK, ("model", "kind"), "alerts that were raised in the last day, by kind")
 UNSCORED_FILES = _gauge("UnscoredFiles", "Count", Occasion.SWEEP, (), "uploads of the last two days that have no manifest after an hour")
 
@@ -189,6 +192,7 @@ CATALOGUE = (
     CHAMPION_AGE,
     RELEASE_SEQUENCE,
     CHALLENGER_SHARE,
+    APPROVAL_AGE,
     ALERTS,
     UNSCORED_FILES,
 )

@@ -279,6 +279,10 @@ class CanaryPolicy(Written):
         tuple[Share, ...], Unit("shares", most=100, takes="up to 100 shares that rise from above 0 to 1, e.g. [0.05, 0.25, 1]")
     ] = Field(default=(0.05, 0.25, 0.50, 1.0), description="Shares of entities that a challenger answers; the last makes it champion.")
     mode: Literal["canary", "shadow"] = Field(default="canary", description="Whether it answers its share, or none and is only watched.")
+    labels: Literal["decide", "ignore"] = Field(
+        default="decide",
+        description="Whether labels end a rollout and let it grow. Ignore those that predictions shape: then a person approves each step.",
+    )
     min_batches: Annotated[int, Unit("batches", most=1_000_000)] = Field(default=1, ge=1, description="Batches at a share before it grows.")
     min_days: WholeDays = Field(default=7, description="Labelled event days of the rollout before its share grows.")
     min_labels: Labels = Field(default=500, description="Labels of the rollout before its share grows.")
@@ -291,6 +295,20 @@ class CanaryPolicy(Written):
             message = "canary.steps must rise from above 0 to 1"
             raise ValueError(message)
         return self
+
+
+class ReleasePolicy(Written):
+    """Whether a person has a say before a challenger that won may answer rows."""
+
+    approval: Literal["none", "required", "every_step"] = Field(
+        default="none", description="What waits for a person's approval: nothing, a canary's beginning, or each of its steps."
+    )
+    approval_days: Annotated[float | None, Unit("days", most=36_500)] = Field(
+        default=30, gt=0, description="Time after which what nobody approved counts as rejected; null for never."
+    )
+    approval_by_alias: Annotated[bool, Unit("", takes="true or false")] = Field(
+        default=False, description="Whether an alias that is set in MLflow counts as approval of its version."
+    )
 
 
 class Policy(Document):
@@ -310,3 +328,11 @@ class Policy(Document):
     retraining: RetrainingPolicy = RetrainingPolicy()
     gate: GatePolicy = GatePolicy()
     canary: CanaryPolicy = CanaryPolicy()
+    release: ReleasePolicy = ReleasePolicy()
+
+    @model_validator(mode="after")
+    def _somebody_decides(self) -> Self:
+        if self.canary.labels == "ignore" and self.release.approval != "every_step":
+            message = "canary.labels=ignore leaves nobody to decide: set release.approval=every_step too"
+            raise ValueError(message)
+        return self

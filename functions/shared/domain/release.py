@@ -68,6 +68,14 @@ class Withdrawal(Value):
         return sum(batch.rows for batch in self.answered)
 
 
+class Approval(Value):
+    """What a person is asked to approve: that a version answers `share` of the rows from now on; 1 is all, as the champion."""
+
+    version: str
+    share: Share
+    since: datetime
+
+
 class Refusal(Document):
     """The last wish for a model, made by an alias on the registry's own page, that was not granted: the release `seq` stands instead."""
 
@@ -83,13 +91,14 @@ class Release(Document):
     `newest` is the highest version this model ever served or tried: only later ones are candidates. A `retired` model scores
     no batch; its champion is the one it had last. `withdrawn` is the challenger that was on its way until this release, if it
     did not become the champion by it. `rolled_back` is the version that a rollback took out of service last, since the champion
-    came into service by anything else.
+    came into service by anything else. `approval` is the step that waits for a person.
     """
 
     model: str
     seq: int = Field(ge=1)
     champion: ServedModel
     challenger: ServedChallenger | None = None
+    approval: Approval | None = None
     previous: ServedModel | None = None
     newest: str
     retired: bool = False

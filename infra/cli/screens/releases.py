@@ -14,7 +14,21 @@ def release_screen(release: dict[str, Any]) -> RenderableType:
     message = _(
         "{model}: {serving} (release {seq}: {reason})", **release | {"serving": serving(release), "reason": stored(release["reason"])}
     )
-    return Text("\n".join([message, *withdrawn_lines(release)]))
+    return Text("\n".join([message, *approval_lines(release), *withdrawn_lines(release)]))
+
+
+def approval_lines(release: dict[str, Any]) -> list[str]:
+    """Return lines on the step that waits for a person, if one does."""
+    if (asked := release["approval"]) is None:
+        return []
+    parts = {"version": asked["version"], "share": asked["share"], "since": asked["since"][:16].replace("T", " ")}
+    if asked["share"] == 1:
+        what = _("  version {version} waits since {since} UTC for approval to become the champion", **parts)
+    else:
+        what = _("  version {version} waits since {since} UTC for approval to answer {share:.0%} of the rows", **parts)
+    named = f"{release['model']} {asked['version']} --reason WHY"
+    decide = _("  to decide: {approve} or {reject}", approve=f"everscore approve {named}", reject=f"everscore reject {named}")
+    return [what, decide]
 
 
 def serving(release: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
-from infra.cli.screens.releases import challenger_served, serving, withdrawn_lines
+from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
 from infra.words import _, coded, listed, plural, stored
 
 _DAYS, _COLUMNS, _BATCHES, _WARNINGS, _EXPLAINED = 28, 6, 5, 5, 3
@@ -49,6 +49,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]
     parts: list[RenderableType] = [
         head,
+        *(Text(line, "yellow") for line in approval_lines(state)),
         *_refusal(state["refused"]),
         *costs,
         *_versions({state[role]["version"] for role in ("champion", "challenger") if state[role]}, state["versions"]),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +19,7 @@ from functions.shared.domain.release import Release
 from tests.fakes.turns import Turns
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, Watcher
-from tests.unit.release.world import World, check, in_canary, quiet, serving
+from tests.unit.release.world import World, check, in_canary, quiet, serving, waiting, waiting_for_a_step
 
 type Act = Callable[[World, Watcher], Any]
 
@@ -102,6 +103,36 @@ def loser_waits() -> World:
     return world
 
 
+def winner_needs_a_person() -> World:
+    world = serving()
+    world.set_policy(release={"approval": "required"})
+    world.tick()
+    world.train()
+    return world
+
+
+def step_needs_a_person() -> World:
+    world = in_canary()
+    world.set_policy(release={"approval": "every_step"})
+    world.tick()
+    world.labels(harm=-0.1)
+    return world
+
+
+def nobody_came() -> World:
+    world = waiting(approval_days=7)
+    world.wait(timedelta(days=8))
+    return world
+
+
+def approve_2(world: World, watcher: Watcher) -> Release:
+    return world.approve("2", watcher)
+
+
+def reject_2(world: World, watcher: Watcher) -> Release:
+    return world.reject("2", watcher)
+
+
 def after_a_promotion() -> World:
     world = in_canary()
     world.promote("2")
@@ -124,13 +155,20 @@ SCENES = {
     "end by hand": Scene(in_canary, World.rollback),
     "retire": Scene(in_canary, World.retire),
     "roll back": Scene(after_a_promotion, World.rollback),
+    "ask": Scene(winner_needs_a_person),
+    "ask for a step": Scene(step_needs_a_person),
+    "lapse": Scene(nobody_came),
+    "approve": Scene(waiting, approve_2),
+    "approve a step": Scene(waiting_for_a_step, approve_2),
+    "reject": Scene(waiting, reject_2),
+    "reject a step": Scene(waiting_for_a_step, reject_2),
 }
-BY_HAND = {"promote", "try out", "end by hand", "roll back", "retire"}
+BY_HAND = {"promote", "try out", "end by hand", "roll back", "retire", "approve", "approve a step", "reject", "reject a step"}
 
 
 def told(release: Release) -> dict[str, Any]:
     """A release without what differs from one try to the next."""
-    plain = release.model_dump(exclude={"decided_at"})
+    plain = release.model_dump(exclude={"decided_at": True, "approval": {"since"}})
     if plain["challenger"]:
         del plain["challenger"]["salt"]
     return plain
@@ -143,6 +181,8 @@ def outcome(world: World) -> list[dict[str, Any]]:
     check(world)
     for release in world.history:
         assert world.store.writes(layout.release_history_key(MODEL, release.seq)) == 1
+    if world.release.approval:
+        assert [call.raised_at for call in world.calls()].count(world.release.approval.since) == 1, "a person is called, and once"
     return [told(release) for release in world.history]
 
 

@@ -3,13 +3,14 @@
 import io
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.release import Answered, Release, Role, Withdrawal
+from functions.shared.domain.release import Answered, Approval, Release, Role, Withdrawal
 from infra.cli import operator
 from infra.cli.batches import answered_by_withdrawn
 from infra.cli.releases import served_at
@@ -62,6 +63,24 @@ def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again
     assert "answered no batch" in quiet
     assert "rescore" not in quiet
     assert "canary" not in shown(release_screen(make_release().summary()))
+
+
+@pytest.mark.parametrize(("share", "what"), [(0.05, "to answer 5% of the rows"), (1.0, "to become the champion")])
+def test_what_waits_for_a_person_is_shown_with_the_command_that_decides(share: float, what: str) -> None:
+    told = shown(release_screen(make_release(approval=Approval(version="2", share=share, since=NOW)).summary()))
+    assert f"version 2 waits since 2013-04-01 12:00 UTC for approval {what}" in told
+    assert "everscore approve sales 2 --reason WHY or everscore reject sales 2 --reason WHY" in told
+    assert "approval" not in shown(release_screen(make_release().summary()))
+
+
+def test_on_aws_the_iam_principal_decides_and_here_the_user_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/operators/ada"
+    sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": arn})
+    session = SimpleNamespace(client=lambda name, **_: sts if name == "sts" else None)
+    monkeypatch.setattr(operator, "getuser", lambda: "ada")
+    outputs = {"InboxBucket": "inbox", "StoreBucket": "store"}
+    assert operator.Operator(session, None, outputs).who == arn
+    assert operator.Operator(session, "http://127.0.0.1:4566", outputs).who == "ada"
 
 
 def test_a_history_names_champion_challenger_reason_and_who() -> None:
@@ -122,6 +141,8 @@ def test_what_a_withdrawn_challenger_answered_is_looked_for_among_the_batches_si
 
 class Asked:
     """A stack whose functions note what they are asked."""
+
+    who = "ada"
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -9,6 +9,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
 from functions.shared.domain.metrics import (
     ALERTS,
+    APPROVAL_AGE,
     CHALLENGER_SHARE,
     CHAMPION_AGE,
     LAST_BATCH_AGE,
@@ -16,6 +17,7 @@ from functions.shared.domain.metrics import (
     RELEASE_SEQUENCE,
     UNSCORED_FILES,
 )
+from functions.shared.domain.release import Approval
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
@@ -69,6 +71,19 @@ def test_a_tick_tells_which_release_serves_and_how_much_a_challenger_answers() -
     world.serve(world.version, make_version("2", seed=2))
     run_tick(world)
     assert (world.values(RELEASE_SEQUENCE), world.values(CHALLENGER_SHARE)) == ([1, 2], [0, 0.25])
+
+
+def test_a_tick_tells_how_long_a_version_has_waited_for_a_person() -> None:
+    world = decided()
+    release = Releases(world.store).current(MODEL)
+    assert release is not None
+    run_tick(world)
+    assert world.values(APPROVAL_AGE) == []
+    asked = release.model_copy(update={"approval": Approval(version="2", share=0.05, since=NOW)})
+    world.store.write(layout.release_key(MODEL), asked.to_json())
+    world.moment = NOW + 2 * DAY
+    run_tick(world)
+    assert world.values(APPROVAL_AGE) == [2 * 24 * 3600]
 
 
 def test_a_tick_counts_the_alerts_of_the_last_day_by_kind() -> None:

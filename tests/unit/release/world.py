@@ -8,9 +8,10 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from functions.release import service
+from functions.release import approvals, service
 from functions.release.ports import Ports
 from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
 from functions.shared.domain.performance.confidence import DaySums
@@ -176,9 +177,17 @@ class World:
         """By hand."""
         return service.retire(MODEL, reason="I say so", who="ada", ports=self.ports(watcher))
 
-    def wait(self) -> None:
-        """A quarter of an hour passes, as between two ticks."""
-        self.waited += timedelta(minutes=15)
+    def approve(self, version: str, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return approvals.approve(MODEL, version, reason="looks right", who="ada", ports=self.ports(watcher))
+
+    def reject(self, version: str, watcher: Watcher = quiet) -> Release:
+        """By hand."""
+        return approvals.reject(MODEL, version, reason="looks wrong", who="ada", ports=self.ports(watcher))
+
+    def wait(self, time: timedelta = timedelta(minutes=15)) -> None:
+        """A quarter of an hour passes, as between two ticks, or another time."""
+        self.waited += time
 
     # What is seen
 
@@ -193,6 +202,16 @@ class World:
     def history(self) -> list[Release]:
         """All that was decided."""
         return Releases(self.store).history(MODEL)
+
+    def asked(self) -> tuple[str, float] | None:
+        """The version that waits for a person, and what share of the rows it would answer."""
+        approval = self.release.approval
+        return (approval.version, approval.share) if approval else None
+
+    def calls(self) -> list[Alert]:
+        """The alerts that ask for a person's approval, oldest first."""
+        alerts = [Alert.from_json(self.store.read(found.key)) for found in self.store.list(layout.alert_prefix(MODEL))]
+        return [alert for alert in alerts if alert.kind is AlertKind.APPROVAL]
 
     def served(self) -> tuple[str, str | None, str | None]:
         """Versions of champion, challenger and previous."""
@@ -228,6 +247,27 @@ def in_canary(**decided: Any) -> World:
     world.train(**decided)
     world.tick()
     world.batch("since.csv")
+    return world
+
+
+def waiting(**policy: Any) -> World:
+    """Version 2 won at the gate and waits for a person, who is asked before a canary begins."""
+    world = serving()
+    world.set_policy(release={"approval": "required"} | policy)
+    world.tick()
+    world.batch("before.csv")
+    world.train(metric="log_loss", champion={"log_loss": 0.5}, challenger={"log_loss": 0.4}, rows=1234)
+    world.tick()
+    return world
+
+
+def waiting_for_a_step() -> World:
+    """Version 2 is at the first step of its rollout, labels speak for it, and a person is asked before it grows."""
+    world = in_canary()
+    world.set_policy(release={"approval": "every_step"})
+    world.tick()
+    world.labels(harm=-0.1)
+    world.tick()
     return world
 
 

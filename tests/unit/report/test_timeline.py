@@ -1,13 +1,14 @@
 import pytest
 
 from functions.shared.domain.policy import RowContract
-from functions.shared.domain.release import PinnedPolicy, Release
+from functions.shared.domain.release import Approval, PinnedPolicy, Release
 from infra.report.timeline import Change, events, served_since
-from tests.fakes.documents import make_release
+from tests.fakes.documents import NOW, make_release
 from tests.unit.report.story import on_trial, served
 
 FIRST = make_release()
 TRIAL = make_release(seq=2, challenger=on_trial("2", 0.05))
+WAITING = make_release(seq=2, approval=Approval(version="2", share=0.05, since=NOW))
 MORE = make_release(seq=3, challenger=on_trial("2", 0.25))
 PROMOTED = make_release(seq=4, champion=served("2"), previous=served("1"))
 RETURNED = make_release(seq=5, champion=served("1"), previous=served("2"))
@@ -28,6 +29,9 @@ RETURNED = make_release(seq=5, champion=served("1"), previous=served("2"))
             Change.POLICY,
             "The rules for rows change",
         ),
+        (FIRST, WAITING, Change.APPROVAL, "Version 2 waits for approval"),
+        (WAITING, FIRST, Change.APPROVAL, "Version 2 waits no more"),
+        (WAITING, TRIAL, Change.CANARY, "Version 2 answers 5 %"),
         (TRIAL, TRIAL, Change.POLICY, "The rules for rows change"),
     ],
 )

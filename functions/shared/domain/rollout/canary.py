@@ -59,10 +59,14 @@ def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray
 
 
 class Action(StrEnum):
-    """What a tick does to a rollout: more share, the same, all for good, none for good; `none` if there is no rollout."""
+    """What a tick does to a rollout: more share, the same, all for good, none for good; `none` if there is no rollout.
+
+    With `wait` the share stays the same until a person approves more.
+    """
 
     EXPAND = "expand"
     HOLD = "hold"
+    WAIT = "wait"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     NONE = "none"
@@ -103,18 +107,29 @@ def decide_step(challenger: ServedChallenger | None, policy: CanaryPolicy, evide
     sequence is above 0. It grows, and after the last step ends in promotion, only if labels show that the challenger is
     not worse by the minimum effect, on enough days and rows, and enough batches were scored at the present share. So a
     challenger without gate record stays at the first step until labels decide. A shadow grows by a person's hand only.
+    Where the policy ignores labels, guardrails and batches alone are looked at, and the caller asks a person before each step.
     """
     if challenger is None:
         return Step(Action.NONE, 0.0, (Reason(code="no_challenger", message="no challenger is on its way"),))
     bounds = confidence_sequence(evidence.paired, policy.alpha)
-    if harm := (*_breaches(policy, evidence), *_proven_harm(bounds, policy)):
+    ignored = policy.labels == "ignore"
+    if harm := (*_breaches(policy, evidence), *(() if ignored else _proven_harm(bounds, policy))):
         return Step(Action.ROLLBACK, 0.0, harm)
     if waiting := tuple(_missing(challenger, bounds, policy, evidence)):
         return Step(Action.HOLD, challenger.share, waiting)
-    extent = f"better by at least {-bounds.high:.4g}" if bounds.high < 0 else f"worse by at most {bounds.high:.4g}"
-    safe = Reason(code="not_worse", message=f"{extent} on {bounds.rows:,} labels")
     share = min((share for share in policy.steps if share > challenger.share), default=1.0)
+    safe = _unjudged(evidence) if ignored else _not_worse(bounds)
     return Step(Action.PROMOTE if share == 1.0 else Action.EXPAND, share, (safe,))
+
+
+def _not_worse(bounds: Bounds) -> Reason:
+    extent = f"better by at least {-bounds.high:.4g}" if bounds.high < 0 else f"worse by at most {bounds.high:.4g}"
+    return Reason(code="not_worse", message=f"{extent} on {bounds.rows:,} labels")
+
+
+def _unjudged(evidence: RolloutEvidence) -> Reason:
+    message = f"no guardrail is breached in {evidence.now.batches:,} batches at this share; labels decide nothing (canary.labels)"
+    return Reason(code="labels_ignored", message=message)
 
 
 def _breaches(policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:
@@ -143,7 +158,9 @@ def _proven_harm(bounds: Bounds, policy: CanaryPolicy) -> Iterator[Reason]:
 
 def _missing(challenger: ServedChallenger, bounds: Bounds, policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:
     """What must be seen before the share may grow."""
-    if not _enough_labels(bounds, policy):
+    if policy.labels == "ignore":
+        pass
+    elif not _enough_labels(bounds, policy):
         message = f"{bounds.rows} labels of {bounds.days} days, at least {policy.min_labels} of {policy.min_days} are needed"
         yield Reason(code="too_few_labels", message=message)
     elif bounds.high >= evidence.minimum_effect:
