@@ -17,6 +17,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "status": ("scored", "failed"),
     "queue": ("scoring", "scoring_dead_letters"),
     "kind": ("drift", "stale"),
+    "version": ("2", "3"),
 }
 
 
