@@ -1,6 +1,7 @@
 """May the newest rows be learnt from at all? The evidence that the domain's admission rules ask for."""
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.retraining.measuring import measure_rows
@@ -8,19 +9,17 @@ from functions.retraining.recipe import Recipe
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
-from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
+from functions.shared.domain.gate.admission import LabelProbe, as_many, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.gate.harm import auc_by_row
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
-from functions.shared.engines.bundle import LoadedModel
 
 _BLIND = {"auc": 0.5, "r2": 0.0}
 """What a model that has learnt nothing reaches."""
 
 
 def admission_reasons(
-    champion: LoadedModel,
     recipe: Recipe,
     champion_scores: NDArray[np.float64],
     trained: TrainingSet,
@@ -30,10 +29,9 @@ def admission_reasons(
     """Why the newest rows must not decide anything; empty if they may.
 
     Args:
-        champion: what serves.
-        recipe: how it was made, and so the probe is: whether labels can be learnt is asked of what did learn them.
+        recipe: how the champion was made, and so the probes are: whether labels can be learnt is asked of what did learn them.
         champion_scores: its scores of the newest rows.
-        trained: the rows it was trained on.
+        trained: the rows that it was trained on.
         newest: the holdout.
         policy: thresholds.
     """
@@ -42,7 +40,7 @@ def admission_reasons(
         Reason(code="suspect_units", message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?")
         for unit in units
     ]
-    if labels := suspect_labels(newest.spec.task, _probe(champion, recipe, champion_scores, newest, policy), policy):
+    if labels := suspect_labels(newest.spec.task, _probe(recipe, champion_scores, trained, newest, policy), policy):
         reasons.append(labels)
     return tuple(reasons)
 
@@ -59,37 +57,36 @@ def _ranking_metric(task: Task) -> str:
     return "r2" if task is Task.REGRESSION else "auc"
 
 
-def _probe(champion: LoadedModel, recipe: Recipe, scores: NDArray[np.float64], newest: TrainingSet, policy: GatePolicy) -> LabelProbe:
-    """Fit what the champion is on some days of the newest rows and measure it on the others."""
-    name = _ranking_metric(newest.spec.task)
+def _probe(recipe: Recipe, scores: NDArray[np.float64], trained: TrainingSet, newest: TrainingSet, policy: GatePolicy) -> LabelProbe:
+    """Fit what the champion is on some weeks of the newest rows and measure it on the others; do the same with rows that it learnt."""
     high = None
+    rng = np.random.default_rng(newest.spec.seed)
     if newest.spec.task is Task.BINARY and len(np.unique(newest.truth())) > 1:
-        rng = np.random.default_rng(newest.spec.seed)
         ranks = auc_by_row(newest.truth() == 1, scores[:, 0])
         high = mean_over_days(newest.days, ranks, resamples=policy.resamples, rng=rng).high(policy.alpha)
-    found, unlearnt = _probe_metric(recipe, newest, name)
-    return LabelProbe(
-        probe=found,
-        champion_at_training=champion.baseline.out_of_time.get(name),
-        champion_now_high=high,
-        unlearnt=unlearnt,
-    )
+    found, unlearnt = _probe_metric(recipe, newest)
+    before, _ = _probe_metric(recipe, TrainingSet(trained.spec, trained.table.filter(pa.array(as_many(trained.days, newest.days, rng)))))
+    return LabelProbe(probe=found, at_training=before, champion_now_high=high, unlearnt=unlearnt)
 
 
-def _probe_metric(recipe: Recipe, newest: TrainingSet, name: str) -> tuple[float | None, str]:
-    """What a model of some weeks reaches on the others: None where all days are of one week.
+def _probe_metric(recipe: Recipe, rows: TrainingSet) -> tuple[float | None, str]:
+    """What models of every second week reach on the others, on average: None where all days are of one week.
 
-    Weeks that teach or tell nothing, since a class is absent, give that of a blind model, and the reason.
+    Weeks that teach or show nothing, since a class is absent, give that of a blind model, and the reason.
     """
-    import pyarrow as pa
-
-    fold = probe_folds(newest.days)
+    fold = probe_folds(rows.days) if rows.rows else np.zeros(0, dtype=bool)
     if not fold.any():
         return None, ""
     try:
-        probe = recipe.fit(TrainingSet(recipe.spec, newest.table.filter(pa.array(fold))))
+        return float(np.mean([_learnt(recipe, rows, learnt) for learnt in (fold, ~fold)])), ""
     except TrainingError as error:
-        return _BLIND[name], str(error)
-    rest = TrainingSet(probe.spec, newest.table.filter(pa.array(~fold))).known()
+        return _BLIND[_ranking_metric(rows.spec.task)], str(error)
+
+
+def _learnt(recipe: Recipe, rows: TrainingSet, learnt: NDArray[np.bool_]) -> float:
+    """What a model of some rows reaches on the others."""
+    name = _ranking_metric(rows.spec.task)
+    probe = recipe.fit(TrainingSet(recipe.spec, rows.table.filter(pa.array(learnt))))
+    rest = TrainingSet(probe.spec, rows.table.filter(pa.array(~learnt))).known()
     found = measure_rows(probe, rest, probe.score(rest))[name] if rest.rows else None
-    return _BLIND[name] if found is None else found, ""
+    return _BLIND[name] if found is None else found

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
+from functions.shared.domain.gate.admission import LabelProbe, as_many, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.gate.comparison import Holdout, judge
 from functions.shared.domain.gate.harm import auc_by_row
@@ -116,10 +116,11 @@ def admit(baseline: Rows, newest: Rows, champion: HistGradientBoostingClassifier
     probe = probe_auc(newest)
     if suspect_units(known, new):
         return "suspect_units", probe
-    unseen = baseline.part(baseline.days >= OUT_OF_TIME)
+    learnt = baseline.part(baseline.days < OUT_OF_TIME)
+    before = probe_auc(learnt.part(as_many(learnt.days, newest.days, rng)))
     by_row = auc_by_row(newest.truth == 1, score(champion, newest)[:, 0])
     high = mean_over_days(newest.days, by_row, resamples=POLICY.resamples, rng=rng).high(POLICY.alpha)
-    refusal = suspect_labels(Task.BINARY, LabelProbe(probe, auc_of(unseen, score(champion, unseen)), high), POLICY)
+    refusal = suspect_labels(Task.BINARY, LabelProbe(probe, before, high), POLICY)
     return refusal.code if refusal else "", probe
 
 

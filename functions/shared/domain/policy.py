@@ -241,7 +241,7 @@ class GatePolicy(Written):
     )
     label_probe_margin: Margin = Field(
         default=0.10,
-        description="By how much the AUC of a model of the newest labels may be below the champion's at training before they are suspect.",
+        description="AUC by which models of the newest labels may lie below those of as many training rows.",
     )
     label_probe_margin_r2: Margin = Field(default=0.15, description="The same for a regression's R².")
     folds: Annotated[int, Unit("folds", most=100)] = Field(

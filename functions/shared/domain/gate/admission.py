@@ -70,14 +70,15 @@ def _slope(before: Floats, now: Floats) -> float | None:
 class LabelProbe:
     """How learnable the newest labels are, in AUC (R² for a regression); None where it is undefined.
 
-    `probe`: a model of the same estimator, trained on every second week of the newest window and measured on the others.
-    `champion_at_training`: the champion on out-of-time rows when it was trained.
+    `probe`: models by the champion's recipe, trained on every second week of the newest window and measured on the others.
+    `at_training`: the same for as many rows of those that the champion learnt. A model of few rows reaches less than one of
+    many, so nothing else shows what the labels were worth.
     `champion_now_high`: upper confidence bound of the champion's AUC on the newest window.
     `unlearnt`: why no such model could be trained, so that `probe` is that of one which has learnt nothing.
     """
 
     probe: float | None
-    champion_at_training: float | None
+    at_training: float | None
     champion_now_high: float | None
     unlearnt: str = ""
 
@@ -95,20 +96,46 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
             "Were the classes renamed or swapped?"
         )
         return Reason(code="suspect_labels", message=message)
-    if labels.probe is None or labels.champion_at_training is None:
+    if labels.probe is None or labels.at_training is None:
         return None
     margin = policy.label_probe_margin_r2 if task is Task.REGRESSION else policy.label_probe_margin
-    needed = labels.champion_at_training - margin
+    needed = labels.at_training - margin
     if labels.probe >= needed:
         return None
     metric, name = ("R²", "label_probe_margin_r2") if task is Task.REGRESSION else ("AUC", "label_probe_margin")
-    found = f"none could be trained: {labels.unlearnt}" if labels.unlearnt else f"it reached {metric} {labels.probe:.3f} on the other weeks"
+    found = f"none could be trained: {labels.unlearnt}" if labels.unlearnt else f"they reach {metric} {labels.probe:.3f} on the other weeks"
     message = (
-        f"the newest labels cannot be learnt. Tested was a model of every second week of them: {found}. At least {needed:.3f} is "
-        f"needed: the champion's at training, {labels.champion_at_training:.3f}, less gate.{name} {margin:g}. Look whether labels are "
-        "shuffled, joined to wrong ids, or of something else"
+        f"the newest labels cannot be learnt. Tested were models of every second week of them: {found}. At least {needed:.3f} is "
+        f"needed: what as many rows of the champion's training set reach, {labels.at_training:.3f}, less gate.{name} {margin:g}. "
+        "Look whether labels are shuffled, joined to wrong ids, or of something else"
     )
     return Reason(code="suspect_labels", message=message)
+
+
+def as_many(days: Days, wanted: Days, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose rows of a long stretch of days that are like another stretch: as many, and of as many days if these hold enough.
+
+    The newest days are taken, and of their rows a random part.
+
+    Args:
+        days: n event days, in order.
+        wanted: m event days of the other stretch, in order.
+        rng: chooses the rows.
+
+    Returns:
+        Shape (n,): m rows, or all if there are fewer.
+
+    >>> days = np.array(["2013-01-01", "2013-01-02", "2013-01-02", "2013-01-03"], dtype="datetime64[D]")
+    >>> as_many(days, days[:1], np.random.default_rng(1)).tolist(), as_many(days, days[:2], np.random.default_rng(1)).sum()
+    ([False, False, False, True], np.int64(2))
+    """
+    if not days.size or not wanted.size:
+        return np.zeros(days.shape, dtype=bool)
+    since = min(days[-1] - (wanted[-1] - wanted[0]), days[-min(wanted.size, days.size)])
+    possible = np.flatnonzero(days >= since)
+    chosen = np.zeros(days.shape, dtype=bool)
+    chosen[rng.choice(possible, min(wanted.size, possible.size), replace=False)] = True
+    return chosen
 
 
 def probe_folds(days: Days) -> NDArray[np.bool_]:

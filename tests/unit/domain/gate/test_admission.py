@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.domain.gate.admission import LabelProbe, probe_folds, suspect_labels, suspect_units
+from functions.shared.domain.gate.admission import LabelProbe, as_many, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 
@@ -71,15 +71,15 @@ def test_counts_with_zeros_are_compared_by_a_line() -> None:
 @pytest.mark.parametrize(
     ("task", "labels", "suspected"),
     [
-        (Task.BINARY, LabelProbe(probe=0.72, champion_at_training=0.80, champion_now_high=0.78), False),
-        (Task.BINARY, LabelProbe(probe=0.55, champion_at_training=0.80, champion_now_high=0.56), True),
-        (Task.BINARY, LabelProbe(probe=0.78, champion_at_training=0.80, champion_now_high=0.30), True),
-        (Task.BINARY, LabelProbe(probe=0.78, champion_at_training=0.80, champion_now_high=0.51), False),
-        (Task.MULTICLASS, LabelProbe(probe=0.60, champion_at_training=0.80, champion_now_high=None), True),
-        (Task.REGRESSION, LabelProbe(probe=0.36, champion_at_training=0.50, champion_now_high=0.1), False),
-        (Task.REGRESSION, LabelProbe(probe=0.34, champion_at_training=0.50, champion_now_high=0.1), True),
-        (Task.BINARY, LabelProbe(probe=None, champion_at_training=0.80, champion_now_high=None), False),
-        (Task.BINARY, LabelProbe(probe=0.50, champion_at_training=None, champion_now_high=None), False),
+        (Task.BINARY, LabelProbe(probe=0.72, at_training=0.80, champion_now_high=0.78), False),
+        (Task.BINARY, LabelProbe(probe=0.55, at_training=0.80, champion_now_high=0.56), True),
+        (Task.BINARY, LabelProbe(probe=0.78, at_training=0.80, champion_now_high=0.30), True),
+        (Task.BINARY, LabelProbe(probe=0.78, at_training=0.80, champion_now_high=0.51), False),
+        (Task.MULTICLASS, LabelProbe(probe=0.60, at_training=0.80, champion_now_high=None), True),
+        (Task.REGRESSION, LabelProbe(probe=0.36, at_training=0.50, champion_now_high=0.1), False),
+        (Task.REGRESSION, LabelProbe(probe=0.34, at_training=0.50, champion_now_high=0.1), True),
+        (Task.BINARY, LabelProbe(probe=None, at_training=0.80, champion_now_high=None), False),
+        (Task.BINARY, LabelProbe(probe=0.50, at_training=None, champion_now_high=None), False),
     ],
 )
 def test_labels_are_suspected_when_nothing_learns_them_or_they_look_inverted(task: Task, labels: LabelProbe, *, suspected: bool) -> None:
@@ -88,11 +88,11 @@ def test_labels_are_suspected_when_nothing_learns_them_or_they_look_inverted(tas
 
 
 def test_suspected_labels_are_told_with_what_was_tested_and_what_decides() -> None:
-    reached = LabelProbe(probe=0.34, champion_at_training=0.50, champion_now_high=None)
+    reached = LabelProbe(probe=0.34, at_training=0.50, champion_now_high=None)
     reason = suspect_labels(Task.REGRESSION, reached, POLICY)
     assert reason is not None
-    assert "a model of every second week of them: it reached R² 0.340 on the other weeks. At least 0.350 is needed" in reason.message
-    assert "the champion's at training, 0.500, less gate.label_probe_margin_r2 0.15" in reason.message
+    assert "models of every second week of them: they reach R² 0.340 on the other weeks. At least 0.350 is needed" in reason.message
+    assert "the champion's training set reach, 0.500, less gate.label_probe_margin_r2 0.15" in reason.message
     none = suspect_labels(Task.REGRESSION, LabelProbe(0.0, 0.5, None, unlearnt="38 rows are too few"), POLICY)
     assert none is not None
     assert "none could be trained: 38 rows are too few." in none.message
@@ -104,3 +104,14 @@ def test_a_week_is_never_divided_and_weeks_alternate(offsets: list[int]) -> None
     folds = probe_folds(days)
     for offset, fold in zip(offsets, folds, strict=True):
         assert fold == ((offset - min(offsets)) // 7 % 2 == 1)
+
+
+@given(st.lists(st.integers(0, 60), max_size=80), st.lists(st.integers(0, 40), max_size=40), st.integers(0, 9))
+def test_rows_of_another_stretch_are_as_many_and_as_new_as_they_can_be(days: list[int], wanted: list[int], seed: int) -> None:
+    offered, asked = (np.datetime64("2013-01-01") + np.array(sorted(some), dtype="timedelta64[D]") for some in (days, wanted))
+    chosen = as_many(offered, asked, np.random.default_rng(seed))
+    assert chosen.sum() == (min(len(days), len(wanted)) if days and wanted else 0)
+    if chosen.any():
+        span = asked[-1] - asked[0]
+        oldest_needed = offered[-min(len(wanted), len(days))]
+        assert offered[chosen].min() >= min(offered[-1] - span, oldest_needed)
