@@ -38,6 +38,6 @@ def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
 
 
 def _idle_labels(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    """Labelled rows and waiting labels that were replaced or taken away."""
-    for prefix in (layout.labelled_prefix(model), layout.waiting_prefix(model)):
+    """Labelled rows, waiting labels and rows of days that were replaced or taken away."""
+    for prefix in layout.replaced_prefixes(model):
         yield from (version.info for version in ports.store.versions(prefix) if not version.newest)

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 
 from functions.erasure.people import People
 from functions.shared.batches.quarantined import raw_bytes
+from functions.shared.domain import layout
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 
-_WAITING_ID = "id"
-"""What labels that wait call the id column, whatever the model calls it."""
+_PLAIN_ID = "id"
+"""What labels that wait and rows of days call the id column, whatever the model calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def shows(key: str, body: bytes, spec: ModelSpec, people: People) -> bool:
 def _lighter_table(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter | None:
     with pq.ParquetFile(pa.BufferReader(body)) as file:
         names = file.schema_arrow.names
-        column = _WAITING_ID if key.startswith("waiting/") else stored_name(spec.id_column, names, spec)
+        column = _PLAIN_ID if key.startswith((layout.WAITING, layout.IDENTITIES)) else stored_name(spec.id_column, names, spec)
         if column not in names:
             return None
         theirs = people.rows(file.read([column])[column])

@@ -1,4 +1,4 @@
-"""Labelled rows and labels that wait: each file is replaced where it lies."""
+"""Labelled rows, labels that wait and the rows of days that labels are looked up in: each file is replaced where it lies."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,13 +11,12 @@ from functions.shared.repositories.swap import swap
 
 
 def erase_from_labels(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Take people's rows out of all labelled rows and waiting labels of a model.
+    """Take people's rows out of all labelled rows, waiting labels and rows of days of a model.
 
     Returns:
         How many rows went, by key.
     """
-    prefixes = layout.labelled_prefix(subject.model), layout.waiting_prefix(subject.model)
-    keys = [found.key for prefix in prefixes for found in ports.store.list(prefix)]
+    keys = [found.key for prefix in layout.replaced_prefixes(subject.model) for found in ports.store.list(prefix)]
     return {key: removed for key in keys if (removed := _erase_from_file(key, subject, ports))}
 
 

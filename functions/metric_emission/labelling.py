@@ -1,19 +1,22 @@
 """Labels that come, and what follows: they meet their rows, and the event days that these lie on are stated anew."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import date
+from functools import partial
+from itertools import takewhile
+from operator import attrgetter
 
 import pyarrow as pa
 
 from functions.metric_emission.alerts import labels_alert
 from functions.metric_emission.day_performance import day_performance
+from functions.metric_emission.day_rows import AT_ONCE, Gathered, gather, keep_up
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
-from functions.metric_emission.join import Joined, Labels, join_labels, label_days, relabelled, write_labelled
+from functions.metric_emission.join import ID, Joined, Labels, join_labels, label_days, relabelled, write_labelled
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
-from functions.metric_emission.predicted import rows_predicted
 from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import forget_truth, hold_against_labels
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
@@ -25,6 +28,7 @@ from functions.shared.domain.manifest import NO_RELEASE, Manifest
 from functions.shared.domain.metrics import Occasion
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.service import read_table
@@ -55,8 +59,10 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
     file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
     index_batches(model)
     waiting = put_to_wait(model.name, file, labels, arrived, ports.store)
-    joined = join_labels(labels, _candidates(labels, model), model.spec, store=ports.store, arrived=arrived.isoformat())
-    restated = _store_labelled(joined, file, model)
+    gathered = _gathered(labels, model)
+    candidates = _candidates(labels, gathered, model)
+    joined = join_labels(labels, candidates, model.spec, store=ports.store, arrived=arrived.isoformat())
+    restated = _store_labelled(joined, file, model, gathered)
     measured = [*restated, *label_measurements(model.name, labels.table.num_rows, labels.refused)]
     leave_waiting(waiting, joined.unmatched, ports.store)
     if fold(model.name, Occasion.LABELS, measured, store=ports.store, now=ports.now, once=file).new:
@@ -85,16 +91,27 @@ def _whose(key: str, rejected: BatchRejectedError) -> str:
     return layout.UNNAMED_MODEL if rejected.code in {"no_model", NO_RELEASE} else layout.model_of(key)
 
 
-def _candidates(labels: Labels, model: Model) -> Iterable[Manifest]:
-    """The batches that labels may belong to, newest first: those with rows of their days or, without times, all recent ones."""
+def _gathered(labels: Labels, model: Model) -> Gathered | None:
+    """The rows of the days that labels are about; None if they state no times."""
     days = label_days(labels, model.spec)
-    if days is None:
-        return model.manifests.newest(model.name, since=model.first_recent)
-    return model.manifests.of_days(model.name, days, since=model.first_recent)
+    return None if days is None else gather(days, model)
+
+
+def _candidates(labels: Labels, gathered: Gathered | None, model: Model) -> Iterator[Manifest]:
+    """The batches that labels may belong to, newest first: those with rows of their ids or, without times, all recent ones."""
+    if gathered is None:
+        arrivals = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.arrivals(model.name))
+        with closing(map_ahead(partial(model.manifests.at, model.name), filter(attrgetter("has_rows"), arrivals), threads=AT_ONCE)) as read:
+            yield from read
+        return
+    for arrival in gathered.holding(labels.table[ID]):
+        if arrival.day >= model.first_recent:
+            yield gathered.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
 
 
 def label_batch(manifest: Manifest, model: Model) -> None:
     """Give labels that came before a batch to its rows, and if it was scored again, those that its rows have already."""
+    keep_up(manifest, model)
     _join_waiting(manifest, model)
     if manifest.supersedes:
         _relabel(manifest, model)
@@ -113,13 +130,13 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
 
 def _relabel(manifest: Manifest, model: Model) -> None:
     """Measure a batch that was scored again by the labels which its rows have already."""
-    predicted = _predicted(manifest.event_days, model)
+    gathered = gather(manifest.event_days, model)
     restated = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, model.spec, store=model.store):
             write_labelled(model.store, key, rows)
         if list(model.store.list(layout.labelled_prefix(model.name, day))):
-            restated.append(_restate(day, model, predicted[day]))
+            restated.append(_restate(day, model, gathered.predicted(day)))
     model.labels_came()
     before = model.manifests.find(model.name, manifest.supersedes or "", manifest.source)
     if before:
@@ -129,18 +146,14 @@ def _relabel(manifest: Manifest, model: Model) -> None:
     fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=model.ports.now)
 
 
-def _predicted(days: Collection[date], model: Model) -> Counter[date]:
-    """Scored rows by event day."""
-    return rows_predicted(days, list(model.manifests.of_days(model.name, days)), model.spec, store=model.store)
-
-
-def _store_labelled(joined: Joined, name: str, model: Model) -> list[Measurement]:
+def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered | None = None) -> list[Measurement]:
     """Store labelled rows under a name that every delivery of them has, restate their days, and measure the newest."""
-    predicted = _predicted(joined.by_day, model)
+    if gathered is None:
+        gathered = gather(joined.by_day, model)
     restated = []
     for day, rows in joined.by_day.items():
         write_labelled(model.store, layout.labelled_key(model.name, day, name), rows)
-        restated.append(_restate(day, model, predicted[day]))
+        restated.append(_restate(day, model, gathered.predicted(day)))
     model.labels_came()
     hold_against_labels(joined.batches, model)
     return _newest_day(restated, model)

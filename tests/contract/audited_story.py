@@ -17,6 +17,7 @@ from functions.code_check.service import compare_batches
 from functions.erasure.event import EraseRequest
 from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
+from functions.metric_emission import day_rows
 from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery, Ports
 from functions.metric_emission.service import measure_batch
@@ -231,6 +232,7 @@ def play(patch: pytest.MonkeyPatch) -> Story:
     for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
         patch.setenv(f"AWS_{name}", value)
     patch.delenv("AWS_ENDPOINT_URL", raising=False)
+    patch.setattr(day_rows, "FEW", 0)  # any day has many batches
     with mock_aws():
         story = Story()
         for name in BUCKETS:
@@ -332,7 +334,7 @@ def _erasure(story: Story) -> None:
     story.later = timedelta(days=4)
     ports = ErasurePorts(story.store("erasure", "Inbox"), story.store("erasure", "Store"), story.new_name, story.now)
     erased = erase(EraseRequest(model=MODEL, ids=("d0-0", "d30-0", "r"), who="ada"), ports)
-    assert erased.rows.keys() == {"scored", "quarantine", "labelled", "waiting"}
+    assert erased.rows.keys() == {"scored", "quarantine", "labelled", "waiting", "identities"}
     assert erased.versions
     assert erased.left == ()
     assert {info.key for info in store.list(f"erasures/{MODEL}/")} == {layout.erasure_key(MODEL, erased.erasure)}

@@ -14,6 +14,9 @@ UNNAMED_MODEL = "_unnamed"
 WAITING = "waiting/"
 """All labels that wait for their rows."""
 
+IDENTITIES = "identities/"
+"""Identities of scored rows, of all models."""
+
 FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
@@ -275,6 +278,21 @@ def waiting_prefix(model: str) -> str:
 def waiting_key(model: str, labels: str) -> str:
     """What is left of one file of labels."""
     return f"{waiting_prefix(model)}{labels}.parquet"
+
+
+def identities_prefix(model: str) -> str:
+    """Identities of a model's scored rows, by event day."""
+    return f"{IDENTITIES}{model}/"
+
+
+def identities_key(model: str, day: date) -> str:
+    """Identities of the rows of an event day, each with its batch."""
+    return f"{identities_prefix(model)}{day.isoformat()}.parquet"
+
+
+def replaced_prefixes(model: str) -> tuple[str, ...]:
+    """Where metric_emission keeps rows in files that it replaces."""
+    return labelled_prefix(model), waiting_prefix(model), identities_prefix(model)
 
 
 def performance_prefix(model: str) -> str:

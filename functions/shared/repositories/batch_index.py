@@ -5,6 +5,7 @@ the manifest alone, so in whatever order and however often they are written, the
 is indexed by metric_emission, on first need, day by day from the newest; until then batches are found by reading manifests.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from datetime import date
 
@@ -41,19 +42,32 @@ class BatchIndex:
 
     def of_days(self, model: str, days: Collection[date]) -> list[Arrival]:
         """Standing batches that may have rows on some days, the newest first."""
-        blocks = {Block.of(day, int(level)) for level in self._store.folders(layout.days_prefix(model)) for day in days}
-        found = [entry for block in blocks for entry in self._of_block(model, block, days)]
-        ordered = sorted({arrival.batch: arrival for arrival in found}.values(), key=lambda arrival: arrival.name)
-        again = {arrival.upload: arrival.batch for arrival in standing(self._named(layout.again_prefix(model)))}
-        return [arrival for arrival in ordered if again.get(arrival.upload, arrival.batch) == arrival.batch]
+        found = {arrival.batch: arrival for arrivals in self.by_day(model, days).values() for arrival in arrivals}
+        return sorted(found.values(), key=lambda arrival: arrival.name)
 
-    def _of_block(self, model: str, block: Block, days: Collection[date]) -> Iterator[Arrival]:
+    def by_day(self, model: str, days: Collection[date]) -> dict[date, list[Arrival]]:
+        """Standing batches that may have rows on each of some days, without days that have none."""
+        levels = [int(level) for level in self._store.folders(layout.days_prefix(model))]
+        within: dict[Block, list[date]] = defaultdict(list)
+        for day in days:
+            for level in levels:
+                within[Block.of(day, level)].append(day)
+        again = {arrival.upload: arrival.batch for arrival in standing(self._named(layout.again_prefix(model)))} if levels else {}
+        found: dict[date, dict[str, Arrival]] = defaultdict(dict)
+        for block, inside in within.items():
+            for first, last, arrival in self._of_block(model, block):
+                if again.get(arrival.upload, arrival.batch) == arrival.batch:
+                    for day in inside:
+                        if first <= day <= last:
+                            found[day][arrival.batch] = arrival
+        return {day: [*arrivals.values()] for day, arrivals in found.items()}
+
+    def _of_block(self, model: str, block: Block) -> Iterator[tuple[date, date, Arrival]]:
         prefix = layout.block_prefix(model, block.level, block.number)
         for found in self._store.list(prefix):
             span, name = found.key.removeprefix(prefix).split("/")
             first, last = map(date.fromisoformat, span.split("_"))
-            if any(first <= day <= last for day in days):
-                yield Arrival.named(name)
+            yield first, last, Arrival.named(name)
 
     def _named(self, prefix: str) -> Iterator[Arrival]:
         return (Arrival.named(found.key.removeprefix(prefix)) for found in self._store.list(prefix))

@@ -40,7 +40,7 @@ class History:
     def __init__(self, batches: int, spread: Callable[[int], date]) -> None:
         self._inbox, self._store = CountingStore("inbox"), CountingStore()
         self._world = World(inbox=self._inbox, store=self._store)
-        self._names, self._registry = count(), MemoryRegistry()
+        self._names, self._files, self._registry = count(), count(), MemoryRegistry()
         self._of_last_day: list[str] = []
         self._profile = like_training(self._world.baseline)
         Decisions(self._store).write(make_decision("1", champion_version=None))
@@ -66,8 +66,9 @@ class History:
         yield "measure a batch", lambda: self._world.record(manifest)
         together = [self._batch(DAY) for _ in range(NEW)]
         yield f"measure {NEW} batches that come together", lambda: self._world.record(*together)
-        labels = self._upload_labels()
-        yield f"{LABELLED} labels of one day", lambda: measure_labels(labels, Delivery(self._world.ports()))
+        labels, others = self._upload_labels(), self._upload_labels()
+        yield f"{LABELLED} labels of one day, its first ones", lambda: measure_labels(labels, Delivery(self._world.ports()))
+        yield f"{LABELLED} labels of one day, the next ones", lambda: measure_labels(others, Delivery(self._world.ports()))
         yield "hourly tick", lambda: tick(self._world.ports())
         yield "`status`", lambda: model_status(self._world.release, self._store)
         serve(self._store, make_version("2"))
@@ -99,9 +100,11 @@ class History:
         score_batch(created, ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now))
 
     def _upload_labels(self) -> StoredObject:
-        """Labels of the newest batches that have rows of the last day."""
-        lines = [f"{name}-0,{DAY}T10:00:00Z,yes" for name in self._of_last_day[-LABELLED:]]
-        return self._world.upload_labels("\n".join(["id,at,bought", *lines]) + "\n")
+        """Labels of the newest batches that have rows of the last day, and of those before them when it is asked again."""
+        number = next(self._files)
+        named = self._of_last_day[::-1][number * LABELLED :][:LABELLED] or self._of_last_day[:LABELLED]
+        lines = [f"{name}-0,{DAY}T10:00:00Z,yes" for name in named]
+        return self._world.upload_labels("\n".join(["id,at,bought", *lines]) + "\n", f"{number}.csv")
 
     def _begin_canary(self) -> None:
         for version in ("1", "2", "3"):

@@ -44,7 +44,19 @@ def everything(life: Life, prefix: str) -> dict[str, list[dict[str, Any]]]:
 
 def test_people_left_traces_everywhere_before() -> None:
     kinds = {key.split("/", 1)[0] for key in shown(lived())}
-    assert kinds == {"batches", "labels", "training", "scored", "quarantine", "labelled", "waiting", "snapshots", "manifests", "alerts"}
+    assert kinds == {
+        "batches",
+        "labels",
+        "training",
+        "scored",
+        "quarantine",
+        "labelled",
+        "waiting",
+        "identities",
+        "snapshots",
+        "manifests",
+        "alerts",
+    }
 
 
 def test_nobody_who_was_erased_is_found_in_any_version_of_any_object() -> None:
@@ -59,7 +71,7 @@ def test_one_person_is_erased_and_another_stays() -> None:
     life.erase("ada-7")
     assert shown(life, ("ada-7",)) == set()
     kinds = {key.split("/", 1)[0] for key in shown(life, ("bob-7",))}
-    assert kinds == {"scored", "quarantine", "labelled", "waiting", "snapshots"}, "only uploads go whole"
+    assert kinds == {"scored", "quarantine", "labelled", "waiting", "identities", "snapshots"}, "only uploads go whole"
 
 
 NUMBERS = (19999007021, 19999007028)
@@ -169,7 +181,7 @@ def test_the_record_says_what_went_and_names_nobody() -> None:
     key = layout.erasure_key(MODEL, erasure.erasure)
     assert Erasure.from_json(life.store.read(key)) == erasure
     assert (erasure.who, erasure.reason) == ("ada", "their wish")
-    assert erasure.rows == {"scored": 10, "quarantine": 4, "labelled": 5, "waiting": 2}
+    assert erasure.rows == {"scored": 10, "quarantine": 4, "labelled": 5, "waiting": 2, "identities": 6}
     assert sorted(erasure.batches.values()) == [2, 6, 6]
     assert erasure.versions == {"1": 4, "2": 4}
     assert set(erasure.uploads) == {

@@ -1,0 +1,185 @@
+"""The rows of event days that may get a label, each with its batch: labels find their batches by them, and coverage counts them.
+
+Of a day with many batches they are kept in a document, so that labels read only the batches that came since the last ones, and those
+that they meet. It follows from the scored rows alone, so it may be deleted at any time.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from functions.metric_emission.join import ID, TIME, event_days, stored_identity
+from functions.metric_emission.ports import Model
+from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.ids import id_texts
+from functions.shared.domain.manifest import Manifest
+from functions.shared.foundation.ahead import map_ahead
+from functions.shared.repositories.batch_index import BatchIndex
+from functions.shared.repositories.swap import swap
+
+FEW = 16
+"""A day of no more batches is read whole each time, and nothing is kept of it."""
+MOST_KEPT = 5_000_000
+"""Rows of a day that are kept; a document of more would take longer to read than the batches that labels meet."""
+AT_ONCE = 16
+"""Batches that are read at a time."""
+KEPT_UP_EVERY = 64
+"""Of so many batches that are measured, one has the rows of its days gathered."""
+_FEW_DAYS = 7
+_BATCH, _DAY, _BATCHES = "batch", "day", b"batches"
+
+
+@dataclass(frozen=True, slots=True)
+class DayRows:
+    """Identities of rows and the batches that scored them: `ID`, `TIME` where the model has times, and the batch.
+
+    `batches` are those that were looked through, whether or not they have rows of the day.
+    """
+
+    table: pa.Table
+    batches: frozenset[str]
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> "DayRows":
+        """Read what `to_bytes` wrote."""
+        table = pq.read_table(pa.BufferReader(body))
+        return cls(table, frozenset(json.loads(table.schema.metadata[_BATCHES])))
+
+    def to_bytes(self) -> bytes:
+        """The rows as Parquet, with the names of the batches in its metadata."""
+        sink = pa.BufferOutputStream()
+        table = self.table.replace_schema_metadata({_BATCHES: json.dumps(sorted(self.batches)).encode()})
+        pq.write_table(table, sink, compression="zstd")
+        return bytes(sink.getvalue())
+
+    @property
+    def distinct(self) -> int:
+        """How many rows there are, each identity once, however many batches scored it."""
+        identity = [name for name in (ID, TIME) if name in self.table.column_names]
+        distinct: int = self.table.select(identity).group_by(identity, use_threads=False).aggregate([]).num_rows
+        return distinct
+
+    def batches_of(self, ids: pa.ChunkedArray) -> set[str]:
+        """The batches that have rows with some of these ids."""
+        return set(self.table.filter(pc.is_in(self.table[ID], value_set=ids))[_BATCH].to_pylist())
+
+    def only(self, batches: Collection[str]) -> "DayRows":
+        """What is of these batches."""
+        if self.batches <= set(batches):
+            return self
+        kept = self.batches.intersection(batches)
+        return DayRows(self.table.filter(pc.is_in(self.table[_BATCH], value_set=pa.array(sorted(kept), pa.string()))), kept)
+
+    def plus(self, other: "DayRows") -> "DayRows":
+        """With the batches of another that are not in here yet."""
+        fresh = other.only(other.batches - self.batches)
+        return DayRows(pa.concat_tables([self.table, fresh.table]), self.batches | fresh.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The rows of some event days, and the manifests that were read for them, by batch."""
+
+    days: Mapping[date, DayRows]
+    arrivals: Mapping[str, Arrival]
+    manifests: Mapping[str, Manifest]
+
+    def predicted(self, day: date) -> int:
+        """How many rows of a day were scored."""
+        return self.days[day].distinct if day in self.days else 0
+
+    def holding(self, ids: pa.ChunkedArray) -> list[Arrival]:
+        """The batches that have rows with some of these ids on these days, the newest first."""
+        met = {batch for rows in self.days.values() for batch in rows.batches_of(ids)}
+        return sorted((self.arrivals[batch] for batch in met), key=lambda arrival: arrival.name)
+
+
+def gather(days: Collection[date], model: Model) -> Gathered:
+    """Gather the rows of some event days, of all batches that stand; keep those of days that have many batches."""
+    found = BatchIndex(model.store).by_day(model.name, days)
+    many = [day for day, arrivals in found.items() if len(arrivals) > FEW]
+    kept = dict(zip(many, map_ahead(partial(_kept, model=model), iter(many), threads=AT_ONCE), strict=True))
+    fresh = {arrival.batch: arrival for day, arrivals in found.items() for arrival in arrivals if not _knows(kept.get(day), arrival)}
+    read = list(map_ahead(partial(_read, model=model), iter(fresh.values()), threads=AT_ONCE))
+    by_day = _by_day([rows for _, rows in read if rows is not None], found)
+    rows = {}
+    for day, arrivals in found.items():
+        came = DayRows(by_day[day], frozenset(fresh).intersection(arrival.batch for arrival in arrivals)) if day in by_day else None
+        known = _with_new(day, arrivals, kept.get(day), came, model) if day in kept else came
+        if known is not None:
+            rows[day] = known
+    arrivals_by_batch = {arrival.batch: arrival for arrivals in found.values() for arrival in arrivals}
+    return Gathered(rows, arrivals_by_batch, {manifest.batch_id: manifest for manifest, _ in read})
+
+
+def keep_up(manifest: Manifest, model: Model) -> None:
+    """Gather the rows of a batch's days now and then, so that the first labels of a day of very many batches find them gathered."""
+    days = manifest.event_days
+    if model.labelled_days and len(days) <= _FEW_DAYS and int(manifest.batch_id[:8], 16) % KEPT_UP_EVERY == 0:
+        gather(days, model)
+
+
+def _kept(day: date, *, model: Model) -> DayRows | None:
+    try:
+        return DayRows.from_bytes(model.store.read(layout.identities_key(model.name, day)))
+    except NotFoundError:
+        return None
+
+
+def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
+    return kept is not None and arrival.batch in kept.batches
+
+
+def _read(arrival: Arrival, *, model: Model) -> tuple[Manifest, pa.Table | None]:
+    """The identities of a batch's rows, with their day and batch; None if it has no rows."""
+    manifest = model.manifests.at(model.name, arrival)
+    tables = [_identities(model.store.read(output.key), manifest, model) for output in manifest.outputs]
+    return manifest, pa.concat_tables(tables) if tables else None
+
+
+def _identities(body: bytes, manifest: Manifest, model: Model) -> pa.Table:
+    file = pq.ParquetFile(pa.BufferReader(body))
+    identity = stored_identity(file.schema_arrow.names, model.spec)
+    rows = file.read([*identity.values()]).select([*identity.values()])
+    named = rows.rename_columns([*identity]).append_column(_DAY, event_days(rows, manifest, model.spec))
+    batch = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows), pa.array([manifest.batch_id]))
+    return named.set_column(0, ID, id_texts(named[ID])).append_column(_BATCH, pa.chunked_array([batch]))
+
+
+def _by_day(tables: Iterable[pa.Table], days: Collection[date]) -> dict[date, pa.Table]:
+    """Rows by those of their days that are wanted."""
+    every = [*tables]
+    if not every:
+        return {}
+    rows = pa.concat_tables(every).unify_dictionaries().sort_by(_DAY)
+    return dict(_slices(rows, days))
+
+
+def _slices(rows: pa.Table, days: Collection[date]) -> Iterator[tuple[date, pa.Table]]:
+    start = 0
+    for found in pc.value_counts(rows[_DAY]).to_pylist():
+        if found["values"] in days:
+            yield found["values"], rows.slice(start, found["counts"]).drop_columns([_DAY])
+        start += found["counts"]
+
+
+def _with_new(day: date, arrivals: Collection[Arrival], kept: DayRows | None, came: DayRows | None, model: Model) -> DayRows | None:
+    """A day's rows with those that came, kept for the next time; of batches that are superseded nothing is left."""
+    standing = {arrival.batch for arrival in arrivals}
+    if kept is not None and came is None and kept.batches <= standing:
+        return kept
+
+    def brought_up(body: bytes | None) -> tuple[bytes | None, DayRows | None]:
+        before = DayRows.from_bytes(body).only(standing) if body is not None else None
+        now = before.plus(came) if before and came else before or came
+        return (now.to_bytes() if now and now.table.num_rows <= MOST_KEPT else None), now
+
+    return swap(model.store, layout.identities_key(model.name, day), brought_up)
