@@ -112,14 +112,13 @@ def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Text]:
 
 
 def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[RenderableType]:
-    columns = (_("version"), _("gate"), _("library"), _("engine"), _("training rows"), _("event days"), _("held-out rows"))
+    columns = (_("version"), _("gate"), _("engine"), _("training rows"), _("event days"), _("held-out rows"))
     table = table_of(*columns, title=_("Versions"))
     for version in versions:
         metric, measured = version["metric"], version["metrics"].get(version["metric"])
         table.add_row(
             version["version"],
             coded(version["decision"]),
-            version["library"] or "",
             _engine(version),
             f"{version['trained_rows']:,}{erased(version)}",
             _(" to ").join(version["trained_days"]),
@@ -157,9 +156,10 @@ def _earlier(version: dict[str, Any]) -> list[RenderableType]:
 
 
 def _engine(version: dict[str, Any]) -> str:
-    """Return the engine and, once the version has scored, whether compiled loops or NumPy computed the scores."""
-    means = version["engine_means"]
-    return version["engine"] if means in {None, "scikit-learn"} else f"{version['engine']} ({means})"
+    """Return the library, the engine and, once the version has scored, whether compiled loops or NumPy computed the scores."""
+    library, means = version["library"], version["engine_means"]
+    how = "" if means in {None, library, "scikit-learn"} else f" ({means})"
+    return f"{library}, {version['engine']}{how}" if library else f"{version['engine']}{how}"
 
 
 def _performance(state: dict[str, Any]) -> RenderableType:

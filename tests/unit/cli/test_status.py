@@ -98,6 +98,17 @@ def test_warnings_of_served_versions_are_shown_apart_from_why_they_serve() -> No
     assert shown[-1].endswith("more warnings: --json has them")
 
 
+def test_on_a_narrow_terminal_no_word_of_a_version_is_cut() -> None:
+    state = state_of(whole_story())
+    for version, library in zip(state["versions"], ("scikit-learn", "LightGBM"), strict=False):
+        version |= {"library": library, "engine": "bitvector", "engine_means": "kernel"}
+    lines = lines_of(state, 80)
+    [above] = [place for place, line in enumerate(lines) if line == "Versions"]
+    shown = " ".join(lines[above : above + 12])
+    assert {"scikit-learn,", "LightGBM,", "bitvector", "(kernel)"} <= set(shown.split())
+    assert "…" not in shown
+
+
 def test_one_screen_is_enough() -> None:
     assert len(lines_of(state_of(whole_story()))) <= 40
 
