@@ -24,9 +24,10 @@ from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.labels import numeric_targets
-from functions.shared.domain.manifest import NO_RELEASE, Manifest
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion
 from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
@@ -79,16 +80,16 @@ def _served(key: str, delivery: Delivery) -> Model:
     try:
         model = delivery.model(layout.model_of(key))
     except InputError as error:
-        raise BatchRejectedError("no_model", str(error), "upload to labels/<model>/<file>") from error
+        raise BatchRejectedError(FileCode.NO_MODEL, str(error), "upload to labels/<model>/<file>") from error
     if model.release is None:
         message = f"model {model.name!r} serves nothing yet"
-        raise BatchRejectedError(NO_RELEASE, message, f"everscore train {model.name} …, then upload the labels again")
+        raise BatchRejectedError(FileCode.NO_RELEASE, message, f"everscore train {model.name} …, then upload the labels again")
     return model
 
 
 def _whose(key: str, rejected: BatchRejectedError) -> str:
     """Whose alert it is. A slip in a key makes no model."""
-    return layout.UNNAMED_MODEL if rejected.code in {"no_model", NO_RELEASE} else layout.model_of(key)
+    return layout.UNNAMED_MODEL if rejected.code in {FileCode.NO_MODEL, FileCode.NO_RELEASE} else layout.model_of(key)
 
 
 def _gathered(labels: Labels, model: Model) -> Gathered | None:

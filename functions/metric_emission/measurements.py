@@ -9,7 +9,7 @@ from operator import attrgetter
 from functions.shared.domain import layout
 from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.judgement import BatchJudgement
-from functions.shared.domain.manifest import NO_RELEASE, Manifest
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import (
     BATCH_ERRORS,
     BATCH_SECONDS,
@@ -48,6 +48,7 @@ from functions.shared.domain.metrics import (
 )
 from functions.shared.domain.performance.estimate import HELD, Estimate
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 
 _SECOND = timedelta(seconds=1)
@@ -82,7 +83,7 @@ type Emit = Callable[[Iterable[Measurement]], None]
 
 def model_told(manifest: Manifest) -> str:
     """Whose metrics and alerts a batch's are. A slip in a key makes no model: what serves nothing is told of no model."""
-    is_unknown = manifest.error is not None and manifest.error.code == NO_RELEASE
+    is_unknown = manifest.error is not None and manifest.error.code == FileCode.NO_RELEASE
     return layout.UNNAMED_MODEL if is_unknown else manifest.model
 
 

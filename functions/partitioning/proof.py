@@ -10,6 +10,7 @@ from enum import Enum
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import BatchError
 from functions.shared.domain.partition import PartitionResult
+from functions.shared.domain.rejections import FileCode
 
 LAST_TURN = 2
 """A second cut follows from the number of quotes; where that number does not decide, a third would know no more."""
@@ -36,12 +37,11 @@ def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Verdict:
                 return Verdict.CUT_AGAIN
             where = f"between byte {result.portion.start} and byte {result.portion.stop}"
             message = f"a quote {where} is neither around a field nor doubled inside one, so that the file cannot be cut between its rows"
-            remedy = 'write fields with quotes as "5"" pipe", or upload the rows as Parquet or in smaller files'
-            raise BatchRejectedError("bare_quote", message, remedy)
+            raise BatchRejectedError(FileCode.BARE_QUOTE, message)
     _refuse(results[-1].error)
     return Verdict.PROVED
 
 
 def _refuse(error: BatchError | None) -> None:
     if error is not None:
-        raise BatchRejectedError(error.code, error.message, error.remedy)
+        raise BatchRejectedError(FileCode(error.code), error.message, error.remedy)

@@ -12,8 +12,9 @@ from functions.partitioning.splitting import cut_again, cut_file
 from functions.shared.batches.drafts import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError, PartitionsFailedError
-from functions.shared.domain.manifest import PARTITIONS_FAILED, Manifest
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, Portion
+from functions.shared.domain.rejections import FileCode
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.partitions import Partitions
 
@@ -102,7 +103,7 @@ def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redr
         "What ran out of time needs more ScoringMemoryMb, or the rows in smaller files. "
         "A file that kills its function is damaged: write it again"
     )
-    _fail(draft, BatchRejectedError(PARTITIONS_FAILED, f"scoring in partitions failed: {why}", remedy), ports)
+    _fail(draft, BatchRejectedError(FileCode.PARTITIONS_FAILED, f"scoring in partitions failed: {why}", remedy), ports)
     message = f"batch {draft.batch_id}: {why}"
     raise PartitionsFailedError(message)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Portion
+from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
@@ -58,7 +59,7 @@ def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list
                 f"{what} cannot be cut into partitions, and its {source.size} bytes{reckoned} are above the limit of one function, "
                 f"{whole_bytes}"
             )
-            raise BatchRejectedError("indivisible", message, "upload it as plain UTF-8 text or as Parquet, or in smaller files")
+            raise BatchRejectedError(FileCode.INDIVISIBLE, message)
         return [Portion(kind="whole", start=0, stop=source.size)]
     least = _least(portion_bytes, source.size)
     first_row = first_record(file_head(source)).end if form is Format.CSV else 0

@@ -105,7 +105,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         raise TrainingError(message, remedy="add a column of numbers, categories or booleans")
     spec = _spec(request, target, features)
     arrived = inbox.info(request.key, request.version_id).last_modified
-    left_out = Counter(rejected.code for rejected in read.rejected)
+    left_out = Counter[str](rejected.code for rejected in read.rejected)
     table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
     for reason, kept in _sieves(request, policy, arrived):
         passed = kept(table)

@@ -8,6 +8,7 @@ from functions.shared.batches.drafts import batch_error, committed, drafted, pin
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Source
+from functions.shared.domain.rejections import FileCode
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests, source_of
 
@@ -49,5 +50,5 @@ def _gone(created: StoredObject, store: ObjectStore, *, attempt: str, now: datet
     manifests = Manifests(store)
     if standing := manifests.keys(draft.model).get(draft.batch_id):
         return manifests.read(standing)
-    gone = BatchRejectedError("upload_gone", f"{created.key} was deleted before it was scored", "upload it again")
+    gone = BatchRejectedError(FileCode.UPLOAD_GONE, f"{created.key} was deleted before it was scored")
     return committed(draft.model_copy(update={"error": batch_error(gone)}), store)

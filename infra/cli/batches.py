@@ -7,6 +7,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
@@ -93,7 +94,7 @@ def _refuse_unserved(model: str, store: "ObjectStore") -> None:
     if release.retired:
         message = f"model {model!r} was retired: {release.reason}"
         remedy = f"`everscore promote {model} {release.champion.version}` brings it back"
-        raise InputError(message, remedy=remedy, code="retired")
+        raise InputError(message, remedy=remedy, code=FileCode.RETIRED)
 
 
 def _refuse_out(out: Path, file: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.shared.domain.errors import InputError
+from functions.shared.domain.rejections import FileCode
 
 MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How workbooks begin: those that are zip archives, and those of Excel up to 2003."""
@@ -88,13 +89,13 @@ def _names(file: Path, rows: Sequence[_Cells], head: int) -> dict[int, str]:
     for name, times in Counter(names.values()).items():
         if times > 1:
             message = f"{file} has {times} columns {name!r} in row {head + 1}"
-            raise InputError(message, remedy="rename or remove all but one", code="duplicate_column")
+            raise InputError(message, remedy="rename or remove all but one", code=FileCode.DUPLICATE_COLUMN)
     return names
 
 
 def _nothing_in(file: Path) -> InputError:
     remedy = "write the columns' names into the first row, and the rows below it"
-    return InputError(f"{file} holds nothing in the sheet that is read", remedy=remedy, code="empty_file")
+    return InputError(f"{file} holds nothing in the sheet that is read", remedy=remedy, code=FileCode.EMPTY_FILE)
 
 
 def _is_filled(cells: _Cells) -> bool:

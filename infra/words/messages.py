@@ -1,12 +1,11 @@
 """All messages that people may read, found in the code: what `zh.po` has to translate."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.places import CODE, ROOT
+from infra.places import CODE
 from infra.words.catalogue import CODE as CODES
 from infra.words.catalogue import STORED, UNIT
 from infra.words.sentences import sentences
@@ -144,6 +143,7 @@ def codes() -> Iterator[Message]:
     from functions.shared.domain.decision import Verdict
     from functions.shared.domain.manifest import Status
     from functions.shared.domain.performance.measures import METRICS
+    from functions.shared.domain.rejections import FileCode, RowCode
     from functions.shared.domain.release import Role
     from functions.shared.domain.rollout.canary import Action
     from functions.shared.domain.spec import FeatureKind, Task
@@ -154,8 +154,7 @@ def codes() -> Iterator[Message]:
     yield from (Message(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
-    listed = [code for row in _REFUSALS.findall((ROOT / "docs/formats.md").read_text(encoding="utf-8")) for code in row.split("`")[1::2]]
-    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *listed))
+    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *RowCode, *FileCode))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":
@@ -171,8 +170,6 @@ COUNTED = ("alarms", "calls", "events", "files", "messages", "partitions", "scor
 """What an estimate of costs counts, and where an erasure finds rows."""
 _ALERTS = ("functions/metric_emission/alerts.py", "functions/release/approvals.py")
 """Name the figures of their alerts."""
-_REFUSALS = re.compile(r"^\| ((?:`[a-z0-9_]+`,? ?)+)\|", re.MULTILINE)
-"""The documented reasons to refuse rows and files; tests hold that page to the code."""
 
 
 def _constants(node: ast.expr) -> Iterator[str]:

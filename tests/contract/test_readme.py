@@ -1,21 +1,18 @@
 """README, docs and CHANGELOG name what the code has, and Chinese pages show the same commands as the English ones."""
 
-import ast
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
 
 from functions.shared.domain.alert import AlertKind
-from functions.shared.domain.manifest import PARTITIONS_FAILED
 from functions.shared.domain.metrics import CATALOGUE
-from functions.shared.reading.conform import _MISSING_CODES, _UNPARSEABLE
-from functions.shared.reading.rejected import INVALID_UTF8
+from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.reading.values import MISSING
 from infra.cli.app import app
 from tests.contract.template import ROOT
@@ -26,10 +23,6 @@ IN_BOTH_LANGUAGES = ("README", "docs/guide", "docs/formats", "docs/deploying")
 README_LINES, README_WIDTH = 110, 120
 LARGEST_PICTURE = 100_000
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-RAISED_BY = {"BatchRejectedError", "Issue", "_Fault", "_fault", "MalformedRecordError"}
-CALLED_IN = {"missing_value"}
-"""Codes that stand in no such call as they are."""
 
 
 def text_of(page: str) -> str:
@@ -46,17 +39,6 @@ def spans(text: str) -> list[str]:
     return sorted(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)))
 
 
-def codes_raised() -> Iterator[str]:
-    """Codes with which reading and scoring refuse rows and files."""
-    for folder in ("functions/shared/batches", "functions/shared/reading", "functions/scoring", "functions/partitioning"):
-        for file in (ROOT / folder).glob("*.py"):
-            calls = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
-            for call in calls:
-                if isinstance(call.func, ast.Name) and call.func.id in RAISED_BY:
-                    texts = [node.value for node in call.args if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-                    yield from (text for text in texts[:1] if CODE.fullmatch(text))
-
-
 def codes_listed(text: str, headers: tuple[str, str]) -> set[str]:
     """Codes in the first column of the two tables with these headers."""
     rows = []
@@ -67,16 +49,7 @@ def codes_listed(text: str, headers: tuple[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("page", REFUSALS)
 def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(page: str) -> None:
-    unparseable: Mapping[object, tuple[str, str]] = _UNPARSEABLE
-    refused = {
-        *codes_raised(),
-        PARTITIONS_FAILED,
-        *_MISSING_CODES.values(),
-        *(code for code, _ in unparseable.values()),
-        INVALID_UTF8,
-        *CALLED_IN,
-    }
-    assert codes_listed(text_of(page), REFUSALS[page]) == refused
+    assert codes_listed(text_of(page), REFUSALS[page]) == {*RowCode, *FileCode}
 
 
 @pytest.mark.parametrize("page", REFUSALS)

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.policy import Policy
+from functions.shared.domain.rejections import FileCode
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import Releases
 from infra.cli.app import app
@@ -90,7 +91,7 @@ def labels() -> dict[str, Any]:
 
 
 def failed() -> dict[str, Any]:
-    refused = BatchRejectedError("empty_file", "the file has no bytes", "upload a file with at least one row")
+    refused = BatchRejectedError(FileCode.EMPTY_FILE, "the file has no bytes", "upload a file with at least one row")
     error = {"code": refused.code, "message": refused.message, "remedy": refused.remedy}
     return batch(1).model_dump(mode="json") | {"error": error}
 

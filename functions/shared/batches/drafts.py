@@ -5,6 +5,7 @@ from datetime import datetime
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import BatchError, Manifest, Source, Status
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Release
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import Manifests
@@ -32,14 +33,14 @@ def pinned_release(store: ObjectStore, draft: Manifest) -> Release:
     """
     if draft.model == layout.UNNAMED_MODEL:
         layout_error = f"the key {draft.source.key!r} names no model"
-        raise BatchRejectedError("no_model", layout_error, "upload to batches/<model>/<file>")
+        raise BatchRejectedError(FileCode.NO_MODEL, layout_error)
     release = Releases(store).current(draft.model)
     if release is None:
         message = f"model {draft.model!r} serves nothing yet"
-        raise BatchRejectedError("no_release", message, f"everscore train {draft.model} …, then upload the file again")
+        raise BatchRejectedError(FileCode.NO_RELEASE, message, f"everscore train {draft.model} …, then upload the file again")
     if release.retired:
         message = f"model {draft.model!r} was retired: {release.reason}"
-        raise BatchRejectedError("retired", message, f"everscore promote {draft.model} VERSION, then upload the file again")
+        raise BatchRejectedError(FileCode.RETIRED, message, f"everscore promote {draft.model} VERSION, then upload the file again")
     return release
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from functions.shared.reading.rejected import INVALID_UTF8
+from functions.shared.domain.rejections import RowCode
 from functions.shared.reading.rows import RejectedRow
 
 _NUMBERS = re.compile(rb'^\{"row": (\d+), "line": (\d+|null)', re.MULTILINE)
@@ -44,5 +44,5 @@ def raw_bytes(row: Mapping[str, Any]) -> bytes:
     >>> raw_bytes({"byte_offset": 0, "code": "invalid_utf8", "raw": "ÿ"}), raw_bytes({"byte_offset": 0, "code": "infinite", "raw": "ÿ"})
     (b'\xff', b'\xc3\xbf')
     """
-    is_latin1 = row["code"] == INVALID_UTF8 and row["byte_offset"] is not None
+    is_latin1 = row["code"] == RowCode.INVALID_UTF8 and row["byte_offset"] is not None
     return str(row["raw"]).encode("latin-1" if is_latin1 else "utf-8")

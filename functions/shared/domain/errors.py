@@ -3,6 +3,8 @@
 Class names are a public interface: Step Functions, SQS consumers and the command match them.
 """
 
+from functions.shared.domain.rejections import FileCode
+
 
 class EverscoreError(Exception):
     r"""Root of the tree. Catch a leaf, not this, unless you are the command's last line.
@@ -78,10 +80,14 @@ class ConflictError(EverscoreError):
 
 
 class BatchRejectedError(InputError):
-    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help."""
+    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help.
 
-    def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message, remedy=remedy, code=code)
+    Args:
+        remedy: by default what usually helps.
+    """
+
+    def __init__(self, code: FileCode, message: str, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=code.remedy if remedy is None else remedy, code=code.value)
 
 
 class PartitionsFailedError(EverscoreError):

@@ -10,13 +10,8 @@ from functions.shared.domain.decision_rule import DecisionRule
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.drift.profile import Agreement, Profile
 from functions.shared.domain.policy import Share
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
-
-PARTITIONS_FAILED = "partitions_failed"
-"""Code of a batch whose work in partitions stopped half-way and can be taken up again."""
-
-NO_RELEASE = "no_release"
-"""Code of a batch whose model serves nothing, so that its name may be anything."""
 
 _RESUMED_FOR = timedelta(days=15)
 """For so long what is known of its partitions is kept; an execution can be redriven for fourteen days."""
@@ -162,7 +157,7 @@ class Manifest(Document):
     @property
     def resumable(self) -> bool:
         """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
-        return self.error is not None and self.error.code == PARTITIONS_FAILED
+        return self.error is not None and self.error.code == FileCode.PARTITIONS_FAILED
 
     @property
     def may_resume_until(self) -> datetime:

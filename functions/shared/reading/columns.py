@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.conform import shown
 from functions.shared.reading.limits import MAX_COLUMNS
 
@@ -20,12 +21,12 @@ def refuse_columns(names: Sequence[str], needed: Iterable[str]) -> None:
     for name in names:
         if name in seen:
             message = f"the file has two columns {shown(name)}"
-            raise BatchRejectedError("duplicate_column", message, "rename or remove one of them")
+            raise BatchRejectedError(FileCode.DUPLICATE_COLUMN, message)
         seen.add(name)
     missing = [name for name in needed if name not in seen]
     if missing:
         message = f"the file lacks {listed('column', missing)}; it has {listed('column', names)}"
-        raise BatchRejectedError("missing_column", message, "add what is missing; names must agree to the letter")
+        raise BatchRejectedError(FileCode.MISSING_COLUMN, message)
 
 
 def refuse_too_many(names: Sequence[str]) -> None:
@@ -36,7 +37,7 @@ def refuse_too_many(names: Sequence[str]) -> None:
     """
     if len(names) > MAX_COLUMNS:
         message = f"the file has {len(names)} columns, the limit is {MAX_COLUMNS}"
-        raise BatchRejectedError("too_many_columns", message, "leave out columns that the model does not use")
+        raise BatchRejectedError(FileCode.TOO_MANY_COLUMNS, message)
 
 
 def listed(noun: str, names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.foundation.arrow import Mask, numbers_of, picked, valid_mask
 from functions.shared.reading.conversion import converted
 from functions.shared.reading.numbers import example, is_dressed
@@ -20,12 +21,12 @@ _SHOWN_CHARACTERS = 80
 _DAY_US = 24 * 60 * 60 * 1_000_000
 _FIRST_US, _END_US = ((day - date(1970, 1, 1)).days * _DAY_US for day in (FIRST_DAY, LAST_DAY + timedelta(days=1)))
 _FIT = {ColumnKind.ID: "integers, UUIDs"}
-_MISSING_CODES = {ColumnKind.ID: "missing_id", ColumnKind.TIME: "missing_time"}
+_MISSING_CODES = {ColumnKind.ID: RowCode.MISSING_ID, ColumnKind.TIME: RowCode.MISSING_TIME}
 _UNPARSEABLE = {
-    ColumnKind.ID: ("inexact_id", "is a float too large to tell an integer from the next: write the ids as integers or text"),
-    ColumnKind.NUMBER: ("unparseable_number", "is no number"),
-    ColumnKind.BOOLEAN: ("unparseable_boolean", "is neither true nor false"),
-    ColumnKind.TIME: ("unparseable_time", "is no ISO 8601 time"),
+    ColumnKind.ID: (RowCode.INEXACT_ID, "is a float too large to tell an integer from the next: write the ids as integers or text"),
+    ColumnKind.NUMBER: (RowCode.UNPARSEABLE_NUMBER, "is no number"),
+    ColumnKind.BOOLEAN: (RowCode.UNPARSEABLE_BOOLEAN, "is neither true nor false"),
+    ColumnKind.TIME: (RowCode.UNPARSEABLE_TIME, "is no ISO 8601 time"),
 }
 
 
@@ -34,7 +35,7 @@ class Issue:
     """Why one row of a block breaks the contract: its 0-based place in the block, code and message."""
 
     place: int
-    code: str
+    code: RowCode
     message: str
 
 
@@ -50,7 +51,7 @@ class Conformed:
 class _Fault:
     """One way in which values of a column break its rule: where, and how to say so of one place."""
 
-    code: str
+    code: RowCode
     where: Mask
     describe: Callable[[int], str]
 
@@ -97,30 +98,36 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
     except WrongTypeError as error:
         message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
         remedy = f"write column {name!r} as {_FIT.get(rule.kind, rule.kind)} or as text"
-        raise BatchRejectedError("wrong_type", message, remedy) from error
+        raise BatchRejectedError(FileCode.WRONG_TYPE, message, remedy) from error
 
 
 def _faults(column: pa.Array, found: Converted, rule: Rule, rules: Rules) -> Iterator[_Fault]:
     typed, refused = found.array, found.refused
     if rule.kind is ColumnKind.TIME:
         outside = f"lies outside {FIRST_DAY} to {LAST_DAY}"
-        yield from _fault("implausible_time", _implausible(typed), typed, outside)
+        yield from _fault(RowCode.IMPLAUSIBLE_TIME, _implausible(typed), typed, outside)
         if pa.types.is_temporal(column.type):
-            yield from _fault("implausible_time", refused, column, outside)
-    code, what = _UNPARSEABLE.get(rule.kind, ("", ""))
-    if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
-        what = f"is no number written as {example(rules.formats, rule.sign)}"
-    if rule.kind is ColumnKind.TIME and rules.formats.time_format:
-        what = f"is no time of the format {rules.formats.time_format}, nor of ISO 8601"
-    yield from _fault(code, refused, column, what)
+            yield from _fault(RowCode.IMPLAUSIBLE_TIME, refused, column, outside)
+    if rule.kind in _UNPARSEABLE:
+        code, what = _UNPARSEABLE[rule.kind]
+        yield from _fault(code, refused, column, _wanted(rule, rules) or what)
     if rule.kind is ColumnKind.NUMBER:
         yield from _number_faults(typed, rule)
     if not rule.nullable and typed.null_count:
-        code = _MISSING_CODES.get(rule.kind, "missing_value")
+        code = _MISSING_CODES.get(rule.kind, RowCode.MISSING_VALUE)
         yield _Fault(code, ~valid_mask(typed) & ~refused, lambda _: "the value is missing")
 
 
-def _fault(code: str, where: Mask, column: pa.Array, what: str) -> Iterator[_Fault]:
+def _wanted(rule: Rule, rules: Rules) -> str:
+    """What a value is not, where the model's files are written in a way of their own; empty elsewhere."""
+    if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
+        return f"is no number written as {example(rules.formats, rule.sign)}"
+    if rule.kind is ColumnKind.TIME and rules.formats.time_format:
+        return f"is no time of the format {rules.formats.time_format}, nor of ISO 8601"
+    return ""
+
+
+def _fault(code: RowCode, where: Mask, column: pa.Array, what: str) -> Iterator[_Fault]:
     """A fault that shows the value of a column, if there is one."""
     if where.any():
         yield _Fault(code, where, lambda place: f"{shown(_value_at(column, place))} {what}")
@@ -147,8 +154,8 @@ def _number_faults(typed: pa.Array, rule: Rule) -> Iterator[_Fault]:
         values = np.where(valid_mask(typed), values, np.nan)
     infinite = np.isinf(values)
     if infinite.any():
-        yield _Fault("infinite", infinite, lambda _: "the number is infinite")
+        yield _Fault(RowCode.INFINITE, infinite, lambda _: "the number is infinite")
     if rule.possible is not None:
         low, high = rule.possible
         outside = ((values < low) | (values > high)) & ~infinite
-        yield _Fault("out_of_range", outside, lambda place: f"{values[place].item()!r} is outside {low!r} to {high!r}")
+        yield _Fault(RowCode.OUT_OF_RANGE, outside, lambda place: f"{values[place].item()!r} is outside {low!r} to {high!r}")

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.arrow import empty_texts, with_nulls
 from functions.shared.reading.arrow_fields import ArrowFields, no_rows
@@ -24,7 +25,7 @@ from functions.shared.reading.formats import empty_file
 from functions.shared.reading.plain_fields import PlainFields
 from functions.shared.reading.preamble import SEPARATORS, fields_of, preamble
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, misquoted, refuse_long, spans
-from functions.shared.reading.rejected import INVALID_UTF8, rejected_rows, undecodable
+from functions.shared.reading.rejected import rejected_rows, undecodable
 from functions.shared.reading.rows import Block, RawRows, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 
@@ -36,7 +37,6 @@ _ESCAPED = (
     "(pandas: doublequote=True and no escapechar)"
 )
 _NOT_UTF8 = "the row is not UTF-8 text: save the file as that, or name its encoding by --encoding"
-_HEADER_REMEDY = "write the columns' names into the first line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
         text = found.head[found.start : found.end].decode()
     except UnicodeDecodeError as error:
         message = f"the header is not UTF-8: byte {error.object[error.start]:#04x} at byte {found.start + error.start}"
-        raise BatchRejectedError("invalid_encoding", message, "save the file as UTF-8, or name its encoding by --encoding") from error
+        raise BatchRejectedError(
+            FileCode.INVALID_ENCODING, message, "save the file as UTF-8, or name its encoding by --encoding"
+        ) from error
     separators = [found.separator] if found.separator else SEPARATORS
     candidates = [(tuple(fields_of(text, separator)), separator) for separator in separators]
     fields, separator = max(candidates, key=lambda candidate: (_known(candidate[0], rules), len(candidate[0])))
@@ -159,7 +161,7 @@ def _refuse_data_as_header(names: tuple[str, ...], rules: Rules) -> None:
         wanted = "only numbers are in"
     if data:
         message = f"{wanted} the first line: {listed('field', names)}"
-        raise BatchRejectedError("no_header", message, _HEADER_REMEDY)
+        raise BatchRejectedError(FileCode.NO_HEADER, message)
 
 
 def _is_number(name: str) -> bool:
@@ -209,7 +211,7 @@ class _Parser:
         in_rows = np.delete(read, [place for place, _ in raw.odd])
         issues = [
             *sieved,
-            *(Issue(int(read[place]), "wrong_field_count", self._wrong_count(fields)) for place, fields in raw.odd),
+            *(Issue(int(read[place]), RowCode.WRONG_FIELD_COUNT, self._wrong_count(fields)) for place, fields in raw.odd),
             *(Issue(int(in_rows[issue.place]), issue.code, issue.message) for issue in conformed.issues),
         ]
         return Conformed(conformed.rows, tuple(issues)), records
@@ -228,7 +230,7 @@ class _Parser:
         found = spans(text, self._syntax)
         issues = {place: _misplaced(text, found, place) for place in misquoted(text, self._syntax, found)}
         if not readable:
-            issues |= {place: Issue(place, INVALID_UTF8, _NOT_UTF8) for place in undecodable(text, found)}
+            issues |= {place: Issue(place, RowCode.INVALID_UTF8, _NOT_UTF8) for place in undecodable(text, found)}
         if not issues:
             return text.data, []
         kept = np.delete(np.stack([found.starts, found.ends], axis=1), list(issues), axis=0)
@@ -255,7 +257,7 @@ class _Parser:
 
 def _misplaced(text: TextBlock, found: Spans, place: int) -> Issue:
     escaped = b'\\"' in text.data[found.starts[place] : found.ends[place]]
-    return Issue(place, "misplaced_quote", _ESCAPED if escaped else _MISPLACED)
+    return Issue(place, RowCode.MISPLACED_QUOTE, _ESCAPED if escaped else _MISPLACED)
 
 
 def _without_blank(rejected: tuple[RejectedRow, ...], separator: str) -> tuple[RejectedRow, ...]:
@@ -270,5 +272,5 @@ def _without_blank(rejected: tuple[RejectedRow, ...], separator: str) -> tuple[R
 
 def _unclosed(text: TextBlock) -> Issue:
     if is_utf8(text.data):
-        return Issue(0, "unclosed_quote", "a field opens a quote that the file never closes")
-    return Issue(0, INVALID_UTF8, "the row is not UTF-8 text, and opens a quote that the file never closes")
+        return Issue(0, RowCode.UNCLOSED_QUOTE, "a field opens a quote that the file never closes")
+    return Issue(0, RowCode.INVALID_UTF8, "the row is not UTF-8 text, and opens a quote that the file never closes")

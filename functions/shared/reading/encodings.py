@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 
 HEAD_BYTES: Final = 2**16
 """The start of a text, which decides."""
@@ -49,7 +50,7 @@ def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool)
         BatchRejectedError: `invalid_encoding`, in doubt.
     """
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise BatchRejectedError("invalid_encoding", "the file is UTF-32 text", "save it as UTF-8 and upload it again")
+        raise BatchRejectedError(FileCode.INVALID_ENCODING, "the file is UTF-32 text")
     if head.startswith(codecs.BOM_UTF8):
         return UTF8
     if wide := wide_encoding(head):
@@ -136,7 +137,7 @@ def _detected(text: bytes) -> str:
         return UTF8
     shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in sorted(alike, key=_commonest)[:3]]
     told = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
-    raise BatchRejectedError("invalid_encoding", f"the text is not UTF-8, and its encoding is in doubt: {told}", _REMEDY)
+    raise BatchRejectedError(FileCode.INVALID_ENCODING, f"the text is not UTF-8, and its encoding is in doubt: {told}", _REMEDY)
 
 
 def _beyond_ascii(pieces: Iterable[bytes]) -> int:

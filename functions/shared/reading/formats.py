@@ -5,6 +5,7 @@ import re
 from enum import StrEnum
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.encodings import wide_encoding
 from functions.shared.reading.source import Source
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
@@ -12,8 +13,6 @@ from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 PARQUET_MAGIC = b"PAR1"
 
 _HEAD_BYTES = 4096
-_REMEDY = "write CSV, JSON Lines (one object per line), either of them gzipped, or Parquet"
-_WORKBOOK_REMEDY = "send it by the command, which reads sheets (`everscore score MODEL FILE.xlsx`), or save the sheet as CSV in UTF-8"
 _ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _WORKBOOKS = ("xlsx", "xlsm", "xlsb", "xls", "ods")
 _FIRST_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
@@ -67,7 +66,7 @@ def detect_format(source: Source, key: str) -> Format:
 
 def empty_file(message: str) -> BatchRejectedError:
     """The error for a file without a row."""
-    return BatchRejectedError("empty_file", message, "upload a file with at least one row")
+    return BatchRejectedError(FileCode.EMPTY_FILE, message)
 
 
 def _extension(key: str) -> str:
@@ -79,7 +78,7 @@ def _extension(key: str) -> str:
 
 def _text_format(head: bytes, extension: str) -> Format:
     if _is_workbook(head, extension):
-        raise BatchRejectedError("workbook", "the file is an Excel workbook, whose sheets are not read here", _WORKBOOK_REMEDY)
+        raise BatchRejectedError(FileCode.WORKBOOK, "the file is an Excel workbook, whose sheets are not read here")
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise _unknown(f"is {what}")
@@ -107,7 +106,7 @@ def _is_workbook(head: bytes, extension: str) -> bool:
 def _as_bytes(head: bytes) -> bytes:
     """A text's start without its mark; what is ASCII is one byte per character."""
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise BatchRejectedError("invalid_encoding", "the file is UTF-32 text", "save it as UTF-8 and upload it again")
+        raise BatchRejectedError(FileCode.INVALID_ENCODING, "the file is UTF-32 text")
     wide = wide_encoding(head)
     return head.decode(wide, "ignore").removeprefix("\ufeff").encode() if wide else head.removeprefix(codecs.BOM_UTF8)
 
@@ -115,7 +114,7 @@ def _as_bytes(head: bytes) -> bytes:
 def _refuse_binary(first_line: bytes) -> None:
     if b"\0" in first_line:
         message = "the first line holds zero bytes, as binary data does"
-        raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again")
+        raise BatchRejectedError(FileCode.INVALID_ENCODING, message)
     if any(byte < ord(" ") for byte in first_line.replace(b"\t", b"")):
         raise _unknown("is neither text nor Parquet")
 
@@ -124,8 +123,8 @@ def _refuse_truncated_parquet(source: Source) -> None:
     size = len(PARQUET_MAGIC)
     if source.size < 3 * size or source.read_at(source.size - size, size) != PARQUET_MAGIC:
         message = f"the Parquet file ends at byte {source.size} without its footer"
-        raise BatchRejectedError("truncated_parquet", message, "upload the whole file again")
+        raise BatchRejectedError(FileCode.TRUNCATED_PARQUET, message)
 
 
 def _unknown(what: str) -> BatchRejectedError:
-    return BatchRejectedError("unknown_format", f"the file {what}", _REMEDY)
+    return BatchRejectedError(FileCode.UNKNOWN_FORMAT, f"the file {what}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.encodings import HEAD_BYTES
 
 _QUOTE, _BACKSLASH, _BLANK, _LINE_END = b'"\\ \n'
@@ -80,7 +81,7 @@ def _lines(chunks: Iterator[bytes], outermost: int) -> Iterator[bytes]:
     yield rest
     if depth or in_text:
         message = "the JSON text ends within an array or an object, as one does that was cut off"
-        raise BatchRejectedError("truncated_json", message, "upload the whole file again, or write JSON Lines: one object per line")
+        raise BatchRejectedError(FileCode.TRUNCATED_JSON, message)
 
 
 def _quotes(data: NDArray[np.uint8]) -> NDArray[np.bool_]:

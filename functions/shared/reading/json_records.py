@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from functions.shared.domain.rejections import RowCode
 from functions.shared.foundation.arrow import fixed_width, texts
 from functions.shared.reading.conform import shown
-from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rules import ColumnKind
 from functions.shared.reading.values import to_texts
 
@@ -22,7 +22,7 @@ _EXACT_DIGITS = 4000
 class MalformedRecordError(Exception):
     """Why a line is no row: a code, and a message for a person."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: RowCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -39,15 +39,15 @@ def parse_record(line: bytes) -> Record:
         if "\\u" in text:
             json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        raise MalformedRecordError(INVALID_UTF8, "the row is not UTF-8 text") from error
+        raise MalformedRecordError(RowCode.INVALID_UTF8, "the row is not UTF-8 text") from error
     except UnicodeEncodeError as error:
-        raise MalformedRecordError("malformed_json", "the row escapes half a character (a lone surrogate)") from error
+        raise MalformedRecordError(RowCode.MALFORMED_JSON, "the row escapes half a character (a lone surrogate)") from error
     except RecursionError as error:
-        raise MalformedRecordError("malformed_json", "the row is nested too deeply") from error
+        raise MalformedRecordError(RowCode.MALFORMED_JSON, "the row is nested too deeply") from error
     except ValueError as error:
-        raise MalformedRecordError("malformed_json", f"the row is no JSON: {error}") from error
+        raise MalformedRecordError(RowCode.MALFORMED_JSON, f"the row is no JSON: {error}") from error
     if not isinstance(record, dict):
-        raise MalformedRecordError("not_an_object", f"the row is {shown(text)}, not an object")
+        raise MalformedRecordError(RowCode.NOT_AN_OBJECT, f"the row is {shown(text)}, not an object")
     return record
 
 

@@ -20,6 +20,7 @@ import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.arrow import fixed_width
 from functions.shared.reading.columns import refuse_columns
@@ -96,7 +97,7 @@ def _records_of(head: bytes) -> list[Record]:
         raise empty_file("the file holds no JSON object")
     if not any(records):
         message = f"no line within the first {JSONL_HEAD_BYTES} bytes is a JSON object with a field"
-        raise BatchRejectedError("unknown_format", message, "write one JSON object a line")
+        raise BatchRejectedError(FileCode.UNKNOWN_FORMAT, message, "write one JSON object a line")
     return records
 
 
@@ -209,4 +210,4 @@ def _refuse_unexpected(record: Record, known: frozenset[str]) -> None:
     if not record.keys() <= known:
         name = next(name for name in record if name not in known)
         message = f"the field {name!r} occurs nowhere in the first {JSONL_HEAD_BYTES} bytes, which fix the columns"
-        raise MalformedRecordError("unexpected_field", message)
+        raise MalformedRecordError(RowCode.UNEXPECTED_FIELD, message)

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.arrow import Mask, picked
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE
-from functions.shared.reading.rejected import INVALID_UTF8
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.source import Source
@@ -153,27 +153,27 @@ def _rows_a_block(file: arrow_parquet.ParquetFile, number: int, block_bytes: int
     group_bytes = max(group.total_byte_size, nested)
     if group_bytes > MAX_ROW_GROUP_BYTES:
         message = f"{where} has {group_bytes} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
-        raise BatchRejectedError("row_group_too_large", message, "write smaller row groups")
+        raise BatchRejectedError(FileCode.ROW_GROUP_TOO_LARGE, message)
     if group_bytes > BOMB_BYTES and group_bytes > BOMB_RATIO * (compressed := _stored_bytes(group)):
         message = f"{where} has {compressed} compressed bytes for {group_bytes}: more than {BOMB_RATIO} for one"
-        raise BatchRejectedError("decompression_bomb", message, "write the file uncompressed, if it is a real one")
+        raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, "write the file uncompressed, if it is a real one")
     return int(max(1, block_bytes // max(1, max(values, group.total_byte_size) // max(1, group.num_rows))))
 
 
 def _refuse_repetition(values: int, stored: int) -> None:
     if _VALUE_BYTES * values > BOMB_BYTES and values > MAX_VALUES_A_BYTE * stored:
         message = f"{stored} compressed bytes hold {values} values: more than {MAX_VALUES_A_BYTE} for one"
-        raise BatchRejectedError("decompression_bomb", message, "leave out columns that hold one value, or write smaller files")
+        raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, "leave out columns that hold one value, or write smaller files")
 
 
 def _corrupt(where: str, error: Exception) -> BatchRejectedError:
     message = f"the Parquet file cannot be read at its {where}: {error}"
-    return BatchRejectedError("corrupt_parquet", message, "write the file anew and upload it again")
+    return BatchRejectedError(FileCode.CORRUPT_PARQUET, message)
 
 
 def _block(batch: pa.RecordBatch, rules: Rules) -> Block:
     undecodable = _undecodable(batch)
-    issues = [Issue(place, INVALID_UTF8, "the row holds text that is not UTF-8") for place in np.flatnonzero(undecodable).tolist()]
+    issues = [Issue(place, RowCode.INVALID_UTF8, "the row holds text that is not UTF-8") for place in np.flatnonzero(undecodable).tolist()]
     readable = _without_strangers(picked(batch, ~undecodable)) if issues else batch
     conformed = conform(readable, rules)
     places = np.flatnonzero(~undecodable)

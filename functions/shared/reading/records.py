@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.limits import MAX_BLOCK_LINES, MAX_RECORD_BYTES
 
 _PIECE = 2**16
@@ -168,7 +169,7 @@ def refuse_long(record: bytes, offset: int) -> None:
 
 def _too_long(offset: int) -> BatchRejectedError:
     message = f"the record at byte {offset} is longer than the limit of {MAX_RECORD_BYTES} bytes"
-    return BatchRejectedError("line_too_long", message, "look for a quote that is never closed, or for missing line ends")
+    return BatchRejectedError(FileCode.LINE_TOO_LONG, message)
 
 
 def _refuse_long_one(whole: bytes, syntax: Syntax, offset: int) -> None:

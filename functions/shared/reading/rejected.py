@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from functions.shared.domain.errors import ConservationError
+from functions.shared.domain.rejections import RowCode
 from functions.shared.reading.conform import Issue
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.records import Spans, Syntax, TextBlock, spans
 from functions.shared.reading.rows import RejectedRow
 
-INVALID_UTF8 = "invalid_utf8"
 _ASCII = 0x80
 
 
@@ -48,5 +48,5 @@ def _rejected(issue: Issue, block: TextBlock, found: Spans) -> RejectedRow:
         byte_offset=block.offset + start,
         code=issue.code,
         message=issue.message,
-        raw=raw.decode("latin-1" if issue.code == INVALID_UTF8 else "utf-8"),
+        raw=raw.decode("latin-1" if issue.code is RowCode.INVALID_UTF8 else "utf-8"),
     )

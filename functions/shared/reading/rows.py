@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from functions.shared.domain.rejections import RowCode
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
@@ -14,7 +16,7 @@ class RejectedRow:
         line: 1-based physical line where the record starts (the header's first line is 1); None for Parquet.
         byte_offset: where the record starts in the file, decompressed; in a UTF-16 file, in its UTF-8 transcription;
             None for Parquet.
-        code: stable machine-readable reason, e.g. `unparseable_number`.
+        code: stable machine-readable reason.
         message: which column and why, for a person.
         raw: the record's text without its line end; for Parquet the row as JSON. Bytes that are no UTF-8 have the code
             `invalid_utf8`, and only those rows have their text decoded as Latin-1, so that `raw.encode("latin-1")` gives
@@ -24,7 +26,7 @@ class RejectedRow:
     row: int
     line: int | None
     byte_offset: int | None
-    code: str
+    code: RowCode
     message: str
     raw: str
 

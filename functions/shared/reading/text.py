@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO
@@ -69,17 +70,17 @@ def _gunzipped(stored: Iterator[bytes], chunk_bytes: int, size: int) -> Iterator
                 text = member.decompress(waiting, chunk_bytes)
             except zlib.error as error:
                 message = f"the gzip data is damaged after byte {produced} of its text ({error})"
-                raise BatchRejectedError("corrupt_gzip", message, "compress the file anew and upload it again") from error
+                raise BatchRejectedError(FileCode.CORRUPT_GZIP, message) from error
             waiting = member.unused_data if member.eof else member.unconsumed_tail
             produced += len(text)
             if produced > BOMB_BYTES and produced > BOMB_RATIO * size:
                 message = f"{size} compressed bytes give over {produced}: more than {BOMB_RATIO} for one"
-                raise BatchRejectedError("decompression_bomb", message, "upload the file uncompressed, if it is a real one")
+                raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message)
             if text:
                 yield text
     if not member.eof:
         message = f"the gzip data ends in the middle, after byte {produced} of its text"
-        raise BatchRejectedError("truncated_gzip", message, "upload the whole file again")
+        raise BatchRejectedError(FileCode.TRUNCATED_GZIP, message)
 
 
 def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Notes | None = None, detect: bool = True) -> Iterator[bytes]:
@@ -124,4 +125,4 @@ def _transcribed(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode(UTF8, "surrogateescape")
     except UnicodeError as error:
         message = f"the file begins as UTF-16 text, but is none after byte {at}: {error}"
-        raise BatchRejectedError("invalid_encoding", message, "save it as UTF-8 and upload it again") from error
+        raise BatchRejectedError(FileCode.INVALID_ENCODING, message) from error

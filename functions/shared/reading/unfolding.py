@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.arrow import numbers_of, valid_mask
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_RECORD_BYTES, MAX_ROW_GROUP_BYTES
 
@@ -49,15 +50,15 @@ class Unfolding:
         self.total += unfolded
         if (longest := int(row_bytes.max(initial=0))) > MAX_RECORD_BYTES:
             message = f"the texts of a row in {self.where} take {longest} bytes, the limit is {MAX_RECORD_BYTES}"
-            raise BatchRejectedError("line_too_long", message, _REMEDY)
+            raise BatchRejectedError(FileCode.LINE_TOO_LONG, message, _REMEDY)
         if self.group > MAX_ROW_GROUP_BYTES:
             message = (
                 f"the texts of {self.where} take over {self.group} bytes, those that repeat included; the limit is {MAX_ROW_GROUP_BYTES}"
             )
-            raise BatchRejectedError("row_group_too_large", message, f"write smaller row groups, or {_REMEDY}")
+            raise BatchRejectedError(FileCode.ROW_GROUP_TOO_LARGE, message, f"write smaller row groups, or {_REMEDY}")
         if self.total > BOMB_BYTES and self.total > BOMB_RATIO * self.stored:
             message = f"the texts of {self.stored} compressed bytes take over {self.total}: more than {BOMB_RATIO} for one"
-            raise BatchRejectedError("decompression_bomb", message, _REMEDY)
+            raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, _REMEDY)
 
 
 def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, unfolding: Unfolding) -> Iterator[pa.RecordBatch]:

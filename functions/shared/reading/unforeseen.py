@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from functions.shared.domain.errors import BatchRejectedError, ConservationError, EverscoreError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.source import Source
 
 _SHOWN_CHARACTERS = 300
-_REMEDY = "write the rows in another way, as CSV or plain Parquet, and report this: the function's log has the traceback"
 
 
 class _Watched:
@@ -47,4 +47,4 @@ def unforeseen_refused(source: Source, key: str) -> Iterator[Source]:
             raise
         logging.getLogger(__name__).exception("%s cannot be read, for a reason that nobody foresaw", key)
         message = f"the file cannot be read, for a reason that nobody foresaw: {type(error).__name__}: {str(error)[:_SHOWN_CHARACTERS]}"
-        raise BatchRejectedError("unreadable", message, _REMEDY) from error
+        raise BatchRejectedError(FileCode.UNREADABLE, message) from error

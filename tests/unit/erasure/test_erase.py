@@ -18,7 +18,8 @@ from functions.retraining.reproduction import reproduce
 from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest
+from functions.shared.domain.manifest import BatchError, Manifest
+from functions.shared.domain.rejections import FileCode
 from functions.shared.reading import service
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -230,7 +231,7 @@ def test_an_upload_that_is_not_scored_yet_is_left_and_named_until_it_is() -> Non
 def stopped_half_way(life: Life) -> Manifest:
     """The batch that failed, as if work on it in partitions had stopped just now."""
     [key] = [key for key in Manifests(life.store).keys(MODEL).values() if Manifests(life.store).read(key).error]
-    error = BatchError(code=PARTITIONS_FAILED, message="a partition timed out", remedy="redrive it")
+    error = BatchError(code=FileCode.PARTITIONS_FAILED, message="a partition timed out", remedy="redrive it")
     stopped = Manifests(life.store).read(key).model_copy(update={"error": error, "created_at": life.now})
     life.store.write(key, stopped.to_json())
     return stopped

@@ -11,7 +11,7 @@ from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.judgement import BatchJudgement
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, Status, StoredFile, Timings
+from functions.shared.domain.manifest import BatchError, Manifest, Status, StoredFile, Timings
 from functions.shared.domain.metrics import (
     BATCH_ERRORS,
     BATCH_SECONDS,
@@ -29,6 +29,7 @@ from functions.shared.domain.metrics import (
     WAIT,
     WRITE_SECONDS,
 )
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -288,7 +289,7 @@ def test_a_release_in_the_making_is_no_trouble() -> None:
 
 def test_a_batch_taken_up_again_after_a_failure_half_way_is_told_of_twice_and_its_rows_once() -> None:
     world = World()
-    error = BatchError(code=PARTITIONS_FAILED, message="lost", remedy="redrive")
+    error = BatchError(code=FileCode.PARTITIONS_FAILED, message="lost", remedy="redrive")
     world.record(world.commit("a.csv", status=Status.FAILED, error=error))
     for _ in range(2):
         world.record(world.commit("a.csv", status=Status.SCORED, rows_in=5, rows_scored=5))

@@ -6,7 +6,7 @@ import pytest
 
 from functions.metric_emission.upkeep import sweep, tick
 from functions.shared.domain import layout
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Status, StoredFile
+from functions.shared.domain.manifest import BatchError, Status, StoredFile
 from functions.shared.domain.metrics import (
     ALERTS,
     APPROVAL_AGE,
@@ -17,6 +17,7 @@ from functions.shared.domain.metrics import (
     RELEASE_SEQUENCE,
     UNSCORED_FILES,
 )
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Approval
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -261,7 +262,7 @@ def test_files_of_an_attempt_that_may_still_be_at_work_are_left(age: timedelta) 
 @pytest.mark.parametrize(("age", "left"), [(14 * DAY, 1), (16 * DAY, 0)])
 def test_what_was_scored_of_a_batch_that_can_be_taken_up_again_is_left_as_long_as_it_can(age: timedelta, left: int) -> None:
     world = World()
-    error = BatchError(code=PARTITIONS_FAILED, message="lost", remedy="redrive")
+    error = BatchError(code=FileCode.PARTITIONS_FAILED, message="lost", remedy="redrive")
     failed = world.commit("a.csv", status=Status.FAILED, error=error)
     world.store.write(layout.scored_key(MODEL, failed.batch_id, "a1", 0), b"x")
     world.moment = NOW + age

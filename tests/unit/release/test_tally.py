@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from functions.release.batches import tally
 from functions.shared.domain import layout
 from functions.shared.domain.drift.profile import Agreement
-from functions.shared.domain.manifest import PARTITIONS_FAILED, BatchError, Manifest, PinnedRelease, Status, Timings
+from functions.shared.domain.manifest import BatchError, Manifest, PinnedRelease, Status, Timings
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Release, ServedChallenger
 from functions.shared.domain.rollout.tally import Sums, Tally
 from functions.shared.repositories.batch_index import BatchIndex
@@ -95,7 +96,7 @@ def test_a_tick_reads_each_batch_of_a_rollout_once() -> None:
 
 def test_a_batch_that_stopped_half_way_counts_as_it_ends() -> None:
     store = MemoryStore()
-    error = BatchError(code=PARTITIONS_FAILED, message="stopped", remedy="redrive")
+    error = BatchError(code=FileCode.PARTITIONS_FAILED, message="stopped", remedy="redrive")
     stopped = make_manifest("a.csv", release=PinnedRelease(seq=2, champion="1"), status=Status.FAILED, error=error)
     Manifests(store).commit(stopped)
     assert [(seen(store).since(2).batches, seen(store).since(2).failed) for _ in range(2)] == [(1, 1), (1, 1)]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from functions.shared.domain.errors import BatchRejectedError, EverscoreError, NotFoundError, RegistryUnavailableError, ReleaseRefusedError
+from functions.shared.domain.rejections import FileCode
 from functions.shared.runtime.refusals import answering_refusals
 
 ASKED = {"action": "promote", "model": "m"}
@@ -24,7 +25,7 @@ def handler(raised: EverscoreError | None) -> Any:
     ("raised", "error", "code"),
     [
         (ReleaseRefusedError("no", remedy="do"), "ReleaseRefusedError", "release_refused"),
-        (BatchRejectedError("empty_file", "no", "do"), "BatchRejectedError", "empty_file"),
+        (BatchRejectedError(FileCode.EMPTY_FILE, "no", "do"), "BatchRejectedError", "empty_file"),
         (NotFoundError("no", remedy="do"), "NotFoundError", "not_found"),
     ],
 )
