@@ -1,8 +1,10 @@
-"""Stores of earlier versions get what this one finds batches and truths by, once, when a model is first measured."""
+"""Batches that earlier versions committed are brought into the index: all of a model's once, and each day those that came since."""
 
 from functions.metric_emission.ports import Model
 from functions.metric_emission.truth import hold_against_labels
+from functions.shared.ports import ObjectStore
 from functions.shared.repositories.batch_index import BatchIndex
+from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.performances import gather_months
 
 
@@ -13,3 +15,12 @@ def index_batches(model: Model) -> None:
     if BatchIndex(model.store).complete(model.name, also=lambda manifest: hold_against_labels([manifest], model)):
         gather_months(model.name, model.store)
     model.ports.indexed.add(model.name)
+
+
+def index_missing(model: str, store: ObjectStore) -> None:
+    """Index the batches whose names are missing, as an earlier version leaves them that was put back for a while."""
+    index, manifests = BatchIndex(store), Manifests(store)
+    named = {arrival.batch for arrival in index.entries(model)}
+    for batch, key in manifests.keys(model).items():
+        if batch not in named:
+            index.add(manifests.read(key))

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from functions.metric_emission.alerts import policy_alert, rhythm_alerts, unscored_alert
-from functions.metric_emission.indexing import index_batches
+from functions.metric_emission.indexing import index_batches, index_missing
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.ports import Model, Ports
 from functions.metric_emission.totals import fold
@@ -133,7 +133,7 @@ def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterat
 
 
 def sweep(ports: Ports) -> dict[str, int]:
-    """Delete files that no manifest names, give up labels that no row came for, and tell of uploads that nothing came of.
+    """Delete files that no manifest names, give up labels that no row came for, index what is missing, and report unscored uploads.
 
     Returns:
         How many files were deleted and how many uploads are unscored.
@@ -145,6 +145,8 @@ def sweep(ports: Ports) -> dict[str, int]:
         unmatched = [Measurement(LABELS_UNMATCHED, labels, {"model": model})]
         ports.emit(unmatched)
         fold(model, Occasion.SWEEP, unmatched, store=store, now=now)
+    for model in store.folders(layout.MANIFESTS):
+        index_missing(model, store)
     unscored = _unscored_uploads(ports.inbox, store, now())
     for model, keys in unscored.items():
         raise_once(unscored_alert(model, keys, now()), store)

@@ -7,6 +7,7 @@ before its writers.
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,20 @@ from functions.shared.domain.document import Document
 from functions.shared.domain.drift.profile import Baseline
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import NewerSchemaError
-from functions.shared.domain.judgement import BatchJudgement
+from functions.shared.domain.judgement import BatchJudgement, HeldBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Refusal, Release
+from functions.shared.domain.rollout.tally import Tally
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import BundleIndex
+from functions.shared.repositories.batch_index import BatchIndex, Indexed
 from functions.shared.repositories.leases import Lease
+from functions.shared.repositories.performances import PerformanceMonth
+from tests.fakes.memory_store import MemoryStore
 
 KINDS: Mapping[str, type[Document]] = {
     "alerts": Alert,
@@ -36,20 +41,25 @@ KINDS: Mapping[str, type[Document]] = {
     "decisions": Decision,
     "emitted": BatchJudgement,
     "erasure": Erasure,
+    "held": HeldBatch,
+    "indexed": Indexed,
     "lease": Lease,
     "manifests": Manifest,
     "partition": Partition,
     "partition-result": PartitionResult,
     "performance": DayPerformance,
+    "performance-month": PerformanceMonth,
     "policies": Policy,
     "refused": Refusal,
     "release": Release,
+    "rollout": Tally,
     "spec": ModelSpec,
     "totals": Totals,
 }
 NEVER_SET = {".image_digest is gone"}
 """Was null in all that was ever written, which old code takes for the same as its absence."""
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+FOLDER = Path(__file__).parent / "golden"
+GOLDEN = sorted(FOLDER.glob("*.json"))
 
 
 def kind_of(path: Path) -> type[Document]:
@@ -86,6 +96,22 @@ def test_what_newer_code_adds_is_passed_over_but_a_newer_schema_is_refused(path:
         assert kind.from_json(json.dumps(content | {"of_the_future": 1})) == kind.from_json(path.read_bytes())
     with pytest.raises(NewerSchemaError):
         kind.from_json(json.dumps(content | {"schema_version": kind.SCHEMA_VERSION + 1}))
+
+
+def test_batches_have_the_names_in_the_index_that_they_always_had_and_are_found_by_them() -> None:
+    """One batch of three days in February 2013, and one that superseded it, of 31 March to 2 April."""
+    first = Manifest.from_json((FOLDER / "manifests-1.json").read_bytes())
+    days = {date(2013, 3, 31): 1, date(2013, 4, 2): 3}
+    again = first.model_copy(update={"batch_id": "f" * 32, "supersedes": first.batch_id, "event_days": days})
+    names = (FOLDER / "index-1.txt").read_text().split()
+    written, read = MemoryStore(), MemoryStore()
+    for manifest in (first, again):
+        BatchIndex(written).add(manifest)
+    assert sorted(info.key for info in written.list("")) == names
+    for name in names:
+        read.write(name, b"")
+    assert [arrival.batch for arrival in BatchIndex(read).of_days(first.model, {date(2013, 4, 1)})] == [again.batch_id]
+    assert not BatchIndex(read).of_days(first.model, {date(2013, 2, 16)}), "the batch was scored again"
 
 
 def test_the_search_for_what_was_lost_finds_it() -> None:

@@ -96,14 +96,18 @@ def rescoring(seq: int) -> str:
     return f"rescore:{seq}"
 
 
+MANIFESTS = "manifests/"
+"""All manifests, of all models."""
+
+
 def manifest_prefix(model: str) -> str:
     """All manifests of a model."""
-    return f"manifests/{model}/"
+    return f"{MANIFESTS}{model}/"
 
 
 def manifest_key(model: str, day: date, batch: str) -> str:
     """The commit of a batch; `day` is the UTC day its source version was last modified."""
-    return f"manifests/{model}/dt={day.isoformat()}/{batch}.json"
+    return f"{MANIFESTS}{model}/dt={day.isoformat()}/{batch}.json"
 
 
 def attempts_prefixes() -> tuple[str, str]:

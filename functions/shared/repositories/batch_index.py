@@ -13,10 +13,12 @@ from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival, Block, standing
 from functions.shared.domain.document import Document
 from functions.shared.domain.manifest import Manifest
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 
 _NAME = b""
+_AT_ONCE = 16
 
 
 class Indexed(Document):
@@ -94,13 +96,17 @@ class BatchIndex:
             day = date.fromisoformat(folder.removeprefix("dt="))
             if indexed is not None and indexed.back_to is not None and day >= indexed.back_to:
                 continue
-            for found in self._store.list(f"{prefix}{folder}/"):
-                manifest = Manifest.from_json(self._store.read(found.key))
-                self.add(manifest)
+            keys = (found.key for found in self._store.list(f"{prefix}{folder}/"))
+            for manifest in map_ahead(self._indexed, keys, threads=_AT_ONCE):
                 also(manifest)
             self._note(model, Indexed(back_to=day))
         self._note(model, Indexed())
         return True
+
+    def _indexed(self, key: str) -> Manifest:
+        manifest = Manifest.from_json(self._store.read(key))
+        self.add(manifest)
+        return manifest
 
     def _note(self, model: str, indexed: Indexed) -> None:
         self._store.write(layout.indexed_key(model), indexed.to_json())
