@@ -136,6 +136,11 @@ ALARMS = (
         "Manifests or labels that could not be measured five times over lie in the dead letter queue.",
     ),
     _dead_letters(
+        "notification_dead_letters",
+        "NotificationDeadLetters",
+        "Messages that could not be sent to everybody five times over lie in the dead letter queue.",
+    ),
+    _dead_letters(
         "failed_events",
         "FailedEvents",
         "An event could not be delivered, or a retraining, release, tick or sweep failed three times.",
@@ -147,6 +152,7 @@ ALARMS = (
     _repeated_errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),
     _errors("Retraining", "Retraining fails, so no challenger is made."),
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
+    _repeated_errors("Notification", "notification fails, so people are not sent what alerts say; `everscore status` shows them."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
     Alarm(
         "PartitionedScoringAlarm",
@@ -184,7 +190,7 @@ ALARMS = (
             "FailedInvocations",
             0,
             watched="BatchArrived",
-            also_watched=("LabelsArrived", "BatchCommitted"),
+            also_watched=("LabelsArrived", "BatchCommitted", "AlertRaised"),
             statistic="Sum",
         ),
         None,

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from functions.shared.domain.manifest import StoredFile
+from functions.shared.domain.message import Message
 from functions.shared.reading.source import Source
 
 
@@ -162,6 +163,13 @@ class Visibility(Protocol):
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
         """Hide messages of a queue for so many seconds from now, by receipt handle."""
+
+
+class Target(Protocol):
+    """Somebody who gets messages."""
+
+    def send(self, message: Message) -> None:
+        """Send a message, or raise whatever kept it from going."""
 
 
 class Executions(Protocol):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, policy, releases, report, status, versions
+from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, messages, policy, releases, report, status, versions
 
 app = typer.Typer(
     help="Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back.",
@@ -17,6 +17,7 @@ app.add_typer(init.app)
 app.add_typer(local.app, name="local")
 app.add_typer(versions.app)
 app.add_typer(status.app)
+app.add_typer(messages.app)
 app.add_typer(policy.app)
 app.add_typer(releases.app)
 app.add_typer(erasure.app)

@@ -146,8 +146,18 @@ def _until(running: Stack) -> str:
 
 
 def _watch(running: Stack) -> None:
-    keeper = read_keeper(running.folder)
+    from functions.shared.repositories.messages import Messages
+    from infra.cli.operator import embedded
+    from infra.cli.screens.messages import message_shown
+
+    keeper, console = read_keeper(running.folder), Console(stderr=True)
+    messages = Messages(embedded(running).store)
+    known = set(messages.newest())
     while keeper is not None and keeper.lives():
         time.sleep(WATCH_S)
+        new = [key for key in messages.newest() if key not in known]
+        known.update(new)
+        for sent, told in messages.named(new, stack=running.name):
+            console.print(message_shown(told.text, sent.begun_at.isoformat()), soft_wrap=True)
     message = f"the embedded AWS ended unexpectedly\n{logs_of(running.folder)}"
     raise EmbeddedAwsError(message)

@@ -60,7 +60,8 @@ class NoAnswerError(EverscoreError):
 class Operator:
     """What the command can do with one stack: write to the inbox, read the store, call a function."""
 
-    def __init__(self, session: Any, endpoint: str | None, outputs: Mapping[str, str]) -> None:
+    def __init__(self, session: Any, endpoint: str | None, outputs: Mapping[str, str], *, name: str) -> None:
+        self.name = name
         self._session = session
         self._endpoint = endpoint
         self._outputs = outputs
@@ -249,7 +250,7 @@ def connect(stack: str | None) -> Operator:
     except (BotoCoreError, ClientError) as error:
         asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
-    return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
+    return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}, name=stack)
 
 
 def _no_stack(name: str, running: list[str], stopped: list[str], on_aws: str) -> NoStackError:
@@ -270,4 +271,4 @@ def embedded(stack: Stack) -> Operator:
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=environment["AWS_DEFAULT_REGION"],
     )
-    return Operator(session, stack.endpoint, stack.outputs)
+    return Operator(session, stack.endpoint, stack.outputs, name=stack.name)

@@ -51,6 +51,7 @@ FUNCTIONS = {
     "metric_emission": "MetricEmissionFunction",
     "retraining": "RetrainingFunction",
     "release": "ReleaseFunction",
+    "notification": "NotificationFunction",
     "erasure": "ErasureFunction",
     "partitioning": "PartitioningFunction",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery, Ports
 from functions.metric_emission.service import measure_batch
 from functions.metric_emission.upkeep import sweep, tick
+from functions.notification.ports import Ports as NotificationPorts
+from functions.notification.service import notify
 from functions.partitioning.event import Failure
 from functions.partitioning.ports import Ports as PartitioningPorts
 from functions.partitioning.service import commit_batch, give_up, plan_batch
@@ -242,6 +245,7 @@ def play(patch: pytest.MonkeyPatch) -> Story:
         _batches_and_labels(story)
         _challenger(story)
         _decay(story)
+        _notified(story)
         story.check_code()
         _upkeep(story)
         _erasure(story)
@@ -298,6 +302,14 @@ def _challenger(story: Story) -> None:
     approvals.reject(MODEL, "2", reason="audit", who="ada", ports=story.releasing())
     release.promote(MODEL, "2", reason="audit", who="ada", force=True, ports=story.releasing())
     release.rollback(MODEL, reason="audit", who="ada", ports=story.releasing())
+
+
+def _notified(story: Story) -> None:
+    """A message about each alert, delivered twice."""
+    store = story.store("notification", "Store")
+    ports = NotificationPorts(store, {"topic": SimpleNamespace(send=lambda _: None)}, "everscore", story.now)
+    for alert in [*story.store(PEOPLE, "Store").list("alerts/")] * 2:
+        notify(StoredObject(bucket="Store", key=alert.key, version_id="null", etag="", size_bytes=1), ports)
 
 
 def _decay(story: Story) -> None:

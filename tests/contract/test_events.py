@@ -11,6 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 import functions.metric_emission.handler as metric_emission
+import functions.notification.handler as notification
+import functions.notification.service as notifying
 import functions.partitioning.event as partitioning
 import functions.release.event as release
 import functions.retraining.event as retraining
@@ -102,6 +104,16 @@ ARRIVALS = {
             version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
             etag="0cc175b9c0f1b6a831c399e269772661",
             size_bytes=5120,
+            created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
+        )
+    ],
+    "notification/alert-raised": [
+        StoredObject(
+            bucket=STORE,
+            key="alerts/flights/2013-04-04-5d41402a-drift.json",
+            version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
+            etag="0cc175b9c0f1b6a831c399e269772661",
+            size_bytes=1024,
             created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
         )
     ],
@@ -201,13 +213,15 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
     monkeypatch.setattr(scoring, "score_upload", arrived.append)
     monkeypatch.setattr(metric_emission, "ports", lambda: make_ports(MemoryStore(STORE), inbox=MemoryStore(INBOX)))
     monkeypatch.setattr(service, "measure_batch", lambda created, _: arrived.append(created))
+    monkeypatch.setattr(notification, "ports", lambda: None)
+    monkeypatch.setattr(notifying, "notify", lambda created, _: arrived.append(created))
     monkeypatch.setattr(labelling, "measure_labels", lambda created, _: arrived.append(created))
     return arrived
 
 
 @pytest.mark.parametrize("name", ARRIVALS)
 def test_a_delivery_hands_on_each_file_the_smallest_first_and_nothing_that_is_no_file(name: str, arrived: list[StoredObject]) -> None:
-    handlers = {"scoring": scoring.handler, "metric_emission": metric_emission.handler}
+    handlers = {"scoring": scoring.handler, "metric_emission": metric_emission.handler, "notification": notification.handler}
     answer = handlers[name.split("/", maxsplit=1)[0]](EVENTS[name], CONTEXT)
     assert arrived == ARRIVALS[name]
     assert answer == {"batchItemFailures": []}

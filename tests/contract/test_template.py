@@ -117,13 +117,12 @@ def test_each_functions_errors_raise_an_alarm_that_reaches_the_topic() -> None:
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
 
-def test_what_tells_people_may_do_so_eventbridge_without_a_condition_since_it_sends_a_topic_nothing_to_compare() -> None:
+def test_beside_notification_only_this_accounts_alarms_may_tell_people() -> None:
     [policy] = resources_of("AWS::SNS::TopicPolicy").values()
     conditions = {statement["Principal"]["Service"]: statement.get("Condition") for statement in policy["PolicyDocument"]["Statement"]}
-    assert conditions == {
-        "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
-        "events.amazonaws.com": None,
-    }
+    assert conditions == {"cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}}
+    publishing = {folder_of(name) for name, statement in statements() if "sns:Publish" in as_list(statement["Action"])}
+    assert publishing == {"notification"}
 
 
 # Buckets and rights
@@ -203,14 +202,14 @@ def test_no_function_may_write_to_the_inbox_or_change_a_policy() -> None:
 
 
 def patterns() -> Iterator[tuple[str, dict[str, Any]]]:
-    """What receives what: the package of a function, or `people`, with the pattern that reaches it."""
+    """What receives what: the package of a function, with the pattern that reaches it."""
     for name, event in SOURCES:
         if event["Type"] == "EventBridgeRule":
             yield folder_of(name), event["Properties"]["Pattern"]
     consumers = {event["Properties"]["Queue"]["Fn::GetAtt"][0]: folder_of(name) for name, event in SOURCES if event["Type"] == "SQS"}
     for rule in resources_of("AWS::Events::Rule").values():
         for target in rule["Targets"]:
-            yield consumers[target["Arn"]["Fn::GetAtt"][0]] if "Fn::GetAtt" in target["Arn"] else "people", rule["EventPattern"]
+            yield consumers[target["Arn"]["Fn::GetAtt"][0]], rule["EventPattern"]
 
 
 def value_of(choice: Any, event: dict[str, Any]) -> Any:
@@ -273,7 +272,8 @@ def test_each_sample_event_that_no_person_sent_is_one_that_the_template_delivers
         for name, source in SOURCES
         if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name
     ]
-    expected = {path.parent.name, "people"} if path.stem == "alert" else {path.parent.name}
+    told = {"alert": {"retraining", "notification"}, "alert-raised": {"retraining", "notification"}}
+    expected = told.get(path.stem, {path.parent.name})
     for event in deliveries(json.loads(path.read_text())):
         assert event.get("Event") == "s3:TestEvent" or event in inputs or receivers(event) == expected
 
@@ -284,7 +284,7 @@ def test_each_way_into_a_function_has_a_sample_event() -> None:
         if source["Type"] == "ScheduleV2":
             assert (folder_of(name), json.loads(source["Properties"]["Input"])) in shown
     for receiver, pattern in patterns():
-        assert any(matches(pattern, event, event) for folder, event in shown if receiver in {folder, "people"}), receiver
+        assert any(matches(pattern, event, event) for folder, event in shown if receiver == folder), receiver
 
 
 def test_an_event_of_another_stack_in_the_account_wakes_nobody() -> None:

@@ -43,7 +43,9 @@ def handler(event, context):
         raise RuntimeError("as asked")
     return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event.get("Records", []) if "poison" in r["body"]]}
 """
-FUNCTIONS = ("scoring", "metric_emission", "retraining", "release")
+FUNCTIONS = ("scoring", "metric_emission", "retraining", "release", "notification")
+TOLD = {"retraining", "notification"}
+"""Who hears of an alert."""
 
 
 def noting_project(root: Path) -> Path:
@@ -122,7 +124,6 @@ def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
         ("inbox", "batches/flights/2013/04/week 1 + ü.CSV", "scoring"),
         ("inbox", "labels/flights/2013/04/week 1.csv", "metric_emission"),
         ("store", "manifests/flights/dt=2013-04-01/b1.json", "metric_emission"),
-        ("store", "alerts/flights/2013-04-01-drift.json", "retraining"),
         ("store", "decisions/flights/2.json", "release"),
     ],
 )
@@ -138,20 +139,10 @@ def test_an_object_reaches_its_function_with_the_version_that_was_written(
     assert elsewhere == []
 
 
-def test_an_alert_reaches_who_subscribed_and_says_where_to_look(stack: Stack, s3: "S3Client") -> None:
-    sns, sqs = client_of(stack, "sns"), client_of(stack, "sqs")
-    [topic] = [found["TopicArn"] for found in sns.list_topics()["Topics"] if "Alarms" in found["TopicArn"]]
-    mailbox = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
-    address = sqs.get_queue_attributes(QueueUrl=mailbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=address)
+def test_an_alert_reaches_retraining_and_who_tells_people(stack: Stack, s3: "S3Client") -> None:
     s3.put_object(Bucket=stack.store, Key="alerts/churn/2013-04-07-v1-performance.json", Body=b"{}")
-    [mail] = soon(lambda: sqs.receive_message(QueueUrl=mailbox).get("Messages"))
-    text = json.loads(mail["Body"])["Message"].strip('"')
-    assert text.startswith(
-        "Everscore raised an alert: alerts/churn/2013-04-07-v1-performance.json, which is alerts/MODEL/WINDOW-KIND.json. "
-    )
-    assert f"everscore status MODEL --stack {stack.name}. " in text
-    assert text.endswith(f"s3://{stack.store}/alerts/churn/2013-04-07-v1-performance.json")
+    told = {function for function in FUNCTIONS if soon(lambda: noted(stack, s3, function, "2013-04-07-v1"), 20 if function in TOLD else 0)}  # noqa: B023
+    assert told == TOLD
 
 
 def test_a_multipart_upload_is_announced_once_with_its_version(stack: Stack, s3: "S3Client") -> None:

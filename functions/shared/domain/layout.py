@@ -11,6 +11,9 @@ BATCHES, TRAINING, LABELS = "batches", "training", "labels"
 UNNAMED_MODEL = "_unnamed"
 """Where the failed manifest of an upload goes whose key names no model; no model can have this name."""
 
+MESSAGES = "messages/"
+"""All records of messages that were sent to people."""
+
 WAITING = "waiting/"
 """All labels that wait for their rows."""
 
@@ -327,6 +330,25 @@ def alert_prefix(model: str) -> str:
 def alert_key(model: str, window: str, kind: str) -> str:
     """One alert, written once."""
     return f"alerts/{model}/{window}-{kind}.json"
+
+
+def message_prefix(model: str) -> str:
+    """All messages about a model."""
+    return f"{MESSAGES}{model}/"
+
+
+def message_key(model: str, message: str) -> str:
+    """That a message was sent, and to whom."""
+    return f"{message_prefix(model)}{message}.json"
+
+
+def alert_of_message(key: str) -> str:
+    """Where the alert lies that a message is about, by the key of the message's record.
+
+    >>> alert_of_message("messages/churn/2013-04-01-silent.json")
+    'alerts/churn/2013-04-01-silent.json'
+    """
+    return f"alerts/{key.removeprefix(MESSAGES)}"
 
 
 def decision_key(model: str, challenger: str) -> str:

@@ -59,6 +59,12 @@ class PartitioningSettings(Settings):
     partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
 
 
+class NotifyingSettings(Settings):
+    """… and the ARN of the topic that people subscribe to."""
+
+    topic: str = Field(alias="EVERSCORE_TOPIC", min_length=1)
+
+
 class CodeCheckSettings(Settings):
     """… the ARNs of scoring's version that waits for traffic and of what serves, and whether the one is held to the other's bytes."""
 
@@ -99,6 +105,12 @@ def measuring_settings() -> MeasuringSettings:
 def scoring_settings() -> ScoringSettings:
     """Settings of the running process, with those of handing large uploads over."""
     return read_settings(ScoringSettings, os.environ)
+
+
+@cache
+def notifying_settings() -> NotifyingSettings:
+    """Settings of the running process, with the topic."""
+    return read_settings(NotifyingSettings, os.environ)
 
 
 @cache

@@ -15,7 +15,7 @@ class Stack(Operator):
 
     def __init__(self, *serving: str, inbox: MemoryStore | None = None, store: MemoryStore | None = None) -> None:
         session: Any = SimpleNamespace(client=lambda *_, **__: None)
-        super().__init__(session, "http://127.0.0.1", {"InboxBucket": "inbox", "StoreBucket": "store"})
+        super().__init__(session, "http://127.0.0.1", {"InboxBucket": "inbox", "StoreBucket": "store"}, name="everscore")
         self.inbox, self.store = inbox or MemoryStore("inbox"), store or MemoryStore("store")
         for model in serving:
             self.store.write(layout.release_key(model), make_release(model=model).to_json())

@@ -68,7 +68,7 @@ def stack_whose_function_raises(*kinds: str, text: str) -> Operator:
         return {"Payload": io.BytesIO(b'{"seq": 2}')} if payload is None else {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)}
 
     session: Any = SimpleNamespace(client=lambda *_, **__: SimpleNamespace(invoke=invoke))
-    return Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"})
+    return Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}, name="everscore")
 
 
 @pytest.mark.parametrize("kind", ["InputError", "ReleaseRefusedError", "BatchRejectedError", "TrainingError"])
@@ -90,7 +90,7 @@ def test_a_refusal_that_is_an_answer_reaches_the_user_as_it_is(
     session: Any = SimpleNamespace(
         client=lambda *_, **__: SimpleNamespace(invoke=lambda **_: {"Payload": io.BytesIO(json.dumps(refused).encode())})
     )
-    stack = Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"})
+    stack = Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}, name="everscore")
     with pytest.raises(raised) as refusal:
         stack.ask("Release", {})
     assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")

@@ -79,8 +79,8 @@ def test_on_aws_the_iam_principal_decides_and_here_the_user_of_the_machine(monke
     session = SimpleNamespace(client=lambda name, **_: sts if name == "sts" else None)
     monkeypatch.setattr(operator, "getuser", lambda: "ada")
     outputs = {"InboxBucket": "inbox", "StoreBucket": "store"}
-    assert operator.Operator(session, None, outputs).who == arn
-    assert operator.Operator(session, "http://127.0.0.1:4566", outputs).who == "ada"
+    assert operator.Operator(session, None, outputs, name="prod").who == arn
+    assert operator.Operator(session, "http://127.0.0.1:4566", outputs, name="here").who == "ada"
 
 
 def test_a_history_names_champion_challenger_reason_and_who() -> None:

@@ -122,7 +122,7 @@ def test_a_schedule_of_another_kind_is_refused() -> None:
 
 def test_the_templates_own_schedules_queues_and_alarms_are_counted() -> None:
     stack = deployed()
-    assert stack.polled_queues == 2
+    assert stack.polled_queues == 3
     assert stack.alarms >= 11
     assert stack.functions["release"].starts == 2920
     assert stack.functions["scoring"].starts == 0
@@ -134,4 +134,4 @@ def test_every_function_that_a_schedule_starts_was_measured() -> None:
 
 
 def test_an_idle_month_of_one_model_costs_a_few_dollars() -> None:
-    assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 6
+    assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 7

@@ -1,0 +1,1 @@
+"""Alerts in; messages that a person can act on out, each sent once."""

@@ -1,0 +1,17 @@
+"""What notification needs of the outside world."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.shared.ports import ObjectStore, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where alerts lie and messages are recorded, and who gets messages, by name. `stack` is named in what people are to type."""
+
+    store: ObjectStore
+    targets: Mapping[str, Target]
+    stack: str
+    now: Callable[[], datetime]

@@ -1,0 +1,30 @@
+"""An alert becomes a message, which each target gets once; a target that fails holds up no other."""
+
+from functions.notification.ports import Ports
+from functions.shared.domain.alert import Alert
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.message import message_about
+from functions.shared.foundation.fan_out import AT_ONCE, for_each
+from functions.shared.repositories.documents import read_document
+from functions.shared.repositories.messages import Messages
+
+
+def notify(created: StoredObject, ports: Ports) -> None:
+    """Send the message about an alert to each target that did not get it yet.
+
+    A target that got it before this function crashed, but is not recorded yet, gets it once more: it has the same id then.
+
+    Raises:
+        ExceptionGroup: at the end, of what went wrong with some targets; the others have the message.
+    """
+    alert = read_document(ports.store, Alert, created.key)
+    if alert is None:  # an erasure removed it
+        return
+    messages, message = Messages(ports.store), message_about(alert, stack=ports.stack)
+    missing = ports.targets.keys() - messages.begun(message, ports.now()).sent
+
+    def send(name: str) -> None:
+        ports.targets[name].send(message)
+        messages.record(message, name)
+
+    for_each(sorted(missing), send, at_once=AT_ONCE)

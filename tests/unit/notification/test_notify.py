@@ -1,0 +1,142 @@
+"""An alert becomes one message to each target, whoever fails and however often it is delivered."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.notification.ports import Ports
+from functions.notification.service import notify
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.message import Message, message_about
+from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.messages import Messages
+from tests.fakes.documents import NOW
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
+
+if TYPE_CHECKING:
+    from functions.shared.ports import Target
+
+
+@dataclass
+class Mailbox:
+    """`Target` that keeps what it gets, while it takes anything."""
+
+    closed: bool = False
+    got: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        if self.closed:
+            raise ConnectionError("closed")
+        self.got.append(message)
+
+
+@dataclass
+class World:
+    store: MemoryStore = field(default_factory=MemoryStore)
+    mail: Mailbox = field(default_factory=Mailbox)
+    pager: Mailbox = field(default_factory=Mailbox)
+
+    def alert(self, kind: AlertKind = AlertKind.SILENT, **fields: str) -> Alert:
+        plain = {"model": MODEL, "window": "2013-04-01", "message": "no batch for 30 hours, one is due every 24"}
+        alert = Alert(**(plain | fields), kind=kind, evidence={}, runbook=f"docs/runbook.md#{kind}", raised_at=NOW)
+        raise_once(alert, self.store)
+        return alert
+
+    def deliver(self, alert: Alert, watcher: Watcher = lambda _: None) -> None:
+        key = layout.alert_key(alert.model, alert.window, alert.kind.value)
+        created = StoredObject(bucket=self.store.bucket, key=key, version_id="v", etag="", size_bytes=1)
+        targets: dict[str, Target] = {"mail": self.mail, "pager": self.pager}
+        notify(created, Ports(WatchedStore(self.store, watcher), targets, "prod", lambda: NOW))
+
+    def moments(self, alert: Alert) -> list[Moment]:
+        seen: list[Moment] = []
+        self.deliver(alert, seen.append)
+        return seen
+
+
+def test_a_message_says_what_happened_since_when_and_what_to_type() -> None:
+    world = World()
+    world.deliver(world.alert())
+    [message] = world.mail.got
+    assert message.subject == "prod, sales: silent: no batch for 30 hours, one is due every 24"
+    assert message.text.splitlines()[0] == "sales: no batch for 30 hours, one is due every 24"
+    assert "Since 2013-04-01 12:00 UTC. No batch has come for longer than the policy's rhythm allows." in message.text
+    assert "  everscore status sales --stack prod\n" in message.text
+    assert message.text.endswith("everscore report sales -o sales.html --stack prod\nMore: docs/runbook.md#silent")
+
+
+def test_a_message_about_an_approval_names_the_version_in_its_commands() -> None:
+    alert = World().alert(AlertKind.APPROVAL).model_copy(update={"version": "7"})
+    assert 'everscore approve sales 7 --reason "…" --stack prod' in message_about(alert, stack="prod").text
+
+
+@pytest.mark.parametrize("message", ["a\nBcc: everybody", "é" * 300, "\x1b[2J\x00"])
+def test_a_subject_is_one_short_line_whatever_an_alert_says(message: str) -> None:
+    subject = message_about(World().alert(message=message), stack="prod").subject
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert len(subject) < 100
+
+
+def test_an_event_that_comes_again_sends_no_second_message() -> None:
+    world = World()
+    alert = world.alert()
+    for _ in range(3):
+        world.deliver(alert)
+    assert len(world.mail.got) == len(world.pager.got) == 1
+
+
+def test_a_target_that_is_down_holds_up_no_other_and_gets_its_message_when_it_is_back() -> None:
+    world = World(mail=Mailbox(closed=True))
+    alert = world.alert()
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup):
+            world.deliver(alert)
+    assert (len(world.mail.got), len(world.pager.got)) == (0, 1)
+    world.mail.closed = False
+    world.deliver(alert)
+    assert (len(world.mail.got), len(world.pager.got)) == (1, 1)
+
+
+def test_after_a_crash_at_any_call_each_target_gets_the_message_and_knows_a_second_one_by_its_id() -> None:
+    undisturbed = World()
+    moments = undisturbed.moments(undisturbed.alert())
+    assert len(moments) > 10
+    for moment in moments:
+        world = World()
+        alert = world.alert()
+        with suppress(Crash, ExceptionGroup):
+            world.deliver(alert, CrashAt(moment))
+        world.deliver(alert)
+        assert world.mail.got
+        assert world.pager.got
+        for target in (world.mail, world.pager):
+            assert {message.id for message in target.got} == {"2013-04-01-silent"}
+            assert len(target.got) <= 2
+
+
+def test_an_alert_that_was_erased_meanwhile_is_no_message() -> None:
+    world = World()
+    alert = world.alert()
+    world.store.delete([layout.alert_key(alert.model, alert.window, alert.kind.value)])
+    world.deliver(alert)
+    assert world.mail.got == []
+
+
+def test_messages_are_shown_as_they_were_sent_but_for_those_whose_alert_is_gone() -> None:
+    world = World()
+    first, second = world.alert(), world.alert(AlertKind.STALE)
+    world.deliver(first)
+    world.deliver(second)
+    messages = Messages(world.store)
+    shown = list(messages.named(messages.newest(MODEL), stack="prod"))
+    assert [message.text for _, message in shown] == [message.text for message in world.mail.got]
+    assert [sent.sent for sent, _ in shown] == [{"mail", "pager"}] * 2
+    world.store.delete([layout.alert_key(first.model, first.window, first.kind.value)])
+    assert [message.kind for _, message in messages.named(messages.newest(), stack="prod")] == ["stale"]
