@@ -128,7 +128,7 @@ def _not_worse(bounds: Bounds) -> Reason:
 
 
 def _unjudged(evidence: RolloutEvidence) -> Reason:
-    message = f"no guardrail is breached in {evidence.now.batches:,} batches at this share; labels decide nothing (canary.labels)"
+    message = f"batches at this share: {evidence.now.batches:,}, and no guardrail is breached; labels decide nothing (canary.labels)"
     return Reason(code="labels_ignored", message=message)
 
 
