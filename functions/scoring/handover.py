@@ -2,7 +2,7 @@
 
 from functions.scoring.ports import Ports
 from functions.shared.domain import layout
-from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.envelopes import LAST_DELIVERY, StoredObject
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.weight import MOST_EXPANSION, weight_of
@@ -10,9 +10,6 @@ from functions.shared.reading.weight import MOST_EXPANSION, weight_of
 WHOLE_TRIES = 2
 """Deliveries in which an upload that is not small is scored whole. If it has not ended by then, it may never in one function's
 time, and its execution will end it in any case, by a manifest that says why."""
-LAST_TRY = 5
-"""The delivery after which a message is a dead letter. A small upload that has not ended by then may have killed its function each
-time, so its execution ends it."""
 
 
 def hand_over(created: StoredObject, ports: Ports) -> bool:
@@ -41,7 +38,7 @@ def _is_too_large(created: StoredObject, inbox: ObjectStore, whole_bytes: int) -
     if created.size_bytes > whole_bytes:
         return True
     if created.size_bytes * MOST_EXPANSION <= whole_bytes:
-        return created.deliveries >= LAST_TRY
+        return created.deliveries >= LAST_DELIVERY  # it may have killed its function each time, so its execution ends it
     if created.deliveries > WHOLE_TRIES:
         return True
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.scoring.handover import LAST_TRY
+from functions.shared.domain.envelopes import LAST_DELIVERY
 from infra.local.embedded import FUNCTIONS
 from tests.contract.template import (
     ALL_FUNCTION_PROPERTIES,
@@ -81,7 +81,7 @@ def test_a_queue_with_a_consumer_gives_up_on_a_message_only_after_five_tries_and
             continue
         queue = QUEUES[event["Properties"]["Queue"]["Fn::GetAtt"][0]]
         assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
-        assert function != "ScoringFunction" or queue["RedrivePolicy"]["maxReceiveCount"] == LAST_TRY
+        assert function != "ScoringFunction" or queue["RedrivePolicy"]["maxReceiveCount"] == LAST_DELIVERY
         assert queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in QUEUES
         assert queue["VisibilityTimeout"] == 6 * FUNCTION_PROPERTIES[function]["Timeout"]
         assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

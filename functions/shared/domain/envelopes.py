@@ -5,6 +5,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LAST_DELIVERY = 5
+"""The one after which a message is a dead letter."""
+
 
 class _Envelope(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import ValidationError
 
-from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.envelopes import LAST_DELIVERY, StoredObject
 from functions.shared.ports import Visibility
 from functions.shared.runtime.hiding import come_again, hidden_while_at_work
 from functions.shared.runtime.observability import logger
@@ -30,6 +30,8 @@ def process_records(
     event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None], visibility: Visibility | None = None
 ) -> "PartialItemFailureResponse":
     """Hand each created object of an SQS delivery to `handle`, the smallest first. What failed comes again after a pause that grows.
+
+    Those that come for the last time are before all others: an object that kills this process would make dead letters of them.
 
     Args:
         event: the delivery.
@@ -56,11 +58,11 @@ def process_records(
         begun.append(created.key)
         handle(created.model_copy(update={"deliveries": int(record.attributes.approximate_receive_count)}))
 
-    smallest_first = {**event, "Records": sorted(event["Records"], key=_size)}
+    in_turn = {**event, "Records": sorted(event["Records"], key=_turn)}
     processor = BatchProcessor(event_type=EventType.SQS)
     try:
         with hidden_while_at_work(event["Records"], visibility):
-            answer = process_partial_response(smallest_first, record_handler, processor, context)
+            answer = process_partial_response(in_turn, record_handler, processor, context)
     finally:
         messages: list[Any] = processor.fail_messages
         failures = [(message.raw_event, kind) for message, (kind, *_) in zip(messages, processor.exceptions, strict=True)]
@@ -77,6 +79,10 @@ def _sqs_visibility() -> Visibility:
     from functions.shared.adapters.queues import SqsVisibility
 
     return SqsVisibility()
+
+
+def _turn(record: dict[str, Any]) -> tuple[bool, int]:
+    return int(record["attributes"]["ApproximateReceiveCount"]) < LAST_DELIVERY, _size(record)
 
 
 def _size(record: dict[str, Any]) -> int:

@@ -52,11 +52,26 @@ class Recorded:
 
 
 def deliver(
-    bodies: dict[str, str], handle: Any, context: Clock | None = None, *, times: int = 1, visibility: Recorded | None = None
+    bodies: dict[str, str],
+    handle: Any,
+    context: Clock | None = None,
+    *,
+    times: int | Mapping[str, int] = 1,
+    visibility: Recorded | None = None,
 ) -> list[str]:
     """Bodies by message id, delivered for so many times by now; the ids of messages to be delivered again."""
-    common = {"eventSource": "aws:sqs", "eventSourceARN": ARN, "attributes": {"ApproximateReceiveCount": str(times)}}
-    records = [{"messageId": name, "receiptHandle": f"handle of {name}", "body": body, **common} for name, body in bodies.items()]
+    counts = dict.fromkeys(bodies, times) if isinstance(times, int) else times
+    records = [
+        {
+            "messageId": name,
+            "receiptHandle": f"handle of {name}",
+            "body": body,
+            "eventSource": "aws:sqs",
+            "eventSourceARN": ARN,
+            "attributes": {"ApproximateReceiveCount": str(counts[name])},
+        }
+        for name, body in bodies.items()
+    ]
     answer = process_records({"Records": records}, context or Clock(PLENTY), handle, visibility or Recorded())  # type: ignore[arg-type]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -66,6 +81,14 @@ def test_the_smallest_object_comes_first() -> None:
     bodies = {name: upload(name, size) for name, size in (("large", 900), ("small", 1), ("middle", 30))}
     assert deliver(bodies, lambda created: seen.append(created.key)) == []
     assert seen == ["small", "middle", "large"]
+
+
+def test_what_comes_for_the_last_time_is_done_before_an_object_that_may_end_the_process() -> None:
+    seen: list[str] = []
+    bodies = {name: upload(name, size) for name, size in (("deadly", 1), ("last", 900), ("last and small", 30), ("again", 2))}
+    times = {"deadly": 3, "last": 5, "last and small": 5, "again": 4}
+    assert deliver(bodies, lambda created: seen.append(created.key), times=times) == []
+    assert seen == ["last and small", "last", "deadly", "again"]
 
 
 def test_one_objects_failure_is_its_own() -> None:
