@@ -20,7 +20,7 @@ MODELS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ScoredAgain:
     """A batch that was scored again, and which of its files came out with other bytes."""
 
     model: str
@@ -28,7 +28,7 @@ class Comparison:
     different: tuple[str, ...]
 
 
-def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool]) -> tuple[Comparison, ...]:
+def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool]) -> tuple[ScoredAgain, ...]:
     """Compare one batch of each model that has a fitting one, for as long as there is time to begin another.
 
     Args:
@@ -44,11 +44,11 @@ def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_ti
     return tuple(comparison for comparison in compared if comparison is not None)
 
 
-def _compared(ports: Ports, model: str) -> Comparison | None:
+def _compared(ports: Ports, model: str) -> ScoredAgain | None:
     """The comparison of the newest of the model's last batches that fits and can be scored again, if there is one."""
     for batch in filter(_fits, islice(Manifests(ports.store).newest(model), LOOKED_AT)):
         try:
-            return Comparison(model, batch.batch_id, ports.by_new(model, batch.batch_id))
+            return ScoredAgain(model, batch.batch_id, ports.by_new(model, batch.batch_id))
         except NotFoundError as error:
             _require_gone(batch, ports.by_old, error)
     return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from functions.shared.ports import ObjectInfo, StoredVersion, Upload, VersionedStore
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Unchanged:
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         return self.inner.read_tagged(key)
 
-    def open(self, key: str, version_id: str | None = None) -> Source:
+    def open(self, key: str, version_id: str | None = None) -> Readable:
         return self.inner.open(key, version_id)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

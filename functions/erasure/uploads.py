@@ -11,11 +11,11 @@ from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectInfo
+from functions.shared.reading.files import table_blocks
 from functions.shared.reading.header import header_of
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import table_blocks
-from functions.shared.reading.source import Source
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 from functions.shared.repositories.manifests import Manifests
 
@@ -74,7 +74,7 @@ def _awaited_until(info: ObjectInfo, committed: dict[str, str], ports: Ports) ->
     return info.last_modified + _LABELS_BY if info.key.startswith(f"{layout.LABELS}/") else datetime.min.replace(tzinfo=UTC)
 
 
-def _shows(source: Source, key: str, subject: Subject) -> bool:
+def _shows(source: Readable, key: str, subject: Subject) -> bool:
     """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
     try:
         with closing(
@@ -90,7 +90,7 @@ def _shows_in(block: Block, subject: Subject) -> bool:
     return bool(theirs.true_count) or any(subject.people.named_in(row.raw) for row in block.rejected)
 
 
-def _text(source: Source, encoding: str | None) -> str:
+def _text(source: Readable, encoding: str | None) -> str:
     try:
         body = b"".join(utf8_chunks(decompressed_chunks(source, _CHUNK_BYTES), encoding))
     except BatchRejectedError:

@@ -31,9 +31,9 @@ from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
+from functions.shared.reading.files import read_table
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
-from functions.shared.reading.service import read_table
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.performances import gather_month
@@ -189,7 +189,7 @@ def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -
         return _labels(source, created.key, spec)
 
 
-def _labels(source: Source, key: str, spec: ModelSpec) -> Labels:
+def _labels(source: Readable, key: str, spec: ModelSpec) -> Labels:
     columns = label_columns(source, key, spec)
     has_time = spec.time_column in columns
     read = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats)

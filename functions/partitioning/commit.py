@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.batches.drafts import committed
+from functions.shared.batches.lifecycle import committed
 from functions.shared.batches.quarantined import numbered_on
 from functions.shared.domain import layout
 from functions.shared.domain.counts import counted_manifest, merge_counts

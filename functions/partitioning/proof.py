@@ -16,14 +16,14 @@ LAST_TURN = 2
 """A second cut follows from the number of quotes; where that number does not decide, a third would know no more."""
 
 
-class Verdict(Enum):
+class Cuts(Enum):
     """What the results of all partitions mean."""
 
     PROVED = "proved"
     CUT_AGAIN = "cut again"
 
 
-def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Verdict:
+def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Cuts:
     """Whether the results, in order, are those of the whole file.
 
     Raises:
@@ -34,12 +34,12 @@ def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Verdict:
         _refuse(result.error)
         if not result.closed:
             if turn < LAST_TURN:
-                return Verdict.CUT_AGAIN
+                return Cuts.CUT_AGAIN
             where = f"between byte {result.portion.start} and byte {result.portion.stop}"
             message = f"a quote {where} is neither around a field nor doubled inside one, so that the file cannot be cut between its rows"
             raise BatchRejectedError(FileCode.BARE_QUOTE, message)
     _refuse(results[-1].error)
-    return Verdict.PROVED
+    return Cuts.PROVED
 
 
 def _refuse(error: BatchError | None) -> None:

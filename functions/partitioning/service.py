@@ -7,9 +7,9 @@ from functions.partitioning.commit import commit_whole
 from functions.partitioning.event import Failure
 from functions.partitioning.failed import explained
 from functions.partitioning.ports import Ports
-from functions.partitioning.proof import Verdict, judge_cuts
+from functions.partitioning.proof import Cuts, judge_cuts
 from functions.partitioning.splitting import cut_again, cut_file
-from functions.shared.batches.drafts import batch_error, drafted, pinned_release
+from functions.shared.batches.lifecycle import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError, PartitionsFailedError
 from functions.shared.domain.manifest import Manifest
@@ -66,7 +66,7 @@ def commit_batch(key: str, version_id: str, turn: int, ports: Ports) -> int | No
         raise NotFoundError(message)
     results = partitions.results(plan)
     try:
-        if judge_cuts(results, turn=turn) is Verdict.PROVED:
+        if judge_cuts(results, turn=turn) is Cuts.PROVED:
             commit_whole(draft, plan, results, store=ports.store, now=ports.now)
             return None
     except BatchRejectedError as rejected:

@@ -22,7 +22,7 @@ from functions.shared.reading.json_documents import is_document
 from functions.shared.reading.limits import MAX_RECORD_BYTES
 from functions.shared.reading.parquet import row_group_weights
 from functions.shared.reading.portions import file_head
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import GZIP_MAGIC
 from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.reading.weight import weight_of
@@ -34,7 +34,7 @@ _WINDOW_BYTES = 2**16
 _LOOKS_AT_ONCE = 16
 
 
-def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
+def cut_file(source: Readable, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
     """Portions of about `portion_bytes` before compression that together are the file, in order; at most `MAX_PORTIONS`.
 
     Args:
@@ -47,7 +47,7 @@ def cut_file(source: Source, *, key: str, portion_bytes: int, whole_bytes: int) 
         return _cut(watched, key, portion_bytes, whole_bytes)
 
 
-def _cut(source: Source, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
+def _cut(source: Readable, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
     form = detect_format(source, key)
     if form is Format.PARQUET:
         weights = row_group_weights(source)
@@ -76,7 +76,7 @@ def _indivisible(head: bytes, form: Format) -> str | None:
     return "JSON that is not one object per line" if form is Format.JSONL and is_document(head) else None
 
 
-def cut_again(source: Source, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:
+def cut_again(source: Readable, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:
     """The portions of a text with each cut that lies inside quotes moved behind the record that it had split.
 
     Where every quote opens or closes a field, an odd number of them before a place means that it lies inside one.
@@ -114,13 +114,13 @@ def _portions(form: Format, size: int, cuts: Iterable[int]) -> list[Portion]:
     return [Portion(kind=form.value, start=start, stop=stop) for start, stop in pairwise(bounds)]
 
 
-def _behind_line_ends(source: Source, places: Sequence[int], *, inside: bool | None) -> list[int]:
+def _behind_line_ends(source: Readable, places: Sequence[int], *, inside: bool | None) -> list[int]:
     """For each place the end of the first record that ends behind it; none for a record that is longer than may be."""
     look = partial(_behind_line_end, source, inside=inside)
     return [found for found in map_ahead(look, iter(places), threads=_LOOKS_AT_ONCE) if found is not None]
 
 
-def _behind_line_end(source: Source, place: int, *, inside: bool | None) -> int | None:
+def _behind_line_end(source: Readable, place: int, *, inside: bool | None) -> int | None:
     length = _WINDOW_BYTES
     while True:
         window = source.read_at(place, length)

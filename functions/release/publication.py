@@ -180,7 +180,7 @@ def refuse_losers(model: str, version: str, ports: Ports) -> None:
         ReleaseRefusedError: with the gate's reasons, and how a person serves the version all the same.
     """
     decision = Decisions(ports.store).of(model, version)
-    if decision is not None and decision.decision is Verdict.KEEP:
+    if decision is not None and decision.verdict is Verdict.KEEP:
         told = "; ".join(reason.message for reason in decision.reasons)
         forced = f"everscore promote {model} {version} --force --reason WHY"
         message = f"the gate kept version {version} out ({told}); `{forced}` serves it all the same, with --canary to a share first"

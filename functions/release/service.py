@@ -192,7 +192,7 @@ def _begin_serving(model: str, ports: Ports) -> Step:
 
 def _winners(decisions: Iterable[Decision]) -> list[Decision]:
     """Those to promote, in their order."""
-    return [decision for decision in decisions if decision.decision is Verdict.PROMOTE]
+    return [decision for decision in decisions if decision.verdict is Verdict.PROMOTE]
 
 
 def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:

@@ -25,12 +25,12 @@ from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.categories import are_canonical
+from functions.shared.reading.files import TableRead, find_time_format, infer_columns, number_signs, read_table
 from functions.shared.reading.labels import plain_targets
 from functions.shared.reading.numbers import to_numbers_in
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, feature_rule
-from functions.shared.reading.service import TableRead, find_time_format, infer_columns, number_signs, read_table
-from functions.shared.reading.source import Source
 from functions.shared.reading.text import Notes
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
@@ -140,7 +140,7 @@ def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, Co
 
 
 def _read(
-    request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source, only: Sequence[str] | None
+    request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, only: Sequence[str] | None
 ) -> tuple[list[Feature], TableRead]:
     """The features, as they are to be learnt, and the file's rows with them."""
     signs = _signs(request, kinds, source)
@@ -186,7 +186,7 @@ def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:
             )
 
 
-def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source, notes: Notes) -> Formats:
+def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, notes: Notes) -> Formats:
     """The request's formats, with the encoding of a file that is not UTF-8, and the format of times that are not ISO 8601.
 
     Raises:
@@ -203,7 +203,7 @@ def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source
     return named.model_copy(update={"time_format": found.pattern})
 
 
-def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Source) -> dict[str, str]:
+def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable) -> dict[str, str]:
     """The currency or percent sign of each column that is asked to hold numbers although its texts do not.
 
     Raises:
@@ -253,7 +253,7 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
         raise TrainingError(message, remedy="name another column with --target")
 
 
-def _odd_targets(request: TrainRequest, source: Source) -> tuple[RejectedRow, ...]:
+def _odd_targets(request: TrainRequest, source: Readable) -> tuple[RejectedRow, ...]:
     """The rows whose target is no number."""
     return read_table(source, key=request.key, columns={request.target: ColumnKind.NUMBER}, formats=request.formats).rejected
 

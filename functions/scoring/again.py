@@ -3,7 +3,7 @@
 from functions.scoring.attempt import attempt_batch
 from functions.scoring.event import Verification
 from functions.scoring.ports import Ports
-from functions.shared.batches.drafts import committed, pinned_release
+from functions.shared.batches.lifecycle import committed, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status

@@ -12,8 +12,8 @@ from itertools import chain, islice
 
 from functions.scoring.block import score_block
 from functions.scoring.output import AttemptOutputs
-from functions.scoring.panel import Panel, assemble_panel
 from functions.scoring.ports import Ports
+from functions.scoring.scorers import Scorers, load_scorers
 from functions.scoring.tally import Tally
 from functions.shared.domain import layout
 from functions.shared.domain.counts import Counts, counted_manifest
@@ -22,8 +22,8 @@ from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedR
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.rows import Block
-from functions.shared.reading.service import read_blocks
 from functions.shared.reading.text import Notes
 from functions.shared.repositories.bundles import Bundles
 
@@ -74,11 +74,11 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
     """
     contract = release.policy.row_contract
     started = time.perf_counter()
-    whole, damaged = assemble_panel(release, bundles)
+    whole, damaged = load_scorers(release, bundles)
     reading_since = time.perf_counter()
-    panel, blocks, lacking = _opened(read, whole)
+    scorers, blocks, lacking = _opened(read, whole)
     tally = Tally()
-    score = partial(score_block, panel=panel, contract=contract, arrived=arrived)
+    score = partial(score_block, scorers=scorers, contract=contract, arrived=arrived)
     with outputs:
         for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):
             tally.add(block)
@@ -93,10 +93,10 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
         challenger=_pinned_challenger(release),
         challenger_suspended=damaged or lacking,
         challenger_damaged=damaged is not None,
-        means=panel.means,
-        decision_rules=panel.decision_rules,
+        means=scorers.backends,
+        decision_rules=scorers.decision_rules,
     )
-    return Scored(tally.counts(time.perf_counter() - started, panel.champion.baseline), scored, quarantined, pinned)
+    return Scored(tally.counts(time.perf_counter() - started, scorers.champion.baseline), scored, quarantined, pinned)
 
 
 def _pinned_challenger(release: Release) -> PinnedChallenger | None:
@@ -104,14 +104,14 @@ def _pinned_challenger(release: Release) -> PinnedChallenger | None:
     return PinnedChallenger(version=challenger.version, share=challenger.share) if challenger else None
 
 
-def _opened(read: Read, panel: Panel) -> tuple[Panel, Iterator[Block], str | None]:
+def _opened(read: Read, scorers: Scorers) -> tuple[Scorers, Iterator[Block], str | None]:
     """Begin to read. Rows that lack a column of the challenger's only are scored by the champion alone."""
     try:
-        return panel, _begun(read(panel.reading_spec)), None
+        return scorers, _begun(read(scorers.reading_spec)), None
     except BatchRejectedError as rejected:
-        if rejected.code != "missing_column" or panel.reading_spec == panel.champion.spec:
+        if rejected.code != "missing_column" or scorers.reading_spec == scorers.champion.spec:
             raise
-        alone = panel.without_challenger()
+        alone = scorers.without_challenger()
         return alone, _begun(read(alone.reading_spec)), rejected.message
 
 

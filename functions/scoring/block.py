@@ -1,4 +1,4 @@
-"""One block of rows: scored by the panel, laid out as it will be stored, and counted."""
+"""One block of rows: scored, laid out as it will be stored, and counted."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from functions.scoring.output import scored_rows
-from functions.scoring.panel import Panel, answer_columns
+from functions.scoring.scorers import Scorers, answer_columns
 from functions.shared.domain.calendar import count_days, day_of
 from functions.shared.domain.drift.profile import Agreement, Profile
 from functions.shared.domain.drift.profiling import profile_batch
@@ -32,25 +32,25 @@ class ScoredBlock:
     challenger_predict_s: float
 
 
-def score_block(block: Block, *, panel: Panel, contract: RowContract, arrived: datetime) -> ScoredBlock:
+def score_block(block: Block, *, scorers: Scorers, contract: RowContract, arrived: datetime) -> ScoredBlock:
     """Score a block; several threads may do so at once.
 
     Args:
         arrived: when the rows did, which makes the event day of those whose model has no time column.
     """
-    rows, champion = block.rows, panel.champion
+    rows, champion = block.rows, scorers.champion
     started = time.perf_counter()
-    answers = panel.score(rows)
+    answers = scorers.score(rows)
     predict_s = time.perf_counter() - started
     profiles = {Role.CHAMPION: profile_batch(champion.baseline, rows, answers.champion)}
     agreement = None
-    if panel.challenge is not None and answers.challenger is not None:
-        profiles[Role.CHALLENGER] = profile_batch(panel.challenge.model.baseline, rows, answers.challenger)
+    if scorers.challenge is not None and answers.challenger is not None:
+        profiles[Role.CHALLENGER] = profile_batch(scorers.challenge.model.baseline, rows, answers.challenger)
         agreement = compare_scores(champion.baseline, answers.champion, answers.challenger)
     by_challenger = 0 if answers.by_challenger is None else int(answers.by_challenger.sum())
     time_column, zone = champion.spec.time_column, champion.spec.day_zone
     return ScoredBlock(
-        rows=scored_rows(rows, answer_columns(panel, answers), champion.spec, contract),
+        rows=scored_rows(rows, answer_columns(scorers, answers), champion.spec, contract),
         rejected=block.rejected,
         days=count_days(rows.column(time_column), zone) if time_column else {day_of(arrived, zone): rows.num_rows},
         served={Role.CHAMPION: rows.num_rows - by_challenger, Role.CHALLENGER: by_challenger},

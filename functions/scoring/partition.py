@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functions.scoring.attempt import score_rows
 from functions.scoring.output import AttemptOutputs
 from functions.scoring.ports import Ports
-from functions.shared.batches.drafts import batch_error
+from functions.shared.batches.lifecycle import batch_error
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.partition import Partition, PartitionResult

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from functions.scoring.attempt import attempt_batch
 from functions.scoring.ports import Ports
-from functions.shared.batches.drafts import batch_error, committed, drafted, pinned_release
+from functions.shared.batches.lifecycle import batch_error, committed, drafted, pinned_release
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Source

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.message import Message
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ObjectStore(Protocol):
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
 
-    def open(self, key: str, version_id: str | None = None) -> Source:
+    def open(self, key: str, version_id: str | None = None) -> Readable:
         """Random access to an object, or raise NotFoundError."""
 
     def write(self, key: str, body: bytes) -> ObjectInfo:

@@ -94,9 +94,9 @@ def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
     Raises:
         InputError: if there are none, or a row has none.
     """
+    from functions.shared.reading.files import read_table
+    from functions.shared.reading.readable import LocalFile
     from functions.shared.reading.rules import ColumnKind
-    from functions.shared.reading.service import read_table
-    from functions.shared.reading.source import LocalFile
 
     read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID}, formats=spec.formats)
     if read.rejected:

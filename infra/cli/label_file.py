@@ -11,9 +11,9 @@ from functions.retraining.disguise import disguise_of
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.reading.files import read_table
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
-from functions.shared.reading.service import read_table
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import Notes
 
 _SHOWN = 5

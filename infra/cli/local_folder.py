@@ -12,7 +12,7 @@ from typing import Self
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import ObjectInfo
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.readable import LocalFile
 
 ONLY_VERSION = "null"
 """What S3 calls the version of an object in a bucket that keeps one."""

@@ -17,7 +17,7 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import GZIP_MAGIC, Notes
 
 

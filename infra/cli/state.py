@@ -135,7 +135,7 @@ def _last_means(batches: list[Manifest]) -> dict[str, str]:
 def _version(decision: Decision, means: str | None) -> dict[str, Any]:
     return {
         "version": decision.challenger_version,
-        "decision": decision.decision.value,
+        "decision": decision.verdict.value,
         "reasons": [reason.code for reason in decision.reasons],
         "explanation": "; ".join(reason.message for reason in decision.reasons if not reason.warning),
         "warnings": [reason.message for reason in decision.reasons if reason.warning],

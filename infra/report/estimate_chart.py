@@ -18,7 +18,7 @@ from infra.words import _, coded
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class EstimateAndTruth:
     """What was thought of a batch, and the truth where its labels have come."""
 
     day: date
@@ -31,11 +31,11 @@ class Comparison:
         return None if self.truth is None else self.estimated.low <= self.truth <= self.estimated.high
 
 
-def comparisons(history: History) -> tuple[Comparison, ...]:
+def comparisons(history: History) -> tuple[EstimateAndTruth, ...]:
     """Every batch that was estimated, in order."""
     days = {performed.day: performed for performed in history.days}
     return tuple(
-        Comparison(
+        EstimateAndTruth(
             day, estimated, true_loss(batch.manifest, [days[event] for event in batch.manifest.event_days if event in days], history.mature)
         )
         for batch in history.batches
@@ -81,7 +81,7 @@ def _refused(history: History) -> str:
     return _("Of {batches} batches no estimate was given: {reasons}.", batches=count(batches), reasons=named) if batches else ""
 
 
-def _estimates(canvas: Canvas, *, compared: Sequence[Comparison]) -> Drawing:
+def _estimates(canvas: Canvas, *, compared: Sequence[EstimateAndTruth]) -> Drawing:
     thought = [
         {"day": place_of(each.day), "value": each.estimated.value, "low": each.estimated.low, "high": each.estimated.high}
         for each in compared

@@ -37,7 +37,7 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
                 gain=figure(decision.difference),
                 low=figure(decision.ci_low),
                 high=figure(decision.ci_high),
-                verdict=verdict(decision.decision),
+                verdict=verdict(decision.verdict),
             )
             for decision in judged
         ),
@@ -58,7 +58,7 @@ def _judgement(canvas: Canvas, *, judged: Sequence[Decision]) -> Drawing:
             "low": decision.ci_low,
             "high": decision.ci_high,
             "minimum": decision.minimum_effect,
-            "hue": GOOD if decision.decision is Verdict.PROMOTE else ALARM,
+            "hue": GOOD if decision.verdict is Verdict.PROMOTE else ALARM,
         }
         for decision in judged
     ]

@@ -21,7 +21,7 @@ INTERNAL = (
     "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
     "functions/shared/adapters/remote_write.py",
     "functions/shared/domain/dvc.py",
-    *(f"functions/shared/engines/{form}.py" for form in ("arrays", "bins", "bitvector_model", "compiled", "forest")),
+    *(f"functions/shared/engines/{form}.py" for form in ("arrays", "bitvector_model", "compiled", "forest", "slots")),
     "functions/shared/kernels",
     "functions/shared/runtime",
     "infra/local/bridge.py",

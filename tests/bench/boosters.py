@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.compiled import build_engine
 from functions.shared.engines.compiler import compile_pipeline
-from functions.shared.engines.engine import EngineKind, Means
+from functions.shared.engines.engine import Backend, EngineKind
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.kernels import least
 from tests.bench.scoring.processes import machine
@@ -90,7 +90,7 @@ def figures(case: Case, rounds: int, folder: Path) -> dict[str, float]:
     compiled = compile_pipeline(model, spec)
     assert compiled.kind is EngineKind.BITVECTOR, compiled.reason
     engine = build_engine(compiled, spec)
-    assert engine.means == Means.KERNEL, "no kernels were built here"
+    assert engine.backend == Backend.KERNEL, "no kernels were built here"
     batch = pa.RecordBatch.from_pandas(pd.DataFrame(rows, columns=names), preserve_index=False)
     works = {OURS: lambda: engine.score(batch), OWN: _own(model, rows)}
     np.testing.assert_allclose(engine.score(batch)[:, 0], works[OWN](), rtol=1e-6)

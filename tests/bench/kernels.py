@@ -30,12 +30,12 @@ from functions.shared.domain import layout
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import PIPELINE, LoadedModel, bundle_digest, load_bundle
-from functions.shared.engines.engine import Engine, Means
+from functions.shared.engines.engine import Backend, Engine
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.skops_file import load_pipeline
 from functions.shared.kernels.library import SETTING, kernel_library
-from functions.shared.reading.service import read_blocks
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.files import read_blocks
+from functions.shared.reading.readable import LocalFile
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scoring.processes import machine
 from tests.bench.scoring.world import FOREST_ROWS, World
@@ -78,7 +78,7 @@ class Contest:
     def row(self, rounds: int) -> list[str]:
         """Microseconds a row, and what two threads gain."""
         with_kernel, without = self.loaded(""), self.loaded("off")
-        assert (with_kernel.engine.means, without.engine.means) == (Means.KERNEL, Means.NUMPY), "no kernels were built here"
+        assert (with_kernel.engine.backend, without.engine.backend) == (Backend.KERNEL, Backend.NUMPY), "no kernels were built here"
         spec = with_kernel.spec
         blocks = self.blocks(spec)
         frames = [to_frame(block, spec.features) for block in blocks]

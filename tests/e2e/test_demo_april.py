@@ -157,7 +157,7 @@ def test_every_alert_is_explained_in_words(april: World) -> None:
 def test_a_retraining_that_the_drift_asks_for_promotes_nothing(april: World) -> None:
     result = retrain(RetrainRequest(model=MODEL, trigger="drift"), april.retraining)
     assert result.decision is not None
-    assert result.decision.decision is Verdict.KEEP
+    assert result.decision.verdict is Verdict.KEEP
     tick(MODEL, april.releasing)
     release = Releases(april.store).current(MODEL)
     assert release is not None

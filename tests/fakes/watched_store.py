@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import ObjectInfo, StoredVersion, Upload, VersionedStore
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,9 +108,9 @@ class WatchedStore:
 
 
 class WatchedSource:
-    """`Source` whose reads are announced."""
+    """`Readable` whose reads are announced."""
 
-    def __init__(self, store: WatchedStore, inner: Source) -> None:
+    def __init__(self, store: WatchedStore, inner: Readable) -> None:
         self._store = store
         self._inner = inner
         self.size = inner.size

@@ -19,8 +19,8 @@ READ_ALL = """
 import sys
 from pathlib import Path
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import read_table
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.files import read_table
+from functions.shared.reading.readable import LocalFile
 read_table(LocalFile(Path(sys.argv[1])), key="long.csv", columns={"id": ColumnKind.ID})
 """
 

@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingErro
 
 from functions.scoring import attempt, handler, scored_file
 from functions.shared.adapters import s3
-from functions.shared.reading.service import read_blocks
+from functions.shared.reading.files import read_blocks
 
 PART_BYTES = 2048
 BLOCK_BYTES = 2048

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from functions.shared.domain.document import Document, Value
 from functions.shared.domain.drift.profile import Agreement
@@ -66,10 +66,12 @@ class Decision(Document):
     `cross_validation` tells how both did on earlier days; it decides nothing.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     model: str
     champion_version: str | None
     challenger_version: str
-    decision: Verdict
+    verdict: Verdict = Field(alias="decision")  # its stored name
     reasons: tuple[Reason, ...]
     metric: str
     champion: Mapping[str, float | None] = Field(default_factory=dict)

@@ -64,7 +64,7 @@ class PinnedRelease(Value):
     """The release a batch was scored by, chosen when it started.
 
     `challenger_suspended` says why the challenger did not score along; `challenger_damaged` that it could not be loaded as released.
-    `means` tells by role what computed the scores: `kernel` (compiled loops), `numpy` or `scikit-learn`; `decision_rules` how they
+    `means` holds by role the backend that computed the scores: `kernel` (compiled loops), `numpy` or a library; `decision_rules` how they
     became predictions, which batches of a regression and of earlier do not have.
     """
 

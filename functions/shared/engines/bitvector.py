@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bins import Bins, Codes, NumberBins
 from functions.shared.engines.bitvector_model import TreeModel, read_tree_model
 from functions.shared.engines.bitvector_numpy import MasksInNumpy
-from functions.shared.engines.engine import Floats, Means, Reals
+from functions.shared.engines.engine import Backend, Floats, Reals
 from functions.shared.engines.links import scores
+from functions.shared.engines.slots import Codes, NumberSlots, Slots
 from functions.shared.foundation import arrow
 from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import BitvectorKernel, Numbers
@@ -25,7 +25,7 @@ class BitvectorEngine:
         names = [feature.name for feature in features]
         self._model = read_tree_model(arrays, features, outputs)
         kernel = _kernel(self._model)
-        self.means = Means.NUMPY if kernel is None else Means.KERNEL
+        self.backend = Backend.NUMPY if kernel is None else Backend.KERNEL
         self._masks = MasksInNumpy(self._model, names) if kernel is None else _MasksInKernel(kernel, self._model, names)
 
     def score(self, batch: pa.RecordBatch) -> Floats:
@@ -46,9 +46,9 @@ class _MasksInKernel:
         self._kernel.add_leaves(columns, raw)
 
 
-def _for_kernel(bins: Bins, column: pa.Array) -> Codes | Numbers:
+def _for_kernel(bins: Slots, column: pa.Array) -> Codes | Numbers:
     """What the kernel finds bins of: numbers as they lie in memory; of other kinds there are bins already."""
-    if not isinstance(bins, NumberBins):
+    if not isinstance(bins, NumberSlots):
         return bins.codes(column)
     array = column.cast(pa.float64())
     values = arrow.numbers_of(array, np.float64)

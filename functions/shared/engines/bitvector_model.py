@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bins import Bins, read_bins
 from functions.shared.engines.engine import Reals
 from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.engines.slots import Slots, read_slots
 
 type Masks = NDArray[np.uint32] | NDArray[np.uint64]
 
@@ -27,7 +27,7 @@ class MaskTable:
     """One feature's bins and, for each bin and tree, the leaves it allows: shape (bins, trees)."""
 
     feature: int
-    bins: Bins
+    bins: Slots
     masks: Masks
 
 
@@ -84,7 +84,7 @@ def read_tree_model(arrays: Arrays, features: Sequence[Feature], outputs: int) -
         raise InvalidBundleError(message)
     tables: list[MaskTable] = []
     for feature in arrays.integers("features", below=len(features)).tolist():
-        bins = read_bins(arrays, feature, features[feature].kind)
+        bins = read_slots(arrays, feature, features[feature].kind)
         masks = arrays.words(f"masks_{feature}", bins.size, like=tables[0].masks if tables else None)
         tables.append(MaskTable(feature, bins, masks))
     if not tables or not tables[0].masks.shape[1]:

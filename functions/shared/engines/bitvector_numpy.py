@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from functions.shared.engines.bins import Codes
 from functions.shared.engines.bitvector_model import Masks, MaskTable, TreeModel
 from functions.shared.engines.engine import Reals
+from functions.shared.engines.slots import Codes
 
 BLOCK_CELLS = 2**17
 """Rows times trees worked on at once, so that masks and leaves stay in the processor's cache."""

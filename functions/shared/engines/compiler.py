@@ -15,7 +15,6 @@ from sklearn.base import is_classifier
 
 from functions.shared.domain.errors import NotCompilableError
 from functions.shared.domain.spec import Feature, ModelSpec, Task
-from functions.shared.engines.bins import Bins, CategoryBins
 from functions.shared.engines.bitvector_model import LeafSum, MaskTable, TreeModel
 from functions.shared.engines.compiled import Compiled
 from functions.shared.engines.engine import EngineKind
@@ -25,6 +24,7 @@ from functions.shared.engines.linear import BinTerm, LinearModel, NumberTerm
 from functions.shared.engines.linear_forms import LinearForm
 from functions.shared.engines.origins import Origin, trace
 from functions.shared.engines.probe import Probe, last_passing, source_origins
+from functions.shared.engines.slots import CategorySlots, Slots
 from functions.shared.engines.steps import steps_of
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
@@ -200,9 +200,9 @@ def _leaf_sums(form: TreeForm, width: int) -> tuple[LeafSum, ...]:
     return tuple(sums)
 
 
-def _sharing_equal_rows[Cell: np.generic](bins: Bins, table: NDArray[Cell]) -> tuple[Bins, NDArray[Cell]]:
+def _sharing_equal_rows[Cell: np.generic](bins: Slots, table: NDArray[Cell]) -> tuple[Slots, NDArray[Cell]]:
     """Let categories whose rows are equal share one, so that rare ones cost no memory."""
-    if not isinstance(bins, CategoryBins):
+    if not isinstance(bins, CategorySlots):
         return bins, table
     distinct, place = np.unique(table, axis=0, return_inverse=True)
-    return CategoryBins(bins.texts, place[bins.rows].astype(np.int64)), distinct
+    return CategorySlots(bins.texts, place[bins.rows].astype(np.int64)), distinct

@@ -21,7 +21,7 @@ class EngineKind(StrEnum):
     NATIVE = "native"
 
 
-class Means(StrEnum):
+class Backend(StrEnum):
     """What a compiled engine computes with: our compiled loops, or NumPy's. Scores do not depend on which."""
 
     KERNEL = "kernel"
@@ -32,8 +32,8 @@ class Engine(Protocol):
     """Scores typed rows; several threads may call it at once."""
 
     @property
-    def means(self) -> str:
-        """One of `Means`, or the library that a native engine is."""
+    def backend(self) -> str:
+        """One of `Backend`, or the library that a native engine is."""
         ...
 
     def score(self, batch: pa.RecordBatch) -> Floats:

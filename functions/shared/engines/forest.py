@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bins import Bins, read_bins
-from functions.shared.engines.engine import Floats, Means, Reals
+from functions.shared.engines.engine import Backend, Floats, Reals
 from functions.shared.engines.links import INVERSE_LINKS, scores
+from functions.shared.engines.slots import Slots, read_slots
 from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import ForestKernel, Sets
 
@@ -69,7 +69,7 @@ class ForestModel:
     base: Reals
     divisor: float
     scale: float
-    bins: tuple[tuple[int, Bins], ...]
+    bins: tuple[tuple[int, Slots], ...]
     codes: tuple[Code, ...]
     nodes: Nodes
     roots: NDArray[np.int64]
@@ -135,7 +135,7 @@ class ForestEngine:
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
         kernel = _kernel(self._model)
-        self.means = Means.NUMPY if kernel is None else Means.KERNEL
+        self.backend = Backend.NUMPY if kernel is None else Backend.KERNEL
         self._add_leaves = partial(_add_leaves, self._model, self._model.sets()) if kernel is None else kernel.add_leaves
 
     def score(self, batch: pa.RecordBatch) -> Floats:
@@ -198,7 +198,7 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestMo
         message = f"there is no link {link!r}"
         raise InvalidBundleError(message)
     used = arrays.integers("features", below=len(features)).tolist()
-    bins = {feature: read_bins(arrays, feature, features[feature].kind) for feature in used}
+    bins = {feature: read_slots(arrays, feature, features[feature].kind) for feature in used}
     codes = []
     for k, feature in enumerate(arrays.integers("code_features", below=len(features)).tolist()):
         ranks = arrays.integers(f"ranks_{k}", below=NEVER + 1)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bins import Bins, numbers_of, read_bins
-from functions.shared.engines.engine import Floats, Means
+from functions.shared.engines.engine import Backend, Floats
 from functions.shared.engines.links import INVERSE_LINKS
+from functions.shared.engines.slots import Slots, numbers_of, read_slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class BinTerm:
     """What one feature's bin adds to each raw sum: `table` has shape (bins, sums)."""
 
     feature: int
-    bins: Bins
+    bins: Slots
     table: Floats
 
 
@@ -67,7 +67,7 @@ class LinearModel:
 class LinearEngine:
     """Scores with a `LinearModel` in NumPy."""
 
-    means = Means.NUMPY
+    backend = Backend.NUMPY
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
         """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
@@ -109,6 +109,6 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> LinearMo
     numbers = tuple(NumberTerm(int(feature), float(centers[k]), weights[k], missing[k]) for k, feature in enumerate(number_features))
     terms = []
     for feature in arrays.integers("bin_features", below=len(features)).tolist():
-        bins = read_bins(arrays, feature, features[feature].kind)
+        bins = read_slots(arrays, feature, features[feature].kind)
         terms.append(BinTerm(feature, bins, arrays.floats(f"table_{feature}", bins.size, outputs)))
     return LinearModel(link, arrays.floats("intercept", outputs), numbers, tuple(terms))

@@ -28,7 +28,7 @@ class NativeEngine:
 
         jobs = [name for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None]
         self.pipeline = pipeline.set_params(**dict.fromkeys([*jobs, *threaded_jobs(pipeline)], 1))
-        self.means = family_of(steps_of(pipeline)[-1]).means
+        self.backend = family_of(steps_of(pipeline)[-1]).backend
         self._task = task
         self._features = tuple(features)
 

@@ -13,7 +13,7 @@ class Complement:
     def __init__(self, second: Engine) -> None:
         """`second` is the engine of the second class."""
         self._second = second
-        self.means = second.means
+        self.backend = second.backend
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.spec import Feature, FeatureKind
-from functions.shared.engines.bins import Bins, BooleanBins, CategoryBins, NumberBins
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.origins import Line, Origin
+from functions.shared.engines.slots import BooleanSlots, CategorySlots, NumberSlots, Slots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,23 +59,23 @@ class Probe:
         dense: Floats = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64)
         return dense
 
-    def bins(self, feature: Feature, edges: Floats | None = None) -> tuple[Bins, NDArray[Any]]:
+    def bins(self, feature: Feature, edges: Floats | None = None) -> tuple[Slots, NDArray[Any]]:
         """A feature's bins, every step of its encoders being one, with a value inside each.
 
         `edges` are further steps of a number. Unseen categories and missing values have bins of their own.
         """
         if feature.kind is FeatureKind.BOOLEAN:
-            return BooleanBins(), np.array([0.0, 1.0, np.nan])
+            return BooleanSlots(), np.array([0.0, 1.0, np.nan])
         if feature.kind is FeatureKind.CATEGORY:
             import pyarrow as pa
 
             texts = self._points[feature.name]
-            bins = CategoryBins(pa.array(texts, pa.string()), np.arange(len(texts) + 2))
+            bins = CategorySlots(pa.array(texts, pa.string()), np.arange(len(texts) + 2))
             return bins, np.array([*texts, self._unseen(feature), np.nan], dtype=object)
         steps = [edge for point in self._points[feature.name] for edge in (np.nextafter(point, -np.inf), point)]
         all_edges = np.unique(np.concatenate([np.array(steps, dtype=np.float64), np.empty(0) if edges is None else edges]))
         beyond = np.nextafter(all_edges[-1:], np.inf) if len(all_edges) else np.zeros(1)
-        return NumberBins(all_edges), np.concatenate([all_edges, beyond, [np.nan]])
+        return NumberSlots(all_edges), np.concatenate([all_edges, beyond, [np.nan]])
 
     def _points_of(self, feature: Feature) -> list[Any]:
         points: set[Any] = {point for k in self.columns_of(feature) for point in self.columns[k].points}

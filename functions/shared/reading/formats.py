@@ -7,7 +7,7 @@ from enum import StrEnum
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.encodings import wide_encoding
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 
 PARQUET_MAGIC = b"PAR1"
@@ -44,7 +44,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def detect_format(source: Source, key: str) -> Format:
+def detect_format(source: Readable, key: str) -> Format:
     """The format of a file.
 
     Raises:
@@ -119,7 +119,7 @@ def _refuse_binary(first_line: bytes) -> None:
         raise _unknown("is neither text nor Parquet")
 
 
-def _refuse_truncated_parquet(source: Source) -> None:
+def _refuse_truncated_parquet(source: Readable) -> None:
     size = len(PARQUET_MAGIC)
     if source.size < 3 * size or source.read_at(source.size - size, size) != PARQUET_MAGIC:
         message = f"the Parquet file ends at byte {source.size} without its footer"

@@ -2,13 +2,13 @@
 
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.formats import Format, detect_format
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 
 _HEAD_BYTES = 1 << 16
 
 
-def header_of(source: Source, key: str, encoding: str | None = None) -> str:
+def header_of(source: Readable, key: str, encoding: str | None = None) -> str:
     """The record that names a file's columns, without its line end; empty where the format has none.
 
     Args:

@@ -10,14 +10,14 @@ from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.arrow import booleans
 from functions.shared.reading.conversion import without_marks
+from functions.shared.reading.files import infer_columns
 from functions.shared.reading.numbers import undressed
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns
-from functions.shared.reading.source import Source
 from functions.shared.reading.values import MISSING
 
 
-def label_columns(source: Source, key: str, spec: ModelSpec) -> dict[str, ColumnKind]:
+def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, ColumnKind]:
     """What a file of labels is read by: the id, the target and, where the model has times and the file states them, the time."""
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
     if spec.time_column is not None and spec.time_column in infer_columns(source, key=key, formats=spec.formats):

@@ -20,9 +20,9 @@ from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
-from functions.shared.reading.source import Source
 from functions.shared.reading.unfolding import Unfolding, block_type, unfolded
 from functions.shared.reading.values import CATEGORY
 
@@ -33,7 +33,7 @@ _PORTION = 8
 """Blocks whose texts take so many times `block_bytes`, for the file holds them once, are cut."""
 
 
-def parquet_blocks(source: Source, rules: Rules, block_bytes: int, *, groups: range | None = None) -> Iterator[Block]:
+def parquet_blocks(source: Readable, rules: Rules, block_bytes: int, *, groups: range | None = None) -> Iterator[Block]:
     """Read a Parquet file, or row groups of it. `block_bytes` counts bytes as they are before compression.
 
     Raises:
@@ -42,7 +42,7 @@ def parquet_blocks(source: Source, rules: Rules, block_bytes: int, *, groups: ra
     return map_ahead(lambda batch: _block(batch, rules), _batches(source, rules, block_bytes, groups))
 
 
-def row_group_weights(source: Source) -> list[int]:
+def row_group_weights(source: Readable) -> list[int]:
     """Bytes of each row group of a Parquet file as it takes time to score: before compression, and however few a repeated value takes.
 
     Raises:
@@ -58,9 +58,9 @@ def _values(group: arrow_parquet.RowGroupMetaData) -> int:
 
 
 class _SourceFile(io.RawIOBase):
-    """A `Source` as the file object that Arrow reads."""
+    """A `Readable` as the file object that Arrow reads."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Readable) -> None:
         super().__init__()
         self._source = source
         self._position = 0
@@ -86,7 +86,7 @@ class _SourceFile(io.RawIOBase):
         return data
 
 
-def _batches(source: Source, rules: Rules, block_bytes: int, groups: range | None) -> Iterator[pa.RecordBatch]:
+def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | None) -> Iterator[pa.RecordBatch]:
     with _readable("footer"), _opened(source) as described:
         metadata, schema = described.metadata, described.schema_arrow
     refuse_columns(schema.names, rules.columns)
@@ -118,7 +118,7 @@ def _stored_bytes(group: arrow_parquet.RowGroupMetaData) -> int:
     return sum(group.column(place).total_compressed_size for place in range(group.num_columns))
 
 
-def _opened(source: Source, **options: Any) -> arrow_parquet.ParquetFile:
+def _opened(source: Readable, **options: Any) -> arrow_parquet.ParquetFile:
     """A Parquet file whose INT96 times, which Spark and Hive write, are not pressed into the years 1677 to 2262 of nanoseconds."""
     file = pa.PythonFile(_SourceFile(source), mode="r")
     return arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us", **options)

@@ -12,12 +12,12 @@ from functions.shared.domain.partition import Portion
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.records import LINES, Syntax, TextBlock, cut, line_ends
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import Rules, scoring_rules
-from functions.shared.reading.service import read_blocks
-from functions.shared.reading.source import Source
 from functions.shared.reading.text import Notes, stored_chunks
 from functions.shared.reading.unforeseen import unforeseen_refused
 
@@ -47,7 +47,7 @@ class Ledger:
 
 
 def read_portion(
-    source: Source,
+    source: Readable,
     *,
     key: str,
     portion: Portion,
@@ -69,19 +69,19 @@ def read_portion(
     return _blocks(source, key, portion, scoring_rules(spec, contract), ledger, block_bytes)
 
 
-def has_odd_quotes(source: Source, portion: Portion) -> bool:
+def has_odd_quotes(source: Readable, portion: Portion) -> bool:
     """Whether a portion of text holds an odd number of quote characters."""
     with closing(stored_chunks(source, DEFAULT_BLOCK_BYTES, start=portion.start, stop=portion.stop)) as chunks:
         return sum(chunk.count(b'"') for chunk in chunks) % 2 == 1
 
 
-def file_head(source: Source, chunk_bytes: int = _HEADER_CHUNK_BYTES) -> Iterator[bytes]:
+def file_head(source: Readable, chunk_bytes: int = _HEADER_CHUNK_BYTES) -> Iterator[bytes]:
     """The bytes of a file from its beginning on, fetched as they are asked for."""
     for offset in range(0, source.size, chunk_bytes):
         yield source.read_at(offset, chunk_bytes)
 
 
-def _blocks(source: Source, key: str, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+def _blocks(source: Readable, key: str, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
     rows = 0
     with unforeseen_refused(source, key) as watched:
         for block in _READERS[portion.kind](watched, portion, rules, ledger, block_bytes):
@@ -89,7 +89,7 @@ def _blocks(source: Source, key: str, portion: Portion, rules: Rules, ledger: Le
             rows += block.rows_in
 
 
-def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+def _delimited(source: Readable, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
     from functions.shared.reading.delimited import delimited_parser, read_header
 
     header = read_header(file_head(source), rules)
@@ -99,7 +99,7 @@ def _delimited(source: Source, portion: Portion, rules: Rules, ledger: Ledger, b
     return _text(source, start, portion.stop, parse, header.syntax, ledger, block_bytes, line)
 
 
-def _jsonl(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
+def _jsonl(source: Readable, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
     from functions.shared.reading.jsonlines import jsonl_parser
 
     parse, first_line = jsonl_parser(file_head(source, JSONL_HEAD_BYTES), rules)
@@ -107,7 +107,7 @@ def _jsonl(source: Source, portion: Portion, rules: Rules, ledger: Ledger, block
 
 
 def _text(
-    source: Source,
+    source: Readable,
     start: int,
     stop: int,
     parse: Callable[[TextBlock], Block],
@@ -121,7 +121,7 @@ def _text(
         yield from map_ahead(parse, ledger.keep(cut(chunks, syntax, offset=start, line=line)))
 
 
-def _parquet(source: Source, portion: Portion, rules: Rules, _: Ledger, block_bytes: int) -> Iterator[Block]:
+def _parquet(source: Readable, portion: Portion, rules: Rules, _: Ledger, block_bytes: int) -> Iterator[Block]:
     from functions.shared.reading.parquet import parquet_blocks
 
     return parquet_blocks(source, rules, block_bytes, groups=range(portion.start, portion.stop))

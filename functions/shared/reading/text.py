@@ -12,7 +12,7 @@ from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
@@ -32,7 +32,7 @@ class Notes:
         return self.encoding is not None and not self.encoding.startswith("utf-16")
 
 
-def stored_chunks(source: Source, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
+def stored_chunks(source: Readable, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
     """The bytes of a file, or those from `start` to before `stop`, as they are stored, several ranges fetched at a time."""
     end = source.size if stop is None else stop
     if start < end <= start + chunk_bytes:  # nothing to fetch ahead: small files need no threads
@@ -42,7 +42,7 @@ def stored_chunks(source: Source, chunk_bytes: int, *, start: int = 0, stop: int
     yield from map_ahead(lambda offset: source.read_at(offset, min(chunk_bytes, end - offset)), offsets, threads=_FETCHES)
 
 
-def decompressed_chunks(source: Source, chunk_bytes: int) -> Generator[bytes]:
+def decompressed_chunks(source: Readable, chunk_bytes: int) -> Generator[bytes]:
     """The bytes of a file, decompressed if it is gzip (of one member or several), in chunks of bounded size.
 
     Raises:

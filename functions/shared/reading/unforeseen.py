@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from functions.shared.domain.errors import BatchRejectedError, ConservationError, EverscoreError
 from functions.shared.domain.rejections import FileCode
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 
 _SHOWN_CHARACTERS = 300
 
@@ -14,7 +14,7 @@ _SHOWN_CHARACTERS = 300
 class _Watched:
     """A source that remembers its own failure: then the file is not to blame."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Readable) -> None:
         self._source = source
         self.size = source.size
         self.failure: Exception | None = None
@@ -28,7 +28,7 @@ class _Watched:
 
 
 @contextmanager
-def unforeseen_refused(source: Source, key: str) -> Iterator[Source]:
+def unforeseen_refused(source: Readable, key: str) -> Iterator[Readable]:
     """Read `source` within the block, by what it gives. Foreseen errors pass; memory and the source itself may do better next time.
 
     Raises:

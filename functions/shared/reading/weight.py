@@ -1,7 +1,7 @@
 """How much work a file is: its bytes as they are before compression, which take time, and not those that it is stored in."""
 
 from functions.shared.reading.formats import PARQUET_MAGIC
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import GZIP_MAGIC
 from functions.shared.reading.unforeseen import unforeseen_refused
 
@@ -12,7 +12,7 @@ MOST_EXPANSION = 1_000
 """A file that weighs more than so many times its size is not looked for: to read what a footer says takes time, too."""
 
 
-def weight_of(source: Source, key: str) -> int:
+def weight_of(source: Readable, key: str) -> int:
     """Bytes of the file before compression: of Parquet by its footer, of gzip data a multiple, of text its own.
 
     Raises:

@@ -32,7 +32,7 @@ def everything(store: Path, model: str) -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     from functions.scoring.handler import ports
-    from functions.scoring.panel import assemble_panel
+    from functions.scoring.scorers import load_scorers
     from functions.shared.repositories.bundles import Bundles
     from functions.shared.repositories.releases import Releases
     from infra.cli.local_folder import LocalFolder
@@ -41,7 +41,7 @@ def everything(store: Path, model: str) -> None:
     folder = LocalFolder(store)
     release = Releases(folder).current(model)
     assert release is not None
-    assemble_panel(release, Bundles(folder))
+    load_scorers(release, Bundles(folder))
 
 
 if __name__ == "__main__":

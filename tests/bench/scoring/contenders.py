@@ -26,8 +26,8 @@ def floor(model: str, file: Path, out: Path, folder: Path) -> None:
     from functions.shared.domain.policy import RowContract
     from functions.shared.domain.spec import ModelSpec
     from functions.shared.engines.bundle import SPEC
-    from functions.shared.reading.service import read_blocks
-    from functions.shared.reading.source import LocalFile
+    from functions.shared.reading.files import read_blocks
+    from functions.shared.reading.readable import LocalFile
 
     spec = ModelSpec.from_json((folder / "store" / "releases" / model / "versions" / "1" / SPEC).read_bytes())
     writer = None

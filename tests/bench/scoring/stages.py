@@ -15,14 +15,14 @@ from pathlib import Path
 from statistics import median
 
 from functions.scoring.block import score_block
-from functions.scoring.panel import Panel, assemble_panel
 from functions.scoring.scored_file import ScoredFile
+from functions.scoring.scorers import Scorers, load_scorers
 from functions.shared.domain.policy import RowContract
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
+from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.rows import Block
-from functions.shared.reading.service import read_blocks
-from functions.shared.reading.source import LocalFile
 from functions.shared.reading.text import stored_chunks
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.releases import Releases
@@ -37,7 +37,7 @@ def stage_seconds(model: str, file: Path, folder: Path) -> Mapping[str, float]:
     releases = LocalFolder(folder / "store")
     release = Releases(releases).current(model)
     assert release is not None
-    panel, _ = assemble_panel(release, Bundles(releases))
+    panel, _ = load_scorers(release, Bundles(releases))
     loaded_s = time.process_time() - IMPORTED_S
     source = LocalFile(file)
     blocks = partial(read_blocks, source, key=file.name, spec=panel.reading_spec, contract=RowContract())
@@ -69,11 +69,11 @@ def _drain(items: Iterator[object]) -> None:
         pass
 
 
-def _scored(panel: Panel, blocks: Iterator[Block]) -> Iterator[object]:
+def _scored(panel: Scorers, blocks: Iterator[Block]) -> Iterator[object]:
     return map_ahead(partial(score_block, panel=panel, contract=RowContract(), arrival=date(2013, 1, 1)), blocks)
 
 
-def _write(panel: Panel, blocks: Iterator[Block], folder: LocalFolder) -> None:
+def _write(panel: Scorers, blocks: Iterator[Block], folder: LocalFolder) -> None:
     file: ScoredFile | None = None
     with folder.upload("scored.parquet") as upload:
         for block in map_ahead(partial(score_block, panel=panel, contract=RowContract(), arrival=date(2013, 1, 1)), blocks):

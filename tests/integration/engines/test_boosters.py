@@ -133,7 +133,7 @@ def test_what_no_tree_says_stays_native_and_says_why(spec: ModelSpec, reason: st
     compiled = compile_pipeline(pipeline, spec)
     assert (compiled.kind, reason in compiled.reason) == (EngineKind.NATIVE, True), compiled.reason
     engine = NativeEngine(pipeline, spec.task, spec.features)
-    assert engine.means == spec.estimator.partition(".")[0]
+    assert engine.backend == spec.estimator.partition(".")[0]
     assert engine.score(training_rows()).shape == (240, len(spec.score_columns))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.engines.compiled import Compiled, build_engine
-from functions.shared.engines.engine import Engine, EngineKind, Means
+from functions.shared.engines.engine import Backend, Engine, EngineKind
 from functions.shared.kernels.library import SETTING, kernel_library
 from tests.integration.engines.test_compiled_engines import SPECS, fitted
 from tests.unit.engines.rows import batches, training_rows
@@ -41,7 +41,7 @@ def in_numpy(compiled: Compiled, spec: Any) -> Engine:
 def test_kernels_give_the_same_bits_as_numpy(name: str) -> None:
     spec, _, compiled = fitted(name)
     kernel, numpy = build_engine(compiled, spec), in_numpy(compiled, spec)
-    assert (kernel.means, numpy.means) == (Means.KERNEL, Means.NUMPY)
+    assert (kernel.backend, numpy.backend) == (Backend.KERNEL, Backend.NUMPY)
     # A slice begins within a byte of Arrow's bits.
     for rows in (training_rows(), training_rows().slice(3)):
         assert kernel.score(rows).tobytes() == numpy.score(rows).tobytes()
@@ -86,4 +86,4 @@ def test_damaged_arrays_are_refused_or_harm_nothing(name: str) -> None:
 
 def test_linear_engines_need_no_kernel() -> None:
     spec, _, compiled = fitted("linear regression")
-    assert (compiled.kind, build_engine(compiled, spec).means) == (EngineKind.LINEAR, Means.NUMPY)
+    assert (compiled.kind, build_engine(compiled, spec).backend) == (EngineKind.LINEAR, Backend.NUMPY)

@@ -15,9 +15,9 @@ import pytest
 from functions.shared.domain.spec import Feature, FeatureKind
 from functions.shared.reading import records, text
 from tests.unit.shared.reading.files import SPEC, read, refusal
+from tests.unit.shared.reading.test_files import CSV, HEADER
 from tests.unit.shared.reading.test_jsonlines import GOOD as OBJECT
 from tests.unit.shared.reading.test_jsonlines import KEY, lines
-from tests.unit.shared.reading.test_service import CSV, HEADER
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_file_of_very_many_keys_is_read_too() -> None:
 READ_WITHIN = """
 import sys
 from pathlib import Path
-from functions.shared.reading.service import read_blocks
-from functions.shared.reading.source import LocalFile
+from functions.shared.reading.files import read_blocks
+from functions.shared.reading.readable import LocalFile
 from tests.unit.shared.reading.files import CONTRACT, SPEC
 blocks = read_blocks(LocalFile(Path(sys.argv[1])), key="rows.parquet", spec=SPEC, contract=CONTRACT)
 rows = sum(block.rows.num_rows for block in blocks)

@@ -127,7 +127,7 @@ class AnyHistory(RuleBasedStateMachine):
         champion = self.world.release.champion.version
         decision = Decisions(self.world.store).of(MODEL, champion)
         assert decision is not None
-        assert decision.decision is Verdict.PROMOTE or champion in self.by_hand
+        assert decision.verdict is Verdict.PROMOTE or champion in self.by_hand
 
     @invariant()
     def a_challenger_is_another_version_than_its_champion(self) -> None:

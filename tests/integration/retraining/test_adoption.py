@@ -111,7 +111,7 @@ def test_categories_are_read_as_the_adopted_pipeline_knows_them(north: str) -> N
 
 def test_all_rows_of_the_reference_file_count_as_learnt_and_the_figures_are_of_the_newest_fifth() -> None:
     [decision] = (world := adopted(fitted(make_pipeline(columns(), LogisticRegression())))).decisions()
-    assert (decision.decision, decision.trigger, decision.champion_version) == (Verdict.PROMOTE, "person", None)
+    assert (decision.verdict, decision.trigger, decision.champion_version) == (Verdict.PROMOTE, "person", None)
     assert (decision.trained_rows, decision.trained_first_day, decision.trained_last_day) == (300, day(0), day(29))
     assert (decision.rows, decision.holdout_first_day, decision.holdout_last_day) == (60, day(24), day(29))
     assert [reason.code for reason in decision.reasons] == ["adopted"]

@@ -47,7 +47,7 @@ def with_target(rows: list[Row], values: list[Any]) -> list[Row]:
 def test_the_first_version_wins_without_a_rival_and_is_measured_on_its_newest_days() -> None:
     world = trained()
     [decision] = Decisions(world.store).all(MODEL)
-    assert (decision.decision, decision.champion_version, decision.challenger_version) == (Verdict.PROMOTE, None, "1")
+    assert (decision.verdict, decision.champion_version, decision.challenger_version) == (Verdict.PROMOTE, None, "1")
     assert (decision.trained_first_day, decision.trained_last_day, decision.trained_rows) == (day(0), day(23), 240)
     assert (decision.holdout_first_day, decision.holdout_last_day, decision.rows) == (day(24), day(29), 60)
     assert [reason.code for reason in decision.reasons] == ["first"]

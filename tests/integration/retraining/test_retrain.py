@@ -349,7 +349,7 @@ def test_a_challenger_that_learnt_what_the_champion_had_no_chance_to_wins() -> N
     world.label(sold(8, 40, a_day=20))
     world.batch(70)
     decision = world.challenger()
-    assert (decision.decision, codes(decision)) == (Verdict.PROMOTE, ["better"])
+    assert (decision.verdict, codes(decision)) == (Verdict.PROMOTE, ["better"])
 
 
 def test_labels_that_contradict_the_champion_wholly_decide_nothing() -> None:
@@ -357,13 +357,13 @@ def test_labels_that_contradict_the_champion_wholly_decide_nothing() -> None:
     world.label(sold(30, 30, cheap_sells=False, a_day=20))
     world.batch(70)
     decision = world.challenger(window=Window(start=day(30), end=day(99)))
-    assert decision.decision is Verdict.KEEP
+    assert decision.verdict is Verdict.KEEP
     assert "suspect_labels" in codes(decision)
 
 
 def test_a_challenger_like_its_champion_stays_out() -> None:
     decision = labelled().challenger()
-    assert decision.decision is Verdict.KEEP
+    assert decision.verdict is Verdict.KEEP
     assert set(codes(decision)) & {"no_gain", "cannot_tell"}
 
 

@@ -11,9 +11,9 @@ import xlsxwriter
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.formats import Formats
+from functions.shared.reading.files import infer_columns, read_table
+from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns, read_table
-from functions.shared.reading.source import LocalFile
 from infra.cli import operator
 from infra.cli.converted import converted
 from infra.cli.erasure import ids_in

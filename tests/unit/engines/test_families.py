@@ -13,7 +13,7 @@ from functions.shared.engines.skops_file import trusted_types
 
 
 class Orchard(Family):
-    means = "orchard"
+    backend = "orchard"
     trusted_types = ("orchard.Apple",)
 
 

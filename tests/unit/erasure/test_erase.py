@@ -20,7 +20,6 @@ from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
 from functions.shared.domain.manifest import BatchError, Manifest
 from functions.shared.domain.rejections import FileCode
-from functions.shared.reading import service
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.manifests import Manifests
@@ -238,7 +237,7 @@ def stopped_half_way(life: Life) -> Manifest:
 
 
 def test_an_upload_is_read_in_portions_and_only_until_somebody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "DEFAULT_BLOCK_BYTES", 1000)
+    monkeypatch.setattr("functions.shared.reading.files.DEFAULT_BLOCK_BYTES", 1000)
     life = lived()
     rows = [f"{person},2013-04-05T10:00:00Z,3.5,north,true,x" for person in ("ada-7", *("eve-7" for _ in range(5000)))]
     created = life.upload(f"batches/{MODEL}/large.csv", "\n".join([HEADER, *rows, ""]))

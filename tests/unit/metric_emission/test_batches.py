@@ -4,7 +4,7 @@ import pytest
 
 from functions.metric_emission.estimation import some_of
 from functions.metric_emission.measurements import batch_measurements, drift_measurements
-from functions.shared.batches.drafts import batch_error, drafted, pinned_release
+from functions.shared.batches.lifecycle import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.partitioning.proof import LAST_TURN, Verdict, judge_cuts
+from functions.partitioning.proof import LAST_TURN, Cuts, judge_cuts
 from functions.partitioning.splitting import MAX_PORTIONS, cut_again, cut_file, first_line_end
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import BatchError
@@ -62,7 +62,7 @@ def proved(data: bytes, portion_bytes: int) -> tuple[list[Portion], int]:
     found = portions(data, portion_bytes)
     for turn in (1, LAST_TURN):
         results = [ledger_of(data, portion) for portion in found]
-        if judge_cuts(results, turn=turn) is Verdict.PROVED:
+        if judge_cuts(results, turn=turn) is Cuts.PROVED:
             return found, turn
         found = cut_again(MemoryFile(data), found, [result.odd_quotes for result in results])
     raise AssertionError("no proof in the last turn")
@@ -83,7 +83,7 @@ def test_a_cut_that_is_not_between_rows_is_never_proved(rows: list[list[str]], p
     found = portions(data, portion_bytes)
     results = [ledger_of(data, portion) for portion in found]
     right = [row for portion in found for row in rows_of_part(data, portion)] == rows_of(data)
-    assert (judge_cuts(results, turn=1) is Verdict.PROVED) <= right
+    assert (judge_cuts(results, turn=1) is Cuts.PROVED) <= right
 
 
 def rows_of_part(data: bytes, portion: Portion) -> list[list[str]]:
@@ -178,11 +178,11 @@ def test_only_what_a_portion_that_surely_begins_with_a_row_refuses_the_file_for_
     with pytest.raises(BatchRejectedError) as refused:
         judge_cuts([result(), result(error="line_too_long"), result(closed=False)], turn=1)
     assert refused.value.code == "line_too_long"
-    assert judge_cuts([result(closed=False), result(error="line_too_long")], turn=1) is Verdict.CUT_AGAIN
+    assert judge_cuts([result(closed=False), result(error="line_too_long")], turn=1) is Cuts.CUT_AGAIN
 
 
 def test_the_last_portion_may_end_inside_quotes_as_the_file_does() -> None:
-    assert judge_cuts([result(), result(closed=False)], turn=1) is Verdict.PROVED
+    assert judge_cuts([result(), result(closed=False)], turn=1) is Cuts.PROVED
 
 
 def test_after_the_last_turn_there_is_no_other() -> None:

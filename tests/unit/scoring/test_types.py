@@ -12,7 +12,7 @@ import pytest
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Status
 from functions.shared.domain.policy import RowContract
-from functions.shared.reading.service import read_blocks
+from functions.shared.reading.files import read_blocks
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.scoring.world import World

@@ -20,7 +20,7 @@ from functions.scoring.service import score_batch
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectStore
-from functions.shared.reading.service import read_blocks
+from functions.shared.reading.files import read_blocks
 from functions.shared.repositories.bundles import Bundles
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore

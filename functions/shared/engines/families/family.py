@@ -19,7 +19,7 @@ class Family:
     Its module is imported to read a pipeline's file, so it imports the library itself only where a model is at hand.
     """
 
-    means: str
+    backend: str
     """What its native engine is called in manifests."""
     library: str
     """What people call the library."""

@@ -33,7 +33,7 @@ type _Fields = dict[str, str]
 
 
 class _LightGBM(Family):
-    means = "lightgbm"
+    backend = "lightgbm"
     library = "LightGBM"
     trusted_types = (
         "collections.OrderedDict",

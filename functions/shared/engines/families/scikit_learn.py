@@ -34,7 +34,7 @@ _DEFAULTS: Mapping[str, Mapping[str, object]] = {
 
 
 class _ScikitLearn(Family):
-    means = "scikit-learn"
+    backend = "scikit-learn"
     library = "scikit-learn"
     trusted_types = (
         "builtins.object",

@@ -35,7 +35,7 @@ type _Json = dict[str, Any]
 
 
 class _XGBoost(Family):
-    means = "xgboost"
+    backend = "xgboost"
     library = "XGBoost"
     files_hold_parameters = False
     trusted_types = ("xgboost.core.Booster", *(f"xgboost.sklearn.{name}" for name in _ESTIMATORS))

@@ -5,8 +5,8 @@ import pytest
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.rows import RejectedRow
-from functions.shared.reading.service import read_blocks
 from functions.shared.reading.text import Notes
 
 Row = dict[str, object]
@@ -31,7 +31,7 @@ NAMES = ("id", "size", "colour", "wet", "at", "age", "note")
 
 
 class MemoryFile:
-    """Bytes as a `Source`."""
+    """Bytes as a `Readable`."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

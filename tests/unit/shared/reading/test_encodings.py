@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.formats import Formats
 from functions.shared.reading.encodings import HEAD_BYTES, encoding_of
+from functions.shared.reading.files import read_table
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import read_table
 from functions.shared.reading.text import Notes
 from tests.unit.shared.reading.files import MemoryFile, read, refusal
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from functions.shared.domain.formats import Formats
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.reading.files import infer_columns
 from functions.shared.reading.labels import plain_targets
 from functions.shared.reading.numbers import signs_in, to_numbers_in
-from functions.shared.reading.service import infer_columns
 from tests.unit.shared.reading.files import MemoryFile, read
 
 EUROPEAN = Formats(decimal=",", thousands=".")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading import parquet, unfolding
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.rules import table_rules
-from functions.shared.reading.service import read_blocks
 from tests.unit.shared.reading.files import CONTRACT, SPEC, MemoryFile, read, refusal
 
 KEY = "batches/trees/rows.parquet"

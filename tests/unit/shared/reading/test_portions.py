@@ -10,8 +10,8 @@ from functions.shared.domain.partition import Portion
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.reading import jsonlines, portions, records
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.portions import Ledger, read_portion
-from functions.shared.reading.service import read_blocks
 from tests.unit.shared.reading.files import MemoryFile
 
 SPEC = ModelSpec(

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.formats import Formats, checked_time_format
+from functions.shared.reading.files import find_time_format, read_table
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import find_time_format, read_table
 from functions.shared.reading.time_inference import time_format_of
 from functions.shared.reading.times import to_instants_in
 from tests.unit.shared.reading.files import MemoryFile

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
+from functions.shared.reading.files import read_table
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import read_table
 from tests.unit.shared.reading.files import MemoryFile, read
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

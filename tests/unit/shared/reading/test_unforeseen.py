@@ -8,22 +8,22 @@ import pytest
 from functions.shared.domain.errors import BatchRejectedError, ConservationError, NotFoundError
 from functions.shared.domain.partition import Portion
 from functions.shared.domain.policy import RowContract
+from functions.shared.reading.files import read_blocks
 from functions.shared.reading.portions import Ledger, read_portion
-from functions.shared.reading.service import read_blocks
-from functions.shared.reading.source import Source
+from functions.shared.reading.readable import Readable
 from tests.unit.shared.reading.files import SPEC, MemoryFile
+from tests.unit.shared.reading.test_files import CSV
 from tests.unit.shared.reading.test_parquet import COLUMNS, written
-from tests.unit.shared.reading.test_service import CSV
 
 CONTRACT = RowContract()
 KEY = "batches/trees/rows.csv"
 
 
-def whole(source: Source) -> None:
+def whole(source: Readable) -> None:
     list(read_blocks(source, key=KEY, spec=SPEC, contract=CONTRACT))
 
 
-def portion(source: Source) -> None:
+def portion(source: Readable) -> None:
     part = Portion(kind="csv", start=0, stop=len(CSV))
     list(read_portion(source, key=KEY, portion=part, spec=SPEC, contract=CONTRACT, ledger=Ledger()))
 
@@ -34,7 +34,7 @@ READERS = pytest.mark.parametrize("read", [whole, portion])
 @READERS
 @pytest.mark.parametrize("error", [ValueError("buffer is smaller"), OverflowError("date value out of range"), ConservationError("2 of 3")])
 def test_a_defect_of_a_reader_refuses_the_file_by_name_and_is_logged(
-    read: Callable[[Source], None], error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    read: Callable[[Readable], None], error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise error
@@ -52,7 +52,7 @@ def test_a_defect_of_a_reader_refuses_the_file_by_name_and_is_logged(
 
 
 @READERS
-def test_lack_of_memory_is_not_blamed_on_the_file(read: Callable[[Source], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lack_of_memory_is_not_blamed_on_the_file(read: Callable[[Readable], None], monkeypatch: pytest.MonkeyPatch) -> None:
     def starved(*_: object) -> None:
         raise MemoryError
 
@@ -63,7 +63,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(read: Callable[[Source], None]
 
 @READERS
 @pytest.mark.parametrize("failure", [ValueError("a stream that broke off"), TimeoutError("timed out"), NotFoundError("gone")])
-def test_a_failure_of_the_source_is_raised_as_it_is(read: Callable[[Source], None], failure: Exception) -> None:
+def test_a_failure_of_the_source_is_raised_as_it_is(read: Callable[[Readable], None], failure: Exception) -> None:
     class Failing(MemoryFile):
         def read_at(self, offset: int, length: int) -> bytes:
             raise failure

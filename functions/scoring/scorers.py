@@ -44,22 +44,22 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class Scorers:
     """The models a batch is scored by, pinned when it starts."""
 
     champion: LoadedModel
     champion_version: str
     challenge: Challenge | None
 
-    def without_challenger(self) -> "Panel":
+    def without_challenger(self) -> "Scorers":
         """The same batch, scored by the champion alone."""
-        return Panel(self.champion, self.champion_version, None)
+        return Scorers(self.champion, self.champion_version, None)
 
     @property
-    def means(self) -> dict[Role, str]:
+    def backends(self) -> dict[Role, str]:
         """By role, what computes the scores."""
-        challenger = {} if self.challenge is None else {Role.CHALLENGER: str(self.challenge.model.engine.means)}
-        return {Role.CHAMPION: str(self.champion.engine.means), **challenger}
+        challenger = {} if self.challenge is None else {Role.CHALLENGER: str(self.challenge.model.engine.backend)}
+        return {Role.CHAMPION: str(self.champion.engine.backend), **challenger}
 
     @property
     def decision_rules(self) -> dict[Role, DecisionRule]:
@@ -94,45 +94,45 @@ class Panel:
         return Answers(champion, predicted, challenger, challenger_predicts, answered, time.perf_counter() - started)
 
 
-def assemble_panel(release: Release, bundles: Bundles) -> tuple[Panel, str | None]:
+def load_scorers(release: Release, bundles: Bundles) -> tuple[Scorers, str | None]:
     """Load what a release serves.
 
     Returns:
-        The panel, and why its challenger is left out although the release has one: no challenger may stop a champion.
+        The scorers, and why its challenger is left out although the release has one: no challenger may stop a champion.
     """
     decision = release.policy.decision
-    alone = Panel(bundles.load(release.champion).deciding(decision), release.champion.version, None)
+    alone = Scorers(bundles.load(release.champion).deciding(decision), release.champion.version, None)
     terms = release.challenger
     if terms is None:
         return alone, None
     try:
-        return Panel(alone.champion, alone.champion_version, Challenge(bundles.load(terms).deciding(decision), terms)), None
+        return Scorers(alone.champion, alone.champion_version, Challenge(bundles.load(terms).deciding(decision), terms)), None
     except (NotFoundError, DigestMismatchError, InvalidBundleError) as damage:
         return alone, f"version {terms.version} cannot be loaded: {damage}"
 
 
-def answer_columns(panel: Panel, answers: Answers) -> dict[str, pa.Array]:
+def answer_columns(scorers: Scorers, answers: Answers) -> dict[str, pa.Array]:
     """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout what both models say.
 
     A classifier predicts by its version's decision rule; a regression's prediction is its score.
     """
-    spec = panel.champion.spec
-    if panel.challenge is None or answers.challenger is None or answers.by_challenger is None:
+    spec = scorers.champion.spec
+    if scorers.challenge is None or answers.challenger is None or answers.by_challenger is None:
         nobody = np.zeros(len(answers.champion), dtype=np.bool_)
         return {
             "prediction": _predictions(spec, answers.champion, answers.champion_predicts),
             **_scores(spec, answers.champion),
-            "model_version": _coded(nobody, (panel.champion_version,)),
+            "model_version": _coded(nobody, (scorers.champion_version,)),
             "role": _coded(nobody, (Role.CHAMPION.value,)),
         }
-    other, mask = panel.challenge.model.spec, answers.by_challenger
+    other, mask = scorers.challenge.model.spec, answers.by_challenger
     champion, challenger = _scores(spec, answers.champion), _scores(other, answers.challenger)
     ours = _predictions(spec, answers.champion, answers.champion_predicts)
     theirs = _predictions(other, answers.challenger, answers.challenger_predicts)
     return {
         "prediction": _chosen(mask, ours, theirs),
         **{name: _chosen(mask, champion.get(name), challenger.get(name)) for name in champion | challenger},
-        "model_version": _coded(mask, (panel.champion_version, panel.challenge.terms.version)),
+        "model_version": _coded(mask, (scorers.champion_version, scorers.challenge.terms.version)),
         "role": _coded(mask, (Role.CHAMPION.value, Role.CHALLENGER.value)),
         **{f"champion_{name}": values for name, values in {"prediction": ours, **champion}.items()},
         **{f"challenger_{name}": values for name, values in {"prediction": theirs, **challenger}.items()},

@@ -1,7 +1,7 @@
-"""From a typed column to bin numbers: the stage that both compiled engines share.
+"""From a typed column to slot numbers: the stage that both compiled engines share.
 
 Every pipeline that we compile computes each of its columns from one feature, so whatever it does to a feature is a
-function of that feature's bin: a known category, an interval of numbers, or missing.
+function of that feature's slot: a known category, an interval of numbers, or missing.
 """
 
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ from functions.shared.foundation import arrow
 type Codes = NDArray[np.intp]
 
 
-class Bins(Protocol):
-    """The bins of one feature, numbered from 0 to below `size`."""
+class Slots(Protocol):
+    """The slots of one feature, numbered from 0 to below `size`; a missing value has the last, where drift's bins have it first."""
 
     @property
     def size(self) -> int:
-        """Number of bins."""
+        """Number of slots."""
         ...
 
     def codes(self, column: pa.Array) -> Codes:
-        """The bin of each row."""
+        """The slot of each row."""
         ...
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
-        """What `read_bins` makes the same bins of; `feature` is the position in the model's features."""
+        """What `read_slots` makes the same slots of; `feature` is the position in the model's features."""
         ...
 
 
@@ -46,8 +46,8 @@ def numbers_of(column: pa.Array) -> Floats:
     return values if array.null_count == 0 else np.where(arrow.valid_mask(array), values, np.nan)
 
 
-class NumberBins:
-    """Intervals between strictly increasing edges, each closed above: `value <= edges[0]` is bin 0; missing is the last."""
+class NumberSlots:
+    """Intervals between strictly increasing edges, each closed above: `value <= edges[0]` is slot 0; missing is the last."""
 
     def __init__(self, edges: Floats) -> None:
         """`edges` are finite."""
@@ -60,7 +60,7 @@ class NumberBins:
         return len(self.edges) + 2
 
     def codes(self, column: pa.Array) -> Codes:
-        """The bin of each row."""
+        """The slot of each row."""
         return self._grid.interval(numbers_of(column))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
@@ -69,19 +69,19 @@ class NumberBins:
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryBins:
-    """Known texts, then the unseen, then missing; `rows` gives the bin of each, so that equals may share one."""
+class CategorySlots:
+    """Known texts, then the unseen, then missing; `rows` gives the slot of each, so that equals may share one."""
 
     texts: pa.StringArray
     rows: NDArray[np.int64]
 
     @property
     def size(self) -> int:
-        """Number of distinct bins."""
+        """Number of distinct slots."""
         return int(self.rows.max()) + 1
 
     def codes(self, column: pa.Array) -> Codes:
-        """The bin of each row; only the dictionary is looked up."""
+        """The slot of each row; only the dictionary is looked up."""
         encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
         dictionary, indices = encoded.dictionary.cast(pa.string()), encoded.indices.cast(pa.int32())
         unseen, missing = len(self.texts), len(self.texts) + 1
@@ -94,7 +94,7 @@ class CategoryBins:
         return codes
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
-        """UTF-8 bytes of all texts, where each ends, and the bins."""
+        """UTF-8 bytes of all texts, where each ends, and the slots."""
         encoded = [text.encode() for text in self.texts.to_pylist()]
         ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
         octets = np.frombuffer(b"".join(encoded), dtype=np.uint8)
@@ -102,7 +102,7 @@ class CategoryBins:
 
 
 @dataclass(frozen=True, slots=True)
-class BooleanBins:
+class BooleanSlots:
     """False, true, missing."""
 
     @property
@@ -111,7 +111,7 @@ class BooleanBins:
         return 3
 
     def codes(self, column: pa.Array) -> Codes:
-        """The bin of each row."""
+        """The slot of each row."""
         return np.where(arrow.valid_mask(column), arrow.mask_of(column), np.intp(2))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
@@ -119,22 +119,22 @@ class BooleanBins:
         return {}
 
 
-def read_bins(stored: Arrays, feature: int, kind: FeatureKind) -> Bins:
-    """The bins of one feature as `Bins.arrays` stored them.
+def read_slots(stored: Arrays, feature: int, kind: FeatureKind) -> Slots:
+    """The slots of one feature as `Slots.arrays` stored them.
 
     Raises:
-        InvalidBundleError: if the arrays are not such bins.
+        InvalidBundleError: if the arrays are not such slots.
     """
     if kind is FeatureKind.NUMBER:
-        return NumberBins(stored.edges(f"edges_{feature}"))
+        return NumberSlots(stored.edges(f"edges_{feature}"))
     if kind is FeatureKind.BOOLEAN:
-        return BooleanBins()
+        return BooleanSlots()
     octets, ends = stored.octets(f"octets_{feature}"), stored.integers(f"ends_{feature}")
     rows = stored.integers(f"rows_{feature}", below=len(ends) + 2)
     if len(rows) != len(ends) + 2:
-        message = f"feature {feature} has {len(rows)} bins for {len(ends)} categories, the unseen and missing"
+        message = f"feature {feature} has {len(rows)} slots for {len(ends)} categories, the unseen and missing"
         raise InvalidBundleError(message)
-    return CategoryBins(_texts(octets, ends, feature), rows)
+    return CategorySlots(_texts(octets, ends, feature), rows)
 
 
 def _texts(octets: NDArray[np.uint8], ends: NDArray[np.int64], feature: int) -> pa.StringArray:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """One version of one file, read by ranges."""
 
     @property
@@ -16,7 +16,7 @@ class Source(Protocol):
 
 
 class LocalFile:
-    """A file on this machine as a `Source`. It is open while it is read only, so there is nothing to close."""
+    """A file on this machine as a `Readable`. It is open while it is read only, so there is nothing to close."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

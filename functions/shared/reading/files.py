@@ -15,16 +15,16 @@ from functions.shared.reading.formats import Format, detect_format, empty_file
 from functions.shared.reading.inference import kind_of_type, kinds_of_texts
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
 from functions.shared.reading.numbers import signs_in
+from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, Rules, scoring_rules, table_rules
-from functions.shared.reading.source import Source
 from functions.shared.reading.text import Notes, decompressed_chunks, utf8_chunks
 from functions.shared.reading.time_inference import TimeFormat, time_format_of
 from functions.shared.reading.unforeseen import unforeseen_refused
 
 
 def read_blocks(
-    source: Source,
+    source: Readable,
     *,
     key: str,
     spec: ModelSpec,
@@ -59,7 +59,7 @@ class TableRead:
 
 
 def read_table(
-    source: Source,
+    source: Readable,
     *,
     key: str,
     columns: Mapping[str, ColumnKind | Rule],
@@ -89,7 +89,7 @@ def read_table(
 
 
 def table_blocks(
-    source: Source,
+    source: Readable,
     *,
     key: str,
     columns: Mapping[str, ColumnKind | Rule],
@@ -109,7 +109,7 @@ def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind | Rule]) ->
 
 
 def infer_columns(
-    source: Source, *, key: str, formats: Formats = PLAIN, notes: Notes | None = None, block_bytes: int = DEFAULT_BLOCK_BYTES
+    source: Readable, *, key: str, formats: Formats = PLAIN, notes: Notes | None = None, block_bytes: int = DEFAULT_BLOCK_BYTES
 ) -> dict[str, ColumnKind]:
     """The columns of a file in order, and what each seems to hold: by its values in text formats, by its types in Parquet.
 
@@ -122,7 +122,7 @@ def infer_columns(
     return kinds_of_texts((block.rows for block in blocks), formats)
 
 
-def number_signs(source: Source, *, key: str, columns: Collection[str], formats: Formats = PLAIN) -> dict[str, set[str]]:
+def number_signs(source: Readable, *, key: str, columns: Collection[str], formats: Formats = PLAIN) -> dict[str, set[str]]:
     """The currency and percent signs that some columns' texts bear.
 
     Raises:
@@ -135,7 +135,7 @@ def number_signs(source: Source, *, key: str, columns: Collection[str], formats:
     return found
 
 
-def find_time_format(source: Source, *, key: str, column: str, formats: Formats = PLAIN) -> TimeFormat:
+def find_time_format(source: Readable, *, key: str, column: str, formats: Formats = PLAIN) -> TimeFormat:
     """The format of a file's times.
 
     Raises:
@@ -145,7 +145,7 @@ def find_time_format(source: Source, *, key: str, column: str, formats: Formats 
     return time_format_of(column, (block.rows[column] for block in _blocks(source, key, rules, DEFAULT_BLOCK_BYTES)))
 
 
-def _blocks(source: Source, key: str, rules: Rules, block_bytes: int, notes: Notes | None = None) -> Generator[Block]:
+def _blocks(source: Readable, key: str, rules: Rules, block_bytes: int, notes: Notes | None = None) -> Generator[Block]:
     rows = 0
     with unforeseen_refused(source, key) as watched:
         for block in _READERS[detect_format(watched, key)](watched, rules, block_bytes, notes):
@@ -156,7 +156,7 @@ def _blocks(source: Source, key: str, rules: Rules, block_bytes: int, notes: Not
         raise empty_file("the file has no rows")
 
 
-def _delimited(source: Source, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
+def _delimited(source: Readable, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.delimited import delimited_blocks
 
     # An error that somebody keeps would keep its frames, and with them the threads that fetch, if these were not ended here.
@@ -164,14 +164,14 @@ def _delimited(source: Source, rules: Rules, block_bytes: int, notes: Notes | No
         yield from delimited_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes), rules)
 
 
-def _jsonl(source: Source, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
+def _jsonl(source: Readable, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.jsonlines import jsonl_blocks
 
     with closing(decompressed_chunks(source, block_bytes)) as chunks:
         yield from jsonl_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes, detect=False), rules)
 
 
-def _parquet(source: Source, rules: Rules, block_bytes: int, _: Notes | None) -> Iterator[Block]:
+def _parquet(source: Readable, rules: Rules, block_bytes: int, _: Notes | None) -> Iterator[Block]:
     from functions.shared.reading.parquet import parquet_blocks
 
     return parquet_blocks(source, rules, block_bytes)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.arrays import Arrays
-from functions.shared.engines.bins import BooleanBins, CategoryBins, NumberBins, read_bins
 from functions.shared.engines.grid import PIECE_ROWS, Grid
+from functions.shared.engines.slots import BooleanSlots, CategorySlots, NumberSlots, read_slots
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 edge_lists = st.one_of(
@@ -43,18 +43,18 @@ def test_edges_too_near_or_too_far_apart_for_a_grid_are_still_exact(edges: list[
 
 
 def test_numbers_closed_above_and_missing_last() -> None:
-    bins = NumberBins(np.array([1.0, 2.0]))
+    bins = NumberSlots(np.array([1.0, 2.0]))
     assert bins.size == 4
     assert bins.codes(pa.array([0.5, 1.0, 1.5, 2.0, 9.0, None, float("nan")])).tolist() == [0, 0, 1, 1, 2, 3, 3]
 
 
 def test_booleans_are_false_true_missing() -> None:
-    assert BooleanBins().codes(pa.array([True, None, False])).tolist() == [1, 2, 0]
+    assert BooleanSlots().codes(pa.array([True, None, False])).tolist() == [1, 2, 0]
 
 
 @given(st.lists(st.text(max_size=4), max_size=6, unique=True), st.lists(st.one_of(st.none(), st.text(max_size=4)), max_size=20))
 def test_a_category_is_found_by_its_text_and_the_unseen_and_missing_come_after(known: list[str], values: list[str | None]) -> None:
-    bins = CategoryBins(pa.array(known, pa.string()), np.arange(len(known) + 2))
+    bins = CategorySlots(pa.array(known, pa.string()), np.arange(len(known) + 2))
     expected = [len(known) + 1 if value is None else known.index(value) if value in known else len(known) for value in values]
     column = pa.array(values, pa.string())
     assert bins.codes(column).tolist() == expected
@@ -63,16 +63,16 @@ def test_a_category_is_found_by_its_text_and_the_unseen_and_missing_come_after(k
 
 @given(st.lists(st.text(max_size=5), max_size=6, unique=True))
 def test_bins_are_read_as_they_were_stored(known: list[str]) -> None:
-    categories = CategoryBins(pa.array(known, pa.string()), np.arange(len(known) + 2)[::-1].copy())
+    categories = CategorySlots(pa.array(known, pa.string()), np.arange(len(known) + 2)[::-1].copy())
     column = pa.array([*known, "?", None])
-    again = read_bins(Arrays(categories.arrays(3)), 3, FeatureKind.CATEGORY)
+    again = read_slots(Arrays(categories.arrays(3)), 3, FeatureKind.CATEGORY)
     assert again.codes(column).tolist() == categories.codes(column).tolist()
 
 
 def test_categories_with_nul_bytes_at_their_ends_stay_apart() -> None:
     known = ["a", "a\0", "\0"]
-    stored = CategoryBins(pa.array(known), np.arange(5)).arrays(0)
-    assert read_bins(Arrays(stored), 0, FeatureKind.CATEGORY).codes(pa.array(known)).tolist() == [0, 1, 2]
+    stored = CategorySlots(pa.array(known), np.arange(5)).arrays(0)
+    assert read_slots(Arrays(stored), 0, FeatureKind.CATEGORY).codes(pa.array(known)).tolist() == [0, 1, 2]
 
 
 def octets(text: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -98,4 +98,4 @@ def test_arrays_that_are_no_bins_are_refused(
     kind: FeatureKind, arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]
 ) -> None:
     with pytest.raises(InvalidBundleError):
-        read_bins(Arrays(arrays), 0, kind)
+        read_slots(Arrays(arrays), 0, kind)

@@ -11,9 +11,9 @@ import pytest
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.reading import records
 from functions.shared.reading.encodings import HEAD_BYTES
+from functions.shared.reading.files import infer_columns, read_table
+from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.service import infer_columns, read_table
-from functions.shared.reading.source import LocalFile
 from functions.shared.reading.text import stored_chunks
 from tests.unit.shared.reading.files import NAMES, MemoryFile, read, refusal
 
