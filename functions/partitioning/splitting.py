@@ -17,7 +17,8 @@ from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
-from functions.shared.reading.formats import Format, detect_format
+from functions.shared.reading.file_formats import Format
+from functions.shared.reading.formats import detect_format
 from functions.shared.reading.json_documents import is_document
 from functions.shared.reading.limits import MAX_RECORD_BYTES
 from functions.shared.reading.parquet import row_group_weights

@@ -13,10 +13,9 @@ from typing import Any
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.rejections import FileCode
+from functions.shared.reading.file_formats import WORKBOOK
 
-MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How workbooks begin: those that are zip archives, and those of Excel up to 2003."""
-
+_HEAD_BYTES = 16
 _EXACT = 2.0**53
 """Whole numbers beyond it are not all kept by a cell."""
 
@@ -26,7 +25,7 @@ type _Cells = Sequence[Any]
 def is_workbook(file: Path) -> bool:
     """Whether a file is a workbook, whatever it is called."""
     with file.open("rb") as stored:
-        return stored.read(len(MAGICS[0])) in MAGICS
+        return WORKBOOK.begins(stored.read(_HEAD_BYTES))
 
 
 def write_lines(file: Path, sheet: str | None, target: Path) -> None:

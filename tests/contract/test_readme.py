@@ -13,6 +13,7 @@ import typer
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.metrics import CATALOGUE
 from functions.shared.domain.rejections import FileCode, RowCode
+from functions.shared.reading.file_formats import TAKEN
 from functions.shared.reading.values import MISSING
 from infra.cli.app import app
 from tests.contract.template import ROOT
@@ -56,6 +57,12 @@ def test_each_reason_to_refuse_a_row_or_a_file_is_listed_and_no_other(page: str)
 def test_each_spelling_of_a_missing_value_is_listed_and_no_other(page: str) -> None:
     [row] = [line for line in text_of(page).splitlines() if "`#N/A`" in line]
     assert {"", *re.findall(r"`([^`]+)`", row)} == set(MISSING)
+
+
+@pytest.mark.parametrize("page", REFUSALS)
+def test_each_ending_of_a_format_is_listed_and_no_other(page: str) -> None:
+    [row] = [line for line in text_of(page).splitlines() if "`.ndjson`" in line]
+    assert set(re.findall(r"`\.(\w+)`", row)) == {"gz", *(ending for form in TAKEN for ending in form.endings)}
 
 
 @pytest.mark.parametrize("page", IN_BOTH_LANGUAGES)

@@ -1,7 +1,6 @@
 """Read files of rows, whatever their format, under one contract."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -11,14 +10,15 @@ from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.reading.formats import Format, detect_format, empty_file
+from functions.shared.reading.file_formats import Format, reader_of
+from functions.shared.reading.formats import detect_format, empty_file
 from functions.shared.reading.inference import kind_of_type, kinds_of_texts
 from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES
 from functions.shared.reading.numbers import signs_in
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rule, Rules, scoring_rules, table_rules
-from functions.shared.reading.text import Notes, decompressed_chunks, utf8_chunks
+from functions.shared.reading.text import Notes
 from functions.shared.reading.time_inference import TimeFormat, time_format_of
 from functions.shared.reading.unforeseen import unforeseen_refused
 
@@ -148,33 +148,9 @@ def find_time_format(source: Readable, *, key: str, column: str, formats: Format
 def _blocks(source: Readable, key: str, rules: Rules, block_bytes: int, notes: Notes | None = None) -> Generator[Block]:
     rows = 0
     with unforeseen_refused(source, key) as watched:
-        for block in _READERS[detect_format(watched, key)](watched, rules, block_bytes, notes):
+        for block in reader_of(detect_format(watched, key))(watched, rules, block_bytes, notes):
             if block.rows_in:
                 yield block.numbered_from(rows)
                 rows += block.rows_in
     if not rows:
         raise empty_file("the file has no rows")
-
-
-def _delimited(source: Readable, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
-    from functions.shared.reading.delimited import delimited_blocks
-
-    # An error that somebody keeps would keep its frames, and with them the threads that fetch, if these were not ended here.
-    with closing(decompressed_chunks(source, block_bytes)) as chunks:
-        yield from delimited_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes), rules)
-
-
-def _jsonl(source: Readable, rules: Rules, block_bytes: int, notes: Notes | None) -> Iterator[Block]:
-    from functions.shared.reading.jsonlines import jsonl_blocks
-
-    with closing(decompressed_chunks(source, block_bytes)) as chunks:
-        yield from jsonl_blocks(utf8_chunks(chunks, rules.formats.encoding, notes=notes, detect=False), rules)
-
-
-def _parquet(source: Readable, rules: Rules, block_bytes: int, _: Notes | None) -> Iterator[Block]:
-    from functions.shared.reading.parquet import parquet_blocks
-
-    return parquet_blocks(source, rules, block_bytes)
-
-
-_READERS = {Format.CSV: _delimited, Format.JSONL: _jsonl, Format.PARQUET: _parquet}

@@ -2,23 +2,19 @@
 
 import codecs
 import re
-from enum import StrEnum
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.encodings import wide_encoding
+from functions.shared.reading.file_formats import CSV, JSON, PARQUET, WORKBOOK, Format
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 
-PARQUET_MAGIC = b"PAR1"
-
 _HEAD_BYTES = 4096
-_ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_WORKBOOKS = ("xlsx", "xlsm", "xlsb", "xls", "ods")
+_ZIP, _OLD_WORKBOOK = WORKBOOK.magics
 _FIRST_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
 """What stands first in the zip archive that a workbook is, behind the archive's `_ZIP_HEADER_BYTES`."""
 _ZIP_HEADER_BYTES = 30
-_JSON = ("json", "jsonl", "ndjson")
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*\{")
 _FOREIGN = {
     _ZIP: "a zip archive",
@@ -36,14 +32,6 @@ _FOREIGN = {
 }
 
 
-class Format(StrEnum):
-    """How the rows of a file are written, decompressed."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
 def detect_format(source: Readable, key: str) -> Format:
     """The format of a file.
 
@@ -53,13 +41,13 @@ def detect_format(source: Readable, key: str) -> Format:
     stored = source.read_at(0, _HEAD_BYTES)
     if not stored:
         raise empty_file("the file has no bytes")
-    if stored.startswith(PARQUET_MAGIC):
+    if PARQUET.begins(stored):
         _refuse_truncated_parquet(source)
         return Format.PARQUET
     head = stored
     if stored.startswith(GZIP_MAGIC):
         head = next(decompressed_chunks(source, _HEAD_BYTES), b"")
-        if head.startswith((GZIP_MAGIC, PARQUET_MAGIC)):
+        if head.startswith((GZIP_MAGIC, *PARQUET.magics)):
             raise _unknown("holds gzip or Parquet data inside gzip data")
     return _text_format(head, _extension(key))
 
@@ -82,24 +70,24 @@ def _text_format(head: bytes, extension: str) -> Format:
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise _unknown(f"is {what}")
-    if extension == "parquet":
+    if extension in PARQUET.endings:
         raise _unknown("is named as Parquet, but does not begin as such")
     text = _as_bytes(head).lstrip()
     _refuse_binary(text.splitlines()[0] if text else b"")
     first = text[:1]
-    if extension in {"csv", "tsv"}:
+    if extension in CSV.endings:
         return Format.CSV
-    if first == b"{" or (first == b"[" and (extension in _JSON or _ARRAY_OF_OBJECTS.match(text))):
+    if first == b"{" or (first == b"[" and (extension in JSON.endings or _ARRAY_OF_OBJECTS.match(text))):
         return Format.JSONL
     if first == b"<":
         raise _unknown("is XML or HTML")
-    if extension in _JSON and first:
+    if extension in JSON.endings and first:
         raise _unknown("is named as JSON, but does not begin with an object or an array")
     return Format.CSV
 
 
 def _is_workbook(head: bytes, extension: str) -> bool:
-    is_one = extension in _WORKBOOKS or head.startswith(_FIRST_PARTS, _ZIP_HEADER_BYTES)
+    is_one = extension in WORKBOOK.endings or head.startswith(_FIRST_PARTS, _ZIP_HEADER_BYTES)
     return head.startswith(_OLD_WORKBOOK) or (head.startswith(_ZIP) and is_one)
 
 
@@ -120,8 +108,8 @@ def _refuse_binary(first_line: bytes) -> None:
 
 
 def _refuse_truncated_parquet(source: Readable) -> None:
-    size = len(PARQUET_MAGIC)
-    if source.size < 3 * size or source.read_at(source.size - size, size) != PARQUET_MAGIC:
+    (magic,) = PARQUET.magics
+    if source.size < 3 * len(magic) or source.read_at(source.size - len(magic), len(magic)) != magic:
         message = f"the Parquet file ends at byte {source.size} without its footer"
         raise BatchRejectedError(FileCode.TRUNCATED_PARQUET, message)
 

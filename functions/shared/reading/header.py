@@ -1,7 +1,8 @@
 """The line of a delimited file that names its columns."""
 
 from functions.shared.reading.delimited import first_record
-from functions.shared.reading.formats import Format, detect_format
+from functions.shared.reading.file_formats import Format
+from functions.shared.reading.formats import detect_format
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 
