@@ -179,7 +179,7 @@ class S3ObjectStore:
 
 
 class S3Source:
-    """`Source` over one version of an object: each read is one ranged GET, or several where bodies break off."""
+    """`Readable` over one version of an object: each read is one ranged GET, or several where bodies break off."""
 
     def __init__(self, client: "S3Client", named: dict[str, Any], size: int) -> None:
         self._client = client
