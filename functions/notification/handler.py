@@ -11,20 +11,29 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.notification.ports import Ports
+    from functions.shared.ports import ObjectStore
 
 
 @cache
-def ports() -> "Ports":
-    """The real ports."""
-    from functions.notification.ports import Ports
+def _bucket() -> "ObjectStore":
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.runtime.settings import notifying_settings
+
+    return S3ObjectStore(s3_client(), notifying_settings().store)
+
+
+def ports() -> "Ports":
+    """The real ports; the secret is read for each delivery, since it may change."""
+    from functions.notification.ports import TOPIC, Ports
+    from functions.shared.adapters.targets import targets_in
     from functions.shared.adapters.topic import SnsTopic
     from functions.shared.runtime.settings import notifying_settings
 
     settings = notifying_settings()
+    named = targets_in(settings.secret, guarded=not settings.endpoint) if settings.secret else {}
     return Ports(
-        store=S3ObjectStore(s3_client(), settings.store),
-        targets={"topic": SnsTopic(settings.topic)},
+        store=_bucket(),
+        targets={**named, TOPIC: SnsTopic(settings.topic)},
         stack=settings.stack,
         now=lambda: datetime.now(UTC),
     )
@@ -34,4 +43,5 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
     """Send what an SQS delivery brings; what failed is delivered again."""
     from functions.notification.service import notify
 
-    return process_records(event, context, lambda created: notify(created, ports()))
+    delivery = ports()
+    return process_records(event, context, lambda created: notify(created, delivery))

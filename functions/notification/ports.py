@@ -6,6 +6,9 @@ from datetime import datetime
 
 from functions.shared.ports import ObjectStore, Target
 
+TOPIC = "topic"
+"""The target that is the stack's topic; those of the secret have names of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

@@ -1,12 +1,13 @@
 """An alert becomes a message, which each target gets once; a target that fails holds up no other."""
 
 from functions.notification.ports import Ports
-from functions.shared.domain.alert import Alert
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.message import message_about
 from functions.shared.foundation.fan_out import AT_ONCE, for_each
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.messages import Messages
+from functions.shared.repositories.policies import Policies
 
 
 def notify(created: StoredObject, ports: Ports) -> None:
@@ -21,7 +22,9 @@ def notify(created: StoredObject, ports: Ports) -> None:
     if alert is None:  # an erasure removed it
         return
     messages, message = Messages(ports.store), message_about(alert, stack=ports.stack)
-    missing = ports.targets.keys() - messages.begun(message, ports.now()).sent
+    kinds = Policies(ports.store).current(alert.model).notifications.kinds
+    wanted = {name for name in ports.targets if alert.kind in kinds.get(name, AlertKind)}
+    missing = wanted - messages.begun(message, ports.now()).sent
 
     def send(name: str) -> None:
         ports.targets[name].send(message)

@@ -138,6 +138,10 @@ class RemoteWriteError(EverscoreError):
     """The Prometheus server does not take samples. Everything else goes on; the next tick sends what stands then."""
 
 
+class NotSentError(EverscoreError):
+    """A target did not take a message. The others have it; the next delivery tries this one again."""
+
+
 class ReleaseRefusedError(InputError):
     """The release asked for is not safe or not possible, and says why. A retry cannot help."""
 

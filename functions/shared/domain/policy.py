@@ -311,6 +311,17 @@ class ReleasePolicy(Written):
     )
 
 
+class NotificationPolicy(Written):
+    """Who is sent which alerts."""
+
+    kinds: Annotated[Mapping[str, tuple[str, ...]], Unit("", takes='kinds of alerts by target, e.g. {"topic": ["failed", "silent"]}')] = (
+        Field(
+            default_factory=dict,
+            description="By target (topic, or a name in the secret), the kinds of alerts it is sent; one that is not named is sent all.",
+        )
+    )
+
+
 class Policy(Document):
     """One numbered version of a model's thresholds. Number 0 is the defaults, which nobody wrote."""
 
@@ -329,6 +340,7 @@ class Policy(Document):
     gate: GatePolicy = GatePolicy()
     canary: CanaryPolicy = CanaryPolicy()
     release: ReleasePolicy = ReleasePolicy()
+    notifications: NotificationPolicy = NotificationPolicy()
 
     @model_validator(mode="after")
     def _somebody_decides(self) -> Self:

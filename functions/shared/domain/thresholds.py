@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.policy import Policy, Unit
 
 RANGES = "row_contract.ranges"
@@ -94,6 +95,10 @@ def refuse_senseless(policy: Policy) -> None:
         amount = len(value) if isinstance(value, tuple) else value
         if isinstance(amount, int | float) and not threshold.least <= amount <= threshold.most:
             raise ValueError(refusal(threshold, value))
+    named = {kind for kinds in policy.notifications.kinds.values() for kind in kinds}
+    if unknown_kinds := named - set(AlertKind):
+        message = f"notifications.kinds: no alert is of the kind {', '.join(sorted(unknown_kinds))}; kinds are {', '.join(AlertKind)}"
+        raise ValueError(message)
 
 
 def value_of(policy: dict[str, Any], name: str) -> Any:

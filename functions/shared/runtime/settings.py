@@ -60,9 +60,14 @@ class PartitioningSettings(Settings):
 
 
 class NotifyingSettings(Settings):
-    """… and the ARN of the topic that people subscribe to."""
+    """… the ARN of the topic that people subscribe to, and the name of a secret with further targets.
+
+    `endpoint` is an embedded AWS's.
+    """
 
     topic: str = Field(alias="EVERSCORE_TOPIC", min_length=1)
+    secret: str = Field(alias="EVERSCORE_NOTIFICATION_SECRET", default="")
+    endpoint: str = Field(alias="AWS_ENDPOINT_URL", default="")
 
 
 class CodeCheckSettings(Settings):

@@ -11,9 +11,12 @@ from functions.notification.service import notify
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.errors import InputError
 from functions.shared.domain.message import Message, message_about
+from functions.shared.domain.policy import Policy
 from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.messages import Messages
+from functions.shared.repositories.policies import Policies
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
@@ -119,6 +122,21 @@ def test_after_a_crash_at_any_call_each_target_gets_the_message_and_knows_a_seco
         for target in (world.mail, world.pager):
             assert {message.id for message in target.got} == {"2013-04-01-silent"}
             assert len(target.got) <= 2
+
+
+def test_a_target_gets_the_kinds_of_alerts_that_the_policy_gives_it_and_all_if_it_is_not_named() -> None:
+    world = World()
+    kinds = {"pager": ("failed", "silent"), "elsewhere": ("drift",)}
+    Policies(world.store).write(MODEL, Policy(number=1, notifications={"kinds": kinds}))  # type: ignore[arg-type]
+    for kind in (AlertKind.SILENT, AlertKind.STALE):
+        world.deliver(world.alert(kind))
+    assert [message.kind for message in world.pager.got] == ["silent"]
+    assert [message.kind for message in world.mail.got] == ["silent", "stale"]
+
+
+def test_a_kind_that_no_alert_has_is_refused() -> None:
+    with pytest.raises(InputError, match="no alert is of the kind sillent; kinds are drift, performance, "):
+        Policies(MemoryStore()).write(MODEL, Policy(number=1, notifications={"kinds": {"pager": ("sillent",)}}))  # type: ignore[arg-type]
 
 
 def test_an_alert_that_was_erased_meanwhile_is_no_message() -> None:

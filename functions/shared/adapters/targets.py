@@ -1,0 +1,64 @@
+"""Who gets messages besides the topic's subscribers: webhooks, named in a secret of Secrets Manager."""
+
+import json
+from binascii import Error as NotBase64
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from functions.shared.adapters.webhook import Webhook, signature
+from functions.shared.domain.errors import NotSentError
+from functions.shared.domain.message import Message
+from functions.shared.ports import Target
+
+SECRET = "secret"  # noqa: S105 - the name of what stands for a secret that cannot be read
+
+
+class _Entry(BaseModel):
+    """One target of the secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: str
+    secret: str
+
+
+_ENTRIES = TypeAdapter(dict[str, _Entry])
+
+
+class Unreadable:
+    """`Target` that stands for a secret which cannot be read, so that its messages are tried again and then kept."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def send(self, message: Message) -> None:
+        """Raise NotSentError, with what is wrong with the secret."""
+        raise NotSentError(f"{message.id}: {self._why}")
+
+
+def targets_in(secret: str, *, guarded: bool) -> Mapping[str, Target]:
+    """The targets that a secret names; nothing of it stands in an error."""
+    try:
+        text = _client().get_secret_value(SecretId=secret)["SecretString"]
+    except (BotoCoreError, ClientError, KeyError) as error:
+        return {SECRET: Unreadable(f"the secret {secret} cannot be read: {type(error).__name__}")}
+    try:
+        entries = _ENTRIES.validate_python(json.loads(text))
+        for entry in entries.values():
+            signature(entry.secret, "", 0, b"")
+    except (ValidationError, ValueError, NotBase64):
+        why = f'the secret {secret} is not of the form {{"NAME": {{"url": "https://…", "secret": "whsec_…"}}}}'
+        return {SECRET: Unreadable(why)}
+    return {name: Webhook(entry.url, entry.secret, guarded=guarded) for name, entry in entries.items()}
+
+
+@cache
+def _client() -> Any:
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+    return boto3.client("secretsmanager", config=config)
