@@ -4,12 +4,9 @@ from datetime import date
 
 from functions.metric_emission.alerts import decay_alert, told_lately
 from functions.metric_emission.ports import Model
-from functions.shared.domain import layout
 from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.performance.decay import detect_decay
 from functions.shared.repositories.alerts import raise_once
-from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.performances import performances
 
 _LOOKED_BACK = 20
@@ -39,7 +36,7 @@ def alert_on_decay(model: Model, mature: date | None) -> None:
 def _last_drift(model: Model) -> DriftReport | None:
     """What was last seen of the champion's features."""
     for arrival in list(model.scored_by(model.version))[:_LOOKED_BACK]:
-        judged = read_document(model.store, BatchJudgement, layout.emitted_key(model.name, arrival.batch))
+        judged = model.judgement(arrival.batch)
         if judged is not None and judged.drift is not None:
             return judged.drift
     return None

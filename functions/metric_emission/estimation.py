@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from functions.metric_emission.ports import Model
 from functions.metric_emission.truth import held_before
-from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.calendar import days_before
-from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance.estimate import Estimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore
-from functions.shared.repositories.documents import read_document
 
 WINDOWS = 12
 """How many earlier batches are held against their labels: the last whose labels have come, however late they do."""
@@ -82,6 +79,6 @@ def _earlier(manifest: Manifest, model: Model) -> Iterator[Arrival]:
 def _estimates(arrivals: Iterator[Arrival], model: Model) -> Iterator[Estimate]:
     """What was estimated of some batches, refused or not."""
     for arrival in arrivals:
-        judged = read_document(model.store, BatchJudgement, layout.emitted_key(model.name, arrival.batch))
+        judged = model.judgement(arrival.batch)
         if judged is not None and judged.estimate is not None:
             yield judged.estimate

@@ -2,10 +2,20 @@
 
 from functions.metric_emission.ports import Model
 from functions.metric_emission.truth import hold_against_labels
+from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.performances import gather_months
+
+
+def index_batch(manifest: Manifest, model: Model) -> None:
+    """Have a batch in the index, in case a crash came between its commit and its names, and all batches before it."""
+    index_batches(model)
+    if Arrival.of(manifest) not in model.newest:
+        BatchIndex(model.store).add(manifest)
+        model.batches_came()
 
 
 def index_batches(model: Model) -> None:

@@ -45,7 +45,7 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
 def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
     """A batch and those before it that its champion scored, the newest first, as far as their rows were counted."""
     before = (arrival for arrival in model.scored_by(model.version) if arrival.created_at <= manifest.created_at)
-    others = (model.manifests.at(model.name, arrival) for arrival in before if arrival.batch != manifest.batch_id)
+    others = (model.manifest(arrival) for arrival in before if arrival.batch != manifest.batch_id)
     return (batch for batch in chain([manifest], others) if batch.rows_scored and Role.CHAMPION in batch.profiles)
 
 

@@ -7,8 +7,11 @@ from functools import cached_property
 from itertools import islice
 
 from functions.metric_emission.measurements import Emit
+from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.calendar import days_before, mature_day
+from functions.shared.domain.judgement import BatchJudgement
+from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
@@ -16,6 +19,7 @@ from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.performances import labelled_days
 from functions.shared.repositories.policies import Policies
@@ -55,6 +59,8 @@ class Model:
     def __init__(self, name: str, ports: Ports) -> None:
         self.name, self.ports, self.store = name, ports, ports.store
         self.manifests = Manifests(ports.store)
+        self._manifests: dict[str, Manifest] = {}
+        self._judgements: dict[str, BatchJudgement] = {}
         self._judged_until: date | None = None
 
     @cached_property
@@ -94,6 +100,25 @@ class Model:
         """The days that have labels, in order."""
         return labelled_days(self.name, self.store)
 
+    def manifest(self, arrival: Arrival) -> Manifest:
+        """The manifest of a batch, read once."""
+        if arrival.batch not in self._manifests:
+            self.knows(self.manifests.at(self.name, arrival))
+        return self._manifests[arrival.batch]
+
+    def knows(self, manifest: Manifest) -> None:
+        """Take a manifest as read."""
+        self._manifests[manifest.batch_id] = manifest
+
+    def judgement(self, batch: str) -> BatchJudgement | None:
+        """What a batch was judged to be, read once; None until it is judged."""
+        if batch not in self._judgements:
+            found = read_document(self.store, BatchJudgement, layout.emitted_key(self.name, batch))
+            if found is None:
+                return None
+            self._judgements[batch] = found
+        return self._judgements[batch]
+
     @property
     def first_recent(self) -> date:
         """Labels are joined with batches that arrived on this day or later."""
@@ -111,6 +136,10 @@ class Model:
         """Whether the champion is yet to be judged by labels up to a day; asked again, it is not until more labels came."""
         fresh, self._judged_until = mature != self._judged_until, mature
         return fresh
+
+    def batches_came(self) -> None:
+        """Look again which batches are the newest."""
+        self.__dict__.pop("newest", None)
 
     def labels_came(self) -> None:
         """Look again which days have labels."""

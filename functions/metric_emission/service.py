@@ -2,7 +2,7 @@
 
 from functions.metric_emission.alerts import batch_alerts, told_to_drift
 from functions.metric_emission.decay import alert_on_decay
-from functions.metric_emission.indexing import index_batches
+from functions.metric_emission.indexing import index_batch
 from functions.metric_emission.judging import judge
 from functions.metric_emission.labelling import label_batch
 from functions.metric_emission.measurements import judged_measurements, model_told
@@ -16,7 +16,6 @@ from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion
 from functions.shared.repositories.alerts import raise_once
-from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 
@@ -28,8 +27,8 @@ def measure_batch(created: StoredObject, delivery: Delivery) -> None:
     """
     manifest = Manifests(delivery.ports.store).read(created.key)
     model = delivery.model(manifest.model)
-    BatchIndex(model.store).add(manifest)
-    index_batches(model)
+    model.knows(manifest)
+    index_batch(manifest, model)
     judgement = read_document(model.store, BatchJudgement, _key(manifest))
     is_known = judgement is not None
     if judgement is None:

@@ -11,12 +11,11 @@ from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.calendar import days_before, last_mature_day
-from functions.shared.domain.judgement import BatchJudgement, HeldBatch
+from functions.shared.domain.judgement import HeldBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.estimate import HELD, Estimated, HeldEstimate
 from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.performance.truth import true_loss
-from functions.shared.repositories.documents import read_document
 
 
 def hold_against_labels(manifests: Iterable[Manifest], model: Model) -> None:
@@ -59,7 +58,7 @@ def held_before(manifest: Manifest, model: Model) -> Iterator[HeldEstimate]:
 
 
 def _estimated(manifest: Manifest, model: Model) -> Estimated | None:
-    judged = read_document(model.store, BatchJudgement, layout.emitted_key(model.name, manifest.batch_id))
+    judged = model.judgement(manifest.batch_id)
     return judged.estimate.metrics.get(HELD) if judged and judged.estimate else None
 
 

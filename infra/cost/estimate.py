@@ -22,7 +22,7 @@ images of earlier deployments, which nothing deletes, come to it."""
 LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
 """Of the input's bytes, what scored Parquet takes. An assumption: it depends on how well columns compress."""
-PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 15, 15, 8, 3, 2
+PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 13, 15, 8, 3, 2
 """Requests about a batch besides reading and writing its parts: the manifest, its names in the index, and what its measuring asks
 for where it is delivered alone, as counted by a test; two messages sent,
 received, hidden and deleted; the file, the manifest and another document announced; two functions called."""

@@ -1,16 +1,15 @@
 """The same for every model, so that the trouble of one is no other's."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-
-from functions.shared.foundation.ahead import map_ahead
 
 AT_ONCE = 16
 """Models that are looked at side by side: what they wait for, S3 and the registry, answers many."""
 
 
 def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_once: int = 1) -> list[Result]:
-    """Act for each model, whatever becomes of the others.
+    """Act for each model, whatever becomes of the others. One that is slow holds up none of them, where several are looked at at once.
 
     Args:
         models: their names.
@@ -37,8 +36,13 @@ def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_
             return partial(failures.append, failure)
         return partial(results.append, result)
 
-    for keep in map(attempt, models) if at_once == 1 else map_ahead(attempt, iter(models), threads=at_once):
-        keep()
+    if at_once == 1:
+        for model in models:
+            attempt(model)()
+    else:
+        with ThreadPoolExecutor(at_once) as threads:
+            for keep in threads.map(attempt, models):
+                keep()
     if failures:
         message = f"{len(failures)} of {len(failures) + len(results)} models failed"
         raise ExceptionGroup(message, failures)

@@ -113,11 +113,12 @@ class BatchIndex:
 
 
 def _keys(manifest: Manifest) -> Iterator[str]:
+    """The arrival's name comes last, so that all are there if it is."""
     model, name = manifest.model, Arrival.of(manifest).name
-    yield f"{layout.arrivals_prefix(model)}{name}"
     if manifest.supersedes:
         yield f"{layout.again_prefix(model)}{name}"
     if manifest.event_days:
         first, last = min(manifest.event_days), max(manifest.event_days)
         for block in Block.covering(first, last):
             yield f"{layout.block_prefix(model, block.level, block.number)}{first.isoformat()}_{last.isoformat()}/{name}"
+    yield f"{layout.arrivals_prefix(model)}{name}"

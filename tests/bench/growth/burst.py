@@ -1,0 +1,64 @@
+"""Many files of one row of one model that come at once: what scoring them takes, and what measuring them does."""
+
+from collections.abc import Callable, Iterator
+from itertools import batched
+
+from functions.metric_emission.ports import Delivery
+from functions.metric_emission.service import measure_batch
+from functions.scoring.ports import Ports as ScoringPorts
+from functions.scoring.service import score_batch
+from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.manifests import Manifests
+from tests.fakes.counting_store import CountingStore
+from tests.fakes.documents import make_decision
+from tests.fakes.versions import MODEL
+from tests.unit.metric_emission.world import World
+from tests.unit.scoring.world import as_csv, good_rows
+
+TOGETHER = 10
+"""Manifests in one delivery, as the template has it."""
+
+type Act = tuple[str, Callable[[], object]]
+
+
+class Burst:
+    """A model in a bucket that counts requests, and files that wait for it."""
+
+    def __init__(self, files: int) -> None:
+        self._inbox, self._store = CountingStore("inbox"), CountingStore()
+        self._world = World(inbox=self._inbox, store=self._store)
+        Decisions(self._store).write(make_decision("1", champion_version=None))
+        self._world.version.put(self._store)
+        row = as_csv(good_rows(1))
+        self._uploads = [self._created(self._inbox, f"batches/{MODEL}/first.csv", row)]
+        self._score()
+        self._measure()
+        self._uploads = [self._created(self._inbox, f"batches/{MODEL}/{number}.csv", row) for number in range(files)]
+
+    def requests(self) -> int:
+        """To both buckets so far."""
+        return self._inbox.requests + self._store.requests
+
+    def acts(self) -> Iterator[Act]:
+        """What is measured, in this order."""
+        yield "score them", self._score
+        yield f"measure them, {TOGETHER} per delivery", self._measure
+
+    def _created(self, store: CountingStore, key: str, body: bytes) -> StoredObject:
+        info = store.write(key, body)
+        return StoredObject(bucket=store.bucket, key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
+
+    def _score(self) -> None:
+        ports = ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now)
+        for upload in self._uploads:
+            score_batch(upload, ports)
+
+    def _measure(self) -> None:
+        known = Manifests(self._store).keys(MODEL)
+        keys = [known[layout.batch_id("inbox", upload.key, upload.version_id)] for upload in self._uploads]
+        for some in batched(keys, TOGETHER, strict=False):
+            delivery = Delivery(self._world.ports())
+            for key in some:
+                measure_batch(StoredObject(bucket="store", key=key, version_id="", etag="", size_bytes=1), delivery)
