@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-growth bench-image check build deploy audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-growth bench-image check build deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ build: install .sam/installed .audit/installed ## the functions' image, from AWS
 
 deploy: build ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
 	$(PYTHON) -m infra.deploy $(ENV) $(ARCHITECTURE)
+
+test-aws: install ## try every promise on STACK=name, embedded or in an AWS account, for cents; writes build/aws-report.md
+	$(PYTHON) -m pytest --tb=short tests/aws --stack "$(STACK)"
 
 audit: .audit/installed ## look up the locked packages among known vulnerabilities
 	infra/audit.sh

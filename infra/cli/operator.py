@@ -64,15 +64,19 @@ class Operator:
         self.name = name
         self._session = session
         self._endpoint = endpoint
-        self._outputs = outputs
-        self._s3: S3Client = session.client("s3", endpoint_url=endpoint)
+        self.outputs = outputs
+        self._s3: S3Client = self.client("s3")
         self.inbox = S3ObjectStore(self._s3, outputs["InboxBucket"])
         self.store = S3ObjectStore(self._s3, outputs["StoreBucket"])
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return boto3's client of a service, where the stack is."""
+        return self._session.client(service, endpoint_url=self._endpoint, **options)
 
     @cached_property
     def _functions(self) -> "LambdaClient":
         config = Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1})
-        client: LambdaClient = self._session.client("lambda", endpoint_url=self._endpoint, config=config)
+        client: LambdaClient = self.client("lambda", config=config)
         return client
 
     @cached_property
@@ -93,7 +97,7 @@ class Operator:
         return undisputed(lambda: self._ask_once(function, request))
 
     def _ask_once(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._functions.invoke(FunctionName=self._outputs[f"{function}Function"], Payload=json.dumps(request).encode())
+        answer = self._functions.invoke(FunctionName=self.outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if refused := payload.get(REFUSED):
             raise _refusal(refused["error"], refused["message"], refused["remedy"], refused["code"])
@@ -104,7 +108,7 @@ class Operator:
 
     def notify(self, function: str, request: Mapping[str, Any]) -> None:
         """Call a function without waiting for it."""
-        name = self._outputs[f"{function}Function"]
+        name = self.outputs[f"{function}Function"]
         self._functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(request).encode())
 
     def upload(self, key: str, body: bytes) -> ObjectInfo:
@@ -189,8 +193,8 @@ class Operator:
 
     def _messages(self, queue: str) -> tuple[int, int]:
         """Return about how many messages wait in a queue of the stack, and how many are being worked on."""
-        client: SQSClient = self._session.client("sqs", endpoint_url=self._endpoint)
-        found = client.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=["All"])["Attributes"]
+        client: SQSClient = self.client("sqs")
+        found = client.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
 

@@ -1,0 +1,55 @@
+"""Taking a model that was only tried out of a stack again, for good."""
+
+import time
+from collections.abc import Iterator
+
+from functions.shared.domain import layout
+from functions.shared.domain.dvc import parse_listing
+from functions.shared.ports import ObjectInfo, VersionedStore
+from functions.shared.repositories.decisions import Decisions
+
+PASSING = ("alerts", "index", "labelled", "leases", "partitions", "quarantine", "scored", "waiting")
+"""Where objects are deleted again: a bucket shows no folder whose objects are all deleted, though their versions are there."""
+PAUSE_S = 3.0
+_ROUNDS = 20
+
+
+def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pause_s: float = PAUSE_S) -> int:
+    """Remove every version of every object of a model from both buckets, and return how many there were.
+
+    It looks again until nothing comes up any more, since events that are on their way write a little later. Training sets
+    are removed too. They are named by their content, so another model that was trained on the very same rows would lose
+    them: call it for a model of made-up rows alone.
+    """
+    removed = 0
+    for _ in range(_ROUNDS):
+        found = _removed(model, inbox, store)
+        removed += found
+        if not found:
+            break
+        time.sleep(pause_s)
+    return removed
+
+
+def _removed(model: str, inbox: VersionedStore, store: VersionedStore) -> int:
+    removed = 0
+    for bucket, found in ((store, _snapshots(model, store)), (inbox, _of(model, inbox)), (store, _of(model, store))):
+        versions = list(found)
+        bucket.forget(versions)
+        removed += len(versions)
+    return removed
+
+
+def _of(model: str, bucket: VersionedStore) -> Iterator[ObjectInfo]:
+    """Yield what lies under `PREFIX/MODEL/` or is `PREFIX/MODEL.json`, as every key of a model does."""
+    for top in {*bucket.folders(""), *PASSING}:
+        yield from (found.info for found in bucket.versions(f"{top}/{model}/"))
+        yield from (found.info for found in bucket.versions(f"{top}/{model}.json"))
+
+
+def _snapshots(model: str, store: VersionedStore) -> Iterator[ObjectInfo]:
+    """Yield the training sets' files, and the lists of them."""
+    for md5 in {decision.snapshot.md5 for decision in Decisions(store).all(model)}:
+        files = parse_listing(store.read(layout.snapshot_key(md5))).values()
+        for key in map(layout.snapshot_key, {md5, *files}):
+            yield from (found.info for found in store.versions(key))

@@ -1,0 +1,73 @@
+"""The suite for a real account, run on an embedded AWS that it reaches as it would reach the real one."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from infra.local.embedded import embedded_aws
+from infra.local.stacks import Stack
+from infra.places import ROOT
+
+pytestmark = pytest.mark.timeout(600)
+REPORT = ROOT / "build" / "aws-report.md"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVERSCORE_HOME", str(tmp_path_factory.mktemp("home")))
+        with embedded_aws("tried", parameters={"ScheduleState": "DISABLED"}) as running:
+            yield running
+
+
+def run(stack: Stack, home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that knows of the stack what a person with an account knows: region, credentials and a name."""
+    environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(home)}
+    environment.pop("EVERSCORE_STACK")
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_promise_is_kept_on_an_embedded_aws_and_nothing_is_left_of_the_model(stack: Stack, tmp_path: Path) -> None:
+    done = run(stack, tmp_path, "make", "test-aws", f"STACK={stack.name}")
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    report = REPORT.read_text()
+    [(kept, promises)] = re.findall(r"^# Everscore on an embedded AWS: (\d+) of (\d+) promises kept$", report, re.MULTILINE)
+    assert kept == promises
+    assert float(re.findall(r"Cost: at most \$([\d.]+)", report)[0]) < 1
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=stack.endpoint,
+        region_name=stack.env()["AWS_DEFAULT_REGION"],
+        aws_access_key_id=stack.env()["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=stack.env()["AWS_SECRET_ACCESS_KEY"],
+    )
+    versions = [found for bucket in (stack.inbox, stack.store) for found in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
+    assert [found["Key"] for found in versions if not found["Key"].startswith("totals/")] == []
+
+
+def test_a_promise_that_is_broken_is_named_in_the_report(stack: Stack, tmp_path: Path) -> None:
+    done = run(stack, tmp_path, ".venv/bin/python", "-c", SUSPEND, stack.store)
+    assert done.returncode == 0, done.stderr
+    report = tmp_path / "report.md"
+    suite = (".venv/bin/python", "-m", "pytest", "tests/aws", "--stack", stack.name, "--report", str(report), "-k", "versioned")
+    assert run(stack, tmp_path, *suite).returncode == 1
+    assert "1 of 2 promises kept" in report.read_text()
+    assert "buckets are versioned private encrypted and refuse plain http[StoreBucket] | **no**" in report.read_text()
+    assert stack.store not in report.read_text(), "a report can be shown to everybody"
+
+
+SUSPEND = "import boto3, sys; boto3.client('s3').put_bucket_versioning(Bucket=sys.argv[1], VersioningConfiguration={'Status': 'Suspended'})"
+
+
+def test_without_a_stack_the_suite_says_what_to_type(stack: Stack, tmp_path: Path) -> None:
+    done = run(stack, tmp_path, ".venv/bin/python", "-m", "pytest", "tests/aws")
+    assert done.returncode == 2
+    assert "make test-aws STACK=" in done.stdout + done.stderr
+    unknown = run(stack, tmp_path, ".venv/bin/python", "-m", "pytest", "tests/aws", "--stack", "nobody")
+    assert unknown.returncode == 2
+    assert "no stack 'nobody'" in unknown.stdout + unknown.stderr
