@@ -15,7 +15,7 @@ from tests.fakes.versions import MODEL, make_version
 from tests.unit.scoring.world import as_csv, as_jsonl, as_parquet, good_rows
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("sklearn", "pandas", "scipy", "mlflow", "joblib", "skops", "xgboost", "lightgbm")
+HEAVY = ("sklearn", "pandas", "scipy", "mlflow", "joblib", "skops", "xgboost", "lightgbm", "apprise")
 HANDLERS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("functions/*/handler.py"))
 
 SCORING = """

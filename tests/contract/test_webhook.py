@@ -19,9 +19,10 @@ import pytest
 from moto import mock_aws
 
 from functions.shared.adapters import targets
+from functions.shared.adapters.chat import Chat
 from functions.shared.adapters.targets import targets_in
 from functions.shared.adapters.webhook import Webhook, signature
-from functions.shared.domain.errors import NotSentError
+from functions.shared.domain.errors import InputError, NotSentError
 from functions.shared.domain.message import Message
 from tests.fakes.documents import NOW
 
@@ -37,6 +38,7 @@ class Server:
     hangs_s: float = 0.0
     got: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    signed: bool = True
     port: int = 0
 
     def url(self, host: str = "127.0.0.1") -> str:
@@ -52,14 +54,22 @@ def server() -> Iterator[Server]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             state.paths.append(self.path)
             time.sleep(state.hangs_s)
+            if not state.signed:
+                state.got.append(json.loads(body))
+                self.answer()
+                return
             signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
             expected = hmac.new(b64decode(SECRET.removeprefix("whsec_")), signed, sha256).digest()
             assert self.headers["webhook-signature"] == f"v1,{b64encode(expected).decode()}"
             state.got.append({"id": self.headers["webhook-id"], "host": self.headers["Host"], **json.loads(body)})
+            self.answer()
+
+        def answer(self) -> None:
             self.send_response(state.answers.pop(0))
             self.send_header("Location", f"http://127.0.0.1:{state.port}/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", "2")
             self.end_headers()
+            self.wfile.write(b"ok")
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -165,6 +175,67 @@ def test_a_name_is_resolved_once_and_what_was_found_is_connected_to(server: Serv
     assert server.got[0]["host"] == f"hooks.example.com:{server.port}"
 
 
+# Chats
+
+
+def slack_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> Chat:
+    """Slack, as if it were at the loopback."""
+    server.signed = False
+    monkeypatch.setattr("apprise.plugins.slack.NotifySlack.webhook_url", f"http://127.0.0.1:{server.port}/services")
+    return Chat("slack://T1JJ3T3L2/A1BRTD4JD/0123token000000000000000/#alerts")
+
+
+def test_a_chat_gets_the_message(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.answers = [200]
+    slack_at(server, monkeypatch).send(MESSAGE)
+    [got] = server.got
+    assert got["channel"] == "#alerts"
+    assert MESSAGE.subject in json.dumps(got)
+    assert MESSAGE.text in json.dumps(got, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("status", [302, 403, 500])
+def test_a_chat_that_refuses_or_redirects_did_not_take_the_message_and_its_url_is_not_said(
+    server: Server, monkeypatch: pytest.MonkeyPatch, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers = [status] * 5
+    with caplog.at_level(logging.DEBUG, "apprise"), pytest.raises(NotSentError, match="slack did not take the message") as refused:
+        slack_at(server, monkeypatch).send(MESSAGE)
+    assert all("elsewhere" not in path for path in server.paths)
+    assert "0123token" not in "".join(traceback.format_exception(refused.value)) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1/0123token",
+        "gotify://169.254.169.254/0123token",
+        "workflows://evil.example.com/0123token/0123token",
+        "slack://0123token",
+        "0123token",
+    ],
+)
+def test_a_url_of_another_service_or_without_what_it_needs_is_refused_and_not_said(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Chat(url)
+    assert "0123token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dingtalk://" + "a" * 64,
+        "wecombot://aaaaaaaaaa",
+        "lark://abc-def-123456",
+        "feishu://abc",
+        "pagerduty://A1BRTD4JD@TIiajkdnlazkcOXrIdevi7F/source/component",
+        "workflows://prod-1.westus.logic.azure.com/643e69f83c8944/b8ff6c1a",
+    ],
+)
+def test_the_services_that_the_documents_name_are_taken(url: str) -> None:
+    Chat(url)
+
+
 # The secret
 
 
@@ -179,10 +250,14 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     targets._client.cache_clear()
 
 
-def test_a_secret_names_webhooks(secrets: Any) -> None:
+def test_a_secret_names_webhooks_and_chats(secrets: Any) -> None:
     entry = {"url": "https://hooks.example.com/0123token", "secret": SECRET}
-    secrets.create_secret(Name="hooks", SecretString=json.dumps({"pager": entry, "team": entry}))
-    assert targets_in("hooks", guarded=True).keys() == {"pager", "team"}
+    chats = {"chat": {"apprise": "feishu://abc"}, "wrong": {"apprise": "json://localhost/0123token"}}
+    secrets.create_secret(Name="hooks", SecretString=json.dumps({"pager": entry, **chats}))
+    found = targets_in("hooks", guarded=True)
+    assert found.keys() == {"pager", "chat", "wrong"}
+    with pytest.raises(NotSentError, match="json:// is none of dingtalk, discord"):
+        found["wrong"].send(MESSAGE)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who gets messages besides the topic's subscribers: webhooks, named in a secret of Secrets Manager."""
+"""Who gets messages besides the topic's subscribers: webhooks, chats and pagers, named in a secret of Secrets Manager."""
 
 import json
 from binascii import Error as NotBase64
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from functions.shared.adapters.webhook import Webhook, signature
-from functions.shared.domain.errors import NotSentError
+from functions.shared.domain.errors import InputError, NotSentError
 from functions.shared.domain.message import Message
 from functions.shared.ports import Target
 
@@ -20,15 +20,23 @@ SECRET = "secret"  # noqa: S105 - the name of what stands for a secret that cann
 
 
 class _Entry(BaseModel):
-    """One target of the secret."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class _Webhook(_Entry):
+    """A web server, and what messages to it are signed with."""
 
     url: str
     secret: str
 
 
-_ENTRIES = TypeAdapter(dict[str, _Entry])
+class _Chat(_Entry):
+    """A service, by Apprise's URL of it."""
+
+    apprise: str
+
+
+_ENTRIES = TypeAdapter(dict[str, _Webhook | _Chat])
 
 
 class Unreadable:
@@ -51,11 +59,23 @@ def targets_in(secret: str, *, guarded: bool) -> Mapping[str, Target]:
     try:
         entries = _ENTRIES.validate_python(json.loads(text))
         for entry in entries.values():
-            signature(entry.secret, "", 0, b"")
+            if isinstance(entry, _Webhook):
+                signature(entry.secret, "", 0, b"")
     except (ValidationError, ValueError, NotBase64):
-        why = f'the secret {secret} is not of the form {{"NAME": {{"url": "https://…", "secret": "whsec_…"}}}}'
-        return {SECRET: Unreadable(why)}
-    return {name: Webhook(entry.url, entry.secret, guarded=guarded) for name, entry in entries.items()}
+        form = '{"NAME": {"url": "https://…", "secret": "whsec_…"}, "NAME": {"apprise": "slack://…"}}'
+        return {SECRET: Unreadable(f"the secret {secret} is not of the form {form}")}
+    return {name: _target(entry, guarded=guarded) for name, entry in entries.items()}
+
+
+def _target(entry: _Webhook | _Chat, *, guarded: bool) -> Target:
+    if isinstance(entry, _Webhook):
+        return Webhook(entry.url, entry.secret, guarded=guarded)
+    from functions.shared.adapters.chat import Chat
+
+    try:
+        return Chat(entry.apprise)
+    except InputError as refused:
+        return Unreadable(str(refused))
 
 
 @cache
