@@ -3,8 +3,11 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console, RenderableType
@@ -27,6 +30,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 New = Annotated[bool, typer.Option("--new", help="Accept a model name that serves nothing yet.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 Reason = Annotated[str, typer.Option("--reason", help="Reason to record.")]
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the fields of an argument that is a dataclass as options of its own."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
+
+    @wraps(command)
+    def spread(**given: Any) -> None:
+        made = {name: group(**{one.name: given.pop(one.name) for one in fields(group)}) for name, group in groups.items()}
+        command(**given, **made)
+
+    parameters: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        group = groups.get(parameter.name)
+        taken = signature(group).parameters.values() if group else [parameter.replace(annotation=hints[parameter.name])]
+        parameters += [one.replace(kind=Parameter.KEYWORD_ONLY) for one in taken]
+    spread.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return spread
 
 
 def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableType], *, as_json: bool) -> None:

@@ -3,15 +3,14 @@
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import available_timezones
 
 import typer
 
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.spec import FeatureKind, Task
+from functions.shared.domain.spec import Task
 from infra.cli.converted import converted
-from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
-from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show
+from infra.cli.labelled_file import LabelledFile
+from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show, with_options
 from infra.cli.policy import write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 from infra.words import _
@@ -21,108 +20,47 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Target = Annotated[str, typer.Option(help="Column to predict.")]
-IdColumn = Annotated[str, typer.Option("--id", help="Column of row ids, each of which must be unique.")]
-TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event times.")]
-Timezone = Annotated[str, typer.Option(help="Time zone of times without an offset, and of event days.")]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, =category or =boolean; repeatable.")]
-Positive = Annotated[
-    str | None, typer.Option(help="Of two classes, the one whose probability is the score (default: the second in sorted order).")
-]
-Threshold = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Score from which the positive class is predicted (policy: decision.threshold).")
-]
-Costs = Annotated[
-    str | None,
-    typer.Option(help="false_positive=N,false_negative=N: predict by the threshold that costs least (policy: decision.costs)."),
-]
-Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
 Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE of the estimator; repeatable.")]
 
 
 @app.command()
+@with_options
 def train(
     context: typer.Context,
     model: Model,
     file: File,
-    target: Target,
-    id_column: IdColumn,
-    time_column: TimeColumn = None,
-    timezone: Timezone = "UTC",
+    labelled: LabelledFile,
     task: Annotated[Task | None, typer.Option(help="Kind of prediction (default: found in the target's values).")] = None,
-    positive: Positive = None,
     estimator: Annotated[
         str | None, typer.Option(help="Dotted path, of scikit-learn, XGBoost or LightGBM (default: gradient boosting).")
     ] = None,
     param: Parameters = None,
-    kind: Kinds = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out of training; repeatable.")] = None,
-    metric: Metric = None,
-    threshold: Threshold = None,
-    costs: Costs = None,
-    decimal: Decimal = ".",
-    thousands: Thousands = "",
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version on a file and serve it."""
-    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
-    asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
-    request = {"action": "train", "task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or [], **asked}
-    file, decision = context.with_resource(converted(file, sheet=sheet)), decision_of(threshold, costs)
+    recipe = {"task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or []}
+    request, decision = {"action": "train", **recipe, **labelled.request()}, labelled.decision()
+    file = context.with_resource(converted(file, sheet=labelled.sheet))
     _first_version(model, file, request, decision, stack, as_json=as_json)
 
 
 @app.command()
+@with_options
 def adopt(
     context: typer.Context,
     model: Model,
     source: Annotated[str, typer.Argument(help="models:/NAME/VERSION in MLflow, or a model file: .json, .ubj (XGBoost), .txt (LightGBM).")],
     file: File,
-    target: Target,
-    id_column: IdColumn,
-    time_column: TimeColumn = None,
-    timezone: Timezone = "UTC",
-    kind: Kinds = None,
-    positive: Positive = None,
-    metric: Metric = None,
-    threshold: Threshold = None,
-    costs: Costs = None,
-    decimal: Decimal = ".",
-    thousands: Thousands = "",
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
+    labelled: LabelledFile,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a model that was trained elsewhere. FILE holds labelled rows like those it will score."""
-    formats = formats_of(decimal=decimal, thousands=thousands, time_format=time_format, encoding=encoding, missing=missing)
-    asked = _columns(target, id_column, time_column, timezone, kind) | {"formats": formats, "positive": positive, "metric": metric}
-    file, decision = context.with_resource(converted(file, sheet=sheet)), decision_of(threshold, costs)
-    _first_version(model, file, {"action": "adopt", **asked}, decision, stack, as_json=as_json, source=source)
-
-
-def _columns(target: str, id_column: str, time_column: str | None, timezone: str, kind: list[str] | None) -> dict[str, Any]:
-    """Return the columns of a file, as a request for a first version holds them."""
-    if timezone not in available_timezones():
-        raise InputError(f"--timezone {timezone} is no time zone", remedy="write it as in Europe/Berlin", code="usage")
-    kinds = pairs(kind)
-    if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
-        remedy = "choose number, category or boolean; --drop COLUMN leaves a column out"
-        raise InputError(f"--kind {unknown[0]}={kinds[unknown[0]]}: there is no such kind", remedy=remedy, code="usage")
-    return {"target": target, "id_column": id_column, "time_column": time_column, "timezone": timezone, "kinds": kinds}
-
-
-def decision_of(threshold: float | None, costs: str | None) -> dict[str, object]:
-    """Return what options say of how scores become predictions, as thresholds of a policy."""
-    asked = {"decision.threshold": threshold, "decision.costs": costs}
-    return {name: value for name, value in asked.items() if value is not None}
+    request, decision = {"action": "adopt", **labelled.request()}, labelled.decision()
+    file = context.with_resource(converted(file, sheet=labelled.sheet))
+    _first_version(model, file, request, decision, stack, as_json=as_json, source=source)
 
 
 def _first_version(

@@ -1,0 +1,76 @@
+"""What `train` and `adopt` are told of the labelled rows that a model's first version is made with."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from functions.shared.domain.spec import FeatureKind
+from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
+from infra.cli.options import pairs
+
+Target = Annotated[str, typer.Option(help="Column to predict.")]
+IdColumn = Annotated[str, typer.Option("--id", help="Column of row ids, each of which must be unique.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event times.")]
+Timezone = Annotated[str, typer.Option(help="Time zone of times without an offset, and of event days.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, =category or =boolean; repeatable.")]
+Positive = Annotated[
+    str | None, typer.Option(help="Of two classes, the one whose probability is the score (default: the second in sorted order).")
+]
+Threshold = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Score from which the positive class is predicted (policy: decision.threshold).")
+]
+Costs = Annotated[
+    str | None,
+    typer.Option(help="false_positive=N,false_negative=N: predict by the threshold that costs least (policy: decision.costs)."),
+]
+Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """Options of a file with labelled rows: its columns, how it is written, and how scores become predictions."""
+
+    target: Target
+    id_column: IdColumn
+    time_column: TimeColumn = None
+    timezone: Timezone = "UTC"
+    kind: Kinds = None
+    positive: Positive = None
+    metric: Metric = None
+    threshold: Threshold = None
+    costs: Costs = None
+    decimal: Decimal = "."
+    thousands: Thousands = ""
+    time_format: TimeFormat = None
+    encoding: Encoding = None
+    missing: Missing = None
+    sheet: Sheet = None
+
+    def request(self) -> dict[str, Any]:
+        """Return the columns and formats as a request for a first version holds them.
+
+        Raises:
+            InputError: if an option does not take its value.
+        """
+        formats = formats_of(
+            decimal=self.decimal, thousands=self.thousands, time_format=self.time_format, encoding=self.encoding, missing=self.missing
+        )
+        if self.timezone not in available_timezones():
+            raise InputError(f"--timezone {self.timezone} is no time zone", remedy="write it as in Europe/Berlin", code="usage")
+        columns = {"target": self.target, "id_column": self.id_column, "time_column": self.time_column, "kinds": self._kinds()}
+        return columns | {"timezone": self.timezone, "formats": formats, "positive": self.positive, "metric": self.metric}
+
+    def decision(self) -> dict[str, object]:
+        """Return what options say of how scores become predictions, as thresholds of a policy."""
+        asked = {"decision.threshold": self.threshold, "decision.costs": self.costs}
+        return {name: value for name, value in asked.items() if value is not None}
+
+    def _kinds(self) -> dict[str, object]:
+        kinds = pairs(self.kind)
+        if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
+            remedy = "choose number, category or boolean; --drop COLUMN leaves a column out"
+            raise InputError(f"--kind {unknown[0]}={kinds[unknown[0]]}: there is no such kind", remedy=remedy, code="usage")
+        return kinds
