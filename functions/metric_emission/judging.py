@@ -6,7 +6,7 @@ from itertools import chain, islice
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.ports import Model
 from functions.shared.domain.drift.detection import DriftReport, detect_drift
-from functions.shared.domain.drift.profiling import merge_profiles
+from functions.shared.domain.drift.profile import merge_profiles
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.estimate import Estimate

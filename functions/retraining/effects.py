@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.drift.binning import bin_codes
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.binning import Bins, bin_codes
 from functions.shared.domain.drift.effect import BinMeans
-from functions.shared.domain.drift.profile import Baseline, Bins, ColumnBaseline
 from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.engine import Engine
 from functions.shared.engines.native import REFUSALS

@@ -15,13 +15,13 @@ from functions.retraining.recording import record
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
 from functions.shared.domain.drift.baseline import build_baseline
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.errors import InvalidBundleError, RegistryUnavailableError, TrainingError
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
 from functions.shared.domain.performance.error_curve import error_curve
 from functions.shared.domain.performance.measures import losses
 from functions.shared.domain.policy import Policy
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import bundle_digest, make_bundle
 from functions.shared.ports import Registry

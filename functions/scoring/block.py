@@ -10,11 +10,10 @@ import pyarrow as pa
 from functions.scoring.output import scored_rows
 from functions.scoring.scorers import Scorers, answer_columns
 from functions.shared.domain.calendar import count_days, day_of
-from functions.shared.domain.drift.profile import Agreement, Profile
-from functions.shared.domain.drift.profiling import profile_batch
+from functions.shared.domain.drift.profile import Profile, profile_batch
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
-from functions.shared.domain.rollout.agreement import compare_scores
+from functions.shared.domain.rollout.agreement import Agreement, compare_scores
 from functions.shared.reading.rows import Block, RejectedRow
 
 

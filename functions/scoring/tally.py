@@ -9,11 +9,11 @@ from datetime import date
 
 from functions.scoring.block import ScoredBlock
 from functions.shared.domain.counts import Counts
-from functions.shared.domain.drift.profile import Agreement, Baseline, Profile
-from functions.shared.domain.drift.profiling import merge_profiles, unseen_rows
+from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.profile import Profile, merge_profiles, unseen_rows
 from functions.shared.domain.manifest import Timings
 from functions.shared.domain.release import Role
-from functions.shared.domain.rollout.agreement import merge_agreements
+from functions.shared.domain.rollout.agreement import Agreement, merge_agreements
 from functions.shared.reading.rows import Block
 
 

@@ -20,7 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from functions.shared.domain.drift.profile import Baseline, Bins, ColumnBaseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.binning import Bins
 from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
 from functions.shared.domain.policy import CanaryPolicy
 from functions.shared.domain.rollout.agreement import compare_scores

@@ -24,11 +24,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.drift.baseline import build_column_baseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline, build_column_baseline
 from functions.shared.domain.drift.detection import detect_drift
 from functions.shared.domain.drift.divergence import psi
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
-from functions.shared.domain.drift.profiling import merge_profiles
+from functions.shared.domain.drift.profile import Profile, merge_profiles
 from functions.shared.domain.performance.decay import detect_decay
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance, losses
 from functions.shared.domain.policy import DriftPolicy, PerformancePolicy

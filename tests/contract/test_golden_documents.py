@@ -16,7 +16,7 @@ import pytest
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.document import Document
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import NewerSchemaError
 from functions.shared.domain.judgement import BatchJudgement, HeldBatch

@@ -7,13 +7,12 @@ from datetime import date
 from pydantic import Field
 
 from functions.shared.domain.document import Value
-from functions.shared.domain.drift.profile import Agreement, Profile
-from functions.shared.domain.drift.profiling import merge_profiles
+from functions.shared.domain.drift.profile import Profile, merge_profiles
 from functions.shared.domain.errors import ConservationError
 from functions.shared.domain.manifest import Manifest, Status, StoredFile, Timings
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
-from functions.shared.domain.rollout.agreement import merge_agreements
+from functions.shared.domain.rollout.agreement import Agreement, merge_agreements
 
 
 class Counts(Value):

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from functions.shared.domain.document import Document, Value
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.policy import GatePolicy
+from functions.shared.domain.rollout.agreement import Agreement
 
 
 class Verdict(StrEnum):

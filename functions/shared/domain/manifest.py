@@ -8,10 +8,11 @@ from pydantic import Field
 
 from functions.shared.domain.decision_rule import DecisionRule
 from functions.shared.domain.document import Document, Value
-from functions.shared.domain.drift.profile import Agreement, Profile
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.policy import Share
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
+from functions.shared.domain.rollout.agreement import Agreement
 
 _RESUMED_FOR = timedelta(days=15)
 """For so long what is known of its partitions is kept; an execution can be redriven for fourteen days."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from functions.shared.domain.decision_rule import Codes, DecisionRule, Floats, above
 from functions.shared.domain.document import Document, Value
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.errors import DigestMismatchError
 from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.spec import ModelSpec, Task

@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from functions.shared.domain.drift.baseline import build_baseline
-from functions.shared.domain.drift.profile import Baseline
-from functions.shared.domain.drift.profiling import profile_batch
+from functions.shared.domain.drift.baseline import Baseline, build_baseline
+from functions.shared.domain.drift.profile import profile_batch
 from functions.shared.domain.performance.estimate import input_alerts
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 

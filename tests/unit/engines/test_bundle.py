@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NewerSchemaError
 from functions.shared.domain.spec import Task
 from functions.shared.engines.bundle import BundleIndex, bundle_digest, load_bundle, make_bundle

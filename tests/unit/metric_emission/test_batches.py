@@ -7,8 +7,9 @@ from functions.metric_emission.measurements import batch_measurements, drift_mea
 from functions.shared.batches.lifecycle import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import BatchError, Manifest, Status, StoredFile, Timings

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.release import ServedModel
 from functions.shared.engines.bundle import LoadedModel
 from tests.unit.metric_emission.test_batches import like_training

@@ -17,7 +17,8 @@ from functions.metric_emission.ports import Delivery, Ports
 from functions.metric_emission.service import measure_batch
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
-from functions.shared.domain.drift.profile import Baseline, Profile
+from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.metrics import Metric

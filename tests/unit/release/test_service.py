@@ -8,11 +8,11 @@ import pytest
 
 from functions.release import service
 from functions.shared.domain.decision import Verdict
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.manifest import Timings
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.release import Release, Role
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.canary import Action, Step
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.versions import MODEL

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from functions.release.batches import tally
 from functions.shared.domain import layout
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.manifest import BatchError, Manifest, PinnedRelease, Status, Timings
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Release, ServedChallenger
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.tally import Sums, Tally
 from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.manifests import Manifests

@@ -8,10 +8,9 @@ import pytest
 
 from functions.retraining import effects
 from functions.retraining.effects import with_effects
-from functions.shared.domain.drift.baseline import build_baseline
+from functions.shared.domain.drift.baseline import Baseline, build_baseline
 from functions.shared.domain.drift.detection import ColumnDrift, detect_drift
-from functions.shared.domain.drift.profile import Baseline
-from functions.shared.domain.drift.profiling import profile_batch
+from functions.shared.domain.drift.profile import profile_batch
 from functions.shared.domain.policy import DriftPolicy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision_rule import above
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.errors import ConservationError, DigestMismatchError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.policy import Costs, DecisionPolicy, RowContract

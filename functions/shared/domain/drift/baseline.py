@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from pydantic import Field
 
-from functions.shared.domain.drift.binning import Codes, Column, bin_codes, bin_count, bin_counts, fit_bins
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.drift.binning import Bins, Codes, Column, bin_codes, bin_count, bin_counts, fit_bins
 from functions.shared.domain.drift.divergence import Counts, psi, sampling_noise
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, DayExcess
+from functions.shared.domain.drift.effect import BinMeans
 from functions.shared.domain.performance.calibration import Calibration
 from functions.shared.domain.performance.error_curve import ErrorCurve
 from functions.shared.domain.spec import FeatureKind, ModelSpec
@@ -19,6 +21,48 @@ type Days = NDArray[np.datetime64]
 MIN_DAYS = 28
 MIN_RUNS = 4
 RUN_DAYS = (1, 3, 7, 14, 28)
+
+
+class DayExcess(Value):
+    """By how much runs of `days` successive days differ beyond random draws: mean and variance of PSI in excess."""
+
+    days: int
+    mean: float
+    variance: float
+
+
+class ColumnBaseline(Value):
+    """One column at training: its bins, the training rows in each, and what real days are known to differ by.
+
+    `excess` holds an entry for each length of run that training had enough days for, in rising order. `means` holds, by
+    output and bin, the mean score if this feature lay in that bin; nothing where the version does not tell.
+    """
+
+    bins: Bins
+    counts: tuple[int, ...]
+    excess: tuple[DayExcess, ...] = ()
+    means: BinMeans = ()
+
+
+class Baseline(Document):
+    """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
+
+    `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
+    (log loss, or squared error for a regression) and `prevalence` the share of the positive class (binary only).
+    `calibration` serves the estimate of performance before labels, `error_curve` the choice of a threshold by costs (binary only).
+    """
+
+    model: str
+    version: str
+    rows: int
+    days: int
+    features: tuple[ColumnBaseline, ...]
+    scores: tuple[ColumnBaseline, ...]
+    out_of_time: Mapping[str, float | None] = Field(default_factory=dict)
+    loss: float | None = None
+    prevalence: float | None = None
+    calibration: Calibration | None = None
+    error_curve: ErrorCurve | None = None
 
 
 def build_column_baseline(name: str, kind: FeatureKind, values: Column, days: Days | None = None) -> ColumnBaseline:

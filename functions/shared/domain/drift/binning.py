@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from functions.shared.domain.drift.profile import Bins
+from functions.shared.domain.document import Value
 from functions.shared.domain.spec import FeatureKind
 
 NUMBER_BINS = 10
@@ -14,6 +14,21 @@ COMMONEST_CATEGORIES = 20
 
 type Column = pa.Array | pa.ChunkedArray
 type Codes = NDArray[np.uint8]
+
+
+class Bins(Value):
+    """The bins of one column, fixed at training and never refitted.
+
+    A number has `len(edges) + 2` bins: missing, then `value <= edges[0]`, …, `value > edges[-1]`.
+    A category has `len(categories) + 3`: missing, each of `categories` (the commonest, at most 20), all other `known`
+    ones, and the unseen. A boolean has three: missing, false, true.
+    """
+
+    name: str
+    kind: FeatureKind
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
 
 def bin_count(bins: Bins) -> int:

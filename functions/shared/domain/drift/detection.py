@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from functions.shared.domain.document import Value
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.divergence import jensen_shannon, psi, sampling_noise
 from functions.shared.domain.drift.effect import Effect, effect_of_drift
 from functions.shared.domain.drift.nulls import Null, day_null, row_null
-from functions.shared.domain.drift.profile import Baseline, ColumnBaseline, Profile
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import DriftPolicy
 

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.drift.baseline import DayExcess
 from functions.shared.domain.drift.divergence import psi
-from functions.shared.domain.drift.profile import DayExcess
 
 DRAWS = 4000
 # Beyond this share of exceeding draws a gamma continues them: too few draws are left there to count.

@@ -1,71 +1,17 @@
 """Profiles: mergeable counts of a batch's features and scores in the bins its model's baseline fixed at training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import Field
 
-from functions.shared.domain.document import Document, Value
-from functions.shared.domain.drift.effect import BinMeans
-from functions.shared.domain.performance.calibration import Calibration
-from functions.shared.domain.performance.error_curve import ErrorCurve
+from functions.shared.domain.document import Value
+from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.binning import column_counts, number_counts
+from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import FeatureKind
-
-
-class Bins(Value):
-    """The bins of one column, fixed at training and never refitted.
-
-    A number has `len(edges) + 2` bins: missing, then `value <= edges[0]`, …, `value > edges[-1]`.
-    A category has `len(categories) + 3`: missing, each of `categories` (the commonest, at most 20), all other `known`
-    ones, and the unseen. A boolean has three: missing, false, true.
-    """
-
-    name: str
-    kind: FeatureKind
-    edges: tuple[float, ...] = ()
-    categories: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-
-
-class DayExcess(Value):
-    """By how much runs of `days` successive days differ beyond random draws: mean and variance of PSI in excess."""
-
-    days: int
-    mean: float
-    variance: float
-
-
-class ColumnBaseline(Value):
-    """One column at training: its bins, the training rows in each, and what real days are known to differ by.
-
-    `excess` holds an entry for each length of run that training had enough days for, in rising order. `means` holds, by
-    output and bin, the mean score if this feature lay in that bin; nothing where the version does not tell.
-    """
-
-    bins: Bins
-    counts: tuple[int, ...]
-    excess: tuple[DayExcess, ...] = ()
-    means: BinMeans = ()
-
-
-class Baseline(Document):
-    """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
-
-    `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
-    (log loss, or squared error for a regression) and `prevalence` the share of the positive class (binary only).
-    `calibration` serves the estimate of performance before labels, `error_curve` the choice of a threshold by costs (binary only).
-    """
-
-    model: str
-    version: str
-    rows: int
-    days: int
-    features: tuple[ColumnBaseline, ...]
-    scores: tuple[ColumnBaseline, ...]
-    out_of_time: Mapping[str, float | None] = Field(default_factory=dict)
-    loss: float | None = None
-    prevalence: float | None = None
-    calibration: Calibration | None = None
-    error_curve: ErrorCurve | None = None
 
 
 class Profile(Value):
@@ -80,15 +26,58 @@ class Profile(Value):
     score_sums: Mapping[str, float] = Field(default_factory=dict)
 
 
-class Agreement(Value):
-    """How two models scored the same rows: joint counts over score bins, champion's bin first.
+def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.float64]) -> Profile:
+    """Count a batch's rows in the bins of its model's baseline.
 
-    `counts[i][j]` rows had the champion's score in bin i and the challenger's in bin j of the *champion's* score bins;
-    `difference_sum` is the sum of challenger's score minus champion's, `difference_squares` that of its squares. All
-    add up over batches.
+    Args:
+        batch: typed rows with all of the baseline's features by name; other columns are ignored.
+        scores: shape (rows, outputs), in the order of `baseline.scores`.
     """
+    features = {
+        column.bins.name: tuple(column_counts(column.bins, batch.column(column.bins.name)).tolist()) for column in baseline.features
+    }
+    outputs = [(column.bins, output) for column, output in zip(baseline.scores, scores.T, strict=True)]
+    return Profile(
+        rows=batch.num_rows,
+        features=features,
+        scores={bins.name: tuple(number_counts(bins.edges, output).tolist()) for bins, output in outputs},
+        score_sums={bins.name: float(np.sum(output)) for bins, output in outputs},
+    )
 
-    rows: int = 0
-    counts: tuple[tuple[int, ...], ...] = ()
-    difference_sum: float = 0.0
-    difference_squares: float = 0.0
+
+def unseen_rows(baseline: Baseline, profile: Profile) -> dict[str, int]:
+    """By category, how many of a profile's rows have one that training did not; features whose values were all known are left out."""
+    categories = [column.bins.name for column in baseline.features if column.bins.kind is FeatureKind.CATEGORY]
+    counts = {name: profile.features[name][-1] for name in categories if name in profile.features}
+    return {name: rows for name, rows in counts.items() if rows}
+
+
+def merge_profiles(profiles: Iterable[Profile]) -> Profile:
+    """The profile of all rows of `profiles`; of none of them, the empty profile.
+
+    Raises:
+        InputError: if they were counted in bins of different baselines.
+    """
+    counted = [profile for profile in profiles if profile.rows]
+    return Profile(
+        rows=sum(profile.rows for profile in counted),
+        features=_added([profile.features for profile in counted]),
+        scores=_added([profile.scores for profile in counted]),
+        score_sums={name: sum(profile.score_sums[name] for profile in counted) for name in _names([p.score_sums for p in counted])},
+    )
+
+
+def _added(columns: list[Mapping[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    names = _names(columns)
+    if any(len(column[name]) != len(columns[0][name]) for column in columns for name in names):
+        message = "profiles counted in different bins do not add up: merge those of one version only"
+        raise InputError(message)
+    return {name: tuple(map(sum, zip(*(column[name] for column in columns), strict=True))) for name in names}
+
+
+def _names(columns: list[Mapping[str, tuple[int, ...]]] | list[Mapping[str, float]]) -> tuple[str, ...]:
+    names = tuple(columns[0]) if columns else ()
+    if any(set(column) != set(names) for column in columns):
+        message = "profiles of different columns do not add up: merge those of one version only"
+        raise InputError(message)
+    return names

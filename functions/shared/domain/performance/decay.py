@@ -6,7 +6,7 @@ from math import isfinite
 
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.document import Value
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
 from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import PerformancePolicy

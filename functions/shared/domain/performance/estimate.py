@@ -14,7 +14,8 @@ from pydantic import Field
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.decision_rule import DecisionRule, RuleKind
 from functions.shared.domain.document import Value
-from functions.shared.domain.drift.profile import Baseline, Profile
+from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.performance.calibration import PROBABILITY_FLOOR, Calibration, ScoreGroups
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import FeatureKind

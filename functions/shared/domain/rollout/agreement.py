@@ -5,12 +5,27 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.shared.domain.document import Value
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.drift.binning import number_codes
-from functions.shared.domain.drift.profile import Agreement, Baseline
 from functions.shared.domain.errors import InputError
 
 # Probabilities of a class that is a model's first choice lie high: the bins are finer there.
 TOP_CLASS_EDGES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+class Agreement(Value):
+    """How two models scored the same rows: joint counts over score bins, champion's bin first.
+
+    `counts[i][j]` rows had the champion's score in bin i and the challenger's in bin j of the *champion's* score bins;
+    `difference_sum` is the sum of challenger's score minus champion's, `difference_squares` that of its squares. All
+    add up over batches.
+    """
+
+    rows: int = 0
+    counts: tuple[tuple[int, ...], ...] = ()
+    difference_sum: float = 0.0
+    difference_squares: float = 0.0
 
 
 def compare_scores(baseline: Baseline, champion: NDArray[np.float64], challenger: NDArray[np.float64]) -> Agreement:

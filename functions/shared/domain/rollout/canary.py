@@ -11,11 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.shared.domain.decision import Reason
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.performance.confidence import Bounds, DaySums, confidence_sequence
 from functions.shared.domain.policy import CanaryPolicy
 from functions.shared.domain.release import ServedChallenger
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.guardrails import Traffic, agreement_breaches, traffic_breaches
 from functions.shared.foundation.arrow import valid_mask
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from functions.shared.domain.decision import Reason
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.policy import GuardrailPolicy
-from functions.shared.domain.rollout.agreement import mean_difference, rank_correlation
+from functions.shared.domain.rollout.agreement import Agreement, mean_difference, rank_correlation
 
 # Beyond it, Fisher's z grows without bound and would turn rounding into an alarm.
 _HIGHEST_CORRELATION = 0.99

@@ -13,9 +13,9 @@ from typing import Literal
 from pydantic import Field
 
 from functions.shared.domain.document import Document, Value
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.guardrails import Traffic
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import false_discovery_control, gamma, norm
 
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline, DayExcess
+from functions.shared.domain.drift.binning import Bins
 from functions.shared.domain.drift.detection import detect_drift, rejection_cutoff
 from functions.shared.domain.drift.divergence import jensen_shannon, psi
 from functions.shared.domain.drift.nulls import Gamma, day_null, row_null
-from functions.shared.domain.drift.profile import Baseline, Bins, ColumnBaseline, DayExcess, Profile
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import DriftPolicy
 from functions.shared.domain.spec import FeatureKind

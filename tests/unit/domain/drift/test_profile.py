@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from functions.shared.domain.drift.baseline import build_baseline, build_column_baseline, day_excess
-from functions.shared.domain.drift.binning import bin_codes, bin_count, bin_counts, column_counts, fit_bins
-from functions.shared.domain.drift.profile import Agreement, Baseline, Bins, Profile
-from functions.shared.domain.drift.profiling import merge_profiles, profile_batch
+from functions.shared.domain.drift.baseline import Baseline, build_baseline, build_column_baseline, day_excess
+from functions.shared.domain.drift.binning import Bins, bin_codes, bin_count, bin_counts, column_counts, fit_bins
+from functions.shared.domain.drift.profile import Profile, merge_profiles, profile_batch
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.rollout.agreement import compare_scores, mean_difference, merge_agreements, rank_correlation
+from functions.shared.domain.rollout.agreement import Agreement, compare_scores, mean_difference, merge_agreements, rank_correlation
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 
 NUMBERS = st.lists(st.none() | st.floats(-1e6, 1e6) | st.integers(-3, 3).map(float), min_size=1, max_size=80)

@@ -15,7 +15,7 @@ from scipy.stats import binomtest, norm, ttest_1samp
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from functions.shared.domain.drift.profile import Baseline
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.decay import detect_decay
 from functions.shared.domain.performance.grading import grade_pair, grade_version

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from functions.shared.domain.drift.profile import Agreement
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.policy import CanaryPolicy
 from functions.shared.domain.release import ServedChallenger
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.canary import Action, RolloutEvidence, answered_by_challenger, decide_step
 from functions.shared.domain.rollout.guardrails import Traffic
 

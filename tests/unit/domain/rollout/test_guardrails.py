@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from functions.shared.domain.drift.profile import Agreement, Baseline, Bins, ColumnBaseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.binning import Bins
 from functions.shared.domain.policy import GuardrailPolicy
-from functions.shared.domain.rollout.agreement import compare_scores, merge_agreements
+from functions.shared.domain.rollout.agreement import Agreement, compare_scores, merge_agreements
 from functions.shared.domain.rollout.guardrails import Traffic, agreement_breaches, traffic_breaches
 from functions.shared.domain.spec import FeatureKind
 
