@@ -11,7 +11,7 @@ from functions.shared.domain.performance.confidence import DaySums, confidence_s
 from functions.shared.domain.performance.intervals import intervals
 from functions.shared.domain.performance.measures import measure
 from functions.shared.domain.spec import Task
-from tests.unit.domain.performance.test_estimate import drawn, estimated, fitted
+from tests.unit.shared.domain.performance.test_estimate import drawn, estimated, fitted
 
 type Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from functions.shared.engines.engine import Engine, EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.proof import prove
-from tests.unit.engines.rows import FEATURES, batch_of, batches, fit, make_spec, target, training_rows
+from tests.unit.shared.engines.rows import FEATURES, batch_of, batches, fit, make_spec, target, training_rows
 
 ENSEMBLE, LINEAR = "sklearn.ensemble.", "sklearn.linear_model."
 

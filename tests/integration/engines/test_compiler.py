@@ -19,7 +19,7 @@ from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.native import NativeEngine
-from tests.unit.engines.rows import FEATURES, fit, make_spec, target, training_rows
+from tests.unit.shared.engines.rows import FEATURES, fit, make_spec, target, training_rows
 
 
 def numbers(*steps: Any) -> Any:

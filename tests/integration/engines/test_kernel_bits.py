@@ -14,7 +14,7 @@ from functions.shared.engines.compiled import Compiled, build_engine
 from functions.shared.engines.engine import Backend, Engine, EngineKind
 from functions.shared.kernels.library import SETTING, kernel_library
 from tests.integration.engines.test_compiled_engines import SPECS, fitted
-from tests.unit.engines.rows import batches, training_rows
+from tests.unit.shared.engines.rows import batches, training_rows
 
 built = pytest.mark.skipif(kernel_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 TREES = [name for name in SPECS if name.startswith(("histogram", "gradient", "random", "extra", "deep", "decision"))]

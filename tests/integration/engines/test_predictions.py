@@ -35,7 +35,7 @@ from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.skops_file import dump_pipeline
 from functions.shared.engines.turning_points import turning_points
-from tests.unit.engines.rows import FEATURES, batches, make_spec, target, training_rows
+from tests.unit.shared.engines.rows import FEATURES, batches, make_spec, target, training_rows
 
 NAMES = np.array(["later", "never", "now"])
 

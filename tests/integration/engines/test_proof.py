@@ -14,7 +14,7 @@ from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.frame import to_frame
 from functions.shared.engines.proof import prove as prove_all
-from tests.unit.engines.rows import FEATURES, fit, make_spec, target, training_rows
+from tests.unit.shared.engines.rows import FEATURES, fit, make_spec, target, training_rows
 
 ROWS = pa.Table.from_batches([training_rows()])
 FULL = ROWS.filter(pa.compute.and_(ROWS["price"].is_valid(), ROWS["age"].is_valid()))

@@ -20,7 +20,7 @@ from functions.shared.engines.compiled import build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.families.table import families
-from tests.unit.engines.rows import make_spec
+from tests.unit.shared.engines.rows import make_spec
 
 FILES = Path(__file__).parents[2] / "data" / "models"
 ROWS, COLUMNS = 400, 6

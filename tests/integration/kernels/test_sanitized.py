@@ -11,7 +11,7 @@ from functions.shared.kernels.library import SETTING
 from tests.integration.kernels.building import ROOT, build
 
 TESTS = (
-    "tests/unit/engines/test_forest.py",
+    "tests/unit/shared/engines/test_forest.py",
     "tests/integration/engines/test_kernel_bits.py",
     "tests/unit/shared/kernels",
     "tests/unit/shared/reading/test_delimited.py",

@@ -28,9 +28,9 @@ from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from tests.fakes.versions import MODEL
-from tests.unit.domain.performance.test_estimate import drawn, fitted
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, World, rows
+from tests.unit.shared.domain.performance.test_estimate import drawn, fitted
 
 ROWS = 1000
 

@@ -13,7 +13,7 @@ from functions.shared.engines.compiled import build_engine
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.native import NativeEngine
-from tests.unit.engines.rows import fit, make_spec, training_rows
+from tests.unit.shared.engines.rows import fit, make_spec, training_rows
 
 
 @cache

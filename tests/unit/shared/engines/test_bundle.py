@@ -17,7 +17,7 @@ from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import EngineKind
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.skops_file import dump_pipeline
-from tests.unit.engines.rows import fit, make_spec, training_rows
+from tests.unit.shared.engines.rows import fit, make_spec, training_rows
 
 BASELINE = Baseline(model="sales", version="1", rows=240, days=1, features=(), scores=())
 SPECS = {

@@ -5,7 +5,7 @@ import pytest
 
 from functions.shared.domain.spec import Feature, FeatureKind
 from functions.shared.engines.frame import to_frame
-from tests.unit.engines.rows import FEATURES, batch_of, training_rows
+from tests.unit.shared.engines.rows import FEATURES, batch_of, training_rows
 
 ROWS = {
     "shop": ["north", None, ""],

@@ -13,7 +13,7 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.runtime.hiding import AT_WORK_S, pause_s
 from functions.shared.runtime.queue import RESERVE_MS, process_records
 
-EVENTS = Path(__file__).parents[3] / "events" / "scoring"
+EVENTS = Path(__file__).parents[4] / "events" / "scoring"
 
 
 class Clock:
