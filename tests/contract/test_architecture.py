@@ -16,17 +16,6 @@ ERASURE = {"erasure"}
 """It goes after what others wrote, and has a table of its own."""
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 VERSIONS = "releases/*/versions/*"
-ABOUT_SEVERAL = {
-    "metric_emission/batches.py",
-    "metric_emission/labels.py",
-    "metric_emission/local_days.py",
-    "metric_emission/why.py",
-    "no_network.py",
-    "scoring/types.py",
-    "shared/domain/performance/input_alerts.py",
-    "words/words.py",
-}
-"""Modules of unit tests, as if they were the code's, of an idea that no single module holds."""
 
 
 def table(header: str) -> Iterator[list[str]]:
@@ -146,10 +135,3 @@ def test_each_folder_of_unit_tests_is_called_as_the_code_that_they_test() -> Non
     unit = ROOT / "tests/unit"
     folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
     assert [folder for folder in folders if not any((ROOT / code / folder).is_dir() for code in ("functions", "infra"))] == []
-
-
-def test_each_module_of_tests_is_called_as_a_module_of_the_code_or_is_about_several() -> None:
-    unit = ROOT / "tests/unit"
-    tested = {path.relative_to(unit).with_name(path.name.removeprefix("test_")) for path in unit.rglob("test_*.py")}
-    others = {str(path) for path in tested if not any((ROOT / code / path).is_file() for code in ("functions", "infra"))}
-    assert others == ABOUT_SEVERAL, "call it as the module that it tests, or list it in ABOUT_SEVERAL"
