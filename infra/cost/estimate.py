@@ -56,12 +56,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is scored in a month: rows in all, columns per row, files, engine, and models."""
+    """What is scored in a month: rows in all, columns per row, files, the benchmark's model that is as fast, and how many models."""
 
     rows: int
     columns: int
     files: int = 30
-    engine: str = "boosting"
+    model: str = "boosting"
     models: int = 1
 
 
@@ -100,8 +100,8 @@ def bytes_in(load: Load, measured: Measured) -> float:
 def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partitions: int = 0) -> float:
     """Seconds that `scoring` is billed for, all files together, each or each of their partitions begun by a warm function."""
     stages = measured.stages
-    growing = sum(seconds for stage, seconds in stages.seconds[load.engine].items() if stage not in ONCE)
-    loading = stages.seconds[load.engine]["load the model"] * (partitions or load.files)
+    growing = sum(seconds for stage, seconds in stages.seconds[load.model].items() if stage not in ONCE)
+    loading = stages.seconds[load.model]["load the model"] * (partitions or load.files)
     work = growing * (load.rows / stages.rows) * (load.columns / stages.columns) + loading
     return work * max(1.0, MEMORY_OF_A_CPU_MB / memory_mb)
 

@@ -145,7 +145,7 @@ def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> 
 def _seconds(load: Load, basis: Basis, settings: Settings) -> float:
     """Return the seconds of one processor for all rows."""
     memory = min(settings.scoring_memory_mb, MEMORY_OF_A_CPU_MB)
-    return scoring_seconds(Load(load.rows, load.columns, files=0, engine=load.engine), basis.measured, memory)
+    return scoring_seconds(Load(load.rows, load.columns, files=0, model=load.model), basis.measured, memory)
 
 
 def _of_s3(quotas: Quotas, *, reads: float, writes: float) -> list[Limit]:

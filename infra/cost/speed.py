@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from functions.shared.domain.document import Document, Value
+from functions.shared.engines.engine import EngineKind
 
 FIGURES = Path(__file__).with_name("measured.json")
+MODELS = {EngineKind.LINEAR.value: "logistic", EngineKind.BITVECTOR.value: "boosting"}
+"""By engine, the benchmark's model that it scored."""
 ONCE = ("start and import", "load the model")
 """Stages that a batch goes through once, however many rows it has; all others grow with rows."""
 
 
 class Stages(Value):
-    """Processor seconds by engine's model and stage, for `rows` rows of `columns` columns."""
+    """Processor seconds by the benchmark's model and stage, for `rows` rows of `columns` columns."""
 
     date: str
     machine: str
