@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz bench bench-peers bench-scale bench-growth bench-image check build deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-image check build deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ unit: install ## the unit tests alone, in seconds
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
 	$(PYTHON) -m tests.fuzz --seconds 600
+
+chaos: install ## hurt a stack for an hour, audit it, and write docs/security.md; CHAOS="--minutes 15 --seed 2" for another run
+	$(PYTHON) -m tests.chaos $(CHAOS)
 
 bench: install ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring

@@ -1,0 +1,71 @@
+"""One run from beginning to end: a stack is used and hurt, is left in peace, and is audited."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from tests.chaos.auditor import Auditor, Findings
+from tests.chaos.faults import INSIDE, Faults
+from tests.chaos.files import MODEL
+from tests.chaos.inside import DEADLY
+from tests.chaos.scenario import Scenario
+from tests.chaos.stage import Stage, hurt_stack
+
+MOST_WAITING, PAUSE_S = 15, 0.3
+"""Messages in a queue above which nothing new happens, and the pause between acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was done, how it was hurt, and what was found."""
+
+    acts: dict[str, int]
+    faults: dict[str, int]
+    people_erased: int
+    found: Findings
+
+
+def play(folder: Path, *, seed: int, seconds: float, faults: int, progress: Callable[[str], None]) -> Played:
+    """Use and hurt a stack until there were so many faults or the time is over, and audit it.
+
+    Args:
+        folder: an empty one, for the stack's project and notes.
+        seed: of all that is done; what it meets is also the machine's chance.
+        seconds: of faults at most; the beginning, the rest and the audit come in addition.
+        faults: to stop after.
+        progress: gets a line now and then.
+    """
+    with hurt_stack(folder) as stage:
+        scenario, hurting = Scenario(stage, Random(seed), datetime.now(UTC).date()), Faults(stage, Random(seed + 1))
+        progress("training two versions")
+        scenario.begin()
+        _trouble(stage, scenario, hurting, time.monotonic() + seconds, faults, progress)
+        progress("waiting until all is quiet")
+        hurting.end()
+        scenario.end()
+        hurting.kill_aws()
+        stage.wait_until_quiet()
+        stage.end_dead_leases()
+        left = scenario.erase_again()
+        stage.wait_until_quiet()
+        progress("auditing")
+        auditor = Auditor(stage.s3, stage.stack.inbox, stage.stack.store)
+        found = auditor.audit(scenario.sent, scenario.labels, scenario.erased, left=left, failed=[f"batches/{MODEL}/{DEADLY}.csv"])
+        return Played(dict(scenario.acts), dict(hurting.counted()), len(scenario.erased), found)
+
+
+def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faults: int, progress: Callable[[str], None]) -> None:
+    stage.odds(INSIDE)
+    scenario.upload_deadly()
+    said = time.monotonic()
+    while time.monotonic() < end and hurting.counted().total() < faults:
+        if max(stage.depth("ScoringQueueUrl"), stage.depth("MetricQueueUrl")) < MOST_WAITING:
+            scenario.act()
+            hurting.strike()
+        time.sleep(PAUSE_S)
+        if time.monotonic() > said + 20:
+            said = time.monotonic()
+            progress(f"{hurting.counted().total():,} faults, {len(scenario.sent):,} uploads, waiting: {stage.waiting()}")

@@ -1,0 +1,158 @@
+"""The embedded stack that is hurt: the project's own template and functions, in whose package lies one module more (`inside.py`)."""
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local.embedded import embedded_aws
+from infra.local.stacks import Stack
+from infra.places import ROOT
+
+HIDDEN_S = 15
+"""For so long a queue hides what was received, and not half an hour, unless its function says that it is at work."""
+WAITS = "AT_WORK_S, BEAT_S = 60, 20", "AT_WORK_S, BEAT_S = 12, 4"
+"""What a function says when it is at work, and what it says here: a fifth of it, so that the killed are not waited for so long."""
+DEAD_AFTER = timedelta(minutes=1)
+"""A lease is taken away after this, and not after twenty minutes: nothing here works for so long."""
+QUEUES = ("ScoringQueueUrl", "ScoringDeadLettersUrl", "MetricQueueUrl", "MetricDeadLettersUrl", "FailedEventsUrl")
+QUIET_LOOKS, LOOK_S = 3, 1.0
+SLOWEST_S = 900.0
+PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=20, read_timeout=180, proxies={})
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=300, proxies={})
+
+
+class Stage:
+    """A stack with the means to hurt its functions, to call them, and to see when all is quiet."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack, self.folder = stack, folder
+        self.s3, self.sqs = self.client("s3"), self.client("sqs")
+        self._functions, self._machines = self.client("lambda", ONCE), self.client("stepfunctions")
+        for queue in ("ScoringQueueUrl", "MetricQueueUrl"):
+            self.sqs.set_queue_attributes(QueueUrl=stack.outputs[queue], Attributes={"VisibilityTimeout": str(HIDDEN_S)})
+
+    def client(self, service: str, config: Config = PATIENCE) -> Any:
+        """A client of the embedded AWS."""
+        environment = self.stack.env()
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.stack.endpoint,
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+            config=config,
+        )
+
+    def call(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a function answers, or what it raised."""
+        answer = self._functions.invoke(FunctionName=self.stack.outputs[f"{function}Function"], Payload=json.dumps(request).encode())
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
+
+    def keys(self, prefix: str) -> list[str]:
+        """Of what lies in the store."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.stack.store, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def policy(self, model: str, thresholds: Mapping[str, Any]) -> None:
+        """Put a policy in force."""
+        body = json.dumps({"schema_version": 1, "number": 1, **thresholds})
+        self.s3.put_object(Bucket=self.stack.store, Key=f"policies/{model}/000001.json", Body=body.encode())
+
+    def odds(self, odds: Mapping[str, float]) -> None:
+        """How often each fault happens to a request of a function from now on."""
+        new = self.folder / "odds.new"
+        new.write_text(json.dumps(odds))
+        new.replace(self.folder / "odds.json")
+
+    def note(self, line: str) -> None:
+        """Keep a line for whoever looks for what went wrong."""
+        with (self.folder / "notes").open("a") as notes:
+            notes.write(f"{datetime.now(UTC):%H:%M:%S} {line}\n")
+
+    def faults(self) -> Counter[str]:
+        """Those inside functions up to now."""
+        noted = self.folder / "faults"
+        return Counter(noted.read_text().splitlines() if noted.exists() else [])
+
+    def end_dead_leases(self) -> None:
+        """Take away leases that nobody can still be at work under."""
+        listed = self.s3.list_objects_v2(Bucket=self.stack.store, Prefix="leases/").get("Contents", [])
+        for found in listed:
+            if found["LastModified"] < datetime.now(UTC) - DEAD_AFTER:
+                self.s3.delete_object(Bucket=self.stack.store, Key=found["Key"])
+
+    def pause(self) -> None:
+        """Until it is worth asking again."""
+        time.sleep(LOOK_S)
+        self.end_dead_leases()
+
+    def wait_until_quiet(self) -> None:
+        """Wait until nothing waits in a queue and no execution runs; dead letters are sent back, as an operator would."""
+        end, quiet = time.monotonic() + SLOWEST_S, 0
+        while quiet < QUIET_LOOKS:
+            assert time.monotonic() < end, f"not quiet: {self.waiting()}"
+            try:
+                self._redrive()
+                quiet = 0 if any(self.waiting().values()) else quiet + 1
+            except (BotoCoreError, ClientError) as error:
+                self.note(f"looked in vain: {error}")
+            time.sleep(LOOK_S)
+
+    def waiting(self) -> dict[str, int]:
+        """What there is still to do, by place."""
+        machine = self.stack.outputs["PartitionedScoringMachine"]
+        running = self._machines.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+        return {"executions": len(running), **{queue: self.depth(queue) for queue in QUEUES}}
+
+    def depth(self, queue: str) -> int:
+        """Messages in a queue, hidden and delayed ones as well."""
+        found = self.sqs.get_queue_attributes(QueueUrl=self.stack.outputs[queue], AttributeNames=["All"])["Attributes"]
+        return sum(int(value) for name, value in found.items() if name.startswith("ApproximateNumberOfMessages"))
+
+    def _redrive(self) -> None:
+        for queue in ("Scoring", "Metric"):
+            for body in self._taken(f"{queue}DeadLettersUrl"):
+                self.note(f"dead letter of {queue}: {body[:300]}")
+                self.sqs.send_message(QueueUrl=self.stack.outputs[f"{queue}QueueUrl"], MessageBody=body)
+        for body in self._taken("FailedEventsUrl"):
+            self.note(f"failed event: {body[:600]}")
+            event = json.loads(body)
+            if "requestPayload" in event:
+                function, _, _ = event["requestContext"]["functionArn"].partition(":function:")[2].partition(":")
+                payload = json.dumps(event["requestPayload"]).encode()
+                self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+
+    def _taken(self, queue: str) -> Iterator[str]:
+        url = self.stack.outputs[queue]
+        for message in self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            yield message["Body"]
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@contextmanager
+def hurt_stack(folder: Path) -> Iterator[Stage]:
+    """A stack in whose functions faults happen, while the block runs."""
+    project = folder / "project"
+    shutil.copytree(ROOT / "functions", project / "functions", ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    shutil.copytree(ROOT / "infra" / "state_machines", project / "infra" / "state_machines")
+    shutil.copy(ROOT / "template.yaml", project)
+    inside = Path(__file__).with_name("inside.py").read_text()
+    (project / "functions" / "inside.py").write_text(inside.replace('FOLDER = ""', f"FOLDER = {str(folder)!r}"))
+    with (project / "functions" / "__init__.py").open("a") as package:
+        package.write("from functions import inside as inside\n")
+    hiding = project / "functions" / "shared" / "runtime" / "hiding.py"
+    assert WAITS[0] in hiding.read_text()
+    hiding.write_text(hiding.read_text().replace(*WAITS))
+    with embedded_aws("chaos", root=project, parameters={"ScheduleState": "DISABLED"}) as stack:
+        yield Stage(stack, folder)
