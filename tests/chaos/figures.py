@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts by kind, and how long the run took from its first fault to the end of its audit."""
+    """Counts by kind, and how long the run took, with its beginning and its audit."""
 
     on: str
     seed: int
