@@ -38,6 +38,11 @@ DEAD = "0 0 2 0 0"
 CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
     "EverscoreScoringDeadLetters": ({queue("scoring_dead_letters"): DEAD}, [2], STACK | {"queue": "scoring_dead_letters"}),
     "EverscoreMetricDeadLetters": ({queue("metric_dead_letters"): DEAD}, [2], STACK | {"queue": "metric_dead_letters"}),
+    "EverscoreNotificationDeadLetters": (
+        {queue("notification_dead_letters"): DEAD},
+        [2],
+        STACK | {"queue": "notification_dead_letters"},
+    ),
     "EverscoreFailedEvents": ({queue("failed_events"): DEAD}, [2], STACK | {"queue": "failed_events"}),
     # Of four batches the third waited longer: told for three hours.
     "EverscoreScoringQueueAge": (wait("wait", count="1 2 3 4 4 4 4 4", within="1 2 2 3 3 3 3 3"), [2, 3, 4], STACK),
@@ -54,7 +59,7 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
             [1, 2, 3, 4, 5],
             MODEL | {"kind": kind},
         )
-        for kind in ("drift", "performance", "quarantine", "failed", "silent", "stale", "unscored", "policy")
+        for kind in ("drift", "performance", "quarantine", "failed", "silent", "stale", "unscored", "policy", "approval")
     },
 }
 
