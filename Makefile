@@ -84,8 +84,8 @@ build: install .sam/installed .audit/installed ## the functions' image, from AWS
 	.audit/bin/cyclonedx-py requirements requirements/functions.txt \
 	  --output-format JSON --outfile build/everscore.cdx.json --output-reproducible
 
-deploy: build ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
-	$(PYTHON) -m infra.deploy $(ENV) $(ARCHITECTURE)
+deploy: install .sam/installed ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
+	.venv/bin/everscore deploy $(ENV) --architecture $(ARCHITECTURE)
 
 test-aws: install ## try every promise on STACK=name, embedded or in an AWS account, for cents; writes build/aws-report.md
 	$(PYTHON) -m pytest --tb=short tests/aws --stack "$(STACK)"

@@ -1,14 +1,12 @@
-"""`make deploy`: the built image to an AWS account, under a name that changes with whatever scoring would be another by.
+"""What a deployment says to SAM: each parameter, and a name that changes with whatever scoring would be another by.
 
 SAM publishes a new version of scoring, which everything calls by its alias, only if the image changes; then a parameter, such as
 its memory, would change nothing. So a version is published for each `Revision`, which is made of the image, the template and the
 parameters. The revision is also a variable of the function, since Lambda publishes no second version of an unchanged function.
 """
 
-import argparse
 import hashlib
 import json
-import os
 import shlex
 import subprocess
 import tomllib
@@ -16,30 +14,74 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from functions.shared.domain.errors import InputError
 from infra.local.image import IMAGE
-from infra.local.sam import SAM
 from infra.local.transformation import read_template
 from infra.places import ROOT
 
-PARAMETERS = Path("build") / "parameters.yaml"
+NONE: Mapping[str, str] = {}
+"""No parameter of one's own."""
 LONGEST_NAME = 49
 """Of a stack: `CodeDeployHook_` goes before it in the name of a function, which Lambda lets have 64 characters."""
 
 
-def overrides(environment: str, architecture: str, image_id: str, root: Path = ROOT) -> dict[str, str]:
-    """Return a value for each of the template's parameters: configured, what the image was built for, or the default.
+def stack_name(environment: str, root: Path = ROOT) -> str:
+    """Return what samconfig.toml calls the stack of an environment.
+
+    Raises:
+        InputError: if there is no such environment, or the name is missing or too long.
+    """
+    name = str(_options(environment, root).get("stack_name", ""))
+    if not name:
+        message = f"samconfig.toml names no stack in [{environment}.deploy.parameters]"
+        raise InputError(message, remedy="add stack_name there", code="samconfig")
+    if len(name) > LONGEST_NAME:
+        message = f"{name} has {len(name)} characters, a stack's name at most {LONGEST_NAME}"
+        raise InputError(message, remedy="shorten stack_name in samconfig.toml", code="samconfig")
+    return name
+
+
+def overrides(environment: str, architecture: str, image: str, root: Path = ROOT, more: Mapping[str, str] = NONE) -> dict[str, str]:
+    """Return a value for each of the template's parameters: from `more`, configured, what the image was built for, or the default.
 
     CloudFormation would keep the value of the last deployment for a parameter that is left out, so none is.
+
+    Raises:
+        InputError: if a parameter has a name that the template does not know.
     """
-    options = tomllib.loads((root / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
-    if len(name := options.get("stack_name", "")) > LONGEST_NAME:
-        message = f"{name} has {len(name)} characters, a stack's name at most {LONGEST_NAME}: shorten stack_name in samconfig.toml"
-        raise SystemExit(message)
-    configured = options.get("parameter_overrides", {})
     template = (root / "template.yaml").read_text()
     defaults = {name: str(parameter["Default"]) for name, parameter in (read_template(template).get("Parameters") or {}).items()}
-    chosen = {**defaults, **_by_name(configured), "Architecture": architecture}
-    return {**chosen, "Revision": _revision(image_id, template, chosen)}
+    asked = {**_by_name(_options(environment, root).get("parameter_overrides", {})), **more}
+    if unknown := sorted(asked.keys() - defaults.keys()):
+        message = f"template.yaml has no parameter {unknown[0]!r}"
+        raise InputError(message, remedy=f"choose from {', '.join(sorted(defaults))}", code="unknown_parameter")
+    chosen = {**defaults, **asked, "Architecture": architecture}
+    return {**chosen, "Revision": _revision(image, template, chosen)}
+
+
+def write_parameters(values: Mapping[str, str], root: Path = ROOT) -> Path:
+    """Write parameters to a file, since values on the command line would end at their first space; return its path."""
+    file = root / "build" / "parameters.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(values, indent=2))  # JSON is YAML
+    return file
+
+
+def image_id() -> str:
+    """Return the id of the built image."""
+    inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
+    return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _options(environment: str, root: Path) -> Mapping[str, Any]:
+    configured = tomllib.loads((root / "samconfig.toml").read_text())
+    try:
+        options: Mapping[str, Any] = configured[environment]["deploy"]["parameters"]
+    except KeyError as error:
+        there = ", ".join(name for name, section in configured.items() if isinstance(section, dict) and "deploy" in section)
+        message = f"samconfig.toml has no [{environment}.deploy.parameters]"
+        raise InputError(message, remedy=f"choose from {there}, or add it", code="samconfig") from error
+    return options
 
 
 def _by_name(configured: Mapping[str, Any] | Sequence[str] | str) -> dict[str, str]:
@@ -58,22 +100,3 @@ def _unquoted(value: str) -> str:
 def _revision(image_id: str, template: str, chosen: Mapping[str, str]) -> str:
     values = json.dumps({name: value for name, value in chosen.items() if name != "Revision"}, sort_keys=True)
     return hashlib.sha256(f"{image_id}\n{template}\n{values}".encode()).hexdigest()
-
-
-def main() -> None:
-    """Deploy, with `sam deploy` in this process' place."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environment")
-    parser.add_argument("architecture")
-    asked = parser.parse_args()
-    inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
-    image_id = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
-    # A file, since values on the command line would end at their first space.
-    PARAMETERS.parent.mkdir(exist_ok=True)
-    PARAMETERS.write_text(json.dumps(overrides(asked.environment, asked.architecture, image_id), indent=2))  # JSON is YAML
-    command = [str(SAM), "deploy", "--config-env", asked.environment, "--parameter-overrides", f"file://{PARAMETERS}"]
-    os.execve(SAM, command, {**os.environ, "SAM_CLI_TELEMETRY": "0"})  # noqa: S606 - the project's own SAM
-
-
-if __name__ == "__main__":
-    main()

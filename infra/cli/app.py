@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import batches, cost, data, demo, erasure, fetch, init, local, messages, policy, releases, report, status, versions
+from infra.cli import batches, cost, data, demo, deploy, erasure, fetch, init, local, messages, policy, releases, report, status, versions
 
 app = typer.Typer(
     help="Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back.",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.add_typer(demo.app)
 app.add_typer(init.app)
 app.add_typer(local.app, name="local")
+app.add_typer(deploy.app)
 app.add_typer(versions.app)
 app.add_typer(status.app)
 app.add_typer(messages.app)

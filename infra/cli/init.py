@@ -59,6 +59,6 @@ def _screen(answer: dict[str, object]) -> str:
     lines = (
         _("{files} files in {folder}. Next, in that folder:", **answer),
         f"  everscore local up --detach                  {_('runs it on this machine')}",
-        f"  sam build && sam deploy --config-env dev     {_('deploys it to AWS, as samconfig.toml says')}",
+        f"  everscore deploy dev                         {_('deploys it to AWS, as samconfig.toml says')}",
     )
     return "\n".join(lines)

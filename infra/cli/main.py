@@ -16,7 +16,7 @@ def run() -> None:
     import typer
     from rich.markup import escape
 
-    from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
+    from functions.shared.domain.errors import EverscoreError, InputError
     from infra.cli.app import app
     from infra.cli.help import in_readers_language
     from infra.cli.options import console
@@ -40,10 +40,9 @@ def run() -> None:
     except Exception as lost:  # boto3 is imported by the commands that need it, so its errors are known by their module
         if not type(lost).__module__.startswith("botocore."):
             raise
-        error = UnreachableError(
-            f"AWS did not answer as it should: {lost}",
-            remedy="`everscore local up` starts an embedded stack that has stopped; on AWS check the stack, the role and the network",
-        )
+        from infra.cli.aws_errors import as_told
+
+        error = as_told(lost)
     is_refusal = isinstance(error, InputError)
     head = _("error:") if is_refusal else _("failed:")
     remedy = f"\n{_('remedy:')} {stored(error.remedy)}" if error.remedy else ""

@@ -35,6 +35,7 @@ from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
+from infra.cli.aws_errors import as_told
 from infra.cli.names import looked_up, nearest
 from infra.local.stacks import CHOICE, Stack, running_stack, running_stacks, stack_names, stopped_stacks
 from infra.words import plural
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 LONGEST_CALL_S = 900
 POLL_S = 0.1
 _TRIES = 5
+_UNKNOWN_STACK = "ValidationError"
+"""CloudFormation's code for a stack that there is not."""
 
 
 class FunctionFailedError(EverscoreError):
@@ -252,6 +255,8 @@ def connect(stack: str | None) -> Operator:
     except NoCredentialsError:
         raise _no_stack(stack, running, stopped, "AWS was not asked, since no credentials are set") from None
     except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"].get("Code") != _UNKNOWN_STACK:
+            raise as_told(error) from error
         asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
     return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}, name=stack)

@@ -1,5 +1,6 @@
 """The suite for a real account, run on an embedded AWS that it reaches as it would reach the real one."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,11 +26,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield running
 
 
-def run(stack: Stack, home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(stack: Stack, home: Path, *command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command that knows of the stack what a person with an account knows: region, credentials and a name."""
     environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(home)}
     environment.pop("EVERSCORE_STACK")
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_every_promise_is_kept_on_an_embedded_aws_and_nothing_is_left_of_the_model(stack: Stack, tmp_path: Path) -> None:
@@ -71,3 +72,34 @@ def test_without_a_stack_the_suite_says_what_to_type(stack: Stack, tmp_path: Pat
     unknown = run(stack, tmp_path, ".venv/bin/python", "-m", "pytest", "tests/aws", "--stack", "nobody")
     assert unknown.returncode == 2
     assert "no stack 'nobody'" in unknown.stdout + unknown.stderr
+
+
+def test_the_trial_of_a_deployment_scores_and_measures_ten_rows_and_leaves_nothing(stack: Stack, tmp_path: Path) -> None:
+    done = run(stack, tmp_path, ".venv/bin/python", "-c", TRIAL, stack.name)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["rows_scored"], seen["days_measured"]) == (10, 1)
+    assert seen["objects_removed"] > 10
+
+
+TRIAL = """
+import json, sys
+from infra.cli.operator import connect
+from infra.trial.smoke import try_out
+print(json.dumps(try_out(connect(sys.argv[1]))))
+"""
+
+
+def test_undeploy_deletes_the_stack_and_says_what_is_kept_and_what_it_costs(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "functions" / "scoring").mkdir(parents=True)
+    (tmp_path / "functions" / "scoring" / "handler.py").touch()
+    (tmp_path / "template.yaml").touch()
+    (tmp_path / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{stack.name}"\n')
+    undeploy = (str(ROOT / ".venv/bin/everscore"), "undeploy", "--json")
+    refused = run(stack, tmp_path, *undeploy, folder=tmp_path)
+    assert (refused.returncode, json.loads(refused.stdout)["code"]) == (2, "no_terminal")
+    deleted = run(stack, tmp_path, *undeploy, "--yes", folder=tmp_path)
+    assert deleted.returncode == 0, deleted.stderr
+    assert [kept["bucket"] for kept in json.loads(deleted.stdout)["kept"]] == [stack.inbox, stack.store]
+    gone = run(stack, tmp_path, *undeploy, "--yes", folder=tmp_path)
+    assert (gone.returncode, "no stack" in gone.stderr) == (2, True), gone.stderr

@@ -1,10 +1,11 @@
-"""What `make deploy` tells SAM."""
+"""What a deployment tells SAM."""
 
 from pathlib import Path
 
 import pytest
 
-from infra.deploy import overrides
+from functions.shared.domain.errors import InputError
+from infra.deploy import overrides, stack_name
 
 CONFIGURED = """
 [dev.deploy.parameters]
@@ -70,11 +71,15 @@ def test_another_image_parameter_or_template_makes_another_revision(root: Path) 
 
 
 def test_a_name_of_a_stack_that_names_of_its_resources_would_outgrow_is_refused_before_anything_is_made(root: Path) -> None:
-    def name(length: int) -> None:
+    def named(length: int) -> str:
         (root / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{"n" * length}"\n')
+        return stack_name("dev", root)
 
-    name(64 - len("CodeDeployHook_"))
-    assert revision(root)
-    name(64 - len("CodeDeployHook_") + 1)
-    with pytest.raises(SystemExit, match=r"has 50 characters.*shorten stack_name"):
-        revision(root)
+    assert named(64 - len("CodeDeployHook_"))
+    with pytest.raises(InputError, match="has 50 characters") as refusal:
+        named(64 - len("CodeDeployHook_") + 1)
+    assert refusal.value.remedy == "shorten stack_name in samconfig.toml"
+
+
+def test_what_is_asked_for_on_the_command_line_comes_before_what_is_configured(root: Path) -> None:
+    assert overrides("dev", "arm64", "sha256:1", root, {"Days": "9"})["Days"] == "9"

@@ -37,7 +37,10 @@ def stacks(tmp_path: Path, process: subprocess.Popen[bytes], monkeypatch: pytest
     [
         (NoRegionError(), "AWS was not asked, since no region is set"),
         (NoCredentialsError(), "AWS was not asked, since no credentials are set"),
-        (ClientError({"Error": {"Message": "Stack with id chrun does not exist"}}, "DescribeStacks"), "Stack with id chrun does not exist"),
+        (
+            ClientError({"Error": {"Code": "ValidationError", "Message": "Stack with id chrun does not exist"}}, "DescribeStacks"),
+            "Stack with id chrun does not exist",
+        ),
     ],
 )
 def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:

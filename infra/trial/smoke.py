@@ -1,0 +1,43 @@
+"""The smallest proof that a stack works: a model is trained on made-up rows, scores ten of them and is measured by their labels."""
+
+from uuid import uuid4
+
+from functions.shared.domain.errors import EverscoreError
+from functions.shared.repositories.performances import labelled_days
+from functions.shared.repositories.releases import Releases
+from infra.cli.operator import Operator, wait_for
+from infra.trial.removal import remove_model
+from infra.trial.rows import DAY, ID, TARGET, as_csv, made_up
+
+PATIENCE_S = 300.0
+_HISTORY, _ROWS = 300, 10
+
+
+class TrialFailedError(EverscoreError):
+    """A stack does not do what it is for; its functions' logs say why."""
+
+
+def try_out(operator: Operator) -> dict[str, int]:
+    """Train, score, label and measure with a model of its own, remove it again, and return what was seen.
+
+    Raises:
+        TrialFailedError: if rows are missing.
+        NoAnswerError: if something did not come within minutes.
+    """
+    model = f"trial-{uuid4().hex[:8]}"
+    try:
+        history = operator.upload(f"training/{model}/history.csv", as_csv(made_up(0, _HISTORY, labelled=True)))
+        described = {"target": TARGET, "id_column": ID, "time_column": DAY}
+        operator.ask("Retraining", {"action": "train", "model": model, "key": history.key, "version_id": history.version_id, **described})
+        wait_for(lambda: Releases(operator.store).current(model), PATIENCE_S, f"release of {model}")
+        rows = made_up(_HISTORY, _ROWS, labelled=True)
+        asked = [{name: value for name, value in row.items() if name != TARGET} for row in rows]
+        manifest = operator.await_manifest(operator.upload(f"batches/{model}/ten.csv", as_csv(asked)), timeout_s=PATIENCE_S)
+        if manifest.rows_scored != _ROWS:
+            message = f"of {_ROWS} rows {manifest.rows_scored} were scored"
+            raise TrialFailedError(message, remedy="look at the scoring function's log")
+        operator.upload(f"labels/{model}/ten.csv", as_csv(rows))
+        days = wait_for(lambda: labelled_days(model, operator.store) or None, PATIENCE_S, f"performance of {model}")
+    finally:
+        removed = remove_model(model, operator.inbox, operator.store)
+    return {"rows_scored": manifest.rows_scored, "days_measured": len(days), "objects_removed": removed}
