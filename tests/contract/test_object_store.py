@@ -9,12 +9,13 @@ from typing import Any, cast
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.shared.adapters.s3 import PART_BYTES, S3ObjectStore, s3_client
-from functions.shared.domain.errors import ConflictError, NotForgottenError, NotFoundError
+from functions.shared.domain.errors import ConflictError, NotDeletedError, NotForgottenError, NotFoundError
 from functions.shared.ports import ObjectStore, VersionedStore
 from infra.cli.local_folder import LocalFolder
 from tests.fakes.memory_store import MemoryStore
@@ -157,6 +158,16 @@ def test_a_refusal_to_forget_is_told() -> None:
     client.put_object_legal_hold(Bucket="locked", Key="k", LegalHold={"Status": "ON"})
     with pytest.raises(NotForgottenError, match="locked/k"):
         store.forget([kept])
+
+
+@pytest.mark.usefixtures("_aws")
+def test_an_object_that_s3_keeps_in_an_answer_of_200_is_told() -> None:
+    client = s3_client()
+    kept = {"Key": "k", "Code": "AccessDenied", "Message": "Access Denied"}
+    with Stubber(client) as answers:
+        answers.add_response("delete_objects", {"Errors": [kept]})
+        with pytest.raises(NotDeletedError, match=r"denied/k cannot be deleted: Access Denied"):
+            S3ObjectStore(client, "denied").delete(["k", "l"])
 
 
 def test_without_a_version_the_newest_is_meant(store: ObjectStore) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 
 from functions.shared.adapters.bodies import read_whole
-from functions.shared.domain.errors import ConflictError, NotForgottenError, NotFoundError
+from functions.shared.domain.errors import ConflictError, NotDeletedError, NotForgottenError, NotFoundError
 from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import ObjectInfo, StoredVersion
 
@@ -148,9 +148,16 @@ class S3ObjectStore:
                 yield found["Prefix"].removeprefix(prefix).rstrip("/")
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; absent ones are no error."""
+        """Delete objects; absent ones are no error.
+
+        Raises:
+            NotDeletedError: if S3 keeps one of them.
+        """
         for some in batched(keys, 1000, strict=False):
-            self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True})
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True})
+            for kept in answer.get("Errors", []):
+                message = f"s3://{self._bucket}/{kept.get('Key')} cannot be deleted: {kept.get('Message')}"
+                raise NotDeletedError(message)
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
         """All versions of all objects below a prefix, deletions left out, in order of key."""

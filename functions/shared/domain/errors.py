@@ -134,6 +134,10 @@ class NotForgottenError(EverscoreError):
     """A version of an object cannot be removed for good (a lock, a missing right); mend that, then ask for the erasure again."""
 
 
+class NotDeletedError(EverscoreError):
+    """S3 kept an object that was to be deleted (a missing right, or trouble of its own); a retry helps when that has passed."""
+
+
 class RemoteWriteError(EverscoreError):
     """The Prometheus server does not take samples. Everything else goes on; the next tick sends what stands then."""
 
