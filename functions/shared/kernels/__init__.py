@@ -1,1 +1,1 @@
-"""Inner loops in C, and what calls them; each has a substitute in Python that gives the same."""
+"""Inner loops in C and their callers; Python substitutes give the same results."""

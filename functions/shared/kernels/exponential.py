@@ -1,8 +1,9 @@
-"""The exponential function in single precision as C's library computes it, of which NumPy's own differs in the last bit.
+"""The single-precision exponential, exactly as the C library computes it.
 
-A model whose library works in single precision has scores to the last bit only by the same rounding. This is the algorithm of
-glibc's `expf` since 2.27, for all processors: exp(x) = 2^(k / 32) * 2^(r / 32), where k is a whole number and r lies within half of 1;
-the first factor is looked up, the second a cubic polynomial, and all is done in double precision until the end.
+NumPy's own differs in the last bit. To reproduce the scores of a library that works in single precision, the rounding must be
+the same. This is the algorithm of glibc's `expf` since 2.27, for all processors: exp(x) = 2^(k / 32) * 2^(r / 32), with a whole
+number k and r between -0.5 and 0.5. The first factor comes from a table, the second from a cubic polynomial. All steps but the
+last are in double precision.
 """
 
 import ctypes
@@ -21,9 +22,9 @@ COEFFICIENTS = (
     float.fromhex("0x1.ebfce50fac4f3p-3") / PARTS**2,
     float.fromhex("0x1.62e42ff0c52d6p-1") / PARTS,
 )
-"""Of the cube, the square and r itself: minimax, which is not quite ln 2's powers."""
+"""Minimax coefficients of r cubed, r squared and r; close to, but not, the powers of ln 2."""
 LOW, HIGH = -150.0, 130.0
-"""Below the one single precision has only 0, above the other only infinity."""
+"""Below the first, the result is 0 in single precision; above the second, infinity."""
 POWERS = np.array([2.0 ** (k / PARTS) for k in range(PARTS)])
 """2^(k / 32)."""
 
@@ -42,7 +43,10 @@ _HOW = _Exponential(PARTS_PER_UNIT, COEFFICIENTS, LOW, HIGH, POWERS.ctypes.data)
 
 
 def exponential(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The exponential of each value, by `exponential.c` where it was built, otherwise by NumPy, to the same bits."""
+    """Return each value's exponential, by `exponential.c` if built, else by NumPy.
+
+    Both give the same bits.
+    """
     library = kernel_library()
     if library is None:
         return exponential_in_numpy(values)
@@ -54,7 +58,7 @@ def exponential(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def exponential_in_numpy(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same without a compiler."""
+    """Return the same bits without compiled code."""
     scaled = np.clip(values.astype(np.float64), LOW, HIGH) * PARTS_PER_UNIT
     whole = np.rint(scaled)
     rest = scaled - whole

@@ -1,6 +1,6 @@
-"""The loops of `fields.c`: the fields of a text, and columns of those that are written plainly.
+"""Call the loops of `fields.c`, which split text into fields and plain columns.
 
-A text is a block of whole records of delimited text, UTF-8, without a quote that is never closed.
+A text is a block of whole records of delimited text in UTF-8, in which every quote is closed.
 """
 
 import ctypes
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 type Numbers = tuple[NDArray[np.float64], NDArray[np.uint8] | None]
-"""The values of a column, shape (records,), and where some are missing Arrow's bits of those that are not: else None."""
+"""The values of a column, shape (records,), and Arrow's validity bits; None if no value is missing."""
 
 LONGEST_MARK = 7
-"""Bytes of a mark of a missing number; a column that holds a longer one is not plain."""
+"""Bytes of the longest mark of a missing number; a column with a longer one is not plain."""
 
 _NOT_PLAIN = -1
 _MOST_CATEGORIES = 2**14
@@ -32,20 +32,20 @@ _LOOPS = {
     "everscore_texts": (_ADDRESS, _ADDRESS, _COUNT, _ADDRESS),
     "everscore_categories": (_ADDRESS, _ADDRESS, _COUNT, ctypes.c_int32, _ADDRESS, _ADDRESS, _ADDRESS),
 }
-"""Their arguments; each gives a count, which `_NOT_PLAIN` is none of."""
+"""Arguments of the C functions; each returns a count, or `_NOT_PLAIN`."""
 
 
 class FieldKernel:
     """Splits texts into fields."""
 
     def __init__(self, library: ctypes.CDLL, *, separator: str, columns: int, marks: Sequence[str]) -> None:
-        """What all texts have in common.
+        """Prepare for texts that have the same columns.
 
         Args:
-            library: what `kernel_library` found.
+            library: the result of `kernel_library`.
             separator: one ASCII character.
-            columns: how many fields a record should have.
-            marks: texts, of up to `LONGEST_MARK` bytes, that say that a number is missing.
+            columns: the number of fields that a record should have.
+            marks: texts of up to `LONGEST_MARK` bytes that mark a missing number.
         """
         self.library = library
         self.marks = np.array([_short_word(mark.encode()) for mark in marks], np.uint64)
@@ -56,7 +56,10 @@ class FieldKernel:
             loop.argtypes, loop.restype = arguments, _COUNT
 
     def split(self, text: bytes) -> "Fields | None":
-        """The fields of a text, until the same thread splits another; None if quotes stand within quotes, or carriage returns end lines."""
+        """Split a text into fields, valid until this thread splits another text.
+
+        Return None if a quoted field contains quotes, or if carriage returns alone end lines.
+        """
         most = self.library.everscore_most_records(text, len(text))
         if most == _NOT_PLAIN:
             return None
@@ -68,7 +71,10 @@ class FieldKernel:
         return Fields(self, text, fields[:, :records], odd[: odd_count.value])
 
     def _room(self, records: int) -> NDArray[Any]:
-        """Room for the fields of this many records, the same for all texts of a thread: memory costs more to get than to fill."""
+        """Return a thread's buffer for the fields of this many records.
+
+        It is reused for all texts of the thread, since allocating memory costs more than filling it.
+        """
         room = getattr(self._rooms, "room", None)
         if room is None or room.size < self._columns * records:
             room = self._rooms.room = np.empty(self._columns * records * 9 // 8, _FIELD)
@@ -80,8 +86,8 @@ class Fields:
     """The fields of a text.
 
     Attributes:
-        places: where each lies, shape (columns, records), of the records that have one for each column.
-        odd: of each other record its place among all, and how many fields it has.
+        places: the place of each field, shape (columns, records), for records that have one field per column.
+        odd: for each other record its place among all records, and its number of fields.
     """
 
     kernel: FieldKernel
@@ -91,11 +97,11 @@ class Fields:
 
     @property
     def records(self) -> int:
-        """How many records have a field for each column."""
+        """Return the number of records that have one field per column."""
         return int(self.places.shape[1])
 
     def numbers(self, column: int) -> Numbers | None:
-        """A column of plain numbers and missing ones; None if it has others."""
+        """Return a column of plain or missing numbers; None if it holds anything else."""
         values, valid = np.empty(self.records), np.empty((self.records + 7) // 8, np.uint8)
         marks = self.kernel.marks
         missing = self.kernel.library.everscore_numbers(
@@ -104,12 +110,15 @@ class Fields:
         return None if missing == _NOT_PLAIN else (values, valid if missing else None)
 
     def times(self, column: int) -> NDArray[np.int64] | None:
-        """A column of local times in microseconds since 1970; None if a text is no time, or names an offset."""
+        """Return a column of local times in microseconds since 1970.
+
+        Return None if a text is no time, or has an offset.
+        """
         values = np.empty(self.records, np.int64)
         return None if self.kernel.library.everscore_times(*self._fields(column), values.ctypes.data) == _NOT_PLAIN else values
 
     def texts(self, column: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """A column's texts one behind the other in UTF-8, after where they begin, and where the last one ends."""
+        """Return a column's text offsets, one more than texts, and its UTF-8 bytes."""
         offsets = np.empty(self.records + 1, np.int32)
         address = self._fields(column)
         size = self.kernel.library.everscore_offsets(*address[1:], offsets.ctypes.data)
@@ -118,7 +127,7 @@ class Fields:
         return offsets, together
 
     def categories(self, column: int) -> tuple[NDArray[np.int32], list[str]] | None:
-        """By record the number of its text, and the texts in order of appearance; None if they are too many."""
+        """Return each record's category number, and the texts in order; None if too many."""
         codes, slots = np.empty(self.records, np.int32), np.zeros(2**_SLOT_BITS, np.int32)
         firsts = np.empty(_MOST_CATEGORIES, _FIELD)
         known = self.kernel.library.everscore_categories(
@@ -133,5 +142,5 @@ class Fields:
 
 
 def _short_word(text: bytes) -> int:
-    """As `fields.c` has it."""
+    """Pack a short text into one word, as `fields.c` does."""
     return int.from_bytes(text.ljust(LONGEST_MARK, b"\0") + bytes([len(text)]), "little")

@@ -1,6 +1,8 @@
-"""The shared library of all kernels, where one was built: it needs nothing but C.
+"""Load the shared library of all kernels, if it was built.
 
-ctypes lets go of the interpreter during a call, so that several threads work at once.
+Building it needs only a C compiler.
+
+ctypes releases the interpreter lock during a call, so that several threads work at once.
 """
 
 import ctypes
@@ -10,14 +12,14 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 SETTING = "EVERSCORE_KERNELS"
-"""`off`: Python, NumPy and Arrow do it all; otherwise the path of a build to use instead of the package's own."""
+"""`off` for no kernels (Python, NumPy and Arrow instead), or the path of a build to use instead of the package's own."""
 INTERFACE = 4
-"""What `everscore_interface` of a build must answer."""
+"""The value that `everscore_interface` of a build must return."""
 
 
 @cache
 def kernel_library() -> ctypes.CDLL | None:
-    """The library, or None where none was built, it was built elsewhere or from other sources, or none is wanted."""
+    """Return the library; None if it is absent, does not fit this machine, or is off."""
     wanted = os.environ.get(SETTING, "")
     if wanted == "off":
         return None
@@ -28,7 +30,7 @@ def kernel_library() -> ctypes.CDLL | None:
 
 
 def open_library(path: Path) -> ctypes.CDLL | None:
-    """A build of the kernels; None if it is for another machine, or of other sources than these modules were written for."""
+    """Open a build of the kernels; None if for another machine or from other sources."""
     try:
         library = ctypes.CDLL(str(path))
     except OSError:

@@ -1,4 +1,4 @@
-"""The loops of `trees.c`. Whoever calls has checked every index; here only types and layout are."""
+"""Call the loops of `trees.c` with checked types; callers check the indices."""
 
 import ctypes
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 GROUP = 4
-"""Rows whose masks are combined at once, as `trees.c` has it."""
+"""Rows whose masks are combined at once; must equal the constant in `trees.c`."""
 CHUNK_ROWS, BLOCKED_CHUNK_ROWS = 256, 8192
-"""Rows whose bins are found at once: more where trees go in blocks, so that a block's masks are fetched less often."""
+"""Rows whose bins are found at once. Models of several tree blocks use more, to fetch a block's masks less often."""
 CACHED_BYTES = 2**20
-"""What the masks of a block of trees may take, so that they stay in a processor's cache (of 1 to 2 MiB) while a chunk of rows is scored."""
+"""Bytes of a tree block's masks, so that they stay in a processor's cache (1 to 2 MiB) while a chunk of rows is scored."""
 TREES_AT_ONCE = 8
-"""A block's trees are a multiple of these, as many as a vector instruction combines."""
+"""A block's trees are a multiple of this number: those that a vector instruction combines."""
 
 type Floats = NDArray[np.float64]
 type Reals = NDArray[np.floating[Any]]
@@ -25,9 +25,10 @@ type Octets = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Numbers, shape (rows,), whose bin is how many of the strictly increasing edges are below; NaN's is one after the last.
+    """Numbers, shape (rows,), and the strictly increasing edges of their bins.
 
-    So is that of a row whose bit in `valid` is 0: the first row's is numbered `valid_from`, and each byte holds 8, lowest first.
+    A number's bin is the count of edges below it. Missing values go into one bin after the last: NaN, and rows whose bit in `valid`
+    is 0. The first row's bit has the number `valid_from`; each byte holds 8 bits, lowest first.
     """
 
     values: Floats
@@ -71,7 +72,7 @@ class _ForestModel(ctypes.Structure):
 
 
 class _Block:
-    """Some trees in a row, laid out on their own."""
+    """Consecutive trees with a memory layout of their own."""
 
     def __init__(self, masks: Sequence[Words], sums: Sequence[tuple[int, int, Reals]], start: int, stop: int) -> None:
         """Take the trees from `start` to before `stop`."""
@@ -98,14 +99,14 @@ class BitvectorKernel:
     """Adds up the leaves that bit masks leave, for one model."""
 
     def __init__(self, library: ctypes.CDLL, masks: Sequence[Words], sums: Sequence[tuple[int, int, Reals]], outputs: int) -> None:
-        """Take a model whose indices are known to be right.
+        """Take a model whose indices have been checked.
 
         Args:
-            library: what `kernel_library` found.
-            masks: by table, shape (bins, trees), all of one type.
-            sums: the output that each sum adds to, its first tree, and its leaf values of shape (trees, bits of a mask), all of one
-                type: that of the sums.
-            outputs: columns of what is added to.
+            library: the result of `kernel_library`.
+            masks: one array per table, shape (bins, trees), all of one type.
+            sums: per sum its output column, its first tree, and its leaf values of shape (trees, bits of a mask). All leaf values
+                have one type, that of the sums.
+            outputs: number of output columns.
         """
         self._add = library.everscore_bitvector
         self._add.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int64, *[ctypes.c_void_p] * 4]
@@ -128,7 +129,10 @@ class BitvectorKernel:
         )
 
     def add_leaves(self, columns: Sequence[NDArray[np.intp] | Numbers], raw: Reals) -> None:
-        """Add to `raw`, shape (rows, outputs), the leaf values of rows whose bins in table k `columns[k]` gives, shape (rows,)."""
+        """Add the leaf values of rows to `raw`, shape (rows, outputs).
+
+        `columns[k]`, shape (rows,), holds the rows' bins in table k, or the numbers to bin.
+        """
         if len(columns) != self._tables:
             message = f"{len(columns)} columns are not one for each of {self._tables} tables"
             raise TypeError(message)
@@ -139,7 +143,7 @@ class BitvectorKernel:
 
 
 def _trees_of_a_block(mask_bytes: int, trees: int) -> int:
-    """How many trees go together so that their masks take no more than `CACHED_BYTES`."""
+    """Return how many trees form a block, so that masks take at most `CACHED_BYTES`."""
     blocks = -(-mask_bytes // CACHED_BYTES)
     together = -(-trees // max(blocks, 1))
     return min(trees, -(-together // TREES_AT_ONCE) * TREES_AT_ONCE)
@@ -147,9 +151,10 @@ def _trees_of_a_block(mask_bytes: int, trees: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """What splits on categories ask: codes from the one numbered `first_code` on are bins, and a rank there numbers a set of bins.
+    """Sets of bins for splits on categories.
 
-    Of code `first_code + k`, set s has the `words[k]` words from `first_words[k] + s * words[k]` on, a bit a bin, lowest first.
+    From column `first_code` on, codes are bins, and a split's rank is the number of a set. Set s of column `first_code + k` is the
+    `words[k]` words from `first_words[k] + s * words[k]` on, with one bit per bin, lowest first.
     """
 
     first_code: int
@@ -159,7 +164,7 @@ class Sets:
 
 
 _NO_SETS = Sets(2**16, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint64))
-"""No code is numbered so."""
+"""A column number that no code has."""
 
 
 class ForestKernel:
@@ -174,7 +179,10 @@ class ForestKernel:
         values: Reals,
         sets: Sets | None = None,
     ) -> None:
-        """Take a model whose nodes are known to lead to leaves: see `forest.ForestModel`. Sums have the type of `values`."""
+        """Take a model whose nodes are known to lead to leaves: see `forest.ForestModel`.
+
+        Sums have the type of `values`.
+        """
         self._add = library.everscore_forest
         self._add.argtypes = [ctypes.POINTER(_ForestModel), ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
         self._add.restype = None
@@ -185,7 +193,10 @@ class ForestKernel:
             _laid_out(array, kind)
 
     def add_leaves(self, codes: NDArray[np.uint16], raw: Reals) -> None:
-        """Add to `raw`, shape (rows, outputs), the leaf values of rows with `codes`, shape (rows, codes)."""
+        """Add the leaf values of rows with `codes`, shape (rows, codes), to `raw`.
+
+        `raw` has the shape (rows, outputs).
+        """
         sizes = codes.shape[1], self._trees, self._width, raw.shape[1], self._real == np.float32
         sets = self._sets.first_words, self._sets.words, self._sets.bits
         of_trees, of_sets = ((array.ctypes.data for array in arrays) for arrays in (self._kept, sets))

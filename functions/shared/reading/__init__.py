@@ -1,1 +1,1 @@
-"""The row contract: files of rows in, typed rows and rejected rows out, none lost. Enter by `service`."""
+"""Read files of rows: every row comes out typed or rejected. Start at `service`."""

@@ -1,4 +1,4 @@
-"""Columns of delimited text by Arrow, which knows the whole grammar: quotes within quotes, and any line end."""
+"""Parse delimited text with Arrow, which handles nested quotes and any line end."""
 
 from contextlib import suppress
 
@@ -13,7 +13,7 @@ _TYPED = {ColumnKind.NUMBER: pa.float64(), ColumnKind.CATEGORY: CATEGORY}
 
 
 class ArrowFields:
-    """Reads texts of the same columns, in several threads."""
+    """Reads texts that have the same columns; safe to call from several threads."""
 
     def __init__(self, names: tuple[str, ...], separator: str, rules: Rules) -> None:
         self._names, self._separator = names, separator
@@ -23,10 +23,12 @@ class ArrowFields:
         self._as_texts = _conversion({name: kind if kind == CATEGORY else pa.string() for name, kind in typed.items()}, marks)
 
     def read(self, text: bytes, *, expect_bad_values: bool) -> RawRows:
-        """The records of a text: numbers typed if all of them are, categories, and all else as texts.
+        """Parse the records of a text into columns.
+
+        Categories are typed, and so is a column of numbers if every value is one. All other columns stay texts.
 
         Args:
-            expect_bad_values: do not try to type numbers.
+            expect_bad_values: leave numbers as texts.
         """
         if not expect_bad_values:
             with suppress(pa.ArrowInvalid):
@@ -53,7 +55,7 @@ class ArrowFields:
 
 
 def no_rows(names: tuple[str, ...]) -> pa.RecordBatch:
-    """Columns of texts without a record."""
+    """Return text columns without any record."""
     return pa.RecordBatch.from_arrays([pa.nulls(0, pa.string()) for _ in names], names=list(names))
 
 

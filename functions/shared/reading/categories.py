@@ -1,4 +1,4 @@
-"""One form for a category, however a file writes it: 1.0 for 1, True for true, blanks around."""
+"""Bring a category to one form: 1.0 and 1, or True and true, are the same."""
 
 import re
 
@@ -15,10 +15,10 @@ _SAME = {"-0": "0", "True": "true", "TRUE": "true", "False": "false", "FALSE": "
 
 
 def canonical_text(text: str) -> str | None:
-    """A category's text as a training file, a frame and a query would all write it; None for blanks only.
+    """Return a category's text in its one canonical form; None if it is blank.
 
-    Blanks around it go, a whole number loses its `.0`, True and TRUE become true. Other case, zeros and signs stay, which may
-    mean something.
+    A training file, a data frame and a query may write one category differently. Surrounding blanks are removed, a whole number
+    loses its `.0`, and True and TRUE become true. Other letter case, leading or trailing zeros and signs may carry meaning and stay.
 
     >>> [canonical_text(text) for text in ("basic ", "3.0", "TRUE", "007", "1.10", " ")]
     ['basic', '3', 'true', '007', '1.10', None]
@@ -30,12 +30,12 @@ def canonical_text(text: str) -> str | None:
 
 
 def are_canonical(categories: pa.ChunkedArray) -> bool:
-    """Whether categories are written in their canonical form, all of them."""
+    """Return whether all categories are in their canonical form."""
     return not any(_others(chunk.dictionary).any() for chunk in categories.chunks)
 
 
 def canonical_categories(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Categories in their canonical form: the same rows, with one entry for what was written in several ways."""
+    """Return the same rows with canonical categories, one dictionary entry each."""
     if not _others(column.dictionary).any():
         return column
     names = [None if name is None else canonical_text(name) for name in column.dictionary.to_pylist()]
@@ -47,5 +47,5 @@ def canonical_categories(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def _others(names: pa.Array) -> Mask:
-    """Which texts are in no canonical form."""
+    """Mark the texts that are not in canonical form."""
     return mask_of(pc.match_substring_regex(names, _OTHER_FORM))

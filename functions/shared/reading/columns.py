@@ -1,4 +1,4 @@
-"""Which columns a file has: names that can be told apart, not too many, and all that are needed."""
+"""Check a file's columns: distinct names, not too many, and none missing."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ _LISTED = 10
 
 
 def refuse_columns(names: Sequence[str], needed: Iterable[str]) -> None:
-    """Pass if a file with these columns can be read.
+    """Refuse a file whose columns repeat, are too many, or lack a needed one.
 
     Raises:
         BatchRejectedError: `too_many_columns`, `duplicate_column` or `missing_column`.
@@ -30,7 +30,7 @@ def refuse_columns(names: Sequence[str], needed: Iterable[str]) -> None:
 
 
 def refuse_too_many(names: Sequence[str]) -> None:
-    """Pass if a file may have as many columns.
+    """Refuse a file that has more columns than the limit.
 
     Raises:
         BatchRejectedError: `too_many_columns`.
@@ -41,7 +41,7 @@ def refuse_too_many(names: Sequence[str]) -> None:
 
 
 def listed(noun: str, names: Sequence[str]) -> str:
-    """A few of many names, for a message.
+    """List names in a message, at most a few of them.
 
     >>> listed("column", ["temp"])
     "column 'temp'"

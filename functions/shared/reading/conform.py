@@ -1,4 +1,4 @@
-"""Hold rows against their rules: typed columns for the rows that satisfy them, a reason for each of the others."""
+"""Check rows against their rules: type good rows, give reasons for the others."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _UNPARSEABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Why one row of a block breaks the contract: its 0-based place in the block, code and message."""
+    """A row that breaks the contract: 0-based place in its block, code, message."""
 
     place: int
     code: RowCode
@@ -41,7 +41,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Conformed:
-    """The rows that satisfy the rules, typed, and one issue for each of the others, by place."""
+    """The good rows, typed, and one issue for each other row, by place."""
 
     rows: pa.RecordBatch
     issues: tuple[Issue, ...]
@@ -49,7 +49,7 @@ class Conformed:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """One way in which values of a column break its rule: where, and how to say so of one place."""
+    """One way in which a column breaks its rule: the places, and a message for each."""
 
     code: RowCode
     where: Mask
@@ -57,13 +57,15 @@ class _Fault:
 
 
 def conform(raw: pa.RecordBatch, rules: Rules) -> Conformed:
-    """Type the columns of `raw` and take out the rows that break a rule; a row's issue is its first column's.
+    """Type the columns of `raw` and remove the rows that break a rule.
+
+    A row that breaks several rules gets the issue of its first such column.
 
     Args:
-        raw: all columns of the file in order, as texts or in the file's own types; texts are valid UTF-8.
+        raw: all columns of the file in order, as valid UTF-8 texts or in the file's own types.
 
     Raises:
-        BatchRejectedError: `wrong_type`, if a column's own type cannot hold what its rule asks for.
+        BatchRejectedError: `wrong_type`, if a column's own type cannot hold the kind that its rule requires.
     """
     columns = []
     issues: dict[int, Issue] = {}
@@ -87,7 +89,7 @@ def conform(raw: pa.RecordBatch, rules: Rules) -> Conformed:
 
 
 def shown(value: object) -> str:
-    """A value inside a message: quoted, and cut if it is long."""
+    """Return a value for a message: quoted, and cut if it is long."""
     text = str(value)
     return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
 
@@ -119,7 +121,7 @@ def _faults(column: pa.Array, found: Converted, rule: Rule, rules: Rules) -> Ite
 
 
 def _wanted(rule: Rule, rules: Rules) -> str:
-    """What a value is not, where the model's files are written in a way of their own; empty elsewhere."""
+    """Describe the notation that a value lacks; empty if files use the usual one."""
     if rule.kind is ColumnKind.NUMBER and is_dressed(rules.formats, rule.sign):
         return f"is no number written as {example(rules.formats, rule.sign)}"
     if rule.kind is ColumnKind.TIME and rules.formats.time_format:
@@ -128,7 +130,7 @@ def _wanted(rule: Rule, rules: Rules) -> str:
 
 
 def _fault(code: RowCode, where: Mask, column: pa.Array, what: str) -> Iterator[_Fault]:
-    """A fault that shows the value of a column, if there is one."""
+    """Yield a fault whose message shows the column's value, if any row has it."""
     if where.any():
         yield _Fault(code, where, lambda place: f"{shown(_value_at(column, place))} {what}")
 
@@ -139,7 +141,7 @@ def _implausible(instants: pa.Array) -> Mask:
 
 
 def _value_at(column: pa.Array, place: int) -> object:
-    """A value for a message; a time as text, for Python knows not all that Arrow does."""
+    """Return a value for a message; times as text, since Python has fewer than Arrow."""
     value = column.slice(place, 1)
     if pa.types.is_dictionary(value.type):
         value = value.dictionary_decode()

@@ -1,4 +1,7 @@
-"""A column as its rule wants it: without marks of missing values, numbers undressed, times by their format, categories in one form."""
+"""Convert a column to the type that its rule requires.
+
+Marks of missing values become null, numbers lose separators and signs, times are parsed, and categories take one form.
+"""
 
 from functools import cache
 
@@ -17,7 +20,7 @@ _BLANKS = " \t"
 
 
 def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
-    """The values of a column that is not carried, typed.
+    """Return a column's values in the type of its rule; not for carried columns.
 
     Raises:
         WrongTypeError: if the column's own type cannot hold values of the rule's kind.
@@ -38,7 +41,7 @@ def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
 
 
 def without_marks(column: pa.Array, marks: tuple[str, ...]) -> pa.Array:
-    """Null where a text is one of these, blanks around it or not."""
+    """Replace these marks, with or without surrounding blanks, by null."""
     entries = column.dictionary if pa.types.is_dictionary(column.type) else column
     if not marks or not pa.types.is_string(entries.type):
         return column

@@ -1,8 +1,10 @@
-"""Delimited text (CSV) to blocks: RFC 4180 with the separators , ; tab or |, a header line, and quoted line ends.
+"""Read delimited text (CSV) as blocks.
 
-A block is split into fields and typed, column by column, by the kernel where one was built and the text is plain; by Arrow
-elsewhere, with its types at once, and if a value is none of its type again, as texts, to find out which. Rows with another
-number of fields than the header are set aside. Blank lines, and those of separators only, are no rows.
+The grammar is RFC 4180 with a header line,  quoted line ends, and comma, semicolon, tab or | as separator.
+
+The compiled kernel splits a block into fields and types them column by column, if the kernel exists and the text is plain.
+Otherwise Arrow does. It first reads with types; if a value does not fit, it reads texts, to find the bad ones. Rows with more
+or fewer fields than the header are set aside. Blank lines, and lines of separators only, are not rows.
 """
 
 import codecs
@@ -41,7 +43,7 @@ _NOT_UTF8 = "the row is not UTF-8 text: save the file as that, or name its encod
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first record: the columns' names and what separates fields; and the rest of the text, with where it begins."""
+    """Column names and separator of the first record, and the text after it."""
 
     names: tuple[str, ...]
     separator: str
@@ -51,12 +53,12 @@ class Header:
 
     @property
     def syntax(self) -> Syntax:
-        """How the records below it are cut."""
+        """Return the syntax by which the records below the header are cut."""
         return Syntax(self.separator.encode())
 
 
 def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
-    """Read the chunks of a file of delimited text.
+    """Read chunks of delimited text as blocks.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
@@ -67,19 +69,19 @@ def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
 
 
 def delimited_parser(header: Header, rules: Rules) -> Callable[[TextBlock], Block]:
-    """What parses blocks of records below a header.
+    """Return a parser for blocks of records below a header.
 
     Raises:
-        BatchRejectedError: if the header's columns are not what the rules need.
+        BatchRejectedError: if the header's columns do not satisfy the rules.
     """
     refuse_columns(header.names, rules.columns)
     return _Parser(header, rules).parse
 
 
 def read_header(chunks: Iterator[bytes], rules: Rules) -> Header:
-    """Take the record that names the columns; one without a name is called `column_<position>`.
+    """Read the header; a column without a name is called `column_<position>`.
 
-    The separator is the one that is said, or shows most of the known columns, then most columns at all.
+    The separator is the one that the file declares. Otherwise it is the one that yields most known columns, then most columns.
 
     Raises:
         BatchRejectedError: `empty_file`, `no_header`, `invalid_encoding`, `too_many_columns` or `line_too_long`.
@@ -107,13 +109,13 @@ def _known(fields: tuple[str, ...], rules: Rules) -> int:
 
 
 def _name(field: str, rules: Rules) -> str:
-    """A column's name without blanks around it, unless it is known with them."""
+    """Return a column's name without surrounding blanks, unless a rule has them."""
     return field if field in rules.columns else field.strip()
 
 
 @dataclass(frozen=True, slots=True)
 class FirstRecord:
-    """The text until it shows where the header ends, the header's place in it, and what separates fields if a line above says so."""
+    """The header's place in the first text of a file, and the separator if declared."""
 
     head: bytes
     start: int
@@ -122,7 +124,7 @@ class FirstRecord:
 
 
 def first_record(chunks: Iterator[bytes]) -> FirstRecord:
-    """The record that names the columns.
+    """Find the record that names the columns.
 
     Raises:
         BatchRejectedError: `empty_file` or `line_too_long`.
@@ -142,7 +144,7 @@ def first_record(chunks: Iterator[bytes]) -> FirstRecord:
 
 
 def _header_in(head: bytes) -> FirstRecord | None:
-    """The header of a text, whatever its separator; None if there is none yet."""
+    """Find the header, whatever its separator; None if the text is still too short."""
     above = preamble(head, len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
     if above.header_end is not None:
         return FirstRecord(head, above.end, above.header_end, above.separator)
@@ -173,10 +175,10 @@ def _is_number(name: str) -> bool:
 
 
 class _Parser:
-    """Parses the blocks of one file, in several threads.
+    """Parses the blocks of one file; safe to call from several threads.
 
-    A block begun after one with bad values is read as texts at once, for more will come. Which one that is depends on the
-    threads; what is read does not.
+    After a block with bad values, further blocks are read as texts at once, since more bad values are likely. Which block comes
+    "after" depends on the threads; the result does not.
     """
 
     def __init__(self, header: Header, rules: Rules) -> None:
@@ -196,7 +198,7 @@ class _Parser:
         return Block(conformed.rows, _without_blank(rejected, self._header.separator))
 
     def _conformed(self, text: TextBlock) -> tuple[Conformed, int]:
-        """The block's good rows and all its issues, placed among its records; and how many records it has."""
+        """Return the block's good rows, its issues, and its number of records."""
         raw, sieved = self._plainly(text), list[Issue]()
         if raw is None:
             data, sieved = self._sieved(text)
@@ -217,13 +219,13 @@ class _Parser:
         return Conformed(conformed.rows, tuple(issues)), records
 
     def _plainly(self, text: TextBlock) -> RawRows | None:
-        """The block by the kernel, if that can read it and its rows are sure to be where they seem to be."""
+        """Read the block with the kernel; None if it cannot be or row ends are uncertain."""
         if b'\\"' in text.data or not is_utf8(text.data):
             return None
         return self._plain.read(text.data)
 
     def _sieved(self, text: TextBlock) -> tuple[bytes, list[Issue]]:
-        """The text without the records that are not UTF-8 or whose quotes are out of place, and their issues."""
+        """Remove the records that are not UTF-8 or misquoted; return the text and issues."""
         readable = is_utf8(text.data)
         if readable and b'"' not in text.data:
             return text.data, []
@@ -243,7 +245,7 @@ class _Parser:
         return self._plain.read(data) or self._arrow.read(data, expect_bad_values=self._expect_bad_values)
 
     def _with_missing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Carried columns with nulls for empty fields."""
+        """Replace empty fields of carried columns by null."""
         columns = batch.columns
         for index in self._carried:
             empty = empty_texts(columns[index])
@@ -261,7 +263,7 @@ def _misplaced(text: TextBlock, found: Spans, place: int) -> Issue:
 
 
 def _without_blank(rejected: tuple[RejectedRow, ...], separator: str) -> tuple[RejectedRow, ...]:
-    """The rejected rows that hold anything. Records of empty fields only, which always lack the id, are no rows, as blank lines are."""
+    """Drop rejected records of empty fields only: they count as blank lines."""
     kept: list[RejectedRow] = []
     for blank, row in enumerate(rejected):
         if set(row.raw) <= {separator, '"'} and all(field in {"", '""'} for field in row.raw.split(separator)):

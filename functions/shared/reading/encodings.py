@@ -1,6 +1,7 @@
-"""In which encoding a text is: by its mark, by its zeros, by name, or by what charset-normalizer makes of a sample.
+"""Find a text's encoding: by its mark, its zero bytes, a given name, or a sample.
 
-A wrong guess would make other words of the same bytes, so where several encodings make sense of them, none is taken.
+charset-normalizer judges the sample. A wrong guess would silently change words, so if several encodings are plausible, none is
+chosen and the file is refused.
 """
 
 import codecs
@@ -14,40 +15,43 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode
 
 HEAD_BYTES: Final = 2**16
-"""The start of a text, which decides."""
+"""Bytes at the start of a text that decide its encoding."""
 UTF8: Final = "utf-8"
 _WIDE_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LEAST_ZEROS: Final = 0.1
 _TRIED: Final = ["cp1252", "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1250", "cp1251", "cp1254", "koi8_r"]
-"""What people's programs write besides UTF-8, the commonest first. cp1252 holds Latin-1, gb18030 GBK, cp932 Shift-JIS, cp949 EUC-KR."""
+"""Common encodings other than UTF-8, most common first.
+
+cp1252 contains Latin-1, gb18030 GBK, cp932 Shift-JIS, and cp949 EUC-KR.
+"""
 _LEAST_BYTES: Final = 16
-"""Bytes beyond ASCII below which a sample says nothing."""
+"""A sample with fewer non-ASCII bytes than this is not judged."""
 _MARGIN: Final = 0.12
-"""By as much an encoding must make more sense of a sample than the next one: measured on words of twelve languages."""
+"""The lead an encoding needs over the next best; measured on words of twelve languages."""
 _SAMPLE_PIECES: Final = 400
 _LEAST_READ: Final = 0.9
-"""Of the fields beyond ASCII must be in an encoding; the others are damaged."""
+"""The share of non-ASCII fields that an encoding must decode; the rest count as damaged."""
 _FEW_CHARACTERS: Final = 4
-"""So few may be UTF-8 by chance, where the encoding that was named reads them too."""
+"""Up to this many characters may look like UTF-8 by chance, if the named encoding decodes them too."""
 _ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
 _SHOWN_CHARACTERS: Final = 40
 _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
-"""A field that is more than ASCII. A separator of higher value may be half a character."""
+"""A field with non-ASCII bytes. A separator above ASCII may be half a character."""
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels"
 
 
 def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool) -> str:
-    """The encoding of a text, as Python calls it.
+    """Return the encoding of a text under its Python name.
 
     Args:
-        head: its first bytes, as many as `HEAD_BYTES`.
-        named: what a person said of the model's files. A text with a mark, or that is UTF-8 beyond doubt, is that all the same.
-        complete: whether it has no more bytes.
-        detect: whether it may be in an encoding that nobody named; JSON is UTF-8.
+        head: its first bytes, up to `HEAD_BYTES`.
+        named: the encoding that a person named for the model's files. A mark, or text that is clearly UTF-8, overrides it.
+        complete: whether `head` is the whole text.
+        detect: whether to look for encodings that nobody named; not for JSON, which is UTF-8.
 
     Raises:
-        BatchRejectedError: `invalid_encoding`, in doubt.
+        BatchRejectedError: `invalid_encoding`, if the encoding is in doubt.
     """
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise BatchRejectedError(FileCode.INVALID_ENCODING, "the file is UTF-32 text")
@@ -65,13 +69,13 @@ def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool)
 
 
 def is_utf8_text(head: bytes) -> bool:
-    """Whether a text is UTF-8 by its first bytes, perhaps with damaged rows."""
+    """Return whether a text starts as UTF-8, perhaps with damaged rows."""
     whole = _whole_characters(head)
     return wide_encoding(head) is None and (is_utf8(whole) or _is_damaged_utf8(whole))
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are UTF-8 text."""
+    """Return whether bytes are valid UTF-8."""
     if data.isascii():
         return True
     try:
@@ -82,7 +86,10 @@ def is_utf8(data: bytes) -> bool:
 
 
 def wide_encoding(head: bytes) -> str | None:
-    """UTF-16 by its mark or, without one, by every other byte of ASCII in its first line, which is zero; None for other text."""
+    """Recognise UTF-16; None for other text.
+
+    It has a mark, or every other byte of its first line is zero, as in ASCII characters.
+    """
     if marked := _WIDE_MARKS.get(head[:2]):
         return marked
     first_line = _LINE_END.split(head, maxsplit=1)[0]
@@ -94,7 +101,7 @@ def wide_encoding(head: bytes) -> str | None:
 
 
 def _begins_as(encoding: str, head: bytes) -> bool:
-    """Whether the start of a text, perhaps cut within a character, is in an encoding."""
+    """Return whether a text's start, perhaps cut inside a character, can be decoded."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
@@ -103,12 +110,12 @@ def _begins_as(encoding: str, head: bytes) -> bool:
 
 
 def _whole_characters(head: bytes) -> bytes:
-    """The start of a text without a character that it cuts in half."""
+    """Return the start of a text without a last character that was cut in half."""
     return head[: head.rfind(b"\n") + 1] or head.rstrip(_BEYOND_ASCII)
 
 
 def _reads(encoding: str, text: bytes) -> bool:
-    """Whether nearly all of a text's fields beyond ASCII are in an encoding; the others are rows to set aside."""
+    """Return whether an encoding decodes nearly all non-ASCII fields of a text."""
     pieces = _PIECE.findall(text)
     return sum(_decoded(piece, encoding) is not None for piece in pieces) >= _LEAST_READ * len(pieces)
 
@@ -121,7 +128,7 @@ def _decoded(piece: bytes, encoding: str) -> str | None:
 
 
 def _is_damaged_utf8(text: bytes) -> bool:
-    """Whether more of a text's fields beyond ASCII are UTF-8 than not."""
+    """Return whether most non-ASCII fields of a text are UTF-8."""
     pieces = _PIECE.findall(text)
     return 2 * sum(map(is_utf8, pieces)) > len(pieces)
 
@@ -136,8 +143,8 @@ def _detected(text: bytes) -> str:
     if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
         return UTF8
     shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in sorted(alike, key=_commonest)[:3]]
-    told = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
-    raise BatchRejectedError(FileCode.INVALID_ENCODING, f"the text is not UTF-8, and its encoding is in doubt: {told}", _REMEDY)
+    guesses = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
+    raise BatchRejectedError(FileCode.INVALID_ENCODING, f"the text is not UTF-8, and its encoding is in doubt: {guesses}", _REMEDY)
 
 
 def _beyond_ascii(pieces: Iterable[bytes]) -> int:
@@ -145,14 +152,14 @@ def _beyond_ascii(pieces: Iterable[bytes]) -> int:
 
 
 def _is_mostly_other(text: bytes) -> bool:
-    """Whether most lines of a text are not UTF-8: setting them aside one by one would leave little."""
+    """Return whether most lines are not UTF-8, so that few rows would remain."""
     lines = text.splitlines()
     return 2 * sum(map(is_utf8, lines)) < len(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What an encoding makes of words, and how little sense that makes."""
+    """Words as an encoding decodes them, and a penalty for how implausible they are."""
 
     encoding: str
     words: tuple[str, ...]
@@ -164,7 +171,10 @@ def _commonest(reading: _Reading) -> int:
 
 
 def _readings(pieces: list[bytes]) -> list[_Reading]:
-    """Encodings that read nearly all pieces, each otherwise than the ones before; those that make most sense first."""
+    """List the encodings that decode nearly all pieces, most plausible first.
+
+    An encoding that decodes the pieces to the same words as an earlier one is left out.
+    """
     from charset_normalizer import from_bytes
 
     found: dict[tuple[str, ...], _Reading] = {}
@@ -180,6 +190,6 @@ def _readings(pieces: list[bytes]) -> list[_Reading]:
 
 
 def _symbols(text: str) -> float:
-    """The share of characters beyond ASCII that are no letters."""
+    """Return the share of non-ASCII characters that are not letters."""
     beyond = [character for character in text if not character.isascii()]
     return sum(not unicodedata.category(character).startswith(("L", "M")) for character in beyond) / max(1, len(beyond))

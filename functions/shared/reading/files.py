@@ -1,4 +1,4 @@
-"""Read files of rows, whatever their format, under one contract."""
+"""Read files of rows in any supported format, under one contract."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,27 +32,27 @@ def read_blocks(
     block_bytes: int = DEFAULT_BLOCK_BYTES,
     notes: Notes | None = None,
 ) -> Iterator[Block]:
-    """Read a batch for a model: every row of the file is in exactly one block, typed or rejected.
+    """Read a batch for a model: each row is in exactly one block, typed or rejected.
 
-    Columns keep the file's order; types by kind are those of `ColumnKind`, the same in every block.
+    Columns keep the file's order. Their types are those of `ColumnKind`, the same in every block.
 
     Args:
-        key: the file's name, which decides where its bytes leave the format open.
-        block_bytes: text that is parsed at a time; a block holds about as much.
-        notes: where it is noted how the file is written.
+        key: the file's name, which decides the format if its bytes are ambiguous.
+        block_bytes: bytes of text parsed at a time, about the size of a block.
+        notes: filled with how the file is written.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read. Codes: `empty_file`, `unknown_format`,
             `invalid_encoding`, `no_header`, `missing_column`, `duplicate_column`, `too_many_columns`, `line_too_long`,
             `truncated_gzip`, `corrupt_gzip`, `decompression_bomb`, `truncated_parquet`, `corrupt_parquet`, `wrong_type`,
-            `unreadable`. Damage further on is raised after the blocks before it.
+            `unreadable`. Blocks before the damage are yielded first.
     """
     return _blocks(source, key, scoring_rules(spec, contract), block_bytes, notes)
 
 
 @dataclass(frozen=True, slots=True)
 class TableRead:
-    """A whole file in memory: its good rows as one table, and the rejected ones."""
+    """A whole file in memory: its good rows as one table, and its rejected rows."""
 
     table: pa.Table
     rejected: tuple[RejectedRow, ...]
@@ -68,14 +68,16 @@ def read_table(
     carry: bool = False,
     notes: Notes | None = None,
 ) -> TableRead:
-    """Read a file of labels or of training rows into memory, under the same contract as a batch; ids are texts.
+    """Read a file of labels or training rows into memory, under a batch's contract.
+
+    Ids become texts.
 
     Args:
-        columns: the columns that the file must have, and their kinds or rules. Ids and times must not be missing in a row.
-        timezone: of times that name no offset.
+        columns: the required columns, and their kinds or rules. Each row must have its ids and times.
+        timezone: the zone of times without an offset.
         formats: how the file is written.
-        carry: keep the file's other columns too.
-        notes: where it is noted how the file is written.
+        carry: whether to keep the file's other columns.
+        notes: filled with how the file is written.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
@@ -97,7 +99,10 @@ def table_blocks(
     formats: Formats = PLAIN,
     notes: Notes | None = None,
 ) -> Generator[Block]:
-    """The blocks that `read_table` puts together, a few in memory at a time; ids keep the file's type. Errors are its own."""
+    """Yield the blocks of `read_table`, a few in memory at a time.
+
+    Ids keep the file's type. The errors are the same. The errors are the same.
+    """
     return _blocks(source, key, table_rules(columns, timezone, formats), DEFAULT_BLOCK_BYTES, notes)
 
 
@@ -111,7 +116,7 @@ def _with_text_ids(table: pa.Table, columns: Mapping[str, ColumnKind | Rule]) ->
 def infer_columns(
     source: Readable, *, key: str, formats: Formats = PLAIN, notes: Notes | None = None, block_bytes: int = DEFAULT_BLOCK_BYTES
 ) -> dict[str, ColumnKind]:
-    """The columns of a file in order, and what each seems to hold: by its values in text formats, by its types in Parquet.
+    """Infer the kinds of a file's columns from their values, or Parquet types.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
@@ -123,7 +128,7 @@ def infer_columns(
 
 
 def number_signs(source: Readable, *, key: str, columns: Collection[str], formats: Formats = PLAIN) -> dict[str, set[str]]:
-    """The currency and percent signs that some columns' texts bear.
+    """Return the currency and percent signs in the texts of some columns.
 
     Raises:
         BatchRejectedError: as `read_blocks`.
@@ -136,7 +141,7 @@ def number_signs(source: Readable, *, key: str, columns: Collection[str], format
 
 
 def find_time_format(source: Readable, *, key: str, column: str, formats: Formats = PLAIN) -> TimeFormat:
-    """The format of a file's times.
+    """Return the format of the times in a file's column.
 
     Raises:
         BatchRejectedError: as `read_blocks`.

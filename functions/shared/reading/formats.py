@@ -1,4 +1,4 @@
-"""Tell a file's format from its first bytes; where they leave a choice, from its name."""
+"""Detect a file's format from its first bytes; if ambiguous, from its name."""
 
 import codecs
 import re
@@ -13,7 +13,7 @@ from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 _HEAD_BYTES = 4096
 _ZIP, _OLD_WORKBOOK = WORKBOOK.magics
 _FIRST_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
-"""What stands first in the zip archive that a workbook is, behind the archive's `_ZIP_HEADER_BYTES`."""
+"""Names of a workbook's first member, after `_ZIP_HEADER_BYTES` of its zip archive."""
 _ZIP_HEADER_BYTES = 30
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*\{")
 _FOREIGN = {
@@ -33,10 +33,10 @@ _FOREIGN = {
 
 
 def detect_format(source: Readable, key: str) -> Format:
-    """The format of a file.
+    """Return the format of a file.
 
     Raises:
-        BatchRejectedError: `empty_file`, `unknown_format`, `invalid_encoding`, `truncated_parquet`, or what gzip data gives.
+        BatchRejectedError: `empty_file`, `unknown_format`, `invalid_encoding`, `truncated_parquet`, or a code for damaged gzip data.
     """
     stored = source.read_at(0, _HEAD_BYTES)
     if not stored:
@@ -53,12 +53,12 @@ def detect_format(source: Readable, key: str) -> Format:
 
 
 def empty_file(message: str) -> BatchRejectedError:
-    """The error for a file without a row."""
+    """Return the error for a file without a row."""
     return BatchRejectedError(FileCode.EMPTY_FILE, message)
 
 
 def _extension(key: str) -> str:
-    """What a file's name says of its text, whether it is compressed or not."""
+    """Return the extension of a file's name, without one for compression."""
     parts = key.rsplit("/", 1)[-1].lower().split(".")
     named = parts[1:-1] if parts[-1] in {"gz", "gzip"} else parts[1:]
     return named[-1] if named else ""
@@ -92,7 +92,7 @@ def _is_workbook(head: bytes, extension: str) -> bool:
 
 
 def _as_bytes(head: bytes) -> bytes:
-    """A text's start without its mark; what is ASCII is one byte per character."""
+    """Return a text's start without its mark, ASCII as one byte per character."""
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise BatchRejectedError(FileCode.INVALID_ENCODING, "the file is UTF-32 text")
     wide = wide_encoding(head)

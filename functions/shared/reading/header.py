@@ -1,4 +1,4 @@
-"""The line of a delimited file that names its columns."""
+"""Read the line of a delimited file that names its columns."""
 
 from functions.shared.reading.delimited import first_record
 from functions.shared.reading.file_formats import Format
@@ -10,12 +10,12 @@ _HEAD_BYTES = 1 << 16
 
 
 def header_of(source: Readable, key: str, encoding: str | None = None) -> str:
-    """The record that names a file's columns, without its line end; empty where the format has none.
+    """Return the header of a file without its line end; empty for other formats.
 
     Args:
         source: the file.
         key: its name.
-        encoding: of its text, where that is known.
+        encoding: the encoding of its text, if known.
 
     Raises:
         BatchRejectedError: if the file cannot be read.

@@ -1,4 +1,4 @@
-"""Infer what a column holds that nobody has described."""
+"""Infer the kinds of columns that nobody has described."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
@@ -12,13 +12,13 @@ from functions.shared.reading.rules import ColumnKind, Rule, Rules
 _TRIED = (ColumnKind.NUMBER, ColumnKind.BOOLEAN, ColumnKind.TIME)
 
 _FIRST_LOOK = 100
-"""Rows that rule out most kinds; refusing a whole block of texts is slow."""
+"""Rows that are tried first: they rule out most kinds; to refuse a whole block is slow."""
 
 
 def kinds_of_texts(batches: Iterable[pa.RecordBatch], formats: Formats) -> dict[str, ColumnKind]:
-    """Kinds of columns of texts: number if every value that is not missing is one; or else boolean, time, category.
+    """Infer the kinds of text columns: number, boolean, time, else category.
 
-    A column without a value is a number.
+    The first kind that fits every present value is chosen. A column without a value is a number.
     """
     rules = Rules({}, ZoneInfo("UTC"), formats)
     possible: dict[str, list[ColumnKind]] = {}
@@ -31,9 +31,9 @@ def kinds_of_texts(batches: Iterable[pa.RecordBatch], formats: Formats) -> dict[
 
 
 def kind_of_type(kind: pa.DataType) -> ColumnKind:
-    """The kind of a column with a type of its own: texts are categories, even if they look like numbers.
+    """Return the kind of a typed column; texts are categories, whatever they hold.
 
-    Nested values and bytes have no kind but `carried`.
+    Nested values and bytes can only be `carried`.
     """
     types = pa.types
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):

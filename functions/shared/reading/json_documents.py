@@ -1,7 +1,7 @@
-r"""JSON that is not one object a line, as such lines: the elements of an array, and objects that are written over several lines.
+r"""Rewrite arrays of objects, and objects over several lines, as JSON Lines.
 
-No byte is added or taken away, so what stands in the lines stands at the same place in the file: line ends within an element become
-blanks, and all that stands between elements line ends.
+No byte is added or removed, so places in the lines are places in the file. Line ends within an element become blanks, and
+everything between elements becomes line ends.
 """
 
 import codecs
@@ -23,7 +23,7 @@ _ARRAY = re.compile(rb"\s*\[")
 
 
 def is_document(head: bytes) -> bool:
-    r"""Whether JSON is an array, or begins with an object that is written over several lines, by its first bytes.
+    r"""Return whether JSON begins with an array or an object over several lines.
 
     >>> is_document(b'[{"id": 1}]'), is_document(b'{"id":\n1}'), is_document(b'{"id": 1}\n{"id": 2}')
     (True, True, False)
@@ -40,7 +40,7 @@ def is_document(head: bytes) -> bool:
 
 
 def lined(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bool]:
-    """A text as JSON lines, and whether it was another document before."""
+    """Return a text as JSON Lines, and whether it had to be rewritten."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -53,14 +53,14 @@ def lined(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bool]:
 
 
 def _lines(chunks: Iterator[bytes], outermost: int) -> Iterator[bytes]:
-    """The elements of a document as lines.
+    """Yield the elements of a document as lines.
 
     Args:
         chunks: its text.
-        outermost: how many brackets are open around an element.
+        outermost: the number of open brackets around an element.
 
     Raises:
-        BatchRejectedError: `truncated_json`, if it ends within an array or an object.
+        BatchRejectedError: `truncated_json`, if the text ends within an array or an object.
     """
     in_text, depth, rest = False, 0, b""
     for chunk in chunks:
@@ -85,7 +85,7 @@ def _lines(chunks: Iterator[bytes], outermost: int) -> Iterator[bytes]:
 
 
 def _quotes(data: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The quotes that open or close a text: those behind an even number of backslashes."""
+    """Mark quotes that open or close a string: after an even number of backslashes."""
     quotes: NDArray[np.bool_] = data == _QUOTE
     places = np.flatnonzero(quotes[1:] & (data[:-1] == _BACKSLASH)) + 1
     if len(places):

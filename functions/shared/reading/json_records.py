@@ -1,4 +1,4 @@
-"""One line of JSON Lines at a time: the object it holds, or why it holds none; and objects to columns."""
+"""Parse single lines of JSON Lines, and turn their objects into columns."""
 
 import json
 import math
@@ -16,11 +16,11 @@ from functions.shared.reading.values import to_texts
 type Record = Mapping[str, object]
 
 _EXACT_DIGITS = 4000
-"""Python converts no longer integers; beyond, a number is infinite anyway."""
+"""Python converts no longer integers; as a float, a longer number is infinite anyway."""
 
 
 class MalformedRecordError(Exception):
-    """Why a line is no row: a code, and a message for a person."""
+    """A line is not a row; carries a code, and a message for a person."""
 
     def __init__(self, code: RowCode, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class MalformedRecordError(Exception):
 
 
 def parse_record(line: bytes) -> Record:
-    """The object on a line.
+    """Return the object on a line.
 
     Raises:
         MalformedRecordError: `invalid_utf8`, `malformed_json` or `not_an_object`.
@@ -56,13 +56,14 @@ def _integer(digits: str) -> int | float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer)
-"""Made once: `json.loads` would make one a line, which takes longer than to read it."""
+"""Made once, since `json.loads` makes a decoder per line, which takes longer than to parse."""
 
 
 def column_of(values: Sequence[object], kind: ColumnKind, decimal: str) -> pa.Array:
-    """Values of one key: JSON's numbers as they are where numbers are wanted, all else as texts.
+    """Return the values of one key as a column.
 
-    Among texts, numbers are written with the decimal sign that those have.
+    Where numbers are wanted, JSON's numbers stay; everything else becomes text. If texts are among them, numbers are written with
+    the decimal sign of the texts.
     """
     if kind is ColumnKind.NUMBER and set(map(type, values)) <= {int, float, type(None)}:
         try:

@@ -1,6 +1,6 @@
-"""Which lines of JSON Lines Arrow may read at once: flat objects of known keys, each value of its key's type or null.
+"""Find the lines of JSON that Arrow reads exactly as Python's json module does.
 
-A line of this shape is read by Arrow as Python's json module would read it; of other lines nothing is said.
+They are flat objects of known keys, each value null or of its key's type. Other lines may or may not read the same.
 """
 
 import json
@@ -25,11 +25,11 @@ _WHOLE_CHARACTER = r"u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}
 _TEXT = rf'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|{_WHOLE_CHARACTER}))*"'
 _GRAMMARS = {pa.float64(): _NUMBER, pa.int64(): _INTEGER, pa.bool_(): "true|false", pa.string(): _TEXT}
 _ALIKE = 1e10
-"""From here on the text of an integer and that of the float of its value differ."""
+"""From this value on, an integer and the float of its value have different texts."""
 
 
 class LineShape:
-    """The keys of a file's objects and the Arrow type of each, as the objects at its head show them."""
+    """The keys and Arrow types of a file's objects, from those at its head."""
 
     def __init__(self, names: Sequence[str], head: Sequence[Record], rules: Rules) -> None:
         types = [_commonest_type([record.get(name) for record in head], rules.of(name).kind) for name in names]
@@ -38,7 +38,7 @@ class LineShape:
         """None if some key's values are mostly nested."""
 
     def matches(self, data: bytes, found: Spans) -> Mask:
-        """Which lines are of this shape."""
+        """Mark the lines of this shape."""
         nothing = np.zeros(len(found.starts), np.bool_)
         if self.schema is None or not len(found.starts):
             return nothing
@@ -62,7 +62,7 @@ def _keys(names: Sequence[str]) -> str:
 
 
 def _commonest_type(values: Sequence[object], kind: ColumnKind) -> pa.DataType | None:
-    """The type that holds most of a key's values; None if that is a nested one."""
+    """Return the type of most of a key's values; None if that is a nested one."""
     seen = Counter(map(type, values))
     holds: dict[pa.DataType | None, int] = {
         pa.string(): seen[str],
@@ -75,7 +75,7 @@ def _commonest_type(values: Sequence[object], kind: ColumnKind) -> pa.DataType |
 
 
 def may_be_integers(floats: pa.Array) -> bool:
-    """Whether JSON may have written some of these numbers as integers that have other texts than the floats."""
+    """Return whether some numbers may be integers whose text differs as floats."""
     values = numbers_of(floats, np.float64)[valid_mask(floats)]
     whole = values == np.floor(values)
     return bool((whole & ((np.abs(values) >= _ALIKE) | ((values == 0) & np.signbit(values)))).any())

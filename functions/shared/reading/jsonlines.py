@@ -1,11 +1,11 @@
-"""JSON Lines to blocks: one object a line.
+"""Read JSON Lines, one object per line, as blocks.
 
-The columns are the keys of the objects within the first `JSONL_HEAD_BYTES`, in order of appearance. A key that an object
-lacks is missing; one that comes up later only is a reason to reject its row, for there is no column to carry it. Values may
-be texts, under the same grammar as in delimited text, or JSON's own numbers and booleans.
+The columns are the keys of the objects within the first `JSONL_HEAD_BYTES`, in order of appearance. If an object lacks a key,
+its value is missing. A row with a key that first appears later is rejected, since no column can hold it. Values may be texts,
+under the same grammar as in delimited text, or JSON's own numbers and booleans.
 
-A block whose lines are all of the shape seen in the head is parsed at once; of any other the lines that are, and the rest one
-by one, with the same result. Blank lines are no rows. An array of objects, and objects over several lines, are read as such lines.
+Lines of the shape seen in the head are parsed together, the others one by one, with the same result. Blank lines are not rows.
+An array of objects, and objects over several lines, are rewritten as lines first.
 """
 
 import codecs
@@ -41,7 +41,7 @@ type Places = NDArray[np.int64]
 
 
 def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
-    """Read the chunks of a file of JSON Lines.
+    """Read chunks of JSON Lines as blocks.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
@@ -55,12 +55,12 @@ def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
 
 
 def _without_lines(block: Block) -> Block:
-    """The block of a document that was no JSON lines: where its rows begin is known, but not on which lines."""
+    """Remove line numbers from a rewritten document: only byte offsets are known."""
     return Block(block.rows, tuple(replace(row, line=None) for row in block.rejected))
 
 
 def jsonl_parser(chunks: Iterator[bytes], rules: Rules) -> tuple[Callable[[TextBlock], Block], int]:
-    """What parses blocks of lines of a file that begins with these chunks, and where its first line begins.
+    """Return a parser for the lines of a file, and the offset of its first line.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
@@ -86,7 +86,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 
 def _records_of(head: bytes) -> list[Record]:
-    """The objects that say which columns the file has."""
+    """Return the objects at the head, whose keys are the file's columns."""
     records = []
     for line in head[: max(JSONL_HEAD_BYTES, head.find(b"\n"))].splitlines():
         try:
@@ -103,7 +103,7 @@ def _records_of(head: bytes) -> list[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some lines of a block: typed rows with the places of their lines, and the issues of the others."""
+    """Some lines of a block: typed rows with their places, and other lines' issues."""
 
     rows: pa.RecordBatch
     places: Places
@@ -111,7 +111,7 @@ class _Part:
 
 
 class _Parser:
-    """Parses the blocks of one file, in several threads."""
+    """Parses the blocks of one file; safe to call from several threads."""
 
     def __init__(self, head: Sequence[Record], rules: Rules) -> None:
         self._names = list(dict.fromkeys(name for record in head for name in record))
@@ -126,12 +126,12 @@ class _Parser:
         return Block(part.rows, rejected_rows(part.issues, text, LINES, records=len(found.starts)))
 
     def _whole(self, data: bytes, found: Spans) -> _Part | None:
-        """All lines at once, if that can be."""
+        """Parse all lines together; None if some have another shape."""
         raw = self._at_once(data, len(found.starts)) if _holds_an_object_a_line(data, found) else None
         return None if raw is None else self._conformed(raw, np.arange(len(found.starts)))
 
     def _sieved(self, data: bytes, found: Spans) -> _Part:
-        """The lines of the file's shape at once, and the others one by one."""
+        """Parse the lines of the file's shape together, and the others one by one."""
         shaped = self._shape.matches(data, found)
         lines = [data[start:end] for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
         raw = self._at_once(b"\n".join(compress(lines, shaped)) + b"\n", int(shaped.sum())) if shaped.any() else None
@@ -140,8 +140,8 @@ class _Parser:
         return _interleaved(self._conformed(raw, np.flatnonzero(shaped)), self._one_by_one(lines, np.flatnonzero(~shaped)))
 
     def _at_once(self, data: bytes, lines: int) -> pa.RecordBatch | None:
-        """Lines as rows of the types seen in the head, or None if one does not fit."""
-        if self._shape.schema is None or not is_utf8(data):  # which Arrow does not check
+        """Parse lines with the types seen in the head; None if one does not fit."""
+        if self._shape.schema is None or not is_utf8(data):  # Arrow does not check it
             return None
         reading = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
         parsing = arrow_json.ParseOptions(explicit_schema=self._shape.schema, unexpected_field_behavior="error")
@@ -161,7 +161,7 @@ class _Parser:
         return pa.RecordBatch.from_arrays(columns, names=self._names)
 
     def _one_by_one(self, lines: Sequence[bytes], places: Places) -> _Part:
-        """Lines by Python's json module, each of which may be no row for a reason of its own."""
+        """Parse lines with Python's json module; give each bad line its own issue."""
         known = frozenset(self._names)
         records: list[Record] = []
         read: list[int] = []
@@ -187,7 +187,7 @@ class _Parser:
 
 
 def _interleaved(one: _Part, other: _Part) -> _Part:
-    """The lines of both parts, in the order of their places."""
+    """Merge both parts in the order of their places."""
     issues = one.issues + other.issues
     if not other.rows.num_rows:
         return _Part(one.rows, one.places, issues)
@@ -198,7 +198,7 @@ def _interleaved(one: _Part, other: _Part) -> _Part:
 
 
 def _holds_an_object_a_line(data: bytes, found: Spans) -> bool:
-    """Whether every line looks like an object: Arrow would take two on a line for two rows, and one on two for one."""
+    """Return whether each line looks like one object; Arrow ignores line ends."""
     if not len(found.starts):
         return False
     values = np.frombuffer(data, np.uint8)

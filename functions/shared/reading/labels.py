@@ -1,4 +1,4 @@
-"""Labels as a file gives them: canonical, and null where a mark says that there is none."""
+"""Read labels in canonical form, with null for marks of missing labels."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,10 @@ from functions.shared.reading.values import MISSING
 
 
 def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, ColumnKind]:
-    """What a file of labels is read by: the id, the target and, where the model has times and the file states them, the time."""
+    """Return the columns to read from a label file.
+
+    They are the id, the target, and the time if both the model and the file have one.
+    """
     columns = {spec.id_column: ColumnKind.ID, spec.target: ColumnKind.CARRIED}
     if spec.time_column is not None and spec.time_column in infer_columns(source, key=key, formats=spec.formats):
         columns[spec.time_column] = ColumnKind.TIME
@@ -26,7 +29,7 @@ def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, Colu
 
 
 def plain_targets(values: pa.ChunkedArray, formats: Formats) -> pa.ChunkedArray:
-    """A file's target with its numbers in the plain dress, and null where it has one of the file's own marks of missing values.
+    """Return targets with plain numbers, and null for the file's missing marks.
 
     >>> plain_targets(pa.chunked_array([["1.234,5", "-", "yes"]]), Formats(decimal=",", thousands=".", missing=("-",))).to_pylist()
     ['1234.5', None, 'yes']
@@ -45,7 +48,9 @@ def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:
 
 
 def labels_given(values: pa.Array | pa.ChunkedArray, classes: Collection[str]) -> pa.Array:
-    """Class labels as text; null where there is none, or a mark of `MISSING` that is none of `classes`.
+    """Return class labels as text, null where missing.
+
+    A text of `MISSING` is missing too, unless it is one of `classes`.
 
     >>> labels_given(pa.array(["yes", "NA", " no ", ""]), ()).to_pylist()
     ['yes', None, 'no', None]
@@ -58,7 +63,7 @@ def labels_given(values: pa.Array | pa.ChunkedArray, classes: Collection[str]) -
 
 
 def refused_numbers(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Where a regression's target is given and says nothing: it is no number, or too large for one.
+    """Mark targets of a regression that are present but are no usable number.
 
     >>> refused_numbers(pa.array(["1.5", "", "NA", "x", "1e80"])).to_pylist()
     [False, False, False, True, True]
@@ -67,7 +72,7 @@ def refused_numbers(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def count_refused(values: pa.Array | pa.ChunkedArray) -> int:
-    """How many of a regression's targets are given and say nothing.
+    """Count the targets of a regression that are present but are no usable number.
 
     >>> count_refused(pa.array(["1.5", "", "NA", "x", "1e80"]))
     2

@@ -1,4 +1,4 @@
-"""Numbers in another dress: `1.234,5` for 1234.5, `12 %`, `$12`."""
+"""Read numbers in other notations: `1.234,5` for 1234.5, `12 %`, `$12`."""
 
 import re
 from functools import cache
@@ -14,16 +14,16 @@ PERCENTS = "%\N{PER MILLE SIGN}"
 _SIGN = rf"[{PERCENTS}]|\p{{Sc}}|元|[A-Z]{{3}}"
 _BLANK = r"[\s\x{a0}\x{202f}]*"
 _ALIKE = {" ": r"[ \x{a0}\x{202f}]", "'": r"['\x{2019}]"}
-"""Signs between thousands that look the same."""
+"""Thousands separators, each with the characters that look like it."""
 
 
 def is_dressed(formats: Formats, sign: str) -> bool:
-    """Whether numbers are written otherwise than `1234.5`."""
+    """Return whether numbers are written differently from `1234.5`."""
     return bool(sign or formats.thousands or formats.decimal != ".")
 
 
 def example(formats: Formats, sign: str) -> str:
-    """How a number is to be written.
+    """Return an example of a number in this notation.
 
     >>> example(Formats(decimal=",", thousands="."), "%")
     '1.234,5 %'
@@ -32,9 +32,10 @@ def example(formats: Formats, sign: str) -> str:
 
 
 def to_numbers_in(column: pa.Array, formats: Formats, sign: str = "") -> Converted:
-    """Float64 from texts in this dress, and no others; numbers of the file's own types are as they are, but never a percentage.
+    """Convert texts in this notation, and only those, to float64.
 
-    Thousands may be separated or not, and a currency sign be there or not; a percent sign must be, for 0.5 may be 50 %.
+    Thousands separators and the currency sign are optional. The percent sign is required, since 0.5 may mean 50 %. Numbers in the
+    file's own numeric types stay as they are, but are refused as percentages.
     """
     column = plain_texts(column)
     if not is_dressed(formats, sign):
@@ -49,7 +50,7 @@ def to_numbers_in(column: pa.Array, formats: Formats, sign: str = "") -> Convert
 
 
 def undressed(column: pa.Array, formats: Formats, sign: str = "") -> tuple[pa.Array, Mask]:
-    """The texts of numbers in the plain dress, null where one is missing or no number; and where it is none."""
+    """Return numbers as plain texts, null if missing or refused; and the refused."""
     present = missing_as_null(column)
     refused = valid_mask(present) & ~mask_of(pc.match_substring_regex(present, _grammar(formats, sign)))
     digits = pc.replace_substring_regex(with_nulls(present, refused), _removed(formats, sign), "")
@@ -57,7 +58,7 @@ def undressed(column: pa.Array, formats: Formats, sign: str = "") -> tuple[pa.Ar
 
 
 def signs_in(column: pa.Array) -> set[str]:
-    """The currency and percent signs that stand before or behind a column's numbers."""
+    """Return the currency and percent signs before or after a column's numbers."""
     column = plain_texts(column)
     if not pa.types.is_string(column.type):
         return set()
@@ -75,7 +76,7 @@ def _between(formats: Formats) -> str:
 
 @cache
 def _removed(formats: Formats, sign: str) -> str:
-    """What is no part of a plain number."""
+    """Return the pattern of the characters that a plain number does not have."""
     return "|".join([r"[\s\x{a0}\x{202f}]", *filter(None, (re.escape(sign), _between(formats)))])
 
 

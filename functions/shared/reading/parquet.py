@@ -1,4 +1,4 @@
-"""Parquet to blocks, row group by row group."""
+"""Read Parquet as blocks, row group by row group."""
 
 import io
 import json
@@ -27,14 +27,16 @@ from functions.shared.reading.unfolding import Unfolding, block_type, unfolded
 from functions.shared.reading.values import CATEGORY
 
 _VALUE_BYTES = 8
-"""A value takes so many bytes in memory, however few a repeated one takes in the file; one of fixed length takes that."""
+"""Bytes of a value in memory, however few a repeated one takes in the file. Values of fixed length take that length."""
 
 _PORTION = 8
-"""Blocks whose texts take so many times `block_bytes`, for the file holds them once, are cut."""
+"""A block is cut if its texts, which the file may store once, take this many times `block_bytes`."""
 
 
 def parquet_blocks(source: Readable, rules: Rules, block_bytes: int, *, groups: range | None = None) -> Iterator[Block]:
-    """Read a Parquet file, or row groups of it. `block_bytes` counts bytes as they are before compression.
+    """Read a Parquet file, or some of its row groups, as blocks.
+
+    `block_bytes` counts bytes before compression.
 
     Raises:
         BatchRejectedError: if the file as a whole cannot be read.
@@ -43,7 +45,9 @@ def parquet_blocks(source: Readable, rules: Rules, block_bytes: int, *, groups: 
 
 
 def row_group_weights(source: Readable) -> list[int]:
-    """Bytes of each row group of a Parquet file as it takes time to score: before compression, and however few a repeated value takes.
+    """Return the bytes of each row group of a Parquet file, to estimate its work.
+
+    They are counted before compression, with at least `_VALUE_BYTES` per value, since repeated values take time as well.
 
     Raises:
         BatchRejectedError: `corrupt_parquet`.
@@ -94,7 +98,7 @@ def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | N
     unfolding = Unfolding(stored=sum(_stored_bytes(metadata.row_group(number)) for number in numbers))
     _refuse_repetition(sum(_values(metadata.row_group(number)) for number in numbers), unfolding.stored)
     with _readable("footer"):
-        # Extensions are texts or bytes to Arrow then, which it reads as folded as they are.
+        # Arrow then takes extension types for texts or bytes, and reads them without unfolding.
         file = _opened(source, metadata=metadata, read_dictionary=_folded(metadata, schema), arrow_extensions_enabled=False)
     with file:
         schema = pa.schema([_block_field(field, rules) for field in schema])
@@ -107,7 +111,10 @@ def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | N
 
 
 def _folded(metadata: arrow_parquet.FileMetaData, schema: pa.Schema) -> list[str]:
-    """The paths of all texts and bytes, which a file may keep once for many rows, but for lists that Arrow cannot unfold."""
+    """Return the paths of texts and bytes, except in list views.
+
+    A file may store such a value once for many rows. Arrow cannot unfold list views. Arrow cannot unfold list views.
+    """
     views = tuple(f"{field.name}." for field in schema if "list_view" in str(field.type))
     leaves = [metadata.schema.column(place) for place in range(len(metadata.schema))]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and leaf.logical_type.type != "DECIMAL"]
@@ -119,23 +126,26 @@ def _stored_bytes(group: arrow_parquet.RowGroupMetaData) -> int:
 
 
 def _opened(source: Readable, **options: Any) -> arrow_parquet.ParquetFile:
-    """A Parquet file whose INT96 times, which Spark and Hive write, are not pressed into the years 1677 to 2262 of nanoseconds."""
+    """Open a Parquet file with INT96 times in microseconds.
+
+    Spark and Hive write INT96. In nanoseconds, only the years 1677 to 2262 would fit.
+    """
     file = pa.PythonFile(_SourceFile(source), mode="r")
     return arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us", **options)
 
 
 def _block_field(field: pa.Field, rules: Rules) -> pa.Field:
-    """A column as a block has it: of the file's own type, but categories as Parquet keeps them."""
+    """Return a column's type in a block: the file's own, or a dictionary."""
     is_category = rules.of(field.name).kind is ColumnKind.CATEGORY and pa.types.is_string(field.type)
     return pa.field(field.name, CATEGORY if is_category else block_type(field.type))
 
 
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """Whatever Arrow cannot read within the block is the file's fault, and where it lies."""
+    """Report Arrow's errors within the `with` block as damage of the file."""
     try:
         yield
-    except MemoryError:  # Arrow's own is an ArrowException as well
+    except MemoryError:  # Arrow's own MemoryError is an ArrowException as well
         raise
     except OSError as error:
         if error.errno is not None:
@@ -182,7 +192,7 @@ def _block(batch: pa.RecordBatch, rules: Rules) -> Block:
 
 
 def _without_strangers(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows; no dictionary holds a text that is not UTF-8, for no row has it any more."""
+    """Return the same rows without unused dictionary entries that are not UTF-8."""
     odd = [
         pa.types.is_dictionary(column.type) and _is_text(column.dictionary.type) and not _is_valid(column.dictionary) for column in batch
     ]
@@ -191,7 +201,7 @@ def _without_strangers(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _undecodable(batch: pa.RecordBatch) -> Mask:
-    """The rows that hold a text that is not UTF-8; Parquet readers do not check that."""
+    """Mark rows with a text that is not UTF-8; Parquet readers do not check it."""
     bad = np.zeros(batch.num_rows, np.bool_)
     for column in batch.columns:
         values = column.dictionary if pa.types.is_dictionary(column.type) else column
@@ -239,7 +249,10 @@ def _rejected(batch: pa.RecordBatch, issues: list[Issue]) -> tuple[RejectedRow, 
 
 
 def _json_values(column: pa.Array) -> list[object]:
-    """Values that JSON can hold: bytes as Latin-1, times and decimals as text, NaN as null, infinities as text."""
+    """Return values that JSON can hold.
+
+    Bytes become Latin-1 text; times, decimals and infinities become text; NaN becomes null.
+    """
     if _is_text(column.type):
         return [_text_or_latin1(value) for value in pc.cast(column, pa.binary()).to_pylist()]
     if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):

@@ -1,4 +1,4 @@
-"""Columns of delimited text whose fields are written plainly, by the kernel where one was built: most files have no others."""
+"""Parse plain delimited text, as in most files, with the compiled kernel."""
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ _LOCAL_TIME = pa.timestamp("us")
 
 
 class PlainFields:
-    """Reads texts of the same columns, in several threads."""
+    """Reads texts that have the same columns; safe to call from several threads."""
 
     def __init__(self, names: tuple[str, ...], separator: str, rules: Rules) -> None:
         library = kernel_library()
@@ -22,9 +22,9 @@ class PlainFields:
         self._columns = [(name, rules.plainly(name)) for name in names]
 
     def read(self, text: bytes) -> RawRows | None:
-        """The records of a text: numbers, categories and local times typed if all of a column are plain, all else as texts.
+        """Parse the records of a text; None without a kernel or if it is not plain.
 
-        None where there is no kernel, or the text as a whole is not plain.
+        Numbers, categories and local times are typed if all values of a column are plain. All other columns stay texts.
         """
         if self._kernel is None or (fields := self._kernel.split(text)) is None:
             return None

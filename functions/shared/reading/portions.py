@@ -1,7 +1,7 @@
-"""Read one portion of a file: the rows that reading all of it would give, but for their numbers.
+"""Read one portion of a file: the same rows as when reading all of it.
 
-How many rows and lines come before, nobody knows who has not read them. A portion of text that was cut inside a quoted field is
-read all the same, wrongly; its ledger tells.
+Row and line numbers differ, since the rows before the portion are not read. A portion of text that was cut inside a quoted
+field is still read, but wrongly; its ledger shows that.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,10 +26,10 @@ _HEADER_CHUNK_BYTES = 2**16
 
 @dataclass(slots=True)
 class Ledger:
-    """What reading a portion of text shows of its place in the file; complete when all its blocks were read.
+    """Facts found while reading a portion of text; complete once all blocks are read.
 
-    `lines` end in the portion; it holds an odd number of quote characters or not; and it ends outside of quotes if it is
-    `closed`. `notes` are of a file that is read whole.
+    They show how the portion fits into the file: how many `lines` end in it, whether its number of quote characters is odd, and
+    whether it ends outside of quotes (`closed`). `notes` are filled only for a file that is read whole.
     """
 
     lines: int = 0
@@ -38,7 +38,7 @@ class Ledger:
     notes: Notes = field(default_factory=Notes)
 
     def keep(self, blocks: Iterator[TextBlock]) -> Iterator[TextBlock]:
-        """The same blocks, noted."""
+        """Yield the same blocks, and record their facts."""
         for block in blocks:
             self.lines = block.line - 1 + line_ends(block.data)
             self.odd_quotes ^= block.data.count(b'"') % 2 == 1
@@ -56,13 +56,15 @@ def read_portion(
     ledger: Ledger,
     block_bytes: int = DEFAULT_BLOCK_BYTES,
 ) -> Iterator[Block]:
-    """Read a portion of a batch for a model, under the contract of `read_blocks`; rows and lines are numbered within it.
+    """Read a portion of a batch for a model, under the contract of `read_blocks`.
+
+    Rows and lines are numbered within the portion.
 
     Args:
-        ledger: a new one, which is filled.
+        ledger: a new ledger, to be filled.
 
     Raises:
-        BatchRejectedError: as `read_blocks`, but not for having no rows, unless the portion is the whole file.
+        BatchRejectedError: as `read_blocks`; for having no rows only if the portion is the whole file.
     """
     if portion.kind == "whole":
         return read_blocks(source, key=key, spec=spec, contract=contract, block_bytes=block_bytes, notes=ledger.notes)
@@ -70,13 +72,13 @@ def read_portion(
 
 
 def has_odd_quotes(source: Readable, portion: Portion) -> bool:
-    """Whether a portion of text holds an odd number of quote characters."""
+    """Return whether a portion of text has an odd number of quote characters."""
     with closing(stored_chunks(source, DEFAULT_BLOCK_BYTES, start=portion.start, stop=portion.stop)) as chunks:
         return sum(chunk.count(b'"') for chunk in chunks) % 2 == 1
 
 
 def file_head(source: Readable, chunk_bytes: int = _HEADER_CHUNK_BYTES) -> Iterator[bytes]:
-    """The bytes of a file from its beginning on, fetched as they are asked for."""
+    """Yield the bytes of a file from its beginning, fetched on demand."""
     for offset in range(0, source.size, chunk_bytes):
         yield source.read_at(offset, chunk_bytes)
 

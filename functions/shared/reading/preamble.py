@@ -1,6 +1,6 @@
-r"""What stands above the header of delimited text: a line `sep=;`, as Excel writes it, and comments, which begin with `#`.
+r"""Find the lines above a header: Excel's `sep=;`, and comments with `#`.
 
-A header may begin with `#` as well: then it has as many fields as the line below it.
+A header may begin with `#` too; it then has as many fields as the line below it.
 """
 
 import csv
@@ -13,7 +13,7 @@ _COMMENT = re.compile(rb"[\r\n]*(#[^\r\n]*)[\r\n]+")
 
 
 class Preamble(NamedTuple):
-    """Where the header begins, by what its fields are separated if that was said, and where it ends if it begins with `#`."""
+    """The header's place, its separator if declared, its end if it begins with `#`."""
 
     end: int
     separator: str | None
@@ -21,7 +21,7 @@ class Preamble(NamedTuple):
 
 
 def preamble(text: bytes, start: int) -> Preamble:
-    r"""The preamble of a text that begins behind its mark.
+    r"""Find the preamble of a text that begins at `start`, after its byte order mark.
 
     >>> preamble(b"sep=;\r\n# June\nid;fee\n", 0), preamble(b"#id,fee\n7,1\n", 0)
     (Preamble(end=14, separator=';', header_end=None), Preamble(end=0, separator=None, header_end=7))
@@ -38,7 +38,7 @@ def preamble(text: bytes, start: int) -> Preamble:
 
 
 def fields_of(text: str, separator: str) -> list[str]:
-    """The header's fields if this is the separator; the whole of it if it cannot be, for a field would be enormous."""
+    """Split the header by a separator; leave it whole if a field would be too long."""
     try:
         return next(csv.reader([text], delimiter=separator))
     except csv.Error:
@@ -46,7 +46,7 @@ def fields_of(text: str, separator: str) -> list[str]:
 
 
 def _is_header(line: bytes, below: bytes, separator: str | None) -> bool:
-    """Whether a line that begins with `#` has the fields of the line below it."""
+    """Return whether a line with `#` has as many fields as the line below."""
     texts = [part.decode("latin-1") for part in (line, below)]
     counts = [[len(fields_of(text, one)) if text else 0 for text in texts] for one in ([separator] if separator else SEPARATORS)]
     most = max(counts, key=lambda found: found[1])

@@ -9,7 +9,7 @@ class Readable(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes in the file."""
+        """Return the number of bytes in the file."""
 
     def read_at(self, offset: int, length: int) -> bytes:
         """The `length` bytes from `offset` on; fewer only at the end of the file."""

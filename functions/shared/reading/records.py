@@ -1,8 +1,8 @@
 """Cut text into whole records, and find where each begins.
 
-A record of delimited text ends at a line end outside quotes. A quote opens a quoted field only at the field's start (after
-a separator or a line end); anywhere else outside it is a character like others, so a lone `5" pipe` does no harm. Inside,
-a doubled quote is a character and a single one closes.
+A record of delimited text ends at a line end outside quotes. A quote opens a quoted field only at the field's start, after a
+separator or a line end. Elsewhere outside a quoted field it is an ordinary character, so a lone `5" pipe` does no harm. Within
+a quoted field, a doubled quote is a character and a single quote closes the field.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ class TextBlock:
     """Whole records of a file.
 
     Attributes:
-        data: their bytes.
+        data: the bytes of the records.
         offset: where `data` begins in the file's text, in bytes.
         line: 1-based physical line of its first byte.
-        unclosed: the records' last field opened a quote that the file never closes; then `data` is that one record.
+        unclosed: whether the file never closes a quote of the last field; `data` is then that one record.
     """
 
     data: bytes
@@ -38,7 +38,10 @@ class TextBlock:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Where the records of a block lie: `data[starts[i]:ends[i]]`, beginning on physical line `lines[i]`. No blank lines."""
+    """The records of a block, without blank lines.
+
+    Record i is `data[starts[i]:ends[i]]` and begins on physical line `lines[i]`.
+    """
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -47,7 +50,7 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """What separates fields (any of these bytes), and whether quotes mean anything."""
+    """The bytes that separate fields, and whether quotes have a meaning."""
 
     separators: bytes = b""
     quoted: bool = True
@@ -57,7 +60,9 @@ LINES = Syntax(quoted=False)
 
 
 def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int = 1) -> Iterator[TextBlock]:
-    """Regroup chunks so that each holds whole records; `offset` and `line` say where the first one begins.
+    """Regroup chunks into blocks of whole records.
+
+    `offset` and `line` are the place of the first one.
 
     Raises:
         BatchRejectedError: `line_too_long`.
@@ -77,7 +82,10 @@ def cut(chunks: Iterator[bytes], syntax: Syntax, *, offset: int = 0, line: int =
 
 
 def _divided(rest: bytes, chunk: bytes, syntax: Syntax) -> tuple[bytes, bytes]:
-    """The whole records of two pieces of text, and what is left. Where there are no quotes, they are copied once."""
+    """Return the whole records of two adjacent pieces of text, and the rest.
+
+    Text without quotes is copied only once.
+    """
     end = chunk.rfind(b"\n") + 1
     if end and not (syntax.quoted and (b'"' in rest or b'"' in chunk)):
         return b"".join((rest, memoryview(chunk)[:end])), chunk[end:]
@@ -87,9 +95,9 @@ def _divided(rest: bytes, chunk: bytes, syntax: Syntax) -> tuple[bytes, bytes]:
 
 
 def last_record_end(data: bytes, syntax: Syntax) -> int:
-    """Where the last whole record ends, its line end included; 0 if there is none.
+    """Return the end of the last whole record with its line end; 0 if there is none.
 
-    A carriage return alone ends a record too, where there are no line feeds; as the last byte it may be half a line end.
+    In text without line feeds a carriage return ends a record. As the last byte it may be the first half of a line end.
     """
     toggles = _toggles(data, syntax)
     for mark, stop in ((b"\n", len(data)), (b"\r", len(data) - 1)):
@@ -102,14 +110,14 @@ def last_record_end(data: bytes, syntax: Syntax) -> int:
 
 
 def _last_outside_quotes(data: bytes, mark: bytes, toggles: NDArray[np.int64]) -> int:
-    """Where a byte stands last that is not within quotes; -1 if all of them are."""
+    """Return the last place of a byte outside quotes; -1 if there is none."""
     places = np.flatnonzero(np.frombuffer(data, np.uint8) == mark[0])
     outside = places[np.searchsorted(toggles, places) % 2 == 0]
     return int(outside[-1]) if len(outside) else -1
 
 
 def spans(block: TextBlock, syntax: Syntax) -> Spans:
-    """Where each record of a block lies."""
+    """Return where each record of a block lies."""
     if block.unclosed:
         return Spans(*(np.array([value], np.int64) for value in (0, len(block.data), block.line)))
     data = np.frombuffer(block.data, np.uint8)
@@ -123,10 +131,10 @@ def spans(block: TextBlock, syntax: Syntax) -> Spans:
 
 
 def misquoted(block: TextBlock, syntax: Syntax, found: Spans) -> list[int]:
-    """Places of the records whose quotes leave it open where fields end, or even rows.
+    """Return the places of records whose quotes make fields or even rows ambiguous.
 
-    They have text behind a closing quote, or lie on several lines and have a backslash before a quote: who wrote it may have
-    meant that it closes nothing, and two rows would melt into one.
+    Such a record has text after a closing quote, or spans several lines and has a backslash before a quote. The writer may have
+    meant to escape that quote; then two rows would be read as one.
     """
     toggles = _toggles(block.data, syntax)
     if not len(toggles):
@@ -143,14 +151,14 @@ def misquoted(block: TextBlock, syntax: Syntax, found: Spans) -> list[int]:
 
 
 def _records_at(found: Spans, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which records hold some bytes."""
+    """Return the records that contain the bytes at these places."""
     return np.searchsorted(found.starts, places, "right") - 1
 
 
 def line_ends(data: bytes) -> int:
-    """How many physical lines end in `data`: at line feeds, carriage returns, or both in a row."""
+    """Count line ends in `data`: line feeds, carriage returns, or both together."""
     values = np.frombuffer(data, np.uint8)
-    # A piece at a time, whose comparison stays in the cache.
+    # One piece at a time, so that the comparison's result stays in the cache.
     count = sum(int(np.count_nonzero(values[start : start + _PIECE] == _LF)) for start in range(0, len(values), _PIECE))
     if b"\r" in data:
         count += data.count(b"\r") - data.count(b"\r\n")
@@ -158,12 +166,14 @@ def line_ends(data: bytes) -> int:
 
 
 def refuse_long(record: bytes, offset: int) -> None:
-    """Pass if a record, which need not be complete, is not too long. A refusal counts in bytes: a partition does not know its lines.
+    """Refuse a record that is too long, even if it is not complete yet.
+
+    The message gives a byte offset, since a partition does not know its line numbers.
 
     Raises:
         BatchRejectedError: `line_too_long`.
     """
-    if len(record) - record.endswith(b"\r") > MAX_RECORD_BYTES:  # which may be half a line end
+    if len(record) - record.endswith(b"\r") > MAX_RECORD_BYTES:  # it may be half a line end
         raise _too_long(offset)
 
 
@@ -173,7 +183,7 @@ def _too_long(offset: int) -> BatchRejectedError:
 
 
 def _refuse_long_one(whole: bytes, syntax: Syntax, offset: int) -> None:
-    """Pass if none of some records, of which the last need not be complete, is too long."""
+    """Refuse records if one of them is too long; the last may be incomplete."""
     if len(whole) > MAX_RECORD_BYTES:
         found = spans(TextBlock(whole, offset, line=1), syntax)
         too_long = found.starts[found.ends - found.starts > MAX_RECORD_BYTES]
@@ -193,7 +203,7 @@ def _last_block(rest: bytes, syntax: Syntax, offset: int, line: int) -> Iterator
 
 
 def _blocks(data: bytes, lines: int, syntax: Syntax, offset: int, line: int) -> Iterator[TextBlock]:
-    """Whole records as one block, or as several if they have too many lines."""
+    """Yield whole records as one block, or as several if they have too many lines."""
     end = last_record_end(data[: len(data) // 2], syntax) if lines > MAX_BLOCK_LINES else 0
     if not end:
         yield TextBlock(data, offset, line)
@@ -204,7 +214,7 @@ def _blocks(data: bytes, lines: int, syntax: Syntax, offset: int, line: int) -> 
 
 
 def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where physical lines end: at each line feed and at each carriage return that none follows."""
+    """Return where physical lines end: line feeds, and carriage returns without one."""
     feeds = data == _LF
     returns = data == _CR
     if returns.any():
@@ -214,7 +224,10 @@ def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _toggles(data: bytes, syntax: Syntax) -> NDArray[np.int64]:
-    """Where the quotes are that open or close a field, in turns; of a doubled quote both are."""
+    """Return the places of quotes that open or close a field, alternating.
+
+    Both characters of a doubled quote count.
+    """
     if not syntax.quoted or b'"' not in data:
         return np.zeros(0, np.int64)
     values = np.frombuffer(data, np.uint8)
@@ -229,7 +242,7 @@ def _toggles(data: bytes, syntax: Syntax) -> NDArray[np.int64]:
 
 
 def _starters(syntax: Syntax) -> NDArray[np.bool_]:
-    """Of each byte whether a field begins behind it."""
+    """Return for each byte value whether a field begins after it."""
     starters = np.zeros(256, np.bool_)
     starters[list(syntax.separators + b"\r\n")] = True
     return starters

@@ -1,4 +1,4 @@
-"""Describe the rejected records of a block of text: where each is, and what it says."""
+"""Describe the rejected records of a block of text: their places and their texts."""
 
 from collections.abc import Sequence
 
@@ -15,20 +15,20 @@ _ASCII = 0x80
 
 
 def undecodable(block: TextBlock, found: Spans) -> list[int]:
-    """Places of the records that are not UTF-8; only those with a byte beyond ASCII need a look."""
+    """Return the places of records that are not UTF-8; pure ASCII needs no check."""
     beyond = np.flatnonzero(np.frombuffer(block.data, np.uint8) >= _ASCII)
     suspects = np.unique(np.searchsorted(found.starts, beyond, "right") - 1)
     return [place for place in suspects.tolist() if not is_utf8(block.data[found.starts[place] : found.ends[place]])]
 
 
 def rejected_rows(issues: Sequence[Issue], block: TextBlock, syntax: Syntax, *, records: int) -> tuple[RejectedRow, ...]:
-    """The issues of a block as rejected rows, in order and numbered within the block.
+    """Return the issues of a block as rejected rows, in order, numbered in the block.
 
     Args:
-        records: how many records the parser found in the block.
+        records: the number of records that the parser found in the block.
 
     Raises:
-        ConservationError: if the parser found other records than the cutter: a row would be blamed for another.
+        ConservationError: if the parser and the cutter found different records: an issue would be put on the wrong row.
     """
     if not issues:
         return ()

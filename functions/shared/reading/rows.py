@@ -1,4 +1,4 @@
-"""What reading gives: blocks of typed rows, and the rows that were rejected."""
+"""The results of reading: blocks of typed rows, and the rejected rows."""
 
 from dataclasses import dataclass, replace
 
@@ -12,15 +12,14 @@ class RejectedRow:
     """One row that breaks the contract.
 
     Attributes:
-        row: 1-based number of the data row in the file; rejected rows count, the header and blank lines do not.
+        row: 1-based number of the data row in the file; counts rejected rows, but not the header and blank lines.
         line: 1-based physical line where the record starts (the header's first line is 1); None for Parquet.
         byte_offset: where the record starts in the file, decompressed; in a UTF-16 file, in its UTF-8 transcription;
             None for Parquet.
         code: stable machine-readable reason.
-        message: which column and why, for a person.
-        raw: the record's text without its line end; for Parquet the row as JSON. Bytes that are no UTF-8 have the code
-            `invalid_utf8`, and only those rows have their text decoded as Latin-1, so that `raw.encode("latin-1")` gives
-            the bytes back.
+        message: the column and the reason, for a person.
+        raw: the record's text without its line end; for Parquet the row as JSON. Only rows of the code `invalid_utf8` are
+            decoded as Latin-1, so that `raw.encode("latin-1")` returns their bytes.
     """
 
     row: int
@@ -33,11 +32,11 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
-    """Records of a text as columns that are not yet held against their rules.
+    """Records of a text as columns that are not checked against their rules yet.
 
     Attributes:
-        columns: of the records that have a field for each column; typed, or as texts.
-        odd: of each other record its place among all of the text, and how many fields it has.
+        columns: typed or text columns of the records that have one field per column.
+        odd: for each other record its place among all records, and its number of fields.
     """
 
     columns: pa.RecordBatch
@@ -46,16 +45,16 @@ class RawRows:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive rows of a file: the good ones typed, in their order, and the rejected ones, in theirs."""
+    """Consecutive rows of a file: typed good rows and rejected rows, each in order."""
 
     rows: pa.RecordBatch
     rejected: tuple[RejectedRow, ...]
 
     @property
     def rows_in(self) -> int:
-        """Rows of the file that this block accounts for."""
+        """Return the number of rows, good or rejected, in this block."""
         return int(self.rows.num_rows) + len(self.rejected)
 
     def numbered_from(self, rows: int) -> "Block":
-        """The block with its rejected rows numbered in the file, if they are numbered in the block and `rows` come before."""
+        """Number rejected rows within the file, in which `rows` come before the block."""
         return Block(self.rows, tuple(replace(rejected, row=rejected.row + rows) for rejected in self.rejected))

@@ -1,4 +1,4 @@
-"""What each known column of a file has to be."""
+"""The rule for each known column of a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from functions.shared.reading.numbers import is_dressed
 
 
 class ColumnKind(StrEnum):
-    """How a column is read, and the Arrow type it gets.
+    """How a column is read, and its Arrow type.
 
     `time`: timestamp[us, UTC]. `number`: float64. `category`: dictionary of int32 to string. `boolean`: bool.
     `id`, `carried`: string from text formats, the file's own type from Parquet.
@@ -28,9 +28,9 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the values of one column must satisfy.
+    """Conditions on the values of one column.
 
-    `possible` holds a number's inclusive bounds and `sign` what its texts bear; `canonical` is of categories.
+    `possible` holds the inclusive bounds of a number, and `sign` the currency or percent sign of its texts. `canonical` is for categories.
     """
 
     kind: ColumnKind
@@ -45,25 +45,25 @@ CARRIED = Rule(ColumnKind.CARRIED)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The known columns of a file by name, all of which it must have, how it is written, and the zone of times that name none."""
+    """The required columns of a file by name, its formats, and its default time zone."""
 
     columns: Mapping[str, Rule]
     zone: ZoneInfo
     formats: Formats = PLAIN
 
     def of(self, name: str) -> Rule:
-        """The rule of a column; one that is not known is carried."""
+        """Return the rule of a column; an unknown column is carried."""
         return self.columns.get(name, CARRIED)
 
     def plainly(self, name: str) -> ColumnKind:
-        """What a parser may take a column's plain texts for; those of numbers in another dress are texts to it."""
+        """Return the kind to parse plain texts as; other notations stay text."""
         rule = self.of(name)
         dressed = rule.kind is ColumnKind.NUMBER and is_dressed(self.formats, rule.sign)
         return ColumnKind.CARRIED if dressed else rule.kind
 
 
 def scoring_rules(spec: ModelSpec, contract: RowContract) -> Rules:
-    """What a batch for this model must satisfy: its features, its id, and its time column if it has one."""
+    """Return the rules of a batch: the model's features, id, and any time column."""
     columns = {feature.name: feature_rule(feature, contract.ranges.get(feature.name)) for feature in spec.features}
     if spec.time_column is not None:
         columns[spec.time_column] = Rule(ColumnKind.TIME, nullable=False)
@@ -72,12 +72,12 @@ def scoring_rules(spec: ModelSpec, contract: RowContract) -> Rules:
 
 
 def feature_rule(feature: Feature, possible: tuple[float, float] | None = None) -> Rule:
-    """What a feature's values must satisfy."""
+    """Return the rule for a feature's values."""
     return Rule(_KINDS[feature.kind], feature.nullable, possible, feature.canonical, feature.sign)
 
 
 def table_rules(columns: Mapping[str, ColumnKind | Rule], timezone: str, formats: Formats = PLAIN) -> Rules:
-    """What a file must satisfy of which only some columns are known: ids and times must not be missing, others may."""
+    """Return rules for some columns; each row must have its ids and times."""
     required = (ColumnKind.ID, ColumnKind.TIME)
     rules = {name: found if isinstance(found, Rule) else Rule(found, found not in required) for name, found in columns.items()}
     return Rules(rules, ZoneInfo(timezone), formats)

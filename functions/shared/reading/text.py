@@ -1,4 +1,4 @@
-"""The text of a file as chunks of UTF-8 bytes: ranged reads, decompressed, transcribed."""
+"""Read a file's text as chunks of UTF-8: ranged reads, decompressed, transcribed."""
 
 import codecs
 import itertools
@@ -17,23 +17,23 @@ from functions.shared.reading.readable import Readable
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _FETCHES = 4
-"""One connection to S3 brings fewer bytes a second than are parsed in it."""
+"""Fetches at a time: a single S3 connection delivers fewer bytes per second than can be parsed."""
 
 
 @dataclass(slots=True)
 class Notes:
-    """What reading a text shows of how it is written: its encoding, if that is not UTF-8."""
+    """Facts about how a text is written: its encoding, if that is not UTF-8."""
 
     encoding: str | None = None
 
     @property
     def needs_naming(self) -> bool:
-        """Whether other texts of this encoding need not show it, as those in UTF-16 do."""
+        """Return whether other texts may not reveal this encoding; UTF-16 always does."""
         return self.encoding is not None and not self.encoding.startswith("utf-16")
 
 
 def stored_chunks(source: Readable, chunk_bytes: int, *, start: int = 0, stop: int | None = None) -> Generator[bytes]:
-    """The bytes of a file, or those from `start` to before `stop`, as they are stored, several ranges fetched at a time."""
+    """Yield a file's stored bytes from `start` to before `stop`, fetched in parallel."""
     end = source.size if stop is None else stop
     if start < end <= start + chunk_bytes:  # nothing to fetch ahead: small files need no threads
         yield source.read_at(start, end - start)
@@ -43,7 +43,7 @@ def stored_chunks(source: Readable, chunk_bytes: int, *, start: int = 0, stop: i
 
 
 def decompressed_chunks(source: Readable, chunk_bytes: int) -> Generator[bytes]:
-    """The bytes of a file, decompressed if it is gzip (of one member or several), in chunks of bounded size.
+    """Yield a file's bytes in chunks of bounded size, decompressed if it is gzip.
 
     Raises:
         BatchRejectedError: `truncated_gzip`, `corrupt_gzip` or `decompression_bomb`.
@@ -84,16 +84,18 @@ def _gunzipped(stored: Iterator[bytes], chunk_bytes: int, size: int) -> Iterator
 
 
 def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Notes | None = None, detect: bool = True) -> Iterator[bytes]:
-    """A text as UTF-8, whatever its encoding. A UTF-8 mark stays; what no encoding has stays too, and is no UTF-8.
+    """Yield a text as UTF-8, whatever its encoding.
+
+    A UTF-8 mark stays. Bytes that are invalid in the encoding stay too, and are not valid UTF-8.
 
     Args:
-        chunks: its bytes.
+        chunks: the bytes of the text.
         named: the encoding of the model's files, if a person named it.
-        notes: where the encoding is noted.
-        detect: as of `encoding_of`.
+        notes: filled with the encoding.
+        detect: as in `encoding_of`.
 
     Raises:
-        BatchRejectedError: `invalid_encoding`, for UTF-32, for UTF-16 that breaks its rules, and where the encoding is in doubt.
+        BatchRejectedError: `invalid_encoding`, for UTF-32, for invalid UTF-16, and if the encoding is in doubt.
     """
     looked_at: list[bytes] = []
     size, complete = 0, True
@@ -108,7 +110,7 @@ def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Not
         notes.encoding = None if encoding == UTF8 else encoding
     if encoding == UTF8:
         return itertools.chain(looked_at, chunks)
-    # At once, so that what breaks the encoding in a small file is said before its header is looked at, in blocks of any size.
+    # At once: for a small file a broken encoding is reported before header errors, whatever the block size.
     return _transcribed(itertools.chain([b"".join(looked_at)], chunks), encoding)
 
 

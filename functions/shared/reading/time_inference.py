@@ -1,4 +1,4 @@
-"""Which format the times of a file have, where they leave no doubt about it."""
+"""Find the format of a file's times, if it is unambiguous."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ CANDIDATES: Final = (
     *(None, "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%Y年%m月%d日", "%Y%m%d", "%Y%m%d%H%M%S", *EPOCHS),
 )
-"""None is ISO 8601. Two-digit years are not among them: nobody could be sure of those."""
+"""Candidates; None is ISO 8601. Two-digit years are left out, since they are always ambiguous."""
 _SAMPLE = 1000
-"""Times that rule out most candidates."""
+"""Times that are tried first, to rule out most candidates."""
 _LEAST_SHARE = 0.5
-"""Of the times must be of the format that is taken."""
+"""The share of the times that the chosen format must read."""
 _UTC = ZoneInfo("UTC")
 _NOT_READ = np.iinfo(np.int64).min
 
@@ -33,18 +33,20 @@ type Pattern = str | None
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
-    """A column's format (None: ISO 8601), or the doubt about it: a sentence that says what to do."""
+    """A column's format (None: ISO 8601), or a sentence that says why it is in doubt."""
 
     pattern: Pattern = None
     doubt: str | None = None
 
 
 def time_format_of(name: str, parts: Iterable[pa.Array]) -> TimeFormat:
-    """The format that reads most times of a column, if no other reads them as other times.
+    """Return the format that reads most times of a column, if it is unambiguous.
+
+    It is ambiguous if another format reads them as different times.
 
     Args:
-        name: of the column, for the message.
-        parts: of the column, in order.
+        name: the column's name, for the message.
+        parts: the column's values, in order.
     """
     found = _Evidence()
     for part in parts:
@@ -60,7 +62,10 @@ def time_format_of(name: str, parts: Iterable[pa.Array]) -> TimeFormat:
 
 
 class _Evidence:
-    """How many times each candidate reads, also without another, and the first text that two read as different times."""
+    """Counts of the texts that each format reads, and that another does not.
+
+    Also holds the first text that two candidates read as different times.
+    """
 
     def __init__(self) -> None:
         self.candidates: tuple[Pattern, ...] = ()
@@ -71,7 +76,7 @@ class _Evidence:
         self.otherwise: dict[tuple[Pattern, Pattern], str] = {}
 
     def add(self, texts: pa.Array) -> None:
-        """Look at a part of the column, of which no text is missing."""
+        """Count a part of the column, without missing texts."""
         if not self.times and len(texts):
             self.first = texts[0].as_py()
             self.candidates = tuple(pattern for pattern in CANDIDATES if (_read(texts.slice(0, _SAMPLE), pattern) != _NOT_READ).any())
@@ -86,12 +91,12 @@ class _Evidence:
                 self.otherwise.setdefault((one, other), texts[int(both[0])].as_py())
 
     def decide_for(self, one: Pattern, other: Pattern) -> bool:
-        """Whether some times can only be of the one format, and none only of the other."""
+        """Return whether some texts fit only `one`, and none fits only `other`."""
         return self.alone[one, other] > 0 and self.alone[other, one] == 0
 
 
 def _read(texts: pa.Array, pattern: Pattern) -> NDArray[np.int64]:
-    """The instants that texts are, in microseconds, `_NOT_READ` where one is none."""
+    """Return texts as instants in microseconds; `_NOT_READ` where a text is no time."""
     found = to_instants_in(texts, pattern, _UTC).array
     return np.where(valid_mask(found), numbers_of(found, np.int64), _NOT_READ)
 

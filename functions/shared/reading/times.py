@@ -1,4 +1,4 @@
-"""Times in another form than ISO 8601: days such as `31.01.2012`, a pattern of `strptime`, seconds since 1970."""
+"""Read times other than ISO 8601: a `strptime` pattern, or seconds since 1970."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _CLOCK = (
     rf"(?:[T\s]\s*(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}})(?:[.,](?P<fraction>[0-9]{{1,9}}))?)?)?"
     rf"(?:\s?(?P<half>{_HALF}))?(?:\s?(?P<offset>{_OFFSET}))?)?"
 )
-"""A time of day behind a day, which may be left out."""
+"""An optional time of day after a day."""
 _PARTS: Final = {
     "Y": r"(?P<year>[0-9]{4})",
     "y": r"(?P<short_year>[0-9]{2})",
@@ -43,12 +43,12 @@ _PARTS: Final = {
 
 
 def to_instants_in(column: pa.Array, time_format: str | None, zone: ZoneInfo) -> Converted:
-    """Instants from times of this format, or else of ISO 8601; those that name no offset are in `zone`.
+    """Convert times of this format, or else of ISO 8601, to instants.
 
     Args:
         column: texts, numbers, dates or timestamps.
         time_format: a pattern of `strptime` (if it has no hour, a time of day may follow), one of `EPOCHS`, or None.
-        zone: of times that name no offset.
+        zone: the zone of times without an offset.
 
     Raises:
         WrongTypeError: if the column is of another type.
@@ -65,7 +65,7 @@ def to_instants_in(column: pa.Array, time_format: str | None, zone: ZoneInfo) ->
 
 
 def _since_1970(column: pa.Array, unit: str) -> Converted:
-    """Only what could not as well be in another unit: the years 1973 to 2103."""
+    """Convert numbers to instants, if in 1973 to 2103; others may have another unit."""
     numbers = to_numbers(column)
     values = np.where(valid_mask(numbers.array), numbers_of(numbers.array, np.float64), np.nan)
     microseconds = EPOCHS[unit]
@@ -90,7 +90,7 @@ def _by_pattern(column: pa.Array, pattern: str, zone: ZoneInfo) -> Converted:
 
 @cache
 def regular_expression(pattern: str) -> str:
-    """What matches texts of a pattern. Digits that stand next to others are two."""
+    """Return a regular expression for a pattern; adjoining numbers have two digits."""
     tokens = re.findall(r"%.|[^%]", pattern)
     written = []
     for before, token, behind in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
@@ -112,10 +112,10 @@ class _Fields:
     def __post_init__(self) -> None:
         self.names = {field.name for field in self.found.type}
         self.real: Mask = valid_mask(self.found)
-        """Which texts match and are times of the calendar, as far as they were looked at."""
+        """Which texts match and, as far as checked, are valid times of the calendar."""
 
     def __getitem__(self, name: str) -> NDArray[np.int64]:
-        """A part as numbers; 0 where it is left out."""
+        """Return a part as numbers; 0 where it is left out."""
         if name not in self.names:
             return np.zeros(len(self.found), np.int64)
         digits = pc.replace_substring_regex(pc.struct_field(self.found, name), "^$", "0")
@@ -123,7 +123,7 @@ class _Fields:
         return np.where(valid_mask(numbers), numbers_of(numbers, np.int64), 0)
 
     def days(self) -> NDArray[np.int64]:
-        """Days since 1970; beside the calendar's, none is real."""
+        """Return days since 1970; days that the calendar lacks become no match."""
         year, day = self._years(), self["day"]
         months = (year - 1970) * 12 + self._months() - 1
         first, next_first = (_first_days(months + ahead) for ahead in (0, 1))
@@ -131,14 +131,14 @@ class _Fields:
         return np.where(self.real, first + day - 1, 0)
 
     def hours(self) -> NDArray[np.int64]:
-        """Hours of the day; with a.m. or p.m. they count from 12 to 11."""
+        """Return hours of the day; with a.m. or p.m. they run from 12 to 11."""
         hour, half = self["hour"], self._halves()
         self.real &= np.where(half < 0, hour < 24, (hour >= 1) & (hour <= 12))
         hours: NDArray[np.int64] = np.where(half < 0, hour, hour % 12 + 12 * half)
         return hours
 
     def fractions(self) -> NDArray[np.int64]:
-        """Microseconds, what is smaller cut off."""
+        """Return microseconds; smaller units are cut off."""
         if "fraction" not in self.names:
             return np.zeros(len(self.found), np.int64)
         lengths = pc.cast(pc.utf8_length(pc.struct_field(self.found, "fraction")), pa.int64())
@@ -147,7 +147,7 @@ class _Fields:
         return self["fraction"] * scale // 1000
 
     def offsets(self) -> tuple[NDArray[np.int64], Mask]:
-        """Microseconds that a time is ahead of UTC, and which of them say so."""
+        """Return microseconds ahead of UTC, and which texts state an offset."""
         nothing = np.zeros(len(self.found), np.int64)
         if "offset" not in self.names:
             return nothing, nothing > 0
@@ -175,7 +175,7 @@ class _Fields:
         return np.where(self.real, month, 1)
 
     def _halves(self) -> NDArray[np.int64]:
-        """0 before noon and 1 after it; -1 where a time does not say."""
+        """Return 0 before noon and 1 after it; -1 if the text has neither."""
         if "half" not in self.names:
             return np.full(len(self.found), -1, np.int64)
         half = pc.struct_field(self.found, "half")
@@ -184,7 +184,7 @@ class _Fields:
 
 
 def _first_days(months: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Days since 1970 of the first of a month, which is counted from 1970 on."""
+    """Return days from 1970 to the first of a month; months are counted from 1970."""
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 

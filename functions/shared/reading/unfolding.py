@@ -1,4 +1,4 @@
-"""Texts that a Parquet file holds once for thousands of rows, unfolded a bounded portion at a time, and not beyond all measure."""
+"""Unfold texts that Parquet stores once for many rows, up to a limit."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,16 +19,17 @@ _REMEDY = "leave out the column of long texts"
 
 
 def block_type(kind: pa.DataType) -> pa.DataType:
-    """The type of a column in a block: the file's own, but no views, which Arrow can do little with, and dictionaries of one width.
+    """Return the type of a column in a block.
 
-    Arrow writes a dictionary with the narrowest indices that do, which would be too narrow for several of them together.
+    It is the file's own type, with two exceptions. Views become plain types, since Arrow can do little with them. Dictionaries get
+    indices of one width: Arrow chooses the narrowest that fit, which may be too narrow once dictionaries are merged.
     """
     return pa.dictionary(pa.int32(), kind.value_type) if pa.types.is_dictionary(kind) else _VIEWS.get(kind, kind)
 
 
 @dataclass(slots=True)
 class Unfolding:
-    """What the texts of a file come to that is read: of all its `stored` bytes so far, and of the present row group."""
+    """Bytes of texts unfolded so far, in the file and in the current row group."""
 
     stored: int
     total: int = 0
@@ -36,11 +37,11 @@ class Unfolding:
     where: str = ""
 
     def begin(self, where: str) -> None:
-        """Another row group comes."""
+        """Start counting another row group."""
         self.group, self.where = 0, where
 
     def count(self, row_bytes: NDArray[np.int64]) -> None:
-        """Count rows by the bytes of their texts, before they are unfolded.
+        """Add the bytes of rows' texts, before they are unfolded.
 
         Raises:
             BatchRejectedError: `line_too_long`, `row_group_too_large` or `decompression_bomb`.
@@ -62,10 +63,12 @@ class Unfolding:
 
 
 def unfolded(batch: pa.RecordBatch, schema: pa.Schema, portion_bytes: int, unfolding: Unfolding) -> Iterator[pa.RecordBatch]:
-    """The rows of a batch with the types of `schema`, in portions whose texts take about `portion_bytes`.
+    """Yield the rows of a batch with the types of `schema`, in portions.
+
+    The texts of a portion take about `portion_bytes`.
 
     Raises:
-        BatchRejectedError: if the texts take more than they may.
+        BatchRejectedError: if the texts exceed a limit.
     """
     row_bytes = _sum(batch.columns, batch.num_rows)
     unfolding.count(row_bytes)
@@ -88,7 +91,7 @@ def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _sum(columns: Iterable[pa.Array], rows: int) -> NDArray[np.int64]:
-    """Bytes of the texts in each row of some columns."""
+    """Return the bytes of the texts in each row of some columns."""
     total = np.zeros(rows, np.int64)
     for column in columns:
         total += _text_bytes(column)
@@ -96,7 +99,7 @@ def _sum(columns: Iterable[pa.Array], rows: int) -> NDArray[np.int64]:
 
 
 def _text_bytes(column: pa.Array) -> NDArray[np.int64]:
-    """Bytes of the texts in each value, those of lists and structures included."""
+    """Return the bytes of the texts in each value, also within lists and structures."""
     kind, types = column.type, pa.types
     if kind in _OFFSETS:
         return _lengths(column)
@@ -116,10 +119,10 @@ def _text_bytes(column: pa.Array) -> NDArray[np.int64]:
 
 
 def _lengths_of_entries(column: pa.DictionaryArray) -> NDArray[np.int64]:
-    """Bytes of each value, 0 of a null.
+    """Return the bytes of each value, 0 for null.
 
     Raises:
-        pa.ArrowInvalid: if a value names an entry that the dictionary does not have, which Arrow does not check.
+        pa.ArrowInvalid: if a value refers to an entry that the dictionary lacks; Arrow does not check it.
     """
     valid, codes = valid_mask(column), numbers_of(column.indices.cast(pa.int32()), np.int32)
     if (valid & ((codes < 0) | (codes >= len(column.dictionary)))).any():
@@ -129,7 +132,7 @@ def _lengths_of_entries(column: pa.DictionaryArray) -> NDArray[np.int64]:
 
 
 def _lengths(texts: pa.Array) -> NDArray[np.int64]:
-    if not len(texts):  # which may have no offsets
+    if not len(texts):  # an empty array may have no offsets
         return np.zeros(0, np.int64)
     width = _OFFSETS[texts.type]
     offsets = np.frombuffer(texts.buffers()[1], width, len(texts) + 1, texts.offset * np.dtype(width).itemsize)

@@ -1,4 +1,7 @@
-"""Refuse a file whose reader fails in a way that nobody foresaw: it would fail so each time, and nobody would learn of it."""
+"""Refuse a file whose reader fails unexpectedly.
+
+Without a refusal, every retry would fail the same way, and nobody would see why.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ _SHOWN_CHARACTERS = 300
 
 
 class _Watched:
-    """A source that remembers its own failure: then the file is not to blame."""
+    """A source that remembers its own failure, for which the file is not to blame."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
@@ -29,7 +32,9 @@ class _Watched:
 
 @contextmanager
 def unforeseen_refused(source: Readable, key: str) -> Iterator[Readable]:
-    """Read `source` within the block, by what it gives. Foreseen errors pass; memory and the source itself may do better next time.
+    """Turn unexpected errors within the `with` block into a refusal of the file.
+
+    Read from the yielded source. Known errors pass through, and so do failures of memory or of the source: a retry may help.
 
     Raises:
         BatchRejectedError: `unreadable`, for any other error; it is logged with its traceback.
@@ -39,7 +44,7 @@ def unforeseen_refused(source: Readable, key: str) -> Iterator[Readable]:
         yield watched
     except MemoryError:
         raise
-    except Exception as error:  # whatever it is: a file without a manifest is waited for in vain
+    except Exception as error:  # any error: otherwise a caller would wait in vain for a manifest
         if watched.failure is not None and watched.failure is not error:
             raise watched.failure from error
         foreseen = isinstance(error, EverscoreError) and not isinstance(error, ConservationError)

@@ -1,9 +1,9 @@
-"""The grammar of values: how texts and native Arrow values become numbers, booleans, times, categories and ids.
+"""Convert texts and Arrow values to numbers, booleans, times, categories and ids.
 
-Missing is a null or an empty text everywhere. In numbers, booleans and times a text of `MISSING` is missing as well; in
-categories and ids it is not, for there "NA" may be Namibia.
+A null or an empty text is missing everywhere. In numbers, booleans and times, a text of `MISSING` is missing as well. In
+categories and ids it is not, since "NA" may be Namibia there.
 
-A conversion returns the typed array and a mask of the values it had to refuse, which are null in the array.
+A conversion returns the typed array and a mask of the refused values, which are null in the array.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ MISSING = (
     *("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"),
     *("?", r"\N", "<NA>", "NaT", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"),
 )
-"""What a missing number, boolean or time may be spelled as, besides being empty."""
+"""Spellings of a missing number, boolean or time, in addition to an empty text."""
 
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 INSTANT = pa.timestamp("us", "UTC")
@@ -59,20 +59,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A typed column; `refused` is true where a value was there that is none of its kind (null in `array`)."""
+    """A typed column; `refused` marks values of another kind, null in `array`."""
 
     array: pa.Array
     refused: Mask
 
 
 class WrongTypeError(Exception):
-    """A native column has a type that cannot hold values of the kind asked for."""
+    """A native column has a type that cannot hold values of the wanted kind."""
 
 
 def to_numbers(column: pa.Array) -> Converted:
-    """Float64 from texts, integers, floats, decimals or booleans. NaN is missing; infinities stay.
+    """Convert texts, integers, floats, decimals or booleans to float64.
 
-    A text number is ASCII: optional spaces around, sign, digits with an optional point, exponent; or inf or nan.
+    NaN is missing; infinities stay. A number in text is ASCII: digits with an optional sign, point and exponent, or inf or nan.
+    Spaces around it are allowed.
     """
     column = plain_texts(column)
     if pa.types.is_string(column.type):
@@ -85,7 +86,10 @@ def to_numbers(column: pa.Array) -> Converted:
 
 
 def to_booleans(column: pa.Array) -> Converted:
-    """Booleans from booleans, from the numbers 1 and 0, or from true, t, yes, y, 1 and false, f, no, n, 0 in any case."""
+    """Convert booleans, the numbers 1 and 0, or texts to booleans.
+
+    The texts are true, t, yes, y, 1 and false, f, no, n, 0, in any letter case.
+    """
     column = plain_texts(column)
     if pa.types.is_boolean(column.type):
         return Converted(column, _none(column))
@@ -104,10 +108,11 @@ def to_booleans(column: pa.Array) -> Converted:
 
 
 def to_instants(column: pa.Array, zone: ZoneInfo) -> Converted:
-    """Instants in microseconds from ISO 8601 texts, dates or timestamps; those that name no offset are in `zone`.
+    """Convert ISO 8601 texts, dates or timestamps to instants in microseconds.
 
-    A text is `2013-01-31`, or that with `T` or a space and `05`, `05:15`, `05:15:30` or `05:15:30.123456789` (cut to
-    microseconds), and after a time of day an optional `Z`, `+02`, `+0200` or `+02:00`. Years are 1 to 9999.
+    Times without an offset are in `zone`. A text is `2013-01-31`, or that with `T` or a space and `05`, `05:15`, `05:15:30` or
+    `05:15:30.123456789` (cut to microseconds), and after a time of day an optional `Z`, `+02`, `+0200` or `+02:00`. Years are 1 to
+    9999.
     """
     column = plain_texts(column)
     if pa.types.is_string(column.type):
@@ -122,7 +127,7 @@ def to_instants(column: pa.Array, zone: ZoneInfo) -> Converted:
 
 
 def to_categories(column: pa.Array) -> Converted:
-    """Categories as a dictionary of texts, in which an empty text is missing."""
+    """Convert values to a dictionary of texts; an empty text is missing."""
     if column.type != CATEGORY:
         column = pc.dictionary_encode(to_texts(plain_texts(column)))
     empty = empty_texts(column.dictionary)
@@ -133,7 +138,10 @@ def to_categories(column: pa.Array) -> Converted:
 
 
 def to_ids(column: pa.Array) -> Converted:
-    """Ids as they are, if they have texts; an empty text and NaN are missing, a float that may be another's id is refused."""
+    """Return ids as they are; empty texts and NaN are missing.
+
+    A float so large that several integers share it is refused, since it may be another row's id.
+    """
     if not isinstance(column.type, pa.BaseExtensionType):
         column = plain_texts(column)
     if pa.types.is_string(column.type):
@@ -149,7 +157,9 @@ def to_ids(column: pa.Array) -> Converted:
 
 
 def to_texts(column: pa.Array) -> pa.Array:
-    """Strings from strings, numbers, booleans, times: 7 and 7.0 are both "7", NaN is missing.
+    """Convert strings, numbers, booleans or times to strings.
+
+    7 and 7.0 both become "7"; NaN is missing.
 
     Raises:
         WrongTypeError: for nested types and bytes.
@@ -167,7 +177,7 @@ def to_texts(column: pa.Array) -> pa.Array:
 
 
 def plain_texts(column: pa.Array) -> pa.Array:
-    """Without dictionary encoding and extensions; texts of all widths as strings."""
+    """Remove dictionaries and extension types; turn texts of all widths into strings."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = id_texts(column) if column.type == pa.uuid() else column.storage
     if pa.types.is_dictionary(column.type):
@@ -201,14 +211,14 @@ def _missing_texts() -> pa.Array:
 
 
 def missing_as_null(column: pa.Array) -> pa.Array:
-    """Texts without blanks around them, null where one is a mark of `MISSING`."""
+    """Strip blanks around texts, and replace marks of `MISSING` by null."""
     trimmed = pc.ascii_trim(column, _SPACES)
     missing = mask_of(pc.is_in(trimmed, value_set=_missing_texts()))
     return with_nulls(trimmed, missing) if missing.any() else trimmed
 
 
 def _refusing(column: pa.Array, grammar: str, convert: Callable[[pa.Array], pa.Array]) -> Converted:
-    """Convert all at once; only if that fails, find the texts that break the grammar and convert the others."""
+    """Convert all at once; if that fails, refuse texts that break the grammar first."""
     try:
         return Converted(convert(column), _none(column))
     except pa.ArrowInvalid:
@@ -222,7 +232,10 @@ def _numbers_of_texts(column: pa.Array) -> Converted:
 
 
 def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
-    """By the first of these that works: all at once, without missing marks, without what is no time, or a text at a time."""
+    """Convert texts to instants by the fastest way that works.
+
+    It tries all texts at once, then without missing marks, then without texts that are no times, then one by one.
+    """
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
     present = missing_as_null(column)
@@ -235,7 +248,7 @@ def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
 
 
 def _instants_of_like_texts(present: pa.Array, zone: ZoneInfo) -> Converted | None:
-    """Where all texts name an offset, or none does, and all are times."""
+    """Convert texts that are all times, with an offset in all of them or in none."""
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(present, pa.timestamp("us")), zone)
     with suppress(pa.ArrowInvalid):
@@ -246,12 +259,12 @@ def _instants_of_like_texts(present: pa.Array, zone: ZoneInfo) -> Converted | No
 
 
 def _may_be_of_year_zero(instants: pa.Array) -> bool:
-    """Whether an offset may have moved a time of the year 0, which is none here, into the year 1."""
+    """Return whether an offset may have moved a time from year 0 into year 1."""
     return bool((numbers_of(instants, np.int64)[valid_mask(instants)] < _FIRST_US + _DAY_US).any())
 
 
 def _instants_of_mixed_texts(present: pa.Array, zone: ZoneInfo) -> Converted:
-    """Where some texts name an offset and others do not, have more digits than microseconds, or name no day of the calendar."""
+    """Convert texts with and without offsets, with nanoseconds, or with invalid days."""
     refused = valid_mask(present) & ~_real_days(present)
     present = pc.replace_substring_regex(with_nulls(present, refused), r"(\.[0-9]{6})[0-9]+", r"\1")
     zoned = mask_of(pc.match_substring_regex(present, _ENDS_IN_ZONE))
@@ -264,7 +277,7 @@ def _instants_of_mixed_texts(present: pa.Array, zone: ZoneInfo) -> Converted:
 
 
 def _real_days(column: pa.Array) -> Mask:
-    """Where a text begins with a day that the calendar has."""
+    """Mark texts that begin with a valid day of the calendar."""
     days = pc.dictionary_encode(pc.utf8_slice_codeunits(column, 0, 10))
     real = np.fromiter((_is_day(day) for day in days.dictionary.to_pylist()), np.bool_, len(days.dictionary))
     valid = valid_mask(days)
@@ -282,7 +295,7 @@ def _is_day(text: str) -> bool:
 
 
 def _instants_of_timestamps(column: pa.Array, zone: ZoneInfo) -> Converted:
-    """Timestamps of any unit to instants; those without a zone are local times of `zone`."""
+    """Convert timestamps to instants; those without a zone are local to `zone`."""
     per_unit = {"s": 1_000_000, "ms": 1_000, "us": 1}.get(column.type.unit)
     values = numbers_of(column, np.int64)
     valid = valid_mask(column)
@@ -304,10 +317,10 @@ def _within_years(values: NDArray[np.int64], valid: Mask) -> Converted:
 
 
 def _from_local(local_us: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
-    """Local times as instants. Of a time that occurs twice the first is meant; one that is skipped moves on by the gap.
+    """Convert local times to instants.
 
-    A day that begins and ends with the same offset has no other in between, so only the times of the few days on which
-    clocks are changed are looked up one by one.
+    A time that occurs twice means the first; one that is skipped moves forward by the gap. A day that begins and ends with the same
+    offset has no other in between. So only the times on the few days when clocks change are looked up one by one.
     """
     if zone.key == "UTC":
         return local_us

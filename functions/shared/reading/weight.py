@@ -1,4 +1,4 @@
-"""How much work a file is: its bytes as they are before compression, which take time, and not those that it is stored in."""
+"""Estimate the work of a file: its bytes before compression."""
 
 from functions.shared.reading.file_formats import PARQUET
 from functions.shared.reading.readable import Readable
@@ -6,16 +6,18 @@ from functions.shared.reading.text import GZIP_MAGIC
 from functions.shared.reading.unforeseen import unforeseen_refused
 
 GZIP_EXPANSION = 5
-"""Bytes of text that a byte of gzip data is taken for, since only reading it all would tell. Of tables, 5 to 10 are common."""
+"""Assumed bytes of text per byte of gzip data; the true number needs a full read. Tables have 5 to 10."""
 
 _HEAD_BYTES = 16
 
 MOST_EXPANSION = 1_000
-"""A file that weighs more than so many times its size is not looked for: to read what a footer says takes time, too."""
+"""Highest weight per stored byte that callers assume, so that small files need no reading of their footer."""
 
 
 def weight_of(source: Readable, key: str) -> int:
-    """Bytes of the file before compression: of Parquet by its footer, of gzip data a multiple, of text its own.
+    """Return an estimate of a file's bytes before compression.
+
+    Parquet states them in its footer. For gzip data they are a multiple of its size, for text its own size.
 
     Raises:
         BatchRejectedError: `corrupt_parquet` or `unreadable`.
