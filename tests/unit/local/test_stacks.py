@@ -32,7 +32,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """The leader of a process group that has another member."""
-    with subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True) as leader:
+    command = ["sh", "-c", "sleep 60 > /dev/null & echo started; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        assert leader.stdout.readline() == b"started\n"
         yield leader
         try:
             os.killpg(leader.pid, signal.SIGKILL)
