@@ -1,1 +1,1 @@
-"""The outside world behind the ports: S3, MLflow, EventBridge, CloudWatch."""
+"""Implementations of the ports: S3, MLflow, EventBridge, CloudWatch."""

@@ -1,4 +1,4 @@
-"""Bodies of S3's answers, read to their end: botocore repeats a request until its headers are there, and no further."""
+"""Read response bodies of S3 to their end; botocore retries only until headers."""
 
 import random
 import time
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from botocore.response import StreamingBody
 
 BROKEN = (ConnectionClosedError, HTTPError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-"""What a body raises when it breaks off: by the network, the server, or a pause that is too long."""
+"""Errors of a body that breaks off: by the network, the server, or a timeout."""
 
 _TRIES = 5
 _CHUNK_BYTES = 1024 * 1024
@@ -20,10 +20,12 @@ _PAUSE_S = 0.1
 
 
 def read_whole(opened: Callable[[int], "StreamingBody"]) -> bytes:
-    """Read a body, and where it breaks off go on with one that begins there; raise what broke it the fifth time in a row.
+    """Read a body; where it breaks off, continue with a new one from there.
+
+    The error of the fifth failure in a row is raised.
 
     Args:
-        opened: the body from an offset on.
+        opened: returns the body from an offset on.
     """
     chunks: list[bytes] = []
     length = broken = 0

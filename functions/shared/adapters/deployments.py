@@ -1,4 +1,4 @@
-"""A deployment of new code, through AWS CodeDeploy and the Lambda version that it brings."""
+"""Deploy new code through AWS CodeDeploy and a new Lambda version."""
 
 import json
 from types import TracebackType
@@ -10,13 +10,13 @@ LONGEST_CALL_S = 310
 
 
 class ScoringVersion:
-    """A version of scoring, or the alias of one, which need not have traffic."""
+    """A version or alias of the scoring function, with or without traffic."""
 
     def __init__(self, arn: str) -> None:
         self._arn = arn
 
     def verify(self, model: str, batch_id: str) -> tuple[str, ...]:
-        """Files of a batch that this version scores to other bytes.
+        """Return the files of a batch that this version scores to different bytes.
 
         Raises:
             NotFoundError: if the upload, the release or a bundle is gone.
@@ -30,7 +30,7 @@ class ScoringVersion:
         answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
         payload = json.loads(answer["Payload"].read()) or {}
         refused = payload.get(REFUSED) or {}
-        # Code from before refusals were answers raised them.
+        # Older code raised refusals instead of returning them.
         if NotFoundError.__name__ in {refused.get("error"), payload.get("errorType")}:
             raise NotFoundError(refused.get("message") or payload["errorMessage"])
         if "FunctionError" in answer or refused:
@@ -40,7 +40,10 @@ class ScoringVersion:
 
 
 class Deployment:
-    """A deployment that waits: when the block ends it is told to go on if `passed` was set, and to go back if not."""
+    """A waiting deployment: the end of the block continues it, or rolls it back.
+
+    It continues if `passed` was set.
+    """
 
     def __init__(self, deployment_id: str, execution_id: str) -> None:
         self._deployment_id = deployment_id

@@ -1,4 +1,4 @@
-"""Requests from one function to another, as events on the default bus."""
+"""Send requests from one function to another, as events on the default bus."""
 
 import json
 from functools import cached_property
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class EventBridge:
-    """`EventBus` over Amazon EventBridge. The bus may be shared, so each event names its stack."""
+    """`EventBus` over Amazon EventBridge; events name their stack on a shared bus."""
 
     def __init__(self, stack: str) -> None:
         self._stack = stack
@@ -23,7 +23,7 @@ class EventBridge:
         return boto3.client("events")
 
     def request_retraining(self, model: str, *, trigger: str) -> None:
-        """Ask for one model's retraining.
+        """Request the retraining of one model.
 
         Raises:
             ConflictError: if the bus did not take the event; retry.

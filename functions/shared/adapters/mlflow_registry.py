@@ -1,4 +1,4 @@
-"""The model registry, through MLflow: runs with their pipeline in skops format, versions, aliases."""
+"""The model registry in MLflow: runs with skops pipelines, versions, aliases."""
 
 import logging
 import re
@@ -14,39 +14,42 @@ from functions.shared.ports import ForeignModel, TrainingRun
 
 SEQUENCE_TAG = "everscore.seq"
 VERSION_TAG = "everscore.version"
-"""Of a version: its number in the store. MLflow's own may be another, since a new server begins with 1 again."""
+"""Tag of a version: its number in the store. MLflow's own may differ, since a new server starts at 1."""
 
 REFUSAL_TAG = "everscore.refused"
 _LONGEST_TAG = 5000
 
 _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
-"""Where a model may be adopted from: MLflow would fetch files of any place that a URI can name."""
+"""URIs from which a model may be adopted; MLflow itself would fetch files from anywhere."""
 
 _FLAVORS = {
     "xgboost": ("xgb_version", "data"),
     "lightgbm": ("lgb_version", "data"),
     "sklearn": ("sklearn_version", "pickled_model"),
 }
-"""By MLflow's flavor, which is called as the library's package: its entries for the library's version and the model's file."""
+"""Per flavor of MLflow, named as the library's package: the entries for its version and the model's file."""
 
 _BOOSTER = "lightgbm.basic.Booster"
-"""It is logged as LightGBM's own text, its estimators otherwise."""
+"""MLflow logs a booster as LightGBM's own text, and estimators in other formats."""
 
 HOW_TO_LOG = {
     "sklearn": 'mlflow.sklearn.log_model(model, name="model", serialization_format="skops", '
     "skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(model)))",
     "lightgbm": 'mlflow.lightgbm.log_model(model, name="model", serialization_format="skops")',
 }
-"""Without its last argument MLflow refuses to log what it would not load again, such as the imputers of scikit-learn."""
+"""Without the last argument, MLflow refuses to log types that it does not trust, such as scikit-learn's imputers."""
 
 _AWAY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
-"""Error codes of a server that may answer later; the client reports a lost connection as the first."""
+"""Error codes after which a retry may help; the client reports a lost connection as the first."""
 
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 
 
 class MlflowRegistry:
-    """`Registry` over one MLflow server. Registered names begin with the stack's, so that stacks may share a server."""
+    """`Registry` over one MLflow server.
+
+    Registered names begin with the stack's name, so that stacks can share a server.
+    """
 
     def __init__(self, tracking_uri: str, stack: str) -> None:
         self._tracking_uri = tracking_uri
@@ -64,7 +67,7 @@ class MlflowRegistry:
         return MlflowClient(self._tracking_uri)
 
     def register(self, model: str, version: str, run: TrainingRun) -> str:
-        """Record a run with its model, register it as a version of this number, and return the run's id."""
+        """Record a run with its model, register it as a version, and return its id."""
         import mlflow
 
         from functions.shared.engines.skops_file import trusted_types
@@ -86,7 +89,7 @@ class MlflowRegistry:
         return str(active.info.run_id)
 
     def recorded_runs(self, model: str) -> frozenset[str]:
-        """Ids of all runs of a model that were ever recorded here."""
+        """Return the ids of all runs of a model that were ever recorded here."""
         from mlflow.entities import ViewType
 
         with _obeyed():
@@ -110,7 +113,7 @@ class MlflowRegistry:
                 self._client.log_metric(run_id, name, value)
 
     def logged_model(self, uri: str) -> ForeignModel:
-        """Fetch a logged model's file; nothing of it is loaded here."""
+        """Fetch a logged model's file without loading the model."""
         import mlflow
         from mlflow.exceptions import MlflowException
 
@@ -134,7 +137,7 @@ class MlflowRegistry:
         return ForeignModel(f"models:/{logged.model_id}" if logged.model_id else uri, body, package, version)
 
     def aliases(self, model: str) -> Mapping[str, str]:
-        """Version by alias; empty if the model is unknown."""
+        """Return the version of each alias; empty if the model is unknown."""
         registered = self._find(model)
         if registered is None:
             return {}
@@ -142,11 +145,11 @@ class MlflowRegistry:
             return {alias: self._number(model, str(version)) for alias, version in registered.aliases.items()}
 
     def _number(self, model: str, theirs: str) -> str:
-        """The store's number of a version of MLflow's; earlier ones have no tag, and the same number."""
+        """Convert MLflow's version number to the store's; without a tag, they are equal."""
         return str(self._client.get_model_version(self._name(model), theirs).tags.get(VERSION_TAG, theirs))
 
     def _theirs(self, model: str, number: str) -> str | None:
-        """MLflow's number of a version of the store's, or None if it has none, or none any more."""
+        """Convert the store's version number to MLflow's; None if MLflow lacks it."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -159,7 +162,7 @@ class MlflowRegistry:
         return max((str(found.version) for found in self._client.search_model_versions(" AND ".join(wanted))), key=int, default=None)
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
-        """Set each alias to its version, or remove it where that is None or a version that is gone."""
+        """Set each alias to its version; remove it if the version is None or deleted."""
         with _obeyed():
             for alias, version in wanted.items():
                 theirs = None if version is None else self._theirs(model, version)
@@ -169,7 +172,7 @@ class MlflowRegistry:
                     self._client.set_registered_model_alias(self._name(model), alias, theirs)
 
     def sequence(self, model: str) -> int:
-        """The release sequence the aliases were last set for; 0 if never, or if somebody wrote there what is no number."""
+        """Return the release sequence that the aliases match; 0 if unset or not a number."""
         registered = self._find(model)
         written = str(registered.tags.get(SEQUENCE_TAG, "")) if registered else ""
         return int(written) if written.isascii() and written.isdecimal() else 0
@@ -180,7 +183,7 @@ class MlflowRegistry:
             self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
 
     def tell_refusal(self, model: str, reason: str) -> None:
-        """Say on the model's page why a wish made there was not granted."""
+        """Show on the model's page why a request made there was refused."""
         with _obeyed():
             self._client.set_registered_model_tag(self._name(model), REFUSAL_TAG, reason[:_LONGEST_TAG])
 
@@ -197,10 +200,10 @@ class MlflowRegistry:
 
 
 def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, str, str]:
-    """The package that wrote a logged model, its version, and the name of the model's file.
+    """Return the package that wrote a logged model, its version, and the file's name.
 
     Raises:
-        AdoptionRefusedError: if it is of no library that we know, or a pickle.
+        AdoptionRefusedError: if its library is unknown, or its file is a pickle.
     """
     found = next((flavor for flavor in _FLAVORS if flavor in flavors), None)
     if found is None:
@@ -209,7 +212,7 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
     version, file = _FLAVORS[found]
     flavor = flavors[found]
     holds_an_object = found == "sklearn" or (found == "lightgbm" and flavor.get("model_class", _BOOSTER) != _BOOSTER)
-    # Without the entry, MLflow wrote it before it knew another format than pickle.
+    # Without the entry it is a pickle: MLflow had no other format then.
     if holds_an_object and (format_ := flavor.get("serialization_format", "pickle")) != "skops":
         remedy = f"log it again by {HOW_TO_LOG[found]}"
         message = f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: {remedy}"
@@ -218,21 +221,21 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
 
 
 def registry_at(tracking_uri: str, stack: str) -> MlflowRegistry | None:
-    """The registry of a stack, or None if it was deployed without one."""
+    """Return the registry of a stack, or None if it was deployed without one."""
     return MlflowRegistry(tracking_uri, stack) if tracking_uri else None
 
 
 def _quiet_sagemakers_plugin() -> None:
-    """Keep it from warning, at every request to any other server, that the server's address is no ARN."""
+    """Silence its warning, per request to other servers, that an address is no ARN."""
     logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 
 @contextmanager
 def _reachable() -> Iterator[None]:
-    """Tell a server that does not answer from one that refuses.
+    """Distinguish a server that does not answer from one that refuses.
 
     Raises:
-        RegistryUnavailableError: if the server cannot be reached, or answers that it cannot work now.
+        RegistryUnavailableError: if the server cannot be reached or is temporarily unavailable.
     """
     from mlflow.exceptions import MlflowException
 
@@ -247,10 +250,10 @@ def _reachable() -> Iterator[None]:
 
 @contextmanager
 def _obeyed() -> Iterator[None]:
-    """Whatever the registry's trouble, a rollout goes on without it.
+    """Raise one error for all failures: rollouts continue without the registry.
 
     Raises:
-        RegistryUnavailableError: if the server cannot be reached or does not do as it was asked.
+        RegistryUnavailableError: if the server cannot be reached or refuses the request.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,4 +1,4 @@
-"""SQS queues: how much waits in them, and when it may be received again."""
+"""SQS queues: count waiting messages, and set when they may be received again."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,7 +15,7 @@ _MOST_ENTRIES = 10
 
 
 def queued_messages(urls: Mapping[str, str]) -> dict[str, int]:
-    """About how many messages wait in each queue, by its name; those being handled are not counted."""
+    """Return roughly how many messages wait in each queue, without those in work."""
     client = boto3.client("sqs")
     attributes = {
         name: client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
@@ -25,14 +25,14 @@ def queued_messages(urls: Mapping[str, str]) -> dict[str, int]:
 
 
 class SqsVisibility:
-    """`Visibility` in SQS."""
+    """`Visibility` over SQS."""
 
     @cached_property
     def _client(self) -> "SQSClient":
         return boto3.client("sqs", config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}))
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
-        """Hide messages of a queue for this many seconds from now, by receipt handle; one that is gone is no error."""
+        """Hide messages for seconds from now, by receipt handle; ignore deleted ones."""
         account, name = queue_arn.split(":")[4:]
         for some in batched(seconds.items(), _MOST_ENTRIES, strict=False):
             self._client.change_message_visibility_batch(

@@ -1,4 +1,4 @@
-"""Samples to a Prometheus server by its remote-write protocol, version 1; signed where that is Amazon's.
+"""Send samples to Prometheus by remote write 1.0; signed for Amazon's service.
 
 Source: the Prometheus documentation's "Remote-Write 1.0 specification" and its `prompb/types.proto`.
 """
@@ -51,11 +51,11 @@ message_type { name: "TimeSeries"
 message_type { name: "WriteRequest"
   field { number: 1 name: "timeseries" type: TYPE_MESSAGE type_name: ".prometheus.TimeSeries" label: LABEL_REPEATED } }
 """
-"""The protocol's messages, with the fields that are needed."""
+"""The protocol's messages, with the fields that are used here."""
 
 
 class RemoteWrite:
-    """One server, by the URL it takes samples at.
+    """One server, by the URL to which samples are sent.
 
     A user and password in the URL are sent as HTTP's basic authentication. A workspace of Amazon Managed Service for
     Prometheus gets requests signed with the process's AWS credentials (Signature Version 4).
@@ -72,10 +72,10 @@ class RemoteWrite:
         self._amazon = _AMAZON.fullmatch(host)
 
     def send(self, families: Iterable[Family], at: datetime) -> None:
-        """Send each family's samples as they were at a time.
+        """Send each family's samples with this time.
 
         Raises:
-            RemoteWriteError: if the server does not take them.
+            RemoteWriteError: if the server refuses them or cannot be reached.
         """
         body = pa.compress(_write_request(families, at), codec="snappy", asbytes=True)
         request = AWSRequest("POST", self._url, headers=self._headers, data=body)
@@ -101,7 +101,7 @@ def _credentials() -> Credentials:
 
 
 def _write_request(families: Iterable[Family], at: datetime) -> bytes:
-    """A serialized `WriteRequest`; labels are in order of name, as the protocol asks."""
+    """Serialize a `WriteRequest`; labels are sorted, as the protocol requires."""
     request, milliseconds = _message("WriteRequest")(), round(at.timestamp() * 1000)
     for sample in (sample for family in families for sample in family.samples):
         series = request.timeseries.add()
@@ -114,7 +114,7 @@ def _write_request(families: Iterable[Family], at: datetime) -> bytes:
 
 @cache
 def _message(name: str) -> Any:
-    """The class of one of the protocol's messages."""
+    """Return the class of one of the protocol's messages."""
     pool = DescriptorPool()
     pool.Add(Parse(_PROTOCOL, FileDescriptorProto()))
     return GetMessageClass(pool.FindMessageTypeByName(f"prometheus.{name}"))

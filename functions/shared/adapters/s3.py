@@ -1,4 +1,4 @@
-"""The two buckets, through boto3: versioned reads, ranged reads, conditional writes, multipart uploads."""
+"""Objects in S3: versioned and ranged reads, conditional writes, large uploads."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef
 
 PART_BYTES = 8 * 1024 * 1024
-"""Multipart part size: 10,000 parts of it make 80 GB, far beyond what one Lambda writes."""
+"""Size of a multipart part: 10,000 parts make 80 GB, far more than one Lambda writes."""
 
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
 _CONFLICT_ATTEMPTS = 5
 
 
 def s3_client() -> "S3Client":
-    """A client that retries throttling and lost connections, and keeps enough of them for concurrent parts."""
+    """Return a client that retries throttling and lost connections.
+
+    It keeps enough connections for concurrent parts.
+    """
     import boto3
     from botocore.config import Config
 
@@ -50,7 +53,7 @@ class S3ObjectStore:
 
     @property
     def bucket(self) -> str:
-        """The bucket's name."""
+        """Return the bucket's name."""
         return self._bucket
 
     def _named(self, key: str, version_id: str | None) -> dict[str, Any]:
@@ -72,15 +75,15 @@ class S3ObjectStore:
         )
 
     def read(self, key: str, version_id: str | None = None) -> bytes:
-        """The whole of a small object, or raise NotFoundError."""
+        """Return all bytes of a small object, or raise NotFoundError."""
         return self._read(key, version_id)[0]
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
-        """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
+        """Return the newest version's bytes and ETag together, or raise NotFoundError."""
         return self._read(key, None)
 
     def _read(self, key: str, version_id: str | None) -> tuple[bytes, str]:
-        """An object's bytes, all of one version, and its ETag."""
+        """Return an object's bytes, all of one version, and its ETag."""
         named = self._named(key, version_id)
 
         def opened(offset: int) -> "StreamingBody":
@@ -94,24 +97,28 @@ class S3ObjectStore:
             raise self._translated(error, key) from error
 
     def open(self, key: str, version_id: str | None = None) -> "S3Source":
-        """Random access to an object, or raise NotFoundError. It stays the version it was when it was opened."""
+        """Open an object for random access, or raise NotFoundError.
+
+        All reads are of the version that was current when it was opened.
+        """
         info = self.info(key, version_id)
         return S3Source(self._client, self._named(key, info.version_id), info.bytes)
 
     def write(self, key: str, body: bytes) -> ObjectInfo:
-        """Write, whatever stands there."""
+        """Write an object, and replace any earlier version."""
         answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
         return self.info(key, answer.get("VersionId"))
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write if nothing stands there; False if something does (which may be our own, after a retried request).
+        """Write an object unless one exists; return whether it was written.
 
-        S3 answers 409 while another conditional write of the key is under way, and means: try again.
+        After a retried request, the existing object may be our own. S3 answers 409 while another conditional write of the key is in
+        progress; the write is then tried again.
         """
         return self._conditional(key, body, IfNoneMatch="*")
 
     def replace(self, key: str, body: bytes, *, etag: str) -> None:
-        """Write if the newest version still has this ETag, or raise ConflictError."""
+        """Write an object if its newest version has this ETag, or raise ConflictError."""
         if not self._conditional(key, body, IfMatch=etag):
             message = f"s3://{self._bucket}/{key} was changed by another writer"
             raise ConflictError(message)
@@ -131,17 +138,17 @@ class S3ObjectStore:
         raise ConflictError(message)
 
     def upload(self, key: str) -> "S3Upload":
-        """Begin a large file."""
+        """Start the upload of a large file."""
         return S3Upload(self._client, self._bucket, key)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Newest versions below a prefix, in order of key; their version ids are not known from a listing (`""`)."""
+        """List the newest versions below a prefix by key; version ids are unknown (`""`)."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for found in page.get("Contents", []):
                 yield ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), "", found["LastModified"])
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Names one level below a prefix that ends in a slash."""
+        """List the folders one level below a prefix that ends in a slash."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
         for page in pages:
             for found in page.get("CommonPrefixes", []):
@@ -160,14 +167,14 @@ class S3ObjectStore:
                 raise NotDeletedError(message)
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
-        """All versions of all objects below a prefix, deletions left out, in order of key."""
+        """List all versions of all objects below a prefix by key, without delete markers."""
         for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
             for found in page.get("Versions", []):
                 info = ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), found["VersionId"], found["LastModified"])
                 yield StoredVersion(info, newest=found["IsLatest"])
 
     def forget(self, versions: Iterable[ObjectInfo]) -> None:
-        """Remove versions for good; absent ones are no error.
+        """Delete versions permanently; absent ones are no error.
 
         Raises:
             NotForgottenError: if S3 refuses one of them.
@@ -194,7 +201,7 @@ class S3Source:
         self.size = size
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset`; fewer only at the end."""
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
         end = min(offset + length, self.size)
         if offset >= end:
             return b""
@@ -202,7 +209,7 @@ class S3Source:
 
 
 class S3Upload:
-    """`Upload` of one object: a single PUT if it is small, else parts sent by a thread while the next one fills."""
+    """`Upload` of one object: one PUT if small, else parts sent by a thread."""
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
         self._client = client
@@ -216,7 +223,7 @@ class S3Upload:
         self._finished = False
 
     def write(self, data: bytes) -> int:
-        """Append bytes. Blocks while a part is still on its way, so at most two parts are in memory."""
+        """Append bytes; wait while a part is sent, so memory holds at most two parts."""
         self._digest.update(data)
         self._bytes += len(data)
         self._buffer += data
@@ -253,7 +260,7 @@ class S3Upload:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Drop what was written, unless `finish` was reached."""
+        """Discard the upload, unless `finish` was reached."""
         self._sender.shutdown(wait=True)
         if not self._finished and self._upload_id is not None:
             self._client.abort_multipart_upload(**self._named, UploadId=self._upload_id)

@@ -1,4 +1,4 @@
-"""Executions of a state machine, through AWS Step Functions."""
+"""Start executions of a state machine in AWS Step Functions."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class StateMachine:
         return boto3.client("stepfunctions")
 
     def start(self, name: str, request: Mapping[str, str]) -> bool:
-        """Start an execution; False if one of this name runs or ran in the last 90 days."""
+        """Start an execution; False if its name was used within the last 90 days."""
         client = self._client
         try:
             client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request, sort_keys=True))

@@ -1,1 +1,1 @@
-"""How a batch begins, and how its rejected rows are written."""
+"""The start and the commit of a batch, and how its rejected rows are written."""

@@ -1,4 +1,4 @@
-"""How each batch begins and ends, scored at once or in partitions: its draft, the release that it is scored by, and its commit."""
+"""Start and end a batch, partitioned or not: its draft, its release, its commit."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from functions.shared.repositories.releases import Releases
 
 
 def drafted(source: Source, *, attempt: str, now: datetime) -> Manifest:
-    """The manifest of an upload that nothing is known of yet."""
+    """Return the manifest of an upload that has not been read yet."""
     return Manifest(
         batch_id=layout.batch_id(source.bucket, source.key, source.version_id),
         model=layout.model_or_unnamed(source.key),
@@ -26,7 +26,7 @@ def drafted(source: Source, *, attempt: str, now: datetime) -> Manifest:
 
 
 def pinned_release(store: ObjectStore, draft: Manifest) -> Release:
-    """What serves a batch's model now.
+    """Return the release that serves a batch's model now.
 
     Raises:
         BatchRejectedError: `no_model`, `no_release` or `retired`.
@@ -45,12 +45,13 @@ def pinned_release(store: ObjectStore, draft: Manifest) -> Release:
 
 
 def committed(ended: Manifest, store: ObjectStore) -> Manifest:
-    """Commit how a batch ended, and delete the files that lost: of all attempts if it is this one's manifest that stands, else its own.
+    """Commit a batch's manifest, and delete the files that are no longer needed.
 
-    They are listed before the commit, since files that come after it are named by a manifest that took its place, as erasure's does.
+    If this manifest wins, the files of all other attempts are deleted, otherwise its own. They are listed before the commit: later
+    files belong to a manifest that replaced this one, as erasure does.
 
     Returns:
-        The manifest that stands: this one, or another attempt's that was first.
+        The committed manifest: this one, or that of another attempt that came first.
     """
     folders = layout.scored_prefix(ended.model, ended.batch_id), layout.quarantine_prefix(ended.model, ended.batch_id)
     there = {info.key: f"{folder}{ended.attempt}/" for folder in folders for info in store.list(folder) if layout.is_of_attempt(info.key)}
@@ -62,5 +63,5 @@ def committed(ended: Manifest, store: ObjectStore) -> Manifest:
 
 
 def batch_error(rejected: BatchRejectedError) -> BatchError:
-    """A refusal as documents keep it."""
+    """Return a refusal in the form that documents store."""
     return BatchError(code=rejected.code, message=rejected.message, remedy=rejected.remedy)

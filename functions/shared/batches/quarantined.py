@@ -1,4 +1,4 @@
-"""Quarantined rows as lines of JSON: how they are written, numbered again when the rows before them are known, and read."""
+"""Write, renumber and read quarantined rows, which are stored as JSON Lines."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _NUMBERS = re.compile(rb'^\{"row": (\d+), "line": (\d+|null)', re.MULTILINE)
 
 
 def quarantine_line(row: RejectedRow) -> bytes:
-    """A rejected row as one JSON object, line end included. Its numbers stand first."""
+    """Return a rejected row as one line of JSON; its numbers come first."""
     fields: dict[str, Any] = {
         "row": row.row,
         "line": row.line,
@@ -25,7 +25,7 @@ def quarantine_line(row: RejectedRow) -> bytes:
 
 
 def numbered_on(lines: bytes, *, rows: int, text_lines: int) -> bytes:
-    r"""Whole lines that `quarantine_line` wrote, of rows that this many rows and lines of text come before.
+    r"""Add earlier partitions' counts of rows and text lines to the lines' numbers.
 
     >>> numbered_on(b'{"row": 1, "line": 2, "byte_offset": 9}\n{"row": 4, "line": null}\n', rows=100, text_lines=200)
     b'{"row": 101, "line": 202, "byte_offset": 9}\n{"row": 104, "line": null}\n'
@@ -39,7 +39,7 @@ def numbered_on(lines: bytes, *, rows: int, text_lines: int) -> bytes:
 
 
 def raw_bytes(row: Mapping[str, Any]) -> bytes:
-    r"""What stood in the file of a row that `quarantine_line` wrote; of Parquet, where it stood nowhere as text, JSON in UTF-8.
+    r"""Return a quarantined row's bytes in its file; for Parquet, its JSON in UTF-8.
 
     >>> raw_bytes({"byte_offset": 0, "code": "invalid_utf8", "raw": "ÿ"}), raw_bytes({"byte_offset": 0, "code": "infinite", "raw": "ÿ"})
     (b'\xff', b'\xc3\xbf')

@@ -1,1 +1,1 @@
-"""Fitted pipelines compiled into arrays, and what scores with them."""
+"""Compile fitted pipelines into arrays, and score with those."""

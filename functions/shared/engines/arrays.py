@@ -1,4 +1,4 @@
-"""A compiled engine's arrays by name, each checked before an engine indexes with it or into it."""
+"""Read a compiled engine's arrays by name, each checked before it is indexed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from functions.shared.engines.engine import Floats, Reals
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """Stored arrays; every reader raises `InvalidBundleError` where one is missing or is not what it should be."""
+    """Stored arrays; readers raise `InvalidBundleError` for a missing or bad one."""
 
     stored: Mapping[str, NDArray[Any]]
 
     def __contains__(self, name: str) -> bool:
-        """Whether an array of this name is stored."""
+        """Return whether an array of this name is stored."""
         return name in self.stored
 
     def text(self, name: str) -> str:
-        """A single text."""
+        """Return a single text."""
         array = self._typed(name, "U", 0)
         return str(array)
 
     def floats(self, name: str, *shape: int | None, finite: bool = True) -> Floats:
-        """float64 of this shape, `None` being any length; finite unless asked otherwise."""
+        """Return float64 values of a shape (None: any length), finite by default."""
         array = self._typed(name, "f", len(shape))
         _check_shape(name, array, shape)
         if array.dtype != np.float64 or (finite and not np.isfinite(array).all()):
@@ -35,7 +35,7 @@ class Arrays:
         return array
 
     def reals(self, name: str, *shape: int | None, like: Reals | None = None) -> NDArray[Any]:
-        """Finite numbers of this shape, in double or in single precision, that of `like` where it is given."""
+        """Return finite numbers of a shape, in single or double precision (or as `like`)."""
         array = self._typed(name, "f", len(shape))
         _check_shape(name, array, shape)
         if array.dtype not in (np.float64, np.float32) or (like is not None and array.dtype != like.dtype):
@@ -45,14 +45,14 @@ class Arrays:
         return array
 
     def divisor(self) -> float:
-        """What sums are divided by: how many trees are averaged, at least 1; 1 where none is stored."""
+        """Return the divisor of sums: the number of averaged trees; 1 if none is stored."""
         divisor = self._number("divisor")
         if divisor < 1:
             raise _invalid("divisor", "is below 1")
         return divisor
 
     def scale(self) -> float:
-        """What sums are multiplied by before the link, above 0; 1 where none is stored."""
+        """Return the factor of sums before the link, above 0; 1 if none is stored."""
         scale = self._number("scale")
         if scale <= 0:
             raise _invalid("scale", "is not above 0")
@@ -62,28 +62,28 @@ class Arrays:
         return float(self.floats(name, 1)[0]) if name in self else 1.0
 
     def edges(self, name: str) -> Floats:
-        """Strictly increasing finite numbers."""
+        """Return strictly increasing finite numbers."""
         array = self.floats(name, None)
         if np.any(array[1:] <= array[:-1]):
             raise _invalid(name, "does not increase strictly")
         return array
 
     def integers(self, name: str, *, below: int | None = None) -> NDArray[np.int64]:
-        """One dimension of int64, each at least 0 and less than `below`."""
+        """Return one dimension of int64 values from 0 to less than `below`."""
         array = self._typed(name, "i", 1)
         if array.dtype != np.int64 or np.any(array < 0) or (below is not None and np.any(array >= below)):
             raise _invalid(name, f"holds other values than int64 from 0 to below {below}")
         return array
 
     def octets(self, name: str) -> NDArray[np.uint8]:
-        """One dimension of bytes."""
+        """Return one dimension of bytes."""
         array = self._typed(name, "u", 1)
         if array.dtype != np.uint8:
             raise _invalid(name, "does not hold bytes")
         return array
 
     def words(self, name: str, rows: int | None, *, like: NDArray[np.unsignedinteger[Any]] | None) -> NDArray[Any]:
-        """Bit masks of 32 or 64 bits, this many rows (None: any number), with as many columns and bits as `like`."""
+        """Return masks of 32 or 64 bits: `rows` rows (None: any), otherwise like `like`."""
         array = self._typed(name, "u", 2)
         if array.dtype not in (np.uint32, np.uint64) or len(array) != (len(array) if rows is None else rows):
             raise _invalid(name, f"is not {rows or 'any'} rows of masks of 32 or 64 bits")

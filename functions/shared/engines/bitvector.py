@@ -1,4 +1,7 @@
-"""The engine of tree ensembles of up to 64 leaves a tree: by `trees.c` where it was built, otherwise by NumPy, to the same bits."""
+"""The engine of tree ensembles with up to 64 leaves per tree.
+
+It uses `trees.c` if built, otherwise NumPy, with the same bits as a result.
+"""
 
 from collections.abc import Sequence
 
@@ -21,7 +24,7 @@ class BitvectorEngine:
     """Scores with a `TreeModel`."""
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
+        """Read the model; raise `InvalidBundleError` if the arrays do not fit it."""
         names = [feature.name for feature in features]
         self._model = read_tree_model(arrays, features, outputs)
         kernel = _kernel(self._model)
@@ -47,7 +50,7 @@ class _MasksInKernel:
 
 
 def _for_kernel(bins: Slots, column: pa.Array) -> Codes | Numbers:
-    """What the kernel finds bins of: numbers as they lie in memory; of other kinds there are bins already."""
+    """Return the kernel's input: raw numbers, which it bins itself, or finished bins."""
     if not isinstance(bins, NumberSlots):
         return bins.codes(column)
     array = column.cast(pa.float64())

@@ -1,8 +1,7 @@
-"""A tree ensemble as masks: which leaves each feature still allows, as bits, for all trees at once.
+"""A tree ensemble as bit masks: the leaves that each feature's bin still allows.
 
-QuickScorer (Lucchese et al., SIGIR 2015) with its scan over thresholds folded into a table: `mask[feature][bin][tree]` has a
-bit for each leaf that the bin does not exclude, neither by the splits it fails nor by those it passes. The AND over a
-row's features leaves one bit a tree: the leaf the row ends in.
+Source: QuickScorer (Lucchese et al., SIGIR 2015). Its scan over thresholds is replaced by a table: `mask[feature][bin][tree]` has
+a bit for each leaf that the bin does not exclude. The AND over a row's features leaves one bit per tree: the row's leaf.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ type Masks = NDArray[np.uint32] | NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class MaskTable:
-    """One feature's bins and, for each bin and tree, the leaves it allows: shape (bins, trees)."""
+    """A feature's bins, and the leaves that each allows in each tree: (bins, trees)."""
 
     feature: int
     bins: Slots
@@ -33,7 +32,7 @@ class MaskTable:
 
 @dataclass(frozen=True, slots=True)
 class LeafSum:
-    """Adds to one raw sum the leaf values of the trees from `first`: `values` has shape (trees, leaves)."""
+    """Adds leaf values of the trees from `first` to one raw sum: (trees, leaves)."""
 
     output: int
     first: int
@@ -44,7 +43,7 @@ class LeafSum:
 class TreeModel:
     """An ensemble over raw features: `link(scale * (base + leaf values) / divisor)`.
 
-    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,) and the precision that sums are made in, which leaf values have too.
+    `link` names one of `INVERSE_LINKS`. `base` has shape (sums,). Sums are made in its precision, which leaf values have too.
     """
 
     link: str
@@ -55,7 +54,7 @@ class TreeModel:
     leaf_sums: tuple[LeafSum, ...]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What `read_tree_model` reads."""
+        """Return the arrays that `read_tree_model` reads."""
         stored: dict[str, NDArray[Any]] = {
             "link": np.array(self.link),
             "base": self.base,
@@ -73,10 +72,10 @@ class TreeModel:
 
 
 def read_tree_model(arrays: Arrays, features: Sequence[Feature], outputs: int) -> TreeModel:
-    """The model that `TreeModel.arrays` stored.
+    """Read the model that `TreeModel.arrays` stored.
 
     Raises:
-        InvalidBundleError: if the arrays are no such model over these features with this many outputs.
+        InvalidBundleError: if the arrays do not describe a model with these features and outputs.
     """
     link = arrays.text("link")
     if link not in INVERSE_LINKS:

@@ -1,4 +1,4 @@
-"""Leaves found by bit masks, in NumPy: every step for many rows and all trees at once."""
+"""Find leaves by bit masks in NumPy, for many rows and all trees at once."""
 
 import threading
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from functions.shared.engines.engine import Reals
 from functions.shared.engines.slots import Codes
 
 BLOCK_CELLS = 2**17
-"""Rows times trees worked on at once, so that masks and leaves stay in the processor's cache."""
+"""Rows times trees per step, so that masks and leaves stay in the processor's cache."""
 MAX_BLOCK_ROWS = 8192
 MAX_JOINT_BYTES = 2**19
-"""Features with few bins share one table over all their combinations, up to this size: one look-up instead of several."""
+"""Largest size of a table that features with few bins share; it replaces several look-ups by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """Several features' tables as one over the combinations of their bins, the last feature's varying fastest."""
+    """A table over bin combinations of several features, the last varying fastest."""
 
     parts: tuple[MaskTable, ...]
     masks: Masks
@@ -38,7 +38,7 @@ class _Joint:
 
 
 def _joined(tables: Sequence[MaskTable]) -> list[_Joint]:
-    """All tables, the small ones joined, smallest first."""
+    """Return all tables, with the small ones joined, smallest first."""
     joints: list[_Joint] = []
     for table in sorted(tables, key=lambda table: table.bins.size):
         if joints and joints[-1].masks.nbytes * table.bins.size <= MAX_JOINT_BYTES:
@@ -52,7 +52,7 @@ class MasksInNumpy:
     """Adds up the leaves of a `TreeModel`."""
 
     def __init__(self, model: TreeModel, names: Sequence[str]) -> None:
-        """`names` are the features'."""
+        """Take the model and the names of its features."""
         self._model, self._names = model, names
         self._joints = _joined(model.tables)
         self._threads = threading.local()
@@ -66,7 +66,7 @@ class MasksInNumpy:
             buffers.add_leaves(self._model, self._joints, [code[block] for code in codes], raw[block])
 
     def _buffers(self) -> "_Buffers":
-        """The calling thread's own."""
+        """Return the calling thread's own buffers."""
         if not hasattr(self._threads, "buffers"):
             self._threads.buffers = _Buffers(self._model)
         buffers: _Buffers = self._threads.buffers
@@ -74,7 +74,7 @@ class MasksInNumpy:
 
 
 class _Buffers:
-    """One thread's working memory. Without it each block's temporaries would be mapped and faulted in again."""
+    """One thread's working memory, reused so that no block pays for new memory pages."""
 
     def __init__(self, model: TreeModel) -> None:
         masks = model.tables[0].masks
@@ -105,7 +105,7 @@ class _Buffers:
             value = self._value[: rows * trees].reshape(trees, rows)
             np.add(leaf[:, leaf_sum.first : leaf_sum.first + trees].T, self._first_leaf[:trees, np.newaxis], out=place)
             np.take(leaf_sum.values, place, out=value, mode="clip")
-            # One by one: NumPy's own sum adds pairs first, and rounds otherwise than libraries and the kernel.
+            # One by one: NumPy's sum adds in pairs, and so rounds differently from libraries and the kernel.
             total = raw[:, leaf_sum.output].copy()
             for of_tree in value:
                 np.add(total, of_tree, out=total)

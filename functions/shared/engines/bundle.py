@@ -1,4 +1,7 @@
-"""A version's files: what retraining writes and scoring reads, each named with its digest in `bundle.json`."""
+"""A version's files, which `bundle.json` lists with their digests.
+
+Retraining writes them, and scoring reads them.
+"""
 
 import hashlib
 import io
@@ -28,16 +31,16 @@ type Reader = Callable[[str], bytes]
 
 
 class BundleFile(Value):
-    """One file of a bundle: sha-256 of its bytes in hex, and their number."""
+    """One file of a bundle: the SHA-256 of its bytes in hex, and its size."""
 
     sha256: str
     bytes: int
 
 
 class BundleIndex(Document):
-    """`bundle.json`: which engine serves the version, why that one, and every other file by name.
+    """`bundle.json`: the version's engine, the reason for it, and all other files.
 
-    The sha-256 of its own bytes is the version's digest, which a release document pins.
+    The SHA-256 of its own bytes is the version's digest, which a release document pins.
     """
 
     model: str
@@ -48,9 +51,10 @@ class BundleIndex(Document):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A version ready to score. `native` gives its pipeline, which for a compiled engine is loaded when it is asked for first.
+    """A version ready to score.
 
-    `rule` is how its scores become a prediction, None for a regression.
+    `native` returns its pipeline; with a compiled engine, the first call loads it. `rule` turns scores into a prediction; None for
+    a regression.
     """
 
     spec: ModelSpec
@@ -60,11 +64,11 @@ class LoadedModel:
     rule: DecisionRule | None
 
     def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
-        """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
+        """Return the predicted outcomes' numbers, shape (rows,); None for a regression."""
         return None if self.rule is None else predict(self.rule, rows, scores, self.spec, self.native)
 
     def deciding(self, decision: DecisionPolicy) -> "LoadedModel":
-        """The same version with the rule that people chose for all versions of a binary model, if they did."""
+        """Return this version with the decision rule that a policy sets, if it sets one."""
         curve, threshold = self.baseline.error_curve, decision.threshold
         if threshold is None and decision.costs is not None and curve is not None:
             threshold = curve.cheapest(decision.costs)
@@ -74,7 +78,10 @@ class LoadedModel:
 
 
 def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipeline: bytes) -> dict[str, bytes]:
-    """All files of a version by name; `pipeline` is what `dump_pipeline` wrote. The same arguments give the same bytes."""
+    """Return a version's files by name; the same arguments give the same bytes.
+
+    `pipeline` is the output of `dump_pipeline`.
+    """
     files = {SPEC: spec.to_json(), BASELINE: baseline.to_json(), PIPELINE: pipeline}
     if compiled.kind is not EngineKind.NATIVE:
         files[ARRAYS] = _write_arrays(compiled.arrays)
@@ -84,19 +91,19 @@ def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipelin
 
 
 def bundle_digest(bundle: Mapping[str, bytes]) -> str:
-    """The version's digest: sha-256 of `bundle.json`, in hex."""
+    """Return the version's digest: the SHA-256 of `bundle.json`, in hex."""
     return _digest(bundle[INDEX])
 
 
 def load_bundle(read: Reader, digest: str) -> LoadedModel:
-    """Read what scoring needs of a version, each file checked before it is parsed.
+    """Read a version for scoring; each file is checked before it is parsed.
 
     Args:
-        read: gives the bytes of one of the bundle's files by its name.
+        read: returns the bytes of one of the bundle's files by its name.
         digest: the version's digest, as the release document pins it.
 
     Raises:
-        DigestMismatchError: if `bundle.json` is not the one with this digest, or a file not the one it lists.
+        DigestMismatchError: if `bundle.json` has another digest, or a file differs from its entry there.
         InvalidBundleError: if the engine's arrays do not fit together or the pipeline holds a type outside our list.
     """
     index = read_index(read, digest)
@@ -112,7 +119,7 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
 
 
 class _Once:
-    """What several threads may ask for, made when the first does."""
+    """A value that is made once, when the first of several threads asks for it."""
 
     def __init__(self, make: Callable[[], NativeEngine]) -> None:
         self._make, self._lock = make, Lock()
@@ -125,12 +132,12 @@ class _Once:
 
 
 def load_fitted(read: Reader, digest: str) -> Any:
-    """A version's fitted pipeline. Arguments and errors are those of `load_bundle`."""
+    """Return a version's fitted pipeline; arguments and errors as in `load_bundle`."""
     return _fitted(read, read_index(read, digest))
 
 
 def read_index(read: Reader, digest: str) -> BundleIndex:
-    """The version's `bundle.json`.
+    """Read the version's `bundle.json`.
 
     Raises:
         DigestMismatchError: if its sha-256 is not `digest`.

@@ -1,4 +1,4 @@
-"""What compiling gives, and the engine that it makes."""
+"""The result of compiling, and the engine made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from functions.shared.engines.engine import Engine, EngineKind
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Which engine serves a pipeline, why that one, and its arrays (none for `native`).
+    """The engine that serves a pipeline, the reason for it, and its arrays.
 
-    The scores of an `exact` one are the pipeline's to the last bit, however they are added up.
+    `native` has no arrays. The scores of an `exact` engine equal the pipeline's to the last bit, in any order of summation.
     """
 
     kind: EngineKind
@@ -25,10 +25,10 @@ class Compiled:
 
 
 def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:
-    """Make the engine of compiled arrays, once they are found to fit together and to the spec.
+    """Make the engine of compiled arrays, after checking them against the spec.
 
     Raises:
-        InvalidBundleError: if they do not.
+        InvalidBundleError: if they do not fit together or to the spec.
         ValueError: if nothing was compiled (`native`).
     """
     arrays, outputs = Arrays(compiled.arrays), len(spec.score_columns)

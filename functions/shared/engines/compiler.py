@@ -1,4 +1,4 @@
-"""From a fitted pipeline to a compiled engine's arrays, or to the reason why there are none.
+"""Compile a fitted pipeline into an engine's arrays, or say why not.
 
 Imports scikit-learn: for retraining, not for scoring.
 """
@@ -30,14 +30,17 @@ from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_LEAVES = np.iinfo(np.uint64).bits
 MAX_TABLE_BYTES = 64 * 2**20
-"""Beyond this the tables leave every cache, and walking down the trees is faster."""
+"""Size of tables beyond which no cache holds them, and walking down the trees is faster."""
 
-# What scikit-learn and NumPy raise on parts of a pipeline that are not as we take them to be.
+# Raised by scikit-learn and NumPy if parts of a pipeline are not as expected here.
 _UNEXPECTED = (ArithmeticError, AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError)
 
 
 def compile_pipeline(pipeline: Any, spec: ModelSpec) -> Compiled:
-    """Compile a fitted pipeline, or say why it stays native. Still to be proved: see `proof.prove`."""
+    """Compile a fitted pipeline, or say why it stays native.
+
+    The result still has to be proved: see `proof.prove`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -90,7 +93,7 @@ def _probe(features: Sequence[Feature], steps: Sequence[Any]) -> Probe:
 
 
 def _in_fitted_order(sources: list[Origin], steps: Sequence[Any]) -> list[Origin]:
-    """A preprocessor that was fitted on a frame numbers its columns in that frame's order."""
+    """Sort origins by the columns of the frame on which a preprocessor was fitted."""
     names = getattr(steps[0], "feature_names_in_", None) if steps else None
     if names is None:
         return sources
@@ -138,7 +141,7 @@ def _linear_model(form: LinearForm, probe: Probe) -> LinearModel:
 
 
 def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
-    """The ensemble as masks; None if their tables would be larger than caches."""
+    """Return the ensemble as masks; None if their tables would exceed the caches."""
     leaves = max(int(tree.is_leaf.sum()) for tree in form.trees)
     splits = _splits_by_column(form.trees)
     used = [feature for feature in probe.features if any(column in splits for column in probe.columns_of(feature))]
@@ -146,7 +149,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
     leaf_bits = [_leaf_bits(tree) for tree in form.trees]
     word = np.dtype(np.uint32 if leaves <= np.iinfo(np.uint32).bits else np.uint64)
     roots = np.array([bits[0] for bits in leaf_bits], dtype=word)
-    # A model that never splits still needs a table to start from.
+    # A model without any split still needs one table.
     bins = {feature.name: probe.bins(feature, edges.get(feature.name)) for feature in used or probe.features[:1]}
     if sum(feature_bins.size for feature_bins, _ in bins.values()) * roots.nbytes > MAX_TABLE_BYTES:
         return None
@@ -168,7 +171,7 @@ def _tree_model(form: TreeForm, probe: Probe) -> TreeModel | None:
 
 
 def _splits_by_column(trees: Sequence[Tree]) -> dict[int, list[tuple[int, int]]]:
-    """By column, the splits on it as (tree, node)."""
+    """Return the splits on each column as (tree, node)."""
     splits: dict[int, list[tuple[int, int]]] = {}
     for number, tree in enumerate(trees):
         for node in np.flatnonzero(~tree.is_leaf).tolist():
@@ -177,7 +180,7 @@ def _splits_by_column(trees: Sequence[Tree]) -> dict[int, list[tuple[int, int]]]
 
 
 def _leaf_bits(tree: Tree) -> list[int]:
-    """For each node, the leaves below it as bits; leaf k, in the order of its nodes, has bit k."""
+    """Return for each node the leaves below it as bits; the k-th leaf has bit k."""
     bits = [0] * len(tree.is_leaf)
     for bit, leaf in enumerate(np.flatnonzero(tree.is_leaf).tolist()):
         bits[leaf] = 1 << bit
@@ -187,7 +190,7 @@ def _leaf_bits(tree: Tree) -> list[int]:
 
 
 def _leaf_sums(form: TreeForm, width: int) -> tuple[LeafSum, ...]:
-    """One sum for each run of trees that add to the same output."""
+    """Return one sum for each run of trees that add to the same output."""
     sums = []
     for output in range(len(form.base)):
         members = [number for number, outputs in enumerate(form.outputs) if output in outputs]
@@ -201,7 +204,7 @@ def _leaf_sums(form: TreeForm, width: int) -> tuple[LeafSum, ...]:
 
 
 def _sharing_equal_rows[Cell: np.generic](bins: Slots, table: NDArray[Cell]) -> tuple[Slots, NDArray[Cell]]:
-    """Let categories whose rows are equal share one, so that rare ones cost no memory."""
+    """Merge bins of equal table rows, so that rare categories cost no memory."""
     if not isinstance(bins, CategorySlots):
         return bins, table
     distinct, place = np.unique(table, axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What an engine is: the one method that scoring calls, whatever computes behind it."""
+"""The interface of engines: one method that scoring calls."""
 
 from enum import StrEnum
 from typing import Any, Protocol
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 type Reals = NDArray[np.floating[Any]]
-"""Sums in the precision of the library that a model is of, and what is added to them."""
+"""Sums, and the values added to them, in the precision of the model's library."""
 
 
 class EngineKind(StrEnum):
-    """How a version is scored: compiled into arrays (`linear`, `bitvector`, `forest`) or by its own library (`native`)."""
+    """How a version is scored: by compiled arrays, or by its own library (`native`)."""
 
     LINEAR = "linear"
     BITVECTOR = "bitvector"
@@ -22,7 +22,7 @@ class EngineKind(StrEnum):
 
 
 class Backend(StrEnum):
-    """What a compiled engine computes with: our compiled loops, or NumPy's. Scores do not depend on which."""
+    """The loops of a compiled engine, ours or NumPy's. Scores do not depend on it."""
 
     KERNEL = "kernel"
     NUMPY = "numpy"
@@ -37,14 +37,14 @@ class Engine(Protocol):
         ...
 
     def score(self, batch: pa.RecordBatch) -> Floats:
-        """Scores of shape (rows, outputs), in row order.
+        """Return scores of shape (rows, outputs), in row order.
 
-        One output for a binary task (probability of the positive class) and for a regression (the prediction); one a
-        class, in the order of `spec.classes`, for a multiclass task.
+        A binary task has one output, the probability of the positive class. A regression has one, the prediction. A multiclass task
+        has one per class, in the order of `spec.classes`.
 
         Args:
-            batch: holds at least the model's features, found by name: numbers as float64, booleans as bool, categories
-                as dictionary or string; nulls are missing values. Other columns are ignored.
+            batch: has at least the model's features, by name: numbers as float64, booleans as bool, categories as dictionary or
+                string. Nulls are missing values. Other columns are ignored.
 
         Raises:
             KeyError: if a feature is not a column of the batch.

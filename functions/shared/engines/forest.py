@@ -1,11 +1,13 @@
-"""The engine of deep trees: every row walks down every tree, by `trees.c` where it was built, otherwise by NumPy, to the same bits.
+"""The engine of deep trees: every row walks down every tree.
 
-A feature's bin decides its columns, so a column is known by the rank of its value among those that its bins give, and a
-split compares two small integers. A column has codes that differ for missing values only: a split sends them left by
-asking for one that is below all ranks, or right by one that is above; what counts as missing may depend on the split. A column of more
-values than a code can keep apart has codes for each stretch of them.
+It uses `trees.c` if built, otherwise NumPy, with the same bits as a result.
 
-Splits on categories ask other codes, which are the bins themselves, and have a set of bins that go right in place of a rank.
+A feature's bin decides the values of its columns. So a column's value is replaced by its rank among all its values, and a split
+compares two small integers. A column has several codes, which differ only for missing values: below all ranks in one, so that a
+split sends them left, above all ranks in the other. What counts as missing may depend on the split. If a column has more values
+than one code can distinguish, it has codes for each range of them.
+
+Splits on categories use other codes, which are the bins themselves. Instead of a rank, they have a set of bins that go right.
 """
 
 from collections.abc import Sequence
@@ -28,17 +30,17 @@ from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import ForestKernel, Sets
 
 BLOCK_ROWS = 32_768
-"""Rows that walk together: fewer would fetch each tree into the cache more often."""
+"""Rows that walk together; with fewer, each tree would be fetched into the cache more often."""
 FIRST_STEPS, STEPS = 8, 4
-"""Steps before the first look at who has arrived, and between looks."""
+"""Steps before the first check for rows that have reached a leaf, and between checks."""
 
-# A node is one integer, so that a step down fetches memory once: code to look at, highest rank that goes left, left child.
-# In memory that is the `node` of trees.c.
+# A node is one integer, so that a step down fetches memory once: its code, the highest rank that goes left, and the left child.
+# In memory it equals the `node` of trees.c.
 CODE_BITS, RANK_BITS, NODE_BITS = 16, 16, 31
 _RANK, _LEFT = CODE_BITS, CODE_BITS + RANK_BITS
 WORD_BITS = 64
 NEVER = 2**RANK_BITS - 1
-"""The rank of a leaf: no code is above it, so a leaf's step leads to itself."""
+"""Rank of a leaf: no code is above it, so a step from a leaf leads to itself."""
 
 type Nodes = NDArray[np.int64]
 type Ranks = NDArray[np.uint16]
@@ -46,9 +48,9 @@ type Ranks = NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What is compared for a stretch of one column and one way of missing values: the rank of each bin of its feature.
+    """The rank of each bin, for a range of one column and one treatment of missing.
 
-    Of a code that splits on categories ask for, `sets` has the sets of ranks that go right, as `packed_sets` makes them.
+    For splits on categories, `sets` holds the sets of ranks that go right, as `packed_sets` makes them.
     """
 
     feature: int
@@ -60,9 +62,9 @@ class Code:
 class ForestModel:
     """An ensemble over raw features: `link(scale * (base + leaf values) / divisor)`.
 
-    `link` names one of `INVERSE_LINKS`, `base` has shape (sums,) and the precision that sums are made in, which values have too. Codes with
-    sets come last. `nodes` are all trees', a tree's after the one before it; a right child follows its left sibling. `values` has
-    shape (nodes, width): tree t adds its leaf's to the raw sums from `first_sums[t]` on.
+    `link` names one of `INVERSE_LINKS`. `base` has shape (sums,). Sums are made in its precision, which values have too. Codes with
+    sets come last. `nodes` holds all trees one after another; a right child follows its left sibling. `values` has shape (nodes,
+    width): tree t adds its leaf's values to the raw sums from `first_sums[t]` on.
     """
 
     link: str
@@ -77,7 +79,7 @@ class ForestModel:
     values: Reals
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What `ForestEngine` reads."""
+        """Return the arrays that `ForestEngine` reads."""
         stored: dict[str, NDArray[Any]] = {
             "link": np.array(self.link),
             "base": self.base,
@@ -99,7 +101,7 @@ class ForestModel:
         return stored
 
     def sets(self) -> Sets | None:
-        """The sets of all codes that have some, in a row."""
+        """Return the sets of all codes, concatenated; None if no code has any."""
         packed = [code.sets for code in self.codes if code.sets is not None]
         if not packed:
             return None
@@ -114,13 +116,13 @@ class ForestModel:
 
 
 def pack(code: NDArray[np.intp], rank: NDArray[np.intp], left: NDArray[np.intp]) -> Nodes:
-    """Nodes as integers."""
+    """Pack nodes into integers."""
     nodes: Nodes = code.astype(np.int64) | rank.astype(np.int64) << _RANK | left.astype(np.int64) << _LEFT
     return nodes
 
 
 def packed_sets(sets: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """Flags of shape (sets, ranks) as words of 64 ranks, the lowest bit first."""
+    """Pack flags of shape (sets, ranks) into words of 64 ranks, lowest bit first."""
     words = -(-sets.shape[1] // WORD_BITS)
     padded = np.zeros((len(sets), words * WORD_BITS), np.bool_)
     padded[:, : sets.shape[1]] = sets
@@ -131,7 +133,7 @@ class ForestEngine:
     """Scores with a `ForestModel`."""
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
+        """Read the model; raise `InvalidBundleError` if the arrays do not fit it."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
         kernel = _kernel(self._model)
@@ -157,7 +159,7 @@ def _kernel(model: ForestModel) -> ForestKernel | None:
 
 
 def _add_leaves(model: ForestModel, sets: Sets | None, codes: Ranks, raw: Reals) -> None:
-    """Add the trees' values to `raw`, shape (rows, sums), for rows with these codes, in NumPy."""
+    """Add the trees' values for rows with `codes` to `raw`, (rows, sums), in NumPy."""
     flat, width = codes.ravel(), model.values.shape[1]
     first_codes = np.arange(0, flat.size, codes.shape[1])
     for root, first_sum in zip(model.roots.tolist(), model.first_sums.tolist(), strict=True):
@@ -167,7 +169,7 @@ def _add_leaves(model: ForestModel, sets: Sets | None, codes: Ranks, raw: Reals)
 
 
 def _leaves(nodes: Nodes, sets: Sets | None, root: int, codes: Ranks, first_codes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The leaf that each row ends in; a row's codes begin at its first code."""
+    """Return the leaf of each row; a row's codes begin at its first code."""
     leaves = np.full(len(first_codes), root)
     walking, at, steps = np.arange(len(first_codes)), leaves, FIRST_STEPS
     while len(walking):
@@ -228,12 +230,15 @@ def _read_sets(arrays: Arrays, code: int, ranks: NDArray[np.int64]) -> NDArray[n
 
 
 def _check_walks(nodes: Nodes, codes: Sequence[Code]) -> None:
-    """Pass if each step leads on, within the nodes, or stays at a leaf, and asks for what there is: then every walk ends."""
+    """Check that every walk ends: each step moves on to a node, or is at a leaf.
+
+    Each node must also refer to an existing code and set.
+    """
     code, rank, left = nodes & (1 << CODE_BITS) - 1, nodes >> _RANK & NEVER, nodes >> _LEFT
     places = np.arange(len(nodes))
     is_leaf = (left == places) & (rank == NEVER)
     leads_on = (left > places) & (left + 1 < len(nodes)) & (rank < NEVER)
-    # A rank numbers one of the code's sets, or is any number where it has none.
+    # A rank is the number of one of the code's sets, or arbitrary if the code has no sets.
     ranks = np.array([NEVER if code.sets is None else len(code.sets) for code in codes])
     if np.any(code >= len(codes)) or not np.all(is_leaf | (leads_on & (rank < ranks[code]))):
         message = "a node of a tree leads nowhere"

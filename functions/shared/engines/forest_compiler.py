@@ -1,4 +1,4 @@
-"""From a tree ensemble's form to the arrays of the engine that walks its trees.
+"""Compile a tree ensemble's form into arrays of the engine that walks its trees.
 
 Imports scikit-learn: for retraining, not for scoring.
 """
@@ -17,20 +17,20 @@ from functions.shared.engines.probe import Probe, last_passing
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_BYTES = 256 * 2**20
-"""Of nodes and leaf values; beyond this a function's memory is better spent otherwise."""
+"""Limit on nodes and leaf values, to save the function's memory."""
 STRETCH = NEVER
-"""Ranks that one code keeps apart."""
+"""Ranks that one code can distinguish."""
 SETS_OF_A_CODE = NEVER
-"""Sets of categories that one code keeps apart."""
+"""Sets of categories that one code can distinguish."""
 MAX_THRESHOLDS = 2**22
-"""Beyond this it takes minutes to find the numbers that each of them separates."""
+"""Limit on thresholds: with more, finding the numbers that they separate takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column as codes: the values that bins give it, in order, and where its codes begin.
+    """One column as codes: its possible values, in order, and where its codes begin.
 
-    They are two for each stretch of ranks, or four where the ensemble's band is missing to some splits and not to others.
+    Each range of ranks has two codes, or four if the ensemble's band is missing for some splits and not for others.
     """
 
     distinct: NDArray[np.floating[Any]]
@@ -38,8 +38,8 @@ class _Column:
     band: tuple[float, float] | None
 
     def codes(self, feature: int, of_bins: NDArray[np.floating[Any]]) -> list[Code]:
-        """Its codes, given the value in each bin of the feature that decides it."""
-        # NaN sorts after all numbers, so its rank is above theirs; below them is 0.
+        """Return the column's codes, given its value in each bin of its feature."""
+        # NaN sorts after all numbers, so its rank is above theirs; the rank below them is 0.
         ranks = np.searchsorted(self.distinct, of_bins) + 1
         missing = [np.isnan(of_bins)]
         if self.band is not None:
@@ -51,16 +51,16 @@ class _Column:
     def compared(
         self, thresholds: Floats, missing_left: NDArray[np.bool_], banded: NDArray[np.bool_]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The code that each split on this column looks at, and the highest rank that goes left."""
+        """Return each split's code on this column, and the highest rank that goes left."""
         stretch, rank = np.divmod(np.searchsorted(self.distinct, thresholds, side="right"), STRETCH)
         return self.first_code + (2 if self.band is None else 4) * stretch + 2 * banded + missing_left, rank
 
 
 def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
-    """The ensemble as ranks and nodes.
+    """Convert the ensemble to ranks and nodes.
 
     Raises:
-        NotCompilableError: if it is larger than the engine takes.
+        NotCompilableError: if it exceeds a limit of the engine.
     """
     thresholds = steps_by_feature(form, probe)
     sizes = [len(tree.is_leaf) for tree in form.trees]
@@ -109,11 +109,11 @@ def _check(form: TreeForm, nodes: int, thresholds: int) -> None:
 
 
 type _OfColumn = Mapping[int, tuple[int, NDArray[np.floating[Any]]]]
-"""By column, the place of the feature that decides it, and its value in each bin of that."""
+"""Per column, the position of its feature, and the column's value in each bin of the feature."""
 
 
 def _coded(form: TreeForm, of_column: _OfColumn) -> tuple[dict[int, _Column], list[Code]]:
-    """The columns that thresholds compare, and their codes."""
+    """Return the columns that thresholds compare, and their codes."""
     compared = {column for tree in form.trees for column in tree.column[tree.has_thresholds()].tolist()}
     banded = {column for tree in form.trees for column in tree.column[tree.in_any_band()].tolist()}
     coded: dict[int, _Column] = {}
@@ -127,11 +127,14 @@ def _coded(form: TreeForm, of_column: _OfColumn) -> tuple[dict[int, _Column], li
 
 
 type _Asked = dict[int, tuple[int, int]]
-"""By node that splits on categories, the code that it looks at, and the number of its set there."""
+"""Per node that splits on categories, its code and the number of its set there."""
 
 
 def _asked(form: TreeForm, of_column: _OfColumn, first_code: int) -> tuple[list[_Asked], list[Code]]:
-    """What each tree's splits on categories ask for, and the codes that they look at, the first of them numbered `first_code`."""
+    """Return the codes and sets of each tree's splits on categories, and all codes.
+
+    The first code has the number `first_code`.
+    """
     numbers: dict[int, dict[bytes, int]] = {}
     places: list[_Asked] = []
     for tree in form.trees:
@@ -160,7 +163,7 @@ def _asked(form: TreeForm, of_column: _OfColumn, first_code: int) -> tuple[list[
 
 
 def steps_by_feature(form: TreeForm, probe: Probe) -> dict[str, NDArray[np.void]]:
-    """By number feature, the distinct (column, threshold) pairs at which a column that follows a line is compared."""
+    """Return each number feature's (column, threshold) pairs on columns with a line."""
     record = np.dtype([("column", np.intp), ("threshold", np.float64)])
     steps = [form.steps(tree) for tree in form.trees]
     columns, values = (np.concatenate(parts) for parts in zip(*steps, strict=True))
@@ -178,7 +181,7 @@ def steps_by_feature(form: TreeForm, probe: Probe) -> dict[str, NDArray[np.void]
 
 
 def _packed(tree: Tree, root: int, coded: Mapping[int, _Column], asked: _Asked) -> tuple[NDArray[np.int64], Floats]:
-    """A tree's nodes and leaf values, level by level, siblings side by side."""
+    """Return a tree's nodes and leaf values, level by level, siblings side by side."""
     order = _by_level(tree)
     is_leaf, column, compares, banded = (of[order] for of in (tree.is_leaf, tree.column, tree.has_thresholds(), tree.in_any_band()))
     place = np.empty(len(order), np.intp)
@@ -194,7 +197,7 @@ def _packed(tree: Tree, root: int, coded: Mapping[int, _Column], asked: _Asked) 
 
 
 def _by_level(tree: Tree) -> NDArray[np.intp]:
-    """All nodes, the root first, then its children, then theirs; each left child just before its right sibling."""
+    """Return all nodes level by level; each left child comes just before its sibling."""
     levels = [np.zeros(1, np.intp)]
     while len(inner := levels[-1][~tree.is_leaf[levels[-1]]]):
         levels.append(np.stack([tree.left[inner], tree.right[inner]], axis=1).ravel())

@@ -1,4 +1,4 @@
-"""The single way from Arrow to what a scikit-learn pipeline sees, in training and in the native engine alike."""
+"""Convert Arrow rows to data frames for pipelines, in training and in scoring."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def to_frame(rows: pa.RecordBatch | pa.Table, features: Sequence[Feature]) -> "pd.DataFrame":
-    """The features of `rows`, in the order of `features`, as a frame of as many rows.
+    """Return the features of `rows`, in the order of `features`, as a data frame.
 
-    Numbers and booleans become float64 (0 and 1), categories `object` columns of `str`; a null is NaN in all of them.
+    Numbers and booleans become float64 (booleans 0 and 1). Categories become `object` columns of `str`. A null becomes NaN.
 
     Raises:
         KeyError: if a feature is not a column of `rows`.

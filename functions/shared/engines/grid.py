@@ -1,4 +1,4 @@
-"""Binary search without the search: a uniform grid over the edges says nearly which interval a number is in."""
+"""Find intervals of numbers by a uniform grid over the edges."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,20 +7,21 @@ from functions.shared.engines.engine import Floats
 
 CELLS = 2048
 MAX_STEPS = 4
-"""Edges in one cell beyond which the plain binary search is as fast."""
+"""Edges per cell beyond which plain binary search is as fast."""
 PIECE_ROWS = 8192
-"""Rows worked on at once: small enough for the cache, and for temporaries that are not mapped again."""
+"""Rows per step: few enough for the cache, and for reusing the memory of temporary arrays."""
 
 
 class Grid:
-    """Numbers intervals between strictly increasing finite edges: how many edges are below a value, or, for NaN, `len(edges) + 1`.
+    """Finds the interval of a value among strictly increasing finite edges.
 
-    A cell's number rises with the value, whatever is lost to rounding, so the edges of earlier cells are below the value
-    and those of later cells are not: only the few edges of its own cell are left to compare.
+    An interval's number is how many edges are below the value; for NaN it is `len(edges) + 1`. Despite rounding, a larger value never
+    has a lower cell. So all edges of earlier cells are below the value, and none of later cells. Only the few edges of its own cell
+    need to be compared.
     """
 
     def __init__(self, edges: Floats) -> None:
-        """Lay the grid; edges too unevenly spread for one are searched."""
+        """Lay out the grid; use binary search if the edges are too unevenly spread."""
         self._edges = np.append(edges, [np.inf, np.inf])
         self._steps: int | None = None
         if not len(edges):
@@ -39,7 +40,7 @@ class Grid:
             self._steps = steps
 
     def interval(self, values: Floats) -> NDArray[np.intp]:
-        """The interval of each value, shape (values,)."""
+        """Return the interval of each value, shape (values,)."""
         if self._steps is None:
             # NaN sorts after infinity, so it lands after the last interval by itself.
             return np.searchsorted(self._edges[:-1], values)
@@ -59,7 +60,7 @@ class Grid:
         cells += 1.0
         np.maximum(cells, 0.0, out=cells)
         np.minimum(cells, CELLS - 1.0, out=cells)
-        # Only NaN is left above the last cell: fmin prefers the number.
+        # Only NaN would be above the last cell, and fmin prefers the number.
         np.fmin(cells, float(CELLS), out=cells)
         places: NDArray[np.intp] = cells.astype(np.intp)
         return places

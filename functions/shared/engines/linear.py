@@ -1,4 +1,4 @@
-"""The engine of linear models: a multiply-add a number, a look-up a category."""
+"""The engine of linear models: a multiply-add per number, a look-up per category."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from functions.shared.engines.slots import Slots, numbers_of, read_slots
 
 @dataclass(frozen=True, slots=True)
 class NumberTerm:
-    """What one number adds to each raw sum: `(value - center) * weights`, or `missing` where it is null.
+    """The term of one number in each raw sum: `(value - center) * weights`.
 
-    `weights` and `missing` have shape (sums,).
+    A null adds `missing` instead. `weights` and `missing` have shape (sums,).
     """
 
     feature: int
@@ -31,7 +31,7 @@ class NumberTerm:
 
 @dataclass(frozen=True, slots=True)
 class BinTerm:
-    """What one feature's bin adds to each raw sum: `table` has shape (bins, sums)."""
+    """The term of one feature's bin in each raw sum: `table` has shape (bins, sums)."""
 
     feature: int
     bins: Slots
@@ -40,7 +40,10 @@ class BinTerm:
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """A linear model over raw features: `link` names one of `INVERSE_LINKS`, `intercept` has shape (sums,)."""
+    """A linear model over raw features.
+
+    `link` names one of `INVERSE_LINKS`; `intercept` has shape (sums,).
+    """
 
     link: str
     intercept: Floats
@@ -48,7 +51,7 @@ class LinearModel:
     bins: tuple[BinTerm, ...]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What `LinearEngine` reads."""
+        """Return the arrays that `LinearEngine` reads."""
         sums = len(self.intercept)
         stored: dict[str, NDArray[Any]] = {
             "link": np.array(self.link),
@@ -70,7 +73,7 @@ class LinearEngine:
     backend = Backend.NUMPY
 
     def __init__(self, arrays: Arrays, features: Sequence[Feature], outputs: int) -> None:
-        """Raises `InvalidBundleError` if the arrays are no such model over these features with this many outputs."""
+        """Read the model; raise `InvalidBundleError` if the arrays do not fit it."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
 

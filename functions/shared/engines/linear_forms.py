@@ -1,4 +1,4 @@
-"""Fitted linear models in one form, whatever their library calls their parts."""
+"""One form for fitted linear models of all libraries."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from functions.shared.engines.engine import Floats
 
 @dataclass(frozen=True, slots=True)
 class LinearForm:
-    """`link(columns @ coefficients.T + intercept)`: coefficients of shape (sums, columns), intercept of (sums,)."""
+    """The model `link(columns @ coefficients.T + intercept)`.
+
+    `coefficients` has shape (sums, columns), `intercept` (sums,).
+    """
 
     link: str
     coefficients: Floats

@@ -1,7 +1,7 @@
-"""From a model's raw sum to its score: the inverse link functions of the estimators we compile.
+"""Inverse link functions: turn the raw sums of compiled estimators into scores.
 
-Sums in double precision give scores to the last digits that matter; sums in single precision give those of the library that works in it
-to the last bit, so that what is predicted from them is the same.
+In double precision, scores agree with the library's in all digits that matter. In single precision they agree to the last bit,
+so that predictions are the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from functions.shared.kernels.exponential import exponential
 type _Sums = NDArray[Any]
 
 _LARGEST_EXPONENT = np.float32(88.7)
-"""XGBoost's own limit: exp of more would overflow in single precision."""
+"""XGBoost's own limit: exp of a larger number overflows in single precision."""
 
 
 def _identity(raw: _Sums) -> _Sums:
@@ -32,7 +32,7 @@ def _exp(raw: _Sums) -> _Sums:
 
 
 def _expit(raw: _Sums) -> _Sums:
-    """1 / (1 + exp(-raw)). exp may overflow in double precision, and 1 / infinity is the right answer then."""
+    """Return 1 / (1 + exp(-raw)); if exp overflows to infinity, 0 is correct."""
     with np.errstate(over="ignore", under="ignore"):
         np.negative(raw, out=raw)
         if raw.dtype == np.float32:
@@ -44,7 +44,10 @@ def _expit(raw: _Sums) -> _Sums:
 
 
 def _expit_of_twice(raw: _Sums) -> _Sums:
-    """The exponential loss models half the log odds (Friedman, Hastie and Tibshirani, Ann. Statist. 2000)."""
+    """Return the probability for exponential loss, which models half the log odds.
+
+    Source: Friedman, Hastie and Tibshirani, Ann. Statist. 2000.
+    """
     return _expit(np.multiply(raw, 2.0, out=raw))
 
 
@@ -56,7 +59,7 @@ def _softmax(raw: _Sums) -> _Sums:
 
 
 def _total(parts: _Sums) -> _Sums:
-    """The sum of each row; of single precision it is made in double, one by one, and rounded."""
+    """Return the sum of each row; single precision is added in double, then rounded."""
     if parts.dtype != np.float32:
         return parts.sum(axis=1, keepdims=True)
     totals = np.zeros((len(parts), 1))
@@ -66,14 +69,14 @@ def _total(parts: _Sums) -> _Sums:
 
 
 def _one_versus_rest(raw: _Sums) -> _Sums:
-    """Each class's own probability, normalised; uniform where all of them are 0."""
+    """Return each class's own probability, normalised; uniform if all are 0."""
     _expit(raw)
     raw[~raw.any(axis=1)] = 1.0
     return np.divide(raw, raw.sum(axis=1, keepdims=True), out=raw)
 
 
 def _signed_square(raw: _Sums) -> _Sums:
-    """LightGBM's way back from the square root of what it learns."""
+    """Undo the signed square root that LightGBM applies to its target (`reg_sqrt`)."""
     return np.multiply(raw, np.abs(raw), out=raw)
 
 
@@ -86,11 +89,11 @@ INVERSE_LINKS: Mapping[str, Callable[[_Sums], _Sums]] = {
     "one_versus_rest": _one_versus_rest,
     "signed_square": _signed_square,
 }
-"""By name; each takes raw sums of shape (rows, outputs) and may work in place."""
+"""Functions by name; each takes raw sums of shape (rows, outputs) and may change them."""
 
 
 def scores(raw: _Sums, link: str, *, divisor: float, scale: float) -> Floats:
-    """`link(scale * raw / divisor)` of raw sums, shape (rows, outputs), which are worked on in place."""
+    """Return `link(scale * raw / divisor)`; changes `raw`, (rows, outputs), in place."""
     if divisor != 1.0:
         raw /= raw.dtype.type(divisor)
     if scale != 1.0:

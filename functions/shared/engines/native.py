@@ -1,4 +1,4 @@
-"""The engine that is the pipeline itself, where it has no exact compiled form."""
+"""The engine for pipelines without an exact compiled form: the pipeline itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,18 +13,17 @@ from functions.shared.engines.families.table import family_of, threaded_jobs
 from functions.shared.engines.frame import to_frame
 
 REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
-"""What estimators, also those of others, raise about rows and parameters that they cannot work with."""
+"""Errors that estimators of all libraries raise for unusable rows or parameters."""
 
 
 class NativeEngine:
-    """Scores through a fitted pipeline's `predict_proba` (classifiers) or `predict` (regressors).
+    """Scores by a pipeline's `predict_proba` (classifiers) or `predict` (regressors).
 
-    The pipeline is set to work in one job, because Lambda has no /dev/shm for joblib; whoever has several batches scores
-    them in threads.
+    The pipeline is set to one job, since Lambda has no /dev/shm for joblib. Callers score several batches in threads.
     """
 
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
-        from functions.shared.engines.steps import steps_of  # scikit-learn, which compiled engines do without
+        from functions.shared.engines.steps import steps_of  # imports scikit-learn, which compiled engines do not need
 
         jobs = [name for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None]
         self.pipeline = pipeline.set_params(**dict.fromkeys([*jobs, *threaded_jobs(pipeline)], 1))
@@ -43,7 +42,7 @@ class NativeEngine:
         return probabilities[:, 1:] if self._task is Task.BINARY else probabilities
 
     def predict(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
-        """What a classifier's own `predict` says, as numbers of its classes, shape (rows,)."""
+        """Return a classifier's own predictions as numbers of its classes: (rows,)."""
         if batch.num_rows == 0:
             return np.empty(0, dtype=np.intp)
         classes = np.asarray(self.pipeline.classes_)

@@ -1,4 +1,4 @@
-"""Where each column of a fitted preprocessor comes from: the one feature that decides it, and how."""
+"""Trace each column of a fitted preprocessor to the one feature that decides it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,10 @@ from functions.shared.engines.engine import Floats
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A number column that is `(value - center) * scale`, `scale` above 0, wherever its feature is not missing."""
+    """A number column that is `(value - center) * scale`, with `scale` above 0.
+
+    This holds where its feature is not missing.
+    """
 
     center: float = 0.0
     scale: float = 1.0
@@ -37,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One column: the feature that decides it, the line it follows if it does, and the values at which it may step."""
+    """One column: its feature, the line it follows if any, and where it may step."""
 
     feature: str
     line: Line | None
@@ -45,10 +48,10 @@ class Origin:
 
 
 def trace(transformer: Any, inputs: Sequence[Origin]) -> list[Origin]:
-    """The origins of a fitted transformer's output columns, given those of its inputs.
+    """Return the origins of a fitted transformer's output columns from its inputs'.
 
     Raises:
-        NotCompilableError: if it is, or holds, a transformer that we cannot follow.
+        NotCompilableError: if it is, or contains, an unsupported transformer.
     """
     if transformer in ("passthrough", None):
         return list(inputs)
@@ -102,7 +105,7 @@ def _selector(selector: SelectorMixin, inputs: Sequence[Origin]) -> list[Origin]
 
 def _imputer(imputer: SimpleImputer, inputs: Sequence[Origin]) -> list[Origin]:
     _nan_is_missing(imputer)
-    # An all-missing column has no statistic, and is dropped unless asked for.
+    # A column without values has no statistic, and is dropped by default.
     kept = [imputer.keep_empty_features or value == value for value in imputer.statistics_]  # noqa: PLR0124
     filled = [origin for origin, keep in zip(inputs, kept, strict=True) if keep]
     return filled + (_indicator(imputer.indicator_, inputs) if imputer.add_indicator else [])

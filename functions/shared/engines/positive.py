@@ -1,4 +1,7 @@
-"""The score of a binary task is about its positive class, which need not be the estimator's second."""
+"""Make the score of a binary task that of its positive class.
+
+The positive class need not be the estimator's second one.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -8,10 +11,10 @@ from functions.shared.engines.engine import Engine, Floats
 
 
 class Complement:
-    """An engine of two classes that gives the first one's probability where another gives the second's."""
+    """An engine that returns the first class's probability instead of the second's."""
 
     def __init__(self, second: Engine) -> None:
-        """`second` is the engine of the second class."""
+        """Take the engine of the second class."""
         self._second = second
         self.backend = second.backend
 
@@ -21,5 +24,5 @@ class Complement:
 
 
 def about_positive(engine: Engine, spec: ModelSpec) -> Engine:
-    """The engine that serves a spec, made of one that speaks of the estimator's second class."""
+    """Return the engine for a spec, given that of the estimator's second class."""
     return Complement(engine) if spec.scores_first_class else engine

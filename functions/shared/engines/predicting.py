@@ -1,4 +1,7 @@
-"""From scores to predictions: by the version's rule, and where scores do not decide, by its pipeline's own `predict`."""
+"""Turn scores into predictions by the version's rule.
+
+Where scores do not decide, the pipeline's own `predict` does.
+"""
 
 from collections.abc import Callable
 
@@ -11,14 +14,14 @@ from functions.shared.engines.native import NativeEngine
 
 
 def predict(rule: DecisionRule, rows: pa.RecordBatch, scores: Floats, spec: ModelSpec, native: Callable[[], NativeEngine]) -> Codes:
-    """The number of each row's predicted outcome (`spec.outcomes`), shape (rows,).
+    """Return the number of each row's predicted outcome in `spec.outcomes`: (rows,).
 
     Args:
-        rule: that decides.
-        rows: that were scored.
-        scores: theirs, of any engine.
-        spec: of the version.
-        native: gives its fitted pipeline, which for a compiled engine has to be loaded.
+        rule: the rule that decides.
+        rows: the scored rows.
+        scores: their scores, from any engine.
+        spec: the version's spec.
+        native: returns the fitted pipeline; with a compiled engine, the call loads it.
     """
     predicted = rule.decide(scores)
     asked = rule.cannot_tell(scores)
@@ -28,6 +31,6 @@ def predict(rule: DecisionRule, rows: pa.RecordBatch, scores: Floats, spec: Mode
 
 
 def own_prediction(native: NativeEngine, rows: pa.RecordBatch, spec: ModelSpec) -> Codes:
-    """What the pipeline itself predicts, as numbers of outcomes."""
+    """Return the pipeline's own predictions, as numbers of outcomes."""
     codes = native.predict(rows)
     return np.subtract(1, codes) if spec.scores_first_class else codes

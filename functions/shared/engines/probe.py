@@ -1,4 +1,4 @@
-"""Asking a fitted preprocessor what it makes of chosen values, so that its rules never have to be written a second time."""
+"""Run a fitted preprocessor on chosen values, instead of writing its rules again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,19 +15,19 @@ from functions.shared.engines.slots import BooleanSlots, CategorySlots, NumberSl
 if TYPE_CHECKING:
     import pandas as pd
 
-# Beyond any threshold a tree was seen to have, yet far enough from overflow to be scaled and squared once.
+# Larger than any threshold of known trees, yet small enough to be scaled and squared without overflow.
 EXTREME = 1e150
 FAN = np.uint64(64)
-"""Parts that one step of the search cuts an interval into: a preprocessor takes about as long for one row as for a hundred."""
+"""Parts into which one search step cuts an interval: a preprocessor takes as long for one row as for a hundred."""
 MAX_CELLS = 2**24
-"""Values that a preprocessor is asked about at once: more would take gigabytes."""
+"""Values per call of a preprocessor; more would take gigabytes."""
 
 
 class Probe:
-    """Runs a fitted preprocessor on chosen values of features; each of its columns depends on one feature alone."""
+    """Runs a fitted preprocessor, of one feature per column, on chosen values."""
 
     def __init__(self, features: Sequence[Feature], columns: Sequence[Origin], transform: Callable[["pd.DataFrame"], Any]) -> None:
-        """`transform` is the preprocessor; `columns` are the origins of what it gives."""
+        """Take the preprocessor as `transform`, and the origins of its columns."""
         self._transform = transform
         self.features = tuple(features)
         self.columns = tuple(columns)
@@ -37,13 +37,13 @@ class Probe:
         self._points = {feature.name: self._points_of(feature) for feature in features}
 
     def columns_of(self, feature: Feature) -> list[int]:
-        """Positions of the columns that a feature decides."""
+        """Return the positions of the columns that a feature decides."""
         return self._columns_of[feature.name]
 
     def values(self, chosen: Mapping[str, NDArray[Any]]) -> Floats:
-        """The preprocessor's columns, shape (rows, columns), for chosen values of some features.
+        """Return the preprocessor's columns, (rows, columns), for chosen values.
 
-        Shorter arrays are continued by their last value; features that are not named stay at a usual value.
+        Shorter arrays are continued with their last value. Features that are not named keep a usual value.
         """
         import pandas as pd
 
@@ -60,7 +60,7 @@ class Probe:
         return dense
 
     def bins(self, feature: Feature, edges: Floats | None = None) -> tuple[Slots, NDArray[Any]]:
-        """A feature's bins, every step of its encoders being one, with a value inside each.
+        """Return a feature's bins, one per step of its encoders, and a value inside each.
 
         `edges` are further steps of a number. Unseen categories and missing values have bins of their own.
         """
@@ -91,17 +91,17 @@ class Probe:
 
 
 def last_passing(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast: type[np.floating[Any]]) -> dict[str, Floats]:
-    """The largest number of each feature that each threshold still passes, searched for among all float64.
+    """Find the largest float64 of each feature that still passes each threshold.
 
-    Scaling rounds but never changes the order of two numbers, so this is exact whatever arithmetic the preprocessor does.
+    Scaling rounds but never changes the order of two numbers, so the result is exact for any arithmetic of the preprocessor.
 
     Args:
         probe: the preprocessor.
-        thresholds: by feature, records of a `column` and the `threshold` that its value, cast, must not exceed.
+        thresholds: per feature, records of a `column` and the `threshold` that its value, after the cast, must not exceed.
         cast: the precision in which the model compares.
 
     Returns:
-        By feature, the finite results, sorted; a threshold that all numbers pass, or none, separates nothing and has none.
+        Per feature, the finite results, sorted. A threshold that all numbers pass, or none, separates nothing and has no result.
     """
     pieces: dict[str, list[Floats]] = {name: [] for name in thresholds}
     at_once = max(1, MAX_CELLS // (len(probe.features) * int(FAN + 1)))
@@ -113,7 +113,7 @@ def last_passing(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast:
 
 
 def _searched(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast: type[np.floating[Any]]) -> dict[str, Floats]:
-    """What `last_passing` says, unsorted."""
+    """Return the results of `last_passing`, unsorted."""
     passing = partial(_passing, probe, thresholds, cast)
     bounds = {name: _around(probe, pairs, cast) for name, pairs in thresholds.items()}
     passed = passing(bounds)
@@ -133,9 +133,10 @@ def _searched(probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast: ty
 
 
 def _around(probe: Probe, pairs: NDArray[np.void], cast: type[np.floating[Any]]) -> NDArray[np.int64]:
-    """Keys of numbers just below and above where each threshold should separate, if lines were followed exactly: shape (pairs, 2).
+    """Return keys just below and above each expected threshold, shape (pairs, 2).
 
-    A value passes up to the middle between the last number of its precision that does, and the next.
+    The expectation assumes exact arithmetic on the line. A value passes up to the middle between the last passing number of its
+    precision and the next one.
     """
     lines = [probe.columns[column].line or Line() for column in pairs["column"].tolist()]
     center, scale = np.array([line.center for line in lines]), np.array([line.scale for line in lines])
@@ -152,7 +153,7 @@ def _around(probe: Probe, pairs: NDArray[np.void], cast: type[np.floating[Any]])
 def _passing(
     probe: Probe, thresholds: Mapping[str, NDArray[np.void]], cast: type[np.floating[Any]], keys: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, NDArray[np.bool_]]:
-    """For each threshold, which of its row of keys pass it."""
+    """Return for each threshold which of its keys pass it."""
     values = probe.values({name: _number(key).ravel() for name, key in keys.items()})
     with np.errstate(over="ignore"):
         values = values.astype(cast)
@@ -164,7 +165,7 @@ def _passing(
 
 
 def _spread(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Keys evenly from `low` to `high`, both included: shape (bounds, FAN + 1)."""
+    """Return evenly spaced keys from `low` to `high` inclusive: (bounds, FAN + 1)."""
     # Unsigned differences wrap to the right distance where signed ones would overflow.
     start, span = low.view(np.uint64)[:, np.newaxis], (high.view(np.uint64) - low.view(np.uint64))[:, np.newaxis]
     step = np.arange(FAN + 1, dtype=np.uint64)
@@ -173,7 +174,7 @@ def _spread(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def _key(numbers: Floats) -> NDArray[np.int64]:
-    """Integers in the order of the float64 whose bits they are: neighbours differ by one."""
+    """Return integers in the order of float64 values: neighbours differ by one."""
     bits = numbers.view(np.int64)
     return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
 
@@ -183,5 +184,5 @@ def _number(keys: NDArray[np.int64]) -> Floats:
 
 
 def source_origins(features: Sequence[Feature]) -> list[Origin]:
-    """The features themselves as columns, before any transformer."""
+    """Return the features themselves as columns, before any transformer."""
     return [Origin(feature.name, Line() if feature.kind is FeatureKind.NUMBER else None) for feature in features]

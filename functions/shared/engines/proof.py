@@ -1,4 +1,7 @@
-"""The proof that a compiled engine answers as scikit-learn does, on the training rows and on rows made to break it."""
+"""Prove that a compiled engine scores like its pipeline.
+
+It is tried on the training rows, and on rows made to break it.
+"""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,44 +23,44 @@ from functions.shared.engines.rules import possible_rules
 from functions.shared.engines.turning_points import turning_points
 
 TOLERANCE = 1e-9
-"""Largest difference between two scores; relative to the score where that is beyond 1."""
+"""Largest allowed difference between two scores; relative for scores beyond 1."""
 MARGIN = 2 * TOLERANCE
-"""Scores nearer than this to each other, or to a threshold, do not decide a prediction."""
+"""Scores closer than this to each other, or to a threshold, do not decide a prediction."""
 MAX_ROWS = 20_000
 MAX_NATIVE_ROWS = 2_000
-"""Of a pipeline that scores itself, only how it decides is to be found out."""
+"""Fewer rows for a native pipeline, whose decision rule is the only open question."""
 MIN_OUTCOMES = 2
-"""Where fewer are predicted of all rows that are tried, nothing is known of what turns the prediction."""
+"""Distinct outcomes that must be predicted; with fewer, the trial reveals nothing about the decision."""
 MAX_EDGES = 2_000
 MIXED_ROWS = 2_000
 MAX_FEATURES = 50
-"""Features that are tried one by one; a wider model's others are tried all at once."""
+"""Features that are tried one by one; in a wider model, the others are tried together."""
 USUAL_ROWS = 64
 EXTREMES = (-1e30, -1e9, -1.0, -1e-300, -0.0, 0.0, 1e-300, 1.0, 1e9, 1e30)
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What may serve a pipeline, and the rule by which its predictions come of the scores (None for a regression)."""
+    """The engine that may serve a pipeline, and its rule (None for a regression)."""
 
     compiled: Compiled
     rule: DecisionRule | None
 
 
 def prove(compiled: Compiled, pipeline: Any, spec: ModelSpec, rows: pa.Table) -> Proved:
-    """Find how `pipeline` decides, and keep `compiled` if it scores and predicts as `pipeline` does.
+    """Find the decision rule of `pipeline`, and keep `compiled` if it agrees with it.
 
-    Otherwise it is `native`, with the first difference as the reason. So is a pipeline whose predictions do not come of its
-    scores by any rule.
+    Both scores and predictions must agree. Otherwise the engine is `native`, with the first difference as the reason. It is also
+    `native` if no rule turns the pipeline's scores into its predictions.
 
     Args:
-        compiled: what `compile_pipeline` made of `pipeline`.
+        compiled: the result of `compile_pipeline` for `pipeline`.
         pipeline: the fitted pipeline; it is set to work in one job.
         spec: its spec.
         rows: typed training rows; at most `MAX_ROWS` of them, evenly spread, are scored.
     """
     trial = _Trial(compiled, pipeline, spec)
-    # Many small batches, for which threads that wait for each other take longer than the work.
+    # For many small batches, threads that wait for each other take longer than the work.
     with threadpool_limits(1):
         for what, batch in _cases(rows, spec, compiled, trial.turning_points):
             if trial.is_over:
@@ -67,7 +70,7 @@ def prove(compiled: Compiled, pipeline: Any, spec: ModelSpec, rows: pa.Table) ->
 
 
 class _Trial:
-    """What is left of a compiled engine, and of the rules in question, after each batch of rows."""
+    """The compiled engine and the candidate rules that still agree after each batch."""
 
     def __init__(self, compiled: Compiled, pipeline: Any, spec: ModelSpec) -> None:
         self.native = NativeEngine(pipeline, spec.task, spec.features)
@@ -85,18 +88,18 @@ class _Trial:
 
     @property
     def is_over(self) -> bool:
-        """Whether no more rows would change the outcome."""
+        """Return whether no further rows can change the outcome."""
         return self._engine is None and not self._rules
 
     def turning_points(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows between these at which the pipeline changes its prediction; none if it refuses them."""
+        """Return rows between these where the prediction changes; none if refused."""
         try:
             return turning_points(self.native.predict, rows, self._spec.features)
         except REFUSALS:
             return rows.slice(0, 0)
 
     def compare(self, what: str, batch: pa.RecordBatch) -> None:
-        """Hold scores and predictions of some rows against the pipeline's own."""
+        """Compare scores and predictions of some rows with the pipeline's own."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -122,7 +125,7 @@ class _Trial:
         self._engine = None
 
     def outcome(self) -> Proved:
-        """What came through."""
+        """Return the engine and the rule that passed."""
         if not self._decides:
             return Proved(self._compiled, None)
         if not self._rules:
@@ -136,7 +139,7 @@ class _Trial:
 
 
 def _agrees(rule: DecisionRule, scores: Floats, predicted: Codes) -> bool:
-    """Whether a rule predicts the same wherever scores are clear."""
+    """Return whether a rule predicts the same wherever scores are clear."""
     clear = ~rule.model_copy(update={"margin": MARGIN}).cannot_tell(scores)
     return bool(np.array_equal(rule.decide(scores)[clear], predicted[clear]))
 
@@ -160,9 +163,10 @@ def _difference(scores: Floats, expected: Floats) -> str | None:
 def _cases(
     rows: pa.Table, spec: ModelSpec, compiled: Compiled, turns: Callable[[pa.RecordBatch], pa.RecordBatch]
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """What is compared: the training rows, those near where predictions change, then awkward values of all features at once.
+    """Yield the rows to compare.
 
-    For a compiled engine, also each feature's awkward values among usual others.
+    These are training rows, rows near where predictions change, and rows with awkward values in all features. A compiled engine is
+    also tried with each feature's awkward values among usual values of the others.
     """
     is_compiled = compiled.kind is not EngineKind.NATIVE
     features = rows.select([feature.name for feature in spec.features])
@@ -205,9 +209,9 @@ def _awkward(feature: Feature, position: int, arrays: Mapping[str, Any]) -> Iter
 
 
 def _mixed(usual: pa.RecordBatch, features: Sequence[Feature], awkward: Sequence[Mapping[str, pa.Array]]) -> pa.RecordBatch:
-    """Rows whose features are each drawn from usual and awkward values alike.
+    """Return rows whose features are drawn from both usual and awkward values.
 
-    Extremes are left out: two of opposite sign cancel, and then rounding is all that is left of a sum.
+    Extremes are left out: two of opposite sign cancel, and then only rounding is left of a sum.
     """
     rng = np.random.default_rng(0)
     columns = {}
@@ -234,7 +238,7 @@ def _evenly(rows: pa.Table, count: int) -> pa.RecordBatch:
 
 
 def _with_column(usual: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
-    """Each of the values among the usual rows, which are repeated as often as it takes."""
+    """Put each of the values into a usual row; usual rows are repeated as needed."""
     rows = max(usual.num_rows, len(values))
     repeated = usual.take(pa.array(np.arange(rows) % usual.num_rows))
     column = values.take(pa.array(np.arange(rows) % len(values)))

@@ -1,4 +1,7 @@
-"""Decision rules that may say what a fitted classifier's own `predict` does with its scores. Which of them does, the proof finds."""
+"""Candidate rules for how a fitted classifier's `predict` uses its scores.
+
+The proof finds out which of them is right.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +15,7 @@ from functions.shared.engines.steps import decider_of
 
 
 def possible_rules(pipeline: Any, spec: ModelSpec) -> Iterator[DecisionRule]:
-    """The rules in question for a classifier, the likeliest first."""
+    """Yield the candidate rules for a classifier, most likely first."""
     if spec.task is Task.MULTICLASS:
         yield HIGHEST
         return
@@ -21,20 +24,23 @@ def possible_rules(pipeline: Any, spec: ModelSpec) -> Iterator[DecisionRule]:
         about_positive = _label(decider) == decider.classes_[0 if spec.scores_first_class else 1]
         for threshold in _probabilities(decider):
             yield above(threshold, inclusive=True) if about_positive else above(1.0 - threshold)
-    # Of two equally probable classes most estimators predict the first, some the second.
+    # Between two equally probable classes, most estimators predict the first, some the second.
     yield above(0.5, inclusive=spec.scores_first_class)
     yield above(0.5, inclusive=not spec.scores_first_class)
 
 
 def _label(decider: Any) -> Any:
-    """The class that is predicted from the threshold on."""
+    """Return the class that is predicted from the threshold on."""
     tuned = isinstance(decider, TunedThresholdClassifierCV)
     label = decider._curve_scorer._get_pos_label() if tuned else decider.pos_label  # noqa: SLF001 - what its predict does
     return decider.classes_[1] if label is None else label
 
 
 def _probabilities(decider: Any) -> tuple[float, ...]:
-    """The threshold as a probability; one of a decision function by the links that turn it into a probability."""
+    """Return the threshold as a probability.
+
+    A decision function's threshold is converted by each link that may turn it into a probability.
+    """
     tuned = isinstance(decider, TunedThresholdClassifierCV)
     threshold = decider.best_threshold_ if tuned else decider.threshold
     if decider.response_method != "decision_function":

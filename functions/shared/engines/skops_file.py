@@ -1,4 +1,4 @@
-"""Fitted pipelines as skops files: the same bytes for the same model, and only types that we name come back."""
+"""Store fitted pipelines as skops files: reproducible bytes, trusted types only."""
 
 import io
 import json
@@ -19,9 +19,9 @@ _SCHEMA = "schema.json"
 
 @cache
 def trusted_types() -> tuple[str, ...]:
-    """The types that a file may hold: each family's, and those that installed packages vouch for by entry points of `TRUST_GROUP`.
+    """Return the types that a file may contain.
 
-    A file's own wishes never lengthen this list.
+    They are those of each family, and those that installed packages add by entry points of `TRUST_GROUP`. A file cannot add any.
     """
     families_own = (kind for family in families().values() for kind in family.trusted_types)
     vouched = (point.value.replace(":", ".") for point in entry_points(group=TRUST_GROUP))
@@ -29,13 +29,13 @@ def trusted_types() -> tuple[str, ...]:
 
 
 def dump_pipeline(pipeline: Any) -> bytes:
-    """A fitted pipeline as a skops file whose bytes depend on the model alone.
+    """Return a fitted pipeline as a skops file whose bytes depend on the model alone.
 
-    skops names parts by memory address and stamps the zip with the time; here parts are numbered as they appear.
+    skops names parts by memory address and puts the time into the zip file. Here, parts are numbered in order of appearance.
 
     Raises:
-        TypeError: if an estimator holds what skops cannot write.
-        InvalidBundleError: if it holds a type that `load_pipeline` would refuse.
+        TypeError: if an estimator contains an object that skops cannot write.
+        InvalidBundleError: if it contains a type that `load_pipeline` would refuse.
     """
     import skops.io
 
@@ -58,7 +58,7 @@ def dump_pipeline(pipeline: Any) -> bytes:
 
 
 def _number_parts(node: object, numbers: dict[int, int], files: dict[str, str]) -> None:
-    """Replace addresses in `__id__` and `file` by numbers in order of appearance, in place."""
+    """Replace addresses in `__id__` and `file` by numbers in order of appearance."""
     if isinstance(node, list):
         for part in node:
             _number_parts(part, numbers, files)
@@ -74,7 +74,7 @@ def _number_parts(node: object, numbers: dict[int, int], files: dict[str, str]) 
 
 
 def _without_padding(content: bytes) -> bytes:
-    """An array file whose gaps between fields are zero: in scikit-learn's trees they hold what lay in memory before."""
+    """Zero the gaps between an array file's fields, where trees hold random memory."""
     if not content.startswith(b"\x93NUMPY"):
         return content
     array = np.load(io.BytesIO(content), allow_pickle=False)
@@ -88,10 +88,10 @@ def _without_padding(content: bytes) -> bytes:
 
 
 def load_pipeline(data: bytes) -> Any:
-    """The pipeline in a skops file whose origin was checked.
+    """Return the pipeline in a skops file whose digest was checked.
 
     Raises:
-        InvalidBundleError: if the file holds a type outside our list, or a tree that points outside itself.
+        InvalidBundleError: if the file contains a type outside our list, or a tree with an index outside itself.
     """
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException

@@ -40,7 +40,7 @@ class Slots(Protocol):
 
 
 def numbers_of(column: pa.Array) -> Floats:
-    """A column of numbers as float64, NaN where null."""
+    """Return a column of numbers as float64, NaN where null."""
     array = column.cast(pa.float64())
     values = arrow.numbers_of(array, np.float64)
     return values if array.null_count == 0 else np.where(arrow.valid_mask(array), values, np.nan)
@@ -50,13 +50,13 @@ class NumberSlots:
     """Intervals between strictly increasing edges, each closed above: `value <= edges[0]` is slot 0; missing is the last."""
 
     def __init__(self, edges: Floats) -> None:
-        """`edges` are finite."""
+        """Take finite edges."""
         self.edges = edges
         self._grid = Grid(edges)
 
     @property
     def size(self) -> int:
-        """One more than edges, and missing."""
+        """Return the number of intervals, plus one for missing values."""
         return len(self.edges) + 2
 
     def codes(self, column: pa.Array) -> Codes:
@@ -64,7 +64,7 @@ class NumberSlots:
         return self._grid.interval(numbers_of(column))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
-        """The edges."""
+        """Return the edges."""
         return {f"edges_{feature}": self.edges}
 
 
@@ -107,7 +107,7 @@ class BooleanSlots:
 
     @property
     def size(self) -> int:
-        """Three."""
+        """Return three."""
         return 3
 
     def codes(self, column: pa.Array) -> Codes:
@@ -115,7 +115,7 @@ class BooleanSlots:
         return np.where(arrow.valid_mask(column), arrow.mask_of(column), np.intp(2))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
-        """Nothing: the kind says it all."""
+        """Return no arrays: the kind is enough."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""What a fitted pipeline consists of, inside whatever only wraps it."""
+"""Find the parts of a fitted pipeline, inside of mere wrappers."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 
 
 def steps_of(pipeline: Any) -> list[Any]:
-    """The fitted steps that rows pass, the last of which gives the scores.
+    """Return the fitted steps that rows pass; the last one gives the scores.
 
-    A classifier with a threshold gives its estimator's scores, and a frozen estimator is the one in it.
+    Wrappers are removed: a classifier with a threshold has the scores of its estimator, and so has a frozen estimator.
     """
     if hasattr(pipeline, "steps"):
         *before, (_, last) = pipeline.steps
@@ -20,5 +20,5 @@ def steps_of(pipeline: Any) -> list[Any]:
 
 
 def decider_of(pipeline: Any) -> Any:
-    """The part of a pipeline whose `predict` is the pipeline's."""
+    """Return the part of a pipeline whose `predict` is the pipeline's."""
     return decider_of(pipeline.steps[-1][1]) if hasattr(pipeline, "steps") else pipeline

@@ -1,4 +1,4 @@
-"""Fitted tree ensembles in one form, whatever their library calls their parts."""
+"""One form for fitted tree ensembles of all libraries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ type Flags = NDArray[np.bool_]
 type Codes = NDArray[np.int64]
 
 NO_BAND = (np.inf, -np.inf)
-"""No number is of it."""
+"""A band that contains no number."""
 
 
 @dataclass(frozen=True, slots=True)
 class CategorySplit:
-    """A split on category codes: those listed go one way, every other number the other.
+    """A split on category codes: listed codes go one way, all others the other.
 
-    A number's code is its whole part; numbers from `zero_from` to below 1 have code 0, smaller ones none.
+    A number's code is its whole part. Numbers from `zero_from` to below 1 have code 0; smaller ones have no code.
     """
 
     listed: Codes
@@ -30,12 +30,12 @@ class CategorySplit:
     zero_from: float = 0.0
 
     def goes_left(self, values: NDArray[np.floating[Any]]) -> Flags:
-        """Which values, none of them missing, are sent left."""
+        """Mark the values that go left; none of them may be missing."""
         is_listed = np.isin(np.where(values >= self.zero_from, np.trunc(values), -1.0), self.listed)
         return is_listed if self.listed_left else ~is_listed
 
     def steps(self) -> Floats:
-        """The numbers from which on a value may be sent another way than the numbers before."""
+        """Return the numbers at which the direction of a value may change."""
         codes = np.unique(self.listed)
         first, beyond = codes[~np.isin(codes - 1, codes)], codes[~np.isin(codes + 1, codes)] + 1
         return np.concatenate([np.where(first == 0, self.zero_from, first), beyond]).astype(np.float64)
@@ -43,10 +43,10 @@ class CategorySplit:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A binary tree as arrays over its nodes, the root first; a child comes after its parent.
+    """A binary tree as arrays over nodes: the root first, parents before children.
 
-    A node sends a value left if it is at most its threshold, or as `categories` says of nodes that split on these. `missing_left`
-    is where it sends NaN, and where `band_is_missing` numbers of the ensemble's band. `values` has shape (nodes, sums of the tree).
+    A node sends a value left if it is at most the threshold. Nodes that split on categories follow `categories` instead. `missing_left`
+    is the direction of NaN, and of numbers in the ensemble's band where `band_is_missing`. `values` has shape (nodes, sums of the tree).
     """
 
     is_leaf: Flags
@@ -60,23 +60,23 @@ class Tree:
     band_is_missing: Flags | None = None
 
     def has_thresholds(self) -> Flags:
-        """The nodes that compare a number."""
+        """Mark the nodes that compare a number."""
         compares = ~self.is_leaf
         compares[list(self.categories)] = False
         return compares
 
     def in_any_band(self) -> Flags:
-        """The nodes to which numbers of the band are missing."""
+        """Mark the nodes that treat numbers of the band as missing."""
         return np.zeros_like(self.is_leaf) if self.band_is_missing is None else self.band_is_missing & ~self.is_leaf
 
 
 @dataclass(frozen=True, slots=True)
 class TreeForm:
-    """`link(scale * (base + values of the leaves) / divisor)`, `base` of shape (sums,), added up tree by tree.
+    """The model `link(scale * (base + values of the leaves) / divisor)`.
 
-    `outputs[t][j]` is the sum that value j of tree t adds to. Sums are made in the precision of `base`, thresholds are compared in
-    that of `compares_in`. `band` holds the least and the largest of the numbers that nodes may take for missing.
-    `preprocessor` is a transformer inside the estimator.
+    `base` has shape (sums,), and values are added tree by tree. `outputs[t][j]` is the sum to which value j of tree t is added. Sums
+    are made in the precision of `base`; thresholds are compared in that of `compares_in`. `band` holds the smallest and the largest
+    number that nodes may treat as missing. `preprocessor` is a transformer inside the estimator.
     """
 
     link: str
@@ -90,7 +90,7 @@ class TreeForm:
     preprocessor: Any = None
 
     def goes_left(self, tree: Tree, node: int, values: NDArray[np.floating[Any]]) -> Flags:
-        """Which values of the column of a tree's node are sent to its left child."""
+        """Mark the values of a node's column that go to its left child."""
         missing = np.isnan(values)
         if tree.in_any_band()[node]:
             missing |= (values >= self.band[0]) & (values <= self.band[1])
@@ -101,13 +101,16 @@ class TreeForm:
 
     @property
     def is_exact(self) -> bool:
-        """Whether its sums have no rounding, so that equal probabilities of two classes come out equal: one tree, or pure leaves."""
+        """Return whether sums are free of rounding: one tree, or pure leaves.
+
+        Equal probabilities of two classes are then exactly equal.
+        """
         if self.link != "identity" or self.base.any():
             return False
         return len(self.trees) == 1 or all(bool(np.isin(tree.values[tree.is_leaf], (0.0, 1.0)).all()) for tree in self.trees)
 
     def steps(self, tree: Tree) -> tuple[Nodes, Floats]:
-        """The columns that a tree looks at and, for each, the last number before values may be sent another way."""
+        """Return a tree's columns, and for each the last number before a turn."""
         compares, banded = tree.has_thresholds(), tree.in_any_band()
         split = [(tree.column[node], self._before(step)) for node, split in tree.categories.items() for step in split.steps()]
         low, high = self._before(self.band[0]), self.band[1]
@@ -116,15 +119,15 @@ class TreeForm:
         return np.concatenate(columns), np.concatenate([tree.threshold[compares], *bounds, np.array([step for _, step in split])])
 
     def _before(self, number: float) -> float:
-        """The largest number below, in the precision of comparisons."""
+        """Return the next smaller number, in the precision of comparisons."""
         return float(np.nextafter(self.compares_in(number), self.compares_in(-np.inf)))
 
 
 def in_levels(is_leaf: Flags, left: Nodes, right: Nodes) -> Nodes:
-    """The nodes of a tree as a library has them, in an order in which children come after their parent, the root first.
+    """Order a tree's nodes: the root first, parents before children.
 
     Raises:
-        InvalidBundleError: if it is no tree: if a child is none of the nodes, or of two parents.
+        InvalidBundleError: if it is no tree, since a child does not exist or has two parents.
     """
     levels = [np.zeros(1, np.intp)]
     reached = 1
@@ -139,7 +142,7 @@ def in_levels(is_leaf: Flags, left: Nodes, right: Nodes) -> Nodes:
 
 
 def reordered(tree: Tree, order: Nodes) -> Tree:
-    """The tree with its nodes in another order, perhaps without some."""
+    """Return the tree with its nodes in another order, perhaps without some."""
     place = np.zeros(len(tree.is_leaf), np.intp)
     place[order] = np.arange(len(order))
     return Tree(

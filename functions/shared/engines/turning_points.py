@@ -1,4 +1,4 @@
-"""Rows at which a fitted classifier changes its prediction, down to the last bit of a number."""
+"""Find where a fitted classifier changes its prediction, to the last bit."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,20 +11,21 @@ from functions.shared.domain.spec import Feature, FeatureKind
 PAIRS = 16
 _PARTS = 16
 _ROUNDS = 16
-"""Each round leaves a sixteenth of the way between two rows, so these are more than the bits of a number."""
+"""Rounds of the search. Each leaves a sixteenth of the distance, so together they resolve every bit."""
 
 type Predict = Callable[[pa.RecordBatch], NDArray[np.intp]]
 
 
 def turning_points(predict: Predict, rows: pa.RecordBatch, features: Sequence[Feature]) -> pa.RecordBatch:
-    """Rows on both sides of where the prediction changes, and those tried on the way there; none if it nowhere does.
+    """Return rows on both sides of a change in prediction, and all rows tried.
 
-    Between pairs of rows that are predicted otherwise, the way along their numbers is cut again and again.
+    Between two rows with different predictions, the line along their numbers is cut repeatedly. If all predictions are equal, no
+    row is returned.
 
     Args:
-        predict: gives each row's prediction.
+        predict: returns each row's prediction.
         rows: typed features, two or more.
-        features: of the model.
+        features: the model's features.
     """
     numbers = [feature.name for feature in features if feature.kind is FeatureKind.NUMBER]
     first, second = _pairs(predict(rows))
@@ -39,7 +40,7 @@ def turning_points(predict: Predict, rows: pa.RecordBatch, features: Sequence[Fe
         with np.errstate(all="ignore"):
             way = low * (1 - steps) + high * steps
         way[0], way[-1] = low, high
-        # A missing value has nothing between it and a number: it turns into it at the end.
+        # There is nothing between a missing value and a number: the switch comes at the end.
         way = np.where(np.isnan(way), low, way)
         tried.append(_laid(base, numbers, way))
         changed = predict(tried[-1]).reshape(len(steps), -1) != before
@@ -51,19 +52,19 @@ def turning_points(predict: Predict, rows: pa.RecordBatch, features: Sequence[Fe
 
 
 def _pairs(predicted: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of neighbours with different predictions, evenly spread."""
+    """Return the places of neighbours with different predictions, evenly spread."""
     turns = np.flatnonzero(predicted[1:] != predicted[:-1])
     chosen = turns[np.linspace(0, len(turns) - 1, min(PAIRS, len(turns))).astype(int)] if len(turns) else turns
     return chosen, chosen + 1
 
 
 def _matrix(rows: pa.RecordBatch, numbers: Sequence[str]) -> NDArray[np.float64]:
-    """Numbers of shape (rows, features); NaN is a missing one."""
+    """Return numbers of shape (rows, features); NaN for missing ones."""
     return np.stack([np.asarray(rows.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)) for name in numbers], axis=1)
 
 
 def _laid(base: pa.RecordBatch, numbers: Sequence[str], way: NDArray[np.float64]) -> pa.RecordBatch:
-    """The base's rows, once for each step of the way, with its numbers."""
+    """Return the base's rows once per step of the way, with that step's numbers."""
     laid = base.take(pa.array(np.tile(np.arange(base.num_rows), len(way))))
     for place, name in enumerate(numbers):
         column = pa.array(way[:, :, place].ravel(), pa.float64(), from_pandas=True)

@@ -1,1 +1,1 @@
-"""Small tools that know nothing of models: Arrow arrays, threads."""
+"""Small tools that are independent of models: Arrow arrays, threads."""

@@ -1,4 +1,4 @@
-"""Work done ahead, in threads and in order: the next blocks are fetched, parsed and scored while this one is written."""
+"""Work ahead in threads: fetch and score later blocks while one is written."""
 
 import os
 import sys
@@ -9,12 +9,12 @@ from queue import SimpleQueue
 
 
 def map_ahead[T, R](work: Callable[[T], R], items: Iterator[T], *, threads: int | None = None) -> Generator[R]:
-    """Yield `work(item)` of each item, in order, while later items are already drawn and worked on.
+    """Yield `work(item)` per item, in order, while later items are already in work.
 
-    One thread draws the items, so what drawing costs overlaps with everything else; `threads` of them (by default one a
-    processor) work. At most `threads` + 1 items are drawn and not yet consumed, so memory is bounded.
+    One thread draws the items, so that drawing overlaps with everything else. `threads` others do the work; the default is one per
+    processor. Memory is bounded, since at most `threads` + 1 items are drawn but not yet consumed.
 
-    An error, of `items` or of `work`, is raised where it would have been. If the consumer stops early, all threads end.
+    An error of `items` or `work` is raised at its place in the order. If the consumer stops early, all threads end.
     """
     workers = threads or os.process_cpu_count() or 1
     pool = ThreadPoolExecutor(workers)
@@ -44,6 +44,6 @@ def map_ahead[T, R](work: Callable[[T], R], items: Iterator[T], *, threads: int 
     finally:
         stopped.set()
         places.release()
-        if not sys.is_finalizing():  # then the thread stands still for ever
+        if not sys.is_finalizing():  # during finalization the thread never ends
             drawer.join()
         pool.shutdown(cancel_futures=True)

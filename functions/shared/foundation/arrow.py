@@ -1,7 +1,7 @@
-"""Arrow arrays to and from NumPy and Python, by their buffers.
+"""Convert Arrow arrays to and from NumPy and Python, by their buffers.
 
-`pyarrow.array`, `pyarrow.scalar` and `Array.to_numpy` import pandas wherever it is installed (1.7 s, and scoring must do
-without it); what is built on buffers does not.
+`pyarrow.array`, `pyarrow.scalar` and `Array.to_numpy` import pandas if it is installed. That takes 1.7 s, and scoring must work
+without pandas. Building on buffers avoids the import.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ type Mask = NDArray[np.bool_]
 
 
 def bitmap(mask: Mask) -> pa.Buffer:
-    """The mask as Arrow's bits, lowest first."""
+    """Return the mask as Arrow's bits, lowest first."""
     return pa.py_buffer(np.packbits(mask, bitorder="little"))
 
 
 def booleans(values: Mask, valid: Mask | None = None) -> pa.Array:
-    """A boolean array; null where `valid` is false."""
+    """Return a boolean array; null where `valid` is false."""
     validity = None if valid is None else bitmap(valid)
     return pa.Array.from_buffers(pa.bool_(), len(values), [validity, bitmap(values)])
 
 
 def fixed_width(values: NDArray[np.generic], kind: pa.DataType, valid: Mask | None = None) -> pa.Array:
-    """An array of a type whose values are as wide as NumPy's; null where `valid` is false."""
+    """Return an array of a type as wide as NumPy's; null where `valid` is false."""
     validity = None if valid is None else bitmap(valid)
     return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def texts(values: Sequence[str | None]) -> pa.Array:
-    """A string array of Python texts; None is null."""
+    """Return a string array of Python texts; None becomes null."""
     encoded = [b"" if value is None else value.encode() for value in values]
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(value) for value in encoded], out=offsets[1:])
@@ -42,13 +42,13 @@ def texts(values: Sequence[str | None]) -> pa.Array:
 
 
 def mask_of(array: pa.Array) -> Mask:
-    """A boolean array as NumPy; null is false."""
+    """Return a boolean array as NumPy; null becomes false."""
     bits = _bits(array.buffers()[1], array.offset, len(array))
     return bits if array.null_count == 0 else bits & valid_mask(array)
 
 
 def valid_mask(array: pa.Array) -> Mask:
-    """Where an array is not null."""
+    """Mark where an array is not null."""
     if array.null_count == 0:
         return np.ones(len(array), np.bool_)
     present = pc.is_valid(array)
@@ -56,7 +56,7 @@ def valid_mask(array: pa.Array) -> Mask:
 
 
 def numbers_of[T: np.generic](array: pa.Array, dtype: type[T]) -> NDArray[T]:
-    """The values of a fixed-width array, undefined where it is null. Shares its memory."""
+    """Return the values of a fixed-width array, undefined where null; shares memory."""
     width = np.dtype(dtype).itemsize
     buffer = array.buffers()[1]
     if buffer is None:
@@ -65,7 +65,7 @@ def numbers_of[T: np.generic](array: pa.Array, dtype: type[T]) -> NDArray[T]:
 
 
 def with_nulls(array: pa.Array, absent: Mask) -> pa.Array:
-    """The array with more nulls: where `absent` is true. Shares the values' memory."""
+    """Return the array with null also where `absent` is true; shares memory."""
     if array.offset:
         array = pa.concat_arrays([array])
     buffers = array.buffers()
@@ -77,14 +77,14 @@ def with_nulls(array: pa.Array, absent: Mask) -> pa.Array:
 
 
 def empty_texts(array: pa.Array) -> Mask:
-    """Where a string array holds a text of no characters (a null is none)."""
+    """Mark the empty texts of a string array; a null does not count."""
     offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
     empty: Mask = np.diff(offsets) == 0
     return empty & valid_mask(array)
 
 
 def picked(batch: pa.RecordBatch, keep: Mask) -> pa.RecordBatch:
-    """The rows where `keep` is true."""
+    """Return the rows where `keep` is true."""
     return batch.filter(booleans(keep))
 
 

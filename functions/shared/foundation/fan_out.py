@@ -1,26 +1,26 @@
-"""The same for every model, so that the trouble of one is no other's."""
+"""Do the same for every model; one model's failure does not affect others."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 AT_ONCE = 16
-"""Models that are looked at side by side: what they wait for, S3 and the registry, answers many."""
+"""Models in work at a time: they mostly wait for S3 and the registry, which serve many requests at once."""
 
 
 def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_once: int = 1) -> list[Result]:
-    """Act for each model, whatever becomes of the others. One that is slow holds up none of them, where several are looked at at once.
+    """Act for each model, even if others fail. One that is slow holds up none of them, where several are looked at at once.
 
     Args:
-        models: their names.
-        act: what is done for one.
-        at_once: for how many at a time.
+        models: the names of the models.
+        act: the action for one model.
+        at_once: how many models are in work at a time.
 
     Returns:
         The results, in the models' order.
 
     Raises:
-        ExceptionGroup: at the end, of what was raised for some of them.
+        ExceptionGroup: at the end, with the errors of the models that failed.
 
     >>> for_each(["sales", "stock"], str.upper)
     ['SALES', 'STOCK']

@@ -1,1 +1,1 @@
-"""What the functions' entry points share: settings, logs and the queue."""
+"""Shared parts of the functions' entry points: settings, logs and the queue."""

@@ -1,7 +1,7 @@
-"""How long the messages of a delivery stay hidden from other functions: while their function works, and a little longer each time it fails.
+"""Hide received messages from other functions: while in work, and before a retry.
 
-A queue hides what was received for six times its function's time, as Lambda asks, so a function that is killed would be
-waited for half an hour. Here it says again and again that it is at work, for a minute each time.
+By default a queue hides messages for six times the function's timeout, as Lambda recommends. After a killed function, nobody
+would retry for half an hour. So the function hides its messages for only a minute, and renews that while it works.
 """
 
 import random
@@ -15,16 +15,18 @@ from functions.shared.runtime.observability import logger
 
 AT_WORK_S, BEAT_S = 60, 20
 FIRST_PAUSE_S, FACTOR, LONGEST_PAUSE_S = 10.0, 6, 1800.0
-"""A failure is tried again after 10 seconds, a minute, 6 minutes and half an hour: a short trouble costs little time, and a long one
-no dead letters."""
+"""Pauses before retries: 10 seconds, a minute, 6 minutes, half an hour.
+
+A short outage costs little time, and a long one does not send messages to the dead-letter queue.
+"""
 
 type Record = Mapping[str, Any]
-"""A message as Lambda hands it over."""
+"""A message as Lambda delivers it."""
 
 
 @contextmanager
 def hidden_while_at_work(records: Sequence[Record], visibility: Visibility) -> Iterator[None]:
-    """Keep the messages of a delivery hidden while the block runs, and no longer than a minute after this process was killed."""
+    """Hide a delivery's messages while the block runs, up to a minute beyond a kill."""
     done = Event()
 
     def beat() -> None:
@@ -43,19 +45,19 @@ def hidden_while_at_work(records: Sequence[Record], visibility: Visibility) -> I
 
 
 def come_again(failed: Sequence[Record], postponed: Sequence[Record], visibility: Visibility) -> None:
-    """Have messages delivered again: those that failed after a pause, those that there was no time for at once."""
+    """Return messages to the queue: failed ones after a pause, others at once."""
     pauses = {_handle(record): pause_s(int(record["attributes"]["ApproximateReceiveCount"])) for record in failed}
     _hide([*failed, *postponed], pauses | {_handle(record): 0 for record in postponed}, visibility)
 
 
 def pause_s(deliveries: int) -> int:
-    """Return the seconds until the next try after this many, varied by chance, which spreads out what failed together."""
+    """Return the seconds until the next try, randomised to spread out retries."""
     pause = min(FIRST_PAUSE_S * float(FACTOR) ** (deliveries - 1), LONGEST_PAUSE_S)
     return round(pause * random.uniform(0.5, 1.5))  # noqa: S311 - guards no secret
 
 
 def _hide(records: Sequence[Record], seconds: Mapping[str, int], visibility: Visibility) -> None:
-    """Hide messages for so long, by handle. If that fails they come later than they could, which is no reason to stop."""
+    """Hide messages for seconds, by handle; a failure is logged and only delays them."""
     if not records:
         return
     try:

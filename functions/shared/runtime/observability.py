@@ -7,5 +7,5 @@ from aws_lambda_powertools import Logger
 
 @cache
 def logger() -> Logger:
-    """JSON lines with the service's name and the request's id."""
+    """Return a logger of JSON lines with the service's name and the request's id."""
     return Logger()

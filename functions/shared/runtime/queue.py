@@ -1,4 +1,4 @@
-"""Work from an SQS queue: objects that S3 says were created, one failure being its own."""
+"""Handle S3's "object created" events from an SQS queue; each fails on its own."""
 
 from collections.abc import Callable
 from functools import cache
@@ -18,32 +18,36 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 RESERVE_MS, BYTES_A_MS, MOST_MS = 10_000, 3_000, 200_000
-"""Beside the first, an object is not begun with less time left than the reserve and a millisecond for so many of its bytes, as the
-slowest engine takes on one processor, or the most that is asked for; it goes back to the queue for a function with all its time."""
+"""Limits for starting an object that is not the first of a delivery.
+
+It needs the reserve, plus a millisecond per this many bytes (the slowest engine on one processor), up to a maximum. With less
+time left, it goes back to the queue, for a function with its full time.
+"""
 
 
 class DeadlineError(Exception):
-    """Too little time is left to begin another object; it is delivered again."""
+    """Too little time is left to start another object; it is delivered again."""
 
 
 def process_records(
     event: dict[str, Any], context: "LambdaContext", handle: Callable[[StoredObject], None], visibility: Visibility | None = None
 ) -> "PartialItemFailureResponse":
-    """Hand each created object of an SQS delivery to `handle`, the smallest first. What failed comes again after a pause that grows.
+    """Pass each created object of an SQS delivery to `handle`, the smallest first.
 
-    Those that come for the last time are before all others: an object that kills this process would make dead letters of them.
+    Failed messages are delivered again after a growing pause. Messages on their last delivery come before all others: otherwise an
+    object that kills this process would send them to the dead-letter queue.
 
     Args:
         event: the delivery.
-        context: tells how much time is left.
+        context: knows how much time is left.
         handle: works on one object.
-        visibility: when others may receive a message; by default SQS says so.
+        visibility: sets when others may receive a message (default: SQS).
 
     Returns:
-        The ids of messages to deliver again: those whose handling raised, which is logged, and those there was no time for.
+        The ids of messages to deliver again: those that failed, which is logged, and those that were postponed.
 
     Raises:
-        BatchProcessingError: if all of them failed. They are delivered again as well, and Lambda counts an error, which alarms watch.
+        BatchProcessingError: if all of them failed. They are delivered again too, and Lambda counts an error, which alarms watch.
     """
     visibility, begun = visibility or _sqs_visibility(), list[str]()
 

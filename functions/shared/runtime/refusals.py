@@ -1,4 +1,4 @@
-"""What a function answers to who asked for what cannot be done: a refusal is an answer, and no failure of the function."""
+"""Return refusals as responses: a refused request is no failure of the function."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,9 +13,10 @@ type Handler[T] = Callable[[dict[str, Any], Any], T]
 
 
 def answering_refusals[T](handler: Handler[T]) -> Handler[T | Mapping[str, Any]]:
-    """Have a call that names a model be answered with the refusal where it is refused.
+    """Return a refusal as the response of a call that names a model.
 
-    Lambda would count an error, which alarms watch and deployments go back for. Events still fail: nobody reads their answer.
+    If it were raised, Lambda would count an error, which triggers alarms and rolls back deployments. Events still raise, since
+    nobody reads their response.
     """
 
     @wraps(handler)

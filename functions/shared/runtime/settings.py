@@ -1,4 +1,4 @@
-"""The environment, read once and checked: a missing setting fails at start, by name."""
+"""Read and check the environment once; a missing setting fails at start, by name."""
 
 import os
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 
 class MissingSettingError(Exception):
-    """An environment variable that this function needs is absent or empty. A retry cannot help."""
+    """A required environment variable is absent or empty. A retry cannot help."""
 
 
 class Settings(BaseModel):
-    """What every function is told about its stack."""
+    """Settings of every function."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -22,13 +22,13 @@ class Settings(BaseModel):
 
 
 class RegistrySettings(Settings):
-    """… and where the model registry is, if there is one."""
+    """Settings with the address of the model registry, if there is one."""
 
     mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", default="")
 
 
 class MeasuringSettings(Settings):
-    """… and how much memory (MB) scoring has, the URLs of all queues by name, and where a Prometheus takes samples, if anywhere."""
+    """Settings with scoring's memory (MB), queue URLs by name, and a Prometheus URL."""
 
     scoring_memory_mb: int = Field(alias="EVERSCORE_SCORING_MEMORY_MB", gt=0)
     queues: dict[str, str] = Field(alias="EVERSCORE_QUEUES")
@@ -37,21 +37,21 @@ class MeasuringSettings(Settings):
     @field_validator("queues", mode="before")
     @classmethod
     def _by_name(cls, pairs: str) -> dict[str, str]:
-        """Read `name=url name=url …`."""
+        """Parse `name=url name=url …`."""
         return dict(pair.split("=", 1) for pair in pairs.split())
 
 
 class ScoringSettings(Settings):
-    """… above which size an upload is scored in partitions, and by which state machine."""
+    """Settings with the size above which uploads are partitioned, and by what."""
 
     partition_above_mb: int = Field(alias="EVERSCORE_PARTITION_ABOVE_MB", gt=0)
     state_machine: str = Field(alias="EVERSCORE_STATE_MACHINE", min_length=1)
 
 
 class PartitioningSettings(Settings):
-    """… the size of a partition, how many are scored at once, and up to which size an upload that cannot be cut is one.
+    """Settings with sizes for partitioning, in megabytes of 2^20 bytes.
 
-    A megabyte is 2^20 bytes.
+    They are the size of a partition, how many are scored at once, and the largest upload that may be scored uncut.
     """
 
     partition_mb: int = Field(alias="EVERSCORE_PARTITION_MB", gt=0)
@@ -71,7 +71,10 @@ class NotifyingSettings(Settings):
 
 
 class CodeCheckSettings(Settings):
-    """… the ARNs of scoring's version that waits for traffic and of what serves, and whether the one is held to the other's bytes."""
+    """Settings with the ARNs of the waiting and the serving version of scoring.
+
+    They also say whether both must produce the same bytes.
+    """
 
     new_version: str = Field(alias="EVERSCORE_NEW_VERSION", min_length=1)
     serving: str = Field(alias="EVERSCORE_SERVING", min_length=1)
@@ -79,7 +82,7 @@ class CodeCheckSettings(Settings):
 
 
 def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:
-    """Read `kind` from environment variables, or raise MissingSettingError that names each one."""
+    """Read `kind` from the environment; MissingSettingError names all absent ones."""
     try:
         return kind.model_validate(dict(environment))
     except ValidationError as error:
@@ -90,25 +93,25 @@ def read_settings[S: Settings](kind: type[S], environment: Mapping[str, str]) ->
 
 @cache
 def settings() -> Settings:
-    """Settings of the running process."""
+    """Return the settings of the running process."""
     return read_settings(Settings, os.environ)
 
 
 @cache
 def registry_settings() -> RegistrySettings:
-    """Settings of the running process, with the registry's."""
+    """Return the settings of the running process, with the registry's."""
     return read_settings(RegistrySettings, os.environ)
 
 
 @cache
 def measuring_settings() -> MeasuringSettings:
-    """Settings of the running process, with the measured function's."""
+    """Return the settings of the running process, with those for measuring."""
     return read_settings(MeasuringSettings, os.environ)
 
 
 @cache
 def scoring_settings() -> ScoringSettings:
-    """Settings of the running process, with those of handing large uploads over."""
+    """Return the settings of the running process, with those for large uploads."""
     return read_settings(ScoringSettings, os.environ)
 
 
@@ -120,11 +123,11 @@ def notifying_settings() -> NotifyingSettings:
 
 @cache
 def code_check_settings() -> CodeCheckSettings:
-    """Settings of the running process, with the version to check."""
+    """Return the settings of the running process, with the version to check."""
     return read_settings(CodeCheckSettings, os.environ)
 
 
 @cache
 def partitioning_settings() -> PartitioningSettings:
-    """Settings of the running process, with the sizes of partitions."""
+    """Return the settings of the running process, with the sizes of partitions."""
     return read_settings(PartitioningSettings, os.environ)

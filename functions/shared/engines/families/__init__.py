@@ -1,1 +1,1 @@
-"""What each library's models need here: a module and a line in `table.py` for every one."""
+"""Support for each library's models: one module, and one line in `table.py`."""

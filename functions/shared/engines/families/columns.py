@@ -1,4 +1,4 @@
-"""The parts of which families make their columns."""
+"""Parts of the preprocessors that families use."""
 
 import json
 from collections.abc import Sequence
@@ -11,17 +11,20 @@ from sklearn.preprocessing import OrdinalEncoder
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import FeatureKind, ModelSpec
 
-# HistGradientBoosting bins categories in one byte and keeps one value for the missing.
+# HistGradientBoosting bins categories in one byte and reserves one value for missing ones.
 MAX_ORDINAL_CATEGORIES = 255
 
 
 def of_kind(spec: ModelSpec, kind: FeatureKind) -> list[str]:
-    """The spec's features of one kind, in its order."""
+    """Return the spec's features of one kind, in its order."""
     return [feature.name for feature in spec.features if feature.kind is kind]
 
 
 def native_columns(spec: ModelSpec) -> ColumnTransformer:
-    """Category codes first, then numbers and booleans; missing values, and categories that training has not seen, are NaN."""
+    """Return a preprocessor: category codes first, then numbers and booleans.
+
+    Missing values and categories unseen in training become NaN.
+    """
     categories = of_kind(spec, FeatureKind.CATEGORY)
     numbers = native_names(spec)[len(categories) :]
     parts = [("categories", ordinal(float("nan")), categories), ("numbers", "passthrough", numbers)]
@@ -29,15 +32,15 @@ def native_columns(spec: ModelSpec) -> ColumnTransformer:
 
 
 def native_names(spec: ModelSpec) -> list[str]:
-    """The features in the order of `native_columns`."""
+    """Return the features in the order of `native_columns`."""
     return [name for kind in (FeatureKind.CATEGORY, FeatureKind.NUMBER, FeatureKind.BOOLEAN) for name in of_kind(spec, kind)]
 
 
 def by_position(spec: ModelSpec) -> dict[str, list[Any]]:
-    """The spec's constraints, which name features, as boosters have them: by the position of a native column.
+    """Convert the spec's constraints from names to positions of native columns.
 
     Raises:
-        TrainingError: if a constraint names what is no feature, or no name.
+        TrainingError: if a constraint names an unknown feature, or uses no name.
     """
     positions = {name: place for place, name in enumerate(native_names(spec))}
     given: dict[str, Any] = {
@@ -60,12 +63,15 @@ def by_position(spec: ModelSpec) -> dict[str, list[Any]]:
 
 
 def transformer(parts: Sequence[tuple[str, object, list[str]]], *, sparse_threshold: float) -> ColumnTransformer:
-    """The parts that have columns."""
+    """Return a transformer of those parts that have columns."""
     return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=sparse_threshold)
 
 
 def ordinal(missing: float) -> OrdinalEncoder:
-    """Codes of categories, the rarest of very many pooled; what is missing has the code `missing`."""
+    """Return an encoder of categories that pools the rarest of very many.
+
+    Missing values get the code `missing`.
+    """
     return OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=float("nan") if missing != missing else -1,  # noqa: PLR0124 - NaN is the one value unlike itself
@@ -75,6 +81,6 @@ def ordinal(missing: float) -> OrdinalEncoder:
 
 
 def imputer(strategy: str) -> SimpleImputer:
-    """What fills missing values and says where they were."""
-    # A column without any value is kept, so that a feature that was empty in one training set does not move the others.
+    """Return an imputer that also marks where values were missing."""
+    # Keep a column without any value: a feature that is empty in one training set must not shift the others.
     return SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)

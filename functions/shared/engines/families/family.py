@@ -1,4 +1,4 @@
-"""What Everscore needs to know of a library to train its models, keep them, and score with them."""
+"""What Everscore must know about a library to train, store and score its models."""
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -14,86 +14,87 @@ if TYPE_CHECKING:
 
 
 class Family:
-    """The models of one library, behind scikit-learn's interface. A family states what is otherwise with it.
+    """The models of one library, behind scikit-learn's interface.
 
-    Its module is imported to read a pipeline's file, so it imports the library itself only where a model is at hand.
+    A subclass overrides what differs for its library. Reading a pipeline's file imports the module, so the library itself may be
+    imported only by methods that get a model.
     """
 
     backend: str
-    """What its native engine is called in manifests."""
+    """The name of its native engine in manifests."""
     library: str
-    """What people call the library."""
+    """The library's usual name."""
     files_hold_parameters = True
-    """Whether the library's own files hold the parameters that a model was trained with."""
+    """Whether the library's own files contain the training parameters."""
     trusted_types: tuple[str, ...] = ()
-    """Types that a file may hold, beyond those that skops itself vouches for."""
+    """Types that a file may contain, in addition to those that skops trusts."""
     threaded = False
-    """Whether its estimators take all processors unless `n_jobs` says otherwise; how many decides the last digits of their sums."""
+    """Whether its estimators use all processors by default; their number changes the last digits of sums."""
     numbered_classes = False
-    """Whether its classifiers tell classes apart by whole numbers from 0 on, whatever they are called."""
+    """Whether its classifiers require classes as whole numbers from 0, instead of names."""
 
     def parameters(self, made: type) -> Collection[str] | None:
-        """Names of the parameters that an estimator of this class takes; None if only fitting tells."""
+        """Return the parameter names of an estimator class; None if only a fit can tell."""
         raise NotImplementedError
 
     def arguments(self, made: type, spec: ModelSpec) -> Mapping[str, object]:
-        """What an estimator is made with: the spec's parameters, and others where the library's own defaults would not do.
+        """Return an estimator's arguments: the spec's parameters and our own defaults.
 
         Raises:
-            TrainingError: if a parameter cannot mean what it says.
+            TrainingError: if a parameter has an impossible value.
         """
         raise NotImplementedError
 
     def fitting(self) -> AbstractContextManager[None]:
-        """What a fit happens in.
+        """Return a context for a fit.
 
         Raises:
-            ValueError: for whatever the library says in a way of its own.
+            ValueError: in place of the library's own kinds of errors.
         """
         return nullcontext()
 
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":
-        """What makes a spec's features columns that an unfitted estimator works well with; it may be told of them.
+        """Return the preprocessor of an unfitted estimator, and configure that for it.
 
         `empty` are features without a value in any row.
         """
         raise NotImplementedError
 
     def estimator_in(self, body: bytes) -> Any | None:  # noqa: ARG002 - most have none
-        """The fitted estimator in a file of the library's own format; None if these bytes are no such file.
+        """Return the fitted estimator in a file of the library's format; None for others.
 
         Raises:
-            AdoptionRefusedError: if they are, but what they hold cannot be loaded or gives no scores.
+            AdoptionRefusedError: if the file cannot be loaded or its model gives no scores.
         """
         return None
 
     def inputs(self, model: Any) -> Inputs | None:  # noqa: ARG002 - most have none
-        """What a fitted estimator knows of its columns, where it reads categories in a way of its library's own; None elsewhere."""
+        """Describe an estimator's columns, if its library encodes categories itself."""
         return None
 
     def take_codes(self, model: Any, coded: Collection[int]) -> None:
-        """Have an estimator, fitted or not, take bare numbers, those in the `coded` columns for codes of categories."""
+        """Make an estimator, fitted or not, accept plain numbers, with codes in `coded`."""
         raise NotImplementedError
 
     def linear_form(self, model: Any) -> LinearForm | None:  # noqa: ARG002 - most have none
-        """The linear form of a fitted estimator; None if it is of no linear kind that we know.
+        """Return the linear form of a fitted estimator; None if it is of no known kind.
 
         Raises:
-            NotCompilableError: if it is, but has a part that cannot be put into this form.
+            NotCompilableError: if a part of it cannot be expressed in this form.
         """
         return None
 
     def tree_form(self, model: Any) -> TreeForm | None:
-        """The form of a fitted ensemble of trees; None if it is none that we know.
+        """Return the form of a fitted ensemble of trees; None if it is of no known kind.
 
         Raises:
-            NotCompilableError: if it is, but has a part that cannot be put into this form.
+            NotCompilableError: if a part of it cannot be expressed in this form.
         """
         raise NotImplementedError
 
     def check(self, model: Any) -> None:
-        """Pass if a fitted estimator from a file leads its library nowhere outside itself.
+        """Check that a fitted estimator from a file has no index outside its arrays.
 
         Raises:
-            InvalidBundleError: if it does.
+            InvalidBundleError: if it has one.
         """

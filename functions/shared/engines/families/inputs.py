@@ -1,4 +1,4 @@
-"""What a booster knows of the columns that it was trained on."""
+"""The columns on which a booster was trained, as far as it knows them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The columns of a booster by their place.
+    """The columns of a booster, by position.
 
-    `names` were given to them, or were `invented` by the library, which only counts columns. The numbers of `coded` columns stand
-    for categories. Each of `lists` holds the categories of one column by code; `listed` are the places of these columns, or None
-    where the booster does not say.
+    `names` come from training, or are `invented` by the library if it got none. The numbers in `coded` columns are codes of
+    categories. Each of `lists` holds the categories of one column, by code. `listed` are the positions of these columns, or None if
+    the booster does not state them.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""LightGBM: its estimators for scikit-learn, whose boosters know three ways of missing values and sets of any categories."""
+"""LightGBM's estimators, with three kinds of missing values and category sets."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
 ZERO = float(np.float32(1e-35))
-"""Numbers no farther from 0 are 0 to LightGBM, and a missing value to splits for which 0 is one."""
+"""LightGBM treats numbers this close to 0 as 0; for some splits, 0 is a missing value."""
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_IS_ZERO, _MISSING_IS_NAN = 1, 2, 1, 2
-"""A node's `decision_type`: two flags and then, two bits up, what is missing: nothing, 0 or NaN."""
+"""A node's `decision_type`: two flags, then two bits for what counts as missing: nothing, 0 or NaN."""
 _LINKS = {
     **dict.fromkeys(("binary", "cross_entropy", "multiclassova"), "expit"),
     "multiclass": "softmax",
@@ -56,10 +56,10 @@ class _LightGBM(Family):
         given = {**spec.parameters, **by_position(spec)}
         own: dict[str, object] = {"random_state": spec.seed, "verbosity": -1, "deterministic": True}
         if not {"force_col_wise", "force_row_wise"} & set(given):
-            # Otherwise it times both ways, and takes the one that was faster this time.
+            # By default it times both algorithms, and chooses the one that was faster this time.
             own["force_row_wise"] = True
         if given.get("boosting_type") == "rf":
-            # Its trees differ only by the rows or columns that they are shown.
+            # Its trees differ only by the rows or columns that they are fitted on.
             own |= {"subsample": 0.632, "subsample_freq": 1}
         return {**own, **given}
 
@@ -81,9 +81,9 @@ class _LightGBM(Family):
 
     def take_codes(self, model: Any, coded: Collection[int]) -> None:
         if coded:
-            # This alias is a parameter like others, which a clone keeps; the usual name is only an argument of `fit`.
+            # A clone keeps this alias, since it is an ordinary parameter; the usual name is only an argument of `fit`.
             model.set_params(categorical_column=sorted(coded))
-        # Otherwise each batch of bare numbers is warned of.
+        # Otherwise LightGBM warns about each batch of plain numbers.
         model._fitted_with_feature_names = False  # noqa: SLF001 - nothing else says so
 
     def fitting(self) -> AbstractContextManager[None]:
@@ -92,11 +92,11 @@ class _LightGBM(Family):
     def tree_form(self, model: Any) -> TreeForm | None:
         if f"{type(model).__module__}.{type(model).__name__}" not in self.trusted_types:
             return None
-        # As far as early stopping found the model best, which is what `predict` takes of it.
+        # Up to the best iteration that early stopping found, as `predict` does.
         return _form(model.booster_.model_to_string(importance_type="split"))
 
     def check(self, model: Any) -> None:
-        """LightGBM follows the children of a tree unchecked, so a bad index would crash the process."""
+        """Check trees' children: LightGBM does not, and a bad index crashes the process."""
         if hasattr(model, "booster_"):
             _check(model.booster_.model_to_string(num_iteration=-1))
 
@@ -115,10 +115,10 @@ def _errors_as_others_have_them() -> Iterator[None]:
 
 
 def _check(text: str) -> None:
-    """Pass if the trees of a model as text are whole, and look at columns that there are.
+    """Check that the trees of a model as text are complete and use existing columns.
 
     Raises:
-        InvalidBundleError: otherwise.
+        InvalidBundleError: if they do not.
     """
     try:
         header, trees = _parsed(text)
@@ -133,14 +133,14 @@ def _check(text: str) -> None:
 
 
 def _form(text: str) -> TreeForm:
-    """The form of a model as text."""
+    """Return the form of a model as text."""
     header, trees = _parsed(text)
     link, scale = _link(header.get("objective", "custom"))
     if any(tree.get("is_linear") == "1" for tree in trees):
         message = "LightGBM's linear models in leaves are not compiled"
         raise NotCompilableError(message)
     sums = int(header["num_tree_per_iteration"])
-    # Each sum's trees stand together, in their order.
+    # The trees of each sum come together, in order.
     order = [k for output in range(sums) for k in range(output, len(trees), sums)]
     return TreeForm(
         link=link,
@@ -155,7 +155,7 @@ def _form(text: str) -> TreeForm:
 
 
 def _parsed(text: str) -> tuple[_Fields, list[_Fields]]:
-    """The lines of a model before its trees, and those of each tree, as fields."""
+    """Parse the lines before a model's trees, and those of each tree, as fields."""
     # LightGBM 2 wrote no mark where the trees end.
     before, *after = re.split(r"\nend of trees|\nfeature importances:", text, maxsplit=1)
     if not after:
@@ -171,7 +171,7 @@ def _fields(lines: str) -> _Fields:
 
 
 def _link(objective: str) -> tuple[str, float]:
-    """The link and the scale of an objective such as `binary sigmoid:1`."""
+    """Return the link and the scale of an objective such as `binary sigmoid:1`."""
     name, *settings = objective.split()
     if name not in _LINKS:
         message = f"LightGBM's objective {name} is not compiled"
@@ -184,12 +184,12 @@ def _link(objective: str) -> tuple[str, float]:
 def _read(fields: _Fields) -> Tree:
     leaves = int(fields["num_leaves"])
     splits = leaves - 1
-    # Splits first, then leaves, to which negative children lead, -1 to the first of them.
+    # Splits come first, then leaves. A negative child is a leaf: -1 is the first leaf.
     left, right = (_children(fields.get(f"{side}_child", ""), splits) for side in ("left", "right"))
     decision = _numbers(fields.get("decision_type", ""), np.int64)
     threshold = _around_zero(_numbers(fields.get("threshold", ""), np.float64))
     missing, is_categorical = decision >> 2 & 3, decision & _CATEGORICAL == _CATEGORICAL
-    # Where nothing is missing, NaN is compared as 0 is.
+    # Where nothing counts as missing, NaN is compared like 0.
     missing_left = np.where(missing == 0, threshold >= 0, decision & _DEFAULT_LEFT == _DEFAULT_LEFT) & ~is_categorical
     of_leaves = np.zeros(leaves, np.intp)
     whole = Tree(
@@ -212,7 +212,7 @@ def _children(text: str, splits: int) -> NDArray[np.intp]:
 
 
 def _around_zero(threshold: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Thresholds that numbers which are 0 to LightGBM pass as 0 does."""
+    """Move thresholds so that numbers LightGBM treats as 0 go the same way as 0."""
     passing = np.where((threshold >= 0) & (threshold < ZERO), ZERO, threshold)
     return np.where((threshold >= -ZERO) & (threshold < 0), np.nextafter(-ZERO, -1.0), passing)
 
@@ -222,7 +222,10 @@ def _numbers[Number: np.generic](text: str, kind: type[Number]) -> NDArray[Numbe
 
 
 def _categories(fields: _Fields, threshold: NDArray[np.float64], nodes: NDArray[np.intp]) -> dict[int, CategorySplit]:
-    """Codes whose bit is set go left, and whatever else right: missing values too, and codes that training never saw."""
+    """Return splits on categories: codes whose bit is set go left, all others right.
+
+    Missing values and codes unseen in training go right too.
+    """
     if not len(nodes):
         return {}
     ends = _numbers(fields["cat_boundaries"], np.intp)
@@ -231,6 +234,6 @@ def _categories(fields: _Fields, threshold: NDArray[np.float64], nodes: NDArray[
     for node in nodes.tolist():
         start, end = ends[int(threshold[node]) : int(threshold[node]) + 2]
         codes = np.flatnonzero(np.unpackbits(words[start:end].view(np.uint8), bitorder="little"))
-        # A code is what is left of a number without its fraction, so that -0.5 has code 0.
+        # A code is a number truncated towards 0, so that -0.5 has code 0.
         splits[node] = CategorySplit(codes, listed_left=True, zero_from=np.nextafter(-1.0, 0.0))
     return splits

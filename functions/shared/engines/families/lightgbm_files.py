@@ -1,4 +1,4 @@
-"""LightGBM's own model files, which are text, as fitted estimators."""
+"""Load LightGBM's own model files, which are text, as fitted estimators."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,25 @@ _OWN_TO_A_RUN = {
     *("data", "valid", "metric", "num_class", "objective", "num_iterations", "categorical_feature"),
     *("seed", "num_threads", "verbosity", "deterministic", "force_row_wise", "force_col_wise"),
 }
-"""Parameters of a file that another training does not take over, or has otherwise."""
+"""Parameters of a file that a retraining does not reuse, or sets differently."""
 
 
 def is_ours(body: bytes) -> bool:
-    """Whether bytes look like LightGBM's text."""
+    """Return whether bytes look like LightGBM's text."""
     return body.lstrip().startswith(b"tree\n") or body.lstrip().startswith(b"tree\r\n")
 
 
 def text_of(body: bytes) -> str:
-    """A file's text, whose trees LightGBM will read one after the other: a damaged one would abort threads, and the process with them."""
+    """Return a file's text, changed so that LightGBM reads its trees one by one.
+
+    With several threads, a damaged tree would abort the whole process.
+    """
     text = body.decode("utf-8", "replace").replace("\r\n", "\n").lstrip()
     return re.sub(r"^tree_sizes=.*\n", "", text, count=1, flags=re.MULTILINE)
 
 
 def estimator_in(text: str) -> Any:
-    """The model of a file, which is sound, as a fitted estimator with the parameters that the file names.
+    """Return the model of a checked file as a fitted estimator, with its parameters.
 
     Raises:
         AdoptionRefusedError: if LightGBM refuses the file, or its model gives neither probabilities nor numbers to predict.
@@ -48,7 +51,7 @@ def estimator_in(text: str) -> Any:
     classes = max(2, booster.num_model_per_iteration())
     classifies = objective in _CLASSIFIERS
     model = (LGBMClassifier if classifies else LGBMRegressor)(objective=objective, n_estimators=max(1, booster.current_iteration()))
-    # Fitted on any rows, it has what a fit leaves in it; then the booster is put in.
+    # A fit on arbitrary rows sets all attributes of a fitted estimator; then the booster is replaced.
     model.set_params(verbosity=-1, deterministic=True, force_row_wise=True)
     model.fit(np.zeros((classes, booster.num_feature())), np.arange(classes) if classifies else np.arange(classes) + 1.0)
     model.set_params(**_recipe(booster, model))
@@ -57,12 +60,12 @@ def estimator_in(text: str) -> Any:
 
 
 def inputs(model: Any) -> Inputs:
-    """The columns of a fitted estimator."""
+    """Describe the columns of a fitted estimator."""
     booster = model.booster_
     names = booster.feature_name()
     header = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
     infos = re.search(r"^feature_infos=(.*)$", header, re.MULTILINE)
-    # A category's codes are listed, a number's range is in brackets, and columns that never split have neither.
+    # Categories are listed by code, numbers have a range in brackets, and unused columns have neither.
     seen = {place for place, info in enumerate(infos[1].split(" ") if infos else ()) if ":" in info and not info.startswith("[")}
     named = str(booster.params.get("categorical_feature") or booster.params.get("categorical_column") or "")
     coded = frozenset(seen | {int(place) for place in re.findall(r"\d+", named) if int(place) < len(names)})
@@ -88,7 +91,7 @@ def _booster(text: str) -> "Booster":
 
 
 def _recipe(booster: "Booster", plain: Any) -> dict[str, Any]:
-    """The parameters in which a booster's file differs from an estimator that has the defaults, as estimators call them."""
+    """Return a file's parameters that differ from defaults, by estimators' names."""
     from lightgbm.basic import _ConfigAliases
 
     defaults, estimators_own = plain.booster_._get_loaded_param(), plain.get_params()  # noqa: SLF001 - no public form

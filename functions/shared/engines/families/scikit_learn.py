@@ -1,4 +1,4 @@
-"""scikit-learn's own estimators, and those of other packages that follow its interface."""
+"""scikit-learn's estimators, and those of other packages with its interface."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from functions.shared.engines.tree_forms import TreeForm
 
 MAX_ONE_HOT_CATEGORIES = 100
 
-# Where scikit-learn's own default would not converge on tabular data, or would make two equal trainings differ.
+# Set where scikit-learn's default does not converge on tabular data, or makes equal trainings differ.
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "HistGradientBoostingClassifier": {"early_stopping": False},
     "HistGradientBoostingRegressor": {"early_stopping": False},
@@ -120,7 +120,7 @@ class _ScikitLearn(Family):
         return tree_form(model)
 
     def check(self, model: Any) -> None:
-        """scikit-learn follows the children of a histogram tree unchecked, so a bad index would crash the process."""
+        """Check histogram trees, in which a bad index would crash scikit-learn."""
         if not isinstance(model, BaseHistGradientBoosting):
             return
         for predictor in (predictor for iteration in model._predictors for predictor in iteration):  # noqa: SLF001

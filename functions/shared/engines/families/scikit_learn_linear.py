@@ -1,4 +1,4 @@
-"""scikit-learn's fitted linear estimators as coefficients and a link."""
+"""Express scikit-learn's fitted linear estimators as coefficients and a link."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,10 +13,10 @@ from functions.shared.engines.linear_forms import LinearForm
 
 
 def linear_form(model: Any) -> LinearForm | None:
-    """The linear form of a fitted estimator; None if it is of no linear kind that we know.
+    """Return the linear form of a fitted estimator; None if it is of no known kind.
 
     Raises:
-        NotCompilableError: if it is, but its parameters give probabilities by other means than a link.
+        NotCompilableError: if its probabilities do not come from a link.
     """
     rule = _LINKS.get(type(model))
     if rule is None:

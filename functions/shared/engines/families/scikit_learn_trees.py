@@ -1,4 +1,4 @@
-"""scikit-learn's fitted tree ensembles in the one form."""
+"""Express scikit-learn's fitted tree ensembles in the common form."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,10 +24,10 @@ from functions.shared.engines.tree_forms import CategorySplit, Flags, Tree, Tree
 
 
 def tree_form(model: Any) -> TreeForm | None:
-    """The form of a fitted estimator; None if it is of no tree kind that we know.
+    """Return the form of a fitted estimator; None if it is of no known kind.
 
     Raises:
-        NotCompilableError: if it is, but has a part that cannot be put into this form.
+        NotCompilableError: if a part of it cannot be expressed in this form.
     """
     rule = _RULES.get(type(model))
     return None if rule is None else rule(model)
@@ -49,7 +49,7 @@ def _histogram(link: Callable[[Any], str], model: Any) -> TreeForm:
 
 
 def _histogram_tree(predictor: Any, known: Flags) -> Tree:
-    """`known` flags the codes that each column had in training, shape (columns, 256)."""
+    """Convert a tree; `known` flags each column's codes in training, (columns, 256)."""
     nodes = predictor.nodes
     left = _bits(predictor.raw_left_cat_bitsets)
     categories = {}
@@ -71,7 +71,7 @@ def _histogram_tree(predictor: Any, known: Flags) -> Tree:
 
 
 def _bits(words: NDArray[np.uint32]) -> Flags:
-    """Bit sets of eight 32-bit words each as flags of shape (sets, 256)."""
+    """Expand bit sets of eight 32-bit words to flags of shape (sets, 256)."""
     octets = np.ascontiguousarray(words, dtype="<u4").view(np.uint8)
     return np.unpackbits(octets, axis=1, bitorder="little").astype(np.bool_)
 
@@ -94,7 +94,7 @@ def _boosted(link: Callable[[Any], str], model: Any) -> TreeForm:
 def _averaged(model: Any) -> TreeForm:
     members = getattr(model, "estimators_", [model])
     classes = getattr(model, "classes_", None)
-    # Of two classes, only the second's probability is asked for.
+    # Of two classes, only the second's probability is needed.
     wanted = slice(None) if classes is None or not _is_binary(model) else slice(1, 2)
     trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted]) for member in members)
     sums = trees[0].values.shape[1]

@@ -1,4 +1,4 @@
-"""Which family a model is of."""
+"""Find the family of a model."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +9,7 @@ from typing import Any
 from functions.shared.engines.families.family import Family
 
 GROUP = "everscore.families"
-"""Installed packages add families by entry points of this group: a library's package, and an instance of `Family`."""
+"""Installed packages add families by entry points of this group: a package name, and an instance of `Family`."""
 
 _OURS = {
     "sklearn": "functions.shared.engines.families.scikit_learn:SCIKIT_LEARN",
@@ -20,13 +20,13 @@ _OURS = {
 
 @cache
 def families() -> Mapping[str, Family]:
-    """By the package of its classes, each family; that of scikit-learn comes last."""
+    """Return the families by the package of their classes; scikit-learn's comes last."""
     others = {point.name: point.value for point in entry_points(group=GROUP)}
     return {package: _imported(where) for package, where in reversed({**_OURS, **others}.items())}
 
 
 def family_of(model: Any) -> Family:
-    """The family of an estimator, or of a class of estimators: scikit-learn's, where no other is nearer."""
+    """Return the family of an estimator or class; scikit-learn's if no other fits."""
     made = model if isinstance(model, type) else type(model)
     packages = [ancestor.__module__.partition(".")[0] for ancestor in made.__mro__]
     known = families()
@@ -34,14 +34,14 @@ def family_of(model: Any) -> Family:
 
 
 def library_of(model: Any) -> str:
-    """The library of an estimator and its version, as people write them."""
+    """Return the name and version of an estimator's library, for people."""
     family = family_of(model)
     package = next(package for package, known in families().items() if known is family)
     return f"{family.library} {import_module(package).__version__}"
 
 
 def threaded_jobs(pipeline: Any) -> list[str]:
-    """The parameters `n_jobs` of those of its estimators that take all processors if it is not set."""
+    """Return `n_jobs` parameters of estimators that use all processors by default."""
     parameters = pipeline.get_params()
     jobs = [name for name in parameters if name.rpartition("__")[2] == "n_jobs"]
     return [name for name in jobs if family_of(parameters.get(name.rpartition("__")[0], pipeline)).threaded]

@@ -1,4 +1,4 @@
-"""XGBoost: its estimators for scikit-learn, whose boosters compare and add up in single precision."""
+"""XGBoost's estimators, whose boosters compare and add in single precision."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _LINKS = {
     **dict.fromkeys(("reg:quantileerror", "reg:expectileerror"), "identity"),
 }
 _BY_CATEGORIES = 1
-"""The `split_type` of a node that splits on categories."""
+"""`split_type` of a node that splits on categories."""
 
 type _Json = dict[str, Any]
 
@@ -75,7 +75,7 @@ class _XGBoost(Family):
         booster.feature_names, booster.feature_types = None, kinds
         model.set_params(feature_types=kinds, enable_categorical=True)
         if model.early_stopping_rounds:
-            # A clone has no other rows to tell when to stop.
+            # A clone has no validation rows for early stopping.
             model.set_params(early_stopping_rounds=None, n_estimators=model.best_iteration + 1)
 
     def fitting(self) -> AbstractContextManager[None]:
@@ -89,7 +89,7 @@ class _XGBoost(Family):
         return _form(document, rounds, float(model.missing))
 
     def check(self, model: Any) -> None:
-        """XGBoost follows the children of a tree unchecked, so a bad index would crash the process."""
+        """Check children of trees: XGBoost does not, and a bad index crashes the process."""
         if not hasattr(model, "get_booster"):
             return
         learner = json.loads(model.get_booster().save_raw("json"))["learner"]
@@ -110,7 +110,7 @@ def _types(columns: int, coded: Collection[int]) -> list[str]:
 
 @contextmanager
 def _complaints_as_errors() -> Iterator[None]:
-    """Take a warning about parameters that do nothing for an error, and leave out of errors where in XGBoost they came from."""
+    """Raise a warning about unused parameters, and shorten errors to their message."""
     from xgboost.core import XGBoostError
 
     try:
@@ -127,7 +127,10 @@ def _complaints_as_errors() -> Iterator[None]:
 
 
 def _form(document: _Json, rounds: int, missing: float) -> TreeForm:
-    """The form of a model as JSON, of its first so many rounds (0: of all), where `missing` stands for a missing value too."""
+    """Return the form of a model as JSON, limited to its first `rounds` (0: all).
+
+    The number `missing` stands for a missing value too.
+    """
     learner = document["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if booster["name"] != "gbtree":
@@ -145,7 +148,7 @@ def _form(document: _Json, rounds: int, missing: float) -> TreeForm:
         raise NotCompilableError(message)
     sums = max(1, int(learner["learner_model_param"]["num_class"]))
     band = None if np.isnan(missing) else np.float32(missing)
-    # Each sum's trees stand together, in their order.
+    # The trees of each sum come together, in order.
     order = np.argsort(outputs, kind="stable").tolist()
     return TreeForm(
         link=_LINKS[objective],
@@ -163,12 +166,12 @@ def _read(tree: _Json, weight: np.float32, band: np.float32 | None) -> Tree:
         raise NotCompilableError(message)
     left, right = (np.array(tree[f"{side}_children"], np.intp) for side in ("left", "right"))
     is_leaf = left < 0
-    # Of a leaf, the condition is its value.
+    # A leaf stores its value as its condition.
     conditions = np.array(tree["split_conditions"], np.float32)
     whole = Tree(
         is_leaf=is_leaf,
         column=np.array(tree["split_indices"], np.intp),
-        # Less than the condition is at most the number before it.
+        # "Less than the condition" means "at most the number before it".
         threshold=np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64),
         left=left,
         right=right,
@@ -181,7 +184,7 @@ def _read(tree: _Json, weight: np.float32, band: np.float32 | None) -> Tree:
 
 
 def _categories(tree: _Json) -> dict[int, CategorySplit]:
-    """Codes that are listed go right, and whatever is none of them left."""
+    """Return splits on categories: listed codes go right, all others left."""
     splits = {}
     parts = (tree[f"categories_{part}"] for part in ("nodes", "segments", "sizes"))
     for node, start, size in zip(*parts, strict=True):
@@ -193,7 +196,7 @@ def _categories(tree: _Json) -> dict[int, CategorySplit]:
 
 
 def _margins(document: _Json, sums: int) -> NDArray[np.float32]:
-    """What XGBoost begins its sums with, as it computes it from `base_score`: its answer where all trees are a leaf of 0."""
+    """Return XGBoost's start of sums: its output when every tree is a leaf of 0."""
     from xgboost import Booster
 
     stump = {

@@ -1,4 +1,4 @@
-"""XGBoost's own model files, JSON and UBJSON, as fitted estimators."""
+"""Load XGBoost's own model files, JSON and UBJSON, as fitted estimators."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 _CLASSIFIERS = ("binary:", "multi:")
 _AS_PROBABILITIES = {"multi:softmax": "multi:softprob", "binary:logitraw": "binary:logistic"}
-"""Objectives that learn the same as others, of which only the answer differs."""
+"""Objectives that train like another one, with a different output only."""
 
 
 def is_ours(body: bytes) -> bool:
-    """Whether bytes look like one of XGBoost's files."""
+    """Return whether bytes look like one of XGBoost's files."""
     return body.lstrip()[:1] == b"{" and b"learner" in body and b"gradient_booster" in body
 
 
 def estimator_in(body: bytes) -> Any:
-    """The model of a file as a fitted estimator, with what the file says of how it was trained.
+    """Return the model of a file as a fitted estimator, with its known parameters.
 
     Raises:
         AdoptionRefusedError: if the file is damaged, or its model gives neither probabilities nor numbers to predict.
@@ -40,13 +40,13 @@ def estimator_in(body: bytes) -> Any:
     model = (XGBClassifier if classifies else XGBRegressor)(**_recipe(booster, learner))
     model.load_model(booster.save_raw("ubj"))
     if learner["learner_model_param"].get("boost_from_average") == "1":
-        # What it began from was only the mean of its target, and a retraining has another.
+        # Its start was only the mean of its target, which differs in a retraining.
         model.set_params(base_score=None)
     return model
 
 
 def inputs(model: Any) -> Inputs:
-    """The columns of a fitted estimator."""
+    """Describe the columns of a fitted estimator."""
     booster = model.get_booster()
     names, kinds = booster.feature_names, booster.feature_types or ()
     numbered = [f"f{place}" for place in range(booster.num_features())]
@@ -74,13 +74,13 @@ def _booster(body: bytes) -> "Booster":
 
 
 def _categories(booster: "Booster") -> list[Any]:
-    """By place, the categories of a column as an Arrow array, or None."""
-    # Asked for one model without any, XGBoost gives no columns at all.
+    """Return each column's categories as an Arrow array, or None."""
+    # For a model without categories, XGBoost returns no columns at all.
     return [values for _, values in booster.get_categories(export_to_arrow=True).to_arrow()]
 
 
 def _recipe(booster: "Booster", learner: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that can be told from a model: its rounds, its depth, its boosting, and what its objective is set to."""
+    """Return the parameters that a model reveals: rounds, depth, booster, objective."""
     settings = {
         name: json.loads(value)
         for part, values in learner["objective"].items()
@@ -97,10 +97,10 @@ def _recipe(booster: "Booster", learner: dict[str, Any]) -> dict[str, Any]:
 
 
 def _depth(left: list[int], right: list[int]) -> int:
-    """How many splits lie above the deepest leaf."""
+    """Return the number of splits above the deepest leaf."""
     level, depth = [0], 0
     while inner := [node for node in level if left[node] >= 0]:
-        # No tree is deeper than it has nodes, unless its nodes run in circles.
+        # A tree deeper than its number of nodes contains a cycle.
         if depth > len(left):
             break
         level, depth = [child for node in inner for child in (left[node], right[node])], depth + 1
