@@ -1,1 +1,1 @@
-"""Before new code scores: whether it scores what was scored last as it was."""
+"""Check before a deployment that new code reproduces recent scores."""

@@ -1,10 +1,10 @@
-"""What CodeDeploy asks before it lets traffic to a new version."""
+"""The event that CodeDeploy sends before it shifts traffic to a new version."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class PreTrafficEvent(BaseModel):
-    """A deployment that waits for an answer."""
+    """A deployment that waits for a result."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

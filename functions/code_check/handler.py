@@ -1,4 +1,4 @@
-"""Lambda entry point: CodeDeploy asks before a new version of scoring gets traffic."""
+"""Lambda entry point: CodeDeploy's check of scoring before its traffic shifts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 RESERVE_MS = 330_000
-"""No comparison is begun with less time left than one may take, and the answer."""
+"""Milliseconds that must be left to start a comparison, for itself and the reply."""
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:
-    """Answer whether the new version scores as the old one did; what raises is answered as a failure."""
+    """Report whether the new version scores as before; exceptions count as failures."""
     from functions.code_check.event import PreTrafficEvent
     from functions.code_check.ports import Ports
     from functions.code_check.service import compare_batches

@@ -1,4 +1,4 @@
-"""What the code check needs of the outside world."""
+"""The ports of the code check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functions.shared.ports import ObjectStore
 
 type Verify = Callable[[str, str], tuple[str, ...]]
-"""Scores a batch of a model again, keeps nothing, and names the files that differ; or raises NotFoundError if what it needs is gone."""
+"""Scores a batch of a model again without storing anything, and returns the files that differ.
+
+It raises NotFoundError if the upload, the release or a bundle is gone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where batches stand, and what scores them again: the new code, and the code that serves."""
+    """The store of batches, and two ways to score them again: new and serving code."""
 
     store: ObjectStore
     by_new: Verify

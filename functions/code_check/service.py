@@ -1,4 +1,4 @@
-"""Have new code score the newest batch of each model again, and compare byte by byte with what stands."""
+"""Score each model's newest batch again with new code, and compare the bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from functions.shared.foundation.ahead import map_ahead
 from functions.shared.repositories.manifests import Manifests
 
 LARGEST_BYTES = 64 * 2**20
-"""Of a batch that is scored again: it takes seconds, and a deployment waits."""
+"""Limit for a batch that is scored again: it takes seconds, and a deployment waits."""
 LOOKED_AT = 20
-"""Newest batches of a model among which one is chosen."""
+"""Newest batches of a model, among which one is chosen."""
 MODELS_AT_ONCE = 3
-"""A new account may run ten functions at once in all, and scoring goes on."""
+"""Comparisons at a time: a new account may run only ten functions at once, and scoring continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredAgain:
-    """A batch that was scored again, and which of its files came out with other bytes."""
+    """A batch that was scored again, and its files that have different bytes now."""
 
     model: str
     batch_id: str
@@ -29,23 +29,22 @@ class ScoredAgain:
 
 
 def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool]) -> tuple[ScoredAgain, ...]:
-    """Compare one batch of each model that has a fitting one, for as long as there is time to begin another.
+    """Compare one suitable batch of each model, while there is time to start another.
 
     Args:
-        models: names of all models.
-        ports: where batches stand, and what scores them; the code that serves says whether a batch that the new code finds no
-            more is really gone.
-        has_time: whether another comparison may begin.
+        models: returns the names of all models.
+        ports: the store, new code and serving code. If new code does not find a batch, serving code shows whether it is gone.
+        has_time: returns whether another comparison may start.
 
     Raises:
-        DeploymentRefusedError: if the new code does not find what the old one does.
+        DeploymentRefusedError: if the new code does not find a batch that serving code finds.
     """
     compared = map_ahead(partial(_compared, ports), takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
     return tuple(comparison for comparison in compared if comparison is not None)
 
 
 def _compared(ports: Ports, model: str) -> ScoredAgain | None:
-    """The comparison of the newest of the model's last batches that fits and can be scored again, if there is one."""
+    """Compare the newest suitable batch of a model; None if there is none."""
     for batch in filter(_fits, islice(Manifests(ports.store).newest(model), LOOKED_AT)):
         try:
             return ScoredAgain(model, batch.batch_id, ports.by_new(model, batch.batch_id))

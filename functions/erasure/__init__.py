@@ -1,1 +1,1 @@
-"""People's rows out of everything stored of a model, for good, and a record of it that names nobody."""
+"""Permanently erase people's rows from all that a model stored; keep a record."""

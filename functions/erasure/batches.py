@@ -1,6 +1,6 @@
-"""Scored and quarantined rows: new files are written, then the manifest names them; the old ones are `earlier`'s.
+"""Erase scored and quarantined rows: write new files, then update the manifest.
 
-So a batch is whole at any moment, and what a crash leaves is a file that no manifest names.
+`earlier` removes the old files. So a batch is complete at any moment, and a crash leaves only files that no manifest names.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from functions.shared.repositories.swap import swap
 
 
 def erase_from_batches(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Take people's rows out of all batches of a model, those that were superseded too.
+    """Erase people's rows from all batches of a model, including superseded ones.
 
     Returns:
-        How many rows went, by key of the file that held them.
+        How many rows were erased, by key of their file.
     """
     manifests = Manifests(ports.store).keys(subject.model).values()
     return {name: light.removed for key in manifests for name, light in _erase_from_batch(key, subject, ports).items()}
 
 
 def _erase_from_batch(key: str, subject: Subject, ports: Ports) -> Mapping[str, Lighter]:
-    """Take people's rows out of one batch, whose manifest may change meanwhile.
+    """Erase people's rows from one batch, whose manifest may change meanwhile.
 
     Raises:
-        ConflictError: if it always does. The new files are nobody's then; metric_emission sweeps such.
+        ConflictError: if it changed at every try. No manifest names the new files then; metric_emission sweeps them.
     """
 
     def lightened(body: bytes | None) -> tuple[bytes | None, Mapping[str, Lighter]]:
@@ -47,7 +47,7 @@ def _files(manifest: Manifest) -> tuple[StoredFile, ...]:
 
 
 def _rewritten(manifest: Manifest, replaced: Mapping[str, Lighter], ports: Ports) -> Manifest:
-    """The manifest of what is left, whose new files are written."""
+    """Write the new files, and return the manifest that names them."""
     outputs, quarantine = (
         tuple(left for file in files if (left := _left(file, replaced.get(file.key), ports)) is not None)
         for files in (manifest.outputs, manifest.quarantine)
@@ -70,9 +70,9 @@ def _rewritten(manifest: Manifest, replaced: Mapping[str, Lighter], ports: Ports
 
 
 def _left(file: StoredFile, light: Lighter | None, ports: Ports) -> StoredFile | None:
-    """A file as it stands from now on; None if no row is left.
+    """Write a file without erased rows; None if no row is left.
 
-    Each gets a name of its own, for files of one batch that was cut twice may have the same number in two attempts.
+    Each gets a unique name: if a batch was cut twice, files of two attempts may have the same number.
     """
     if light is None:
         return file

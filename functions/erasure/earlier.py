@@ -1,4 +1,4 @@
-"""Versions of objects that were overwritten or deleted, and files that no manifest names: they show people too."""
+"""Remove old versions and unreferenced files that show people."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -12,10 +12,10 @@ from functions.shared.repositories.manifests import Manifests
 
 
 def clear_earlier(subject: Subject, ports: Ports) -> int:
-    """Remove, for good, every version of a model's files that shows people and that nothing refers to.
+    """Delete permanently a model's unreferenced file versions that show people.
 
     Returns:
-        How many versions went.
+        How many versions were deleted.
     """
     idle = (*_idle_files(subject.model, ports), *_idle_labels(subject.model, ports))
     showing = [info for info in idle if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
@@ -24,7 +24,10 @@ def clear_earlier(subject: Subject, ports: Ports) -> int:
 
 
 def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    """Of scored and quarantined files those that no manifest names; but a batch may be at work on its newest, or be taken up again."""
+    """Yield scored and quarantined files that no manifest names.
+
+    Files of a batch that is in work, or may be continued, are left out.
+    """
     manifests = Manifests(ports.store)
     committed = manifests.keys(model)
     for kind in ("scored", "quarantine", "partitions"):
@@ -38,6 +41,6 @@ def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
 
 
 def _idle_labels(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    """Labelled rows, waiting labels and rows of days that were replaced or taken away."""
+    """Yield labelled rows, waiting labels and rows of days that were replaced."""
     for prefix in layout.replaced_prefixes(model):
         yield from (version.info for version in ports.store.versions(prefix) if not version.newest)

@@ -1,4 +1,4 @@
-"""What wakes erasure: a person's hand, and nothing else."""
+"""The request for an erasure, which only a person sends."""
 
 from typing import Literal
 
@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EraseRequest(BaseModel):
-    """Ids whose rows are to be removed from everything stored of a model. They come with the call, so that they are stored nowhere.
+    """Ids whose rows are to be erased from everything that is stored of a model.
 
-    With `dry_run` nothing is removed and no record is kept: the answer is what would go.
+    They come with the call, so that they are never stored. With `dry_run` nothing is removed or recorded: the response counts what
+    would be erased.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

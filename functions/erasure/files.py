@@ -1,4 +1,4 @@
-"""Stored files without the rows of people to be forgotten."""
+"""Remove people's rows from stored files."""
 
 import json
 from collections import Counter
@@ -16,12 +16,15 @@ from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 
 _PLAIN_ID = "id"
-"""What labels that wait and rows of days call the id column, whatever the model calls it."""
+"""Name of the id column in waiting labels and rows of days, for all models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lighter:
-    """A file's bytes after rows were taken out: how many are left, how many went, and those of a quarantine by reason."""
+    """A file's bytes after an erasure, with counts of rows left and rows erased.
+
+    For quarantined rows they are also counted by reason.
+    """
 
     body: bytes
     rows: int
@@ -30,10 +33,10 @@ class Lighter:
 
 
 def lighter(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter | None:
-    """A file of the store without people's rows; None if it shows none of them.
+    """Return a stored file without people's rows; None if it has none of them.
 
     Args:
-        key: where it lies, which tells what it is: quarantined rows are JSON lines, documents hold no rows, all others are Parquet.
+        key: the file's key, which shows its kind: quarantined rows are JSON lines, documents hold no rows, all others are Parquet.
     """
     if key.endswith(".json"):
         return None
@@ -41,7 +44,7 @@ def lighter(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter |
 
 
 def shows(key: str, body: bytes, spec: ModelSpec, people: People) -> bool:
-    """Whether a file shows one of the people, or is damaged, so that nobody can say."""
+    """Return whether a file shows one of the people, or is damaged, so that it may."""
     try:
         return lighter(key, body, spec, people) is not None
     except (pa.ArrowException, OSError, ValueError, KeyError):

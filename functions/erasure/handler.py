@@ -1,4 +1,4 @@
-"""Lambda entry point: a person asks for people's rows to be erased, and is told what went."""
+"""Lambda entry point: erase people's rows on request, and return the record."""
 
 import uuid
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def ports() -> "Ports":
-    """The real ports."""
+    """Return the real ports."""
     from functions.erasure.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.runtime.settings import settings

@@ -1,4 +1,7 @@
-"""Labelled rows, labels that wait and the rows of days that labels are looked up in: each file is replaced where it lies."""
+"""Erase labelled rows, waiting labels, and the rows of days used to find labels.
+
+Each file is replaced in place.
+"""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,20 +14,20 @@ from functions.shared.repositories.swap import swap
 
 
 def erase_from_labels(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Take people's rows out of all labelled rows, waiting labels and rows of days of a model.
+    """Erase people's rows from labelled rows, waiting labels and rows of days.
 
     Returns:
-        How many rows went, by key.
+        How many rows were erased, by key.
     """
     keys = [found.key for prefix in layout.replaced_prefixes(subject.model) for found in ports.store.list(prefix)]
     return {key: removed for key in keys if (removed := _erase_from_file(key, subject, ports))}
 
 
 def _erase_from_file(key: str, subject: Subject, ports: Ports) -> int:
-    """Take people's rows out of one file, which metric_emission may replace or delete meanwhile.
+    """Erase people's rows from a file that metric_emission may change meanwhile.
 
     Raises:
-        ConflictError: if it always does.
+        ConflictError: if the file changed at every try.
     """
 
     def lightened(body: bytes | None) -> tuple[bytes | None, tuple[int, bool]]:
@@ -36,6 +39,6 @@ def _erase_from_file(key: str, subject: Subject, ports: Ports) -> int:
         return light.body, (light.removed, not light.rows)
 
     removed, is_empty = swap(ports.store, key, lightened)
-    if is_empty:  # by this erasure, or by one that ended just here
+    if is_empty:  # emptied by this erasure, or by one that stopped at this point
         ports.store.delete([key])
     return removed

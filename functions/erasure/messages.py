@@ -1,4 +1,7 @@
-"""What was said of files that could not be read may quote them: manifests of failed batches, and the alerts about them."""
+"""Erase names from messages about unreadable files, which may quote them.
+
+Such messages are in the manifests of failed batches, and in the alerts about them.
+"""
 
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
@@ -11,10 +14,10 @@ _ERASED = "(what was said here named somebody who was erased)"
 
 
 def erase_from_messages(subject: Subject, ports: Ports) -> int:
-    """Take what names people out of the manifests of failed batches, and remove alerts that name them.
+    """Erase messages that name people from failed batches' manifests and from alerts.
 
     Returns:
-        How many versions of documents went for good.
+        How many versions of documents were deleted permanently.
     """
     for key in Manifests(ports.store).keys(subject.model).values():
         body, etag = ports.store.read_tagged(key)
@@ -33,7 +36,7 @@ def erase_from_messages(subject: Subject, ports: Ports) -> int:
 
 
 def _quoted(key: str, body: bytes) -> str:
-    """The part of a document that may quote a file."""
+    """Return the part of a document that may quote a file."""
     if key.startswith("manifests/"):
         error = Manifest.from_json(body).error
         return error.message if error else ""

@@ -1,4 +1,4 @@
-"""The people to be forgotten, and how their rows are told."""
+"""The people to be erased, and how to recognise their rows."""
 
 import json
 import re
@@ -18,7 +18,10 @@ _WORD = re.compile(r"\w+")
 
 
 class People:
-    """Some ids. A row is theirs if its id's text is one of theirs; raw text, if one of them stands in it as a word of its own."""
+    """People's ids. A row belongs to them if the text of its id is one of these.
+
+    Raw text belongs to them if it contains one of the ids as a separate word.
+    """
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._ids = frozenset(ids)
@@ -30,15 +33,15 @@ class People:
 
     @property
     def count(self) -> int:
-        """How many ids."""
+        """Return the number of ids."""
         return len(self._ids)
 
     def rows(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-        """Which rows are theirs, as booleans without nulls, by their ids, of any type that ids have."""
+        """Mark people's rows by a column of ids of any type; the result has no nulls."""
         return pc.is_in(id_texts(ids), value_set=self._texts)
 
     def named_in(self, text: str) -> bool:
-        """Whether text that is no table shows one of them.
+        """Return whether raw text names one of them.
 
         >>> People(["7", "ada b"]).named_in("17;x"), People(["7", "ada b"]).named_in("x;7"), People(["7", "ada b"]).named_in('"ada b"')
         (False, True, True)
@@ -53,19 +56,22 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose rows of which model are to go. `spec` names the id column, which all versions of a model share."""
+    """The people to erase, and the model that stored their rows.
+
+    `spec` names the id column, which all versions of a model share.
+    """
 
     spec: ModelSpec
     people: People
 
     @property
     def model(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.spec.name
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """The text, and what it says where it is written in another way: quotes that are doubled, or JSON with escapes."""
+    """Yield the text, and its meaning if it is JSON or has doubled quotes."""
     yield text
     yield text.replace('""', '"')
     if "\\" in text:
@@ -75,7 +81,7 @@ def _spellings(text: str) -> Iterator[str]:
 
 
 def _leaves(value: object) -> Iterator[str]:
-    """The values of a JSON document."""
+    """Yield the values of a JSON document."""
     match value:
         case dict():
             yield from chain.from_iterable(map(_leaves, value.values()))

@@ -1,4 +1,4 @@
-"""What erasure needs of the outside world."""
+"""The ports of erasure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from functions.shared.ports import VersionedStore
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where erasure reads and writes, and how clock and names come in."""
+    """Stores, clock and source of names for erasure."""
 
     inbox: VersionedStore
     store: VersionedStore

@@ -1,4 +1,4 @@
-"""A bucket that is only looked at: what would be written or removed stays as it is."""
+"""A read-only bucket for dry runs: writes and deletions change nothing."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from functions.shared.reading.readable import Readable
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """`VersionedStore` over another one, whose changes come to nothing."""
+    """`VersionedStore` over another one; its changes have no effect."""
 
     inner: VersionedStore
 
     @property
     def bucket(self) -> str:
-        """The bucket's name."""
+        """Return the bucket's name."""
         return self.inner.bucket
 
     def info(self, key: str, version_id: str | None = None) -> ObjectInfo:

@@ -1,4 +1,4 @@
-"""Erase people: their rows out of everything stored of a model, every version of it, and a record of what went."""
+"""Erase people's rows from everything that is stored of a model, and record it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from functions.shared.repositories.leases import Leases
 from functions.shared.repositories.releases import Releases
 
 _MOST_LOOKS = 3
-"""Rows that come while it looks are found by the second look; who sends such people on and on is told of by `left`."""
+"""Passes over the store. The second finds rows that arrived during the first; `left` reports people who keep arriving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one look removed, and what it left alone; as in the record."""
+    """What one pass removed and what it left, as in the record."""
 
     rows: Counter[str]
     batches: Counter[str]
@@ -40,15 +40,15 @@ class Found:
 
     @property
     def nothing(self) -> bool:
-        """Whether nobody was seen."""
+        """Return whether nobody was found."""
         return not (self.rows or self.versions or self.objects)
 
 
 def erase(request: EraseRequest, ports: Ports) -> Erasure:
-    """Remove people's rows from everything stored of a model, and look again until nothing is found.
+    """Erase people's rows from everything stored of a model, until none is found.
 
-    Broken off anywhere, it is finished by asking again; asked twice, it finds nothing to do. Meanwhile the model is scored and
-    measured as ever, but not trained.
+    After an interruption, repeat the request to finish; a repeated request finds nothing to do. Meanwhile the model is scored and
+    measured as usual, but not trained.
 
     Raises:
         InputError: if the model never served.
@@ -82,7 +82,7 @@ def erase(request: EraseRequest, ports: Ports) -> Erasure:
 
 
 def _look(subject: Subject, ports: Ports) -> Found:
-    """Remove what is seen, everywhere once: what refers to files first, the files that nothing refers to then."""
+    """Erase everywhere once: first from referenced files, then unreferenced files."""
     batches = erase_from_batches(subject, ports)
     labels = erase_from_labels(subject, ports)
     versions = erase_from_snapshots(subject, ports)
@@ -100,7 +100,7 @@ def _look(subject: Subject, ports: Ports) -> Found:
 
 
 def _with(erasure: Erasure, found: Found) -> Erasure:
-    """The record of all looks up to this one."""
+    """Return the record of all passes up to this one."""
     return erasure.model_copy(
         update={
             "rows": dict(Counter(erasure.rows) + found.rows),
@@ -119,7 +119,7 @@ def _record(erasure: Erasure, ports: Ports) -> None:
 
 
 def _spec(model: str, ports: Ports) -> ModelSpec:
-    """The spec of the version that serves, or served last."""
+    """Return the spec of the version that serves, or served last."""
     release = Releases(ports.store).current(model)
     if release is None:
         message = f"model {model!r} never served here, so it is unknown which column names a person"

@@ -1,4 +1,7 @@
-"""Training sets are content-addressed, so one without some rows is another one; its versions' decisions name it from then on."""
+"""Erase rows from training sets, and make decisions refer to the new sets.
+
+Training sets are content-addressed, so a set without some rows is a new one.
+"""
 
 from datetime import datetime
 
@@ -14,10 +17,10 @@ from functions.shared.repositories.leases import LONGEST, Leases
 
 
 def erase_from_snapshots(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Take people's rows out of the training sets of all versions of a model.
+    """Erase people's rows from the training sets of all versions of a model.
 
     Returns:
-        How many rows went, by version.
+        How many rows were erased, by version.
     """
     decisions = Decisions(ports.store).all(subject.model)
     return {decision.challenger_version: removed for decision in decisions if (removed := _erase_from_snapshot(decision, subject, ports))}
@@ -40,7 +43,7 @@ def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> 
 
 
 def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Ports) -> None:
-    """Have the decision name what is left."""
+    """Make the decision refer to the remaining rows."""
     key = layout.decision_key(decision.model, decision.challenger_version)
     _, etag = ports.store.read_tagged(key)
     left = {"md5": directory.md5, "rows": decision.snapshot.rows - removed, "bytes": directory.bytes}
@@ -49,12 +52,12 @@ def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Po
 
 
 def clear_unnamed(subject: Subject, ports: Ports) -> tuple[int, dict[str, datetime]]:
-    """Remove, for good, files that show people and that no version of any model names.
+    """Delete permanently files that show people and that no model's version names.
 
-    While another model is being trained, a new file may be its own, which it is about to name.
+    While another model is being trained, a new file may belong to it and be named soon.
 
     Returns:
-        How many versions of files went, and the keys of those that are to be looked at again, with the time.
+        How many versions of files were deleted, and the keys to check again, with the time.
     """
     named = _named_md5s(ports)
     training = Leases(ports.store).running(ports.now()) - {subject.model}
@@ -71,7 +74,7 @@ def _md5(info: ObjectInfo) -> str:
 
 
 def _named_md5s(ports: Ports) -> set[str]:
-    """Everything that some version of some model learnt from; of directories their files too."""
+    """Return the MD5s of all training data of all models, with files of directories."""
     directories = {decision.snapshot.md5 for model in ports.store.folders("decisions/") for decision in Decisions(ports.store).all(model)}
     listings = (parse_listing(ports.store.read(layout.snapshot_key(md5))) for md5 in directories)
     return directories.union(*(listing.values() for listing in listings))

@@ -1,4 +1,7 @@
-"""Uploads are removed whole: what else they held was scored, labelled or learnt, and stands in the store, their header included."""
+"""Remove whole uploads that show people.
+
+Their other rows were scored, labelled or trained on, and the store keeps them and the upload's header.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -20,16 +23,19 @@ from functions.shared.reading.text import decompressed_chunks, utf8_chunks
 from functions.shared.repositories.manifests import Manifests
 
 _LABELS_BY = timedelta(hours=1)
-"""Labels are worked off within minutes; younger ones may still be in the queue."""
+"""Labels are processed within minutes; younger ones may still be in the queue."""
 _CHUNK_BYTES = 1 << 20
 
 WORKED_OFF = datetime.max.replace(tzinfo=UTC)
-"""Until a file is worked off, whenever that is."""
+"""Stands for "until the file is processed", at an unknown time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Keys of uploads that show people: those that were removed, `objects` versions in all, and until when others are left."""
+    """Uploads that show people: keys that were removed, and keys left until a time.
+
+    `objects` counts the removed versions.
+    """
 
     removed: tuple[str, ...]
     objects: int
@@ -37,7 +43,10 @@ class Uploads:
 
 
 def remove_uploads(subject: Subject, ports: Ports) -> Uploads:
-    """Remove every version of every upload that shows people, for good, unless its other rows would be lost with it."""
+    """Delete permanently all versions of uploads that show people.
+
+    An upload is left if its other rows would be lost.
+    """
     showing = [info for info in _versions(subject.model, ports) if _shows(ports.inbox.open(info.key, info.version_id), info.key, subject)]
     committed = Manifests(ports.store).keys(subject.model)
     until = {info: _awaited_until(info, committed, ports) for info in showing}
@@ -49,7 +58,7 @@ def remove_uploads(subject: Subject, ports: Ports) -> Uploads:
 
 
 def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], subject: Subject, ports: Ports) -> None:
-    """Have manifests hold the header of their upload before it goes: the rows of others in quarantine cannot be mended without it."""
+    """Store uploads' headers in their manifests, to repair others' quarantined rows."""
     going = {(info.key, info.version_id) for info in removed}
     for key in manifests:
         body, etag = ports.store.read_tagged(key)
@@ -67,7 +76,7 @@ def _versions(model: str, ports: Ports) -> Iterator[ObjectInfo]:
 
 
 def _awaited_until(info: ObjectInfo, committed: dict[str, str], ports: Ports) -> datetime:
-    """Until when an upload holds rows that may stand nowhere else yet."""
+    """Return until when an upload may hold rows that are not stored elsewhere yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
         manifest = committed.get(layout.batch_id(ports.inbox.bucket, info.key, info.version_id))
         return Manifests(ports.store).read(manifest).may_resume_until if manifest else WORKED_OFF
@@ -75,7 +84,10 @@ def _awaited_until(info: ObjectInfo, committed: dict[str, str], ports: Ports) ->
 
 
 def _shows(source: Readable, key: str, subject: Subject) -> bool:
-    """Whether an upload shows one of the people: in its id column or in rows that cannot be read; as text, if it is no table."""
+    """Return whether an upload shows one of the people.
+
+    Their ids are sought in the id column and in unreadable rows. A file that is no table is searched as text.
+    """
     try:
         with closing(
             table_blocks(source, key=key, columns={subject.spec.id_column: ColumnKind.ID}, formats=subject.spec.formats)

@@ -1,1 +1,1 @@
-"""An object too large for one function is cut into partitions; when all are scored, they are committed as one batch."""
+"""Cut a large upload into partitions, and commit their results as one batch."""

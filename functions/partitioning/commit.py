@@ -1,4 +1,4 @@
-"""Make one manifest of what became of all partitions, as if the object had been scored whole."""
+"""Combine the results of all partitions into one manifest, as of an uncut upload."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -23,7 +23,7 @@ _FILES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class _Unnumbered:
-    """Quarantined rows of a partition, and how many rows and lines of text come before it."""
+    """Quarantined rows of a partition, and the count of rows and lines before it."""
 
     file: StoredFile
     rows: int
@@ -33,14 +33,14 @@ class _Unnumbered:
 def commit_whole(
     draft: Manifest, plan: Sequence[Partition], results: Sequence[PartitionResult], *, store: ObjectStore, now: Callable[[], datetime]
 ) -> Manifest:
-    """Commit the batch whose partitions, in order, gave these results.
+    """Commit a batch, given the results of its partitions in order.
 
     Returns:
-        The manifest that stands.
+        The committed manifest.
 
     Raises:
-        BatchRejectedError: `empty_file`, if there was no row in any of them.
-        ConservationError: if rows were lost or made up.
+        BatchRejectedError: `empty_file`, if no partition has a row.
+        ConservationError: if rows were lost or duplicated.
     """
     counts = merge_counts(result.counts for result in results)
     if not counts.rows_in:
@@ -60,13 +60,13 @@ def commit_whole(
 
 
 def _release(results: Sequence[PartitionResult]) -> PinnedRelease | None:
-    """The release of all partitions; a challenger that could not score one of them along was suspended."""
+    """Return the partitions' release, with the challenger only if it scored all."""
     releases = [result.release for result in results if result.release]
     return next((release for release in releases if release.challenger_suspended), releases[0])
 
 
 def _numbered(draft: Manifest, results: Sequence[PartitionResult], store: ObjectStore) -> tuple[StoredFile, ...]:
-    """The quarantined rows of all partitions, numbered in the whole file."""
+    """Write the quarantined rows of all partitions, numbered in the whole file."""
 
     def numbered(item: tuple[int, _Unnumbered]) -> StoredFile:
         part, quarantined = item

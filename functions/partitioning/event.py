@@ -1,4 +1,7 @@
-"""What the state machine asks, and what it is answered. Names here stand in `infra/state_machines/` too."""
+"""Requests of the state machine, and the responses.
+
+`infra/state_machines/` uses the same names.
+"""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +25,7 @@ class PlanRequest(_Request):
 
 
 class CommitRequest(_Request):
-    """All partitions of a plan were scored."""
+    """Commit a batch after all partitions of a plan were scored."""
 
     action: Literal["commit"]
     key: str
@@ -40,11 +43,11 @@ class Failure(BaseModel):
 
     @property
     def of_partitions(self) -> bool:
-        """Whether this says only that partitions failed, and not why."""
+        """Return whether this reports only that partitions failed, without a reason."""
         return self.error == "States.ExceedToleratedFailureThreshold"
 
     def __str__(self) -> str:
-        """The error, with its message if a function raised it."""
+        """Return the error, with its message if a function raised it."""
         try:
             return f"{self.error}: {json.loads(self.cause)['errorMessage']}"
         except (ValueError, TypeError, KeyError):
@@ -52,9 +55,9 @@ class Failure(BaseModel):
 
 
 class GiveUpRequest(_Request):
-    """A state failed for good; `redrives` counts how often the execution was taken up again (absent: never).
+    """A state failed finally; `redrives` counts the execution's restarts (absent: 0).
 
-    `entered` is when the state that asks was entered, the same in each of its retries (absent: not known, from an earlier definition).
+    `entered` is the time when the requesting state was entered; it is the same in each retry. An earlier definition omits it.
     """
 
     action: Literal["give_up"]
@@ -72,10 +75,10 @@ _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 
 
 class Work(BaseModel):
-    """Where the work on a batch stands: it has `ended`, or the partitions of a plan are to be scored.
+    """State of the work on a batch: it has `ended`, or a plan's partitions are next.
 
-    `turn` is the plan's, `plan` its key in the store, `folder` the prefix of all that is known of the batch's partitions, and
-    `concurrency` how many of them are scored at once.
+    `turn` is the plan's number, `plan` its key in the store, and `folder` the prefix of the batch's partition files. `concurrency`
+    partitions are scored at once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,7 +91,7 @@ class Work(BaseModel):
 
 
 def work_on(inbox: str, request: Request, turn: int | None, concurrency: int) -> Work:
-    """The answer to a request: the plan of this turn is to be scored, or of none."""
+    """Return the response: score the plan of this turn next, or nothing if None."""
     named = layout.model_or_unnamed(request.key), layout.batch_id(inbox, request.key, request.version_id)
     return Work(
         ended=turn is None,

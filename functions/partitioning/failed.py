@@ -1,4 +1,7 @@
-"""Which partitions failed and why: the state that ran them says only that some did, and keeps the rest in the store."""
+"""Find out which partitions failed and why.
+
+The state that ran them reports only that some failed, and puts details into the store.
+"""
 
 import json
 import re
@@ -10,13 +13,13 @@ from functions.partitioning.event import Failure
 from functions.shared.ports import ObjectStore
 
 NAMED = 3
-"""Partitions that are named; others most often failed alike, or were stopped when these did."""
+"""Partitions that a message names; the others usually failed for the same reason or were stopped."""
 
 _FAILED_FILE = re.compile(r".*/FAILED_\d+\.json")
 
 
 class _FailedItem(Failure):
-    """An item of a Distributed Map as its ResultWriter notes it, with the text of what it was given."""
+    """An item of a Distributed Map as its ResultWriter stores it, with its input."""
 
     given: str = Field(alias="Input", default="{}")
 
@@ -29,10 +32,12 @@ _ITEMS = TypeAdapter(list[_FailedItem])
 
 
 def explained(failure: Failure, folder: str, store: ObjectStore) -> str:
-    """Why the work on a batch failed: of partitions, the first that failed in the last run, by number and error.
+    """Explain why a batch failed: the first partitions that failed in the last run.
 
     Args:
-        folder: prefix of what the work on the batch left.
+        failure: the error of the state.
+        folder: the prefix of the batch's partition files.
+        store: the store of those files.
     """
     items = list(_last_run(folder, store)) if failure.of_partitions else []
     if not items:

@@ -1,4 +1,4 @@
-"""Lambda entry point: the steps of the state machine that scores an upload in partitions, but for the scoring."""
+"""Lambda entry point: all steps of the partitioning state machine except scoring."""
 
 import uuid
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ MEGABYTE = 2**20
 
 @cache
 def ports() -> "Ports":
-    """The real ports and sizes."""
+    """Return the real ports and sizes."""
     from functions.partitioning.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.runtime.settings import partitioning_settings
@@ -35,7 +35,7 @@ def ports() -> "Ports":
 
 
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    """Plan, commit or give up a batch, and say where the work on it stands."""
+    """Plan, commit or give up a batch, and return the state of the work on it."""
     from functions.partitioning.event import CommitRequest, GiveUpRequest, PlanRequest, parse_request, work_on
     from functions.partitioning.service import commit_batch, give_up, plan_batch
 

@@ -1,4 +1,4 @@
-"""What partitioning needs of the outside world."""
+"""The ports of partitioning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from functions.shared.ports import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where partitioning reads and writes, how clock and names come in, and sizes in bytes.
+    """Stores, clock and source of names for partitioning, and sizes in bytes.
 
-    `partition_bytes` is the size of a partition where the upload asks for none; up to `whole_bytes` an upload that cannot be cut
-    is one partition. `concurrency` partitions are scored at once.
+    `partition_bytes` is the default size of a partition. An upload of up to `whole_bytes` that cannot be cut becomes one partition.
+    `concurrency` partitions are scored at once.
     """
 
     inbox: ObjectStore

@@ -1,7 +1,7 @@
-"""Whether a text was cut between its records, from what its portions show.
+"""Prove from the results of its portions that a text was cut between records.
 
-The first portion begins where the file does. If it ends outside of quotes, the second begins outside of them, and so on: when all
-portions but the last are closed, every cut lies between records, whatever else the file holds.
+The first portion begins where the file does. If it ends outside quotes, the second begins outside quotes, and so on. So if all
+portions but the last are closed, every cut lies between records, whatever the file contains.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from functions.shared.domain.partition import PartitionResult
 from functions.shared.domain.rejections import FileCode
 
 LAST_TURN = 2
-"""A second cut follows from the number of quotes; where that number does not decide, a third would know no more."""
+"""Turns to try. The second cut uses the number of quotes; a third would know no more."""
 
 
 class Cuts(Enum):
-    """What the results of all partitions mean."""
+    """The conclusion from the results of all partitions."""
 
     PROVED = "proved"
     CUT_AGAIN = "cut again"
 
 
 def judge_cuts(results: Sequence[PartitionResult], *, turn: int) -> Cuts:
-    """Whether the results, in order, are those of the whole file.
+    """Judge whether the results, in order, are those of the whole file.
 
     Raises:
-        BatchRejectedError: what a partition refused the file for, if it began where a record does; or `bare_quote`, if the file
-            has quotes inside unquoted fields, so that counting them says nothing.
+        BatchRejectedError: the refusal of a partition, if that began at a record; or `bare_quote`, if the file has quotes inside
+            unquoted fields, so that counting quotes is useless.
     """
     for result in results[:-1]:
         _refuse(result.error)

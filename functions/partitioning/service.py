@@ -1,6 +1,6 @@
-"""An upload too large for one function: cut it, judge the cuts when all partitions are scored, commit one manifest.
+"""Cut a large upload, check the cuts after scoring, and commit one manifest.
 
-Every step may be asked for again at any time, after a crash, a retry or a redrive: what was decided stands, and is found.
+Every step may be repeated at any time, after a crash, a retry or a redrive: earlier decisions are found and kept.
 """
 
 from functions.partitioning.commit import commit_whole
@@ -20,10 +20,10 @@ from functions.shared.repositories.partitions import Partitions
 
 
 def plan_batch(key: str, version_id: str, ports: Ports) -> int | None:
-    """Cut an upload into partitions, all of which will be scored by the release that serves now.
+    """Cut an upload into partitions, to be scored by the release that serves now.
 
     Returns:
-        The turn whose plan is to be scored, or None if the batch has ended already or cannot be scored as a whole.
+        The turn whose plan is to be scored, or None if the batch has ended or cannot be scored.
 
     Raises:
         NotFoundError: if the version is gone.
@@ -47,13 +47,13 @@ def plan_batch(key: str, version_id: str, ports: Ports) -> int | None:
 
 
 def commit_batch(key: str, version_id: str, turn: int, ports: Ports) -> int | None:
-    """Commit a batch all of whose partitions were scored, if they were cut between rows.
+    """Commit a batch whose partitions were all scored, if they were cut between rows.
 
     Returns:
-        None if the batch has ended, or the turn whose plan is to be scored after this one: the cuts were wrong.
+        None if the batch has ended; or, after wrong cuts, the turn whose plan is to be scored next.
 
     Raises:
-        ConservationError: if rows were lost or made up; nothing is committed.
+        ConservationError: if rows were lost or duplicated; nothing is committed.
         NotFoundError: if there is no such plan, or one of its partitions was not scored.
     """
     draft = _draft(key, version_id, ports)
@@ -79,18 +79,21 @@ def commit_batch(key: str, version_id: str, turn: int, ports: Ports) -> int | No
 
 
 def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redrives: int, asked_at: str, ports: Ports) -> None:
-    """Commit that a batch failed half-way; or, when a person has redriven its execution, let it be taken up again.
+    """Commit that a batch failed; after a person's redrive, let the work continue.
 
-    A redriven execution comes back to the state in which it failed, which is the one that asks for this.
+    A redriven execution returns to the state in which it failed, which is the one that calls this.
 
     Args:
-        failure: what failed, and why.
-        execution: name of the execution for AWS.
+        key: the upload's key.
+        version_id: the upload's version.
+        failure: the error and its cause.
+        execution: the ARN of the execution.
         redrives: how often it was redriven.
-        asked_at: when the execution came to ask, by which a try that is made again is known.
+        asked_at: when the execution entered the calling state, to recognise a retry.
+        ports: stores and clock.
 
     Raises:
-        PartitionsFailedError: after committing that it failed, so that the execution fails too, and can be redriven.
+        PartitionsFailedError: after the commit, so that the execution fails too and can be redriven.
     """
     draft = _draft(key, version_id, ports)
     if _ended(draft, ports):
@@ -109,10 +112,10 @@ def give_up(key: str, version_id: str, failure: Failure, *, execution: str, redr
 
 
 def _draft(key: str, version_id: str, ports: Ports) -> Manifest:
-    """The draft of an upload's batch.
+    """Return the draft of an upload's batch.
 
     Raises:
-        NotFoundError: if the version is gone, and no plan knows it.
+        NotFoundError: if the version is gone, and no plan has it.
     """
     try:
         source = source_of(ports.inbox.bucket, ports.inbox.info(key, version_id))
@@ -125,7 +128,7 @@ def _draft(key: str, version_id: str, ports: Ports) -> Manifest:
 
 
 def _ended(draft: Manifest, ports: Ports) -> bool:
-    """Whether a manifest has ended the batch."""
+    """Return whether a manifest has ended the batch."""
     found = Manifests(ports.store).find(draft.model, draft.batch_id, draft.source)
     return found is not None and not found.resumable
 

@@ -1,8 +1,8 @@
 """Cut a file into portions without reading it all.
 
-Text is cut behind a line end near each multiple of the size that is asked for. Whether that line end lies inside a quoted field
-cannot be known from what stands around it, so it is taken for the end of a record. The portions' ledgers prove it afterwards
-(`proof.py`), or tell what a second cut needs to know.
+Text is cut after a line end near each multiple of the wanted size. Whether that line end lies inside a quoted field cannot be
+known from the text around it, so it is assumed to end a record. Afterwards the portions' ledgers prove it (`proof.py`), or
+provide the facts for a second cut.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,20 +29,23 @@ from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.reading.weight import weight_of
 
 MAX_PORTIONS = 10_000
-"""More would take long to start and to commit; larger portions do as well."""
+"""Limit on portions: more would take long to start and to commit, and larger ones work as well."""
 
 _WINDOW_BYTES = 2**16
 _LOOKS_AT_ONCE = 16
 
 
 def cut_file(source: Readable, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
-    """Portions of about `portion_bytes` before compression that together are the file, in order; at most `MAX_PORTIONS`.
+    """Cut a file into at most `MAX_PORTIONS` of about `portion_bytes`, in order.
 
     Args:
-        whole_bytes: weight up to which a file that cannot be cut is one portion.
+        source: the file.
+        key: the file's name.
+        portion_bytes: the wanted size of a portion before compression.
+        whole_bytes: the largest weight of a file that cannot be cut and becomes one portion.
 
     Raises:
-        BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or what makes it no file of rows.
+        BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or the code for an unreadable file.
     """
     with unforeseen_refused(source, key) as watched:
         return _cut(watched, key, portion_bytes, whole_bytes)
@@ -69,7 +72,10 @@ def _cut(source: Readable, key: str, portion_bytes: int, whole_bytes: int) -> li
 
 
 def _indivisible(head: bytes, form: Format) -> str | None:
-    """What a file is that cannot be cut; its rows show only when it is decompressed, in UTF-8 or read from the start."""
+    """Describe a file that cannot be cut; None if it can be.
+
+    Such a file must be decompressed, converted to UTF-8, or read from the start to find its rows.
+    """
     if head.startswith(GZIP_MAGIC):
         return "gzip data"
     if not is_utf8_text(head):
@@ -78,12 +84,14 @@ def _indivisible(head: bytes, form: Format) -> str | None:
 
 
 def cut_again(source: Readable, portions: Sequence[Portion], odd_quotes: Sequence[bool]) -> list[Portion]:
-    """The portions of a text with each cut that lies inside quotes moved behind the record that it had split.
+    """Move each cut inside quotes to after the record that it split.
 
-    Where every quote opens or closes a field, an odd number of them before a place means that it lies inside one.
+    If every quote opens or closes a field, an odd number of quotes before a place means that it lies inside a field.
 
     Args:
-        odd_quotes: of each portion, whether it holds an odd number of quotes.
+        source: the text.
+        portions: its present portions.
+        odd_quotes: per portion, whether it has an odd number of quotes.
     """
     odd_before = np.cumsum(odd_quotes) % 2 == 1
     cuts = [portion.stop for portion in portions[:-1]]
@@ -93,12 +101,12 @@ def cut_again(source: Readable, portions: Sequence[Portion], odd_quotes: Sequenc
 
 
 def _least(portion_bytes: int, whole: int) -> int:
-    """Bytes of a portion, of which there are not too many."""
+    """Return the bytes of a portion, large enough to limit the number of portions."""
     return max(portion_bytes, -(-whole // MAX_PORTIONS))
 
 
 def _row_groups(sizes: Sequence[int], least: int) -> list[Portion]:
-    """Runs of row groups of at least so many bytes, but for the last."""
+    """Group row groups into portions of at least `least` bytes, except the last."""
     stops, gathered = [], 0
     for number, size in enumerate(sizes, start=1):
         gathered += size
@@ -116,7 +124,7 @@ def _portions(form: Format, size: int, cuts: Iterable[int]) -> list[Portion]:
 
 
 def _behind_line_ends(source: Readable, places: Sequence[int], *, inside: bool | None) -> list[int]:
-    """For each place the end of the first record that ends behind it; none for a record that is longer than may be."""
+    """Return the first record end after each place; skip records over the limit."""
     look = partial(_behind_line_end, source, inside=inside)
     return [found for found in map_ahead(look, iter(places), threads=_LOOKS_AT_ONCE) if found is not None]
 
@@ -134,11 +142,14 @@ def _behind_line_end(source: Readable, place: int, *, inside: bool | None) -> in
 
 
 def first_line_end(window: bytes, *, inside: bool | None) -> int | None:
-    r"""Where the first line of a text ends, its line end included: at a line feed or, if there is none, a carriage return.
+    r"""Return the end of a text's first line, with its line end.
+
+    It is a line feed or, if there is none, a carriage return.
 
     Args:
-        inside: whether the text begins inside quotes; then line ends inside quotes are passed over. If that is not known (None),
-            quotes mean nothing.
+        window: the text.
+        inside: whether the text begins inside quotes; line ends inside quotes are then skipped. If unknown (None), quotes are
+            ignored.
 
     >>> first_line_end(b'a,"b\nc"\nd', inside=None), first_line_end(b'a,"b\nc"\nd', inside=False), first_line_end(b'b\nc"\nd', inside=True)
     (5, 8, 5)

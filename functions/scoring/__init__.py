@@ -1,1 +1,1 @@
-"""One batch in: scored rows, quarantined rows and one manifest out."""
+"""Score a batch: write scored rows, quarantined rows and one manifest."""

@@ -1,4 +1,4 @@
-"""Score a batch again when a person asks: by what serves now, or by what scored it, to compare."""
+"""Score a batch again on request: by the current release, or its own to compare."""
 
 from functions.scoring.attempt import attempt_batch
 from functions.scoring.event import Verification
@@ -12,15 +12,15 @@ from functions.shared.repositories.releases import Releases
 
 
 def rescore_batch(model: str, batch_id: str, ports: Ports) -> Manifest:
-    """Score a batch again by what is served now. The new manifest supersedes the old one, whose files are kept.
+    """Score a batch again with the current release.
 
-    A batch that cannot be scored now keeps the manifest that it has.
+    The new manifest supersedes the old one, whose files are kept. A batch that cannot be scored now keeps its manifest.
 
     Returns:
-        The manifest that stands for this batch and this release; asked again, the same one.
+        The manifest of this batch and this release; the same one for a repeated request.
 
     Raises:
-        BatchRejectedError: if the model serves nothing, or the batch as a whole cannot be scored by it.
+        BatchRejectedError: if no version serves, or the batch as a whole cannot be scored.
         InputError: if rows of it were erased, or it was scored in partitions.
         NotFoundError: if there is no such batch, or the upload's version is gone.
     """
@@ -45,7 +45,7 @@ def rescore_batch(model: str, batch_id: str, ports: Ports) -> Manifest:
 
 
 def verify_batch(model: str, batch_id: str, ports: Ports) -> Verification:
-    """Score a batch again by the release that scored it, and keep nothing.
+    """Score a batch again with the release that scored it, without storing anything.
 
     Raises:
         InputError: if the batch had failed, rows of it were erased, or it was scored in partitions.
@@ -66,7 +66,7 @@ def verify_batch(model: str, batch_id: str, ports: Ports) -> Verification:
 
 
 def _scorable_again(batch: Manifest) -> Manifest:
-    """The batch itself, if its upload was not taken away with somebody's rows, and one function can score it."""
+    """Return the batch if its upload was not erased and one function can score it."""
     if batch.rows_erased:
         message = f"{batch.rows_erased:,} rows of batch {batch.batch_id} were erased, and its upload with them: it stays as it is"
         raise InputError(message)

@@ -1,6 +1,6 @@
-"""One attempt at rows, of a whole batch or of a partition of one: they are read, scored and written.
+"""One attempt to read, score and write the rows of a batch or a partition.
 
-Nothing counts before the manifest is committed.
+Its files have no effect before the manifest is committed.
 """
 
 import time
@@ -28,12 +28,12 @@ from functions.shared.reading.text import Notes
 from functions.shared.repositories.bundles import Bundles
 
 type Read = Callable[[ModelSpec], Iterator[Block]]
-"""Begins to read the rows for a model."""
+"""Starts to read the rows for a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What scoring rows gave: counts, files, and by what they were scored."""
+    """The result of scoring rows: counts, files, and the release that scored them."""
 
     counts: Counts
     outputs: tuple[StoredFile, ...]
@@ -42,14 +42,14 @@ class Scored:
 
 
 def attempt_batch(draft: Manifest, release: Release, ports: Ports) -> Manifest:
-    """Score a drafted batch by a release, and write its files.
+    """Score a drafted batch with a release, and write its files.
 
     Returns:
-        The draft with all that a commit needs.
+        The draft, completed for a commit.
 
     Raises:
         BatchRejectedError: if the batch as a whole cannot be scored.
-        ConservationError: if rows were lost or made up.
+        ConservationError: if rows were lost or duplicated.
     """
     contract, source, notes = release.policy.row_contract, draft.source, Notes()
 
@@ -64,10 +64,14 @@ def attempt_batch(draft: Manifest, release: Release, ports: Ports) -> Manifest:
 
 
 def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles: Bundles, arrived: datetime) -> Scored:
-    """Score the rows that `read` gives by a release, into files.
+    """Score the rows of `read` with a release, and write files.
 
     Args:
-        arrived: when the rows did.
+        read: starts to read the rows.
+        release: the release that scores.
+        outputs: the files to write.
+        bundles: loads versions.
+        arrived: when the rows arrived.
 
     Raises:
         BatchRejectedError: if the rows as a whole cannot be scored.
@@ -105,7 +109,7 @@ def _pinned_challenger(release: Release) -> PinnedChallenger | None:
 
 
 def _opened(read: Read, scorers: Scorers) -> tuple[Scorers, Iterator[Block], str | None]:
-    """Begin to read. Rows that lack a column of the challenger's only are scored by the champion alone."""
+    """Start to read; without a column that only the challenger needs, leave that out."""
     try:
         return scorers, _begun(read(scorers.reading_spec)), None
     except BatchRejectedError as rejected:
@@ -116,5 +120,5 @@ def _opened(read: Read, scorers: Scorers) -> tuple[Scorers, Iterator[Block], str
 
 
 def _begun(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The same blocks, the first of them read already: what refuses a file shows there."""
+    """Return the same blocks after reading the first, in which most refusals show."""
     return chain(list(islice(blocks, 1)), blocks)

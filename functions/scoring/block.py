@@ -19,7 +19,10 @@ from functions.shared.reading.rows import Block, RejectedRow
 
 @dataclass(frozen=True, slots=True)
 class ScoredBlock:
-    """A block ready to be stored. `served` and `days` count its scored rows by who answered and by event day."""
+    """A block ready to be stored, with counts of its scored rows.
+
+    `served` counts them by role, `days` by event day.
+    """
 
     rows: pa.RecordBatch
     rejected: tuple[RejectedRow, ...]
@@ -32,10 +35,13 @@ class ScoredBlock:
 
 
 def score_block(block: Block, *, scorers: Scorers, contract: RowContract, arrived: datetime) -> ScoredBlock:
-    """Score a block; several threads may do so at once.
+    """Score a block; safe to call from several threads.
 
     Args:
-        arrived: when the rows did, which makes the event day of those whose model has no time column.
+        block: the rows.
+        panel: the models that score.
+        contract: the row contract.
+        arrived: when the rows arrived; their event day, if the model has no time column.
     """
     rows, champion = block.rows, scorers.champion
     started = time.perf_counter()

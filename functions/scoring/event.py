@@ -1,4 +1,4 @@
-"""What wakes scoring apart from uploads: the state machine, and a person who wants a batch scored again."""
+"""Requests to score other than uploads: partitions, and batches to score again."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,7 +9,10 @@ from functions.shared.domain.partition import Partition
 
 
 class RescoreRequest(BaseModel):
-    """A batch to score again: `rescore` by what is served now, `verify` by the release that scored it, to compare."""
+    """A batch to score again.
+
+    `rescore` uses the current release. `verify` uses the release that scored the batch, to compare the results.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,7 +22,7 @@ class RescoreRequest(BaseModel):
 
 
 class Verification(BaseModel):
-    """Whether a batch came out again byte by byte; `different` names the files that did not."""
+    """Whether a batch was reproduced byte by byte; `different` names the other files."""
 
     model_config = ConfigDict(frozen=True)
 

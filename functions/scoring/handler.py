@@ -1,4 +1,4 @@
-"""Lambda entry point: uploads, through SQS, to scored batches; partitions of large ones; batches that a person wants scored again."""
+"""Lambda entry point: score uploads from SQS, partitions, and batches on request."""
 
 import uuid
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def ports() -> "Ports":
-    """The real ports."""
+    """Return the real ports."""
     from functions.scoring.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.adapters.state_machine import StateMachine
@@ -41,7 +41,10 @@ def ports() -> "Ports":
 
 @answering_refusals
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Score the uploads of an SQS delivery, the smallest first (those that did not end come again), a partition, or a batch again."""
+    """Score the uploads of an SQS delivery, a partition, or a batch again.
+
+    Uploads are scored smallest first; failed ones are delivered again.
+    """
     if "Records" in event:
         return process_records(event, context, score_upload)
     from functions.scoring.again import rescore_batch, verify_batch
@@ -53,7 +56,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any
     if isinstance(request, Partition):
         rows = score_partition(request, ports()).counts.rows_in
         logger().info("partition", extra={"batch_id": request.batch_id, "partition": request.number, "rows_in": rows})
-        return {}  # what all items of a Distributed Map answer is limited; results lie in the store
+        return {}  # responses of a Distributed Map are limited in size; results are in the store
     if request.action == "verify":
         return verify_batch(request.model, request.batch_id, ports()).model_dump(mode="json")
     manifest = rescore_batch(request.model, request.batch_id, ports())
@@ -62,7 +65,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any
 
 
 def score_upload(created: "StoredObject") -> None:
-    """Score one upload, or hand it over if it is too large, and log what became of it."""
+    """Score one upload, or hand it over if it is too large, and log the result."""
     from functions.scoring.handover import hand_over
     from functions.scoring.service import score_batch
 

@@ -1,4 +1,4 @@
-"""Hand uploads that are too large for one function to the state machine that scores them in partitions."""
+"""Hand uploads too large for one function to the partitioning state machine."""
 
 from functions.scoring.ports import Ports
 from functions.shared.domain import layout
@@ -8,17 +8,21 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.weight import MOST_EXPANSION, weight_of
 
 WHOLE_TRIES = 2
-"""Deliveries in which an upload that is not small is scored whole. If it has not ended by then, it may never in one function's
-time, and its execution will end it in any case, by a manifest that says why."""
+"""Deliveries in which an upload that is not small is scored whole.
+
+If that did not succeed, it may never fit one function's time. An execution will end it in any case, with a manifest that has the
+reason.
+"""
 
 
 def hand_over(created: StoredObject, ports: Ports) -> bool:
-    """Start the execution of an upload that weighs more than one function scores, asks for partitions by where it lies, or never ended.
+    """Start an execution for an upload that is too large, or that never ended.
 
-    The execution is named after the batch, so that another delivery of the same object starts no second one. One that is gone is left.
+    It is also started if the upload's key requests partitions. The execution is named after the batch, so that another delivery of the same
+    object starts no second one. A deleted upload is not handed over.
 
     Returns:
-        Whether the upload is in other hands now.
+        Whether the upload was handed over.
     """
     wanted = layout.wanted_partition_bytes(created.key) is not None
     if ports.executions is None:
@@ -28,7 +32,7 @@ def hand_over(created: StoredObject, ports: Ports) -> bool:
             return False
         ports.inbox.info(created.key, created.version_id)
     except NotFoundError:
-        return False  # its scoring says that it is gone
+        return False  # scoring will report that it is gone
     batch = layout.batch_id(created.bucket, created.key, created.version_id)
     ports.executions.start(batch, {"key": created.key, "version_id": created.version_id})
     return True
@@ -44,4 +48,4 @@ def _is_too_large(created: StoredObject, inbox: ObjectStore, whole_bytes: int) -
     try:
         return weight_of(inbox.open(created.key, created.version_id), created.key) > whole_bytes
     except BatchRejectedError:
-        return False  # its scoring says what is wrong with it
+        return False  # scoring will report what is wrong with it

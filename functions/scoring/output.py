@@ -1,4 +1,4 @@
-"""What an attempt leaves in the store: a Parquet file of scored rows, a JSON-lines file of quarantined ones."""
+"""Files of an attempt: scored rows as Parquet, quarantined rows as JSON Lines."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -17,10 +17,10 @@ from functions.shared.reading.rows import RejectedRow
 
 
 class AttemptOutputs:
-    """The files of one attempt. Nothing of them is visible before `finish`, and nothing counts before the manifest."""
+    """The files of one attempt: invisible before `finish`, unused before a commit."""
 
     def __init__(self, store: ObjectStore, *, scored: str, quarantine: str) -> None:
-        """The keys of the two files."""
+        """Take the keys of the two files."""
         self._store = store
         self._scored_key = scored
         self._quarantine_key = quarantine
@@ -39,7 +39,7 @@ class AttemptOutputs:
         self._scored.add(rows)
 
     def add_quarantined(self, rows: Iterable[RejectedRow]) -> None:
-        """Append rejected rows, one JSON object a line."""
+        """Append rejected rows, one JSON object per line."""
         for row in rows:
             if self._quarantined is None:
                 self._quarantined = self._open.enter_context(self._store.upload(self._quarantine_key))
@@ -47,7 +47,7 @@ class AttemptOutputs:
             self._quarantined_rows += 1
 
     def finish(self) -> tuple[tuple[StoredFile, ...], tuple[StoredFile, ...]]:
-        """Make the files visible: scored ones, quarantined ones."""
+        """Make the files visible, and return them: scored ones, quarantined ones."""
         scored: tuple[StoredFile, ...] = ()
         quarantined: tuple[StoredFile, ...] = ()
         if self._scored is not None:
@@ -60,12 +60,15 @@ class AttemptOutputs:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Drop what is not finished."""
+        """Discard unfinished files."""
         self._open.close()
 
 
 def scored_rows(rows: pa.RecordBatch, answers: Mapping[str, pa.Array], spec: ModelSpec, contract: RowContract) -> pa.RecordBatch:
-    """The carried input columns in order, then the answers; an input column with an answer's name becomes `input_…`."""
+    """Return the carried input columns in order, then the answers.
+
+    An input column with an answer's name becomes `input_…`.
+    """
     carried = _carried(rows.schema.names, spec, contract)
     taken = {*carried, *answers}
     columns = {free_name(name, taken) if name in answers else name: rows.column(name) for name in carried}

@@ -1,4 +1,4 @@
-"""Score one partition of a batch, once however often it is asked, by the code that scores whole batches."""
+"""Score one partition of a batch exactly once, with the code for whole batches."""
 
 from collections.abc import Iterator
 
@@ -17,10 +17,10 @@ from functions.shared.repositories.releases import Releases
 
 
 def score_partition(partition: Partition, ports: Ports) -> PartitionResult:
-    """Score a partition by the release that its plan pinned, and write down what became of it.
+    """Score a partition with the release that its plan pinned, and store the result.
 
     Returns:
-        The result that stands: this attempt's, or another's that was first.
+        The stored result: this attempt's, or that of an earlier one.
 
     Raises:
         NotFoundError: if the object's version, the release or a bundle is gone.
@@ -50,7 +50,7 @@ def _attempted(partition: Partition, attempt: str, ports: Ports) -> PartitionRes
     try:
         scored = score_rows(read, release, outputs, bundles=ports.bundles, arrived=source.last_modified)
     except BatchRejectedError as rejected:
-        # It may be refused only because it was cut inside quotes, which counting them all will tell.
+        # The refusal may be due to a cut inside quotes; the count of all quotes will show that.
         odd_quotes = portion.kind == "csv" and has_odd_quotes(data, portion)
         return PartitionResult(portion=portion, attempt=attempt, odd_quotes=odd_quotes, error=batch_error(rejected))
     return PartitionResult(

@@ -1,4 +1,4 @@
-"""What scoring needs of the outside world."""
+"""The ports of scoring."""
 
 import sys
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from functions.shared.repositories.bundles import Bundles
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where scoring reads and writes, what loads versions, how clock and names come in, and who takes large uploads.
+    """Stores, bundles, clock, source of names, and executions for large uploads.
 
-    `executions` take uploads of more than `whole_bytes`; where there are none, all are scored whole.
+    `executions` take uploads of more than `whole_bytes`; without them, all uploads are scored whole.
     """
 
     inbox: ObjectStore

@@ -1,4 +1,4 @@
-"""The Parquet file of a batch's scored rows, on its way into an upload."""
+"""Write the Parquet file of a batch's scored rows into an upload."""
 
 from types import TracebackType
 from typing import Self
@@ -9,20 +9,21 @@ from functions.shared.domain.manifest import StoredFile
 from functions.shared.ports import Upload
 
 ROW_GROUP_BYTES = 16 * 2**20
-"""Rows are gathered up to this size in memory: a reader of many small row groups is slow."""
+"""Size in memory up to which rows are collected, since many small row groups are slow to read."""
 
 _SAMPLE_ROWS = 4096
 
 
 class ScoredFile:
-    """Takes rows, writes row groups. Close it, or use it in a `with` block, before the upload is dropped.
+    """Takes rows, and writes row groups.
 
-    A dictionary is laid out for columns whose values repeat in the first rows; for others it would be built, found too
-    large and thrown away. Minima and maxima are kept for times only, the one order in which files tend to come.
+    Close it, or use it in a `with` block, before the upload is discarded. Only columns whose values repeat in the first rows get a
+    dictionary; for others, it would grow too large and be thrown away. Minima and maxima are stored for times only, since files tend
+    to be ordered by time.
     """
 
     def __init__(self, upload: Upload, first: pa.RecordBatch) -> None:
-        """`first` has the schema that all rows will have."""
+        """Take the upload, and a first batch with the schema of all rows."""
         import pyarrow.parquet as pq
 
         sample = first.slice(0, _SAMPLE_ROWS)
@@ -42,7 +43,7 @@ class ScoredFile:
             self._write_gathered()
 
     def finish(self) -> StoredFile:
-        """Write what is left, make the file visible and describe it."""
+        """Write the remaining rows, make the file visible, and describe it."""
         if self._gathered:
             self._write_gathered()
         self._writer.close()
@@ -52,17 +53,17 @@ class ScoredFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """A writer that is thrown away open writes its footer then, into an upload that is gone."""
+        """Close the writer now: otherwise it writes its footer after the upload ended."""
         self._writer.close()
 
     def _write_gathered(self) -> None:
-        # Arrow gives up a column's dictionary where the next block's is another.
+        # Arrow abandons a column's dictionary if the next block has a different one.
         self._writer.write_table(pa.Table.from_batches(self._gathered).unify_dictionaries())
         self._gathered.clear()
 
 
 class _Sink:
-    """The few file methods that Arrow's writer calls, over an upload."""
+    """An upload with the few file methods that Arrow's writer calls."""
 
     closed = False
 
@@ -73,7 +74,7 @@ class _Sink:
         return self._upload.write(data)
 
     def flush(self) -> None:
-        """Nothing to do: parts are sent when they are full."""
+        """Do nothing: parts are sent when they are full."""
 
     def close(self) -> None:
         self.closed = True

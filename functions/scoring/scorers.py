@@ -1,4 +1,4 @@
-"""Who scores: the champion, and during a rollout the challenger beside it on every row."""
+"""The models that score: the champion and, during a rollout, the challenger."""
 
 import time
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One block's scores. `by_challenger` is True for the rows that the challenger answers, None outside a rollout.
+    """One block's scores.
 
-    The predictions are numbers of outcomes, None for a regression, whose scores they are. `challenger_s` is what the second
-    model cost in seconds: its scores and predictions, and who answers.
+    `by_challenger` is True for rows that the challenger answers, and None outside a rollout. Predictions are numbers of outcomes;
+    None for a regression, whose predictions are its scores. `challenger_s` is the time of the second model in seconds.
     """
 
     champion: NDArray[np.float64]
@@ -45,32 +45,32 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Scorers:
-    """The models a batch is scored by, pinned when it starts."""
+    """The models that score a batch, pinned when it starts."""
 
     champion: LoadedModel
     champion_version: str
     challenge: Challenge | None
 
     def without_challenger(self) -> "Scorers":
-        """The same batch, scored by the champion alone."""
+        """Return the panel with the champion alone."""
         return Scorers(self.champion, self.champion_version, None)
 
     @property
     def backends(self) -> dict[Role, str]:
-        """By role, what computes the scores."""
+        """Return for each role the means that compute its scores."""
         challenger = {} if self.challenge is None else {Role.CHALLENGER: str(self.challenge.model.engine.backend)}
         return {Role.CHAMPION: str(self.champion.engine.backend), **challenger}
 
     @property
     def decision_rules(self) -> dict[Role, DecisionRule]:
-        """By role, how scores become a prediction; a regression's need not."""
+        """Return each role's rule from scores to predictions; none for a regression."""
         challenger = self.challenge.model.rule if self.challenge else None
         rules = {Role.CHAMPION: self.champion.rule, Role.CHALLENGER: challenger}
         return {role: rule for role, rule in rules.items() if rule is not None}
 
     @property
     def reading_spec(self) -> ModelSpec:
-        """The champion's spec, widened by features that only the challenger knows, so that one reading serves both."""
+        """Return the champion's spec plus the challenger's other features, to read once."""
         spec = self.champion.spec
         if self.challenge is None:
             return spec
@@ -112,7 +112,9 @@ def load_scorers(release: Release, bundles: Bundles) -> tuple[Scorers, str | Non
 
 
 def answer_columns(scorers: Scorers, answers: Answers) -> dict[str, pa.Array]:
-    """The columns added to a block: `prediction`, scores, `model_version`, `role`, and in a rollout what both models say.
+    """Return the columns to add to a block: predictions, scores, version and role.
+
+    In a rollout, they include the predictions and scores of both models.
 
     A classifier predicts by its version's decision rule; a regression's prediction is its score.
     """
@@ -148,12 +150,15 @@ def _predictions(spec: ModelSpec, scores: NDArray[np.float64], predicted: Codes 
 
 
 def _coded(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:
-    """Texts by their position in `names`; of a mask, the first name where it is false."""
+    """Return names by position; for a mask, the first name where it is false."""
     return pa.DictionaryArray.from_arrays(fixed_width(codes.astype(np.int32), pa.int32()), texts(names))
 
 
 def _chosen(mask: NDArray[np.bool_], champion: pa.Array | None, challenger: pa.Array | None) -> pa.Array:
-    """Row by row the answerer's value; null where that model has no such output (a class it never saw)."""
+    """Return the answering model's value per row; null if it has no such output.
+
+    A model has no output for a class that it never saw.
+    """
     import pyarrow.compute as pc
 
     sides = [_plain(side, len(mask)) for side in (champion, challenger)]

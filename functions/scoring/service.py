@@ -1,4 +1,4 @@
-"""Score batches, each exactly once: find what was committed, or attempt it by the release that serves and commit one manifest."""
+"""Score each batch exactly once, and commit one manifest."""
 
 from datetime import datetime
 
@@ -14,13 +14,13 @@ from functions.shared.repositories.manifests import Manifests, source_of
 
 
 def score_batch(created: StoredObject, ports: Ports) -> Manifest:
-    """Score one version of one uploaded object, exactly once however often it is asked.
+    """Score one version of an uploaded object exactly once, even if called again.
 
     Returns:
-        The manifest that stands for the batch: this attempt's, or the one another attempt committed first.
+        The committed manifest of the batch: this attempt's, or that of an earlier attempt.
 
     Raises:
-        ConservationError: if rows were lost or made up; nothing is committed.
+        ConservationError: if rows were lost or duplicated; nothing is committed.
     """
     try:
         source = source_of(ports.inbox.bucket, ports.inbox.info(created.key, created.version_id))
@@ -37,7 +37,7 @@ def score_batch(created: StoredObject, ports: Ports) -> Manifest:
 
 
 def _gone(created: StoredObject, store: ObjectStore, *, attempt: str, now: datetime) -> Manifest:
-    """What stands for an upload that is gone: the manifest that it got while it was there, or one that says so."""
+    """Return the manifest of a deleted upload; if it has none, one with that reason."""
     source = Source(
         bucket=created.bucket,
         key=created.key,

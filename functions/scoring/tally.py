@@ -1,4 +1,4 @@
-"""What is counted while rows stream by."""
+"""Counts of rows and times, collected while rows are scored."""
 
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ from functions.shared.reading.rows import Block
 
 @dataclass
 class Tally:
-    """Rows by what became of them, and seconds by stage."""
+    """Rows by outcome, and seconds by stage."""
 
     rows_in: int = 0
     scored: int = 0
@@ -34,7 +34,7 @@ class Tally:
     write_s: float = 0.0
 
     def timed_reading(self, blocks: Iterator[Block], *, since: float) -> Iterator[Block]:
-        """The same blocks; the time that their reader lets one wait, from `since` on, is added up."""
+        """Yield the same blocks, and add up the time spent waiting, from `since` on."""
         for block in blocks:
             self.read_s += time.perf_counter() - since
             yield block
@@ -42,13 +42,13 @@ class Tally:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Times a `with` block as writing."""
+        """Add the time of a `with` block to writing."""
         started = time.perf_counter()
         yield
         self.write_s += time.perf_counter() - started
 
     def add(self, block: ScoredBlock) -> None:
-        """Count a block; profiles add up in the order of blocks, so that the same file gives the same sums."""
+        """Count a block; profiles add up in order, so a file always gives the same sums."""
         self.rows_in += block.rows.num_rows + len(block.rejected)
         self.scored += block.rows.num_rows
         self.reasons.update(rejected.code for rejected in block.rejected)
@@ -62,7 +62,7 @@ class Tally:
             self.agreement = merge_agreements([self.agreement, block.agreement]) if self.agreement else block.agreement
 
     def counts(self, total_s: float, baseline: Baseline) -> Counts:
-        """What was counted, of rows that took so many seconds of wall time in all; `baseline` is the champion's."""
+        """Return all counts; `total_s` is wall time, and `baseline` is the champion's."""
         champion = self.profiles.get(Role.CHAMPION, Profile())
         return Counts(
             rows_in=self.rows_in,

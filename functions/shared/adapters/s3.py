@@ -193,7 +193,7 @@ class S3ObjectStore:
 
 
 class S3Source:
-    """`Readable` over one version of an object: each read is one ranged GET, or several where bodies break off."""
+    """`Readable` over one version of an object: a read is a ranged GET, with retries."""
 
     def __init__(self, client: "S3Client", named: dict[str, Any], size: int) -> None:
         self._client = client

@@ -40,7 +40,7 @@ _ENTRIES = TypeAdapter(dict[str, _Webhook | _Chat])
 
 
 class Unreadable:
-    """`Target` that stands for a secret which cannot be read, so that its messages are tried again and then kept."""
+    """`Target` for an unreadable secret: its messages are tried again, then kept."""
 
     def __init__(self, why: str) -> None:
         self._why = why

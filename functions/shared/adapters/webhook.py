@@ -1,4 +1,6 @@
-"""Messages to a web server, signed as the Standard Webhooks specification says; no redirect is followed.
+"""Send messages to a web server, signed by the Standard Webhooks specification.
+
+Redirects are not followed.
 
 Source: Standard Webhooks, "Specification", version 1. Its Python package brings an HTTP client and more for a signature of three lines.
 """
@@ -34,7 +36,9 @@ def signature(secret: str, identity: str, timestamp: int, body: bytes) -> str:
 
 
 def is_inside(address: Address) -> bool:
-    """Whether an address leads to the function's own machine or to what its cloud tells it alone, its credentials among that.
+    """Return whether an address is the function's machine or its cloud's metadata.
+
+    That metadata includes the function's credentials.
 
     >>> [is_inside(ip_address(text)) for text in ("127.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fd00:ec2::254", "0.0.0.0")]
     [True, True, True, True, True]
@@ -105,6 +109,6 @@ class Webhook:
 
 
 def payload(message: Message) -> dict[str, object]:
-    """What a server gets: the type and time as the specification names them, and the message."""
+    """Return the request body: the specification's type and time, and the message."""
     data = {"model": message.model, "kind": message.kind, "subject": message.subject, "text": message.text}
     return {"type": f"alert.{message.kind}", "timestamp": message.since.isoformat(), "data": data}

@@ -1,4 +1,4 @@
-"""From a typed column to slot numbers: the stage that both compiled engines share.
+"""Turn a typed column into slot numbers: the first stage of all compiled engines.
 
 Every pipeline that we compile computes each of its columns from one feature, so whatever it does to a feature is a
 function of that feature's slot: a known category, an interval of numbers, or missing.
@@ -23,7 +23,10 @@ type Codes = NDArray[np.intp]
 
 
 class Slots(Protocol):
-    """The slots of one feature, numbered from 0 to below `size`; a missing value has the last, where drift's bins have it first."""
+    """The slots of one feature, numbered from 0 to `size` - 1.
+
+    A missing value has the last slot; in drift's bins it has the first.
+    """
 
     @property
     def size(self) -> int:
@@ -35,7 +38,7 @@ class Slots(Protocol):
         ...
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
-        """What `read_slots` makes the same slots of; `feature` is the position in the model's features."""
+        """Return arrays for `read_slots`; `feature` is the position in the model."""
         ...
 
 
@@ -47,7 +50,10 @@ def numbers_of(column: pa.Array) -> Floats:
 
 
 class NumberSlots:
-    """Intervals between strictly increasing edges, each closed above: `value <= edges[0]` is slot 0; missing is the last."""
+    """Intervals between strictly increasing edges, and a last one for missing values.
+
+    Intervals include their upper edge: `value <= edges[0]` is slot 0.
+    """
 
     def __init__(self, edges: Floats) -> None:
         """Take finite edges."""
@@ -70,7 +76,10 @@ class NumberSlots:
 
 @dataclass(frozen=True, slots=True)
 class CategorySlots:
-    """Known texts, then the unseen, then missing; `rows` gives the slot of each, so that equals may share one."""
+    """Slots of known texts, unseen texts, and missing values.
+
+    `rows` holds their slots in this order, so that categories with equal effect can share one.
+    """
 
     texts: pa.StringArray
     rows: NDArray[np.int64]
@@ -103,7 +112,7 @@ class CategorySlots:
 
 @dataclass(frozen=True, slots=True)
 class BooleanSlots:
-    """False, true, missing."""
+    """Bins for false, true and missing."""
 
     @property
     def size(self) -> int:

@@ -1,4 +1,7 @@
-"""The formats of files with rows: how each is named, how it begins, and what reads it. A new format begins with a line here."""
+"""The table of file formats: names, first bytes, and readers.
+
+To add a format, start with a line here.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing

@@ -16,7 +16,7 @@ class Readable(Protocol):
 
 
 class LocalFile:
-    """A file on this machine as a `Readable`. It is open while it is read only, so there is nothing to close."""
+    """A local file as a `Readable`. It is open only during a read: nothing to close."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

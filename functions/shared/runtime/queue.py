@@ -90,7 +90,7 @@ def _turn(record: dict[str, Any]) -> tuple[bool, int]:
 
 
 def _size(record: dict[str, Any]) -> int:
-    """Size of a record's object; a record that cannot be read comes first and fails on its own."""
+    """Return the size of a record's object; unreadable records come first."""
     try:
         created = StoredObject.from_event(record["body"])
     except ValidationError:

@@ -60,7 +60,7 @@ class PartitioningSettings(Settings):
 
 
 class NotifyingSettings(Settings):
-    """… the ARN of the topic that people subscribe to, and the name of a secret with further targets.
+    """Settings with the ARN of the topic that people subscribe to, and the name of a secret with further targets.
 
     `endpoint` is an embedded AWS's.
     """
