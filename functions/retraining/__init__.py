@@ -1,1 +1,1 @@
-"""The champion's data and new labels in: a snapshot, a challenger and a decision out."""
+"""Turn the champion's data and new labels into a challenger and a decision."""

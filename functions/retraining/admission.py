@@ -1,4 +1,4 @@
-"""May the newest rows be learnt from at all? The evidence that the domain's admission rules ask for."""
+"""Gather the evidence for the domain's rules on whether new rows may be used."""
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
 
 _BLIND = {"auc": 0.5, "r2": 0.0}
-"""What a model that has learnt nothing reaches."""
+"""The metric's value for a model that has learnt nothing."""
 
 
 def admission_reasons(
@@ -58,7 +58,7 @@ def _ranking_metric(task: Task) -> str:
 
 
 def _probe(recipe: Recipe, scores: NDArray[np.float64], trained: TrainingSet, newest: TrainingSet, policy: GatePolicy) -> LabelProbe:
-    """Fit what the champion is on some weeks of the newest rows and measure it on the others; do the same with rows that it learnt."""
+    """Test the champion's recipe on weeks of the newest rows, and of rows it learnt."""
     high = None
     rng = np.random.default_rng(newest.spec.seed)
     if newest.spec.task is Task.BINARY and len(np.unique(newest.truth())) > 1:
@@ -70,7 +70,9 @@ def _probe(recipe: Recipe, scores: NDArray[np.float64], trained: TrainingSet, ne
 
 
 def _probe_metric(recipe: Recipe, rows: TrainingSet) -> tuple[float | None, str]:
-    """What models of every second week reach on the others, on average: None where all days are of one week.
+    """Return the mean metric of models of every second week on the other weeks.
+
+    Return None if all days are of one week.
 
     Weeks that teach or show nothing, since a class is absent, give that of a blind model, and the reason.
     """

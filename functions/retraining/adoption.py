@@ -1,4 +1,4 @@
-"""A model that somebody trained elsewhere becomes a version: what it needs to be that, and what it is proved on."""
+"""Turn a model trained elsewhere into a version, and choose rows to prove it."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +26,14 @@ from functions.shared.reading.rules import ColumnKind
 
 _TRIED_ROWS = 64
 _ZIP = b"PK"
-"""Begins a skops file."""
+"""First bytes of a skops file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A fitted pipeline of others: the columns it was fitted on, in order, and the classes it tells apart, as text.
+    """A fitted pipeline from elsewhere, its columns in order, its classes as text.
 
-    A booster was `matched` to the file's columns; its classes may be bare numbers.
+    A booster was `matched` to the file's columns; its classes may be plain numbers.
     """
 
     pipeline: Any
@@ -46,22 +46,22 @@ class Adopted:
 
     @property
     def kinds(self) -> Mapping[str, FeatureKind]:
-        """What columns hold, whatever their values look like."""
+        """Return the known kinds of columns, which override what values look like."""
         return {} if self.matched is None else self.matched.kinds
 
     @property
     def notes(self) -> tuple[Reason, ...]:
-        """Sentences for the decision."""
+        """Return remarks for the decision."""
         return () if self.matched is None else self.matched.notes
 
 
 def look_at(foreign: ForeignModel, columns: Callable[[], Mapping[str, ColumnKind]], asked: Mapping[str, FeatureKind]) -> Adopted:
-    """What a model of others is.
+    """Load a model from elsewhere, and find out its columns and classes.
 
     Args:
         foreign: the model.
-        columns: those of the reference file that may be features, in its order, and what they seem to hold.
-        asked: what a person says that they hold.
+        columns: returns the possible features of the reference file, in order, with their inferred kinds.
+        asked: the kinds that a person named.
 
     Raises:
         AdoptionRefusedError: if it cannot be loaded safely, cannot be imported, does not fit the file's columns, or gives no scores.
@@ -69,7 +69,7 @@ def look_at(foreign: ForeignModel, columns: Callable[[], Mapping[str, ColumnKind
     model = _loaded(foreign)
     inputs = family_of(model).inputs(model)
     matching = None if inputs is None else matched(model, family_of(model), inputs, columns(), asked)
-    # Written and read again, as it will be from the bundle: it has the same bytes from then on.
+    # Write and read it again, as for a bundle: from then on its bytes stay the same.
     pipeline = model if matching is None else load_pipeline(dump_pipeline(matching.pipeline))
     known = getattr(pipeline, "feature_names_in_", None)
     if known is None:
@@ -91,7 +91,7 @@ def look_at(foreign: ForeignModel, columns: Callable[[], Mapping[str, ColumnKind
 
 
 def _refuse_uncloned(pipeline: Any, uri: str) -> None:
-    """Retraining will clone it: pass if that is possible."""
+    """Refuse a pipeline that cannot be cloned, since retraining clones it."""
     try:
         clone(pipeline)
     except REFUSALS as error:
@@ -131,17 +131,17 @@ def _unpacked(foreign: ForeignModel) -> Any:
 
 
 def _refuse_disorder(classes: Sequence[str], uri: str) -> None:
-    """Pass if the classes are in the order of their texts, which a clone that learns them as texts will have."""
+    """Refuse classes that are not in text order, which a clone that learns texts has."""
     if list(classes) != sorted(classes):
         message = f"{uri} orders its classes {', '.join(classes)}, which as text come in another order: name them otherwise"
         raise AdoptionRefusedError(message)
 
 
 def with_classes_of(adopted: Adopted, rows: TrainingSet) -> tuple[Adopted, tuple[Reason, ...]]:
-    """The model with its classes named as the file names them, where the model only counts them, and a warning that says how.
+    """Name the classes of a model that only numbers them, as in the file; warn.
 
     Raises:
-        AdoptionRefusedError: if the file has another number of classes.
+        AdoptionRefusedError: if the file has a different number of classes.
     """
     labels = sorted(pc.unique(rows.table[rows.spec.target]).drop_null().to_pylist()) if adopted.classes else []
     numbers = [str(number) for number in range(len(adopted.classes))]
@@ -159,7 +159,7 @@ def with_classes_of(adopted: Adopted, rows: TrainingSet) -> tuple[Adopted, tuple
 
 
 def told(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: TrainingSet) -> tuple[Reason, ...]:
-    """A sentence each on another library's version than will score, on what retraining cannot know, and on rows that were left out."""
+    """Return remarks on library versions, unknown parameters, and rows left out."""
     family = family_of(steps_of(adopted.pipeline)[-1])
     reasons = []
     if foreign.package and foreign.version != (present := import_module(foreign.package).__version__):
@@ -180,10 +180,10 @@ def told(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: Train
 
 
 def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
-    """The reference rows that the pipeline can score, with the spec that it gets.
+    """Return the reference rows that the pipeline can score, with its spec.
 
     Raises:
-        AdoptionRefusedError: as `_tried` does, or if none of the rows has a class that the pipeline knows.
+        AdoptionRefusedError: as `_tried`, or if no row has a class that the pipeline knows.
     """
     spec = rows.spec.model_copy(update={"adopted": adopted.uri, "classes": adopted.classes})
     if adopted.matched is not None:
@@ -201,10 +201,10 @@ def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
 
 
 def _tried(adopted: Adopted, spec: ModelSpec, rows: pa.Table) -> tuple[Feature, ...]:
-    """The spec's features, each nullable if the pipeline scores a row that lacks it.
+    """Return the spec's features, nullable where the pipeline scores rows without one.
 
-    Rows that lack others are set aside when they come, since one of them would fail its whole batch. So would an unseen
-    category, which rows cannot be kept from bringing.
+    Rows that lack other features are quarantined later, since one of them would fail its whole batch. An unseen category would do so
+    too, but rows with one cannot be avoided, so the pipeline must accept it.
 
     Raises:
         AdoptionRefusedError: if the pipeline scores no complete row, or no row with an unseen category.
@@ -231,7 +231,7 @@ def _tried(adopted: Adopted, spec: ModelSpec, rows: pa.Table) -> tuple[Feature, 
 
 
 def _refusal(engine: NativeEngine, rows: pa.RecordBatch) -> str | None:
-    """Why a pipeline does not score rows, or None."""
+    """Return why a pipeline does not score rows, or None."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

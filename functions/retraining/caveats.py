@@ -1,4 +1,4 @@
-"""What a person should look at before trusting what was learnt from a file. Nothing here stops a training."""
+"""Find doubtful columns that a person should check. They never stop a training."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,10 @@ from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.values import to_numbers
 
 EXACT: Final = 2.0**53
-"""Whole numbers beyond it are not all kept by floats of eight bytes."""
+"""Beyond this, not all whole numbers can be stored as 8-byte floats."""
 NEARLY_ALL: Final = 0.9
 SERIAL: Final = 1.2
-"""Different whole numbers within a range this many times as long as they are many number rows."""
+"""Distinct whole numbers are row numbers if their range is at most this many times their count."""
 FEWEST_ROWS: Final = 50
 _DAYS = (19_000_101, 21_001_231)
 _DROP = "--drop COLUMN leaves it out"
@@ -30,7 +30,7 @@ _COMPARED = 100
 
 
 class Doubt(NamedTuple):
-    """What is doubtful about a column, by a stable code, and what to do."""
+    """A doubt about a column: a stable code, a description, and a remedy."""
 
     code: str
     what: str
@@ -38,7 +38,7 @@ class Doubt(NamedTuple):
 
 
 def caveats(rows: TrainingSet) -> tuple[Reason, ...]:
-    """A sentence for each doubt about features and target, with the columns that raise it.
+    """Return a remark for each doubt about features and target, with its columns.
 
     Args:
         rows: all usable rows of a training file.
@@ -50,13 +50,16 @@ def caveats(rows: TrainingSet) -> tuple[Reason, ...]:
 
 
 def _told(doubt: Doubt, names: Sequence[str], spec: ModelSpec) -> Reason:
-    """A doubt about columns as a sentence; an adopted pipeline names its columns itself, and none can be dropped."""
+    """Describe a doubt about columns, without "drop" for an adopted pipeline.
+
+    An adopted pipeline names its columns itself, so none can be dropped.
+    """
     remedy = "" if spec.adopted and _DROP in doubt.remedy else doubt.remedy
     return Reason(code=doubt.code, message=f"{listed(names)}: {doubt.what}{f' ({remedy})' if remedy else ''}", warning=True)
 
 
 def listed(names: Sequence[str]) -> str:
-    """A few of many columns.
+    """List columns, at most a few of them.
 
     >>> listed(["a", "b"]), listed([f"c{number}" for number in range(7)])
     ('a, b', 'c0, c1, c2, c3, c4 and 2 more')
@@ -66,7 +69,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def is_serial(numbers: pa.ChunkedArray) -> bool:
-    """Whether numbers number rows: whole, each another, and without large gaps.
+    """Return whether numbers are row numbers: whole, distinct, without large gaps.
 
     >>> is_serial(pa.chunked_array([[3.0, 0.0, 1.0, 2.0]])), is_serial(pa.chunked_array([[1.0, 2.0, 2.0]]))
     (True, False)
@@ -78,9 +81,10 @@ def is_serial(numbers: pa.ChunkedArray) -> bool:
 
 
 def is_free_text(texts: pa.ChunkedArray) -> bool:
-    """Whether nearly every row holds another text, and most are words: ids or prose, which teach nothing of later rows.
+    """Return whether nearly all rows have different texts, most of them with words.
 
-    Texts that are numbers or days in disguise are none. Of fewer than 50 rows nothing is said.
+    Such ids or prose teach nothing about later rows. Texts that are disguised numbers or days do not count. With fewer than 50 rows,
+    the result is False.
     """
     counts = pc.value_counts(texts.drop_null())
     present = len(texts) - texts.null_count
@@ -90,7 +94,7 @@ def is_free_text(texts: pa.ChunkedArray) -> bool:
 
 
 def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
-    """Each column with what is doubtful about it."""
+    """Yield each column with its doubts."""
     spec, table = rows.spec, rows.table
     if rows.rows < FEWEST_ROWS:
         return
@@ -152,7 +156,10 @@ def _is_constant(values: pa.ChunkedArray) -> bool:
 
 
 def _spellings(texts: pa.Array) -> Iterator[Doubt]:
-    """Different texts that a person would take for one. Of very many, none is looked at."""
+    """Yield a doubt about texts that a person would read as the same.
+
+    Columns with very many texts are not checked.
+    """
     by_look: dict[str, list[str]] = defaultdict(list)
     for text in texts.to_pylist() if len(texts) <= MOST_TEXTS else ():
         by_look[" ".join(text.casefold().split())].append(text)
@@ -168,7 +175,7 @@ def _rare(counts: pa.StructArray) -> Iterator[Doubt]:
 
 
 def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Doubt]]:
-    """Features that are the same as an earlier one; whole columns are compared where their first values are equal."""
+    """Yield features that equal an earlier one; compare first values before others."""
     originals: dict[object, list[str]] = defaultdict(list)
     for feature in features:
         values = table[feature.name]

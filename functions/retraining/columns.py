@@ -1,4 +1,4 @@
-"""The columns of a training file as a person would check them: what each was taken for, and what it holds."""
+"""Describe the columns of a training file for a person to check."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,16 +11,16 @@ from functions.shared.domain.spec import ModelSpec
 
 _LONGEST_EXAMPLE = 60
 _WHOLE = 1e18
-"""Beyond it whole numbers are written by their exponent."""
+"""Larger whole numbers are written with an exponent."""
 
 
 def columns_seen(names: Sequence[str], spec: ModelSpec, table: pa.Table) -> tuple[ColumnSeen, ...]:
-    """Each column of a file in order.
+    """Describe each column of a file, in order.
 
     Args:
-        names: of all columns in the file.
-        spec: what was made of it.
-        table: its rows that can be used, typed.
+        names: the names of all columns in the file.
+        spec: the spec that was made from it.
+        table: its usable rows, typed.
     """
     return tuple(_seen(spec, table, names))
 

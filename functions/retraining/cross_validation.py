@@ -1,7 +1,7 @@
-"""Time-series cross-validation: how both models would have done on earlier stretches of days, each knowing what came before only.
+"""Time-series cross-validation: compare both models on earlier periods.
 
-Reported beside the gate, which it never decides: its folds are older than what either model has to face, and were seen by the
-challenger that is released.
+For each period, models know only earlier rows. The result is reported, but the gate never uses it: its periods are older than the
+rows that either model will score, and the released challenger has seen them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +21,9 @@ from functions.shared.engines.bundle import LoadedModel
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Who is compared: the served champion with what it was taught and how it was made, and how challengers are made.
+    """The champion with its training and recipe, and how challengers are made.
 
-    `windowed` narrows rows to those that a challenger may learn from.
+    `windowed` selects the rows from which a challenger may learn.
     """
 
     champion: LoadedModel
@@ -34,13 +34,13 @@ class Contest:
 
 
 def cross_validate(contest: Contest, rows: TrainingSet, policy: GatePolicy) -> tuple[Fold, ...]:
-    """Both models on stretches of days before the holdout, the oldest first; fewer than asked for where rows are too few.
+    """Measure both models on periods before the holdout, oldest first.
 
-    The challenger is fitted anew on what lies before each fold. The champion is the one that serves where the fold is newer
-    than its training, and else is made again from its own rows before the fold.
+    There are fewer periods than requested if rows are too few. For each, the challenger is fitted again on earlier rows. The champion
+    is the serving one if the period is newer than its training; otherwise it is fitted again on its own earlier rows.
 
     Args:
-        contest: who is compared.
+        contest: the models to compare.
         rows: all rows older than the holdout.
         policy: `folds` and `fold_rows`.
     """
@@ -48,13 +48,16 @@ def cross_validate(contest: Contest, rows: TrainingSet, policy: GatePolicy) -> t
     for first, last in _folds(rows.distinct_days, policy):
         try:
             found.append(_fold(contest, rows, first, last, policy.fold_rows))
-        except TrainingError:  # before this fold there is too little to learn from
+        except TrainingError:  # too few rows to learn from before this fold
             continue
     return tuple(fold for fold in found if fold.rows)
 
 
 def _folds(days: list[date], policy: GatePolicy) -> Iterator[tuple[date, date]]:
-    """The newest stretches of days, as long as a holdout or, of few days, in as many parts and one to begin with."""
+    """Return the newest periods, each as long as a holdout.
+
+    A few days are divided into equal parts, of which the first is only learnt.
+    """
     from sklearn.model_selection import TimeSeriesSplit
 
     length = min(policy.holdout_days, len(days) // (policy.folds + 1))

@@ -1,4 +1,4 @@
-"""Numbers and days in disguise: texts that a person reads as such, and that would be learnt as categories."""
+"""Find disguised numbers and days: texts that would be learnt as categories."""
 
 import re
 from collections import Counter
@@ -11,14 +11,17 @@ import pyarrow as pa
 from functions.shared.reading.values import to_numbers
 
 SHARE: Final = 0.9
-"""As large a share of a column's values must be numbers, plain ones or all in disguise."""
+"""Share of a column's values that must be numbers, plain or all in one disguise."""
 MOST_TEXTS: Final = 1000
-"""Different texts that are looked at."""
+"""Distinct texts that are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disguise:
-    """A way to write numbers or days: what it is called, and what to do. `instead` names what it is if that occurs beside it."""
+    """A way to write numbers or days, and its remedy.
+
+    `instead` names the disguise to report if that one occurs in the column as well.
+    """
 
     what: str
     remedy: str
@@ -62,10 +65,10 @@ DISGUISES: Final = (
 
 
 def disguise_of(counts: pa.StructArray) -> Disguise | None:
-    """What nearly all texts of a column are, if some are numbers or days in disguise and the others plain numbers.
+    """Return the disguise of nearly all texts of a column, apart from plain numbers.
 
     Args:
-        counts: the column's texts and in how many rows each is, as `pyarrow.compute.value_counts` gives them.
+        counts: the column's texts and their numbers of rows, as from `pyarrow.compute.value_counts`.
     """
     chosen = counts.take(pa.array(np.linspace(0, len(counts) - 1, min(len(counts), MOST_TEXTS)).astype(np.int64)))
     texts, rows = chosen.field("values"), chosen.field("counts").to_pylist()

@@ -1,4 +1,4 @@
-"""What the scores are on average in each bin of each feature: what later explains an alert."""
+"""Compute mean scores for each bin of each feature, which later explain alerts."""
 
 import warnings
 from collections.abc import Sequence
@@ -17,21 +17,22 @@ from functions.shared.engines.native import REFUSALS
 
 MOST_ROWS, FEWEST_ROWS = 256, 32
 SCORED_ROWS = 200_000
-"""As many scores are made in all as far as `FEWEST_ROWS` a bin allow."""
+"""Scores to compute in total, unless `FEWEST_ROWS` per bin need more."""
 DIGITS = 6
 
 
 def with_effects(baseline: Baseline, engine: Engine, learnt: pa.Table, usual: pa.Table, *, seed: int) -> Baseline:
-    """The baseline with each feature's mean scores by bin.
+    """Return the baseline with each feature's mean scores by bin.
 
-    The same usual rows are scored with a feature's values of one bin after the other, so bins differ by nothing else. A bin
-    without a training row is asked by a value that would fall into it: missing and unseen ones are what goes wrong most.
+    The same usual rows are scored with the feature's values from one bin after another, so bins differ in nothing else. A bin without
+    training rows is represented by a value that falls into it, since missing and unseen values cause most trouble.
 
     Args:
-        engine: the version's.
+        baseline: the baseline to complete.
+        engine: the version's engine.
         learnt: training rows, whose values fill the bins.
         usual: rows that the fit did not see, of which at most `MOST_ROWS` are scored.
-        seed: of the choice of rows and values.
+        seed: seed for the choice of rows and values.
     """
     rng = np.random.default_rng(seed)
     bins = sum(len(column.counts) for column in baseline.features)
@@ -58,23 +59,23 @@ def _bin_means(
     means[seen] = known
     for code in np.setdiff1d(bins, seen).tolist():
         stand_in = pa.array([_stand_in(column.bins, code)] * background.num_rows, values.type)
-        with suppress(*REFUSALS):  # of what the pipeline refuses no row is ever scored: it stays at the usual
+        with suppress(*REFUSALS):  # rows that the pipeline refuses are never scored: the bin keeps the usual mean
             means[code] = _mean_scores(column.bins.name, engine, [stand_in], background)[0]
     return tuple(tuple(_rounded(output)) for output in means.T)
 
 
 def _mean_scores(name: str, engine: Engine, groups: Sequence[pa.Array], background: pa.RecordBatch) -> NDArray[np.float64]:
-    """The mean scores of the background's rows with each group of values in place of a feature's; shape (groups, outputs)."""
+    """Return mean scores per group of a feature's values, shape (groups, outputs)."""
     repeated = background.take(pa.array(np.tile(np.arange(background.num_rows), len(groups))))
     asked = repeated.set_column(repeated.schema.get_field_index(name), name, pa.concat_arrays(groups))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn's of categories that training had not
+        warnings.simplefilter("ignore")  # scikit-learn warns about categories unseen in training
         scores = engine.score(asked)
     return np.asarray(scores.reshape(len(groups), background.num_rows, -1).mean(axis=1))
 
 
 def _stand_in(bins: Bins, code: int) -> object:
-    """A value of a bin that no training row lay in."""
+    """Return a value for a bin without training rows."""
     if code == 0:
         return None
     match bins.kind:

@@ -1,4 +1,4 @@
-"""What wakes retraining: a person's first training, a request for one model, or the schedule for all of them."""
+"""Requests for retraining: a first version, one challenger, or one for each model."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -13,17 +13,17 @@ from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import FeatureKind, Task
 
 PERSON, SCHEDULE = "person", "schedule"
-"""Triggers: what a person asks for, and what the clock does."""
+"""Triggers: a person's request, and the schedule."""
 
 ALERT = "alert:"
-"""Begins the trigger of a retraining that an alert asks for; its kind follows."""
+"""First part of the trigger for a retraining by an alert; the alert's kind follows."""
 
 
 class FirstRequest(BaseModel):
-    """A model's first version, with an uploaded file of labelled rows. What is None is inferred from the file.
+    """A model's first version, from an uploaded file of labelled rows.
 
-    `kinds` says what columns hold whose values do not tell, `formats` how they are written, `positive` which of two classes the
-    score is about.
+    None stands for "infer it from the file". `kinds` overrides inferred kinds, `formats` states how values are written, and `positive`
+    is the class to which the score of a binary task refers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class FirstRequest(BaseModel):
 
 
 class TrainRequest(FirstRequest):
-    """A first version that is trained on the file; columns to `drop` are not learnt from."""
+    """A first version, trained on the file without the columns to `drop`."""
 
     action: Literal["train"] = "train"
     task: Task | None = None
@@ -53,7 +53,7 @@ class TrainRequest(FirstRequest):
 
 
 class UploadedModel(BaseModel):
-    """A library's own model file in the inbox; `name` is what it was called where it came from."""
+    """A library's own model file in the inbox, and its original name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +63,10 @@ class UploadedModel(BaseModel):
 
 
 class AdoptRequest(FirstRequest):
-    """A first version that was trained elsewhere: logged in MLflow, or an uploaded file. The other file shows what its rows look like."""
+    """A first version that was trained elsewhere: in MLflow, or an uploaded model.
+
+    The file of labelled rows is its reference.
+    """
 
     action: Literal["adopt"] = "adopt"
     uri: str | None = None
@@ -78,10 +81,10 @@ class AdoptRequest(FirstRequest):
 
 
 class RetrainRequest(BaseModel):
-    """A challenger for a model, or for every model if none is named. `window` overrides the policy's.
+    """A challenger for a model, or for every model if none is named.
 
-    It is made as the champion was, but for what is named: another estimator, parameters (beside the champion's if its
-    estimator stays), and features to leave out.
+    `window` overrides the policy's. The challenger is made like the champion, with the changes named here: another estimator,
+    parameters (added to the champion's for the same estimator), and features to leave out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,10 +109,10 @@ class ReproduceRequest(BaseModel):
 
 
 class Reproduction(BaseModel):
-    """Whether a version came out again byte by byte, or the first difference.
+    """Whether a version was reproduced byte by byte, or else the first difference.
 
-    `libraries` names those whose version is not the recorded one, and `python` and `architecture` likewise: (recorded, present).
-    `largest_score_difference` is over the `rows` of the snapshot; None if the version could not be rebuilt at all.
+    `libraries`, `python` and `architecture` list versions that differ: (recorded, present). `largest_score_difference` is over the
+    `rows` of the snapshot; None if the version could not be rebuilt.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -124,9 +127,10 @@ class Reproduction(BaseModel):
 
 
 class ColumnSeen(BaseModel):
-    """A column of a training file: a feature's kind, `id`, `time`, `target` or `left out`, and what its usable rows hold.
+    """A column of a training file: its role and facts about its usable rows.
 
-    Of a column that is left out nothing else is known. `example` is its first value.
+    The role is a feature's kind, `id`, `time`, `target` or `left out`; a column that is left out has no facts. `example` is its first
+    value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -139,10 +143,10 @@ class ColumnSeen(BaseModel):
 
 
 class Learnt(BaseModel):
-    """What a first version took a file for: a person who meant something else should see it here.
+    """How a first training understood its file, so that a person can correct it.
 
-    It is the answer to who asked, and is not stored: an example may be a person's. `classes` counts the rows of each class,
-    and is empty for a regression. `positive` is the class that the score is about (binary only).
+    It is returned to the caller but not stored, since examples may be personal data. `classes` counts the rows of each class; it is
+    empty for a regression. `positive` is the class to which the score refers (binary only).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -155,9 +159,9 @@ class Learnt(BaseModel):
 
 
 class RetrainingResult(BaseModel):
-    """The decision, or why there was nothing to decide; `requested` names the models a schedule asked for.
+    """The decision, or the reason for none.
 
-    `learnt` comes with a first version.
+    `requested` names the models for which a schedule requested retraining. `learnt` is set for a first version.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -169,10 +173,10 @@ class RetrainingResult(BaseModel):
 
 
 def parse_request(event: Mapping[str, Any]) -> TrainRequest | AdoptRequest | RetrainRequest | ReproduceRequest:
-    """Read a direct call, EventBridge's `Retraining Requested`, or an alert's arrival in the store.
+    """Read a direct call, a `Retraining Requested` event, or an alert's arrival.
 
     Raises:
-        pydantic.ValidationError: if it is none of them.
+        pydantic.ValidationError: if it is none of these.
     """
     if event.get("detail-type") == "Retraining Requested":
         detail = event["detail"]

@@ -1,4 +1,4 @@
-"""From rows to a version: fit, compile, prove, and score what the fit did not see."""
+"""Make a version from rows: fit, compile, prove, and score held-out rows."""
 
 import os
 import platform
@@ -31,13 +31,13 @@ from functions.shared.foundation.ahead import map_ahead
 
 MIN_ROWS = 50
 THREADS = "threads"
-"""In a spec's `platform`: how many an estimator worked in that would have taken all processors."""
+"""Key in a spec's `platform`: the threads of an estimator that by default uses all processors."""
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops")
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A version before it has a number: its spec (with classes and what it was made by), the pipeline, and what serves it."""
+    """A version before it has a number: its completed spec, pipeline and engine."""
 
     spec: ModelSpec
     pipeline: Any
@@ -46,33 +46,35 @@ class Fitted:
     native: NativeEngine
 
     def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
-        """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
+        """Return the predicted outcomes' numbers, shape (rows,); None for a regression."""
         rule = self.spec.rule
         return None if rule is None else predict(rule, rows, scores, self.spec, lambda: self.native)
 
     def score(self, rows: TrainingSet) -> NDArray[np.float64]:
-        """Scores of rows, shape (rows, outputs), by the engine that will serve."""
+        """Return scores of rows, shape (rows, outputs), by the engine that will serve."""
         return score_rows(self.engine, rows)
 
     @property
     def library(self) -> str:
-        """What made the model, with its version."""
+        """Return the library that made the model, with its version."""
         return library_of(steps_of(self.pipeline)[-1])
 
 
 def score_rows(engine: Engine, rows: TrainingSet) -> NDArray[np.float64]:
-    """Scores of rows, shape (rows, outputs)."""
+    """Return scores of rows, shape (rows, outputs)."""
     return np.concatenate(list(map_ahead(engine.score, iter(rows.table.to_batches(max_chunksize=65_536)))))
 
 
 def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None, threads: int | None = None) -> Fitted:
-    """Fit the spec's estimator, and compile it if that is exact on these rows and on awkward ones.
+    """Fit the spec's estimator, and compile it if the result is exact.
+
+    Exactness is tested on these rows and on awkward ones.
 
     Args:
-        spec: what to learn, from which features, and how.
-        rows: what to learn from.
-        template: the pipeline that is cloned where the spec's was adopted.
-        threads: how many an estimator works in that would take all processors, by default as many as there are.
+        spec: the target, the features and the estimator.
+        rows: the training rows.
+        template: the pipeline to clone, for an adopted model.
+        threads: the threads of an estimator that by default uses all processors (default: all).
 
     Raises:
         TrainingError: if there are too few rows, a single class, or more than two for a binary task.
@@ -94,7 +96,10 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None, threads: int |
 
 
 def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet, made_in: Mapping[str, str] | None = None) -> Fitted:
-    """A fitted pipeline with what serves it, proved on `rows`; its spec with what made it, `made_in` beside the platform."""
+    """Return a fitted pipeline with its engine, proved on `rows`, and its spec.
+
+    The spec records the libraries and the platform, with `made_in` added.
+    """
     made_on = {**present_platform(), **(made_in or {})}
     fitted_spec = spec.model_copy(update={"libraries": library_versions(spec.estimator), "platform": made_on})
     proved = prove(compile_pipeline(pipeline, fitted_spec), pipeline, fitted_spec, rows.table)
@@ -118,18 +123,18 @@ def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
 
 
 def _classes(spec: ModelSpec, target: NDArray[Any]) -> tuple[str, ...]:
-    """The classes in the order of the scores: that of a version before, if it told the same apart."""
+    """Return the classes in score order: an earlier version's if the classes agree."""
     classes = np.unique(target).tolist()
     return spec.classes if sorted(spec.classes) == classes else tuple(classes)
 
 
 def classes_of(pipeline: Any) -> tuple[str, ...]:
-    """A fitted classifier's classes as labels are written, in its order."""
+    """Return a fitted classifier's classes as label texts, in its order."""
     return tuple(canonical_labels(pa.array(pipeline.classes_.tolist())).to_pylist())
 
 
 def _as_learnt_before(target: NDArray[Any], template: Any) -> NDArray[Any]:
-    """Labels in the type that an adopted pipeline learnt them in, whose parameters may name one."""
+    """Convert labels to an adopted pipeline's type: its parameters may name one."""
     classes = {} if template is None else dict(zip(classes_of(template), template.classes_.tolist(), strict=True))
     return np.array([classes[label] for label in target.tolist()]) if classes.keys() >= set(target.tolist()) else target
 
@@ -142,12 +147,15 @@ def _target(spec: ModelSpec, rows: TrainingSet) -> NDArray[Any]:
 
 
 def library_versions(estimator: str) -> Mapping[str, str]:
-    """What a rebuild must have the same of: versions by distribution, that of the estimator (a dotted path) among them."""
+    """Return the library versions that a rebuild needs, including the estimator's.
+
+    `estimator` is a dotted path.
+    """
     package = estimator.partition(".")[0]
     own = set() if package == "sklearn" else set(packages_distributions().get(package, ()))
     return {name: version(name) for name in (*_LIBRARIES, *sorted(own.difference(_LIBRARIES)))}
 
 
 def present_platform() -> Mapping[str, str]:
-    """… and what else decides the last digits of a sum."""
+    """Return other facts about the platform that decide the last digits of a sum."""
     return {"python": platform.python_version(), "architecture": platform.machine()}

@@ -1,4 +1,4 @@
-"""Lambda entry point: first trainings, retrainings, and the schedule that asks for all of them."""
+"""Lambda entry point: first trainings, retrainings, and the schedule for all."""
 
 import uuid
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @cache
 def ports() -> "Ports":
-    """The real ports."""
+    """Return the real ports."""
     from functions.retraining.ports import Ports
     from functions.shared.adapters.events import EventBridge
     from functions.shared.adapters.mlflow_registry import registry_at
@@ -47,7 +47,7 @@ def ports() -> "Ports":
 
 @answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    """Make a version, rebuild one, or ask for one of each model, and say what came of it."""
+    """Make a version, rebuild one, or request one per model, and return the result."""
     from functions.retraining.reproduction import reproduce
     from functions.retraining.service import adopt_first, retrain, train_first
 

@@ -1,4 +1,4 @@
-"""Which rows of a training file are learnt, and which are held out to measure what was learnt."""
+"""Split a training file into rows to learn and rows held out to measure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ HOLDOUT_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Rows to learn and rows held out to measure on, and a sentence for each class that only newest rows have."""
+    """Rows to learn, rows held out, and a remark per class of only the newest rows."""
 
     learnt: TrainingSet
     held: TrainingSet
@@ -26,9 +26,9 @@ class Split:
 
 
 def split(rows: TrainingSet, seed: int) -> Split:
-    """Hold out the newest rows, but no class as a whole: the model could never predict it.
+    """Hold out the newest rows, but never a whole class: it could not be predicted.
 
-    Of a class that the older rows lack, its own older four fifths are learnt as well.
+    If older rows lack a class, the older four fifths of its own rows are learnt as well.
     """
     learnt, held = hold_out_newest(rows, seed)
     late = _late(learnt, held)
@@ -49,12 +49,12 @@ def _late_class(spec: ModelSpec, name: str, held: pa.Table) -> Reason:
 
 
 def _learnt(rows: int) -> int:
-    """How many rows of a class that only held-out rows have are learnt."""
+    """Return how many rows are learnt of a class that only held-out rows have."""
     return ceil(rows * (1 - HOLDOUT_SHARE))
 
 
 def hold_out_newest(rows: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:
-    """The older four fifths of the days to fit and the newest to hold out; on a single day, a seeded draw of rows."""
+    """Split into the older four fifths of days and the rest; a single day at random."""
     days = rows.distinct_days
     if len(days) > 1:
         start = rows.table[DAY][int(rows.rows * (1 - HOLDOUT_SHARE))].as_py()
@@ -65,7 +65,7 @@ def hold_out_newest(rows: TrainingSet, seed: int) -> tuple[TrainingSet, Training
 
 
 def _late(learnt: TrainingSet, held: TrainingSet) -> NDArray[np.bool_]:
-    """Which held-out rows must be learnt: the older ones of each class that is to be known and is not among the learnt."""
+    """Mark held-out rows to learn: older rows of classes that are not learnt yet."""
     spec, late = held.spec, np.zeros(held.rows, np.bool_)
     if spec.task is Task.REGRESSION:
         return late

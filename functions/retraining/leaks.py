@@ -1,4 +1,7 @@
-"""Columns that give the target away: what is known only afterwards predicts well at training, and is not there when it matters."""
+"""Find columns that leak the target.
+
+Facts that are known only afterwards predict well in training, but are not available when rows are scored.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,7 +15,7 @@ from functions.shared.domain.performance.measures import auc
 from functions.shared.domain.spec import Feature, FeatureKind, Task
 
 GIVEN_AWAY: Final = 0.99
-"""The AUC, or R² of a regression, from which one column alone is suspicious."""
+"""The AUC (R² for a regression) from which a single column is suspicious."""
 MOST_ROWS, MOST_VALUES = 20_000, 20_000_000
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10
 _FOLDS, _BINS, _ROWS_A_BIN = 5, 64, 10
@@ -21,11 +24,11 @@ type Floats = NDArray[np.float64]
 
 
 def giveaways(rows: TrainingSet) -> dict[str, float]:
-    """The features that alone tell the target nearly perfectly, with their AUC (of classes, the mean of each against the rest) or R².
+    """Return features that alone predict the target nearly perfectly, with AUC or R².
 
-    A feature's prediction of a row is the mean target of the rows of other folds in the same bin: of a number, up to 64 bins of
-    equal mass; of a category or boolean, its values; missing values are a bin of their own. A number may also predict as it is,
-    by order or on a straight line.
+    For several classes, the AUC is the mean of each class against the rest. A feature predicts a row by the mean target of rows of
+    other folds in the same bin. Numbers have up to 64 bins of equal mass, categories and booleans one bin per value, and missing
+    values a bin of their own. A number may also predict directly, by order or on a straight line.
     """
     count = min(rows.rows, MOST_ROWS, max(FEWEST_ROWS, MOST_VALUES // len(rows.spec.features)))
     sample = TrainingSet(rows.spec, rows.table.take(pa.array(np.linspace(0, rows.rows - 1, count).astype(np.int64))))
@@ -40,7 +43,7 @@ def giveaways(rows: TrainingSet) -> dict[str, float]:
 
 
 def _outcomes(rows: TrainingSet) -> Iterator[Floats]:
-    """What may be told: a regression's values, or for each class (of two, one) whether a row has it."""
+    """Yield the outcomes to predict: values, or membership in a class (one of two)."""
     if rows.spec.task is Task.REGRESSION:
         values = np.asarray(rows.truth(), dtype=np.float64)
         if np.ptp(values):
@@ -54,7 +57,7 @@ def _outcomes(rows: TrainingSet) -> Iterator[Floats]:
 
 
 def _told(rows: TrainingSet, feature: Feature, outcome: Floats, folds: NDArray[np.int64]) -> float:
-    """How well a feature alone tells an outcome, 0 to 1."""
+    """Return how well a feature alone predicts an outcome, 0 to 1."""
     values = rows.table[feature.name].combine_chunks()
     regression = rows.spec.task is Task.REGRESSION
     if feature.kind is FeatureKind.NUMBER:
@@ -69,7 +72,7 @@ def _told(rows: TrainingSet, feature: Feature, outcome: Floats, folds: NDArray[n
 
 
 def _bins(numbers: Floats) -> NDArray[np.int64]:
-    """Bins of nearly equal mass; NaN, which sorts last, has its own."""
+    """Return bins of nearly equal mass; NaN, which sorts last, has its own."""
     present = numbers[np.isfinite(numbers)]
     if not present.size:
         return np.zeros(numbers.size, np.int64)
@@ -79,7 +82,10 @@ def _bins(numbers: Floats) -> NDArray[np.int64]:
 
 
 def _by_bin(bins: NDArray[np.int64], outcome: Floats, folds: NDArray[np.int64]) -> Floats:
-    """Each row's prediction: the mean outcome in its bin over the other folds, and there one row more of the overall mean."""
+    """Predict each row by its bin's mean outcome over the other folds.
+
+    One extra row with the overall mean smooths small bins.
+    """
     size = int(bins.max()) + 1
     predicted = np.empty(outcome.size)
     for fold in range(_FOLDS):
@@ -90,5 +96,5 @@ def _by_bin(bins: NDArray[np.int64], outcome: Floats, folds: NDArray[np.int64]) 
 
 
 def _r2(outcome: Floats, prediction: Floats) -> float:
-    """The share of variance that a straight line through the predictions explains."""
+    """Return the share of variance that a straight line through predictions explains."""
     return float(np.corrcoef(outcome, prediction)[0, 1] ** 2) if np.ptp(prediction) else 0.0

@@ -1,4 +1,4 @@
-"""A booster gets the columns of a file: by name, or by order where it only counts them, and the categories of its codes."""
+"""Match a booster to a file: columns by name or order, categories to codes."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ type Categories = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A pipeline that takes a file's columns by name, what columns hold whatever their values look like, and what to say of it."""
+    """A pipeline that takes a file's columns by name, their known kinds, and remarks."""
 
     pipeline: Pipeline
     kinds: Mapping[str, FeatureKind]
@@ -30,17 +30,17 @@ class Matched:
 
 
 def matched(model: Any, family: Family, inputs: Inputs, columns: Mapping[str, ColumnKind], asked: Mapping[str, FeatureKind]) -> Matched:
-    """A fitted booster behind the columns that it takes.
+    """Put a fitted booster behind a preprocessor for a file's columns.
 
     Args:
-        model: its estimator, which takes bare numbers from now on.
-        family: the estimator's.
-        inputs: what it knows of its columns.
-        columns: those of the file that may be features, in its order, and what they seem to hold.
-        asked: what a person says that they hold.
+        model: its estimator, changed to take plain numbers.
+        family: the estimator's family.
+        inputs: the columns as the booster knows them.
+        columns: the possible features of the file, in order, with their inferred kinds.
+        asked: the kinds that a person named.
 
     Raises:
-        AdoptionRefusedError: if a column is not there or holds something else, or if nobody says which code is which category.
+        AdoptionRefusedError: if a column is missing or of another kind, or if the categories of its codes are unknown.
     """
     names, notes = _names(inputs, list(columns))
     looks = [asked.get(name, columns[name]) for name in names]
@@ -58,10 +58,12 @@ def matched(model: Any, family: Family, inputs: Inputs, columns: Mapping[str, Co
 
 
 def refuse_unknown(matched: Matched, rows: Any) -> None:
-    """Pass if each column of texts has one that the model knows: other columns of the same name are not what it learnt from.
+    """Refuse rows with a text column in which the model knows no category.
+
+    Such a column has the right name only: the model did not learn from it.
 
     Raises:
-        AdoptionRefusedError: otherwise.
+        AdoptionRefusedError: if there is such a column.
     """
     for _, encoder, names in matched.pipeline[0].transformers_:
         if not isinstance(encoder, OrdinalEncoder):
@@ -77,7 +79,7 @@ def refuse_unknown(matched: Matched, rows: Any) -> None:
 
 
 def _names(inputs: Inputs, columns: Sequence[str]) -> tuple[list[str], tuple[Reason, ...]]:
-    """The file's column for each of the booster's, with a warning where only their order says which is which."""
+    """Return the file's column for each of the booster's; warn if only order decides."""
     # LightGBM writes spaces in names as underscores.
     spelled = {name.replace(" ", "_"): name for name in columns} | {name: name for name in columns}
     missing = [name for name in inputs.names if name not in spelled]
@@ -97,10 +99,10 @@ def _names(inputs: Inputs, columns: Sequence[str]) -> tuple[list[str], tuple[Rea
 
 
 def _listed(inputs: Inputs, names: Sequence[str], texts: Sequence[int]) -> dict[int, Categories]:
-    """By place, the categories of columns of which the booster keeps them.
+    """Return the categories that the booster stores, by column position.
 
-    LightGBM keeps lists without saying whose they are: of all columns that were categories in its frame, also of ordered ones,
-    whose codes it takes for numbers.
+    LightGBM stores lists without naming their columns: all that were categorical in its data frame, including ordered ones, whose
+    codes it treats as numbers.
     """
     places = inputs.listed
     if places is None:
@@ -125,7 +127,7 @@ def _value(category: str | float) -> str | float:
 
 
 def _refuse_unlisted(names: Sequence[str], places: set[int], unnamed: frozenset[int]) -> None:
-    """Pass if no places are left that hold texts of which the booster knows nothing; the codes of `unnamed` ones have no names."""
+    """Refuse text columns unknown to the booster; codes of `unnamed` lack names."""
     if coded := places & unnamed:
         message = (
             f"the model splits {_told(names, coded)} by codes, and does not say which category has which code (XGBoost's files do "
@@ -145,7 +147,7 @@ def _told(names: Sequence[str], places: Collection[int]) -> str:
 
 
 def _columns_step(names: Sequence[str], listed: Mapping[int, Categories]) -> ColumnTransformer:
-    """What makes a frame with columns of these names the booster's numbers, in its order."""
+    """Return a preprocessor from named columns to a booster's numbers, in its order."""
     import pandas as pd
 
     row = {name: [listed[place][0] if place in listed else 0.0] for place, name in enumerate(names)}
@@ -154,7 +156,7 @@ def _columns_step(names: Sequence[str], listed: Mapping[int, Categories]) -> Col
 
 
 def _parts(names: Sequence[str], listed: Mapping[int, Categories]) -> Iterator[tuple[str, object, list[str]]]:
-    """Neighbours that are read alike, in one part."""
+    """Yield one part for each run of columns that are converted alike."""
     for has_list, run in groupby(range(len(names)), key=lambda place: place in listed):
         places = list(run)
         if has_list:

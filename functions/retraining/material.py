@@ -1,4 +1,4 @@
-"""What a challenger may learn from and be judged on: the champion's snapshot and the labels since, cleaned and cut in time."""
+"""Gather a challenger's rows: the champion's snapshot and newer labels."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 _LOOKED_AT = 1_000
-"""Batches, the newest, that tell how far event time has come: a model may have ever so many."""
+"""Newest batches that show the latest event time; a model may have any number."""
 _LIMITS = "retraining.max_rows and retraining.max_values limit them"
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Rows by their use: `learnt` to fit, `held` to judge on, `known` to the champion when it was trained.
+    """Rows by use: `learnt` to fit, `held` to judge, `known` to the champion.
 
-    `before` holds all rows older than `held`, `notes` a sentence each about rows that were left out.
+    `before` holds all rows older than `held`; `notes` are remarks about rows that were left out.
     """
 
     before: TrainingSet
@@ -42,17 +42,17 @@ class Material:
 
 
 def gather(spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: Policy, store: ObjectStore) -> Material:
-    """The rows of a challenger.
+    """Gather the rows of a challenger.
 
     Args:
-        spec: the champion's.
-        taught: the decision on the champion, which tells what it has learnt.
-        request: who asks, and for which window.
-        policy: in force.
+        spec: the champion's spec.
+        taught: the decision on the champion, which names its training rows.
+        request: the request, with its trigger and window.
+        policy: the policy in force.
         store: holds snapshots and labelled rows.
 
     Raises:
-        NothingToLearnError: if too little has come since.
+        NothingToLearnError: if too few rows were labelled since.
     """
     found, unread = _rows_since(spec, taught, request, policy, store)
     rows, left_out = _cleaned(found, taught.challenger_version, policy)
@@ -71,9 +71,9 @@ def gather(spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: P
 def _rows_since(
     spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: Policy, store: ObjectStore
 ) -> tuple[TrainingSet, tuple[Reason, ...]]:
-    """The champion's snapshot and the mature rows labelled since; a sentence if older ones were not read.
+    """Return the champion's snapshot with mature rows labelled since, and remarks.
 
-    Days are read from the newest on, and no more of them than may be judged on and learnt from, which bounds memory.
+    Days are read from the newest back, only as many as may be used, which limits memory. A remark says if older rows were not read.
     """
     until = last_mature_day(islice(Manifests(store).newest(spec.name), _LOOKED_AT), policy.labels.delay_days)
     if until is None:
@@ -109,7 +109,7 @@ def _rows_since(
 
 
 def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStore) -> None:
-    """Every night's try on nearly the same days would be luck, or be held to ever smaller chances of it."""
+    """Refuse a scheduled try before enough new days: repeated tries invite luck."""
     judged = [
         decision.holdout_last_day
         for decision in Decisions(store).all(taught.model)
@@ -124,7 +124,7 @@ def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStor
 
 
 def _cleaned(rows: TrainingSet, champion: str, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
-    """The rows that are possible by the row contract of today and of classes that the champion knows; and what was left out."""
+    """Return rows that meet the current contract and have known classes, and remarks."""
     numbers = {feature.name for feature in rows.spec.features if feature.kind is FeatureKind.NUMBER}
     ranges = {name: bounds for name, bounds in policy.row_contract.ranges.items() if name in numbers}
     possible = TrainingSet(rows.spec, within(rows.table, ranges))
@@ -137,7 +137,7 @@ def _cleaned(rows: TrainingSet, champion: str, policy: Policy) -> tuple[Training
 
 
 def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[date]:
-    """The newest days that neither model has seen."""
+    """Return the newest days, which neither model has seen."""
     last = taught.trained_last_day
     unseen = [day for day in rows.distinct_days if last is None or day > last][-policy.gate.holdout_days :]
     if not unseen:
@@ -154,7 +154,7 @@ def _window(request: RetrainRequest, policy: Policy) -> Window | None:
 
 
 def windowed(before: TrainingSet, request: RetrainRequest, policy: Policy) -> TrainingSet:
-    """The rows to fit: all before the holdout, or the window that the request or the policy names."""
+    """Return the rows to fit: all before the holdout, or those of a window."""
     window = _window(request, policy)
     if window is not None:
         return before.between(window.start, window.end)
@@ -165,7 +165,7 @@ def windowed(before: TrainingSet, request: RetrainRequest, policy: Policy) -> Tr
 
 
 def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reason, ...]]:
-    """The newest rows that the policy allows, and a sentence about those left out."""
+    """Return the newest rows that the policy allows, and a remark about the others."""
     learnt = rows.newest(policy.retraining.most_rows(len(rows.spec.features)))
     if learnt.rows == rows.rows:
         return learnt, ()

@@ -1,4 +1,4 @@
-"""How good a version is on rows whose truth is known, its predictions being those that it would answer with."""
+"""Measure a version on labelled rows, with the predictions that it would serve."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,25 +16,25 @@ type Floats = NDArray[np.float64]
 
 
 class Predicting(Protocol):
-    """A version, released or about to be."""
+    """A version, released or not yet."""
 
     @property
     def spec(self) -> ModelSpec:
-        """What it predicts, and from which columns."""
+        """Return the version's spec."""
         ...
 
     def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
-        """The numbers of the outcomes that rows with these scores are predicted, shape (rows,); None for a regression."""
+        """Return the predicted outcomes' numbers, shape (rows,); None for a regression."""
         ...
 
 
 def measure_rows(version: Predicting, rows: TrainingSet, scores: Floats) -> Mapping[str, float | None]:
-    """The metrics of a version's scores, shape (rows, outputs), on labelled rows."""
+    """Return the metrics of scores, shape (rows, outputs), on labelled rows."""
     return measure(version.spec.task, rows.truth(), scores, predicted(version, rows, scores))
 
 
 def predicted(version: Predicting, rows: TrainingSet, scores: Floats) -> Codes | None:
-    """The numbers of the outcomes that a version predicts for rows with these scores, shape (rows,); None for a regression."""
+    """Return a version's predicted outcomes by number, (rows,); None for a regression."""
     found, start = [np.empty(0, dtype=np.intp)], 0
     for batch in rows.table.to_batches():
         codes = version.predict(batch, scores[start : start + batch.num_rows])

@@ -1,4 +1,4 @@
-"""From a model's spec to the scikit-learn pipeline that trains it, and from that and rows to the fitted one."""
+"""Build a model's scikit-learn pipeline from its spec, and fit it."""
 
 import importlib
 import inspect
@@ -30,7 +30,7 @@ _CHECKED_ROWS = 64
 
 
 def default_estimator(task: Task) -> str:
-    """Dotted path of the estimator that is used when a person names none: histogram gradient boosting.
+    """Return the default estimator's dotted path: histogram gradient boosting.
 
     >>> default_estimator(Task.REGRESSION)
     'sklearn.ensemble.HistGradientBoostingRegressor'
@@ -39,13 +39,14 @@ def default_estimator(task: Task) -> str:
 
 
 def build_pipeline(spec: ModelSpec, empty: Collection[str] = ()) -> Pipeline:
-    """The unfitted pipeline of steps `columns` (a ColumnTransformer over named features) and `model` (the estimator).
+    """Build an unfitted pipeline with the steps `columns` and `model`.
 
-    The seed is passed on, and early stopping is off unless asked for. Fit it by `fit_pipeline`.
+    `columns` is a ColumnTransformer over named features, `model` the estimator. The spec's seed is passed on, and early stopping is off
+    by default. Fit it with `fit_pipeline`.
 
     Args:
-        spec: what to build.
-        empty: features without a value in any row, which histogram gradient boosting cannot bin: it does without them.
+        spec: the spec to build.
+        empty: features without a value in any row. Histogram gradient boosting cannot bin them, and gets none of them.
 
     Raises:
         TrainingError: if `spec.estimator` cannot be imported, does not fit the task or lacks one of `spec.parameters`.
@@ -55,9 +56,9 @@ def build_pipeline(spec: ModelSpec, empty: Collection[str] = ()) -> Pipeline:
 
 
 def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
-    """An adopted pipeline, unfitted, with the parameters of `spec` set; where it left a seed to chance, with the spec's.
+    """Clone an adopted pipeline without its fit, and set the parameters of `spec`.
 
-    What is frozen in it thaws, or else it would never learn again.
+    Where it has no seed, it gets that of the spec. Frozen estimators in it are unfrozen, since they would never learn again.
 
     Raises:
         TrainingError: if it cannot be cloned, or lacks one of `spec.parameters`.
@@ -72,26 +73,26 @@ def clone_pipeline(template: Any, spec: ModelSpec) -> Any:
         message = f"the adopted pipeline cannot be cloned, or cannot be given {dict(spec.parameters)}: {error}"
         raise TrainingError(message) from error
     seeds = {name: seed for name, seed in pipeline.get_params().items() if name.rpartition("__")[2] == "random_state"}
-    # Also one that stays is set: LightGBM keeps what was ever set, and the clone of a clone must be the same.
+    # Set unchanged parameters too: LightGBM keeps every set one, and a clone of a clone must be equal.
     return pipeline.set_params(**{name: seed if isinstance(seed, Integral) else spec.seed for name, seed in seeds.items()})
 
 
 def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], template: Any = None, threads: int = 1) -> Any:
-    """The pipeline of `spec`, or a clone of `template`, fitted on `frame` (as `to_frame` makes it) and the target of its rows.
+    """Fit the pipeline of `spec`, or a clone of `template`, on rows and targets.
 
-    The same arguments give the same model to the last bit: sums of gradients over several threads are added in another
-    order, and then trees split elsewhere. So scikit-learn's work in one thread, and families that say so in this many.
+    The same arguments give the same model to the last bit. With several threads, sums of gradients may be added in another order, and
+    then trees split differently. So scikit-learn gets one thread, and families that otherwise use all processors get `threads`.
 
     Args:
-        spec: what to fit; of a classifier its classes, in the order of the scores.
-        frame: the rows.
-        target: what they are.
+        spec: the spec to fit; a classifier's has its classes, in score order.
+        frame: the rows, as from `to_frame`.
+        target: the rows' targets.
         template: the pipeline to clone.
-        threads: those of estimators that would otherwise take all processors.
+        threads: the threads of estimators that by default use all processors.
 
     Raises:
-        TrainingError: as `build_pipeline` and `clone_pipeline` do, if the estimator refuses the rows or a parameter's value, or if what
-            it learnt gives no scores.
+        TrainingError: as `build_pipeline` and `clone_pipeline`, if the estimator refuses the rows or a parameter's value, or if the
+            fitted pipeline gives no scores.
     """
     empty = [str(name) for name in frame.columns[frame.isna().all()]]
     pipeline = build_pipeline(spec, empty) if template is None else clone_pipeline(template, spec)
@@ -112,10 +113,10 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
 
 
 def _check_scores(pipeline: Any, rows: "pd.DataFrame", spec: ModelSpec) -> None:
-    """Pass if a fitted pipeline gives what its task asks for; boosters learn any objective.
+    """Check a fitted pipeline's output: boosters accept any objective, for any task.
 
     Raises:
-        ValueError: otherwise.
+        ValueError: if it does not.
     """
     if spec.task is Task.REGRESSION:
         sound = np.size(pipeline.predict(rows)) == len(rows)
@@ -155,7 +156,7 @@ def _estimator(spec: ModelSpec) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what libraries say of estimators that they will have no more: the version that is installed has them."""
+    """Silence warnings about deprecated estimators that are still installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield

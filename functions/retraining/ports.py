@@ -1,4 +1,4 @@
-"""What retraining needs of the outside world."""
+"""The ports of retraining."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from functions.shared.repositories.bundles import Bundles
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where retraining reads and writes, whom it asks, and how clock and names come in."""
+    """Stores, registry, event bus, clock and source of names for retraining."""
 
     inbox: ObjectStore
     store: ObjectStore

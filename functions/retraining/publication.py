@@ -1,4 +1,4 @@
-"""A judged version becomes one that can be served: snapshot, bundle, registry entry, and last its decision."""
+"""Publish a judged version: snapshot, bundle, registry entry, then its decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from functions.shared.repositories.versions import Versions
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A fitted version before it has a number: the rows it learnt, those it was measured on, and the snapshot that holds both."""
+    """A fitted version without a number yet, its rows, and its snapshot."""
 
     fitted: Fitted
     learnt: TrainingSet
@@ -41,13 +41,13 @@ class Candidate:
 
     @property
     def spec(self) -> ModelSpec:
-        """The fitted spec."""
+        """Return the fitted spec."""
         return self.fitted.spec
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was decided of a candidate, and why; without a champion there was nothing to compare it with."""
+    """The decision on a candidate, with reasons; no comparison without a champion."""
 
     verdict: Verdict
     reasons: tuple[Reason, ...]
@@ -60,12 +60,12 @@ class Judgement:
 
 
 def publish(candidate: Candidate, judgement: Judgement, policy: Policy, ports: Ports) -> Decision:
-    """Keep all that makes the version: snapshot, bundle, registry entry, and last the decision, which tells `release`.
+    """Store the version: snapshot, bundle, registry entry, and last the decision.
 
-    A registry that is away holds up nothing: the next retraining records the version there.
+    The decision's arrival triggers `release`. An unavailable registry stops nothing: the next retraining records the version.
 
     Raises:
-        TrainingError: if the pipeline holds what would not be loaded again; nothing is kept.
+        TrainingError: if the pipeline contains a type that could not be loaded again; nothing is stored.
         ConflictError: if another training wrote a version of the same number meanwhile.
     """
     pipeline = _loadable(candidate.fitted)
@@ -92,7 +92,7 @@ def _recorded(decision: Decision, candidate: Candidate, files: Mapping[str, byte
 
 
 def _loadable(fitted: Fitted) -> bytes:
-    """The pipeline as a file, which for a deep forest takes long enough to make it once.
+    """Return the pipeline as a file; make it once, since a deep forest takes long.
 
     Raises:
         TrainingError: if it could not be loaded again.
@@ -112,14 +112,14 @@ def _loadable(fitted: Fitted) -> bytes:
 def bundle_files(
     candidate: Candidate, pipeline: bytes, version: str, scores: NDArray[np.float64], metrics: Mapping[str, float | None]
 ) -> dict[str, bytes]:
-    """A version's bundle. The same candidate gives the same bytes.
+    """Return a version's bundle; the same candidate gives the same bytes.
 
     Args:
-        candidate: what is to be the version.
-        pipeline: its fitted pipeline, as `dump_pipeline` wrote it.
+        candidate: the future version.
+        pipeline: its fitted pipeline, from `dump_pipeline`.
         version: its number.
-        scores: those of its held-out rows.
-        metrics: theirs too.
+        scores: the scores of its held-out rows.
+        metrics: the metrics of its held-out rows.
     """
     spec, learnt, held = candidate.spec, candidate.learnt, candidate.held
     baseline = build_baseline(
@@ -141,7 +141,7 @@ def bundle_files(
 
 
 def _calibration(candidate: Candidate, scores: NDArray[np.float64]) -> Calibration | None:
-    """From scores of rows the fit did not see to probabilities; binary classifiers only."""
+    """Calibrate held-out scores to probabilities; binary classifiers only."""
     if candidate.spec.task is not Task.BINARY:
         return None
     return fit_calibration(candidate.held.truth() == 1, scores[:, 0], np.random.default_rng(candidate.spec.seed))

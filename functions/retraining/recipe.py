@@ -1,4 +1,4 @@
-"""How a model's versions are made: the spec, and where its pipeline was adopted, the one that is cloned."""
+"""How to make a model's versions: the spec, and an adopted model's template."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,27 +14,27 @@ from functions.shared.repositories.bundles import Bundles
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a fit needs beside rows."""
+    """What a fit needs in addition to rows."""
 
     spec: ModelSpec
     template: Any = None
 
     def fit(self, rows: TrainingSet, threads: int | None = None) -> Fitted:
-        """A version that learnt `rows`, in so many threads where that matters. Errors are those of `fitting.fit`."""
+        """Fit a version on `rows`; arguments and errors are those of `fitting.fit`."""
         return fit(self.spec, TrainingSet(self.spec, rows.table), self.template, threads)
 
 
 def recipe_of(served: ServedModel, bundles: Bundles) -> Recipe:
-    """How a released version was made."""
+    """Return how a released version was made."""
     spec = bundles.load(served).spec
     return Recipe(spec, bundles.pipeline(served) if spec.adopted else None)
 
 
 def changed(recipe: Recipe, request: RetrainRequest) -> Recipe:
-    """The recipe with what a person wants otherwise; itself if that is nothing.
+    """Return the recipe with a person's changes, or itself without changes.
 
     Raises:
-        TrainingError: if a column to drop is no feature, all are, or an adopted pipeline names the columns it needs.
+        TrainingError: if a column to drop is no feature, if no feature is left, or if an adopted pipeline names its own columns.
     """
     if request.estimator is None and not request.parameters and not request.drop:
         return recipe

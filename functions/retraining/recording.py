@@ -1,4 +1,4 @@
-"""Versions in the registry: each is recorded when it is made, or later, if there was no registry then or it was away."""
+"""Record versions in the registry: when they are made, or later if it was absent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,15 @@ from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 
 _MOST = 20
-"""Versions recorded at once: a retraining must still have time to train."""
+"""Versions recorded per retraining, which must still have time to train."""
 
 _BASELINE, _SPEC = "baseline.json", "spec.json"
 
 
 def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[str, bytes], registry: Registry) -> Decision:
-    """Record a version with its model and the small files of its bundle, and return its decision with the run's id.
+    """Record a version with its model, and return its decision with the run's id.
+
+    The small files of its bundle are attached to the run.
 
     Raises:
         RegistryUnavailableError: if the registry does not answer or refuses.
@@ -37,11 +39,13 @@ def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[st
 
 
 def catch_up(model: str, store: ObjectStore, bundles: Bundles, registry: Registry) -> None:
-    """Record the oldest versions that the registry has no run of: it was away, there was none, or it is another one now.
+    """Record the oldest versions that the registry lacks.
+
+    The registry may have been unavailable or absent, or it may have been replaced.
 
     Raises:
         RegistryUnavailableError: if the registry does not answer or refuses.
-        DigestMismatchError: if a bundle is not the one that was decided on.
+        DigestMismatchError: if a bundle is not that of its decision.
     """
     decisions, there = Decisions(store), registry.recorded_runs(model)
     missing = [decision for decision in decisions.all(model) if decision.run_id not in there]

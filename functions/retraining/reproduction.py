@@ -1,4 +1,4 @@
-"""Rebuild a version from its snapshot, and compare what comes out with what was released, byte by byte."""
+"""Rebuild a version from its snapshot, and compare it with the release."""
 
 import hashlib
 import io
@@ -27,14 +27,14 @@ from functions.shared.repositories.snapshots import Snapshots
 
 
 def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
-    """Fit a version again from its own snapshot, parameters and seed; one that was adopted as it is, is compiled again.
+    """Fit a version again from its own snapshot, parameters and seed.
 
-    Files are identical under the recorded libraries, on the recorded architecture; elsewhere sums of floats may differ in
-    their last digits, and the largest difference of a score says by how much. Where people's rows were erased from the
-    snapshot, nothing is fitted.
+    A version that was adopted unchanged is only compiled again. Files are identical with the recorded libraries and architecture.
+    Otherwise sums may differ in their last digits; the largest difference of a score is reported. If people's rows were erased from
+    the snapshot, nothing is fitted.
 
     Raises:
-        TrainingError: if the version was never decided on.
+        TrainingError: if the version has no decision.
     """
     decision = Decisions(ports.store).of(request.model, request.version)
     if decision is None:
@@ -67,7 +67,7 @@ def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
 
 
 def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
-    """The candidate as it was before its version had a number."""
+    """Return the candidate as it was before its version had a number."""
     if decision.champion_version is None and recipe.spec.adopted:
         adopted = as_fitted(recipe.template, recipe.spec, rows)
         return Candidate(adopted, rows, hold_out_newest(rows, rows.spec.seed)[1].known(), rows)
@@ -84,14 +84,14 @@ def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
 
 
 def _changed_makers(spec: ModelSpec) -> Mapping[str, tuple[str, str]]:
-    """Recorded and present version of each library, of Python and of the architecture, where they differ."""
+    """Return differing libraries, Python and architecture: recorded and present."""
     recorded = {name: then for name, then in {**spec.libraries, **spec.platform}.items() if name != THREADS}
     present = {**library_versions(spec.estimator), **present_platform()}
     return {name: (then, present.get(name, "none")) for name, then in recorded.items() if present.get(name) != then}
 
 
 def _first_difference(files: Mapping[str, bytes], prefix: str, decision: Decision, store: ObjectStore) -> str | None:
-    """Which file differs first and where, or None."""
+    """Describe the first file that differs and where, or return None."""
     index = read_index(lambda name: store.read(prefix + name), decision.digest)
     for name, listed in sorted(index.files.items()):
         if name not in files:
@@ -110,7 +110,7 @@ def _described(name: str, released: bytes, rebuilt: bytes) -> str:
 
 
 def _first_array(released: bytes, rebuilt: bytes) -> str:
-    """The first of the engine's arrays that differs."""
+    """Describe the first of the engine's arrays that differs."""
     with np.load(io.BytesIO(released), allow_pickle=False) as old, np.load(io.BytesIO(rebuilt), allow_pickle=False) as new:
         for name in old.files:
             if name not in new.files or old[name].shape != new[name].shape:

@@ -1,4 +1,7 @@
-"""A model's versions: the first from a file, later ones from what was learnt since, each judged before it may serve."""
+"""Make a model's versions: the first from a file, later ones from new labels.
+
+Each is judged before it may serve.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -52,12 +55,12 @@ _ALERTS_THAT_RETRAIN = {ALERT + AlertKind.DRIFT.value, ALERT + AlertKind.PERFORM
 
 
 def train_first(request: TrainRequest, ports: Ports) -> RetrainingResult:
-    """Train a model's first version from an uploaded file; it is promoted without a rival.
+    """Train a model's first version from an uploaded file, and promote it.
 
-    The newest fifth of the rows (by event time, or by a seeded draw) is held out: its figures are the version's own.
+    The newest fifth of the rows (by event time, or a random draw with a seed) is held out to measure the version.
 
     Raises:
-        TrainingError: if the model serves already, or the file cannot give a model.
+        TrainingError: if the model serves already, or the file cannot be trained on.
         BatchRejectedError: if the file is no readable table.
         RetrainingBusyError: if another training of this model is running.
     """
@@ -73,10 +76,10 @@ def train_first(request: TrainRequest, ports: Ports) -> RetrainingResult:
 
 
 def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
-    """Serve a model that somebody trained elsewhere as a model's first version, as it is.
+    """Serve a model that was trained elsewhere, unchanged, as a first version.
 
-    It may have learnt from any row of the reference file, so all of them count as learnt, and a challenger is only ever judged
-    on newer days. Its figures are of the newest fifth, as after a training.
+    It may have learnt from any row of the reference file. So all of them count as learnt, and challengers are judged only on newer
+    days. It is measured on the newest fifth, as after a training.
 
     Raises:
         AdoptionRefusedError: if the model cannot serve here.
@@ -120,7 +123,7 @@ def _registry(ports: Ports) -> Registry:
 
 @contextmanager
 def _making_the_first(model: str, ports: Ports) -> Iterator[Policy]:
-    """The policy for a first version, while nobody else makes one."""
+    """Return the policy for a first version, and hold the lease for making it."""
     if Releases(ports.store).current(model) is not None:
         message = f"model {model!r} serves already: `everscore retrain {model}` makes a challenger"
         raise TrainingError(message)
@@ -129,7 +132,7 @@ def _making_the_first(model: str, ports: Ports) -> Iterator[Policy]:
 
 
 def _learnt(candidate: Candidate, names: Sequence[str]) -> Learnt:
-    """What a file with columns of these names was taken for, when a candidate was made of it."""
+    """Describe how a file with these columns was understood to make a candidate."""
     spec = candidate.spec
     found = [] if spec.task is Task.REGRESSION else pc.value_counts(candidate.snapshot.table[spec.target]).to_pylist()
     classes = {item["values"]: item["counts"] for item in sorted(found, key=lambda item: item["values"])}
@@ -138,7 +141,7 @@ def _learnt(candidate: Candidate, names: Sequence[str]) -> Learnt:
 
 
 def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
-    """The held-out rows that a version can be measured on: those of classes that it knows.
+    """Return the held-out rows of classes that a version knows, to measure it.
 
     Raises:
         TrainingError: if there are none.
@@ -151,15 +154,15 @@ def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
 
 
 def retrain(request: RetrainRequest, ports: Ports) -> RetrainingResult:
-    """Make a challenger for one model and judge it; without a model, ask for one retraining of each.
+    """Make and judge a challenger for one model; without a name, request all models'.
 
     Raises:
-        TrainingError: if the model serves nothing yet, or its rows cannot give a model.
+        TrainingError: if no version of the model serves yet, or its rows cannot be trained on.
     """
     if request.model is None:
         return RetrainingResult(requested=_request_all(request.trigger, ports))
     try:
-        # Before the lease: an alert that is refused must not be in the way of a schedule at the same moment.
+        # Before the lease: a refused alert must not block a schedule at the same moment.
         _check_trigger(request.model, request, Policies(ports.store).current(request.model), ports)
         with Leases(ports.store).held(request.model, holder=ports.new_holder(), now=ports.now):
             _catch_up(request.model, ports)
@@ -169,7 +172,7 @@ def retrain(request: RetrainRequest, ports: Ports) -> RetrainingResult:
 
 
 def _catch_up(model: str, ports: Ports) -> None:
-    """Record what the registry lacks, if it answers."""
+    """Record the versions that the registry lacks, if it answers."""
     if ports.registry is not None:
         with suppress(RegistryUnavailableError):
             catch_up(model, ports.store, ports.bundles, ports.registry)
@@ -184,7 +187,7 @@ def _request_all(trigger: str, ports: Ports) -> tuple[str, ...]:
 
 
 def _challenge(model: str, request: RetrainRequest, ports: Ports) -> Decision:
-    """Fit a challenger on all that matured before the newest days, and compare it with the champion on these."""
+    """Fit a challenger before the newest mature days, and compare both on those."""
     policy = Policies(ports.store).current(model)
     served, taught = _champion(model, ports.store)
     champion, champion_recipe = ports.bundles.load(served), recipe_of(served, ports.bundles)
@@ -200,7 +203,10 @@ def _challenge(model: str, request: RetrainRequest, ports: Ports) -> Decision:
 
 
 def _check_trigger(model: str, request: RetrainRequest, policy: Policy, ports: Ports) -> None:
-    """An alert must be of a kind that new data may mend, and wait while another version is young; persons and schedules need not."""
+    """Refuse an alert that new data cannot fix, or soon after a new version.
+
+    People and schedules are never refused here.
+    """
     if not request.trigger.startswith(ALERT):
         return
     if request.trigger not in _ALERTS_THAT_RETRAIN:
@@ -217,7 +223,7 @@ def _check_trigger(model: str, request: RetrainRequest, policy: Policy, ports: P
 
 
 def _champion(model: str, store: ObjectStore) -> tuple[ServedModel, Decision]:
-    """What serves, and the decision that tells what it was taught."""
+    """Return the serving version, and its decision, which names its training rows."""
     release = Releases(store).current(model)
     if release is None:
         message = f"model {model!r} serves nothing yet: `everscore train {model} …` first"
@@ -230,14 +236,14 @@ def _champion(model: str, store: ObjectStore) -> tuple[ServedModel, Decision]:
 
 
 def _check_classes(fitted: Fitted, champion: LoadedModel) -> None:
-    """Two versions can be compared, and stand in for each other, only if they tell the same classes apart."""
+    """Refuse a challenger without some of the champion's classes."""
     if missing := [label for label in champion.spec.classes if label not in fitted.spec.classes]:
         message = f"the rows to learn from hold no {fitted.spec.target!r} of {', '.join(missing)}: widen the window"
         raise TrainingError(message)
 
 
 def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, policy: Policy, store: ObjectStore) -> Judgement:
-    """Whether the newest rows may be trusted, and whether the challenger is better on them."""
+    """Judge whether the newest rows can be trusted, and who is better on them."""
     champion, version = contest.champion, contest.taught.challenger_version
     held = TrainingSet(fitted.spec, material.held.table)
     ours, theirs = score_rows(champion.engine, held), fitted.score(held)
@@ -258,7 +264,7 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
 
 
 def _earlier_tries(model: str, champion: str, first_day: date, store: ObjectStore) -> int:
-    """Challengers of this champion that were judged on days of this holdout before."""
+    """Count earlier challengers of this champion that were judged on these days."""
     return sum(
         decision.champion_version == champion and decision.holdout_last_day is not None and decision.holdout_last_day >= first_day
         for decision in Decisions(store).all(model)
@@ -266,7 +272,7 @@ def _earlier_tries(model: str, champion: str, first_day: date, store: ObjectStor
 
 
 def _slices(rows: TrainingSet) -> dict[str, NDArray[np.bool_]]:
-    """The commonest values of each category, as parts that must not be harmed."""
+    """Return slices for the most common values of each category, to protect each."""
     slices = {}
     for feature in rows.spec.features:
         if feature.kind is FeatureKind.CATEGORY:

@@ -1,4 +1,4 @@
-"""What a training file's target makes of it: which task, and which of its values say something."""
+"""Infer the task from a training file's target, and read its values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from functions.shared.reading.labels import count_refused, labels_given, refused
 from functions.shared.reading.rows import RejectedRow
 
 MANY_CLASSES: Final = 20
-"""More whole numbers than these make a regression; more texts need some rows each to be classes."""
+"""More distinct whole numbers make a regression; more texts need several rows each to be classes."""
 ROWS_A_CLASS: Final = 10
 ROWS_TO_TELL_APART: Final = 5
-"""Fewer rows of one of two classes could hardly be learnt and measured."""
+"""Rows needed of either of two classes; fewer can hardly be learnt and measured."""
 _PERHAPS_CLASSES: Final = ("none", "None")
-"""Marks of a missing value that may as well name a class, if the other classes are words."""
+"""Marks of a missing value that may also name a class, if other classes are words."""
 _SHOWN = 3
 
 type Refused = Callable[[], tuple[RejectedRow, ...]]
-"""Reads the rows whose target is no number, with their lines: a second reading, for those who are told of them."""
+"""Reads the rows whose target is no number, with their lines: a second read, for error messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target's task and values, null where a row has none; `refused` were given and are none that the task can use."""
+    """A target's task and values, null where missing; `refused` marks unusable ones."""
 
     task: Task
     values: pa.Array
@@ -37,19 +37,19 @@ class Target:
 
 
 def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: Refused) -> Target:
-    """A target as its task takes it; which task that is, if nobody says, follows from the values.
+    """Read a target as its task needs it; infer the task if none is named.
 
-    Two values make a binary task; more than twenty numbers, or any with a fraction, a regression; all others a multiclass one.
+    Two values make a binary task. More than twenty numbers, or any with a fraction, make a regression. Everything else is multiclass.
 
     Args:
-        name: of the column.
-        column: as the file has it.
-        task: what a person named.
+        name: the column's name.
+        column: the column as in the file.
+        task: the task that a person named, or None.
         refused: reads the rows whose target is no number.
 
     Raises:
-        TrainingError: if most values are numbers but not all, or if nearly every row would be a class of its own. Either
-            would make a poor classifier of what was meant otherwise.
+        TrainingError: if most values are numbers but not all, or if nearly every row would be a class of its own. Either is
+            probably a mistake, and would make a poor classifier.
     """
     labels = _labels(column)
     chosen = task or _inferred(name, labels, refused)
@@ -59,7 +59,7 @@ def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: 
 
 
 def _labels(column: pa.ChunkedArray) -> pa.Array:
-    """The labels, of which `none` is one among words and a missing value among numbers."""
+    """Return the labels; `none` is a class among words, but missing among numbers."""
     labels = labels_given(column, ())
     words = bool(pc.any(refused_numbers(labels)).as_py())
     return labels_given(column, _PERHAPS_CLASSES) if words else labels
@@ -99,12 +99,12 @@ def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]
 
 
 def place_of(row: RejectedRow) -> str:
-    """Where a person finds a row."""
+    """Return where a person finds a row in the file."""
     return f"row {row.row}" if row.line is None else f"line {row.line}"
 
 
 def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
-    """The class that a person wants to know of, as labels are written; None if nobody says.
+    """Return the positive class as labels are written; None if nobody names one.
 
     Raises:
         TrainingError: if the task is not binary, or neither class is that one.
@@ -122,10 +122,10 @@ def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
 
 
 def refuse_lone_class(name: str, target: Target) -> None:
-    """Pass if there is something to tell apart: two classes or more, and of two, some rows of either.
+    """Refuse a single class, or two classes with too few rows of one.
 
     Raises:
-        TrainingError: otherwise, with the rows of each.
+        TrainingError: with the number of rows per class.
     """
     if target.task is Task.REGRESSION:
         return

@@ -1,4 +1,4 @@
-"""A model's first training set: an uploaded file, its columns told apart, its newest part held out."""
+"""Read a model's first training set from an uploaded file."""
 
 import re
 from collections import Counter
@@ -34,13 +34,13 @@ from functions.shared.reading.rules import ColumnKind, Rule, feature_rule
 from functions.shared.reading.text import Notes
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: ?\d+|__index_level_\d+__")
-"""What a reader calls a column that has no name, as pandas writes its index."""
+"""Names that readers give to a column without a name, such as pandas's index."""
 _OWN = "everscore_"
-"""How columns begin that Everscore adds to what it stores."""
+"""Prefixes of columns that Everscore adds to stored rows."""
 _DISTINCT_SHARE = 0.5
-"""Share of rows with different ids below which another column is meant."""
+"""Share of distinct ids below which the id is probably another column."""
 _CLOCKS_APART = timedelta(days=1)
-"""A label cannot be known of what lies further ahead of its file's arrival; local times taken for UTC may lie a little."""
+"""Longest time by which events may lie after the file's arrival, since local times may be read as UTC."""
 RIDDLE_SHARE = 0.1
 METRIC = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
 _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind.BOOLEAN, ColumnKind.CATEGORY: FeatureKind.CATEGORY}
@@ -48,7 +48,10 @@ _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """What an uploaded file holds to learn from, all its columns by name, and what was left out: rows by reason, and columns."""
+    """An uploaded file's rows to learn, all its columns, and what was left out.
+
+    Rows are counted by the reason for which they were left out; columns are named.
+    """
 
     rows: TrainingSet
     names: tuple[str, ...]
@@ -57,7 +60,7 @@ class TrainingFile:
     unlearnt: tuple[Reason, ...]
 
     def left_out_reasons(self) -> tuple[Reason, ...]:
-        """A sentence each on a format that nobody named, and if rows or columns were left out, for the decision."""
+        """Return remarks on inferred formats, and on rows or columns left out."""
         reasons = []
         if self.rows.spec.formats.encoding:
             reasons.append(Reason(code="encoding", message=f"text is read as {self.rows.spec.formats.encoding} unless it is UTF-8"))
@@ -74,17 +77,19 @@ class TrainingFile:
 
 
 def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore, *, only: Sequence[str] | None = None) -> TrainingFile:
-    """Read an uploaded training file under the policy's row contract; what the request leaves open is inferred.
+    """Read an uploaded training file under the policy's row contract.
+
+    Whatever the request leaves open is inferred.
 
     Args:
-        request: what the file is to be read as.
-        policy: in force.
-        inbox: where the file lies.
-        only: the features, in their order; by default all columns that are of a kind to learn from.
+        request: how to read the file.
+        policy: the policy in force.
+        inbox: the store of the file.
+        only: the features, in order (default: all columns of a kind that can be learnt).
 
     Raises:
         TrainingError: if a named column is missing, no feature is left, more rows are bad than the error budget allows, or the
-            target does not say what is meant (`read_target`).
+            target is ambiguous (`read_target`).
         BatchRejectedError: if the file is no readable table.
     """
     source = inbox.open(request.key, request.version_id)
@@ -130,7 +135,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
 
 
 def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, ColumnKind]:
-    """The columns of an uploaded file that have no other part, in its order, and what they seem to hold.
+    """Return the possible features of an uploaded file in order, with inferred kinds.
 
     Raises:
         BatchRejectedError: if the file is no readable table.
@@ -142,7 +147,7 @@ def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, Co
 def _read(
     request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, only: Sequence[str] | None
 ) -> tuple[list[Feature], TableRead]:
-    """The features, as they are to be learnt, and the file's rows with them."""
+    """Return the features as they will be learnt, and the file's rows."""
     signs = _signs(request, kinds, source)
     features = [_as_asked(feature, signs, canonical=only is None) for feature in _features(request, kinds, only)]
     columns: dict[str, ColumnKind | Rule] = {feature.name: feature_rule(feature) for feature in features}
@@ -156,10 +161,10 @@ def _read(
 
 
 def _unlearnable(features: Sequence[Feature], table: pa.Table, asked: Container[str]) -> Iterator[tuple[str, Reason]]:
-    """Features that can teach nothing, with a sentence each: those without a value, an index written as a column, and free text.
+    """Yield features that are left out, each with a remark.
 
-    Free text that a person asked for is learnt. Otherwise it is left out, since a version keeps the texts that it learnt, which no
-    erasure takes out again.
+    These are features without a value, an index written as a column, and free text. Free text is learnt only on request, since a
+    version keeps the texts that it learnt, and an erasure cannot remove them.
     """
     for feature in features:
         values = table[feature.name]
@@ -177,7 +182,7 @@ def _unlearnable(features: Sequence[Feature], table: pa.Table, asked: Container[
 
 
 def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:
-    """Columns that Everscore added to a file of its own, from which somebody trains."""
+    """Yield columns that Everscore added, if the training file is one of its own."""
     for name in names:
         if name.startswith(_OWN):
             yield (
@@ -187,10 +192,10 @@ def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:
 
 
 def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, notes: Notes) -> Formats:
-    """The request's formats, with the encoding of a file that is not UTF-8, and the format of times that are not ISO 8601.
+    """Return the request's formats with the inferred encoding and time format.
 
     Raises:
-        TrainingError: if they leave a doubt.
+        TrainingError: if either is ambiguous.
     """
     column, named = request.time_column, request.formats
     if named.encoding is None and notes.needs_naming:
@@ -204,10 +209,10 @@ def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source
 
 
 def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable) -> dict[str, str]:
-    """The currency or percent sign of each column that is asked to hold numbers although its texts do not.
+    """Return the currency or percent sign of each text column requested as numbers.
 
     Raises:
-        TrainingError: if a column has several, which nobody could add up.
+        TrainingError: if a column has several signs, whose values cannot be compared.
     """
     numbers = [name for name, kind in request.kinds.items() if kind is FeatureKind.NUMBER and kinds[name] is ColumnKind.CATEGORY]
     found = number_signs(source, key=request.key, columns=numbers, formats=request.formats) if numbers else {}
@@ -219,18 +224,21 @@ def _signs(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Reada
 
 
 def _as_asked(feature: Feature, signs: Mapping[str, str], *, canonical: bool) -> Feature:
-    """The feature as it is to be read."""
+    """Return the feature as it will be read."""
     is_category = feature.kind is FeatureKind.CATEGORY
     return feature.model_copy(update={"canonical": canonical and is_category, "sign": signs.get(feature.name, "")})
 
 
 def _as_read(feature: Feature, rows: pa.Table) -> Feature:
-    """The feature, canonical if the file's categories are: one that writes others shows what an adopted pipeline may know."""
+    """Return the feature, marked canonical if the file's categories are.
+
+    Other spellings in the file may be those that an adopted pipeline knows.
+    """
     return feature.model_copy(update={"canonical": feature.kind is FeatureKind.CATEGORY and are_canonical(rows[feature.name])})
 
 
 def _refuse_repeated(request: TrainRequest, given: int, distinct: int) -> None:
-    """Check that ids, or ids and times, name single rows: of those that repeat only the last row would be learnt."""
+    """Refuse repeated ids (or ids with times): only the last row would be learnt."""
     if distinct < _DISTINCT_SHARE * given:
         named = f"{request.id_column!r} and {request.time_column!r}" if request.time_column else repr(request.id_column)
         message = f"{given:,} rows of {request.key} have only {distinct:,} different values of {named}, so that most rows would be lost"
@@ -239,7 +247,7 @@ def _refuse_repeated(request: TrainRequest, given: int, distinct: int) -> None:
 
 
 def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> None:
-    """Pass if the file has the columns that the request names, and a target that can be one."""
+    """Refuse a file without the columns that the request names, or a bad target."""
     for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
@@ -254,12 +262,12 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
 
 
 def _odd_targets(request: TrainRequest, source: Readable) -> tuple[RejectedRow, ...]:
-    """The rows whose target is no number."""
+    """Return the rows whose target is no number."""
     return read_table(source, key=request.key, columns={request.target: ColumnKind.NUMBER}, formats=request.formats).rejected
 
 
 def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, policy: Policy, odd_targets: Refused) -> None:
-    """Pass if the error budget allows as many rows that cannot be read."""
+    """Refuse a file with more unreadable rows than the error budget allows."""
     bad = len(read.rejected) + target.refused
     if bad > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = (read.rejected or odd_targets())[0]
@@ -268,7 +276,7 @@ def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, pol
 
 
 def _sieves(request: TrainRequest, policy: Policy, arrived: datetime) -> Iterator[tuple[str, Callable[[pa.Table], pa.Table]]]:
-    """What rows must be to be learnt from, by the reason for which others are left out."""
+    """Yield filters for usable rows, each with the reason for leaving rows out."""
     yield "missing_target", lambda table: table.filter(table[request.target].is_valid())
     yield "out_of_range", lambda table: within(table, policy.row_contract.ranges)
     if time_column := request.time_column:
@@ -277,7 +285,7 @@ def _sieves(request: TrainRequest, policy: Policy, arrived: datetime) -> Iterato
 
 
 def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) -> ModelSpec:
-    """The spec of what the file will make.
+    """Return the spec of the version to be trained.
 
     Raises:
         TrainingError: if the task does not have the metric, or the positive class, that the request names.
@@ -305,7 +313,7 @@ def _spec(request: TrainRequest, target: Target, features: Sequence[Feature]) ->
 
 
 def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequence[str] | None) -> list[Feature]:
-    """Every column that is of a kind to learn from and has no other part, or those asked for."""
+    """Return all columns that can be features, or those requested."""
     own = {request.target, request.id_column, request.time_column}
     if taken := own & {*request.kinds, *request.drop}:
         message = f"{', '.join(sorted(map(str, taken)))}: only features have a kind, or can be dropped"
@@ -323,10 +331,10 @@ def _features(request: TrainRequest, kinds: Mapping[str, ColumnKind], only: Sequ
 
 
 def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Formats) -> None:
-    """One word among thousands of numbers would make a category of them, and a poor model without a word about it.
+    """Refuse numbers that a few words would silently turn into a category.
 
     Raises:
-        TrainingError: if a category's values are nearly all numbers. If all are, a typed file says that they are texts.
+        TrainingError: if a category's values are nearly all numbers. If all are, a typed file declares them as texts.
     """
     for feature in features:
         values = table[feature.name].drop_null()
@@ -344,10 +352,10 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
 
 
 def within(table: pa.Table, ranges: Mapping[str, tuple[float, float]]) -> pa.Table:
-    """The rows whose numbers are possible; a null is.
+    """Return the rows whose numbers lie in these ranges; null is allowed.
 
     Raises:
-        TrainingError: if a column with a range holds anything else than numbers.
+        TrainingError: if a column with a range holds anything but numbers.
     """
     for name in ranges.keys() & set(table.column_names):
         if not pa.types.is_floating(table[name].type):

@@ -1,4 +1,4 @@
-"""Rows to learn from: typed features, a target, an identity, a day; each row once."""
+"""Training rows: typed features, target, identity and day, each row once."""
 
 import io
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
 
 DAY = "everscore_day"
-"""Column of a snapshot that holds each row's event day (arrival day where the model has no time column)."""
+"""Snapshot column with each row's event day (arrival day if the model has no time column)."""
 
 _RANK = "everscore_rank"
 _TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.BOOLEAN: pa.bool_(), FeatureKind.CATEGORY: pa.string()}
@@ -29,54 +29,55 @@ _TYPES = {FeatureKind.NUMBER: pa.float64(), FeatureKind.BOOLEAN: pa.bool_(), Fea
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Labelled rows in order of day, time and id. `table` has id, time, features, target and `DAY`."""
+    """Labelled rows by day, time and id: id, time, features, target and `DAY`."""
 
     spec: ModelSpec
     table: pa.Table
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return int(self.table.num_rows)
 
     @property
     def days(self) -> NDArray[np.datetime64]:
-        """Each row's event day."""
+        """Return each row's event day."""
         return np.asarray(self.table[DAY].to_numpy(), dtype="datetime64[D]")
 
     @property
     def distinct_days(self) -> list[date]:
-        """Event days that have rows, in order."""
+        """Return the event days that have rows, in order."""
         return sorted(pc.unique(self.table[DAY]).to_pylist())
 
     def between(self, first: date, last: date) -> "TrainingSet":
-        """The rows of some event days, both inclusive."""
+        """Return the rows from one event day to another, both inclusive."""
         days = self.table[DAY]
         inside = pc.and_(pc.greater_equal(days, pa.scalar(first)), pc.less_equal(days, pa.scalar(last)))
         return TrainingSet(self.spec, self.table.filter(inside))
 
     def newest(self, rows: int) -> "TrainingSet":
-        """At most so many rows, the oldest left out."""
+        """Return at most this many rows, without the oldest."""
         return TrainingSet(self.spec, self.table.slice(max(0, self.rows - rows)))
 
     def truth(self) -> NDArray[np.int64] | NDArray[np.float64]:
-        """Class numbers (-1 for a class the spec does not know), or values."""
+        """Return class numbers (-1 for a class that the spec does not have), or values."""
         target = self.table[self.spec.target]
         if self.spec.task is Task.REGRESSION:
             return np.asarray(target.to_numpy(), dtype=np.float64)
         return class_codes(target, self.spec.outcomes)
 
     def known(self) -> "TrainingSet":
-        """Without the rows of classes that the spec does not know."""
+        """Return the set without rows of classes that the spec does not have."""
         if self.spec.task is Task.REGRESSION:
             return self
         return TrainingSet(self.spec, self.table.filter(pc.is_in(self.table[self.spec.target], value_set=pa.array(self.spec.classes))))
 
 
 def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
-    """One training set from several tables, of which the later ones win where an identity occurs twice; in a table its last row.
+    """Combine tables into one training set, with each identity once.
 
-    Rows without a target say nothing and are left out. One of a class that the spec does not know wins over no other.
+    Of rows with the same identity, the last row of the last table wins. A row of a class that the spec does not have never wins over
+    another. Rows without a target are left out.
     """
     stacked = pa.concat_tables(_typed(spec, table) for table in tables)
     rows = stacked.filter(stacked[spec.target].is_valid())
@@ -88,7 +89,7 @@ def assemble(spec: ModelSpec, tables: Sequence[pa.Table]) -> TrainingSet:
 
 
 def _ranks(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64]:
-    """Each row's position; below all of these, and equal modulo the number of rows, where its class is unknown."""
+    """Return each row's position, minus the number of rows if of unknown class."""
     positions = np.arange(rows.num_rows)
     if not spec.classes:
         return positions
@@ -97,7 +98,10 @@ def _ranks(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64]:
 
 
 def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
-    """The set's columns in its types. Stored and uploaded rows name the day differently; both may carry more columns."""
+    """Return the set's columns in their types.
+
+    Stored and uploaded rows name the day differently, and may have more columns.
+    """
     target = table[spec.target]
     columns: dict[str, pa.Array | pa.ChunkedArray] = {spec.id_column: id_texts(table[spec.id_column])}
     if spec.time_column:
@@ -113,19 +117,22 @@ def _typed(spec: ModelSpec, table: pa.Table) -> pa.Table:
 
 
 def labelled_days(model: str, store: ObjectStore) -> list[date]:
-    """The event days of which rows were labelled after they were scored, in order."""
+    """Return the event days with rows that were labelled after scoring, in order."""
     return sorted(date.fromisoformat(folder.removeprefix("dt=")) for folder in store.folders(layout.labelled_prefix(model)))
 
 
 def labelled_on(spec: ModelSpec, day: date, store: ObjectStore) -> list[pa.Table]:
-    """The rows of an event day that were labelled, the first labels first: a file that was rewritten since is no newer for it."""
+    """Return the labelled rows of an event day, by time of their first label.
+
+    Rewriting a file does not make it newer.
+    """
     found = [pq.read_table(io.BytesIO(store.read(info.key))) for info in store.list(layout.labelled_prefix(spec.name, day))]
     files = sorted((rows for rows in found if rows.num_rows), key=lambda rows: rows["everscore_label_arrived"][0].as_py())
     return [_labelled(rows, spec).append_column(DAY, pa.array([day] * rows.num_rows, pa.date32())) for rows in files]
 
 
 def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """A labelled file's rows with the label in the target's place, whatever the batch itself carried there."""
+    """Return a labelled file's rows with the label in place of any carried target."""
     inputs = [spec.id_column, *([spec.time_column] if spec.time_column else []), *(feature.name for feature in spec.features)]
     stored = {name: stored_name(name, rows.column_names, spec) for name in inputs}
     present = {name: rows[place] for name, place in stored.items() if place in rows.column_names}
