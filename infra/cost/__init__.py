@@ -1,1 +1,1 @@
-"""What Everscore costs on AWS: measured speed, listed prices, and what the template deploys."""
+"""Estimate the cost of Everscore on AWS from measured speed and listed prices."""

@@ -1,4 +1,7 @@
-"""What the template deploys that costs money at its defaults: memory, schedules, queues with a consumer, alarms."""
+"""Read from the template what costs money at its defaults.
+
+This is memory, schedules, queues with a consumer, and alarms.
+"""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +20,7 @@ _DAILY = re.compile(r"cron\(\d+ \d+ \* \* \? \*\)")
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function's memory in MB and how often its schedules start it in a month."""
+    """A function's memory in MB, and its scheduled starts per month."""
 
     memory_mb: int
     starts: float
@@ -25,7 +28,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What runs while nothing is scored. `functions` are by package name."""
+    """Everything that runs while nothing is scored; `functions` are by package name."""
 
     functions: Mapping[str, Function]
     architecture: str
@@ -34,7 +37,7 @@ class Deployed:
 
 
 def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
-    """Read it from the template."""
+    """Read the deployment from the template."""
     content = read_template(template.read_text())
     found = {name: resource["Properties"] for name, resource in content["Resources"].items() if _is(resource, "Serverless::Function")}
     functions = {_package(properties): _function(content, properties) for properties in found.values()}

@@ -1,8 +1,8 @@
-"""From measured seconds and listed prices to dollars: of an idle month, and of rows scored.
+"""Turn measured seconds and listed prices into dollars, idle and per row.
 
-Lambda gives 1,769 MB one processor, so that seconds of work are seconds that pass; more memory is taken to speed nothing up,
-less to slow down in proportion. Stages are taken to grow with rows and with columns. What AWS gives for free each month is listed apart.
-Not included: data that leaves AWS, an MLflow server, a KMS key, and people.
+With 1,769 MB, Lambda gives one processor, so processor seconds equal wall time. Assumptions: more memory is not faster, less memory
+is slower in proportion, and stages grow with rows and columns. AWS's free amounts are listed separately. Not included: data that
+leaves AWS, an MLflow server, a KMS key, and people.
 """
 
 from dataclasses import dataclass
@@ -14,30 +14,32 @@ from infra.cost.speed import ONCE, Measured
 
 MEMORY_OF_A_CPU_MB = 1769
 POLLERS = 5
-"""Connections with which Lambda waits at a queue (AWS Lambda, "Using Lambda with Amazon SQS"), each asking every 20 s."""
+"""Connections with which Lambda polls a queue (AWS Lambda, "Using Lambda with Amazon SQS"), each every 20 s."""
 POLL_S = 20
 COMPRESSED = 0.4
-"""Of the image's unpacked size, what a registry stores. An assumption. SAM makes a repository for each function, which share nothing;
-images of earlier deployments, which nothing deletes, come to it."""
+"""Share of the image's unpacked size that a registry stores. An assumption.
+
+SAM makes a repository for each function, and these share nothing. Images of earlier deployments are never deleted, and not counted.
+"""
 LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
-"""Of the input's bytes, what scored Parquet takes. An assumption: it depends on how well columns compress."""
+"""Size of scored Parquet as a share of the input. An assumption: it depends on how well columns compress."""
 PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 13, 15, 8, 3, 2
 """Requests about a batch besides reading and writing its parts: the manifest, its names in the index, and what its measuring asks
 for where it is delivered alone, as counted by a test; two messages sent,
 received, hidden and deleted; the file, the manifest and another document announced; two functions called."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
-"""Of the state machine: a partition's, and those of a batch in partitions, which is also planned and committed."""
+"""State transitions per partition, and per partitioned batch, which is also planned and committed."""
 PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
 """Beside parts: scored rows, quarantined rows, result; the result that may stand, the release, four files of a bundle, the header,
 the object's description."""
 READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
-"""A ranged read, and a part of a multipart upload."""
+"""Bytes of a ranged read, and of a part of a multipart upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An item of a bill: an amount at a price."""
+    """A line of a bill: an amount at a price."""
 
     what: str
     amount: float
@@ -50,7 +52,7 @@ class Line:
 
     @property
     def dollars_beyond_free(self) -> float:
-        """Return the same for an account that uses nothing else, so that its free amount goes to this alone."""
+        """Return the price after the free amount, if the account uses it for nothing else."""
         return max(0.0, self.amount - self.price.free) * self.price.dollars
 
 
@@ -67,7 +69,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What every estimate rests on."""
+    """The basis of every estimate."""
 
     measured: Measured
     prices: Prices
@@ -87,7 +89,7 @@ class Bill:
 
     @property
     def dollars_beyond_free(self) -> float:
-        """Return the sum without what every account has for free; no two lines have the same price."""
+        """Return the sum without free amounts; no two lines have the same price."""
         return sum(line.dollars_beyond_free for line in self.lines)
 
 
@@ -98,7 +100,7 @@ def bytes_in(load: Load, measured: Measured) -> float:
 
 
 def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partitions: int = 0) -> float:
-    """Seconds that `scoring` is billed for, all files together, each or each of their partitions begun by a warm function."""
+    """Return the billed seconds of `scoring` for all files, on warm functions."""
     stages = measured.stages
     growing = sum(seconds for stage, seconds in stages.seconds[load.model].items() if stage not in ONCE)
     loading = stages.seconds[load.model]["load the model"] * (partitions or load.files)
@@ -107,7 +109,7 @@ def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partition
 
 
 def idle_month(basis: Basis, models: int) -> Bill:
-    """Return the bill of a month in which nothing is scored but `models` are watched."""
+    """Return the bill of a month in which `models` are monitored but nothing is scored."""
     prices, stack = basis.prices, basis.deployed
     starts = sum(function.starts for function in stack.functions.values())
     gb_seconds = sum(
@@ -132,10 +134,14 @@ def idle_month(basis: Basis, models: int) -> Bill:
 
 
 def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
-    """Return what scoring the rows costs on top of an idle month, from the upload to the measured manifest.
+    """Return the cost of scoring the rows, in addition to an idle month.
+
+    It covers everything from the upload to the measured manifest.
 
     Args:
-        partitions: in which the files are scored, all together; none if each is scored whole.
+        load: the rows to score.
+        basis: measured speed, prices and the deployment.
+        partitions: total partitions of all files; 0 if each is scored whole.
     """
     prices, stack = basis.prices, basis.deployed
     scoring, measuring = (stack.functions[name].memory_mb for name in ("scoring", "metric_emission"))
@@ -164,6 +170,6 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
 
 
 def watching_bill(load: Load, prices: Prices) -> Bill:
-    """Return what the metrics of batches cost: each is paid for in every hour in which it gets a value."""
+    """Return the cost of batch metrics: each is billed per hour in which it has a value."""
     series = all_series(load.models, load.columns) - ticked_series(load.models)
     return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))

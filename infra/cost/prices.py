@@ -1,4 +1,4 @@
-"""The dated table of prices, `prices.toml`."""
+"""Read the dated table of prices, `prices.toml`."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class Price(Written):
-    """Dollars for one unit, where they are listed, and how many units every account has for free each month."""
+    """Dollars per unit, the source, and the monthly free units of every account."""
 
     dollars: float
     source: str
@@ -17,7 +17,7 @@ class Price(Written):
 
 
 class Prices(Written):
-    """Every price that an estimate uses, by the unit it is for."""
+    """All prices that an estimate uses, by their unit."""
 
     as_of: str
     region: str

@@ -1,4 +1,4 @@
-"""The dated table of quotas, `quotas.toml`."""
+"""Read the dated table of quotas, `quotas.toml`."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ TABLE = Path(__file__).with_name("quotas.toml")
 
 
 class Quota(Written):
-    """How much of something an account may do, where that is listed, and whether AWS raises it on request."""
+    """A limit of an account, its source, and whether AWS raises it on request."""
 
     amount: int
     unit: str

@@ -1,7 +1,7 @@
-"""From measured seconds and listed quotas to time: how long a load takes, what limits it first, and which setting moves that.
+"""Estimate how long a load takes, what limits it first, and which setting helps.
 
-A load takes as long as the narrowest of its limits lets it: each limit is a rate of work units (partitions or files) a second. What is
-not in it: functions that are slower on AWS than here, retries, and other work of the account.
+Each limit is a rate of work units (partitions or files) per second, and the lowest rate decides. Not included: functions that are
+slower on AWS than here, retries, and other work of the account.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from infra.local.transformation import read_template
 from infra.places import ROOT
 
 COMMIT_FILES_PER_S = 50
-"""Results that a commit reads a second: 16 at once, and some 300 ms each with a profile of a hundred columns. An assumption."""
+"""Results that a commit reads per second: 16 at once, about 300 ms each with a profile of 100 columns. An assumption."""
 OVERHEAD_S = 0.25
 """What a small file costs besides its rows: a dozen requests to S3 of some 20 ms each, and 60 ms of work. An assumption but for these."""
 MB = 2**20
@@ -35,7 +35,7 @@ PUTS_A_FILE, GETS_A_FILE = 3, 6
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Parameters of the template that decide how much is done at once."""
+    """Parameters of the template that decide how much runs at once."""
 
     partition_mb: int
     partition_concurrency: int
@@ -45,7 +45,7 @@ class Settings:
 
 
 def template_settings(at_once: int | None = None) -> Settings:
-    """The template's defaults; `at_once` stands in for both numbers of functions at once."""
+    """Return the template's defaults; `at_once` replaces both limits on functions."""
     parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]
     return Settings(
         partition_mb=parameters["PartitionMb"]["Default"],
@@ -58,7 +58,7 @@ def template_settings(at_once: int | None = None) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: how many units of work per second it lets through, and what moves it."""
+    """A limit: its rate in units of work per second, and what raises it."""
 
     what: str
     units_per_s: float
@@ -67,9 +67,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A load of `units` (partitions or files) of `seconds_a_unit` each: how long it takes, and its limits, narrowest first.
+    """The time for `units` (partitions or files) of `seconds_a_unit`, and all limits.
 
-    `start_s` passes before all functions are at work; `end_s` is the commit's.
+    Limits come narrowest first. `start_s` passes until all functions are working; `end_s` is the time of the commit.
     """
 
     units: int
@@ -86,19 +86,22 @@ class Forecast:
 
     @property
     def units_an_hour(self) -> float:
-        """Return how many units per hour can be kept up."""
+        """Return how many units per hour can be sustained."""
         return 3600 * self.limits[0].units_per_s
 
 
 def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tuple[Forecast, str]:
-    """The load's files, all at once if they are small, one after the other in partitions if they are large; and the name of a unit."""
+    """Forecast a load: small files all at once, large ones in turn; and name the unit.
+
+    Large files are scored in partitions.
+    """
     if not partitions_of(load, basis, settings):
         return many_files(load, basis, quotas, settings), "files"
     return one_file(replace(load, rows=ceil(load.rows / load.files), files=1), basis, quotas, settings), "partitions of each file"
 
 
 def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
-    """Return the partitions of all files together; none if each is scored whole."""
+    """Return the total partitions of all files; 0 if each is scored whole."""
     file_bytes = bytes_in(load, basis.measured) / load.files
     if file_bytes <= settings.partition_above_mb * MB:
         return 0
@@ -106,7 +109,7 @@ def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
 
 
 def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
-    """All rows in one file, scored in partitions."""
+    """Return the time for all rows in one file, scored in partitions."""
     input_bytes = bytes_in(load, basis.measured)
     units = max(1, ceil(input_bytes / (settings.partition_mb * MB)))
     seconds = _seconds(load, basis, settings) / units
@@ -127,7 +130,7 @@ def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Fo
 
 
 def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
-    """Return the time for rows in files that come at once, each scored whole by a warm function."""
+    """Return the time for files that arrive at once, each scored by a warm function."""
     seconds = _seconds(load, basis, settings) / load.files + OVERHEAD_S
     at_once = {
         "files scored at once": (settings.scoring_concurrency, "ScoringConcurrency"),

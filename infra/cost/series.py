@@ -1,7 +1,7 @@
-"""How many series the catalogue makes: one for each combination of dimensions' values that is emitted at a time.
+"""Count the series of the metric catalogue: one per combination of dimension values.
 
-CloudWatch charges for each metric it got in an hour, and Prometheus holds each series in memory; both count a column that has
-left the largest ones no longer once it is silent.
+CloudWatch charges for each metric that has a value in an hour, and Prometheus keeps each series in memory. Neither counts a column
+any more after it has left the largest ones.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,15 @@ _ESTIMATED_METRICS = 4
 """Accuracy, AUC, log loss and Brier score."""
 
 _OF_A_HISTOGRAM = 3
-"""Series besides its finite buckets: the infinite bucket, the sum and the count."""
+"""Series of a histogram in addition to its finite buckets: the infinite bucket, the sum and the count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Metrics as CloudWatch counts them, and series as Prometheus does, which keeps a histogram's buckets apart."""
+    """Numbers of CloudWatch metrics and of Prometheus series.
+
+    Prometheus counts each bucket of a histogram.
+    """
 
     cloudwatch: int
     prometheus: int
@@ -53,18 +56,18 @@ def series_of_a_stack() -> Series:
 
 
 def ticked_series(models: int) -> int:
-    """Return the number of CloudWatch's metrics that are sent in every hour, even if nothing was scored."""
+    """Return the number of CloudWatch metrics per hour, even if nothing was scored."""
     ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK]
     return sum(_counted({metric: {"model": models, **SEEN}}).cloudwatch for metric in ticked)
 
 
 def all_series(models: int, columns: int) -> int:
-    """Return the number of CloudWatch's metrics of a stack with this many models, each with this many columns."""
+    """Return the number of CloudWatch metrics of a stack of models with these columns."""
     return series_of_a_stack().cloudwatch + models * series_of_a_model(columns).cloudwatch
 
 
 def _counted(values: Mapping[Metric, Mapping[str, int]]) -> Series:
-    """Over metrics, with the number of values that each of their dimensions has."""
+    """Count over metrics, given the number of values of each dimension."""
     counts = {metric: prod(seen[dimension] for dimension in metric.dimensions) for metric, seen in values.items()}
     return Series(sum(counts.values()), sum(count * _in_prometheus(metric) for metric, count in counts.items()))
 

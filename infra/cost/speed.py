@@ -1,4 +1,4 @@
-"""What was measured: seconds of each stage of scoring and of each function's cold start, as the benchmarks left them."""
+"""Read the benchmarks' results: seconds per stage of scoring and per cold start."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ FIGURES = Path(__file__).with_name("measured.json")
 MODELS = {EngineKind.LINEAR.value: "logistic", EngineKind.BITVECTOR.value: "boosting"}
 """By engine, the benchmark's model that it scored."""
 ONCE = ("start and import", "load the model")
-"""Stages that a batch goes through once, however many rows it has; all others grow with rows."""
+"""Stages that run once per batch; all others grow with the number of rows."""
 
 
 class Stages(Value):
@@ -25,7 +25,10 @@ class Stages(Value):
 
 
 class ColdStarts(Value):
-    """Seconds until a new container of a function has given its first answer, and the image's size."""
+    """Seconds until a function's new container has returned its first result.
+
+    Also holds the image's size.
+    """
 
     date: str
     machine: str
@@ -34,7 +37,7 @@ class ColdStarts(Value):
 
 
 class Measured(Document):
-    """What `make bench` and `make bench-image` measured last."""
+    """The latest results of `make bench` and `make bench-image`."""
 
     stages: Stages
     cold_starts: ColdStarts

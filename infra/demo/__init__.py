@@ -1,1 +1,1 @@
-"""The flights story: a year of departures played against the embedded AWS."""
+"""The demo: a year of flights, played against the embedded AWS."""

@@ -1,6 +1,6 @@
-"""The demo's first model, made offline stage by stage as `dvc.yaml` names them: `python -m infra.demo.first_model STAGE`.
+"""Make the demo's first model offline: `python -m infra.demo.first_model STAGE`.
 
-The stages are the retraining function's own steps, so the bundle is the one that the demo's version 1 serves, byte by byte.
+`dvc.yaml` names the stages. They are the retraining function's own steps, so the bundle equals that of the demo's version 1.
 """
 
 import csv
@@ -66,7 +66,7 @@ def train(parameters: dict[str, Any]) -> None:
 
 
 def evaluate(parameters: dict[str, Any]) -> None:
-    """Measure the bundle on the newest fifth, by the engine that would serve it."""
+    """Measure the bundle on the newest fifth, with the engine that would serve it."""
     files = {file.name: file.read_bytes() for file in BUNDLE.iterdir()}
     digest = bundle_digest(files)
     model = load_bundle(files.__getitem__, digest)
@@ -84,7 +84,7 @@ def evaluate(parameters: dict[str, Any]) -> None:
 
 
 def _rows(parameters: dict[str, Any]) -> tuple[TrainingSet, TrainingSet]:
-    """The rows to learn and those held out, read as the retraining function reads an upload."""
+    """Return the rows to learn and to hold out, read as the retraining function does."""
     made = parameters["train"]
     request = TrainRequest(
         model=flights.MODEL,
@@ -111,13 +111,13 @@ def _roc(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Iterable[t
 
 
 def _calibration(late: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Iterable[tuple[float | None, ...]]:
-    """Ten groups of equal size by score."""
+    """Yield ten groups of equal size by score."""
     for group in np.array_split(np.argsort(scores, kind="stable"), BINS):
         yield _rounded(scores[group].mean()), _rounded(late[group].mean()), len(group)
 
 
 def _rounded(value: float | None) -> float | None:
-    """Few enough digits that another processor's last ones do not show."""
+    """Round to so few digits that results agree between processors."""
     return None if value is None else round(float(value), DIGITS)
 
 

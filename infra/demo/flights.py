@@ -1,4 +1,4 @@
-"""The year 2013 of New York's departures, cut into the files that would have arrived."""
+"""New York's departures of 2013, cut into files as they would have arrived."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,14 +9,14 @@ import pandas as pd
 DATA = Path(__file__).with_name("flights.parquet")
 MODEL, TARGET, ID, TIME = "flights", "late", "flight_id", "scheduled_departure"
 WIND_RANGE = (0.0, 200.0)
-"""Miles an hour that a wind can have: the fastest gust ever measured at a surface station is 253."""
+"""Highest possible wind in miles per hour: the fastest gust ever measured at a surface station is 253."""
 
 _BROKEN_EVERY = 1500
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days of flights. `broken` rows of the batch were damaged on purpose."""
+    """Seven days of flights; `broken` rows of the batch were damaged on purpose."""
 
     first: date
     batch: bytes
@@ -26,23 +26,26 @@ class Week:
 
     @property
     def name(self) -> str:
-        """The week's file name without its ending."""
+        """Return the week's file name without its extension."""
         return self.first.isoformat()
 
 
 def departures() -> pd.DataFrame:
-    """All flights, in order of departure."""
+    """Return all flights, in order of departure."""
     return pd.read_parquet(DATA)
 
 
 def between(flights: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
-    """Flights of some days, both inclusive."""
+    """Return the flights from one day to another, both inclusive."""
     days = flights[TIME]
     return flights[(days >= pd.Timestamp(first)) & (days < pd.Timestamp(last + timedelta(days=1)))]
 
 
 def week(flights: pd.DataFrame, first: date) -> Week:
-    """The batch and the labels of the seven days from `first` on. Every 1,500th row of the batch is broken, each in another way."""
+    """Return the batch and the labels of the seven days from `first` on.
+
+    Every 1,500th row of the batch is broken, each in a different way.
+    """
     rows = between(flights, first, first + timedelta(days=6))
     text = rows.drop(columns=TARGET).astype(object)
     broken = range(_BROKEN_EVERY // 2, len(rows), _BROKEN_EVERY)

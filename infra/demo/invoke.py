@@ -1,4 +1,4 @@
-"""`make invoke`: each function of the built image once, by `sam local invoke`, against an embedded AWS."""
+"""`make invoke`: run each function of the built image once with `sam local invoke`."""
 
 import json
 import sys

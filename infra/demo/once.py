@@ -1,4 +1,4 @@
-"""Each function once, on flights: what an image is tried with, however its functions are invoked."""
+"""Run each function once, on flights, to try an image."""
 
 import json
 import shutil
@@ -22,12 +22,12 @@ from infra.local.stacks import Stack
 from infra.places import ROOT
 
 type Invoke = Callable[[str, Mapping[str, Any]], Any]
-"""Has a function, by its package's name, work on an event, and returns its answer or raises."""
+"""Invokes a function, by its package's name, with an event; returns its result or raises."""
 
 TRAINING_DAYS = (date(2013, 1, 1), date(2013, 1, 21))
 BATCH_MONDAY = date(2013, 1, 28)
 ERASED = ("F023363", "F023364")
-"""Flights of that week, for people who want to be forgotten."""
+"""Flights of that week, in place of people whose rows are erased."""
 IDLE = "def handler(event, context):\n    return {}\n"
 
 
@@ -47,20 +47,23 @@ def idle_stack(progress: Progress) -> Iterator[Stack]:
 
 
 def batch_of_flights() -> bytes:
-    """The week that is scored, as CSV; some of its rows are broken."""
+    """Return the week to score as CSV; some of its rows are broken."""
     return flights.week(flights.departures(), BATCH_MONDAY).batch
 
 
 def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str], model: str = MODEL) -> Manifest:
-    """Train a model's first version, release it, score a week by it and measure that; return the manifest.
+    """Train and release a first version, score and measure a week; return the manifest.
 
     Then check the code of scoring on that week, cut another week, and erase two flights.
 
     Args:
-        answers: what CodeDeploy was answered so far.
+        operator: the operator of the stack.
+        invoke: invokes a function.
+        answers: the responses that CodeDeploy has received.
+        model: the model's name.
 
     Raises:
-        EmbeddedAwsError: if a function did not do what it was asked.
+        EmbeddedAwsError: if a function has a wrong result.
     """
     body = BytesIO()
     flights.between(flights.departures(), *TRAINING_DAYS).to_parquet(body, index=False)
@@ -85,7 +88,7 @@ def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str
 
 
 def _check_code(invoke: Invoke, answers: Sequence[str]) -> None:
-    """Ask what CodeDeploy asks. Batches that somebody was erased from are passed over, so those of earlier rounds are."""
+    """Send CodeDeploy's event. Batches with erased rows, as of earlier rounds, are skipped."""
     before = len(answers)
     invoke("code_check", _sample("code_check/pre-traffic"))
     if answers[before:] != ["Succeeded"]:
@@ -101,7 +104,7 @@ def _erase(invoke: Invoke, model: str) -> None:
 
 
 def _cut(operator: Operator, invoke: Invoke, model: str) -> None:
-    """Have a week cut as the state machine would; whole files are cut like large ones, into one partition."""
+    """Cut a week as the state machine does: even a small file, into one partition."""
     upload = operator.upload(f"{layout.BATCHES}/{model}/large.csv", batch_of_flights())
     work = invoke("partitioning", _sample("partitioning/plan") | {"key": upload.key, "version_id": upload.version_id})
     plan = json.loads(operator.store.read(work["plan"]))
@@ -111,14 +114,14 @@ def _cut(operator: Operator, invoke: Invoke, model: str) -> None:
 
 
 def _deliver(invoke: Invoke, function: str, created: Mapping[str, Any]) -> None:
-    """Hand an event to a function as its queue does; one that fails, with no other in the batch, raises."""
+    """Pass an event to a function as its queue does; raise if it fails."""
     event = _sample("scoring/s3-upload")
     event["Records"][0]["body"] = json.dumps(created)
     invoke(function, event)
 
 
 def _created(bucket: str, info: ObjectInfo) -> dict[str, Any]:
-    """What EventBridge says of an object."""
+    """Return EventBridge's event for a created object."""
     event = _sample("release/decision-created")
     event["detail"]["bucket"]["name"] = bucket
     event["detail"]["object"] |= {"key": info.key, "size": info.bytes, "etag": info.etag, "version-id": info.version_id}

@@ -1,4 +1,7 @@
-"""A version made bad on purpose after it passed the gate, and forced on users: the case that the canary exists for."""
+"""Damage a version after it passed the gate, and force it into a canary.
+
+This is the case for which the canary exists.
+"""
 
 import json
 from collections.abc import Mapping
@@ -24,8 +27,8 @@ _ANSWER_S = 30
 
 
 def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping[str, bytes]:
-    """The bundle of the same pipeline, fitted on some of the same rows, each of which has another one's label."""
-    # scikit-learn takes seconds to import, and this runs aside, in one thread: the functions need the processors.
+    """Return a bundle of the same pipeline, fitted on rows with shuffled labels."""
+    # scikit-learn takes seconds to import. This runs in a separate thread, alone: the functions need the processors.
     from threadpoolctl import threadpool_limits
 
     from functions.retraining.fitting import fit
@@ -44,7 +47,7 @@ def bundle_of_shuffled_labels(decision: Decision, store: ObjectStore) -> Mapping
 
 
 def slip_in(files: Mapping[str, bytes], decision: Decision, store: ObjectStore) -> None:
-    """Replace a version's bundle, so that its decision seems to be about this one."""
+    """Replace a version's bundle, so that its decision seems to refer to this one."""
     for name, body in files.items():
         store.write(layout.version_prefix(decision.model, decision.challenger_version) + name, body)
     Decisions(store).write(decision.model_copy(update={"digest": bundle_digest(files)}))

@@ -1,4 +1,7 @@
-"""The whole loop on real flights: train, score, label, retrain, canary, refuse, roll back, and survive a sabotage."""
+"""The whole loop on real flights: train, score, label, retrain, release, roll back.
+
+It also shows a canary, a refused challenger, and the automatic withdrawal of a sabotaged version.
+"""
 
 import io
 import time
@@ -41,23 +44,23 @@ _INDENT = " " * 12
 
 
 class Length(StrEnum):
-    """How much of the story is played."""
+    """How much of the demo to play."""
 
     FULL = "full"
     FAST = "fast"
     """The whole loop, with fewer weeks before the retraining."""
     QUICK = "quick"
-    """A first model and two weeks of flights; nothing is retrained."""
+    """A first model and two weeks of flights, without retraining."""
 
     @property
     def weeks(self) -> list[date]:
-        """The Mondays of the weeks that the first version scores before anything is retrained."""
+        """Return the Mondays of the weeks to score before the first retraining."""
         first = {Length.FULL: date(2013, 4, 1), Length.FAST: date(2013, 5, 20), Length.QUICK: date(2013, 6, 24)}[self]
         return [first + timedelta(days=7 * number) for number in range(((_LAST_WEEKS_END - first).days + 1) // 7)]
 
 
 class DemoFailedError(EverscoreError):
-    """The run did not show what the demo promises; its message says what came out instead."""
+    """The run did not show what the demo promises; the message describes the result."""
 
 
 def _listed(decided: dict[str, Any]) -> str:
@@ -101,7 +104,7 @@ class Story:
         return self._totals(time.monotonic() - started)
 
     def _update(self, departures: Any, previous: flights.Week | None, task: TaskID, aside: ThreadPoolExecutor) -> None:
-        """A better version wins, a worse one is refused, a person rolls back, and a bad one retreats by itself."""
+        """Promote a better version, refuse a worse one, roll back, and withdraw a bad one."""
         won = self._retrain({"action": "retrain"}, _("the nightly schedule asks for a retraining"))
         bad = aside.submit(bundle_of_shuffled_labels, won, self.operator.store)
         self.progress.advance(task)
@@ -126,10 +129,10 @@ class Story:
         self.progress.advance(task)
 
     def _survive_sabotage(self, won: Decision, week: flights.Week, previous: flights.Week | None) -> None:
-        """A version that is not what the gate saw is forced upon users, and retreats by itself.
+        """Force a version that the gate never saw into a canary, and see it withdrawn.
 
         Raises:
-            DemoFailedError: if it does not, or beyond its first share.
+            DemoFailedError: if it is not withdrawn, or only after its first share.
         """
         version = won.challenger_version
         force_into_canary(won, self.stack)
@@ -195,7 +198,7 @@ class Story:
         )
 
     def _play_week(self, week: flights.Week, previous: flights.Week | None) -> flights.Week:
-        """A week's flights arrive, and the labels of the week before."""
+        """Upload a week's flights, and the labels of the week before."""
         uploaded = self.operator.upload(f"batches/{MODEL}/{week.name}.csv", week.batch)
         if previous is not None:
             self.operator.upload(f"labels/{MODEL}/{previous.name}.csv", previous.labels)

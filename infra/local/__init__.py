@@ -1,1 +1,1 @@
-"""The embedded AWS: the project's template on one machine."""
+"""The embedded AWS: run the project's template on one machine."""

@@ -1,4 +1,4 @@
-"""A way for containers to servers that listen on this machine's loopback interface only.
+"""Let containers reach servers that listen only on this machine's loopback interface.
 
 Docker's bridge is an interface of this machine that containers see and other machines don't. A forwarder listens there and
 passes every connection on, so that the servers themselves stay where they are.
@@ -23,7 +23,9 @@ CHUNK_BYTES = 1 << 16
 
 @contextmanager
 def bridged(url: str) -> Iterator[str]:
-    """The URL by which containers reach a local server, e.g. `http://172.17.0.1:40123`, while the block runs.
+    """Yield a URL at which containers reach a local server while the block runs.
+
+    An example is `http://172.17.0.1:40123`.
 
     Raises:
         EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
@@ -37,7 +39,7 @@ def bridged(url: str) -> Iterator[str]:
 
 
 def bridge_socket() -> socket.socket:
-    """A socket that listens where containers can reach it, on a free port.
+    """Return a socket that listens where containers can reach it, on a free port.
 
     Raises:
         EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
@@ -48,7 +50,7 @@ def bridge_socket() -> socket.socket:
 
 
 def bridge_address() -> str:
-    """Address of this machine on Docker's default network.
+    """Return the address of this machine on Docker's default network.
 
     Raises:
         EmbeddedAwsError: if Docker's bridge is not an interface of this machine.
@@ -89,7 +91,7 @@ class _Connection(BaseRequestHandler):
 
 
 def _pour(source: socket.socket, sink: socket.socket) -> None:
-    """Pass on all that comes, and then the end of it. A connection that breaks on one side is closed on the other."""
+    """Pass on all data, then the end. If one side breaks, close the other."""
     with suppress(OSError):
         while data := source.recv(CHUNK_BYTES):
             sink.sendall(data)

@@ -1,4 +1,4 @@
-"""The function that AWS CodeDeploy asks before new code gets traffic, and a taker of its answers: the embedded AWS has no CodeDeploy."""
+"""Run the code check and receive its responses, since the embedded AWS lacks CodeDeploy."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ from infra.places import ROOT
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """The function, as the template configures it, and what it has answered so far: `Succeeded` or `Failed`."""
+    """The function as the template configures it, and its responses so far.
+
+    A response is `Succeeded` or `Failed`.
+    """
 
     function: ContainerFunction
     answers: list[str]
@@ -24,12 +27,12 @@ class Hook:
 
 @contextmanager
 def deployment_hook(scoring: ContainerFunction, *, lambda_endpoint: str, new_version: str) -> Iterator[Hook]:
-    """The template's `CodeCheck` for a container, while the block runs.
+    """Yield the template's `CodeCheck` for a container while the block runs.
 
     Args:
-        scoring: the function whose new code is checked, of the stack whose batches are scored again.
-        lambda_endpoint: a local server that takes Lambda's calls.
-        new_version: by what name it knows the new code of scoring.
+        scoring: the function whose new code is checked, in the stack whose batches are scored again.
+        lambda_endpoint: a local server for Lambda's calls.
+        new_version: the server's name for the new code of scoring.
     """
     properties = read_template((ROOT / "template.yaml").read_text())["Resources"]["CodeCheck"]["Properties"]
     [command] = properties["ImageConfig"]["Command"]
@@ -49,7 +52,7 @@ def deployment_hook(scoring: ContainerFunction, *, lambda_endpoint: str, new_ver
 
 @contextmanager
 def _taking(answers: list[str]) -> Iterator[str]:
-    """The URL of a server to which the hook's answers are sent, as the SDK sends them."""
+    """Yield the URL of a server that receives the hook's responses from the SDK."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

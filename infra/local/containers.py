@@ -1,4 +1,4 @@
-"""An embedded stack's functions in containers of the image, each under AWS's runtime interface emulator."""
+"""Run a stack's functions in containers under AWS's runtime interface emulator."""
 
 import json
 import os
@@ -21,18 +21,18 @@ from infra.local.stacks import Stack
 MEMORY_OF_A_CPU_MB = 1769
 CONFINED = (
     *("docker", "run", "--detach", "--pull", "never", "--publish", "127.0.0.1::8080"),
-    # A user and group that the image does not know, and /tmp alone to write to: so it is on Lambda.
+    # As on Lambda: a user and group unknown to the image, and only /tmp is writable.
     *("--user", "993:990", "--read-only", "--tmpfs=/tmp"),
 )
 SERVING_S = 30.0
 EMULATED_NAME = "function"
 USAGE = ("/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat")
-"""Where the kernel accounts for a container's processor time: either the first file or the second is there."""
+"""Files with a container's processor time; which of the two exists depends on the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerFunction:
-    """One function as its stack configures it, with addresses that containers can reach."""
+    """A function as its stack configures it, with addresses that containers can reach."""
 
     command: str
     memory_mb: int
@@ -42,7 +42,10 @@ class ContainerFunction:
 
 @contextmanager
 def container_functions(stack: Stack) -> Iterator[Mapping[str, ContainerFunction]]:
-    """A stack's functions by package name; its servers can be reached from containers while the block runs."""
+    """Yield a stack's functions by package name, reachable for containers.
+
+    The stack's servers can be reached while the block runs.
+    """
     own = stack.env()
     client = boto3.client(
         "lambda",
@@ -69,9 +72,9 @@ def container_functions(stack: Stack) -> Iterator[Mapping[str, ContainerFunction
 
 
 class Emulated:
-    """One running container of a function. It works on one event at a time, as on Lambda.
+    """A running container of a function, with one event at a time, as on Lambda.
 
-    At `endpoint` it takes Lambda's calls for a function of the name `EMULATED_NAME`.
+    `endpoint` accepts Lambda's calls for a function named `EMULATED_NAME`.
     """
 
     def __init__(self, container: str, port: int, timeout_s: int) -> None:
@@ -81,7 +84,7 @@ class Emulated:
         self._timeout_s = timeout_s
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
-        """The function's answer.
+        """Return the function's result.
 
         Raises:
             EmbeddedAwsError: if the function raised, with what it logged.
@@ -92,12 +95,12 @@ class Emulated:
         return checked_answer(body, self.logs())
 
     def logs(self) -> str:
-        """What the function and the emulator have printed."""
+        """Return the output of the function and the emulator."""
         logs = ["docker", "logs", self._container]
         return subprocess.run(logs, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
     def processor_s(self) -> float:
-        """Processor seconds that the container has taken so far."""
+        """Return the processor seconds that the container has used so far."""
         account = ["docker", "exec", self._container, "cat", *USAGE]
         return processor_seconds(subprocess.run(account, check=False, capture_output=True, text=True).stdout)
 
@@ -126,10 +129,13 @@ class Emulated:
 
 @contextmanager
 def emulated(function: ContainerFunction, *, image: str = IMAGE, variables: Mapping[str, str] | None = None) -> Iterator[Emulated]:
-    """Run a function in a container as Lambda does: its memory and share of a CPU, unprivileged, with only /tmp to write to.
+    """Run a function in a container confined as on Lambda.
+
+    It has the function's memory and share of a processor, runs unprivileged, and can write only to /tmp.
 
     Args:
-        image: its name.
+        function: the function.
+        image: the image's name.
         variables: further environment, e.g. `{"PYTHONVERBOSE": "1"}`.
     """
     environment = {
@@ -160,16 +166,16 @@ def emulated(function: ContainerFunction, *, image: str = IMAGE, variables: Mapp
 
 
 def processor_seconds(usage: str) -> float:
-    """Seconds from whichever of the `USAGE` files there is: nanoseconds alone, or microseconds by name among others."""
+    """Return the seconds in a `USAGE` file: plain nanoseconds, or named microseconds."""
     microseconds = re.search(r"^usage_usec (\d+)$", usage, re.MULTILINE)
     return int(microseconds[1]) / 1e6 if microseconds else int(usage) / 1e9
 
 
 def checked_answer(body: str | bytes, logs: str) -> Any:
-    """A function's answer, read.
+    """Parse a function's response.
 
     Raises:
-        EmbeddedAwsError: if it is an error: the emulator answers those like anything else.
+        EmbeddedAwsError: if it is an error, which the emulator returns like a result.
     """
     answer = json.loads(body or "null")
     if isinstance(answer, dict) and "errorType" in answer:

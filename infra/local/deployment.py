@@ -1,4 +1,4 @@
-"""Deploying the project's `template.yaml` to an embedded AWS."""
+"""Deploy the project's `template.yaml` to an embedded AWS."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Starting the embedded AWS with Everscore on it: ministack, MLflow and the project's own template."""
+"""Start the embedded AWS: ministack, MLflow and the project's own template."""
 
 import os
 import subprocess
@@ -56,13 +56,13 @@ FUNCTIONS = {
     "partitioning": "PartitioningFunction",
 }
 AS_ON_AWS: Mapping[str, str] = {}
-"""No parameter of the template changed."""
+"""Parameters of the template: all at their defaults."""
 
 type Progress = Callable[[str], None]
 
 
 def quiet(_step: str) -> None:
-    """Progress for nobody."""
+    """Ignore progress."""
 
 
 @contextmanager
@@ -77,17 +77,17 @@ def embedded_aws(
     await_mlflow: bool = True,
     kept: bool = False,
 ) -> Iterator[Stack]:
-    """Run an embedded AWS while the block runs. It ends with this process, however that ends.
+    """Run an embedded AWS while the block runs; it ends with this process in any case.
 
     Args:
-        name: of the stack; a number is added if it is taken.
-        port: of its AWS endpoint; a free one by default.
-        progress: gets each step, a phrase in the present tense.
-        parameters: of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
-        root: folder of the template and of the functions' code.
-        containers: whether functions run in containers of the built image, and not as processes of this machine.
-        await_mlflow: whether the block begins when MLflow answers, and not seconds before; until then, its clients wait.
-        kept: whether what it holds stays, for the next start of a kept stack under this name, instead of being removed.
+        name: the stack's name; a number is added if it is taken.
+        port: the port of its AWS endpoint (default: any free port).
+        progress: called with each step, a phrase in the present tense.
+        parameters: parameters of the template, e.g. `{"ScheduleState": "DISABLED"}`; MLflow's URI is set.
+        root: the folder of the template and of the functions' code.
+        containers: whether functions run in containers of the built image instead of local processes.
+        await_mlflow: whether the block begins only when MLflow answers; otherwise its first clients wait.
+        kept: whether its data stay for the next start of a kept stack of this name, instead of being removed.
 
     Raises:
         InvalidNameError: if a stack cannot have this name.
@@ -112,7 +112,10 @@ def detached_aws(
     root: Path = ROOT,
     containers: bool = False,
 ) -> Stack:
-    """Start an embedded AWS that runs until `stop_stack` or `remove_stack`; arguments and errors as for a kept `embedded_aws`."""
+    """Start an embedded AWS that runs until `stop_stack` or `remove_stack`.
+
+    Arguments and errors are those of a kept `embedded_aws`.
+    """
     with ExitStack() as undo:
         stack, tie = _start(name, port, progress, parameters, root, undo, containers=containers, kept=True)
         _wait_for_mlflow(stack, progress)
@@ -133,7 +136,7 @@ def _start(
     containers: bool,
     kept: bool,
 ) -> tuple[Stack, IO[bytes]]:
-    """Start one and leave its end to `undo`; the pipe returned ties it to this process."""
+    """Start a stack whose end is left to `undo`; the returned pipe ties it to this process."""
     python = ministack_python(progress)
     with ExitStack() as sockets, state_folder(name, kept=kept) as folder:
         before = read_state(folder / STACK, Stack)
@@ -186,10 +189,10 @@ def _start(
 
 
 def stop_stack(folder: Path) -> None:
-    """End a stack, whose folder stays for the next start; harmless if it has ended."""
+    """End a stack and keep its folder for the next start; do nothing if it has ended."""
     stack = read_state(folder / STACK, Stack)
     if stack is not None:
-        with suppress(OSError, HTTPException, EmbeddedAwsError):  # then it is as after a crash, but for logs and metrics of a minute
+        with suppress(OSError, HTTPException, EmbeddedAwsError):  # otherwise as after a crash, without logs and metrics of a minute
             _wait_for_answer(stack.endpoint + SAVE)
     end_stack(folder)
 
@@ -227,7 +230,7 @@ def _not_up(folder: Path, error: Exception) -> EmbeddedAwsError:
 
 
 def _wait_for_answer(url: str) -> None:
-    """Ask once: the socket listens already, so the answer comes as soon as the server is up, or an error if it ends."""
+    """Send one request: since the socket listens already, it waits until the server is up."""
     address = urlsplit(url)
     connection = HTTPConnection(address.netloc, timeout=ANSWER_S)
     try:
@@ -256,6 +259,6 @@ def _deploy(
 
 
 def logs_of(folder: Path) -> str:
-    """The end of each log in a stack's folder, under its path."""
+    """Return the end of each log in a stack's folder, under its path."""
     logs = [(path, path.read_text(errors="replace").splitlines()[-LOG_LINES:]) for path in sorted(folder.glob("*.log"))]
     return "\n".join(f"{path}:\n" + "\n".join(f"  {line}" for line in lines) for path, lines in logs if lines)

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes of an embedded AWS: its models' totals, read anew from the store at each scrape."""
+"""Serve an embedded AWS's totals to Prometheus, read from the store at each scrape."""
 
 import socket
 import sys
@@ -20,17 +20,17 @@ from infra.local.folders import STACK
 from infra.local.stacks import Stack
 
 FORGOTTEN = timedelta(hours=3)
-"""Totals that even the hourly tick has left alone for so long are of a model that serves no more, or of a fleet nobody watches."""
+"""Age at which totals are dropped: not even the hourly tick updates them, so the model no longer serves."""
 
 
 class StoredTotals(Collector):
-    """The series of the stack in a folder; none before it is up."""
+    """Collects the series of the stack in a folder; none before it is up."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def collect(self) -> Iterator[Family]:
-        """All families, as remote write would send them now."""
+        """Yield all families, as remote write would send them now."""
         if not (self._folder / STACK).exists():
             return
         stack = Stack.from_json((self._folder / STACK).read_bytes())
@@ -40,10 +40,10 @@ class StoredTotals(Collector):
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Scrapes come every few seconds, too many to log."""
+    """A handler that does not log: scrapes come every few seconds."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -1,6 +1,6 @@
-"""State folders of embedded stacks: how they are named, which are ours, and the only way in which one is removed.
+"""State folders of embedded stacks: name, recognise and remove them.
 
-Their home may also hold other files, which are never touched.
+Their home may hold other files too, which are never touched.
 """
 
 import os
@@ -16,7 +16,7 @@ from functions.shared.domain.errors import EmbeddedAwsError, InvalidNameError, N
 
 CLAIM, STACK = ".everscore-stack.json", "stack.json"
 LOCK = ".lock"
-"""Held in the home by whoever makes or clears folders."""
+"""Lock in the home, held while folders are made or cleared."""
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -32,7 +32,7 @@ class Claim(Document):
 
 
 class _Deployed(Document):
-    """What `stack.json` has said since before there were claims."""
+    """The fields of `stack.json` that are older than claims."""
 
     name: str
 
@@ -61,13 +61,13 @@ def stacks_home() -> Path:
 
 
 def make_folder(folder: Path, *, kept: bool) -> None:
-    """Make a folder that is ours."""
+    """Make a folder, and mark it as ours."""
     folder.mkdir()
     write_whole(folder / CLAIM, Claim(name=folder.name, kept=kept).to_json())
 
 
 def our_folders() -> Iterator[Path]:
-    """The state folders of all stacks, by name."""
+    """Yield the state folders of all stacks, by name."""
     home = stacks_home()
     return (folder for folder in (sorted(home.iterdir()) if home.is_dir() else ()) if is_ours(folder))
 
@@ -79,9 +79,9 @@ def other_names() -> list[str]:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether Everscore made a folder: it is named as a stack's, and a file in it says for which stack.
+    """Return whether Everscore made a folder: by its name and a file in it.
 
-    Folders of earlier versions have no claim, but `stack.json` if their stack came up.
+    The file is the claim. Folders of earlier versions have none, but `stack.json` if their stack came up.
     """
     if not _NAME.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
         return False
@@ -90,12 +90,12 @@ def is_ours(folder: Path) -> bool:
 
 
 def claim_of(folder: Path) -> Claim | None:
-    """A folder's claim; None if it has none, or a damaged one."""
+    """Return a folder's claim; None if it is absent or damaged."""
     return read_state(folder / CLAIM, Claim)
 
 
 def read_state[D: Document](path: Path, kind: type[D]) -> D | None:
-    """A document in a state folder; None if it is not there, damaged, or of a later version."""
+    """Read a document in a state folder; None if absent, damaged or of a later version."""
     try:
         return kind.from_json(path.read_bytes())
     except (OSError, ValidationError, NewerSchemaError):

@@ -1,4 +1,4 @@
-"""The functions' image, as `sam build` leaves it, and what it weighs."""
+"""The functions' image from `sam build`, and its size."""
 
 import re
 import shutil
@@ -8,25 +8,25 @@ from functions.shared.domain.errors import NoImageError
 from infra.places import ROOT
 
 IMAGE = "scoring:everscore"
-"""What `sam build` calls the image of all functions: by the first of them, and the template's DockerTag."""
+"""Name that `sam build` gives the image of all functions: the first function's name, and the template's DockerTag."""
 LARGEST_MB = 700
-"""What it may weigh beyond its base, unpacked."""
+"""Largest size of the unpacked image in addition to its base."""
 
 
 def base_image() -> str:
-    """The name of the image that it is built on."""
+    """Return the name of the base image."""
     [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "functions" / "Dockerfile").read_text(), re.MULTILINE)
     return str(base)
 
 
 def size_mb(image: str) -> float:
-    """Megabytes (1e6) of an image's layers, unpacked."""
+    """Return the megabytes (1e6 bytes) of an image's unpacked layers."""
     inspect = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
     return int(subprocess.run(inspect, check=True, capture_output=True, text=True).stdout) / 1e6
 
 
 def require_image() -> None:
-    """Make sure that the image is built.
+    """Check that the image is built.
 
     Raises:
         NoImageError: if Docker does not answer or does not have it.

@@ -1,7 +1,7 @@
-"""The process that keeps an embedded AWS's servers at work, so that none of them can outlive what it was started for.
+"""The process that keeps an embedded AWS's servers running, and ends them with it.
 
-A keeper leads a session of its own, and all that its servers start stays in its process group: the workers that run
-functions, MLflow's web workers. Killing the group ends everything at once, and a keeper does so itself
+A keeper leads its own session, and everything that its servers start stays in its process group, such as workers for functions and
+for MLflow. Killing the group ends everything at once. A keeper does so itself
 
 - when its standard input ends, which is a pipe held by the process that started it: however that process went.
   A line through the pipe sets the keeper free of it.
@@ -30,14 +30,14 @@ from infra.local.stacks import group_of
 
 POLL_S = 0.5
 SETTLED_S = 30.0
-"""A server that ran for so long had come up."""
+"""Seconds after which a server counts as up."""
 MOST_STARTS = 5
-"""How often a server is started that never came up."""
+"""How often a server that does not come up is started."""
 LONGEST_PAUSE_S = 30.0
 
 
 class Kept:
-    """A server, and the process in which it runs at present. It is `lost` if it never came up."""
+    """A server and its current process; `lost` if it never came up."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.lost = False
@@ -98,7 +98,7 @@ def keep(servers: Sequence[Server], folder: Path) -> None:
 
 
 def end_orphans() -> None:
-    """End what a server that is gone has left of itself in this process group."""
+    """End processes in this group that a dead server left behind."""
     ours = {os.getpid(), *(process.pid for process in psutil.Process().children(recursive=True))}
     for process in psutil.process_iter():
         if process.pid not in ours and group_of(process.pid) == os.getpgrp():

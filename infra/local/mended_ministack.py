@@ -1,4 +1,4 @@
-"""ministack's application with four of its differences from AWS mended, so that functions and the command need no code for them.
+"""Fix four differences between ministack and AWS, so that other code need not.
 
 - A ranged GET that names a version is answered with the whole object: it gets the range, which is how batches are read.
 - Events of versioned buckets name no version: they get the version-id, by which everything is read.

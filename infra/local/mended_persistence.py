@@ -1,4 +1,4 @@
-"""ministack's state on disk at any moment, so that a stack goes on with all it held after its processes were killed.
+"""Keep ministack's state on disk, so that a stack survives a kill of its processes.
 
 ministack writes objects to disk as they come, and saves all else when it is ended in order. Beyond that, here
 
@@ -28,11 +28,11 @@ from typing import Any
 from infra.local.mended_stepfunctions import redrive
 
 SAVE = "/_everscore/save"
-"""A GET of this is answered when everything is on disk."""
+"""A path: a GET is answered once everything is on disk."""
 OFTEN = ("sqs", "stepfunctions")
 OFTEN_S, ALL_S = 1.0, 60.0
 SHARE = 0.05
-"""Of the time at most that saving takes."""
+"""Largest share of the time that saving may take."""
 MARGIN_S = 5.0
 """By how much an object is taken to be older or newer than files say."""
 BEAT = ".saved"

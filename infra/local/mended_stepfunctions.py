@@ -1,4 +1,6 @@
-"""What ministack's Step Functions lacks: redrives and what the context object says of them, a Map's concurrency by path, its failures.
+"""Add features that ministack's Step Functions lacks.
+
+These are redrives and their fields in the context object, `MaxConcurrencyPath`, and the stored failures of a Map.
 
 This module too is imported by ministack's interpreter and may use nothing but the standard library and ministack.
 """

@@ -1,4 +1,4 @@
-"""ministack's own environment, `.ministack`, since its pins and the project's do not mix."""
+"""ministack's own environment, `.ministack`: its pins conflict with the project's."""
 
 import os
 import shutil
@@ -28,7 +28,9 @@ def ministack_python(progress: Callable[[str], None]) -> Path:
 
 
 def install(environment: Path) -> None:
-    """Make the environment with uv or else with pip, hashes checked: whole or not at all, whoever else does the same.
+    """Make the environment with uv or pip, with checked hashes and all at once.
+
+    Other processes may do the same at the same time.
 
     Raises:
         EmbeddedAwsError: if it cannot be installed.

@@ -1,4 +1,4 @@
-"""A stack's functions through `sam local`, as anybody who knows SAM would try an image."""
+"""Run a stack's functions with `sam local`, the usual way to try an image."""
 
 import json
 import os
@@ -22,11 +22,11 @@ INVOKE = (str(SAM), "local", "invoke", "--template", "template.json", "--event",
 START_LAMBDA = (str(SAM), "local", "start-lambda", "--template", "template.json", "--skip-pull-image")
 SERVING_S = 60.0
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
-"""The template that `sam build` left, in which functions name their image."""
+"""The template from `sam build`, in which functions name their image."""
 
 
 def sam_invoke(functions: Mapping[str, ContainerFunction], function: str, event: Mapping[str, Any]) -> Any:
-    """Have a function of the built template work on an event; return its answer.
+    """Invoke a function of the built template with an event; return its result.
 
     Raises:
         EmbeddedAwsError: if the image is not built or the function raised, with what it logged.
@@ -50,7 +50,7 @@ def sam_invoke(functions: Mapping[str, ContainerFunction], function: str, event:
 
 @contextmanager
 def sam_serving(functions: Mapping[str, ContainerFunction]) -> Iterator[str]:
-    """The URL at which `sam local start-lambda` takes Lambda's calls for these functions, by their logical ids.
+    """Yield the URL of `sam local start-lambda` for these functions, by logical id.
 
     Raises:
         EmbeddedAwsError: if the image is not built, or SAM does not serve.
@@ -83,7 +83,7 @@ def _built(functions: Mapping[str, ContainerFunction]) -> Template:
 
 @contextmanager
 def _folder_of(template: Template) -> Iterator[Path]:
-    """A folder for SAM to work in, with the template."""
+    """Yield a folder for SAM to work in, with the template."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "template.json").write_text(json.dumps(template))

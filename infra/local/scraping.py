@@ -1,4 +1,4 @@
-"""What a Prometheus outside of Docker needs to scrape a stack: configuration, rules and target, in the stack's folder."""
+"""Write a Prometheus configuration, rules and target into a stack's folder."""
 
 import json
 import shutil

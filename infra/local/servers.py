@@ -18,16 +18,16 @@ from infra.places import CODE
 APPLICATION = "infra.local.mended_ministack:ministack_application()"
 HOST = "127.0.0.1"
 STATE, OBJECTS = "state", "objects"
-"""Where in a stack's folder ministack keeps itself, and the buckets' objects."""
+"""Folders in a stack's folder for ministack's state and for the buckets' objects."""
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS")
-"""What servers and functions get of the starting process's environment: nothing that could lead to a real account."""
+"""Environment variables that servers and functions inherit: none that could lead to a real account."""
 
 DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-"""By which Docker's clients find its engine."""
+"""Variables by which Docker's clients find its engine."""
 
 
 class Server(Value):
@@ -94,7 +94,10 @@ def url_of(listener: socket.socket) -> str:
 
 
 def ministack_server(folder: Path, python: Path, listener: socket.socket, *, containers: bool = False) -> Server:
-    """AWS in one process, whose state is on disk at any moment; functions run as children with `python`, or in containers."""
+    """Return ministack's server, with its state on disk at any moment.
+
+    Functions run as children with `python`, or in containers.
+    """
     if containers:
         docker = {"EVERSCORE_CONTAINERS": str(folder)} | {name: os.environ[name] for name in DOCKER if name in os.environ}
     else:
@@ -123,7 +126,10 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
 
 
 def _mends(folder: Path) -> Path:
-    """A folder from which ministack's interpreter imports `infra` alone: the packages next to it have pins of their own."""
+    """Make a folder from which ministack's interpreter can import `infra` alone.
+
+    The packages beside the real one have other pins.
+    """
     mends = folder / "mends"
     mends.mkdir(exist_ok=True)
     if not (mends / "infra").is_symlink():
@@ -132,7 +138,7 @@ def _mends(folder: Path) -> Path:
 
 
 def mlflow_server(folder: Path, listener: socket.socket) -> Server:
-    """MLflow's tracking server and registry, with artifacts in the folder."""
+    """Return MLflow's tracking server and registry, with artifacts in the folder."""
     return Server(
         name="mlflow",
         command=(
@@ -146,13 +152,13 @@ def mlflow_server(folder: Path, listener: socket.socket) -> Server:
 
 
 def bridge_server(name: str, folder: Path, listener: socket.socket, url: str) -> Server:
-    """What passes containers' connections on to a server that listens on the loopback interface only."""
+    """Return the forwarder from containers to a server on the loopback interface."""
     command = (sys.executable, "-m", "infra.local.bridge", url)
     return Server(name=name, command=command, environment=_environment(folder) | {"PYTHONPATH": str(CODE)}, socket=listener.fileno())
 
 
 def exposition_server(folder: Path, listener: socket.socket, endpoint: str) -> Server:
-    """What Prometheus scrapes, from the AWS at an endpoint."""
+    """Return the server that Prometheus scrapes, for the AWS at an endpoint."""
     return Server(
         name="exposition",
         command=(sys.executable, "-m", "infra.local.exposition", str(folder)),

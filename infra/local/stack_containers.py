@@ -1,10 +1,10 @@
-"""The containers in which an embedded stack's functions run: they outlive the processes that started them."""
+"""Remove the containers of a stack's functions, which outlive other processes."""
 
 import subprocess
 from pathlib import Path
 
 LABEL = "everscore.stack"
-"""Of each such container; the value is the stack's folder."""
+"""Label of each such container; its value is the stack's folder."""
 MARK = "containers"
 
 
@@ -14,7 +14,7 @@ def expect_containers(folder: Path) -> None:
 
 
 def starts_containers(folder: Path) -> bool:
-    """Whether the stack in a folder starts containers."""
+    """Return whether the stack in a folder starts containers."""
     return (folder / MARK).exists()
 
 

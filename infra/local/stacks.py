@@ -38,18 +38,18 @@ CHOICE = "EVERSCORE_STACK"
 KEEPER = "keeper.json"
 KEEPER_ARGUMENTS = ("-m", "infra.local.keeper")
 CLOCK_STEP_S = 60.0
-"""By how much the machine's clock may be set while a stack runs; start times of processes move along."""
+"""Seconds by which the machine's clock may change while a stack runs; start times of processes change with it."""
 DEATH_S = 5.0
 
 
 class Keeper(Document):
-    """Which process keeps a stack: its id, which is its process group's too, and when it started (seconds since 1970)."""
+    """The process that keeps a stack: its id, also of its group, and its start time."""
 
     pid: int
     started: float
 
     def lives(self) -> bool:
-        """Whether that very process still runs."""
+        """Return whether that very process still runs."""
         process = self._process()
         return process is not None and process.status() != psutil.STATUS_ZOMBIE
 
@@ -98,7 +98,7 @@ class Stack(Document):
     outputs: Mapping[str, str]
 
     def env(self) -> dict[str, str]:
-        """What a shell, an SDK or the command needs to work with this stack."""
+        """Return the environment that a shell, an SDK or the command needs for this stack."""
         return {
             CHOICE: self.name,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -115,13 +115,13 @@ class Stack(Document):
 
 
 def running_stacks() -> tuple[Stack, ...]:
-    """All embedded stacks that are up and whose keeper lives, by name."""
+    """Return all embedded stacks that are up and whose keeper lives, by name."""
     found = (read_state(folder / STACK, Stack) for folder in our_folders() if _lives(folder))
     return tuple(stack for stack in found if stack is not None)
 
 
 def stopped_stacks() -> tuple[Path, ...]:
-    """The folders of stacks that were up and ended without being removed, by name."""
+    """Return the folders of stacks that ended without being removed, by name."""
     return tuple(folder for folder in our_folders() if (folder / STACK).exists() and not _lives(folder))
 
 
@@ -171,16 +171,16 @@ def remove_stack(folder: Path) -> None:
 
 
 def end_stack(folder: Path) -> None:
-    """End a stack, or what its keeper has left of it."""
+    """End a stack, or the remains of its process group."""
     if (keeper := read_keeper(folder)) is not None:
         keeper.kill()
     remove_containers(folder)
 
 
 def read_keeper(folder: Path) -> Keeper | None:
-    """The keeper of the stack in a folder, alive or not; None if the stack never had one.
+    """Return the keeper of a folder's stack, alive or not; None if it never had one.
 
-    Where its document is damaged, a living one is known by its command line.
+    If its document is damaged, a living keeper is found by its command line.
     """
     path = folder / KEEPER
     return read_state(path, Keeper) or (_keeper_at_work(folder) if path.exists() else None)
@@ -242,7 +242,7 @@ def _lives(folder: Path) -> bool:
 
 
 def group_of(pid: int) -> int | None:
-    """The process group of a process; None if it is gone or somebody else's."""
+    """Return the group of a process; None if it ended or belongs to another user."""
     try:
         return os.getpgid(pid)
     except (ProcessLookupError, PermissionError):

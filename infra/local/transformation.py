@@ -1,4 +1,4 @@
-"""The differences between what AWS is given and what the embedded AWS takes; everything else is deployed as it is.
+"""Adapt the template to the embedded AWS; everything else is deployed unchanged.
 
 - The embedded AWS runs functions as processes of its host, without Docker, unless it is asked to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
@@ -21,11 +21,11 @@ import yaml
 Template = dict[str, Any]
 
 CODE = {".py", ".so"}
-"""Files of a package that run."""
+"""Files of a package that are code."""
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML with CloudFormation's short tags, each read as its long form."""
+    """Reads YAML with CloudFormation's short tags, each as its long form."""
 
 
 def _intrinsic(loader: yaml.CSafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def for_embedded_aws(
 
 
 def with_definitions(template: Mapping[str, Any], root: Path) -> Template:
-    """The template with the definitions of state machines in it, which SAM would upload from files under `root`."""
+    """Return the template with its state machines' definitions, from files under `root`."""
     resources = {name: _with_definition(resource, root) for name, resource in template["Resources"].items()}
     return {**template, "Resources": resources}
 
@@ -122,7 +122,7 @@ def _with_definition(resource: Mapping[str, Any], root: Path) -> Mapping[str, An
 
 
 def _as_texts(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables with numbers written out, as the environment of a process needs them."""
+    """Return variables with numbers as text, as a process's environment needs them."""
     return {name: str(value) if isinstance(value, int) else value for name, value in environment.items()}
 
 
@@ -142,7 +142,7 @@ def _without_sums(resources: Template) -> None:
 
 
 def _with_values(part: Any, values: Mapping[str, Any]) -> Any:
-    """A deep copy of a template's part with references to names in `values` replaced by these."""
+    """Return a deep copy of a template's part, with references replaced by `values`."""
     match part:
         case {"Ref": str(name)} if name in values:
             return values[name]

@@ -1,4 +1,7 @@
-"""Horizontal axes: of columns of successive batches, and of days. The first label and each that begins another year name the year."""
+"""Horizontal axes: columns of successive batches, or days.
+
+The first label, and each that begins another year, has the year.
+"""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +25,7 @@ type Label = str | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Successive batches, and the last event day among them; None if no row of theirs was scored."""
+    """Successive batches and their last event day; None if no row was scored."""
 
     day: date | None
     batches: tuple[Batch, ...]
@@ -36,7 +39,7 @@ def columns_of(batches: Sequence[Batch], at_most: int) -> tuple[Column, ...]:
 
 
 def column_axis(columns: Sequence[Column], canvas: Canvas, padding: float = 0.15) -> alt.X:
-    """Columns by place, evenly labelled by day back from the last: two of them may end on the same day."""
+    """Return an axis of columns by place, evenly labelled by day, from the last back."""
     step = -(-len(columns) // canvas.labels)
     places = list(range(len(columns) - 1, -1, -step))[::-1]
     return alt.X(
@@ -47,19 +50,19 @@ def column_axis(columns: Sequence[Column], canvas: Canvas, padding: float = 0.15
 
 
 def day_axis(days: Sequence[date], canvas: Canvas) -> alt.X:
-    """Days by `place_of`, labelled at round distances."""
+    """Return an axis of days by `place_of`, labelled at round distances."""
     shown = round_days(min(days), max(days), canvas.labels)
     axis = _labelled([place_of(each) for each in shown], day_labels(shown))
     return alt.X("day:Q", scale=alt.Scale(domain=[place_of(min(days)), place_of(max(days))], nice=False, padding=8), axis=axis)
 
 
 def place_of(value: date) -> int:
-    """A day's place on its axis."""
+    """Return a day's place on its axis."""
     return value.toordinal()
 
 
 def round_days(first: date, last: date, at_most: int) -> list[date]:
-    """From `first` to `last` no more than `at_most` days that lie apart by days, weeks or months; at least the last of them.
+    """Choose at most `at_most` days, spaced by days, weeks or months; at least the last.
 
     >>> [f"{day:%d %b}" for day in round_days(date(2013, 11, 20), date(2014, 2, 3), 4)]
     ['01 Dec', '01 Jan', '01 Feb']
@@ -78,7 +81,7 @@ def round_days(first: date, last: date, at_most: int) -> list[date]:
 
 
 def day_labels(days: Sequence[date | None]) -> list[Label]:
-    """A label for each day, with the year below where it is not that of the label before.
+    """Return a label per day, with the year below if it differs from the last label's.
 
     >>> day_labels([date(2013, 12, 30), None, date(2013, 12, 31), date(2014, 1, 1)])
     [['30 Dec', '2013'], '', '31 Dec', ['1 Jan', '2014']]
@@ -100,11 +103,11 @@ def _labelled(places: Sequence[int], labels: Sequence[Label]) -> alt.Axis:
 
 
 def sharing(batches: Sequence[Batch], shown: str) -> str:
-    """What a chart says where a phone's or a page's width makes several batches share a column."""
+    """Return the note for charts in which several batches share a column."""
     return _("Where batches share a column, {shown} is shown.", shown=shown) if len(batches) > PHONE.columns else ""
 
 
 def span(batches: Sequence[Batch]) -> str:
-    """The event days from the first batch to the last."""
+    """Return the event days from the first batch to the last."""
     days = [batch.day for batch in batches if batch.day]
     return _("{first} to {last}", first=day(days[0]), last=day(days[-1])) if days else NONE

@@ -1,4 +1,4 @@
-"""Charts of what batches brought: who answered, what was set aside, how long it took."""
+"""Charts of batches: rows by version, quarantined rows, and times."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _SHORT_COUNT = "datum.value % 1 ? '' : datum.value < 1000 ? datum.value : format
 
 
 def answered(batches: Sequence[Batch], hues: Mapping[str, str]) -> Figure | None:
-    """Who answered how many rows."""
+    """Chart how many rows each version answered."""
     rows = {batch.manifest.batch_id: _answers(batch) for batch in batches}
     totals = _summed(rows.values())
     if not totals:
@@ -48,7 +48,7 @@ def _answers(batch: Batch) -> dict[str, float]:
 
 
 def quarantined(batches: Sequence[Batch]) -> Figure | None:
-    """Rows set aside, by reason."""
+    """Chart quarantined rows by reason."""
     totals = _summed(batch.manifest.quarantined_by_reason for batch in batches)
     if not totals:
         return None
@@ -95,7 +95,7 @@ def _stacked(
 
 
 def timings(batches: Sequence[Batch]) -> Figure | None:
-    """How long batches took, by stage."""
+    """Chart the time that batches took, by stage."""
     scored = [batch for batch in batches if batch.manifest.status is not Status.FAILED]
     if not scored:
         return None

@@ -15,7 +15,7 @@ from infra.report.why_chart import movers
 
 
 def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
-    """Charts by the section they stand in; a section without data has none."""
+    """Return the charts of each section; a section without data has none."""
     hues = version_hues(history)
     batches = by_event_day(history.batches)
     drawn_by_section: dict[str, Iterable[Figure | None]] = {
@@ -30,9 +30,9 @@ def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
 
 
 def by_event_day(batches: Sequence[Batch]) -> list[Batch]:
-    """Batches in order of their event days, wherever among others one arrived: mended rows and late files would turn the axis back.
+    """Sort batches by event day, since repaired rows and late files arrive out of order.
 
-    One of which no row was scored has no event day, and keeps its place behind the batch that arrived before it.
+    A batch without scored rows has no event day, and stays behind the batch that arrived before it.
     """
     placed: list[tuple[date, Batch]] = []
     latest = date.min
@@ -43,7 +43,7 @@ def by_event_day(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def version_hues(history: History) -> dict[str, str]:
-    """A colour for each version that ever scored, the same in all charts; they repeat after eight."""
+    """Return a colour for each version, the same in all charts; they repeat after eight."""
     served = (
         version
         for batch in history.batches

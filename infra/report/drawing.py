@@ -1,4 +1,4 @@
-"""Charts as inline SVG, drawn twice: for a page and for a phone.
+"""Draw charts as inline SVG, twice: for a page and for a phone.
 
 Colours are the page's CSS variables, so one drawing serves light and dark; nothing in it runs or loads anything.
 """
@@ -26,7 +26,10 @@ _NOTHING_DRAWN = re.compile(r'<path class="(?:fore|back)ground"[^>]*/>')
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a chart is drawn on: CSS pixels, axes included, and how many columns, labels (days or figures) and letters of a name suit it."""
+    """The size of a chart in CSS pixels with axes, and how much fits.
+
+    It limits columns, labels (days or numbers), and letters of a name.
+    """
 
     width: int
     height: int
@@ -51,7 +54,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart with all that a reader needs next to it. `alt` says in words what it shows."""
+    """A chart with its title, note and legend; `alt` describes it in words."""
 
     name: str
     title: str
@@ -63,17 +66,17 @@ class Figure:
 
 
 def data(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
-    """A chart of these rows, so far without marks."""
+    """Return a chart of these rows, without marks yet."""
     return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
 
 
 def hue_by(field: str, hues: Mapping[str, str]) -> alt.Color:
-    """Colour by a field whose values have these colours."""
+    """Return a colour encoding for a field whose values have these colours."""
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(hues), range=list(hues.values())), legend=None)
 
 
 def figure_axis(canvas: Canvas) -> alt.Axis:
-    """A horizontal axis of figures, with as few zeros as they need."""
+    """Return a horizontal axis of numbers without needless zeros."""
     return alt.Axis(grid=True, format="~g", tickCount=canvas.figures, labelOverlap=True, labelSeparation=8)
 
 

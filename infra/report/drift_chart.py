@@ -17,11 +17,11 @@ from infra.words import _
 
 DRIFT_ROWS = 24
 FAINTEST = 0.1
-"""How strongly no drift at all is coloured, so that it does not look like a batch without measurement."""
+"""Strength of the colour for no drift, to distinguish it from a batch that was not measured."""
 
 
 def drift_map(batches: Sequence[Batch]) -> Figure | None:
-    """Each column's PSI, batch by batch, from the first that was measured on; one that was not is a gap."""
+    """Chart each column's PSI by batch; a batch that was not measured is a gap."""
     batches = list(dropwhile(lambda batch: not batch.drift, batches))
     highest = _highest(batches)
     if not highest:
@@ -78,7 +78,7 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
 
 
 def _highest(batches: Iterable[Batch]) -> dict[str, ColumnDrift]:
-    """Each column's largest PSI. A score is named apart from a feature of the same name."""
+    """Return each column's largest PSI; a score never takes the name of a feature."""
     highest: dict[str, ColumnDrift] = {}
     for batch in batches:
         for column in batch.drift.columns if batch.drift else ():

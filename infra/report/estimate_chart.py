@@ -1,4 +1,4 @@
-"""The chart of estimates made before labels, against what labels said then."""
+"""The chart of estimates made before labels, against the labels' truth."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from infra.words import _, coded
 
 @dataclass(frozen=True, slots=True)
 class EstimateAndTruth:
-    """What was thought of a batch, and the truth where its labels have come."""
+    """A batch's estimate, and the truth if its labels have arrived."""
 
     day: date
     estimated: Estimated
@@ -27,12 +27,12 @@ class EstimateAndTruth:
 
     @property
     def borne_out(self) -> bool | None:
-        """Whether the truth lies in the estimate's interval; None without a truth."""
+        """Return whether the truth lies in the estimate's interval; None without a truth."""
         return None if self.truth is None else self.estimated.low <= self.truth <= self.estimated.high
 
 
 def comparisons(history: History) -> tuple[EstimateAndTruth, ...]:
-    """Every batch that was estimated, in order."""
+    """Return every batch with an estimate, in order."""
     days = {performed.day: performed for performed in history.days}
     return tuple(
         EstimateAndTruth(
@@ -44,7 +44,7 @@ def comparisons(history: History) -> tuple[EstimateAndTruth, ...]:
 
 
 def estimates(history: History) -> Figure | None:
-    """Estimate and truth, batch by batch."""
+    """Chart estimate and truth by batch."""
     compared = comparisons(history)
     if not compared:
         return None

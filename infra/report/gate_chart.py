@@ -1,4 +1,4 @@
-"""The chart of the gate: what each challenger gained, against what it had to."""
+"""The chart of the gate: each challenger's gain, and the gain that it needed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,7 @@ JUDGED_VERSIONS = 12
 
 
 def judgement(decisions: Sequence[Decision]) -> Figure | None:
-    """What the gate measured of each challenger, against what it had to reach."""
+    """Chart each challenger's measured gain and the gain that it needed."""
     judged = [decision for decision in decisions if decision.difference is not None][-JUDGED_VERSIONS:]
     if not judged:
         return None
@@ -46,7 +46,7 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
 
 
 def _loss(judged: Sequence[Decision]) -> str:
-    """What is compared: regressions by their squared error, whatever metric they are shown by."""
+    """Return the name of the compared loss: squared error for every regression."""
     return _("squared error") if "rmse" in judged[-1].challenger else coded("log_loss")
 
 

@@ -1,4 +1,4 @@
-"""What a report shows, read from the stored documents of one model."""
+"""Read the contents of a report from the stored documents of one model."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from functions.shared.repositories.releases import Releases
 from infra.measured import measured
 
 BATCHES, DAYS, ALERTS = 400, 400, 100
-"""How far back a report goes: a year of daily batches, and a bound on what a busier model takes."""
+"""Newest batches in a report: a year of daily batches, and a limit for busier models."""
 
 _READERS = 8
 _SAMPLED_BATCHES = 12
@@ -39,7 +39,7 @@ _SAMPLES_A_REASON = 3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch's commit, the drift of the batches pooled up to it, and its estimate before labels; None where nothing was measured."""
+    """A batch's manifest, pooled drift, and estimate; None where nothing was measured."""
 
     manifest: Manifest
     drift: DriftReport | None
@@ -47,24 +47,24 @@ class Batch:
 
     @property
     def day(self) -> date | None:
-        """Its last event day; None if no row of it was scored."""
+        """Return its last event day; None if no row was scored."""
         return max(filter(is_plausible, self.manifest.event_days), default=None)
 
     @property
     def file(self) -> str:
-        """The file's name below the model's folder in the inbox."""
+        """Return the file's name below the model's folder in the inbox."""
         return self.manifest.source.key.split("/", 2)[-1]
 
     @property
     def lost(self) -> int:
-        """Rows unaccounted for. The conservation law says 0."""
+        """Return the number of lost rows, which should always be 0."""
         manifest = self.manifest
         return manifest.rows_in - manifest.rows_scored - manifest.rows_quarantined - manifest.rows_erased
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedSample:
-    """A quarantined row: its file, its line there (None where a file has no lines) and its row, the reason, and its text."""
+    """A quarantined row: file, line (None in a file without lines), row, reason, text."""
 
     file: str
     line: int | None
@@ -76,7 +76,7 @@ class RejectedSample:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A model's story up to `now`, each part oldest first except `alerts` and `samples`, which begin with the newest.
+    """A model's history up to `now`, oldest first; `alerts` and `samples` newest first.
 
     `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
     as complete, None without scored rows. `spec` is the champion's.
@@ -99,7 +99,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
     """Read a model's documents, several at a time.
 
     Raises:
-        InputError: if there are none.
+        InputError: if the model has no documents.
     """
     releases = Releases(store)
     with ThreadPoolExecutor(_READERS) as readers:
@@ -135,7 +135,10 @@ def _served_spec(release: Release | None, store: ObjectStore) -> ModelSpec | Non
 
 
 def _standing(manifests: list[Manifest]) -> list[Manifest]:
-    """Those that no other supersedes, by the day they arrived, as `Manifests.newest` has them: rescoring makes no batch newer."""
+    """Return manifests that are not superseded, by day of arrival, as `Manifests.newest`.
+
+    Rescoring a batch does not make it newer.
+    """
     superseded = {manifest.supersedes for manifest in manifests}
     return sorted(
         (manifest for manifest in manifests if manifest.batch_id not in superseded),
@@ -149,7 +152,7 @@ def _batch(manifest: Manifest, store: ObjectStore) -> Batch:
 
 
 def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:
-    """The first quarantined rows of the last batches that have any: a few kilobytes each, however many there are."""
+    """Yield the first quarantined rows of the last batches with any, a few kB each."""
     for manifest in islice((manifest for manifest in newest_first if manifest.quarantine), _SAMPLED_BATCHES):
         file = Batch(manifest, None).file
         start = store.open(manifest.quarantine[0].key).read_at(0, _SAMPLED_BYTES)
@@ -160,7 +163,7 @@ def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[R
 
 
 def _varied(samples: Iterator[RejectedSample]) -> tuple[RejectedSample, ...]:
-    """The first few of each reason."""
+    """Return the first few of each reason."""
     chosen: dict[str, list[RejectedSample]] = {}
     for sample in samples:
         alike = chosen.setdefault(sample.code, [])

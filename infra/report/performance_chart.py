@@ -15,11 +15,11 @@ from infra.report.wording import day, figure, listed, metric_name, sentences
 from infra.words import _, coded
 
 LOSSES = ("log_loss", "rmse")
-"""What is always shown of performance, in addition to the model's own metric."""
+"""Metrics that are always shown, in addition to the model's own."""
 
 
 def shown_metrics(history: History) -> tuple[str, ...]:
-    """The model's own metric, then its loss, as far as they were measured."""
+    """Return the model's own metric, then its loss, as far as they were measured."""
     measured = {
         name for performed in history.days for group in performed.groups for name, value in group.metrics.items() if value is not None
     }
@@ -28,7 +28,7 @@ def shown_metrics(history: History) -> tuple[str, ...]:
 
 
 def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figure:
-    """One metric by event day, champion against challenger."""
+    """Chart one metric by event day, champion against challenger."""
     points = [point for role in Role for point in points_of(history.days, role, metric)]
     shown = {
         (version, role): values

@@ -1,4 +1,4 @@
-"""`make_report`: a model's history as one HTML page that needs nothing else, neither network nor script."""
+"""Make a report: a model's history as one HTML page without network or scripts."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,16 +17,16 @@ from infra.report.timeline import events
 
 PAGE = "page.html.jinja"
 OURS = '<meta name="generator" content="Everscore">'
-"""What the beginning of each page holds, so that no other file is taken for one."""
+"""Mark at the beginning of each page, by which a report is recognised."""
 
 
 def make_report(model: str, store: ObjectStore, now: datetime) -> str:
     """Return the page as HTML text.
 
     Args:
-        model: whose history.
+        model: the model's name.
         store: the bucket of stored documents.
-        now: the time that the page names as its own.
+        now: the time to show on the page.
 
     Raises:
         InputError: if nothing is stored of the model.
@@ -47,7 +47,7 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
 
 
 def environment() -> Environment:
-    """Everything is escaped unless it was marked up here: names and rows are other people's text."""
+    """Return Jinja's environment; it escapes all text from users, such as names and rows."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -77,5 +77,5 @@ def environment() -> Environment:
 
 
 def _html(message: str, /, **fields: object) -> Markup:
-    """A message of ours that marks up parts of itself; its fields are other people's text."""
+    """Return a message of ours with HTML in it; its fields are escaped."""
     return Markup(words._(message)).format(**fields)  # noqa: S704 - see above

@@ -1,4 +1,4 @@
-"""One metric of all versions as points by event day: what a performance chart draws."""
+"""Turn one metric of all versions into points by event day for a chart."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("log_loss", "brier", "mae", "rmse", "mape"), (0.0, math.inf)),
     "r2": (-math.inf, 1.0),
 }
-"""Between which values each metric lies; no axis goes beyond them."""
+"""Bounds of each metric, beyond which no axis goes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A metric of one version in one role on one event day, with its interval (the value itself where none is known).
+    """A metric of one version in one role on one event day, with its interval.
 
-    `run` numbers the stretches of successive measured days on which a version had a role.
+    Without a known interval, it is the value itself. `run` is the number of a run of measured days on which a version kept its role.
     """
 
     day: date
@@ -38,7 +38,10 @@ class Point:
 
 
 def points_of(days: Sequence[DayPerformance], role: Role, metric: str) -> list[Point]:
-    """The metric of all versions in one role: run after run, in each by day. Days without labels don't end a run."""
+    """Return the metric of all versions in one role, by run and day.
+
+    Days without labels do not end a run.
+    """
     points: list[Point] = []
     started, running = 0, dict[str, int]()
     for performed in (performed for performed in days if performed.groups):
@@ -62,7 +65,7 @@ def _bounds(interval: Interval | None, value: float) -> tuple[float, float]:
 
 
 def smoothed(points: Sequence[Point]) -> Iterator[float]:
-    """For each point, of whole runs, the mean of its run's values over the last seven days up to it, weighted by rows."""
+    """Yield for each point its run's mean over the last seven days, weighted by rows."""
     for place, point in enumerate(points):
         first = days_before(point.day, SMOOTHED_DAYS - 1)
         before = points[max(0, place - SMOOTHED_DAYS + 1) : place + 1]
@@ -71,9 +74,9 @@ def smoothed(points: Sequence[Point]) -> Iterator[float]:
 
 
 def visible_range(points: Sequence[Point], levels: Sequence[float], bounds: tuple[float, float]) -> tuple[float, float]:
-    """A range for the axis that holds all values, all levels, and a usual interval; days of few labels would flatten all others.
+    """Return an axis range for all values, all levels, and intervals of a usual size.
 
-    It ends where the metric's `bounds` do.
+    Larger intervals, of days with few labels, would flatten all others. The range stays within the metric's `bounds`.
     """
     shown = [*(point.value for point in points), *levels]
     low, high = min(shown), max(shown)

@@ -1,4 +1,4 @@
-"""The figures a report begins with: who serves, how many rows, how well, and whether all add up."""
+"""The headline figures of a report: version, rows, quality, and lost rows."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ RECENT_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Rows over all batches shown; `broken` are batches whose rows don't add up."""
+    """Rows of all batches shown; `broken` counts batches with lost rows."""
 
     batches: int
     rows_in: int
@@ -27,15 +27,15 @@ class Totals:
 
     @property
     def quarantined_share(self) -> float:
-        """Quarantined rows of all, 0 to 1."""
+        """Return the share of quarantined rows, 0 to 1."""
         return self.rows_quarantined / self.rows_in if self.rows_in else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecentLoss:
-    """What the champion's version lost over its last days of mature labels, and the same at training where it is known.
+    """The champion's loss over the last days of mature labels, and at training if known.
 
-    A mean log loss a row, or for a regression the root of its mean squared error: `name` says which.
+    It is the mean log loss per row, or the root mean squared error for a regression; `name` says which.
     """
 
     name: str
@@ -48,7 +48,7 @@ class RecentLoss:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What stands above everything else. `since` is the release that made today's champion."""
+    """The headline figures; `since` is the release that made the current champion."""
 
     current: Release | None
     since: Release | None
@@ -72,7 +72,7 @@ def summarize(history: History) -> Summary:
 
 
 def last_drift(history: History) -> DriftReport | None:
-    """What the last measured batches say."""
+    """Return the drift of the last measured batches."""
     return next((batch.drift for batch in reversed(history.batches) if batch.drift and batch.drift.columns), None)
 
 

@@ -1,4 +1,4 @@
-"""Releases as events: what each changed of what is served."""
+"""Turn releases into events that describe their changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One release, and in words what it changed."""
+    """One release, and its change in words."""
 
     change: Change
     title: str
@@ -30,7 +30,7 @@ class Event:
 
 
 def events(releases: Sequence[Release]) -> tuple[Event, ...]:
-    """Each release against the one before it, in the order given (oldest first)."""
+    """Compare each release with the one before, in the given order (oldest first)."""
     first = (
         Event(Change.CHAMPION, _("Version {version} is served", version=release.champion.version), release) for release in releases[:1]
     )
@@ -38,7 +38,7 @@ def events(releases: Sequence[Release]) -> tuple[Event, ...]:
 
 
 def served_since(releases: Sequence[Release]) -> Release | None:
-    """The release that put today's champion in place; None if nothing was ever released."""
+    """Return the release that made the current champion; None if there is no release."""
     return next((event.release for event in reversed(events(releases)) if event.change is Change.CHAMPION), None)
 
 
@@ -65,7 +65,7 @@ def _event(before: Release, after: Release) -> Event:
 
 
 def _answered(release: Release) -> str:
-    """How much a withdrawn challenger answered."""
+    """Return how many rows a withdrawn challenger answered."""
     withdrawn = release.withdrawn
     if withdrawn is None or not withdrawn.rows:
         return ""

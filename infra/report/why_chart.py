@@ -1,4 +1,4 @@
-"""The chart of what moves the scores: features by what their change does to what the model answers."""
+"""The chart of what moves the scores: features by the effect of their drift."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,10 @@ MOVERS = 10
 
 
 def movers(report: DriftReport | None) -> Figure | None:
-    """The features that move the scores most, as of the last measured batches; None where no version recorded what its bins answer."""
+    """Chart the features that move the scores most, in the last measured batches.
+
+    Return None if no version recorded the scores of its bins.
+    """
     ranked = report.by_effect()[:MOVERS] if report else ()
     if not ranked:
         return None

@@ -1,4 +1,4 @@
-"""How a page writes numbers, dates and shares, in the reader's language."""
+"""Format numbers, dates and shares for a page, in the reader's language."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def count(number: int) -> str:
-    """A whole number with thousands apart.
+    """Format a whole number with thousands separators.
 
     >>> count(1234567)
     '1,234,567'
@@ -25,7 +25,7 @@ def count(number: int) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three or four digits that matter, whatever the size; a whole number as it is.
+    """Format a number with three or four significant digits; a whole number unchanged.
 
     >>> [figure(value) for value in (0.47812, 0.56, 12.5, 1234.5, 7.0, 0.0, 2e-173, None)]
     ['0.478', '0.560', '12.5', '1,234', '7', '0', '2.00e-173', 'n/a']
@@ -39,7 +39,7 @@ def figure(value: float | None) -> str:
 
 
 def moved(value: float) -> str:
-    """By how much a score moves: two digits that matter; less than a ten-thousandth is next to nothing.
+    """Format a score's change with two significant digits, or as below 0.0001.
 
     >>> [moved(value) for value in (0.0471, 0.00031, 0.00001, 0.0, 1234.5)]
     ['0.047', '0.00031', '< 0.0001', '0', '1,234']
@@ -50,7 +50,7 @@ def moved(value: float) -> str:
 
 
 def chance(probability: float | None) -> str:
-    """A probability, which below one in ten thousand is just that.
+    """Format a probability, or show that it is below 0.0001.
 
     >>> [chance(value) for value in (0.0421, 2e-173, None)]
     ['0.0421', '< 0.0001', 'n/a']
@@ -59,7 +59,7 @@ def chance(probability: float | None) -> str:
 
 
 def share(part: float) -> str:
-    """A share of 1 as a percentage; what is not nothing never reads as nothing, nor the almost whole as whole.
+    """Format a share as a percentage; only exact shares read as 0 % or 100 %.
 
     >>> [share(value) for value in (0.0, 0.00001, 0.0006, 0.25, 0.99999, 1.0)]
     ['0 %', '< 0.01 %', '0.06 %', '25 %', '> 99.99 %', '100 %']
@@ -73,7 +73,7 @@ def share(part: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time in the unit that suits it.
+    """Format a time in a suitable unit.
 
     >>> [seconds(value) for value in (0.0, 0.000003, 0.0123, 1.5, 250)]
     ['0 ms', '< 1 ms', '12 ms', '1.5 s', '250 s']
@@ -84,7 +84,7 @@ def seconds(value: float) -> str:
 
 
 def size(bytes_: int) -> str:
-    """A file's size.
+    """Format a file's size.
 
     >>> [size(value) for value in (512, 846_210, 3_900_000_000)]
     ['512 B', '846 kB', '3.9 GB']
@@ -98,7 +98,7 @@ def size(bytes_: int) -> str:
 
 
 def day(value: date | None) -> str:
-    """A day with its year.
+    """Format a day with its year.
 
     >>> day(date(2013, 7, 8))
     '8 Jul 2013'
@@ -109,7 +109,7 @@ def day(value: date | None) -> str:
 
 
 def short_day(value: date) -> str:
-    """A day on an axis.
+    """Format a day on an axis.
 
     >>> short_day(date(2013, 7, 8))
     '8 Jul'
@@ -118,7 +118,7 @@ def short_day(value: date) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A moment to the minute, in UTC.
+    """Format a moment to the minute, in UTC.
 
     >>> moment(datetime(2013, 7, 8, 9, 5, tzinfo=UTC))
     '8 Jul 2013, 09:05 UTC'
@@ -131,7 +131,7 @@ _METRICS = {"auc": "AUC", "ece": "ECE", "f1": "F1", "mae": "MAE", "mape": "MAPE"
 
 
 def metric_name(metric: str) -> str:
-    """A metric as people write it.
+    """Return a metric's name as people write it.
 
     >>> metric_name("auc"), metric_name("log_loss")
     ('AUC', 'log loss')
@@ -140,7 +140,7 @@ def metric_name(metric: str) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A file's path or another long name, which a narrow page may break where its parts end.
+    """Let a narrow page break a path or another long name between its parts.
 
     >>> breakable("june/new_rows.csv")
     Markup('june/<wbr>new_<wbr>rows.<wbr>csv')
@@ -149,12 +149,12 @@ def breakable(name: str) -> Markup:
 
 
 def verdict(decision: Verdict) -> str:
-    """What the gate said of a version."""
+    """Return the gate's verdict on a version in words."""
     return _("promoted") if decision is Verdict.PROMOTE else _("kept out")
 
 
 def sentences(*texts: str) -> str:
-    """Sentences one after another; empty ones are left out.
+    """Join sentences; empty ones are left out.
 
     >>> sentences("One.", "", "Two.")
     'One. Two.'
@@ -163,5 +163,5 @@ def sentences(*texts: str) -> str:
 
 
 def listed(items: Iterable[str]) -> str:
-    """Items one after another."""
+    """Join items as a list."""
     return _(", ").join(items)

@@ -1,7 +1,7 @@
-"""What people read, in their language: English as the code has it, or Chinese by `zh.po`.
+"""Texts for people in their language: English as in the code, or Chinese by `zh.po`.
 
-`_` and `plural` mark what the command and the report say. What functions compose (decisions, alerts, errors) is kept in English, since
-documents and JSON are an interface; `stored` and `coded` give it in the reader's language where it is shown.
+`_` and `plural` mark messages of the command and the report. Texts that functions compose (decisions, alerts, errors) are stored in
+English, since documents and JSON are an interface. `stored` and `coded` translate them where they are shown.
 """
 
 import os
@@ -13,13 +13,13 @@ from infra.words.catalogue import CODE, STORED, UNIT, Catalogue, catalogue_of
 
 ENGLISH, CHINESE = "en", "zh"
 VARIABLES = ("EVERSCORE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-"""What chooses the language; the first that is set decides."""
+"""Variables that choose the language; the first one that is set decides."""
 
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
 
 
 def language() -> str:
-    """Return `ENGLISH` or `CHINESE`: what `speaking` says, or else the environment."""
+    """Return `ENGLISH` or `CHINESE`, as set by `speaking` or else by the environment."""
     if chosen := _chosen.get():
         return chosen
     named = next(filter(None, map(os.environ.get, VARIABLES)), "")
@@ -28,7 +28,7 @@ def language() -> str:
 
 @contextmanager
 def speaking(chosen: str) -> Iterator[None]:
-    """Have everything inside said in this language, whatever the environment says."""
+    """Use this language within the block, whatever the environment says."""
     before = _chosen.set(chosen)
     try:
         yield
@@ -64,7 +64,10 @@ def unit(name: str) -> str:
 
 
 def stored(text: str) -> str:
-    """Return a text that was composed in English, by its messages; what is nobody's message stays as it is, as people's reasons do."""
+    """Translate a text that was composed in English; unknown text stays unchanged.
+
+    Such text is, for example, a reason that a person gave.
+    """
     return _catalogue().translated(text) or text
 
 

@@ -1,4 +1,4 @@
-"""`python -m infra.words` brings `zh.po` up to the code: messages that are new stand there without a translation, old ones are gone."""
+"""`python -m infra.words` updates `zh.po`: adds new messages, and removes old ones."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Catalogues as files: which messages they lack, and how they follow the code."""
+"""Update catalogue files from the code, and find missing translations."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def update(language: str, messages: Iterable[Message]) -> None:
-    """Write a catalogue of these messages, with the translations that it has."""
+    """Write a catalogue of these messages, and keep existing translations."""
     known = _read(language)
     book = polib.POFile(wrapwidth=0)
     book.metadata = known.metadata
@@ -30,18 +30,21 @@ def update(language: str, messages: Iterable[Message]) -> None:
 
 
 def missing(language: str, messages: Iterable[Message]) -> list[Message]:
-    """Messages that a catalogue does not have or leaves empty."""
+    """Return the messages without a translation in a catalogue."""
     done = {(entry.msgctxt, entry.msgid) for entry in _read(language) if entry.translated()}
     return [message for message in messages if message.key not in done]
 
 
 def keys(language: str) -> set[tuple[str | None, str]]:
-    """Context and English text of each message in a catalogue."""
+    """Return the context and English text of each message in a catalogue."""
     return {(entry.msgctxt, entry.msgid) for entry in _read(language)}
 
 
 def unfit(language: str) -> list[str]:
-    """Translations whose fields are not those of their messages; a field that a plural needs not is left out."""
+    """Return translations whose fields differ from their message's.
+
+    A plural may leave out a field that it does not need.
+    """
     return [
         entry.msgid
         for entry in _read(language)

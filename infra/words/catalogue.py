@@ -1,4 +1,4 @@
-"""A language's messages, and the search for those that a composed text was made of."""
+"""A language's messages, and the search for those that make up a composed text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,19 +8,19 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 CODE, STORED, UNIT = "code", "stored", "unit"
-"""Contexts of messages: words for codes of documents, and what functions and errors compose, its fields by number."""
+"""Contexts of messages: codes of documents, composed texts (with numbered fields), and units."""
 
 _FIELD = re.compile(r"\{\d+\}")
 _APPENDED = r"((?:[ ,;:(].*?)?)"
-"""What follows another field at once: nothing, or what a sign sets off from it."""
+"""A field directly after another: empty, or separated by a sign."""
 _BETWEEN = re.compile(r"(; |(?<=\?) )")
 _LONGEST_ITEM = 4
-"""Commas up to which an item of a list is looked for."""
+"""Most comma-separated parts of one list item."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A composed message: what it looks like, its longest part between fields, and its translation."""
+    """A composed message: its pattern, its longest part between fields, its translation."""
 
     pattern: re.Pattern[str]
     landmark: str
@@ -38,7 +38,10 @@ class Catalogue:
         return self.messages.get((context, message))
 
     def translated(self, text: str) -> str | None:
-        """Return the translation of a composed text: a message, its fields filled with composed texts too, or a list of such; else None."""
+        """Translate a composed text, or a list of such; None if it is unknown.
+
+        Fields may hold composed texts as well.
+        """
         return self._list(text) or self._reasons(text, all_known=True) or self._message(text) or self._reasons(text, all_known=False)
 
     def _message(self, text: str) -> str | None:
@@ -50,7 +53,10 @@ class Catalogue:
         return None
 
     def _reasons(self, text: str, *, all_known: bool) -> str | None:
-        """Return several reasons, or a question and what follows it; unless `all_known`, some may be people's own words."""
+        """Translate several reasons, or a question and its continuation; None if unknown.
+
+        Unless `all_known`, some parts may be people's own words.
+        """
         reasons = _BETWEEN.split(text)
         shown = [self._list(reason) or self._message(reason) for reason in reasons[::2]]
         if len(reasons) == 1 or not (all if all_known else any)(shown):
@@ -59,7 +65,7 @@ class Catalogue:
         return "".join((new or old) + sign for new, old, sign in zip(shown, reasons[::2], signs, strict=True))
 
     def _list(self, text: str) -> str | None:
-        """Return a list of messages by its items, two or more; an item may hold commas of its own."""
+        """Translate a list of two or more messages, whose items may contain commas."""
         words = text.split(", ")
         done: list[list[str] | None] = [[]]
         for end in range(1, len(words) + 1):
@@ -74,7 +80,7 @@ class Catalogue:
 
     @cached_property
     def _templates(self) -> tuple[_Template, ...]:
-        """Those with fields, the most particular first."""
+        """Return the messages with fields, most specific first."""
         composed = {message: text for (context, message), text in self.messages.items() if context == STORED and _FIELD.search(message)}
         ordered = sorted(composed, key=lambda message: -len(_FIELD.sub("", message)))
         return tuple(_template(message, composed[message]) for message in ordered)
@@ -82,7 +88,7 @@ class Catalogue:
 
 @cache
 def catalogue_of(language: str) -> Catalogue:
-    """Read a language's catalogue; one that has none is English."""
+    """Read a language's catalogue; it is empty for English."""
     file = FOLDER / f"{language}.po"
     return Catalogue(dict(_messages(file)) if file.exists() else {})
 

@@ -1,4 +1,4 @@
-"""All messages that people may read, found in the code: what `zh.po` has to translate."""
+"""Find all messages for people in the code, which `zh.po` has to translate."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
 MARKED = ("infra/cli", "infra/report", "infra/cost", "infra/demo")
-"""Where `_` and `plural` mark what is said."""
+"""Files in which `_` and `plural` mark messages."""
 COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py")
-"""Where errors and documents are composed in English."""
+"""Files in which errors and documents are composed in English."""
 INTERNAL = (
     "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
     "functions/shared/adapters/remote_write.py",
@@ -28,12 +28,12 @@ INTERNAL = (
     "infra/local/mended",
     "infra/local/sam.py",
 )
-"""Of these, what nobody meets on a screen but those who work on Everscore itself."""
+"""Files among these whose messages only developers of Everscore see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message with its context, its form for many where it has one, and the file that says it."""
+    """A message with its context, any plural form, and its file."""
 
     text: str
     context: str | None = None
@@ -42,18 +42,18 @@ class Message:
 
     @property
     def key(self) -> tuple[str | None, str]:
-        """What a catalogue finds it by."""
+        """Return the key of the message in a catalogue."""
         return self.context, self.text
 
 
 def all_messages() -> list[Message]:
-    """Each message once, by context and text."""
+    """Return each message once, by context and text."""
     found = [*marked_messages(), *template_messages(), *help_messages(), *composed_messages(), *advice(), *codes()]
     return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
 
 
 def marked_messages() -> Iterator[Message]:
-    """What `_` and `plural` say in Python."""
+    """Yield the messages of `_` and `plural` in Python."""
     for place, tree in _modules(MARKED):
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"_", "plural"} and call.args:
@@ -66,7 +66,7 @@ def marked_messages() -> Iterator[Message]:
 
 
 def template_messages() -> Iterator[Message]:
-    """What the report's page says."""
+    """Yield the messages of the report's page."""
     from jinja2 import nodes
 
     from infra.report.report import PAGE, environment
@@ -82,7 +82,7 @@ def template_messages() -> Iterator[Message]:
 
 
 def help_messages() -> Iterator[Message]:
-    """What the command says of itself, its options and its subcommands."""
+    """Yield the command's help, with its options and subcommands."""
     from infra.cli.app import app
     from infra.cli.help import explained, in_readers_language
     from infra.words import ENGLISH, speaking
@@ -92,7 +92,7 @@ def help_messages() -> Iterator[Message]:
 
 
 def composed_messages() -> Iterator[Message]:
-    """What errors and documents say, and what the command's parser does."""
+    """Yield the messages of errors, documents and the command's parser."""
     from functions.shared.domain.rollout.canary import Action
 
     for place, tree in _modules(COMPOSED):
@@ -125,11 +125,11 @@ MISUSED = (
     "Input should be a valid integer, unable to parse string as an integer",
     "Input should be a valid number, unable to parse string as a number",
 )
-"""How typer refuses arguments."""
+"""Messages with which typer refuses arguments."""
 
 
 def advice() -> Iterator[Message]:
-    """What the report says of each kind of alert."""
+    """Yield the report's advice on each kind of alert."""
     from functions.shared.domain.advice import ADVICE
 
     for each in ADVICE.values():
@@ -137,7 +137,7 @@ def advice() -> Iterator[Message]:
 
 
 def codes() -> Iterator[Message]:
-    """Codes of documents that are shown as words."""
+    """Yield codes of documents that are shown as words."""
     from functions.retraining.event import ALERT, SCHEDULE
     from functions.shared.domain.alert import AlertKind
     from functions.shared.domain.decision import Verdict
@@ -165,9 +165,9 @@ def codes() -> Iterator[Message]:
 
 
 COLUMNS = ("id", "time", "target", "left out")
-"""What a training file's columns are taken for, apart from features."""
+"""Roles of a training file's columns, other than features."""
 COUNTED = ("alarms", "calls", "events", "files", "messages", "partitions", "scored", "quarantine", "labelled", "waiting", "snapshots")
-"""What an estimate of costs counts, and where an erasure finds rows."""
+"""Items of a cost estimate, and places where an erasure finds rows."""
 _ALERTS = ("functions/metric_emission/alerts.py", "functions/release/approvals.py")
 """Name the figures of their alerts."""
 

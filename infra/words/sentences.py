@@ -1,11 +1,14 @@
-"""Sentences that functions and errors are composed of, found in the code: kept in English, and translated where they are shown."""
+"""Find the English sentences from which functions compose texts and errors.
+
+They are stored in English, and translated where they are shown.
+"""
 
 import ast
 import re
 from collections.abc import Iterator
 
 _NAMED = {"help", "code", "format"}
-"""Arguments that are no sentences of errors: help is translated with its command."""
+"""Arguments that are not sentences of errors: help is translated with its command."""
 _CALLED = {
     "_",
     "plural",
@@ -26,14 +29,17 @@ _CALLED = {
     "exception",
     "TypeVar",
 }
-"""What takes texts that are translated elsewhere, or that nobody reads on a screen."""
+"""Functions whose texts are translated elsewhere, or are never shown."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SIGN = re.compile(r"[:;()]")
 _FIELD = re.compile(r"\{\d+\}")
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:
-    """Yield texts of several words, or of one that is set off by a sign, with `{0}`, `{1}`, … for what is filled in."""
+    """Yield texts of several words, with `{0}`, `{1}`, … for filled-in parts.
+
+    A single word counts too if a sign sets it off.
+    """
     for node in _texts(tree):
         text = _template(node)
         said = _FIELD.sub("", text)
@@ -42,7 +48,7 @@ def sentences(tree: ast.AST) -> Iterator[str]:
 
 
 def _texts(node: ast.AST) -> Iterator[ast.expr]:
-    """Constants, f-strings and sums of them where they are values: neither docstrings nor annotations."""
+    """Yield constants, f-strings and their sums, but not docstrings or annotations."""
     match node:
         case ast.expr() if any(isinstance(part, str) for part in _parts(node)):
             yield node
@@ -56,7 +62,7 @@ def _texts(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _is_unsaid(node: ast.AST) -> bool:
-    """Whether texts inside are docstrings, names, or translated elsewhere."""
+    """Return whether texts inside are docstrings, names, or translated elsewhere."""
     match node:
         case ast.Expr():
             return isinstance(node.value, ast.Constant)
@@ -85,7 +91,7 @@ def _name(function: ast.expr) -> str:
 
 
 def _template(node: ast.expr) -> str:
-    """A text as a message.
+    """Return a text as a message.
 
     >>> _template(ast.parse('"so: " + f"{rows:,} rows of {name!r} {{all}}"', mode="eval").body)
     'so: {0} rows of {1} {{all}}'
@@ -95,7 +101,7 @@ def _template(node: ast.expr) -> str:
 
 
 def _parts(node: ast.expr) -> Iterator[str | ast.expr]:
-    """What stands in a text as it is, and the expressions that fill in the rest."""
+    """Yield a text's fixed parts and the expressions that fill in the others."""
     match node:
         case ast.Constant(value=str(text)):
             yield text
