@@ -110,8 +110,8 @@ def _loaded(foreign: ForeignModel) -> Any:
         raise AdoptionRefusedError(message) from error
     if model is None:
         message = (
-            f"{foreign.uri} is no model file that is known here: XGBoost's JSON or UBJSON, or LightGBM's text, as save_model writes them; "
-            "pickles run whatever code they hold, and are not loaded"
+            f"{foreign.uri} is not a known model file: XGBoost's JSON or UBJSON, or LightGBM's text, as save_model writes them; "
+            "pickles run any code in them, and are not loaded"
         )
         raise AdoptionRefusedError(message)
     return model
@@ -133,7 +133,7 @@ def _unpacked(foreign: ForeignModel) -> Any:
 def _refuse_disorder(classes: Sequence[str], uri: str) -> None:
     """Refuse classes that are not in text order, which a clone that learns texts has."""
     if list(classes) != sorted(classes):
-        message = f"{uri} orders its classes {', '.join(classes)}, which as text come in another order: name them otherwise"
+        message = f"{uri} orders its classes {', '.join(classes)}, but as text they sort differently: rename them"
         raise AdoptionRefusedError(message)
 
 
@@ -195,7 +195,7 @@ def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
             table = table.filter(pc.is_valid(table[feature.name]))
     known = TrainingSet(spec, table).known()
     if not known.rows:
-        message = f"no row has a {spec.target!r} that the pipeline tells apart: {', '.join(adopted.classes)}"
+        message = f"no row has a {spec.target!r} that the pipeline knows: {', '.join(adopted.classes)}"
         raise AdoptionRefusedError(message)
     return TrainingSet(spec, table)
 

@@ -102,7 +102,7 @@ def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
         metric = "R²" if spec.task is Task.REGRESSION else "AUC"
         yield (
             name,
-            Doubt("gives_away", f"tells {spec.target!r} by itself, {metric} {strength:.3f}: is it known when rows are scored?", _DROP),
+            Doubt("gives_away", f"predicts {spec.target!r} by itself, {metric} {strength:.3f}: is it known when rows are scored?", _DROP),
         )
     for feature in spec.features:
         values = table[feature.name]
@@ -123,9 +123,9 @@ def _doubts_of_numbers(values: pa.ChunkedArray) -> Iterator[Doubt]:
     if np.abs(numbers).max() > EXACT:
         yield Doubt("inexact", "holds whole numbers beyond 2^53, which lose their last digits: an id?", _DROP)
     elif _are_days(numbers):
-        yield Doubt("disguised", "holds days written as numbers, as 20240501 is")
+        yield Doubt("disguised", "holds days written as numbers, such as 20240501")
     elif is_serial(values):
-        yield Doubt("serial", "numbers the rows, which teaches nothing of later ones", _DROP)
+        yield Doubt("serial", "numbers the rows, which says nothing about later rows", _DROP)
 
 
 def _are_days(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
@@ -143,7 +143,7 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
     if disguise := disguise_of(counts):
         yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
     elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
-        yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was said: taken as a category")
+        yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was given: taken as a category")
     else:
         if 0 < 2 * words < present:
             what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"

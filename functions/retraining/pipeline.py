@@ -170,6 +170,6 @@ def _estimator_class(path: str) -> type[BaseEstimator]:
         message = f"{path!r} cannot be imported: {error}"
         raise TrainingError(message, remedy="estimators of your own must be installed in the functions' image") from error
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)) or inspect.isabstract(found):
-        message = f"{path!r} is no estimator"
+        message = f"{path!r} is not an estimator"
         raise TrainingError(message, remedy="give a dotted path such as sklearn.linear_model.LogisticRegression")
     return found

@@ -98,7 +98,7 @@ def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
         fitted = as_fitted(adopted.pipeline, rows.spec, rows)
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
         source = request.uri or foreign.uri
-        message = f"{source} as it was trained; whether it learnt from rows of the reference file, its figures do not tell"
+        message = f"{source} as it was trained; its figures do not show whether it learnt from rows of the reference file"
         adopted_as = (Reason(code="adopted", message=message), *named, *told(foreign, adopted, file.rows, rows))
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
@@ -210,7 +210,7 @@ def _check_trigger(model: str, request: RetrainRequest, policy: Policy, ports: P
     if not request.trigger.startswith(ALERT):
         return
     if request.trigger not in _ALERTS_THAT_RETRAIN:
-        message = f"an {request.trigger} is no reason to retrain"
+        message = f"an {request.trigger} is not a reason to retrain"
         raise NothingToLearnError(message)
     decisions = Decisions(ports.store).all(model)
     if not decisions:

@@ -85,7 +85,7 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
             f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "
             f"classes. {looks}"
         )
-        raise TrainingError(message, remedy="if each is a class all the same, say --task multiclass")
+        raise TrainingError(message, remedy="if each is a class nevertheless, use --task multiclass")
     return Task.MULTICLASS
 
 

@@ -251,13 +251,13 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
     for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
-            raise TrainingError(message, remedy="name one of its columns, to the letter")
+            raise TrainingError(message, remedy="name one of its columns exactly")
     for name in (request.target, request.id_column, request.time_column, *request.kinds):
         if name is not None and name.startswith(_OWN):
-            message = f"{name!r} has a name that Everscore keeps for the columns that it adds"
+            message = f"{name!r} has a name that is reserved for columns that Everscore adds"
             raise TrainingError(message, remedy="rename the column")
     if kinds[request.target] is ColumnKind.CARRIED:
-        message = f"{request.target!r} cannot be a target: it holds lists, records or bytes, not one number, word or truth per row"
+        message = f"{request.target!r} cannot be a target: it holds lists, records or bytes, not one number, text or boolean per row"
         raise TrainingError(message, remedy="name another column with --target")
 
 
@@ -345,7 +345,7 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
                 disguise = disguise_of(pc.value_counts(values))
                 looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
-                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are no numbers, the first is {first!r}{looks}: "
+                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are not numbers, the first is {first!r}{looks}: "
                     f"say --kind {feature.name}=number to leave their rows out, or --kind {feature.name}=category"
                 )
                 raise TrainingError(message)

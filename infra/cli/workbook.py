@@ -29,7 +29,7 @@ def is_workbook(file: Path) -> bool:
 
 
 def write_lines(file: Path, sheet: str | None, target: Path) -> None:
-    """Write the rows of a workbook's sheet to `target`, one JSON object a line.
+    """Write the rows of a workbook's sheet to `target`, one JSON object per line.
 
     Args:
         sheet: its name; by default the only visible one that holds anything.

@@ -129,7 +129,7 @@ class MlflowRegistry:
                 message = f"no model can be read at {uri!r}: {error}; write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message) from error
             if not (place / "MLmodel").is_file():
-                message = f"{uri!r} is no whole model: write it as models:/NAME/VERSION"
+                message = f"{uri!r} is not a complete model: write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message)
             logged = mlflow.models.Model.load(str(place))
             package, version, name = _file_of(logged.flavors, uri)
@@ -215,7 +215,7 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
     # Without the entry it is a pickle: MLflow had no other format then.
     if holds_an_object and (format_ := flavor.get("serialization_format", "pickle")) != "skops":
         remedy = f"log it again by {HOW_TO_LOG[found]}"
-        message = f"{uri} was logged as {format_}, which runs whatever code it holds when it is loaded: {remedy}"
+        message = f"{uri} was logged as {format_}, which runs any code in it when it is loaded: {remedy}"
         raise AdoptionRefusedError(message)
     return found, flavor[version], flavor[file]
 

@@ -1,4 +1,4 @@
-"""Who gets messages besides the topic's subscribers: webhooks, chats and pagers, named in a secret of Secrets Manager."""
+"""Find webhooks, chats and pagers that get messages, named in a secret."""
 
 import json
 from binascii import Error as NotBase64

@@ -32,7 +32,7 @@ class FileCode(StrEnum):
     UNKNOWN_FORMAT = "unknown_format", "write CSV, JSON Lines (one object per line), either of them gzipped, or Parquet"
     INVALID_ENCODING = "invalid_encoding", "save it as UTF-8 and upload it again"
     NO_HEADER = "no_header", "write the columns' names into the first line"
-    MISSING_COLUMN = "missing_column", "add what is missing; names must agree to the letter"
+    MISSING_COLUMN = "missing_column", "add what is missing; names must match exactly"
     DUPLICATE_COLUMN = "duplicate_column", "rename or remove one of them"
     WRONG_TYPE = "wrong_type", "write the column as text"
     TRUNCATED_GZIP = "truncated_gzip", "upload the whole file again"
@@ -50,7 +50,7 @@ class FileCode(StrEnum):
     TOO_MANY_COLUMNS = "too_many_columns", "leave out columns that the model does not use"
     LINE_TOO_LONG = "line_too_long", "look for a quote that is never closed, or for missing line ends"
     ROW_GROUP_TOO_LARGE = "row_group_too_large", "write smaller row groups"
-    DECOMPRESSION_BOMB = "decompression_bomb", "upload the file uncompressed, if it is a real one"
+    DECOMPRESSION_BOMB = "decompression_bomb", "upload the file uncompressed, if it is genuine"
 
 
 class RowCode(StrEnum):

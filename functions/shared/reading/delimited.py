@@ -35,7 +35,7 @@ _ANY_SEPARATOR = Syntax("".join(SEPARATORS).encode())
 _FIRST_LOOK_BYTES = 2**16
 _MISPLACED = 'a quote stands where it neither opens nor closes a field: write a quote in a field as two, as in "say ""hi"""'
 _ESCAPED = (
-    'the row writes a quote as \\", which is none in CSV, where it closes the field: write it as two, as in "say ""hi""" '
+    'the row writes a quote as \\", which in CSV closes the field: write it as two, as in "say ""hi""" '
     "(pandas: doublequote=True and no escapechar)"
 )
 _NOT_UTF8 = "the row is not UTF-8 text: save the file as that, or name its encoding by --encoding"

@@ -45,7 +45,7 @@ def parse_record(line: bytes) -> Record:
     except RecursionError as error:
         raise MalformedRecordError(RowCode.MALFORMED_JSON, "the row is nested too deeply") from error
     except ValueError as error:
-        raise MalformedRecordError(RowCode.MALFORMED_JSON, f"the row is no JSON: {error}") from error
+        raise MalformedRecordError(RowCode.MALFORMED_JSON, f"the row is not valid JSON: {error}") from error
     if not isinstance(record, dict):
         raise MalformedRecordError(RowCode.NOT_AN_OBJECT, f"the row is {shown(text)}, not an object")
     return record

@@ -97,7 +97,7 @@ def _records_of(head: bytes) -> list[Record]:
         raise empty_file("the file holds no JSON object")
     if not any(records):
         message = f"no line within the first {JSONL_HEAD_BYTES} bytes is a JSON object with a field"
-        raise BatchRejectedError(FileCode.UNKNOWN_FORMAT, message, "write one JSON object a line")
+        raise BatchRejectedError(FileCode.UNKNOWN_FORMAT, message, "write one JSON object per line")
     return records
 
 

@@ -165,14 +165,14 @@ def _rows_a_block(file: arrow_parquet.ParquetFile, number: int, block_bytes: int
         message = f"{where} has {group_bytes} bytes before compression, the limit is {MAX_ROW_GROUP_BYTES}"
         raise BatchRejectedError(FileCode.ROW_GROUP_TOO_LARGE, message)
     if group_bytes > BOMB_BYTES and group_bytes > BOMB_RATIO * (compressed := _stored_bytes(group)):
-        message = f"{where} has {compressed} compressed bytes for {group_bytes}: more than {BOMB_RATIO} for one"
-        raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, "write the file uncompressed, if it is a real one")
+        message = f"{where} has {compressed} compressed bytes for {group_bytes}: more than {BOMB_RATIO} per byte"
+        raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, "write the file uncompressed, if it is genuine")
     return int(max(1, block_bytes // max(1, max(values, group.total_byte_size) // max(1, group.num_rows))))
 
 
 def _refuse_repetition(values: int, stored: int) -> None:
     if _VALUE_BYTES * values > BOMB_BYTES and values > MAX_VALUES_A_BYTE * stored:
-        message = f"{stored} compressed bytes hold {values} values: more than {MAX_VALUES_A_BYTE} for one"
+        message = f"{stored} compressed bytes hold {values} values: more than {MAX_VALUES_A_BYTE} per byte"
         raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, "leave out columns that hold one value, or write smaller files")
 
 

@@ -74,7 +74,7 @@ def _gunzipped(stored: Iterator[bytes], chunk_bytes: int, size: int) -> Iterator
             waiting = member.unused_data if member.eof else member.unconsumed_tail
             produced += len(text)
             if produced > BOMB_BYTES and produced > BOMB_RATIO * size:
-                message = f"{size} compressed bytes give over {produced}: more than {BOMB_RATIO} for one"
+                message = f"{size} compressed bytes give over {produced}: more than {BOMB_RATIO} per byte"
                 raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message)
             if text:
                 yield text

@@ -58,7 +58,7 @@ class Unfolding:
             )
             raise BatchRejectedError(FileCode.ROW_GROUP_TOO_LARGE, message, f"write smaller row groups, or {_REMEDY}")
         if self.total > BOMB_BYTES and self.total > BOMB_RATIO * self.stored:
-            message = f"the texts of {self.stored} compressed bytes take over {self.total}: more than {BOMB_RATIO} for one"
+            message = f"the texts of {self.stored} compressed bytes take over {self.total}: more than {BOMB_RATIO} per byte"
             raise BatchRejectedError(FileCode.DECOMPRESSION_BOMB, message, _REMEDY)
 
 

@@ -50,6 +50,6 @@ def unforeseen_refused(source: Readable, key: str) -> Iterator[Readable]:
         foreseen = isinstance(error, EverscoreError) and not isinstance(error, ConservationError)
         if foreseen or watched.failure is error:
             raise
-        logging.getLogger(__name__).exception("%s cannot be read, for a reason that nobody foresaw", key)
-        message = f"the file cannot be read, for a reason that nobody foresaw: {type(error).__name__}: {str(error)[:_SHOWN_CHARACTERS]}"
+        logging.getLogger(__name__).exception("%s cannot be read, for an unexpected reason", key)
+        message = f"the file cannot be read, for an unexpected reason: {type(error).__name__}: {str(error)[:_SHOWN_CHARACTERS]}"
         raise BatchRejectedError(FileCode.UNREADABLE, message) from error

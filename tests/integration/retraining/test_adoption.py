@@ -334,7 +334,7 @@ def test_a_file_without_one_of_its_columns_is_refused() -> None:
 
 def test_labels_that_the_pipeline_does_not_know_are_refused() -> None:
     rows = [{**row, "bought": "maybe"} for row in sold(0, 30)]
-    with pytest.raises(AdoptionRefusedError, match="no row has a 'bought' that the pipeline tells apart: no, yes"):
+    with pytest.raises(AdoptionRefusedError, match="no row has a 'bought' that the pipeline knows: no, yes"):
         adopted(fitted(make_pipeline(columns(), LogisticRegression())), rows)
 
 

@@ -61,7 +61,7 @@ def test_the_first_version_wins_without_a_rival_and_is_measured_on_its_newest_da
 def test_a_word_among_numbers_must_be_explained() -> None:
     rows = sold(0, 30)
     rows[7] = {**rows[7], "price": "cheap"}
-    with pytest.raises(TrainingError, match=r"1 of 300 values of 'price' are no numbers, the first is 'cheap'"):
+    with pytest.raises(TrainingError, match=r"1 of 300 values of 'price' are not numbers, the first is 'cheap'"):
         World().train(rows)
     decision = World().train(rows, kinds={"price": FeatureKind.NUMBER})
     assert [reason.message for reason in decision.reasons if reason.code == "left_out"] == [

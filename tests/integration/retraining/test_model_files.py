@@ -250,7 +250,7 @@ def refusals() -> dict[str, tuple[bytes, list[Row], str]]:
         "a damaged file": (body[: len(body) // 2], rows, "XGBoost cannot load the file"),
         "a text that was cut": (plain[: len(plain) // 3], rows, "not sound: its text ends before its trees do"),
         "a text with damage": (plain.replace(b"leaf_value=", b"leaf_value=x"), rows, "not sound: could not convert string to float"),
-        "a pickle": (b"\x80\x04\x95model", rows, "pickles run whatever code they hold, and are not loaded"),
+        "a pickle": (b"\x80\x04\x95model", rows, "pickles run any code in them, and are not loaded"),
         "an objective of one's own": (plain.replace(b"objective=binary", b"objective=custom"), rows, "gives neither probabilities"),
         "a ranking": (json.dumps(ranking).encode(), rows, "rank:pairwise gives neither probabilities nor numbers"),
         "other classes": (body, three, "tells 2 classes apart and only counts them, and 'bought' is one of 3: a, b, c"),

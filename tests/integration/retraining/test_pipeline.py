@@ -135,14 +135,14 @@ def test_the_default_estimator_fits_its_task(task: Task) -> None:
 
 
 REFUSED = [
-    (Task.BINARY, "os.system", {}, "is no estimator"),
+    (Task.BINARY, "os.system", {}, "is not an estimator"),
     (Task.BINARY, "our_estimators.Boost", {}, "must be installed in the functions' image"),
     (Task.BINARY, "sklearn.linear_model.Logistic", {}, "cannot be imported"),
     (Task.BINARY, "sklearn.nowhere.LogisticRegression", {}, "cannot be imported"),
     (Task.BINARY, "LogisticRegression", {}, "give a dotted path"),
     (Task.BINARY, "sklearn", {}, "give a dotted path"),
-    (Task.BINARY, "sklearn.metrics.log_loss", {}, "is no estimator"),
-    (Task.BINARY, "sklearn.linear_model._base.LinearModel", {}, "is no estimator"),
+    (Task.BINARY, "sklearn.metrics.log_loss", {}, "is not an estimator"),
+    (Task.BINARY, "sklearn.linear_model._base.LinearModel", {}, "is not an estimator"),
     (Task.BINARY, "sklearn.linear_model.LogisticRegression", {"depth": 3}, "no parameter depth"),
     (Task.BINARY, "sklearn.linear_model.Ridge", {}, "choose a classifier"),
     (Task.BINARY, "sklearn.preprocessing.StandardScaler", {}, "choose a classifier"),

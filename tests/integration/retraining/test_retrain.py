@@ -508,4 +508,4 @@ def test_an_alert_waits_until_the_last_version_has_cooled_down() -> None:
 def test_an_alert_that_new_data_cannot_mend_retrains_nothing(kind: str) -> None:
     world = labelled()
     world.moment = NOW + timedelta(days=9)
-    assert world.retrain(trigger=f"alert:{kind}").skipped == f"an alert:{kind} is no reason to retrain"
+    assert world.retrain(trigger=f"alert:{kind}").skipped == f"an alert:{kind} is not a reason to retrain"

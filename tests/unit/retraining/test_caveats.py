@@ -79,7 +79,7 @@ def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], 
 
 def test_a_column_that_gives_the_target_away_is_told() -> None:
     assert told(closed=[answer == "yes" for answer in ANSWERS]) == {
-        "gives_away": "closed: tells 'y' by itself, AUC 1.000: is it known when rows are scored? (--drop COLUMN leaves it out)"
+        "gives_away": "closed: predicts 'y' by itself, AUC 1.000: is it known when rows are scored? (--drop COLUMN leaves it out)"
     }
 
 
@@ -112,7 +112,7 @@ def test_points_where_commas_were_said_are_told() -> None:
     rows = rows_of(ANSWERS, price=NUMBERS, fee=each(lambda n: f"{n % 50}.5"))
     commas = TrainingSet(rows.spec.model_copy(update={"formats": Formats(decimal=",")}), rows.table)
     [reason] = caveats(commas)
-    assert reason.message == "fee: holds numbers with a decimal point, but --decimal , was said: taken as a category"
+    assert reason.message == "fee: holds numbers with a decimal point, but --decimal , was given: taken as a category"
 
 
 def test_of_few_rows_nothing_is_said() -> None:

@@ -78,7 +78,7 @@ def as_parquet_with_bytes(row: Row, **texts: bytes) -> bytes:
 
 
 def as_jsonl(rows: Iterable[Row], columns: Sequence[str] = HEADER) -> bytes:
-    """One JSON object a line."""
+    """One JSON object per line."""
     return b"".join(json.dumps({name: row[name] for name in columns}).encode() + b"\n" for row in rows)
 
 

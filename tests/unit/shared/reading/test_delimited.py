@@ -265,7 +265,7 @@ def test_a_row_that_lacks_its_id_and_nothing_else_is_a_row() -> None:
 def test_a_quote_behind_a_backslash_is_named_in_the_reason() -> None:
     _, rejected = read(f"{HEADER}\n{GOOD[:-1]}".encode() + b'"say \\"hi\\", friend"\n')
     assert [bad.code for bad in rejected] == ["misplaced_quote"]
-    assert 'the row writes a quote as \\", which is none in CSV' in rejected[0].message
+    assert 'the row writes a quote as \\", which in CSV closes the field' in rejected[0].message
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

@@ -1,4 +1,4 @@
-"""JSON that is not one object a line: arrays and indented objects, against Python's own json module."""
+"""JSON that is not one object per line: arrays and indented objects, against Python's own json module."""
 
 import json
 from typing import Any
