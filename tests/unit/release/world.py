@@ -1,7 +1,7 @@
 """A store, a registry, versions that won or lost, and what was seen of them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,11 +13,12 @@ from functions.release.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Reason, Verdict
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.measures import DayPerformance, PairedLosses
 from functions.shared.domain.policy import Policy
-from functions.shared.domain.release import Release
+from functions.shared.domain.release import Release, Role
 from functions.shared.domain.rollout.canary import Step
 from functions.shared.ports import TrainingRun
 from functions.shared.repositories.batch_index import BatchIndex
@@ -35,6 +36,8 @@ from tests.fakes.watched_store import Moment, WatchedStore, Watcher
 FIRST_DAY = date(2013, 4, 1)
 LABELLED_DAYS = 7
 ROWS_A_DAY = 100
+GOOD, BAD = -0.1, 0.1
+"""Harm per row, far beyond what seven days of a hundred labels leave open."""
 
 
 def quiet(_moment: Moment) -> None:
@@ -279,3 +282,38 @@ def check(world: World) -> None:
     expected = {"champion": None if world.release.retired else champion, "challenger": challenger, "previous": previous}
     assert world.aliases() == {alias: version for alias, version in expected.items() if version is not None}
     assert world.registry.sequence(MODEL) == world.release.seq
+
+
+def codes(step: Step) -> list[str]:
+    """Why a step was taken, in short."""
+    return [reason.code for reason in step.reasons]
+
+
+def joint(agreeing: int, contrary: int) -> Agreement:
+    """Counts over two bins of scores."""
+    return Agreement(rows=2 * (agreeing + contrary), counts=((agreeing, contrary), (contrary, agreeing)))
+
+
+def manifests_read(world: World, act: Callable[[World, Watcher], object]) -> list[str]:
+    """Which manifests are read by an act of release."""
+    return read(world, act, "manifests/")
+
+
+def read(world: World, act: Callable[[World, Watcher], object], prefix: str) -> list[str]:
+    """Which documents below a prefix are read by an act of release."""
+    seen: list[Moment] = []
+    act(world, seen.append)
+    return [moment.call for moment in seen if moment.side == "before" and moment.call.startswith(f"read {prefix}")]
+
+
+def answered(world: World) -> tuple[str, float, list[int]] | None:
+    """Version and share of the challenger that the release withdrew, and its rows by batch, newest first."""
+    withdrawn = world.release.withdrawn
+    return (withdrawn.version, withdrawn.share, [batch.rows for batch in withdrawn.answered]) if withdrawn else None
+
+
+def in_canary_that_answered() -> World:
+    world = in_canary()
+    for name, rows in {"one.csv": 50, "two.csv": 60}.items():
+        world.batch(name, served={Role.CHAMPION: 1000 - rows, Role.CHALLENGER: rows})
+    return world

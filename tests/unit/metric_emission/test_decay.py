@@ -1,0 +1,97 @@
+"""When labels show that the champion has decayed."""
+
+import math
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from functions.shared.domain import layout
+from functions.shared.domain.metrics import LABELS_REFUSED
+from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+from tests.fakes.versions import MODEL, make_version
+from tests.unit.metric_emission.test_batches import like_training
+from tests.unit.metric_emission.test_labels import champion, csv
+from tests.unit.metric_emission.world import DAY, MeasuredBundles, World, rows
+
+
+def week(world: World, first: date, label: str) -> None:
+    """Seven days of a hundred rows that the champion is sure will not buy, and what they did."""
+    scored = [row for number in range(7) for row in rows(*[0.01] * 100, day=first + timedelta(days=number), prefix=f"d{number}-")]
+    world.scored(f"{first}.csv", scored, day=first, profiles={Role.CHAMPION: like_training(world.baseline)})
+    lines = [f"{row.id},{row.at.isoformat()},{label}\n" for row in scored]
+    world.label("id,at,bought\n" + "".join(lines), f"{first}.csv")
+
+
+def decaying(**fields: Any) -> World:
+    """A champion that lost .5 a row at its training, and whose labels count as complete at once."""
+    world = World(bundles=MeasuredBundles(0.5), **fields)
+    world.set_policy(labels={"delay_days": 0})
+    return world
+
+
+def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_back() -> None:
+    world = decaying()
+    for number in range(5):
+        week(world, DAY + timedelta(days=7 * number), "yes")
+    told = world.alerts()
+    assert [(alert.kind, alert.window) for alert in told] == [("performance", "2013-04-07-v1"), ("performance", "2013-05-05-v1")]
+    assert told[0].message == "version 1 loses 4.605 a row, 0.500 at training"
+    assert told[0].evidence["loss"] == pytest.approx(-math.log(0.01))
+
+
+def test_a_regressions_decay_is_told_in_squared_error() -> None:
+    world = decaying(version=make_version(task=Task.REGRESSION))
+    week(world, DAY, "2.01")
+    assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
+
+
+def test_another_champions_decay_is_news() -> None:
+    world = decaying()
+    week(world, DAY, "yes")
+    world.serve(make_version("2", seed=2))
+    week(world, DAY + timedelta(days=7), "yes")
+    assert [alert.window for alert in world.alerts()] == ["2013-04-07-v1", "2013-04-14-v2"]
+
+
+def test_people_are_told_nothing_of_a_champion_that_does_as_well_as_at_training() -> None:
+    world = decaying()
+    week(world, DAY, "no")
+    assert world.alerts() == []
+
+
+def test_a_champion_is_judged_by_days_alone_whose_labels_had_time_to_come() -> None:
+    world = World(bundles=MeasuredBundles(0.5))
+    days = [DAY + timedelta(days=number) for number in range(17)]
+    for day in days:
+        world.scored(f"{day}.csv", rows(*[0.2] * 100, day=day, prefix=f"{day}-"), day=day)
+    ended = "".join(f"{day}-{number},{day}T10:00:00Z,{'no' if number % 5 else 'yes'}\n" for day in days[:10] for number in range(100))
+    bought = "".join(f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days[10:] for number in range(0, 100, 5))
+    world.label(f"id,at,bought\n{bought}", "positives.csv")
+    assert world.alerts() == [], "nobody yet knows who will not buy"
+    world.label(f"id,at,bought\n{ended}{bought}", "all.csv")
+    assert world.alerts() == []
+    all_bought = "".join(f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days[:10] for number in range(100))
+    world.label(f"id,at,bought\n{all_bought}", "corrected.csv")
+    assert [alert.window for alert in world.alerts()] == ["2013-04-10-v1"]
+
+
+@pytest.mark.parametrize("absurd", ["1e40", "-1e80", "1e200"])
+def test_one_absurd_label_of_a_regression_hides_no_decay_and_breaks_nothing(absurd: str) -> None:
+    world = decaying(version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01))
+    world.label(csv((absurd,)), "absurd.csv")
+    week(world, DAY, "2.01")
+    assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
+    assert world.values(LABELS_REFUSED) == [1, 0]
+
+
+def test_an_absurd_answer_of_a_regression_leaves_all_sums_finite() -> None:
+    world = decaying(version=make_version(task=Task.REGRESSION))
+    week(world, DAY, "2.01")
+    world.scored("absurd.csv", rows(1e200, prefix="absurd"))
+    world.label(csv(("1",), prefix="absurd"), "absurd.csv")
+    week(world, DAY + timedelta(days=7), "2.01")
+    assert math.isfinite(champion(world.performance()).loss_sum_squares)
+    assert b"Infinity" not in world.store.read(layout.performance_key(MODEL, DAY))
