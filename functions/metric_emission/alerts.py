@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date, datetime
 
-from functions.metric_emission.measurements import model_told
+from functions.metric_emission.measurements import counted_model
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
@@ -23,8 +23,8 @@ EXPLAINED = 5
 type Evidence = dict[str, float | str]
 
 
-def batch_alerts(manifest: Manifest, drift: DriftReport | None, told: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
-    """What a person should know of a batch. Drift of columns that people were `told` of already is not news."""
+def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
+    """Return the alerts that follow from a batch. Drift in columns that were `reported` before raises none."""
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
@@ -35,8 +35,8 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, told: Collection
         message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
-    if drift is not None and drift.alert and (columns := drifted(drift)).keys() - told:
-        message = "drift in " + ", ".join(_told(column) for column in sorted(drift.columns, key=_by_effect) if column.drifted)
+    if drift is not None and drift.alert and (columns := drifted(drift)).keys() - reported:
+        message = "drift in " + ", ".join(_described(column) for column in sorted(drift.columns, key=_by_effect) if column.drifted)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
         alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)}))
     return alerts
@@ -46,7 +46,7 @@ def _by_effect(column: ColumnDrift) -> float:
     return -column.effect.moved if column.effect else 0.0
 
 
-def _told(column: ColumnDrift) -> str:
+def _described(column: ColumnDrift) -> str:
     effect = f", moves the scores by {column.effect.moved:.2g}" if column.effect else ""
     return f"{column.feature} (PSI {column.value:.2f}{effect})"
 
@@ -56,10 +56,10 @@ def drifted(drift: DriftReport) -> dict[str, float]:
     return {column.feature: column.value for column in drift.columns if column.drifted}
 
 
-def told_to_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
-    """The columns that people were told of as drifting from what the batch's champion was trained on."""
-    told = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
-    alerts = (Alert.from_json(store.read(key)) for key in told)
+def reported_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
+    """Return the columns that an alert reported as drifted from the training of the batch's champion."""
+    keys = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
+    alerts = (Alert.from_json(store.read(key)) for key in keys)
     return {column for alert in alerts if alert.version == _champion(manifest) for column in alert.evidence}
 
 
@@ -69,7 +69,7 @@ def _champion(manifest: Manifest) -> str | None:
 
 def _about(manifest: Manifest, kind: AlertKind, message: str, evidence: Evidence, now: datetime) -> Alert:
     last = max(filter(is_plausible, manifest.event_days), default=manifest.source.last_modified.date())
-    return _alert(model_told(manifest), kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
+    return _alert(counted_model(manifest), kind, f"{last.isoformat()}-{manifest.batch_id[:8]}", message, evidence, now)
 
 
 def _alert(model: str, kind: AlertKind, window: str, message: str, evidence: Evidence, now: datetime) -> Alert:
@@ -98,8 +98,8 @@ def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, dri
     return alert.model_copy(update={"why": why})
 
 
-def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
-    """Whether the same was told of the same version within so many event days before."""
+def alerted_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
+    """Whether the same alert about the same version was raised within some event days before."""
     day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
     prefix, ending = layout.alert_prefix(alert.model), f"{version}-{alert.kind.value}.json"
     earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
@@ -107,7 +107,7 @@ def told_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
 
 
 def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, policy: WatchPolicy, now: datetime) -> list[Alert]:
-    """A batch is missing, or the champion has grown old, by the model's own rhythm; told once a day."""
+    """Alert on a missing batch and on an old champion, by the model's own rhythm, once a day."""
     alerts, window = [], now.date().isoformat()
     longest, oldest = policy.max_hours_between_batches, policy.max_champion_age_days
     if longest is not None and silent_hours is not None and silent_hours > longest:

@@ -25,7 +25,7 @@ from functions.shared.ports import ObjectStore
 def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
     """The metrics of one event day from all its rows with a label that says something: of a class that the model knows.
 
-    The last such label of a row counts for metrics; the first one for the paired sums of a rollout, which only grow.
+    The last such label per row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
     rows = _labelled_rows(spec.name, day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
@@ -64,7 +64,7 @@ def _with_texts_decoded(rows: pa.Table) -> pa.Table:
 
 
 def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """Rows with what the champion says under its name: where no challenger scored beside it, that is the answer."""
+    """Rows with what the champion says under its name: where no challenger scored the row too, that is the answer."""
     for name in said_names(spec):
         champions = f"{Role.CHAMPION}_{name}"
         alone = pc.if_else(rows[CHALLENGER].is_valid(), None, rows[name])
@@ -84,7 +84,7 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
 
 
 def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[GroupPerformance]:
-    """Each champion over all rows that it scored, alone or beside a challenger, and each challenger."""
+    """Each champion over all rows that it scored, alone or with a challenger, and each challenger."""
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
@@ -93,7 +93,7 @@ def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[Gr
 
 
 def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:
-    """Each challenger against each champion that it scored beside."""
+    """Each challenger against each champion whose rows it scored too."""
     both = rows.filter(rows[CHALLENGER].is_valid())
     versions = both.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
     for champion, challenger in sorted((pair[CHAMPION], pair[CHALLENGER]) for pair in versions):
@@ -103,7 +103,7 @@ def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]
 
 
 def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
-    """Each batch's rows; those that were labelled before batches were told apart are of none."""
+    """Losses by batch, without rows that an earlier version labelled: their batch is unknown."""
     if BATCH not in rows.column_names:
         return
     champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION))

@@ -1,4 +1,4 @@
-"""The rows of event days that may get a label, each with its batch: labels find their batches by them, and coverage counts them.
+"""The rows of event days, each with its batch: labels find their batches by them.
 
 Of a day with many batches they are kept in a document, so that labels read only the batches that came since the last ones, and those
 that they meet. It follows from the scored rows alone, so it may be deleted at any time.
@@ -28,18 +28,18 @@ from functions.shared.repositories.swap import swap
 FEW = 16
 """A day of no more batches is read whole each time, and nothing is kept of it."""
 MOST_KEPT = 5_000_000
-"""Rows of a day that are kept; a document of more would take longer to read than the batches that labels meet."""
+"""The most rows kept of a day: reading more would take longer than reading batches."""
 AT_ONCE = 16
 """Batches that are read at a time."""
 KEPT_UP_EVERY = 64
-"""Of so many batches that are measured, one has the rows of its days gathered."""
+"""One in this many measured batches has the rows of its days gathered."""
 _FEW_DAYS = 7
 _BATCH, _DAY, _BATCHES = "batch", "day", b"batches"
 
 
 @dataclass(frozen=True, slots=True)
 class DayRows:
-    """Identities of rows and the batches that scored them: `ID`, `TIME` where the model has times, and the batch.
+    """Identities of a day's rows: `ID`, `TIME` if the model has times, and the batch.
 
     `batches` are those that were looked through, whether or not they have rows of the day.
     """
@@ -86,7 +86,7 @@ class DayRows:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The rows of some event days, and the manifests that were read for them, by batch."""
+    """The rows of some event days, and the manifests read for them, by batch."""
 
     days: Mapping[date, DayRows]
     arrivals: Mapping[str, Arrival]
@@ -97,13 +97,16 @@ class Gathered:
         return self.days[day].distinct if day in self.days else 0
 
     def holding(self, ids: pa.ChunkedArray) -> list[Arrival]:
-        """The batches that have rows with some of these ids on these days, the newest first."""
+        """The batches with rows of some of these ids, the newest first."""
         met = {batch for rows in self.days.values() for batch in rows.batches_of(ids)}
         return sorted((self.arrivals[batch] for batch in met), key=lambda arrival: arrival.name)
 
 
 def gather(days: Collection[date], model: Model) -> Gathered:
-    """Gather the rows of some event days, of all batches that stand; keep those of days that have many batches."""
+    """Gather the rows of some event days from all batches that stand.
+
+    Rows of days with many batches are kept for the next time.
+    """
     found = BatchIndex(model.store).by_day(model.name, days)
     many = [day for day, arrivals in found.items() if len(arrivals) > FEW]
     kept = dict(zip(many, map_ahead(partial(_kept, model=model), iter(many), threads=AT_ONCE), strict=True))
@@ -121,7 +124,10 @@ def gather(days: Collection[date], model: Model) -> Gathered:
 
 
 def keep_up(manifest: Manifest, model: Model) -> None:
-    """Gather the rows of a batch's days now and then, so that the first labels of a day of very many batches find them gathered."""
+    """Gather the rows of a batch's days, for one batch in many.
+
+    So the first labels of a day with very many batches do not have to read them all.
+    """
     days = manifest.event_days
     if model.labelled_days and len(days) <= _FEW_DAYS and int(manifest.batch_id[:8], 16) % KEPT_UP_EVERY == 0:
         gather(days, model)
@@ -139,7 +145,7 @@ def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
 
 
 def _read(arrival: Arrival, *, model: Model) -> tuple[Manifest, pa.Table | None]:
-    """The identities of a batch's rows, with their day and batch; None if it has no rows."""
+    """The identities of a batch's rows, with day and batch; None without rows."""
     manifest = model.manifests.at(model.name, arrival)
     tables = [_identities(model.store.read(output.key), manifest, model) for output in manifest.outputs]
     return manifest, pa.concat_tables(tables) if tables else None
@@ -172,7 +178,10 @@ def _slices(rows: pa.Table, days: Collection[date]) -> Iterator[tuple[date, pa.T
 
 
 def _with_new(day: date, arrivals: Collection[Arrival], kept: DayRows | None, came: DayRows | None, model: Model) -> DayRows | None:
-    """A day's rows with those that came, kept for the next time; of batches that are superseded nothing is left."""
+    """Add rows that came to those of a day, and keep them for the next time.
+
+    Rows of superseded batches are removed.
+    """
     standing = {arrival.batch for arrival in arrivals}
     if kept is not None and came is None and kept.batches <= standing:
         return kept

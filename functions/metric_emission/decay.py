@@ -1,8 +1,8 @@
-"""Whether the champion has decayed, by the labels that count as complete, and the alert if it has."""
+"""Judge by complete labels whether the champion has decayed, and alert if so."""
 
 from datetime import date
 
-from functions.metric_emission.alerts import decay_alert, told_lately
+from functions.metric_emission.alerts import alerted_lately, decay_alert
 from functions.metric_emission.ports import Model
 from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.performance.decay import detect_decay
@@ -10,11 +10,13 @@ from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.performances import performances
 
 _LOOKED_BACK = 20
-"""Of so many batches the last drift is looked for."""
+"""How many batches are searched for the last drift report."""
 
 
 def alert_on_decay(model: Model, mature: date | None) -> None:
-    """Alert if the champion loses more than at its training, unless it was alerted on within the days that are judged.
+    """Alert if the champion loses more than at its training.
+
+    No second alert is raised within the days that are judged.
 
     Args:
         model: which serves.
@@ -29,7 +31,7 @@ def alert_on_decay(model: Model, mature: date | None) -> None:
     if not decay.alert:
         return
     alert = decay_alert(champion.spec, model.version, days[-1].day, decay, _last_drift(model), model.ports.now())
-    if not told_lately(alert, model.store, days=policy.look_back_days):
+    if not alerted_lately(alert, model.store, days=policy.look_back_days):
         raise_once(alert, model.store)
 
 

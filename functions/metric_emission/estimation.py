@@ -1,4 +1,7 @@
-"""A batch's performance before its labels, and whether labels bore out the estimates before it."""
+"""Estimate a batch's performance before its labels.
+
+Estimates end once labels have not borne out earlier ones.
+"""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -24,13 +27,16 @@ WINDOWS = 12
 """How many earlier batches are held against their labels: the last whose labels have come, however late they do."""
 
 _LOOKED_BACK = 20
-"""Of so many batches before one, the last that was judged tells whether estimates have ended."""
+"""How many earlier batches are searched for the last estimate, which says whether estimates have ended."""
 
 _MOST_ROWS = 10_000_000
 
 
 def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
-    """What the champion's calibration says of the rows it scored in a batch, or why it says nothing; None for no binary classifier."""
+    """Estimate a batch by the champion's calibration, or say why not.
+
+    Only a binary classifier has an estimate; for others the answer is None.
+    """
     champion = model.champion
     rule = manifest.release.decision_rules.get(Role.CHAMPION, champion.rule) if manifest.release else champion.rule
     if champion.spec.task is not Task.BINARY or rule is None:
@@ -48,13 +54,13 @@ def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
 
 
 def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
-    """The files of a batch, or of a very large one so many of them, evenly spaced, that their rows fit into memory."""
+    """The files of a batch; of a very large one only as many as fit into memory."""
     every = ceil(sum(output.rows for output in outputs) / _MOST_ROWS)
     return outputs[:: max(every, 1)]
 
 
 def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float64]:
-    """The champion's scores of a file; in a rollout they stand beside the answers."""
+    """The champion's scores of a file; in a rollout they have columns of their own."""
     file = pq.ParquetFile(io.BytesIO(store.read(output.key)))
     name = f"{Role.CHAMPION.value}_score" if f"{Role.CHAMPION.value}_score" in file.schema_arrow.names else "score"
     scores: pa.ChunkedArray = file.read([name])[name]
@@ -62,7 +68,10 @@ def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float
 
 
 def _track_record(manifest: Manifest, model: Model) -> TrackRecord:
-    """How the estimates of this version's earlier batches did. What ended them ends them for good: the next one carries it on."""
+    """How the estimates of this version's earlier batches did.
+
+    Once ended, estimates stay ended: each one hands that on to the next.
+    """
     before = next(_estimates(islice(_earlier(manifest, model), _LOOKED_BACK), model), None)
     if before and before.missed_truth:
         return TrackRecord(before.compared, before.borne_out, before.newest, missed=True)
@@ -70,7 +79,7 @@ def _track_record(manifest: Manifest, model: Model) -> TrackRecord:
 
 
 def _earlier(manifest: Manifest, model: Model) -> Iterator[Arrival]:
-    """Batches before one that the same champion scored, newest first, of the time that labels are joined with."""
+    """Earlier batches of the same champion within the look-back, the newest first."""
     first = days_before(manifest.source.last_modified.date(), model.policy.labels.look_back_days)
     scored = model.scored_by(model.version)
     return (arrival for arrival in scored if arrival.day >= first and arrival.created_at < manifest.created_at)

@@ -1,4 +1,4 @@
-"""What wakes metric_emission beside manifests and labels: the scheduler's hourly tick and daily sweep."""
+"""What wakes metric_emission besides manifests and labels: the scheduler's hourly tick and daily sweep."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ScheduledRequest(BaseModel):
-    """`tick` tells the state of every model; `sweep` clears what crashed attempts left and looks for unscored uploads."""
+    """`tick` reports the state of every model; `sweep` clears what crashes left and finds unscored uploads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

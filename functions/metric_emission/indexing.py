@@ -1,4 +1,7 @@
-"""Batches that earlier versions committed are brought into the index: all of a model's once, and each day those that came since."""
+"""Bring batches of earlier versions of Everscore into the index.
+
+All batches of a model are indexed once, and those without names again by the daily sweep.
+"""
 
 from functions.metric_emission.ports import Model
 from functions.metric_emission.truth import hold_against_labels
@@ -11,7 +14,10 @@ from functions.shared.repositories.performances import gather_months
 
 
 def index_batch(manifest: Manifest, model: Model) -> None:
-    """Have a batch in the index, in case a crash came between its commit and its names, and all batches before it."""
+    """Have a batch in the index, and all batches before it.
+
+    A crash may have come between its commit and its names.
+    """
     index_batches(model)
     if Arrival.of(manifest) not in model.newest:
         BatchIndex(model.store).add(manifest)
@@ -28,7 +34,10 @@ def index_batches(model: Model) -> None:
 
 
 def index_missing(model: str, store: ObjectStore) -> None:
-    """Index the batches whose names are missing, as an earlier version leaves them that was put back for a while."""
+    """Index the batches of a model that have no names.
+
+    An earlier version of Everscore commits such batches, if it is put back for a while.
+    """
     index, manifests = BatchIndex(store), Manifests(store)
     named = {arrival.batch for arrival in index.entries(model)}
     for batch, key in manifests.keys(model).items():

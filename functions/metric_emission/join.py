@@ -27,7 +27,7 @@ ARRIVED = "everscore_label_arrived"
 CHAMPION = "everscore_champion"
 CHALLENGER = "everscore_challenger"
 BATCH = "everscore_batch"
-"""Columns that labelled rows have beside those of scored ones: the label, when its file arrived, who scored, and in which batch."""
+"""Columns that labelled rows add to scored ones: the label, when its file arrived, the versions and the batch."""
 ID, TIME = "id", "time"
 POSITION, ROW, _PLACE = "position", "row", "place"
 """Columns of the join: a row's identity, and where it lies among the labels and in its file."""
@@ -58,7 +58,7 @@ def join_labels(labels: Labels, manifests: Iterable[Manifest], spec: ModelSpec, 
     """Find the scored rows that labels belong to.
 
     A label belongs to the prediction of the same id and time; without times, to the latest prediction of its id in the files
-    that were uploaded before it, for it cannot tell of what came later. Of several labels for one row in a file the last wins.
+    that were uploaded before it, since it cannot be about what came later. Of several labels for one row in a file the last wins.
 
     Args:
         manifests: the batches that may hold the rows, newest first; no more of them are read than labels wait for.
@@ -98,16 +98,16 @@ def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
 
 
 def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectStore) -> Iterator[tuple[str, pa.Table]]:
-    """Files of labelled rows some of which a later batch scored anew: key, and the rows that it holds from now on."""
+    """Files of labelled rows some of which a later batch scored again: key, and the rows that it holds from now on."""
     for found in store.list(layout.labelled_prefix(spec.name, day)):
         rows = pq.read_table(pa.BufferReader(store.read(found.key)))
         identities = _identities(rows, spec)
         identity = [name for name in (ID, TIME) if name in identities.column_names]
         labels = Labels(identities.append_column("label", rows[LABEL].take(identities[ROW])).select([*identity, "label"]), TIME in identity)
-        anew = join_labels(labels, [manifest], spec, store=store, arrived=rows[ARRIVED][0].as_py()).by_day.get(day)
-        if anew is not None:
-            kept = identities.join(_identities(anew, spec).select(identity), identity, join_type="left anti", use_threads=False)
-            yield found.key, _stacked([rows.take(kept[ROW].sort()), anew])
+        again = join_labels(labels, [manifest], spec, store=store, arrived=rows[ARRIVED][0].as_py()).by_day.get(day)
+        if again is not None:
+            kept = identities.join(_identities(again, spec).select(identity), identity, join_type="left anti", use_threads=False)
+            yield found.key, _stacked([rows.take(kept[ROW].sort()), again])
 
 
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
@@ -168,17 +168,17 @@ def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.
 
 
 def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, spec: ModelSpec, arrived: str) -> pa.Table:
-    """The paired rows as scored, with the columns that labelled rows have beside.
+    """The paired rows as scored, with the columns that labelled rows add.
 
-    Whether a challenger scored them the file itself tells: of a batch in partitions some may have been scored without it.
+    The file itself shows whether a challenger scored them: in a batch of partitions, some may have been scored without it.
     """
     release = manifest.release
     assert release is not None, "a batch with outputs has a release"
-    beside = f"{Role.CHALLENGER}_{spec.score_columns[0]}" in rows.column_names
-    challenger = release.challenger.version if release.challenger and beside else None
+    has_challenger = f"{Role.CHALLENGER}_{spec.score_columns[0]}" in rows.column_names
+    challenger = release.challenger.version if release.challenger and has_challenger else None
     labelled = rows.take(pairs[ROW]).append_column(LABEL, pairs["label"])
-    beside_scores = {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger, BATCH: manifest.batch_id}
-    for name, value in beside_scores.items():
+    added = {ARRIVED: arrived, CHAMPION: release.champion, CHALLENGER: challenger, BATCH: manifest.batch_id}
+    for name, value in added.items():
         labelled = labelled.append_column(name, pa.array([value] * labelled.num_rows, pa.string()))
     return labelled
 

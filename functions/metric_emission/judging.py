@@ -1,4 +1,7 @@
-"""What a batch is judged to be: its drift, pooled with the batches before it, and its performance before labels."""
+"""Judge a batch: its drift, and its performance before labels.
+
+Drift is pooled over a batch and those before it.
+"""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -14,7 +17,10 @@ from functions.shared.domain.release import Role
 
 
 def judge(manifest: Manifest, model: Model) -> BatchJudgement:
-    """Judge a batch by the champion that serves and the policy in force. Of a batch that another version scored only that is said."""
+    """Judge a batch by the champion that serves and the policy in force.
+
+    A batch that another version scored has no drift and no estimate.
+    """
     return BatchJudgement(
         batch_id=manifest.batch_id,
         model=manifest.model,
@@ -31,7 +37,7 @@ def _is_of_champion(manifest: Manifest, model: Model) -> bool:
 
 
 def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
-    """Drift over the last batches up to this one that the serving champion's version scored."""
+    """Drift over the last batches, up to this one, that the champion scored."""
     if not _is_of_champion(manifest, model):
         return None
     pooled = list(islice(_up_to(manifest, model), model.policy.drift.pooled_batches))
@@ -43,14 +49,17 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
 
 
 def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
-    """A batch and those before it that its champion scored, the newest first, as far as their rows were counted."""
+    """A batch and those before it of the same champion, the newest first.
+
+    Batches whose rows nobody counted are left out.
+    """
     before = (arrival for arrival in model.scored_by(model.version) if arrival.created_at <= manifest.created_at)
     others = (model.manifest(arrival) for arrival in before if arrival.batch != manifest.batch_id)
     return (batch for batch in chain([manifest], others) if batch.rows_scored and Role.CHAMPION in batch.profiles)
 
 
 def _estimate(manifest: Manifest, model: Model) -> Estimate | None:
-    """The estimate of a batch that the serving champion scored, if it is a binary classifier."""
+    """The estimate of a batch, if the champion that serves scored it."""
     if not manifest.outputs or not _is_of_champion(manifest, model):
         return None
     return estimate_batch(manifest, model)

@@ -1,4 +1,4 @@
-"""Labels that come, and what follows: they meet their rows, and the event days that these lie on are stated anew."""
+"""Join labels with their rows, and measure the event days of these rows again."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -41,7 +41,7 @@ from functions.shared.repositories.swap import swap
 
 
 def measure_labels(created: StoredObject, delivery: Delivery) -> None:
-    """Join a file of labels with its predictions, restate the days it touches, and alert if the champion has decayed.
+    """Join a file of labels with its rows, restate their days, and alert on decay.
 
     A file of no model that serves, that is no table, or that lacks the id or the target column is alerted on and left alone: a
     retry cannot help.
@@ -99,7 +99,10 @@ def _gathered(labels: Labels, model: Model) -> Gathered | None:
 
 
 def _candidates(labels: Labels, gathered: Gathered | None, model: Model) -> Iterator[Manifest]:
-    """The batches that labels may belong to, newest first: those with rows of their ids or, without times, all recent ones."""
+    """The batches that labels may belong to, the newest first.
+
+    These are batches with rows of their ids or, for labels without times, all recent ones.
+    """
     if gathered is None:
         arrivals = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.arrivals(model.name))
         with closing(map_ahead(partial(model.manifests.at, model.name), filter(attrgetter("has_rows"), arrivals), threads=AT_ONCE)) as read:
@@ -111,7 +114,10 @@ def _candidates(labels: Labels, gathered: Gathered | None, model: Model) -> Iter
 
 
 def label_batch(manifest: Manifest, model: Model) -> None:
-    """Give labels that came before a batch to its rows, and if it was scored again, those that its rows have already."""
+    """Join a batch's rows with labels that came before it.
+
+    If the batch was scored again, these are also the labels of the rows that it replaces.
+    """
     keep_up(manifest, model)
     _join_waiting(manifest, model)
     if manifest.supersedes:
@@ -130,7 +136,7 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
 
 
 def _relabel(manifest: Manifest, model: Model) -> None:
-    """Measure a batch that was scored again by the labels which its rows have already."""
+    """Measure a batch that was scored again by the labels that its rows have."""
     gathered = gather(manifest.event_days, model)
     restated = []
     for day in manifest.event_days:
@@ -148,7 +154,10 @@ def _relabel(manifest: Manifest, model: Model) -> None:
 
 
 def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered | None = None) -> list[Measurement]:
-    """Store labelled rows under a name that every delivery of them has, restate their days, and measure the newest."""
+    """Store labelled rows, restate their days, and measure the newest day.
+
+    Each delivery of the same labels stores them under the same name.
+    """
     if gathered is None:
         gathered = gather(joined.by_day, model)
     restated = []
@@ -161,14 +170,20 @@ def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered 
 
 
 def _newest_day(restated: Sequence[DayPerformance], model: Model) -> list[Measurement]:
-    """What is told of restated days: the newest that has labels, if it is among them. Days told at one moment would be taken together."""
+    """Measure the newest day that has labels, if it was restated.
+
+    Only one day is emitted: metrics do not keep days of the same moment apart.
+    """
     newest = model.labelled_days[-1:]
     days = [day for day in restated if day.day in newest]
     return [measured for day in days for measured in performance_measurements(day, metric=model.spec.metric)]
 
 
 def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
-    """Write one day's metrics from all labels that stand now; if another file's labels came in between, once more."""
+    """Write one day's metrics from all its labels.
+
+    If labels of another file come in between, write them once more.
+    """
 
     def restated(_: bytes | None) -> tuple[bytes, DayPerformance]:
         performance = day_performance(day, model.spec, store=model.store, predicted=predicted, costs=model.policy.decision.costs)
@@ -180,7 +195,7 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:
-    """The labels of a file; rows without an id or a label say nothing and are left out.
+    """The labels of a file, without rows that lack an id or a label.
 
     Raises:
         BatchRejectedError: if the file is no table, or lacks the id or the target column.

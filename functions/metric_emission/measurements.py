@@ -81,17 +81,17 @@ class Measurement:
 type Emit = Callable[[Iterable[Measurement]], None]
 
 
-def model_told(manifest: Manifest) -> str:
-    """Whose metrics and alerts a batch's are. A slip in a key makes no model: what serves nothing is told of no model."""
+def counted_model(manifest: Manifest) -> str:
+    """Whose metrics and alerts a batch's are. A slip in a key makes no model: batches of a model that serves nothing count for none."""
     is_unknown = manifest.error is not None and manifest.error.code == FileCode.NO_RELEASE
     return layout.UNNAMED_MODEL if is_unknown else manifest.model
 
 
 def judged_measurements(manifest: Manifest, judgement: BatchJudgement, *, memory_gb: float) -> list[Measurement]:
-    """All that is told of one batch; each delivery of it measures the same."""
+    """Return all measurements of one batch; each delivery of it measures the same."""
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
-        Measurement(MEASURING_DELAY, max((judgement.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": model_told(manifest)}),
+        Measurement(MEASURING_DELAY, max((judgement.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": counted_model(manifest)}),
         *(replace(found, at=manifest.created_at) for found in _judgement_measurements(manifest.model, judgement)),
     ]
 
@@ -105,7 +105,7 @@ def _judgement_measurements(model: str, judgement: BatchJudgement) -> Iterator[M
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
     """The operational metrics of one batch, which a function of so much memory scored."""
-    model, timings = {"model": model_told(manifest)}, manifest.timings
+    model, timings = {"model": counted_model(manifest)}, manifest.timings
     yield Measurement(ROWS_IN, manifest.rows_in, model)
     yield Measurement(ROWS_SCORED, manifest.rows_scored, model)
     for reason, rows in manifest.quarantined_by_reason.items():
@@ -146,8 +146,8 @@ def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measuremen
     yield Measurement(ESTIMATES_COMPARED, estimate.compared, named)
     yield Measurement(ESTIMATES_BORNE_OUT, estimate.borne_out, named)
     if newest := estimate.newest:
-        told = {HELD_ESTIMATE: newest.value, HELD_ESTIMATE_LOW: newest.low, HELD_ESTIMATE_HIGH: newest.high, HELD_TRUTH: newest.truth}
-        for metric, value in told.items():
+        values = {HELD_ESTIMATE: newest.value, HELD_ESTIMATE_LOW: newest.low, HELD_ESTIMATE_HIGH: newest.high, HELD_TRUTH: newest.truth}
+        for metric, value in values.items():
             yield Measurement(metric, value, named)
 
 
@@ -166,7 +166,7 @@ def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Me
 
 
 def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerformance]:
-    """One version a role, as metrics tell it: on a day of two champions, the one that scored more of the rows."""
+    """One version per role, as metrics need it: on a day of two champions, the one that scored more rows."""
     for role in Role:
         if several := [group for group in groups if group.role is role]:
             yield max(several, key=attrgetter("rows"))

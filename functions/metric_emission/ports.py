@@ -1,4 +1,4 @@
-"""The ports of metric_emission, which go everywhere together, and what a delivery knows of the models it is about."""
+"""The ports of metric_emission, and what a delivery knows of its models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 LOOKED_THROUGH = 2000
-"""So many of a model's batches, the newest, are looked through for those of a version."""
+"""How many of a model's newest batches are searched for those of a version."""
 
 type Send = Callable[[Totals], None]
 """Hand totals on to a Prometheus server, if there is one."""
@@ -37,7 +37,7 @@ type Queued = Callable[[], Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where metric_emission reads and writes, what it tells whom, and how clock comes in.
+    """Where metric_emission reads and writes, where its output goes, and its clock.
 
     `memory_gb` is what the function has that scores batches. `indexed` names the models whose batches are known to be in the index.
     """
@@ -129,11 +129,14 @@ class Model:
         return (arrival for arrival in self.newest if arrival.champion == version and arrival.has_rows)
 
     def mature(self, arrivals: Sequence[Arrival]) -> date | None:
-        """The last event day whose labels count as complete, by how far some batches have come."""
+        """The last event day whose labels count as complete, by the days of batches."""
         return mature_day((arrival.reached for arrival in arrivals), self.policy.labels.delay_days)
 
     def judges_decay(self, mature: date) -> bool:
-        """Whether the champion is yet to be judged by labels up to a day; asked again, it is not until more labels came."""
+        """Whether the champion is yet to be judged by labels up to a day.
+
+        Asked a second time for the same day, the answer is no, until more labels come.
+        """
         fresh, self._judged_until = mature != self._judged_until, mature
         return fresh
 

@@ -1,11 +1,11 @@
-"""What a committed batch means for what is known of a model, in four steps: it is judged, labelled, alerted on and counted."""
+"""Measure a committed batch: judge it, label its rows, alert on it, count it."""
 
-from functions.metric_emission.alerts import batch_alerts, told_to_drift
+from functions.metric_emission.alerts import batch_alerts, reported_drift
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batch
 from functions.metric_emission.judging import judge
 from functions.metric_emission.labelling import label_batch
-from functions.metric_emission.measurements import judged_measurements, model_told
+from functions.metric_emission.measurements import counted_model, judged_measurements
 from functions.metric_emission.ports import Delivery, Model
 from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import hold_against_labels
@@ -21,9 +21,9 @@ from functions.shared.repositories.manifests import Manifests
 
 
 def measure_batch(created: StoredObject, delivery: Delivery) -> None:
-    """Alert on what a person should know of a committed batch, then emit its metrics and drift once, and count it once.
+    """Measure a committed batch: alert on it, emit its metrics once, count it once.
 
-    Alerts come first since they may be raised again after a crash; metrics would be counted twice.
+    Alerts come first: after a crash they may be raised again, but metrics would be counted twice.
     """
     manifest = Manifests(delivery.ports.store).read(created.key)
     model = delivery.model(manifest.model)
@@ -39,7 +39,7 @@ def measure_batch(created: StoredObject, delivery: Delivery) -> None:
 
 
 def _label(manifest: Manifest, model: Model) -> None:
-    """Give a batch's rows the labels that wait for them, and judge the days that it made mature."""
+    """Join a batch's rows with waiting labels, and judge days that became mature."""
     if model.release and manifest.outputs:
         label_batch(manifest, model)
         alert_on_decay(model, model.mature([Arrival.of(manifest)]))
@@ -47,20 +47,23 @@ def _label(manifest: Manifest, model: Model) -> None:
 
 def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
     drift = judgement.drift
-    told = told_to_drift(manifest, model.store) if drift and drift.alert else set[str]()
-    for alert in batch_alerts(manifest, drift, told, model.policy, model.ports.now()):
+    reported = reported_drift(manifest, model.store) if drift and drift.alert else set[str]()
+    for alert in batch_alerts(manifest, drift, reported, model.policy, model.ports.now()):
         raise_once(alert, model.store)
 
 
 def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_known: bool) -> None:
-    """Emit a batch's metrics, by whoever stores its judgement, and add them to the totals."""
+    """Add a batch's metrics to the totals.
+
+    The delivery that stores the judgement also emits them.
+    """
     ports = model.ports
     measured = judged_measurements(manifest, judgement, memory_gb=ports.memory_gb)
     if not is_known and model.store.create(_key(manifest), judgement.to_json()):
         ports.emit(measured)
     if model.release:
         hold_against_labels([manifest], model)
-    fold(model_told(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=_claimed(manifest))
+    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=_claimed(manifest))
 
 
 def _key(manifest: Manifest) -> str:
@@ -68,5 +71,8 @@ def _key(manifest: Manifest) -> str:
 
 
 def _claimed(manifest: Manifest) -> str:
-    """The name of a batch's judgement. What is taken up again after a failure half-way has its own: another manifest under the same key."""
+    """Return the name of a batch's judgement.
+
+    A batch that failed half-way and may be taken up again has a name of its own: another manifest follows under the same key.
+    """
     return f"{manifest.batch_id}-failed" if manifest.resumable else manifest.batch_id

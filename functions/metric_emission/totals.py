@@ -1,6 +1,6 @@
 """Measurements on their way to Prometheus: folded into one document a model, each batch and each file of labels once.
 
-Functions live for seconds and run side by side, and a counter that one of them kept would start anew with each. So what is
+Functions live for seconds and run side by side, and a counter that one of them kept would start at zero with each. So what is
 counted stands in the store and changes by compare-and-swap; the tick alone sends it.
 """
 
@@ -56,20 +56,20 @@ def fold(
     Raises:
         ConflictError: if others changed the totals at every try.
     """
-    told = list(measurements)
+    measured = list(measurements)
 
     def with_measured(body: bytes | None) -> tuple[bytes | None, Folded]:
         before = Totals.from_json(body) if body is not None else Totals(told_at=now())
         if once is not None and once in before.folded:
             return None, Folded(before, new=False)
-        after = folded(before, occasion, told, now=now(), once=once)
+        after = folded(before, occasion, measured, now=now(), once=once)
         return after.to_json(), Folded(after, new=True)
 
     return swap(store, layout.totals_key(name), with_measured)
 
 
 def metric_of(series: Series) -> Metric | None:
-    """The metric that a series is of, or None if another Everscore counted it in another shape: it starts anew."""
+    """The metric that a series is of, or None if another Everscore counted it in another shape: it starts at zero."""
     metric = _METRICS.get(series.metric)
     if metric is None or tuple(series.dimensions) != metric.dimensions:
         return None
@@ -80,9 +80,9 @@ def metric_of(series: Series) -> Metric | None:
 def folded(before: Totals, occasion: Occasion, measurements: Sequence[Measurement], *, now: datetime, once: str | None = None) -> Totals:
     """Totals with some measurements added.
 
-    Counters and histograms grow. Gauges take the place of all that this occasion told before, so that a column or a role of which
-    nothing is told any more disappears; but those of an event day or a batch never take the place of a later one's, and where no gauge is
-    told, as of a batch that failed, those that stand remain.
+    Counters and histograms grow. Gauges replace all earlier ones of the same occasion, so that a column or a role without a
+    gauge disappears. But gauges of an event day or a batch never replace those of a later one, and without any gauge, as after a
+    failed batch, the earlier ones stay.
     """
     series = {_identity(found.metric, found.dimensions): found for found in before.series if metric_of(found)}
     for measurement in measurements:

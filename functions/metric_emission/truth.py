@@ -1,4 +1,4 @@
-"""Estimates beside the truth, kept by version in the order of batches, so that the last of them are found at once.
+"""Keep estimates with the truth, by version, the newest batch first.
 
 They are written from two sides: by labels for the batches that they met, and by a batch when it is judged, for labels may come in
 between. Both write what the batch's judgement and the days with labels say at that moment.
@@ -19,7 +19,7 @@ from functions.shared.domain.performance.truth import true_loss
 
 
 def hold_against_labels(manifests: Iterable[Manifest], model: Model) -> None:
-    """Write down what batches were estimated at beside what their labels tell, for those that have both."""
+    """Write down the estimate and the truth of each batch that has both."""
     labelled = set(model.labelled_days)
     known: dict[date, DayPerformance] = {}
     for manifest in manifests:
@@ -39,13 +39,13 @@ def hold_against_labels(manifests: Iterable[Manifest], model: Model) -> None:
 
 
 def forget_truth(manifest: Manifest, model: Model) -> None:
-    """Take away what was written of a batch that was scored again, or has lost its labels."""
+    """Delete the truth of a batch that was scored again or lost its labels."""
     if manifest.release:
         model.store.delete([_key(manifest)])
 
 
 def held_before(manifest: Manifest, model: Model) -> Iterator[HeldEstimate]:
-    """The estimates before a batch, the newest first, that mature labels tell the truth of."""
+    """The estimates before a batch, the newest first, whose truth mature labels show."""
     first = days_before(manifest.source.last_modified.date(), model.policy.labels.look_back_days)
     mature = last_mature_day([manifest], model.policy.labels.delay_days)
     prefix = layout.held_prefix(model.name, model.version)

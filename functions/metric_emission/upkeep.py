@@ -49,7 +49,7 @@ _SCORED_BY, _LOOKED_FOR = _HOUR, 2 * _DAY
 
 
 def tick(ports: Ports) -> dict[str, int]:
-    """Tell the state of each model that serves and of the queues, alert where a policy expects more, and send all totals.
+    """Report the models that serve and the queues, alert, and send all totals.
 
     Returns:
         How many models serve.
@@ -58,26 +58,26 @@ def tick(ports: Ports) -> dict[str, int]:
         ExceptionGroup: at the end, of what was raised for some models, or by a Prometheus that takes nothing.
     """
     store, now = ports.store, ports.now
-    told: dict[str, Totals] = {}
+    reported: dict[str, Totals] = {}
     one_speaks = Lock()
 
-    def tell(name: str, measured: Sequence[Measurement]) -> None:
+    def report(name: str, measured: Sequence[Measurement]) -> None:
         with one_speaks:
             ports.emit(measured)
-        told[name] = fold(name, Occasion.TICK, measured, store=store, now=now).totals
+        reported[name] = fold(name, Occasion.TICK, measured, store=store, now=now).totals
 
     def look_at(model: str) -> list[Measurement]:
         state = _state(Model(model, ports))
         if state:
-            tell(model, state)
+            report(model, state)
         return state
 
     try:
         states = [state for state in for_each(Releases(store).models(), look_at, at_once=AT_ONCE) if state]
         of_no_model = _alert_measurements(layout.UNNAMED_MODEL, store, now())
-        tell(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(ports.queued()), *of_no_model])
+        report(layout.FLEET, [*_fleet_measurements(states), *_queue_measurements(ports.queued()), *of_no_model])
     finally:
-        for_each([*told], lambda name: ports.send(told[name]))
+        for_each([*reported], lambda name: ports.send(reported[name]))
     return {"models": len(states)}
 
 
@@ -95,7 +95,7 @@ def _queue_measurements(queued: Mapping[str, int]) -> Iterator[Measurement]:
 
 
 def _state(served: Model) -> list[Measurement]:
-    """What is to be told of a model, which is nothing if it serves nothing; people are told of its silence or age."""
+    """Measure the state of a model that serves, and alert on its silence or age."""
     model, store, release, now = served.name, served.store, served.release, served.ports.now()
     decision = Decisions(store).of(model, release.champion.version) if release else None
     if release is None or release.retired or decision is None:
@@ -133,7 +133,9 @@ def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterat
 
 
 def sweep(ports: Ports) -> dict[str, int]:
-    """Delete files that no manifest names, give up labels that no row came for, index what is missing, and report unscored uploads.
+    """Clear up: delete abandoned files, give up labels, mend the index.
+
+    It also reports uploads that have no manifest.
 
     Returns:
         How many files were deleted and how many uploads are unscored.
@@ -158,7 +160,7 @@ def sweep(ports: Ports) -> dict[str, int]:
 
 
 def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
-    """Scored and quarantined files of attempts that neither committed nor can still be at work."""
+    """Files of attempts that neither committed nor can still be at work."""
     for kind in layout.attempts_prefixes():
         for model in store.folders(kind):
             manifests = Manifests(store)

@@ -1,4 +1,4 @@
-"""The batches that tell of a rollout: added up in a document of its own, each read once."""
+"""The batches of a rollout, added up in a document of its own; each is read once."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,7 +17,9 @@ _LOOKED_BACK = 1000
 
 
 def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
-    """What the batches of a rollout add up to now. Those that are new since the last time are read, and no others.
+    """What the batches of a rollout add up to now.
+
+    Only batches that are new since the last time are read.
 
     One that stopped half-way may yet end otherwise, so it is read each time and not kept.
 
@@ -48,7 +50,7 @@ def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
 
 
 def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterator[Arrival]:
-    """The batches that are not counted yet, and those that were and are superseded since."""
+    """The batches that are not counted yet, and counted ones that are superseded."""
     stand, counted = {arrival.batch for arrival in standing(entries)}, set(known.counted)
     for arrival in {entry.batch: entry for entry in entries}.values():
         stands = arrival.batch in stand
@@ -57,19 +59,28 @@ def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterat
 
 
 def newest_met(first: Release, store: ObjectStore, *, most: int) -> tuple[list[Manifest], bool]:
-    """The newest batches of a rollout that began with the release `first`, at most so many, and whether these are all."""
+    """The newest batches of a rollout, at most `most`, and whether these are all.
+
+    `first` is the release that it began with.
+    """
     met = [arrival for arrival in standing(_entries(first, store)) if has_met(first, arrival)]
     newest = sorted(met, key=lambda arrival: arrival.created_at, reverse=True)[:most]
     return [Manifests(store).at(first.model, arrival) for arrival in newest], len(met) <= most
 
 
 def has_met(release: Release, arrival: Arrival) -> bool:
-    """Whether a batch met a release or a later one. One that failed may name none, so its time tells."""
+    """Whether a batch met a release or a later one.
+
+    A batch that failed may name none; then its time decides.
+    """
     return arrival.seq >= release.seq if arrival.seq else arrival.created_at >= release.decided_at
 
 
 def _entries(first: Release, store: ObjectStore) -> Iterator[Arrival]:
-    """All batches that may have met a rollout: those that came since it began, and so many before, which may have been scored again."""
+    """All batches that may have met a rollout.
+
+    These are those since it began, and some before it, which may have been scored again.
+    """
     began, before = first.decided_at.date(), 0
     for arrival in Manifests(store).entries(first.model):
         before += arrival.day < began

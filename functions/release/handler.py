@@ -53,9 +53,9 @@ def _tick(model: str) -> dict[str, Any]:
 
     step = tick(model, ports())
     reasons = [reason.model_dump() for reason in step.reasons]
-    told = {"model": model, "action": step.action.value, "share": step.share, "reasons": reasons}
-    (logger().warning if _UNWANTED.intersection(reason.code for reason in step.reasons) else logger().info)("step", extra=told)
-    return told
+    taken = {"model": model, "action": step.action.value, "share": step.share, "reasons": reasons}
+    (logger().warning if _UNWANTED.intersection(reason.code for reason in step.reasons) else logger().info)("step", extra=taken)
+    return taken
 
 
 def _tick_all() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases, StandingRelease
 
 _MOST_LISTED = 1000
-"""Of so many batches a withdrawal tells: whoever ends a rollout must not wait until all of them are read."""
+"""How many batches a withdrawal lists: ending a rollout must not wait until all of them are read."""
 
 
 def publish_first(decision: Decision, ports: Ports) -> None:

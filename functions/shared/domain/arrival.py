@@ -1,4 +1,4 @@
-"""A committed batch as the index of a model's batches names it: all that chooses batches, without reading their manifests."""
+"""A committed batch as the index names it: all that chooses batches."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,7 +47,10 @@ class Arrival:
 
     @property
     def name(self) -> str:
-        """The place as a part of a key: in order of key, the newest day of arrival comes first, and in a day what was committed last."""
+        """The place as a part of a key. Keys are in order of arrival, the newest first.
+
+        Within a day of arrival, the last commit comes first.
+        """
         day, moment = _LAST_DAY - self.day.toordinal(), (_LAST_MOMENT - self.created_at) // _TICK
         reached = self.reached.toordinal() if self.reached else 0
         return f"{day:07}-{moment:018}-{self.batch}-{self.upload}-{self.seq}-{int(self.has_rows)}-{reached}-{self.champion}"
@@ -69,7 +72,10 @@ class Arrival:
 
 
 def standing(newest_first: Iterable[Arrival]) -> Iterator[Arrival]:
-    """Of several scorings of one upload the last; all of them arrived on one day, so each comes after what supersedes it."""
+    """Keep the last of several scorings of one upload.
+
+    All of them arrived on the same day, so each comes after the one that supersedes it.
+    """
     seen: set[str] = set()
     for arrival in newest_first:
         if arrival.upload not in seen:
@@ -91,7 +97,7 @@ class Block:
 
     @classmethod
     def covering(cls, first: date, last: date) -> "set[Block]":
-        """The one or two blocks of like size that hold all days from the first to the last.
+        """The one or two blocks of one size that hold all days of a period.
 
         >>> sorted(block.number for block in Block.covering(date(2013, 4, 1), date(2013, 4, 1)))
         [734959]

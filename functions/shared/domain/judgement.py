@@ -1,4 +1,4 @@
-"""What a batch was judged to be when it was measured, and what labels told of its estimate later."""
+"""The judgement of a batch, and what labels said of its estimate later."""
 
 from datetime import datetime
 
@@ -8,7 +8,9 @@ from functions.shared.domain.performance.estimate import Estimate, HeldEstimate
 
 
 class BatchJudgement(Document):
-    """The judgement of a batch. Whoever stores it is the one who prints the batch's metrics.
+    """The judgement of a batch.
+
+    The delivery that stores it also emits the batch's metrics.
 
     `version` is the champion's; `drift` that of the batches pooled up to it; `estimate` that of the batch itself, where
     its version is calibrated.
@@ -23,6 +25,6 @@ class BatchJudgement(Document):
 
 
 class HeldBatch(Document):
-    """A batch's estimate and the truth that the labels of its rows tell."""
+    """A batch's estimate and the truth by the labels of its rows."""
 
     held: HeldEstimate

@@ -1,4 +1,6 @@
-"""The index of a model's batches: empty objects whose names say which batches came when, and on which days their rows lie.
+"""The index of a model's batches: names of empty objects.
+
+Names say which batches came when, and on which event days their rows lie.
 
 Whoever commits a batch writes its names, and metric_emission does so again, in case a crash came between. Each name follows from
 the manifest alone, so in whatever order and however often they are written, the index is the same. A store of an earlier version
@@ -22,7 +24,7 @@ _AT_ONCE = 16
 
 
 class Indexed(Document):
-    """How far a model's index goes back: to batches that arrived on a UTC day, to all of them if there is none."""
+    """How far a model's index goes back: to a UTC day of arrival, or to all batches."""
 
     back_to: date | None = None
 
@@ -39,7 +41,10 @@ class BatchIndex:
             self._store.create(key, _NAME)
 
     def entries(self, model: str) -> Iterator[Arrival]:
-        """All batches of a model, the newest first: by the UTC day on which they arrived, in a day by when they were committed."""
+        """All batches of a model, the newest first.
+
+        They are ordered by the UTC day of arrival, and within a day by their commit.
+        """
         return self._named(layout.arrivals_prefix(model))
 
     def of_days(self, model: str, days: Collection[date]) -> list[Arrival]:
@@ -48,7 +53,10 @@ class BatchIndex:
         return sorted(found.values(), key=lambda arrival: arrival.name)
 
     def by_day(self, model: str, days: Collection[date]) -> dict[date, list[Arrival]]:
-        """Standing batches that may have rows on each of some days, without days that have none."""
+        """Standing batches that may have rows on each of some days.
+
+        Days without batches are left out.
+        """
         levels = [int(level) for level in self._store.folders(layout.days_prefix(model))]
         within: dict[Block, list[date]] = defaultdict(list)
         for day in days:
@@ -80,7 +88,7 @@ class BatchIndex:
         return indexed is not None and indexed.back_to is None
 
     def complete(self, model: str, *, also: Callable[[Manifest], None]) -> bool:
-        """Index the batches of a model that an earlier version committed. Broken off, the next call goes on where this one was.
+        """Index all batches of a model. A call that is cut off is resumed by the next.
 
         Args:
             also: what else is to be done with each.

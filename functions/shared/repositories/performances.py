@@ -1,4 +1,4 @@
-"""What labels said of a model, by event day: a document a day, and one a month that holds its days for whoever reads many.
+"""What labels said of a model, by event day and gathered by month.
 
 A month follows from its days. It is written after them, and from what they say at that moment, so of two writers at once the later
 one leaves what stands. A month that has no document yet, as in stores of earlier versions, is read day by day.
@@ -24,7 +24,10 @@ class PerformanceMonth(Document):
 
 
 def performance_keys(model: str, store: ObjectStore) -> list[str]:
-    """Keys of the days that have labels, in order, but for days that are not plausible: earlier versions stored such."""
+    """Keys of the days that have labels, in order, without implausible days.
+
+    Earlier versions stored such days.
+    """
     first, last = (layout.performance_key(model, day) for day in (FIRST_DAY, LAST_DAY))
     return [found.key for found in store.list(layout.performance_prefix(model)) if first <= found.key <= last]
 
@@ -35,7 +38,10 @@ def labelled_days(model: str, store: ObjectStore) -> list[date]:
 
 
 def performances(model: str, store: ObjectStore, days: Sequence[date]) -> Iterator[DayPerformance]:
-    """What labels said of some days that have labels, in order; by month, so that each month takes one request."""
+    """What labels said of some days that have labels, in order.
+
+    Each month takes one request.
+    """
     for month, some in groupby(sorted(days), key=_month_of):
         wanted = set(some)
         try:

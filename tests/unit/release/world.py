@@ -13,12 +13,12 @@ from functions.release.ports import Ports
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Reason, Verdict
-from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.measures import DayPerformance, PairedLosses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release, Role
+from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.canary import Step
 from functions.shared.ports import TrainingRun
 from functions.shared.repositories.batch_index import BatchIndex
