@@ -15,8 +15,8 @@ from tests.chaos.inside import DEADLY
 from tests.chaos.stage import Stage
 
 INSIDE = {
-    "killed before a request": 0.0007,
-    "killed after a request": 0.0007,
+    "killed before a request": 0.0003,
+    "killed after a request": 0.0003,
     "answer lost": 0.01,
     "connection refused": 0.01,
     "request refused (503)": 0.01,

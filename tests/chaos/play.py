@@ -14,8 +14,9 @@ from tests.chaos.inside import DEADLY
 from tests.chaos.scenario import Scenario
 from tests.chaos.stage import Stage, hurt_stack
 
-MOST_WAITING, PAUSE_S = 15, 0.3
-"""Messages in a queue above which nothing new happens, and the pause between acts."""
+MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 60}
+"""Messages in a queue above which nothing new happens."""
+PAUSE_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faul
     scenario.upload_deadly()
     said = time.monotonic()
     while time.monotonic() < end and hurting.counted().total() < faults:
-        if max(stage.depth("ScoringQueueUrl"), stage.depth("MetricQueueUrl")) < MOST_WAITING:
+        if all(stage.depth(queue) < most for queue, most in MOST_WAITING.items()):
             scenario.act()
             hurting.strike()
         time.sleep(PAUSE_S)
