@@ -75,10 +75,10 @@ check: install ## style, types, arrows between packages
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-build: install .sam/installed .audit/installed ## the functions' image, from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
+build: install .sam/installed .audit/installed ## the functions' image (WITH=catboost adds CatBoost), from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
 	infra/local/docker.sh
 	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
-	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
+	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) $(if $(WITH),With=$(WITH)) Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
 	mkdir -p build
 	.audit/bin/cyclonedx-py requirements requirements/functions.txt \
@@ -120,6 +120,7 @@ words: install ## bring the Chinese catalogue (infra/words/zh.po) up to the code
 lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(LOCK) pyproject.toml --extra development --output-file requirements/development.txt
 	$(LOCK) requirements/functions.in --constraints requirements/development.txt --output-file requirements/functions.txt
+	$(LOCK) requirements/catboost.in --no-deps --constraints requirements/development.txt --output-file requirements/catboost.txt
 	$(LOCK) requirements/ministack.in --output-file requirements/ministack.txt
 	$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 	$(LOCK) requirements/runtime.in --output-file requirements/runtime.txt

@@ -110,8 +110,8 @@ def _loaded(foreign: ForeignModel) -> Any:
         raise AdoptionRefusedError(message) from error
     if model is None:
         message = (
-            f"{foreign.uri} is not a known model file: XGBoost's JSON or UBJSON, or LightGBM's text, as save_model writes them; "
-            "pickles run any code in them, and are not loaded"
+            f"{foreign.uri} is not a known model file: XGBoost's JSON or UBJSON, LightGBM's text, or CatBoost's CBM or JSON, as save_model "
+            "writes them; pickles run any code in them, and are not loaded"
         )
         raise AdoptionRefusedError(message)
     return model

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
@@ -47,12 +48,12 @@ def matched(model: Any, family: Family, inputs: Inputs, columns: Mapping[str, Co
     texts = [place for place, kind in enumerate(looks) if kind in {ColumnKind.CATEGORY, FeatureKind.CATEGORY}]
     listed = _listed(inputs, names, texts)
     worded = {place for place, values in listed.items() if isinstance(values[0], str)}
-    _refuse_unlisted(names, set(texts) - worded, inputs.coded - listed.keys())
+    _refuse_unlisted(names, set(texts) - worded - inputs.as_written, inputs.coded - listed.keys())
     family.take_codes(model, inputs.coded)
-    columns_step = _columns_step(names, listed)
+    columns_step = _columns_step(names, listed, inputs.as_written)
     return Matched(
         Pipeline([("columns", columns_step), ("model", model)]),
-        {names[place]: FeatureKind.CATEGORY for place in worded},
+        {names[place]: FeatureKind.CATEGORY for place in worded | inputs.as_written},
         notes,
     )
 
@@ -146,20 +147,27 @@ def _told(names: Sequence[str], places: Collection[int]) -> str:
     return ", ".join(names[place] for place in sorted(places)) or "none"
 
 
-def _columns_step(names: Sequence[str], listed: Mapping[int, Categories]) -> ColumnTransformer:
-    """Return a preprocessor from named columns to a booster's numbers, in its order."""
+def _columns_step(names: Sequence[str], listed: Mapping[int, Categories], as_written: Collection[int]) -> ColumnTransformer:
+    """Return a preprocessor from named columns to a booster's columns, in its order."""
     import pandas as pd
 
     row = {name: [listed[place][0] if place in listed else 0.0] for place, name in enumerate(names)}
-    step = ColumnTransformer(list(_parts(names, listed)), sparse_threshold=0.0)
-    return step.fit(pd.DataFrame(row))
+    frame = pd.DataFrame(row).astype({names[place]: object for place in as_written})
+    step = ColumnTransformer(list(_parts(names, listed, as_written)), sparse_threshold=0.0)
+    if as_written:
+        step.verbose_feature_names_out = False
+        step.set_output(transform="pandas")
+    return step.fit(frame)
 
 
-def _parts(names: Sequence[str], listed: Mapping[int, Categories]) -> Iterator[tuple[str, object, list[str]]]:
+def _parts(names: Sequence[str], listed: Mapping[int, Categories], as_written: Collection[int]) -> Iterator[tuple[str, object, list[str]]]:
     """Yield one part for each run of columns that are converted alike."""
-    for has_list, run in groupby(range(len(names)), key=lambda place: place in listed):
+    for (has_list, has_texts), run in groupby(range(len(names)), key=lambda place: (place in listed, place in as_written)):
         places = list(run)
-        if has_list:
+        if has_texts:
+            # As pandas writes a missing value where a frame's columns become texts.
+            yield f"texts_{places[0]}", SimpleImputer(strategy="constant", fill_value="nan"), [names[place] for place in places]
+        elif has_list:
             values = [np.array(listed[place], object if isinstance(listed[place][0], str) else np.float64) for place in places]
             encoder = OrdinalEncoder(categories=values, handle_unknown="use_encoded_value", unknown_value=np.nan)
             yield f"categories_{places[0]}", encoder, [names[place] for place in places]

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.engines.families.table import family_of, threaded_jobs
+from functions.shared.engines.families.table import families, family_of, says_threads, threaded_jobs
 from functions.shared.engines.native import REFUSALS
 from functions.shared.engines.steps import steps_of
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _CHECKED_ROWS = 64
+_PARTS = ("fit", "get_params", "set_params", "predict")
+"""What makes a class an estimator; those of other libraries need not descend from scikit-learn's."""
 
 
 def default_estimator(task: Task) -> str:
@@ -96,7 +98,7 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
     """
     empty = [str(name) for name in frame.columns[frame.isna().all()]]
     pipeline = build_pipeline(spec, empty) if template is None else clone_pipeline(template, spec)
-    if not any(name.rpartition("__")[2] == "n_jobs" for name in spec.parameters):
+    if not any(map(says_threads, spec.parameters)):
         pipeline.set_params(**dict.fromkeys(threaded_jobs(pipeline), threads))
     family = family_of(steps_of(pipeline)[-1])
     if family.numbered_classes and spec.task is not Task.REGRESSION:
@@ -104,6 +106,7 @@ def fit_pipeline(spec: ModelSpec, frame: "pd.DataFrame", target: NDArray[Any], t
     try:
         with threadpool_limits(1), family.fitting():
             pipeline.fit(frame, target)
+            family.fitted(steps_of(pipeline)[-1])
             _check_scores(pipeline, frame.head(_CHECKED_ROWS), spec)
     except REFUSALS as error:
         valueless = f" (columns without any value: {', '.join(empty)})" if empty else ""
@@ -168,8 +171,10 @@ def _estimator_class(path: str) -> type[BaseEstimator]:
         found = getattr(importlib.import_module(module), name) if module else None
     except (ImportError, AttributeError) as error:
         message = f"{path!r} cannot be imported: {error}"
-        raise TrainingError(message, remedy="estimators of your own must be installed in the functions' image") from error
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator)) or inspect.isabstract(found):
+        package = families().get(path.partition(".")[0])
+        absent = package.how_to_have() if package and isinstance(error, ImportError) else ""
+        raise TrainingError(message, remedy=absent or "estimators of your own must be installed in the functions' image") from error
+    if not (isinstance(found, type) and all(hasattr(found, part) for part in _PARTS)) or inspect.isabstract(found):
         message = f"{path!r} is not an estimator"
         raise TrainingError(message, remedy="give a dotted path such as sklearn.linear_model.LogisticRegression")
     return found

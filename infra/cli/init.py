@@ -12,7 +12,10 @@ from infra.cli.options import AsJson, show
 from infra.places import CODE, ROOT
 from infra.words import _
 
-OF_THE_PROJECT = ("template.yaml", "samconfig.toml", ".dockerignore", "events/**/*.json", "requirements/functions.txt")
+OF_THE_PROJECT = (
+    *("template.yaml", "samconfig.toml", ".dockerignore", "events/**/*.json"),
+    *("requirements/functions.txt", "requirements/catboost.txt"),
+)
 OF_THE_CODE = (
     "functions/Dockerfile",
     "functions/**/*.py",

@@ -25,6 +25,7 @@ _LOGGED = re.compile(r"models:/[^/]+(/[^/]+)?|runs:/[^/]+/.+")
 _FLAVORS = {
     "xgboost": ("xgb_version", "data"),
     "lightgbm": ("lgb_version", "data"),
+    "catboost": ("catboost_version", "data"),
     "sklearn": ("sklearn_version", "pickled_model"),
 }
 """Per flavor of MLflow, named as the library's package: the entries for its version and the model's file."""

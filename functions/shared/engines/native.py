@@ -25,9 +25,15 @@ class NativeEngine:
     def __init__(self, pipeline: Any, task: Task, features: Sequence[Feature]) -> None:
         from functions.shared.engines.steps import steps_of  # imports scikit-learn, which compiled engines do not need
 
-        jobs = [name for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs" and jobs is not None]
-        self.pipeline = pipeline.set_params(**dict.fromkeys([*jobs, *threaded_jobs(pipeline)], 1))
-        self.backend = family_of(steps_of(pipeline)[-1]).backend
+        threaded = threaded_jobs(pipeline)
+        jobs = {name: jobs for name, jobs in pipeline.get_params().items() if name.rpartition("__")[2] == "n_jobs"}
+        if alone := {name: 1 for name, jobs in jobs.items() if jobs is not None or name in threaded}:
+            pipeline.set_params(**alone)
+        self.pipeline = pipeline
+        model = steps_of(pipeline)[-1]
+        family = family_of(model)
+        family.alone(model)
+        self.backend = family.backend
         self._task = task
         self._features = tuple(features)
 

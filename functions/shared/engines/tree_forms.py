@@ -22,7 +22,7 @@ NO_BAND = (np.inf, -np.inf)
 class CategorySplit:
     """A split on category codes: listed codes go one way, all others the other.
 
-    A number's code is its whole part. Numbers from `zero_from` to below 1 have code 0; smaller ones have no code.
+    A number's code is its whole part. Numbers below `zero_from` have no code.
     """
 
     listed: Codes
@@ -31,7 +31,7 @@ class CategorySplit:
 
     def goes_left(self, values: NDArray[np.floating[Any]]) -> Flags:
         """Mark the values that go left; none of them may be missing."""
-        is_listed = np.isin(np.where(values >= self.zero_from, np.trunc(values), -1.0), self.listed)
+        is_listed = np.isin(np.where(values >= self.zero_from, np.trunc(values), np.nan), self.listed)
         return is_listed if self.listed_left else ~is_listed
 
     def steps(self) -> Floats:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OrdinalEncoder
@@ -29,6 +30,16 @@ def native_columns(spec: ModelSpec) -> ColumnTransformer:
     numbers = native_names(spec)[len(categories) :]
     parts = [("categories", ordinal(float("nan")), categories), ("numbers", "passthrough", numbers)]
     return transformer(parts, sparse_threshold=0.0)
+
+
+def whole_codes(spec: ModelSpec, *, missing: int, unseen: int) -> ColumnTransformer:
+    """As `native_columns`, in a frame whose category codes are whole numbers, however many; `missing` and `unseen` are two of them."""
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=unseen, encoded_missing_value=missing, dtype=np.int64)
+    categories = of_kind(spec, FeatureKind.CATEGORY)
+    numbers = native_names(spec)[len(categories) :]
+    columns = transformer([("categories", encoder, categories), ("numbers", "passthrough", numbers)], sparse_threshold=0.0)
+    columns.verbose_feature_names_out = False
+    return columns.set_output(transform="pandas")
 
 
 def native_names(spec: ModelSpec) -> list[str]:

@@ -30,8 +30,16 @@ class Family:
     """Types that a file may contain, in addition to those that skops trusts."""
     threaded = False
     """Whether its estimators use all processors by default; their number changes the last digits of sums."""
+    jobs = "n_jobs"
+    """The name of its estimators' parameter for the number of threads."""
+    option = ""
+    """If not every image has the library, the word after `make build WITH=`."""
     numbered_classes = False
     """Whether its classifiers require classes as whole numbers from 0, instead of names."""
+
+    def how_to_have(self) -> str:
+        """Return the remedy if the library is missing; empty if every image has it."""
+        return f"build the functions' image with {self.library}: make build WITH={self.option}" if self.option else ""
 
     def parameters(self, made: type) -> Collection[str] | None:
         """Return the parameter names of an estimator class; None if only a fit can tell."""
@@ -52,6 +60,12 @@ class Family:
             ValueError: in place of the library's own kinds of errors.
         """
         return nullcontext()
+
+    def fitted(self, model: Any) -> None:
+        """Remove what differs between equal fits from a fitted estimator, such as the time."""
+
+    def alone(self, model: Any) -> None:
+        """Make a fitted estimator score in the calling thread, if it has no parameter for that."""
 
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":
         """Return the preprocessor of an unfitted estimator, and configure that for it.

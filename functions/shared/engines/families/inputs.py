@@ -10,7 +10,7 @@ class Inputs:
 
     `names` come from training, or are `invented` by the library if it got none. The numbers in `coded` columns are codes of
     categories. Each of `lists` holds the categories of one column, by code. `listed` are the positions of these columns, or None if
-    the booster does not state them.
+    the booster does not state them. Columns in `as_written` hold the categories themselves, as text.
     """
 
     names: tuple[str, ...]
@@ -18,3 +18,4 @@ class Inputs:
     coded: frozenset[int] = frozenset()
     lists: tuple[tuple[Any, ...], ...] = ()
     listed: tuple[int, ...] | None = ()
+    as_written: frozenset[int] = frozenset()

@@ -15,6 +15,7 @@ _OURS = {
     "sklearn": "functions.shared.engines.families.scikit_learn:SCIKIT_LEARN",
     "xgboost": "functions.shared.engines.families.xgboost:XGBOOST",
     "lightgbm": "functions.shared.engines.families.lightgbm:LIGHTGBM",
+    "catboost": "functions.shared.engines.families.catboost:CATBOOST",
 }
 
 
@@ -41,10 +42,15 @@ def library_of(model: Any) -> str:
 
 
 def threaded_jobs(pipeline: Any) -> list[str]:
-    """Return `n_jobs` parameters of estimators that use all processors by default."""
+    """Return thread parameters, such as `n_jobs`, of estimators that use all processors by default."""
     parameters = pipeline.get_params()
-    jobs = [name for name in parameters if name.rpartition("__")[2] == "n_jobs"]
-    return [name for name in jobs if family_of(parameters.get(name.rpartition("__")[0], pipeline)).threaded]
+    owners = {name: family_of(parameters.get(name.rpartition("__")[0], pipeline)) for name in parameters if says_threads(name)}
+    return [name for name, family in owners.items() if family.threaded and name.rpartition("__")[2] == family.jobs]
+
+
+def says_threads(parameter: str) -> bool:
+    """Return whether a parameter sets the number of threads of any family."""
+    return parameter.rpartition("__")[2] in {family.jobs for family in families().values()}
 
 
 def _imported(where: str) -> Family:
