@@ -22,7 +22,7 @@ from functions.shared.engines.proof import prove
 from functions.shared.engines.skops_file import dump_pipeline, load_pipeline
 from tests.integration.engines.test_boosters import any_rows, any_target, as_tables_or_walked, compiled_somehow, odd_rows, spec_of
 from tests.integration.engines.test_kernel_bits import in_numpy
-from tests.unit.engines.rows import batches, fit, make_spec, training_rows
+from tests.unit.shared.engines.rows import batches, fit, make_spec, training_rows
 
 BINARY, MULTICLASS, REGRESSION = Task.BINARY, Task.MULTICLASS, Task.REGRESSION
 CB = "catboost.CatBoost"
