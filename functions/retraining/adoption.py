@@ -120,7 +120,7 @@ def _loaded(foreign: ForeignModel) -> Any:
 def _unpacked(foreign: ForeignModel) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Trying to unpickle")  # `told` says so
+            warnings.filterwarnings("ignore", "Trying to unpickle")  # `remarks` reports the version
             return load_pipeline(foreign.body)
     except ImportError as error:
         message = f"{foreign.uri} cannot be loaded: {error}. Estimators of your own must be installed in the functions' image"
@@ -153,12 +153,12 @@ def with_classes_of(adopted: Adopted, rows: TrainingSet) -> tuple[Adopted, tuple
             f"{len(labels)}: {', '.join(labels[:10])}; write the file with all of the model's classes and no other"
         )
         raise AdoptionRefusedError(message)
-    told = ", ".join(f"{number} for {label!r}" for number, label in zip(numbers, labels, strict=True))
-    reason = Reason(code="classes_by_order", message=f"the model counts its classes, and was taken to mean {told}", warning=True)
+    meanings = ", ".join(f"{number} for {label!r}" for number, label in zip(numbers, labels, strict=True))
+    reason = Reason(code="classes_by_order", message=f"the model counts its classes, and was taken to mean {meanings}", warning=True)
     return replace(adopted, classes=tuple(labels)), (reason,)
 
 
-def told(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: TrainingSet) -> tuple[Reason, ...]:
+def remarks(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: TrainingSet) -> tuple[Reason, ...]:
     """Return remarks on library versions, unknown parameters, and rows left out."""
     family = family_of(steps_of(adopted.pipeline)[-1])
     reasons = []

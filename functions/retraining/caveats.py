@@ -46,10 +46,10 @@ def caveats(rows: TrainingSet) -> tuple[Reason, ...]:
     columns: dict[Doubt, list[str]] = defaultdict(list)
     for name, doubt in _doubts(rows):
         columns[doubt].append(name)
-    return tuple(_told(doubt, names, rows.spec) for doubt, names in columns.items())
+    return tuple(_remark(doubt, names, rows.spec) for doubt, names in columns.items())
 
 
-def _told(doubt: Doubt, names: Sequence[str], spec: ModelSpec) -> Reason:
+def _remark(doubt: Doubt, names: Sequence[str], spec: ModelSpec) -> Reason:
     """Describe a doubt about columns, without "drop" for an adopted pipeline.
 
     An adopted pipeline names its columns itself, so none can be dropped.
@@ -170,8 +170,8 @@ def _spellings(texts: pa.Array) -> Iterator[Doubt]:
 def _rare(counts: pa.StructArray) -> Iterator[Doubt]:
     few = {item["values"]: item["counts"] for item in counts.to_pylist() if item["counts"] < ROWS_TO_TELL_APART}
     if few:
-        told = listed([f"{label} in {rows}" for label, rows in Counter(few).most_common()])
-        yield Doubt("rare_class", f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({told}), which can hardly be learnt")
+        rare = listed([f"{label} in {rows}" for label, rows in Counter(few).most_common()])
+        yield Doubt("rare_class", f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({rare}), which can hardly be learnt")
 
 
 def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Doubt]]:

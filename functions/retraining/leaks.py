@@ -37,7 +37,7 @@ def giveaways(rows: TrainingSet) -> dict[str, float]:
         return {}
     folds = np.random.default_rng(0).permutation(count) % _FOLDS
     found = {
-        feature.name: float(np.mean([_told(sample, feature, outcome, folds) for outcome in outcomes])) for feature in rows.spec.features
+        feature.name: float(np.mean([_strength(sample, feature, outcome, folds) for outcome in outcomes])) for feature in rows.spec.features
     }
     return {name: value for name, value in found.items() if value >= GIVEN_AWAY}
 
@@ -56,7 +56,7 @@ def _outcomes(rows: TrainingSet) -> Iterator[Floats]:
         yield np.asarray(labels == name, dtype=np.float64)
 
 
-def _told(rows: TrainingSet, feature: Feature, outcome: Floats, folds: NDArray[np.int64]) -> float:
+def _strength(rows: TrainingSet, feature: Feature, outcome: Floats, folds: NDArray[np.int64]) -> float:
     """Return how well a feature alone predicts an outcome, 0 to 1."""
     values = rows.table[feature.name].combine_chunks()
     regression = rows.spec.task is Task.REGRESSION

@@ -112,7 +112,7 @@ def _listed(inputs: Inputs, names: Sequence[str], texts: Sequence[int]) -> dict[
     if places is None:
         message = (
             f"the model keeps the categories of {len(inputs.lists)} columns and does not say of which: it splits "
-            f"{_told(names, inputs.coded)} by categories, and the file has texts in {_told(names, texts)}"
+            f"{_quoted(names, inputs.coded)} by categories, and the file has texts in {_quoted(names, texts)}"
         )
         raise AdoptionRefusedError(message)
     lists = {place: tuple(_value(value) for value in values) for place, values in zip(places, inputs.lists, strict=True) if values}
@@ -131,19 +131,19 @@ def _refuse_unlisted(names: Sequence[str], places: set[int], unnamed: frozenset[
     """Refuse text columns unknown to the booster; codes of `unnamed` lack names."""
     if coded := places & unnamed:
         message = (
-            f"the model splits {_told(names, coded)} by codes, and does not say which category has which code (XGBoost's files do "
+            f"the model splits {_quoted(names, coded)} by codes, and does not say which category has which code (XGBoost's files do "
             "since 3.1): write the codes that it learnt into the file"
         )
         raise AdoptionRefusedError(message)
     if places:
         message = (
-            f"the model takes {_told(names, places)} for numbers, and the file has texts there; "
+            f"the model takes {_quoted(names, places)} for numbers, and the file has texts there; "
             "--kind COLUMN=number reads numbers that bear a sign"
         )
         raise AdoptionRefusedError(message)
 
 
-def _told(names: Sequence[str], places: Collection[int]) -> str:
+def _quoted(names: Sequence[str], places: Collection[int]) -> str:
     return ", ".join(names[place] for place in sorted(places)) or "none"
 
 

@@ -41,8 +41,8 @@ def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
         message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
         raise TrainingError(message)
     if decision.erased_rows:
-        told = f"{decision.erased_rows:,} rows of its training set were erased since, so it cannot be rebuilt exactly"
-        return Reproduction(model=request.model, version=request.version, identical=False, difference=told)
+        explanation = f"{decision.erased_rows:,} rows of its training set were erased since, so it cannot be rebuilt exactly"
+        return Reproduction(model=request.model, version=request.version, identical=False, difference=explanation)
     prefix = layout.version_prefix(request.model, request.version)
     served = ServedModel(version=request.version, digest=decision.digest, prefix=prefix)
     try:

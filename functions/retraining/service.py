@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.retraining.admission import admission_reasons
-from functions.retraining.adoption import adoptable_rows, look_at, told, with_classes_of
+from functions.retraining.adoption import adoptable_rows, look_at, remarks, with_classes_of
 from functions.retraining.caveats import caveats
 from functions.retraining.columns import columns_seen
 from functions.retraining.cross_validation import Contest, cross_validate
@@ -99,7 +99,7 @@ def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
         source = request.uri or foreign.uri
         message = f"{source} as it was trained; its figures do not show whether it learnt from rows of the reference file"
-        adopted_as = (Reason(code="adopted", message=message), *named, *told(foreign, adopted, file.rows, rows))
+        adopted_as = (Reason(code="adopted", message=message), *named, *remarks(foreign, adopted, file.rows, rows))
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
         decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)

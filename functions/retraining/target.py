@@ -130,10 +130,10 @@ def refuse_lone_class(name: str, target: Target) -> None:
     if target.task is Task.REGRESSION:
         return
     counts = {item["values"]: item["counts"] for item in pc.value_counts(target.values.drop_null()).to_pylist()}
-    told = ", ".join(f"{label!r} in {rows:,} row{'s' * (rows != 1)}" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
+    tally = ", ".join(f"{label!r} in {rows:,} row{'s' * (rows != 1)}" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
     if len(counts) == 1:
-        message = f"{name!r} is {told} and nothing else: there is nothing to learn"
+        message = f"{name!r} is {tally} and nothing else: there is nothing to learn"
         raise TrainingError(message, remedy="add rows of the other class")
     if len(counts) == 2 and min(counts.values()) < ROWS_TO_TELL_APART:
-        message = f"{name!r} is {told}: at least {ROWS_TO_TELL_APART} rows of either class are needed, some to learn and some to measure"
+        message = f"{name!r} is {tally}: at least {ROWS_TO_TELL_APART} rows of either class are needed, some to learn and some to measure"
         raise TrainingError(message, remedy="add rows of the rarer class")

@@ -68,11 +68,11 @@ class TrainingFile:
             message = f"times in {self.rows.spec.time_column!r} are read by {self.rows.spec.formats.time_format}"
             reasons.append(Reason(code="time_format", message=message))
         if self.left_out:
-            told = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
-            reasons.append(Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {told}"))
+            listing = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
+            reasons.append(Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {listing}"))
         if self.other_columns:
-            told = ", ".join(self.other_columns)
-            reasons.append(Reason(code="no_features", message=f"columns that hold neither numbers, categories nor booleans: {told}"))
+            listing = ", ".join(self.other_columns)
+            reasons.append(Reason(code="no_features", message=f"columns that hold neither numbers, categories nor booleans: {listing}"))
         return (*reasons, *self.unlearnt)
 
 
@@ -96,7 +96,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     notes = Notes()
     kinds = infer_columns(source, key=request.key, formats=request.formats, notes=notes)
     _refuse_absent(request, kinds)
-    request = request.model_copy(update={"formats": _told_formats(request, kinds, source, notes)})
+    request = request.model_copy(update={"formats": _inferred_formats(request, kinds, source, notes)})
     features, read = _read(request, kinds, source, only)
     targets = plain_targets(read.table[request.target], request.formats)
     target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
@@ -126,8 +126,8 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     left_out["duplicate_id"] += table.num_rows - rows.rows
     _refuse_repeated(request, table.num_rows, rows.rows)
     if not rows.rows:
-        told = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
-        message = f"no row of {request.key} can be used: {told}"
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in (+left_out).most_common())
+        message = f"no row of {request.key} can be used: {counts}"
         raise TrainingError(message, remedy="mend the file; docs/formats.md explains each reason")
     taken = {request.id_column, request.time_column, request.target, *request.kinds, *request.drop}
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in taken)
@@ -191,7 +191,7 @@ def _own_columns(names: Iterable[str]) -> Iterator[tuple[str, Reason]]:
             )
 
 
-def _told_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, notes: Notes) -> Formats:
+def _inferred_formats(request: TrainRequest, kinds: Mapping[str, ColumnKind], source: Readable, notes: Notes) -> Formats:
     """Return the request's formats with the inferred encoding and time format.
 
     Raises:

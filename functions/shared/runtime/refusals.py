@@ -26,8 +26,8 @@ def answering_refusals[T](handler: Handler[T]) -> Handler[T | Mapping[str, Any]]
         except _REFUSALS as refused:
             if "model" not in event:
                 raise
-            told = {"error": type(refused).__name__, "message": refused.message, "remedy": refused.remedy, "code": refused.code}
-            logger().warning("refused", extra={"refusal": told})
-            return {REFUSED: told}
+            refusal = {"error": type(refused).__name__, "message": refused.message, "remedy": refused.remedy, "code": refused.code}
+            logger().warning("refused", extra={"refusal": refusal})
+            return {REFUSED: refusal}
 
     return answering

@@ -118,8 +118,8 @@ def _complaints_as_errors() -> Iterator[None]:
             warnings.simplefilter("always")
             yield
     except XGBoostError as error:
-        told = re.sub(r"^\[[^\]]*\] \S+: ", "", str(error).partition("\nStack trace")[0])
-        raise ValueError(told.strip().replace("\nObjective candidate:", ",")) from error
+        complaint = re.sub(r"^\[[^\]]*\] \S+: ", "", str(error).partition("\nStack trace")[0])
+        raise ValueError(complaint.strip().replace("\nObjective candidate:", ",")) from error
     for warning in heard:
         if unused := re.search(r"Parameters: \{ (.*) \} are not used", str(warning.message)):
             message = f"XGBoost does nothing with {unused[1].replace('"', '')} here"
