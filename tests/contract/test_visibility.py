@@ -63,7 +63,8 @@ def test_each_function_with_a_queue_may_hide_the_messages_of_that_one() -> None:
     found = {
         folder_of(name): statement["Resource"] for name, statement in statements() if statement["Action"] == "sqs:ChangeMessageVisibility"
     }
-    assert found == {"scoring": {"Fn::GetAtt": ["ScoringQueue", "Arn"]}, "metric_emission": {"Fn::GetAtt": ["MetricQueue", "Arn"]}}
+    queues = {"scoring": "ScoringQueue", "metric_emission": "MetricQueue", "notification": "NotificationQueue"}
+    assert found == {function: {"Fn::GetAtt": [name, "Arn"]} for function, name in queues.items()}
 
 
 def test_who_waits_in_vain_for_a_manifest_reads_what_is_known_and_what_to_do(sqs: "SQSClient") -> None:
@@ -71,8 +72,8 @@ def test_who_waits_in_vain_for_a_manifest_reads_what_is_known_and_what_to_do(sqs
     sqs.receive_message(QueueUrl=waiting)
     given_up, _ = queue(sqs, "dead", "d")
     stack = Stack(inbox=MemoryStore("inbox"))
-    stack._session = boto3.Session()
-    stack._outputs = {**stack._outputs, "ScoringQueueUrl": waiting, "ScoringDeadLettersUrl": given_up}
+    stack._session, stack._endpoint = boto3.Session(), None
+    stack.outputs = {**stack.outputs, "ScoringQueueUrl": waiting, "ScoringDeadLettersUrl": given_up}
     uploaded = stack.upload("batches/churn/june.csv", b"id\n1\n")
     with pytest.raises(NoAnswerError) as late:
         stack.await_manifest(uploaded, timeout_s=0)

@@ -308,7 +308,7 @@ def numbered(classes: list[int]) -> list[Row]:
 
 REFUSED: list[tuple[Any, list[Row], str]] = [
     (LinearSVC(), sold(0, 30), "without predict_proba"),
-    (make_pipeline(columns(), LogisticRegression()), numbered([9, 10]), "9, 10, which as text come in another order"),
+    (make_pipeline(columns(), LogisticRegression()), numbered([9, 10]), "9, 10, but as text they sort differently"),
     (make_pipeline(columns(unknown="error"), LogisticRegression()), sold(0, 30), 'handle_unknown="ignore"'),
 ]
 

@@ -145,7 +145,7 @@ REFUSED = [
     (Task.BINARY, "sklearn.linear_model._base.LinearModel", {}, "is not an estimator"),
     (Task.BINARY, "sklearn.linear_model.LogisticRegression", {"depth": 3}, "no parameter depth"),
     (Task.BINARY, "sklearn.linear_model.Ridge", {}, "choose a classifier"),
-    (Task.BINARY, "sklearn.preprocessing.StandardScaler", {}, "choose a classifier"),
+    (Task.BINARY, "sklearn.preprocessing.StandardScaler", {}, "is not an estimator"),
     (Task.REGRESSION, "sklearn.linear_model.LogisticRegression", {}, "choose a regressor"),
     (Task.BINARY, "sklearn.svm.LinearSVC", {}, "no predict_proba"),
     (Task.BINARY, "sklearn.linear_model.SGDClassifier", {}, "no predict_proba"),
