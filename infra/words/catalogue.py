@@ -14,6 +14,11 @@ _FIELD = re.compile(r"\{\d+\}")
 _APPENDED = r"((?:[ ,;:(].*?)?)"
 """A field directly after another: empty, or separated by a sign."""
 _BETWEEN = re.compile(r"(; |(?<=\?) )")
+_COLON = ": "
+_WITH_REMEDY = re.compile(r"(.*) \((.*)\)", re.DOTALL)
+_OF_VALUE = re.compile(r"('.*'|\"[^\"]*\"|[^ ]+) ((?:is|lies) .+)", re.DOTALL)
+_PARTICULAR = 8
+"""Characters in a row from which a message with fields is hardly met by chance."""
 _LONGEST_ITEM = 4
 """Most comma-separated parts of one list item."""
 
@@ -24,6 +29,7 @@ class _Template:
 
     pattern: re.Pattern[str]
     landmark: str
+    has_colon: bool
     translation: str
 
 
@@ -45,12 +51,36 @@ class Catalogue:
         return self._list(text) or self._reasons(text, all_known=True) or self._message(text) or self._reasons(text, all_known=False)
 
     def _message(self, text: str) -> str | None:
+        return self._particular(text) or self._of_columns(text) or self._of_value(text) or self._composed(text, general=True)
+
+    def _particular(self, text: str) -> str | None:
         if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:
             return exact.format()
+        return self._composed(text, general=False)
+
+    def _composed(self, text: str, *, general: bool) -> str | None:
         for template in self._templates:
-            if template.landmark in text and (found := template.pattern.fullmatch(text)):
+            is_general = len(template.landmark) < _PARTICULAR or (_COLON in text and not template.has_colon)
+            if is_general is general and template.landmark in text and (found := template.pattern.fullmatch(text)):
                 return template.translation.format(*(self.translated(part) or part for part in found.groups()))
         return None
+
+    def _of_columns(self, text: str) -> str | None:
+        """Translate what is said of columns: their names, a colon, a message, and perhaps its remedy in brackets."""
+        names, colon, said = text.partition(_COLON)
+        if not colon:
+            return None
+        if (whole := self._particular(said)) is None and (parts := _WITH_REMEDY.fullmatch(said)):
+            doubt, remedy = (self._particular(part) for part in parts.groups())
+            if doubt and remedy:
+                whole = f"{doubt}\N{FULLWIDTH LEFT PARENTHESIS}{remedy}\N{FULLWIDTH RIGHT PARENTHESIS}"
+        return whole and f"{names}{self.find(colon) or colon}{whole}"
+
+    def _of_value(self, text: str) -> str | None:
+        """Translate what is said of a value of a file."""
+        if (found := _OF_VALUE.fullmatch(text)) is None or (said := self._particular(found[2])) is None:
+            return None
+        return f"{found[1]} {said}"
 
     def _reasons(self, text: str, *, all_known: bool) -> str | None:
         """Translate several reasons, or a question and its continuation; None if unknown.
@@ -106,4 +136,4 @@ def _template(message: str, translation: str) -> _Template:
     parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELD.split(message)]
     fields = ("(.*?)" if part else _APPENDED for part in parts[1:-1])
     pattern = re.escape(parts[0]) + "".join(f"{field}{re.escape(part)}" for field, part in zip(("(.*?)", *fields), parts[1:], strict=True))
-    return _Template(re.compile(pattern, re.DOTALL), max(parts, key=len), translation)
+    return _Template(re.compile(pattern, re.DOTALL), max(parts, key=len), any(_COLON in part for part in parts), translation)

@@ -69,6 +69,17 @@ def test_what_nobody_composed_stays_as_it_is(text: str) -> None:
             "the model's first version has no champion to beat; 12 rows of the file were left out: missing_target 12",
             "模型的第一个版本没有要胜过的冠军；文件中有 12 行没有使用：missing_target 12",
         ),
+        ("c0, c1: has the same value in every row", "c0, c1：每一行的值都相同"),
+        (
+            "price: holds amounts of money, taken as a category (--kind COLUMN=number reads them)",
+            "price：是金额，按类别处理（用 --kind 列名=number 读取）",
+        ),
+        (
+            "fee: holds numbers in 160 rows and words in 40, taken as a category (--kind COLUMN=number leaves the rows with words out)",
+            "fee：有 160 行是数字，40 行是文字，按类别处理（用 --kind 列名=number 会舍去含文字的行）",
+        ),
+        ("batches/a/b.csv failed: the value is missing", "batches/a/b.csv 失败：缺少值"),
+        ("column 'fee': 'oops' is no number", "列 'fee'：'oops' 不是数字"),
         ("canary rollback: rows are not as fast", "灰度回滚：rows are not as fast"),
         ("no previous one; the value is missing; a colleague asked", "no previous one；缺少值；a colleague asked"),
         (
