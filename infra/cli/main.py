@@ -1,10 +1,16 @@
 """How the `everscore` command begins and ends."""
 
+import errno
 import json
 import os
 import signal
 import sys
+from io import UnsupportedOperation
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from functions.shared.domain.errors import EverscoreError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -37,12 +43,10 @@ def run() -> None:
         sys.exit(1)
     except EverscoreError as raised:
         error = raised
-    except Exception as lost:  # boto3 is imported by the commands that need it, so its errors are known by their module
-        if not type(lost).__module__.startswith("botocore."):
+    except Exception as lost:
+        if (known := _known(lost)) is None:
             raise
-        from infra.cli.aws_errors import as_told
-
-        error = as_told(lost)
+        error = known
     is_refusal = isinstance(error, InputError)
     head = _("error:") if is_refusal else _("failed:")
     remedy = f"\n{_('remedy:')} {stored(error.remedy)}" if error.remedy else ""
@@ -50,6 +54,26 @@ def run() -> None:
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
     sys.exit(2 if is_refusal else 1)
+
+
+def _known(lost: Exception) -> "EverscoreError | None":
+    """Return what AWS, a pipe, a terminal or a full disk did as an error with its remedy; None for anything else."""
+    from functions.shared.domain.errors import InputError
+
+    if type(lost).__module__.startswith("botocore."):  # boto3 is imported by the commands that need it
+        from infra.cli.aws_errors import as_told
+
+        return as_told(lost)
+    match lost:
+        case UnsupportedOperation():
+            return InputError(f"the file cannot be read twice: {lost}", remedy="write what comes from a pipe to a file, and name that")
+        case UnicodeEncodeError():
+            message = f"the terminal's encoding, {lost.encoding}, lacks {lost.object[lost.start]!a}"
+            return InputError(message, remedy="set PYTHONIOENCODING=utf-8")
+        case OSError(errno=errno.ENOSPC):
+            return InputError(f"there is no space left to write to: {lost}", remedy="make room, or write elsewhere")
+        case _:
+            return None
 
 
 def _end_at_once(_signal: int, _frame: FrameType | None) -> None:
