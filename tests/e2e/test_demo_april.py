@@ -24,11 +24,11 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.policy import GatePolicy, Policy, RetrainingPolicy, RowContract
 from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.performances import labelled_days, performances
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.demo import flights
@@ -129,7 +129,7 @@ def april() -> World:
 
 
 def test_nobody_is_told_that_april_goes_badly_though_all_labels_are_known(april: World) -> None:
-    days = list(read_documents(april.store, DayPerformance, f"performance/{MODEL}/"))
+    days = list(performances(MODEL, april.store, labelled_days(MODEL, april.store)))
     assert sum(day.rows_labelled for day in days) > 20_000
     assert len(days) == 28
     assert {alert.kind for alert in april.alerts} == {AlertKind.DRIFT}
