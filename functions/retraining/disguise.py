@@ -58,7 +58,12 @@ DISGUISES: Final = (
     Disguise(
         "numbers with blanks for thousands",
         "--thousands ' ' reads them",
-        re.compile(r"[+-]?[0-9]{1,3}([ '\u2019\u202f][0-9]{3})+([.,][0-9]+)?"),
+        re.compile(r"[+-]?[0-9]{1,3}([ \u202f][0-9]{3})+([.,][0-9]+)?"),
+    ),
+    Disguise(
+        "numbers with apostrophes for thousands",
+        """--thousands "'" reads them""",
+        re.compile(r"[+-]?[0-9]{1,3}(['\u2019][0-9]{3})+([.,][0-9]+)?"),
     ),
     Disguise("numbers with a sign in brackets or behind", _PLAIN, re.compile(rf"\({_NUMBER}\)|{_NUMBER}-")),
 )

@@ -24,7 +24,7 @@ def found(texts: list[str]) -> Disguise | None:
         (["12,5", "1,234"], "numbers with a decimal comma"),
         (["1.234,50", "1.234.567,00"], "numbers with points for thousands"),
         (["1 234,5", "999"], "numbers with blanks for thousands"),
-        (["1'234.5", "1\N{RIGHT SINGLE QUOTATION MARK}000"], "numbers with blanks for thousands"),
+        (["1'234.5", "1\N{RIGHT SINGLE QUOTATION MARK}000"], "numbers with apostrophes for thousands"),
         (["(12.50)", "3"], "numbers with a sign in brackets or behind"),
         (["12.50-", "3"], "numbers with a sign in brackets or behind"),
         (["01.02.2012", "3.4.2012 10:00"], "days"),
