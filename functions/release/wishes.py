@@ -74,13 +74,13 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], ports:
     _refuse_unapproved(release.model, wanted, ports)
     why = f"the alias champion was set to version {wanted}"
     previous = release.previous if wanted == release.champion.version else release.champion
-    beside = _wish_beside(release, wanted, aliases, ports)
+    other = _other_wish(release, wanted, aliases, ports)
     publish_next(standing, ports, champion=served, challenger=None, previous=previous, reason=why, who=_WHO)
-    return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why), *beside))
+    return Step(Action.PROMOTE, 1.0, (Reason(code="wish", message=why), *other))
 
 
-def _wish_beside(release: Release, champion: str, aliases: Mapping[str, str], ports: Ports) -> tuple[Reason, ...]:
-    """The refusal of another wish that came together with that for a champion: a challenger begins beside a champion that serves."""
+def _other_wish(release: Release, champion: str, aliases: Mapping[str, str], ports: Ports) -> tuple[Reason, ...]:
+    """Return the refusal of a challenger wished for together with a champion, which has to serve before a challenger begins."""
     other = aliases.get("challenger")
     if other in {None, champion, release.challenger.version if release.challenger else None}:
         return ()

@@ -49,8 +49,8 @@ def changed(recipe: Recipe, request: RetrainRequest) -> Recipe:
     if not features:
         message = f"{spec.name!r} would have no feature left of {_names(spec)}"
         raise TrainingError(message, remedy="drop fewer columns")
-    beside = spec.parameters if request.estimator is None else {}
-    new: dict[str, object] = {"features": features, "parameters": {**beside, **request.parameters}}
+    kept = spec.parameters if request.estimator is None else {}
+    new: dict[str, object] = {"features": features, "parameters": {**kept, **request.parameters}}
     if request.estimator is not None:
         new |= {"estimator": request.estimator, "adopted": None}
     return Recipe(spec.model_copy(update=new), recipe.template if adopted else None)

@@ -196,7 +196,7 @@ class Auditor:
             found.expect(not strange, f"temporary objects in {bucket}: {strange[:3]}")
 
     def _labelled(self, labels: dict[str, str], manifests: list[dict[str, Any]], erased: set[str], found: Findings) -> None:
-        """Each label of a scored row stands beside it as it was said, and counts once in the performance of its day."""
+        """Each label of a scored row stands with it as it was sent, and counts once in the performance of its day."""
         said: Counter[tuple[str, str]] = Counter()
         for key in self._keys(f"labelled/{MODEL}/"):
             table = pq.read_table(io.BytesIO(self._body(key)))

@@ -67,7 +67,7 @@ def _summary(figures: Figures) -> str:
         f"Of {rows['uploaded']:,} rows {rows['scored']:,} are scored, {rows['quarantined']:,} set aside and {rows['erased']:,} erased. "
         f"{batches.get('scored again', 0):,} batches were scored again.\n"
         f"All {figures.scores:,} scores were computed again; the largest difference is {figures.largest_difference:.1e}. "
-        f"{figures.labels:,} labels stand beside their rows and count once each.\n"
+        f"{figures.labels:,} labels stand with their rows and count once each.\n"
         f"None of {figures.people_erased:,} erased people is in any of {figures.objects:,} versions of objects. "
         f"Killed attempts left {figures.unnamed_files:,} files that no manifest names."
     )

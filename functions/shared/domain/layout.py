@@ -203,7 +203,7 @@ def again_prefix(model: str) -> str:
 
 
 def held_prefix(model: str, version: str) -> str:
-    """Estimates that a version's batches had, with the truth that labels told of them."""
+    """Return the prefix of a version's estimates, with what labels showed later."""
     return f"index/{model}/held/{version}/"
 
 

@@ -35,7 +35,7 @@ class ColumnBaseline(Value):
     """One column at training: its bins, the training rows in each, and what real days are known to differ by.
 
     `excess` holds an entry for each length of run that training had enough days for, in rising order. `means` holds, by
-    output and bin, the mean score if this feature lay in that bin; nothing where the version does not tell.
+    output and bin, the mean score if this feature lay in that bin; empty where the version does not record it.
     """
 
     bins: Bins

@@ -98,8 +98,8 @@ def _errors_as_others_have_them() -> Iterator[None]:
         yield
     except CatBoostError as error:
         # It begins with the line of CatBoost's source.
-        _, found, told = str(error).partition(": ")
-        message = told if found and ".cpp" in _ else str(error)
+        place, found, reason = str(error).partition(": ")
+        message = reason if found and ".cpp" in place else str(error)
         raise ValueError(message.strip()) from error
 
 
