@@ -7,12 +7,16 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from functions.metric_emission.measurements import Measurement
 
 
-def print_measurements(measurements: Iterable[Measurement]) -> None:
-    """Print each as an EMF line. Powertools books several values of one dimension set under the last: one record each."""
+def print_measurements(measurements: Iterable[Measurement], *, stack: str) -> None:
+    """Print each as an EMF line that names the stack.
+
+    Stacks of one account share CloudWatch's namespace. Each value is a record of its own, since Powertools books several
+    values of one dimension set under the last.
+    """
     for measurement in measurements:
         metric = measurement.metric
-        unit, dimensions = MetricUnit(metric.unit), {name: _printable(value) for name, value in measurement.dimensions.items()}
-        with single_metric(name=metric.name, unit=unit, value=measurement.value, default_dimensions=dimensions):
+        dimensions = {"stack": stack} | {name: _printable(value) for name, value in measurement.dimensions.items()}
+        with single_metric(name=metric.name, unit=MetricUnit(metric.unit), value=measurement.value, default_dimensions=dimensions):
             pass
 
 

@@ -32,7 +32,7 @@ def ports() -> "Ports":
         inbox=S3ObjectStore(client, settings.inbox),
         store=store,
         bundles=Bundles(store),
-        emit=print_measurements,
+        emit=partial(print_measurements, stack=settings.stack),
         send=_sender(settings),
         queued=partial(queued_messages, settings.queues),
         now=lambda: datetime.now(UTC),

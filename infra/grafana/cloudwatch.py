@@ -1,15 +1,20 @@
 """Queries in CloudWatch's terms. Grafana makes a search of a dimension whose value is `*`, and a line of each metric found."""
 
+from collections.abc import Mapping
+
 from grafana_foundation_sdk.builders.cloudwatch import CloudWatchMetricsQuery
 from grafana_foundation_sdk.models.cloudwatch import CloudWatchQueryMode, Dimensions, MetricEditorMode, MetricQueryType
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from functions.shared.domain.metrics import Kind, Metric
-from infra.grafana.query import STEP, Query
+from functions.shared.domain.metrics import MODELS, Kind, Metric
+from infra.grafana.query import MODEL, STEP, Query
 
 NAMESPACE = "Everscore"
-SERVICE = {"service": "metric_emission"}
-"""Every metric has this dimension too (docs/decisions/0008-metrics-carry-the-service.md)."""
+OF_STACK = {"stack": "$stack"}
+"""Several stacks of an account share the namespace; each metric names its own."""
+
+OF_ALL = {**OF_STACK, "service": "metric_emission"}
+"""Every metric has these dimensions too (docs/decisions/0008-metrics-carry-the-service.md)."""
 
 TYPE = "cloudwatch"
 REGION = "default"
@@ -29,7 +34,7 @@ def statistic(query: Query) -> str:
 def dimensions(query: Query) -> Dimensions:
     """All dimensions of the metric, `*` for those that keep lines apart."""
     asked: Dimensions = {dimension: query.where.get(dimension, "*") for dimension in query.metric.dimensions}
-    return asked | SERVICE
+    return asked | OF_ALL
 
 
 def target(query: Query, ref: str, source: DataSourceRef) -> CloudWatchMetricsQuery:
@@ -54,13 +59,22 @@ def target(query: Query, ref: str, source: DataSourceRef) -> CloudWatchMetricsQu
 
 
 def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str, object]:
-    """The values of a dimension, for a variable's list."""
+    """The values of a dimension within a stack, for a variable's list."""
+    return _values(metric, dimension, OF_STACK | (MODEL if of_model else {}))
+
+
+def stacks_query() -> dict[str, object]:
+    """The stacks that there are, for a variable's list."""
+    return _values(MODELS, "stack", {})
+
+
+def _values(metric: Metric, dimension: str, where: Mapping[str, str]) -> dict[str, object]:
     return {
         "queryType": "dimensionValues",
         "region": REGION,
         "namespace": NAMESPACE,
         "metricName": metric.name,
         "dimensionKey": dimension,
-        "dimensionFilters": {"model": "$model"} if of_model else {},
+        "dimensionFilters": dict(where),
         "refId": "values",
     }

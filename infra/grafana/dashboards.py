@@ -41,11 +41,12 @@ type AnyPanel = stat.Panel | statushistory.Panel | timeseries.Panel
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A kind of data source: Grafana's name of it, how it is asked, and how it lists a dimension's values."""
+    """A kind of data source: Grafana's name of it, how it is asked, and how it lists a dimension's values and the stacks."""
 
     type: str
     target: Callable[[Query, str, DataSourceRef], Dataquery | CloudWatchMetricsQuery]
     values_query: Callable[..., dict[str, object]]
+    stacks_query: Callable[[], dict[str, object]]
 
     @property
     def chosen(self) -> DataSourceRef:
@@ -53,8 +54,8 @@ class Source:
         return DataSourceRef(type_val=self.type, uid="${source}")
 
 
-PROMETHEUS = Source(promql.TYPE, promql.target, promql.values_query)
-CLOUDWATCH = Source(cloudwatch.TYPE, cloudwatch.target, cloudwatch.values_query)
+PROMETHEUS = Source(promql.TYPE, promql.target, promql.values_query, promql.stacks_query)
+CLOUDWATCH = Source(cloudwatch.TYPE, cloudwatch.target, cloudwatch.values_query, cloudwatch.stacks_query)
 SOURCES = (CLOUDWATCH, PROMETHEUS)
 
 
@@ -87,9 +88,9 @@ def _dashboard(page: Page, source: Source) -> dashboard.Dashboard:
         .link(_to_other_pages(source))
         .with_variable(dashboard.DatasourceVariable("source").label("Data source").type(source.type))
         .with_variable(_steps())
+        .with_variable(_listed("stack", "Stack", source.stacks_query(), source))
     )
     if source is PROMETHEUS:
-        made = made.with_variable(_listed("stack", "Stack", promql.stacks_query(), source))
         made = made.annotation(promql.release_annotations(source.chosen, of_model=page.of_model))
     if page.of_model:
         made = made.with_variable(_values("model", "Model", CHAMPION_AGE, source, of_model=False))

@@ -159,7 +159,8 @@ def test_metrics_of_the_model_reach_cloudwatch(account: Account, record_property
     names = eventually(lambda: emitted() if {"RowsScored"} <= emitted() else None, "a RowsScored metric in the log")
     record_property("metrics", ", ".join(sorted(names)))
     if not account.embedded:
-        asked = {"Namespace": "Everscore", "MetricName": "RowsScored", "Dimensions": [{"Name": "model", "Value": account.model}]}
+        dimensions = [{"Name": name, "Value": value} for name, value in (("stack", account.stack), ("model", account.model))]
+        asked = {"Namespace": "Everscore", "MetricName": "RowsScored", "Dimensions": dimensions}
         cloudwatch = account.operator.client("cloudwatch")
         eventually(lambda: cloudwatch.list_metrics(**asked)["Metrics"], "a metric RowsScored of this model in CloudWatch")
 

@@ -17,7 +17,7 @@ DIMENSIONS: dict[str, Any] = {
     "AWS/Lambda": lambda function: [{"Name": "FunctionName", "Value": {"Ref": function}}],
     "AWS/Events": lambda rule: [{"Name": "RuleName", "Value": {"Ref": rule}}],
     "AWS/States": lambda machine: [{"Name": "StateMachineArn", "Value": {"Ref": machine}}],
-    "Everscore": lambda _: [{"Name": "service", "Value": "metric_emission"}],
+    "Everscore": lambda _: [{"Name": "stack", "Value": {"Ref": "AWS::StackName"}}, {"Name": "service", "Value": "metric_emission"}],
 }
 
 
@@ -55,6 +55,17 @@ def test_an_alarm_of_the_template_is_the_one_that_is_defined(alarm: Alarm) -> No
         "TreatMissingData": "breaching" if condition.missing_is_bad else "notBreaching",
         "AlarmActions": [{"Ref": "Alarms"}],
     }
+
+
+@pytest.mark.parametrize("name", TEMPLATE_ALARMS)
+def test_an_alarm_watches_its_own_stack_and_no_other_of_the_account(name: str) -> None:
+    alarm = TEMPLATE_ALARMS[name]
+    watched = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric] or [alarm]
+    for metric in watched:
+        named = [dimension["Value"] for dimension in metric["Dimensions"] if isinstance(dimension["Value"], dict)]
+        own = {value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0] for value in named}
+        assert own, "a fixed value is any stack's"
+        assert own <= {"AWS::StackName", *RESOURCES}
 
 
 def test_only_the_heartbeat_takes_missing_data_for_a_breach_and_is_not_there_where_no_schedule_runs() -> None:

@@ -10,7 +10,7 @@ import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from functions.shared.domain.metrics import CATALOGUE, ROWS_IN, WAIT, Kind
-from infra.grafana.cloudwatch import NAMESPACE, SERVICE
+from infra.grafana.cloudwatch import NAMESPACE, OF_ALL
 from infra.grafana.query import Query
 from infra.grafana.written import FOLDER, files
 from tests.contract.template import ROOT
@@ -67,13 +67,22 @@ def test_cloudwatch_is_asked_by_all_dimensions_that_a_metric_has_and_no_other(na
     for target in targets(name):
         assert target["namespace"] == NAMESPACE
         assert target["matchExact"]
-        assert target["dimensions"].keys() == {*BY_NAME[target["metricName"]].dimensions, *SERVICE}
+        assert target["dimensions"].keys() == {*BY_NAME[target["metricName"]].dimensions, "stack", "service"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_query_of_a_page_is_about_one_stack(name: str) -> None:
+    for target in targets(name):
+        said = target["expr"] if "expr" in target else str(target["dimensions"])
+        assert len(re.findall(r"\bstack\b", said)) >= max(1, len(re.findall(r"everscore_\w+", said)))
+    listed = [variable["query"] for variable in PAGES[name]["templating"]["list"] if variable["type"] == "query"]
+    assert len([query for query in listed if "$stack" in str(query)]) == len(listed) - 1, "all lists but that of stacks"
 
 
 def test_the_namespace_and_service_are_those_that_the_function_emits_by() -> None:
     template = (ROOT / "template.yaml").read_text()
     assert f"POWERTOOLS_METRICS_NAMESPACE: {NAMESPACE}\n" in template
-    assert f"POWERTOOLS_SERVICE_NAME: {SERVICE['service']}" in template
+    assert f"POWERTOOLS_SERVICE_NAME: {OF_ALL['service']}" in template
 
 
 @pytest.mark.parametrize("page", ["fleet", "model"])

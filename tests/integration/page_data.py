@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from functions.shared.domain.metrics import Metric
 
-CHOSEN = {"model": "sales", "metric": "log_loss"}
+CHOSEN = {"stack": "everscore", "model": "sales", "metric": "log_loss"}
 """What a reader chose on the page."""
 
 VALUES: Mapping[str, tuple[str, ...]] = {

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from functions.metric_emission.emf import print_measurements
 from functions.metric_emission.measurements import Measurement
 from functions.shared.domain.metrics import CATALOGUE, Kind, Metric
+from infra.grafana.cloudwatch import OF_ALL
 from infra.grafana.written import FOLDER
 from infra.local.ministack import ministack_python
 from infra.local.servers import REGION, listening_socket, ministack_server, url_of
@@ -38,9 +40,9 @@ def emitted() -> list[Measurement]:
     ]
 
 
-def lines_of(measurements: list[Measurement]) -> list[dict[str, Any]]:
+def lines_of(measurements: list[Measurement], stack: str) -> list[dict[str, Any]]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        print_measurements(measurements)
+        print_measurements(measurements, stack=stack)
     return [json.loads(line) for line in printed.getvalue().splitlines()]
 
 
@@ -71,7 +73,7 @@ def measurements() -> list[Measurement]:
 
 @pytest.fixture(scope="module")
 def cloudwatch(tmp_path_factory: pytest.TempPathFactory, measurements: list[Measurement]) -> Iterator[Any]:
-    """The embedded AWS's CloudWatch, which was told all of it."""
+    """The embedded AWS's CloudWatch, with all of it, and with other values of another stack."""
     folder = tmp_path_factory.mktemp("aws")
     (folder / "tmp").mkdir()
     with listening_socket() as listener, (folder / "log").open("wb") as log, pytest.MonkeyPatch.context() as environment:
@@ -82,7 +84,8 @@ def cloudwatch(tmp_path_factory: pytest.TempPathFactory, measurements: list[Meas
         try:
             session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
             client = session.client("cloudwatch", endpoint_url=url_of(listener))
-            put(client, lines_of(measurements))
+            put(client, lines_of(measurements, CHOSEN["stack"]))
+            put(client, lines_of([replace(found, value=found.value + 1000) for found in measurements], "another"))
             yield client
         finally:
             process.terminate()
@@ -106,7 +109,9 @@ def answers(cloudwatch: Any, target: Mapping[str, Any]) -> dict[tuple[tuple[str,
     told = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=HOUR - timedelta(days=1), EndTime=HOUR + timedelta(days=1))
     values = {result["Id"]: result["Values"] for result in told["MetricDataResults"]}
     return {
-        tuple(sorted((named["Name"], named["Value"]) for named in metric["Dimensions"] if named["Name"] != "service")): values[f"q{number}"]
+        tuple(sorted((named["Name"], named["Value"]) for named in metric["Dimensions"] if named["Name"] not in OF_ALL)): values[
+            f"q{number}"
+        ]
         for number, metric in enumerate(found)
     }
 
@@ -130,7 +135,7 @@ def test_every_query_of_the_page_is_answered_with_what_was_emitted(
     assert targets
     for target in targets:
         [metric] = [metric for metric in CATALOGUE if metric.name == target["metricName"]]
-        fixed = {name: chosen(value) for name, value in target["dimensions"].items() if value != "*" and name != "service"}
+        fixed = {name: chosen(value) for name, value in target["dimensions"].items() if value != "*" and name not in OF_ALL}
         told = defaultdict(list)
         for measurement in measurements:
             if measurement.metric is metric and fixed.items() <= measurement.dimensions.items():

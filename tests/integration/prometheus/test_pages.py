@@ -100,7 +100,7 @@ def expected(target: dict[str, Any]) -> dict[Labels, Any]:
 
 def resolved(text: str) -> str:
     """With the page's variables as a reader chose them."""
-    chosen = {**CHOSEN, "stack": "everscore", "step": "1h"}
+    chosen = {**CHOSEN, "step": "1h"}
     return re.sub(r"\$(\w+)", lambda variable: chosen[variable[1]], text)
 
 

@@ -38,13 +38,15 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def measurement_of(line: dict[str, Any]) -> tuple[Metric, float, dict[str, str]]:
     """What CloudWatch makes of a line, by the format's specification: one metric, its value, and its dimensions."""
     [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert line["stack"] == "shop"
+    assert {"service", "stack"} <= set(*directive["Dimensions"])
     assert directive["Namespace"] == "Everscore"
     [definition], [dimensions] = directive["Metrics"], directive["Dimensions"]
     [metric] = [metric for metric in CATALOGUE if metric.name == definition["Name"]]
     assert definition["Unit"] == metric.unit
     values = line[metric.name]
     [value] = values if isinstance(values, list) else [values]
-    return metric, value, {name: line[name] for name in dimensions if name != "service"}
+    return metric, value, {name: line[name] for name in dimensions if name not in {"service", "stack"}}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
@@ -57,7 +59,7 @@ def test_each_measurement_is_a_line_that_says_it_whole(
     capsys: pytest.CaptureFixture[str], metric: Metric, values: list[float], text: str
 ) -> None:
     dimensions = dict.fromkeys(metric.dimensions, text)
-    print_measurements(Measurement(metric, value, dimensions) for value in values)
+    print_measurements((Measurement(metric, value, dimensions) for value in values), stack="shop")
     read = [measurement_of(line) for line in printed(capsys)]
     assert [(metric, value) for metric, value, _ in read] == [(metric, value) for value in values]
     for _, _, named in read:
@@ -95,7 +97,7 @@ def test_a_days_work_prints_lines_that_cloudwatch_takes(capsys: pytest.CaptureFi
     world.record(world.profiled("a.csv", like_training(world.baseline, "price")))
     world.scored("b.csv", rows(0.9, 0.2))
     world.label("id,at,bought\nr0,2013-04-01T10:00:00Z,yes\n")
-    print_measurements(world.emitted)
+    print_measurements(world.emitted, stack="shop")
     assert [measurement_of(line) for line in printed(capsys)] == [
         (measurement.metric, measurement.value, measurement.dimensions) for measurement in world.emitted
     ]
