@@ -1,9 +1,10 @@
-"""docs/policy.md: all thresholds, written from what the policy's fields say of themselves."""
+"""Write docs/policy.md: all thresholds and the gate's reasons, from the code."""
 
 import json
 from itertools import groupby
 from pathlib import Path
 
+from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.thresholds import Threshold, thresholds
 
 PAGE = Path(__file__).parents[1] / "docs" / "policy.md"
@@ -24,11 +25,18 @@ everscore policy MODEL --set "row_contract.ranges.monthly.fee=[0, null]" --reaso
 `python -m infra.policy_page` writes this page.
 """
 
+REASONS = """
+## The gate's reasons
+
+Each decision gives one or several of these reasons, each with a sentence that has the figures: `everscore status MODEL` shows it.
+`--json` shows the code as well.
+"""
+
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     sections = groupby(thresholds().values(), key=lambda threshold: threshold.name.rsplit(".", 1)[0])
-    return HEAD + "".join(_section(name, list(found)) for name, found in sections)
+    return HEAD + "".join(_section(name, list(found)) for name, found in sections) + _reasons()
 
 
 def _section(name: str, found: list[Threshold]) -> str:
@@ -36,6 +44,11 @@ def _section(name: str, found: list[Threshold]) -> str:
         f"| `{each.name}` | {_default(each)} | {each.unit} | {each.meaning} | {each.takes.replace('|', '&#124;')} |\n" for each in found
     )
     return f"\n## {name}\n\n| name | default | unit | meaning | takes |\n| --- | --- | --- | --- | --- |\n{''.join(rows)}"
+
+
+def _reasons() -> str:
+    rows = (f"| `{code}` | {code.meaning} |\n" for code in GateCode)
+    return f"{REASONS}\n| code | meaning |\n| --- | --- |\n{''.join(rows)}"
 
 
 def _default(threshold: Threshold) -> str:

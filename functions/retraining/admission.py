@@ -11,6 +11,7 @@ from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.gate.admission import LabelProbe, as_many, probe_folds, suspect_labels, suspect_units
 from functions.shared.domain.gate.bootstrap import mean_over_days
+from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.gate.harm import auc_by_row
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import FeatureKind, Task
@@ -37,7 +38,7 @@ def admission_reasons(
     """
     units = suspect_units(_numbers(trained), _numbers(newest))
     reasons = [
-        Reason(code="suspect_units", message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?")
+        Reason(code=GateCode.SUSPECT_UNITS, message=f"{unit.feature} is {unit.factor:.3g} times what it was at training: another unit?")
         for unit in units
     ]
     if labels := suspect_labels(newest.spec.task, _probe(recipe, champion_scores, trained, newest, policy), policy):

@@ -38,6 +38,7 @@ from functions.shared.domain.errors import (
     RetrainingBusyError,
     TrainingError,
 )
+from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.gate.comparison import Holdout, judge
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
@@ -69,7 +70,7 @@ def train_first(request: TrainRequest, ports: Ports) -> RetrainingResult:
         parts = split(file.rows, request.seed)
         fitted = fit(file.rows.spec, parts.learnt)
         candidate = Candidate(fitted, parts.learnt, _measurable(fitted, parts.held), file.rows)
-        first = Reason(code="first", message="the model's first version has no champion to beat")
+        first = Reason(code=GateCode.FIRST, message="the model's first version has no champion to beat")
         reasons = (first, *file.left_out_reasons(), *parts.notes, *caveats(file.rows))
         decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)
         return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
@@ -99,7 +100,7 @@ def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
         held = _measurable(fitted, hold_out_newest(rows, request.seed)[1])
         source = request.uri or foreign.uri
         message = f"{source} as it was trained; its figures do not show whether it learnt from rows of the reference file"
-        adopted_as = (Reason(code="adopted", message=message), *named, *remarks(foreign, adopted, file.rows, rows))
+        adopted_as = (Reason(code=GateCode.ADOPTED, message=message), *named, *remarks(foreign, adopted, file.rows, rows))
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
         decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)

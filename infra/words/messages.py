@@ -19,6 +19,7 @@ COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report
 """Files in which errors and documents are composed in English."""
 INTERNAL = (
     "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
+    "functions/shared/domain/gate/codes.py",  # what docs/policy.md says of the gate's reasons
     "functions/shared/adapters/remote_write.py",
     "functions/shared/domain/dvc.py",
     *(f"functions/shared/engines/{form}.py" for form in ("arrays", "bitvector_model", "compiled", "forest", "slots")),

@@ -19,9 +19,9 @@ class Verdict(StrEnum):
 
 
 class Reason(Value):
-    """One sentence of a decision, with a stable code (`better`, `no_gain`, `cannot_tell`, `suspect_labels`, …).
+    """One sentence of a decision, with a stable code: a `GateCode`, or that of a remark.
 
-    A `warning` decided nothing, and tells what to look at before the version is trusted.
+    A `warning` decided nothing. It says what to look at before the version is trusted.
     """
 
     code: str

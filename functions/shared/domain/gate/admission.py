@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.gate.bootstrap import Days, Floats
+from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 
@@ -95,7 +96,7 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
             f"the champion's AUC on the newest labels is at most {labels.champion_now_high:.3f}, below that of a coin: they look inverted. "
             "Were the classes renamed or swapped?"
         )
-        return Reason(code="suspect_labels", message=message)
+        return Reason(code=GateCode.SUSPECT_LABELS, message=message)
     if labels.probe is None or labels.at_training is None:
         return None
     margin = policy.label_probe_margin_r2 if task is Task.REGRESSION else policy.label_probe_margin
@@ -109,7 +110,7 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
         f"needed: what as many rows of the champion's training set reach, {labels.at_training:.3f}, less gate.{name} {margin:g}. "
         "Look whether labels are shuffled, joined to wrong ids, or of something else"
     )
-    return Reason(code="suspect_labels", message=message)
+    return Reason(code=GateCode.SUSPECT_LABELS, message=message)
 
 
 def as_many(days: Days, wanted: Days, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.gate.bootstrap import DayClusteredMean, Days, Floats, holm, mean_over_days
+from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.gate.harm import auc_by_row, brier_by_row, ece_by_row
 from functions.shared.domain.performance.measures import Truth, losses
 from functions.shared.domain.policy import GatePolicy
@@ -58,7 +59,7 @@ class Comparison:
 class _Harm:
     """A metric's worsening as a mean over rows, and how much of it is tolerated."""
 
-    code: str
+    code: GateCode
     what: str
     days: Days
     values: Floats
@@ -68,10 +69,8 @@ class _Harm:
 def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Generator) -> Comparison:
     """Compare challenger and champion in pairs, row by row.
 
-    Promote if and only if the lower bound of the mean improvement exceeds the minimum effect and no veto speaks. `keep`
-    says why: `no_gain` (the upper bound is below the minimum effect), `cannot_tell` (neither, or too few days, rows or
-    rows of the rarer class, or too many tries), `veto_auc`, `veto_brier`, `veto_ece`, `veto_slice` (the loss improves, but this is
-    significantly worse than its margin; several slices share one chance of a false veto, by Holm).
+    Promote if and only if the lower bound of the mean improvement exceeds the minimum effect and no veto speaks; otherwise
+    a `GateCode` says why not. Several slices share one chance of a false veto, by Holm.
 
     Args:
         holdout: the rows.
@@ -82,7 +81,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     """
     alpha = policy.alpha / 2**retry
     if not holdout.days.size:
-        return Comparison(Verdict.KEEP, (Reason(code="cannot_tell", message="the holdout has no rows"),), 0, 0, alpha)
+        return Comparison(Verdict.KEEP, (Reason(code=GateCode.CANNOT_TELL, message="the holdout has no rows"),), 0, 0, alpha)
     champion = losses(holdout.task, holdout.truth, holdout.champion)
     challenger = losses(holdout.task, holdout.truth, holdout.challenger)
     needed = math.ceil(_RESAMPLES_BEYOND / alpha)
@@ -92,22 +91,22 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     minimum_effect = policy.minimum_effect * float(champion.mean())
     reasons: tuple[Reason, ...]
     if shortage := _shortage(holdout, gain, policy):
-        reasons = (Reason(code="cannot_tell", message=shortage),)
+        reasons = (Reason(code=GateCode.CANNOT_TELL, message=shortage),)
     elif resamples < needed:
         message = (
             f"{retry} challengers were judged on overlapping days before: another cannot be surely enough better before newer ones come"
         )
-        reasons = (Reason(code="cannot_tell", message=message),)
+        reasons = (Reason(code=GateCode.CANNOT_TELL, message=message),)
     elif high < minimum_effect:
-        reasons = (Reason(code="no_gain", message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
+        reasons = (Reason(code=GateCode.NO_GAIN, message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
     elif not low > minimum_effect:
         message = f"gains between {low:.4g} and {high:.4g}: the minimum {minimum_effect:.4g} lies between"
-        reasons = (Reason(code="cannot_tell", message=message),)
+        reasons = (Reason(code=GateCode.CANNOT_TELL, message=message),)
     else:
         reasons = tuple(_vetoes(holdout, champion, challenger, policy, rng))
     verdict = Verdict.KEEP if reasons else Verdict.PROMOTE
     if not reasons:
-        reasons = (Reason(code="better", message=f"gains at least {low:.4g}, more than the minimum {minimum_effect:.4g}"),)
+        reasons = (Reason(code=GateCode.BETTER, message=f"gains at least {low:.4g}, more than the minimum {minimum_effect:.4g}"),)
     return Comparison(verdict, reasons, gain.rows, gain.days, alpha, gain.estimate, low, high, minimum_effect)
 
 
@@ -147,9 +146,9 @@ def _metric_harms(holdout: Holdout, policy: GatePolicy) -> list[_Harm]:
     brier = brier_by_row(truth, challenger) - champion_brier
     ece = ece_by_row(*_calibration(truth, challenger)) - ece_by_row(*_calibration(truth, champion))
     return [
-        _Harm("veto_auc", "AUC", days, auc, policy.vetoes.auc),
-        _Harm("veto_brier", "the Brier score", days, brier, policy.vetoes.brier * float(champion_brier.mean())),
-        _Harm("veto_ece", "the calibration error", days, ece, policy.vetoes.ece),
+        _Harm(GateCode.VETO_AUC, "AUC", days, auc, policy.vetoes.auc),
+        _Harm(GateCode.VETO_BRIER, "the Brier score", days, brier, policy.vetoes.brier * float(champion_brier.mean())),
+        _Harm(GateCode.VETO_ECE, "the calibration error", days, ece, policy.vetoes.ece),
     ]
 
 
@@ -157,7 +156,7 @@ def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy:
     """The loss within each slice that has enough rows."""
     return [
         _Harm(
-            code="veto_slice",
+            code=GateCode.VETO_SLICE,
             what=f"the loss where {name}",
             days=holdout.days[mask],
             values=challenger[mask] - champion[mask],
