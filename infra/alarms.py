@@ -184,7 +184,7 @@ ALARMS = (
     ),
     Alarm(
         "FailedInvocationsAlarm",
-        "EventBridge could not deliver an event to a queue, so an upload or a manifest is not seen; the daily sweep finds it.",
+        "EventBridge could not deliver an event: an upload is not scored, labels or a batch are not measured, or nobody gets an alert.",
         CloudWatchCondition(
             "AWS/Events",
             "FailedInvocations",

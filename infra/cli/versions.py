@@ -32,7 +32,8 @@ def train(
     labelled: LabelledFile,
     task: Annotated[Task | None, typer.Option(help="Kind of prediction (default: found in the target's values).")] = None,
     estimator: Annotated[
-        str | None, typer.Option(help="Dotted path, of scikit-learn, XGBoost or LightGBM (default: gradient boosting).")
+        str | None,
+        typer.Option(help="Dotted path, of scikit-learn, XGBoost, LightGBM, or CatBoost if the image has it (default: gradient boosting)."),
     ] = None,
     param: Parameters = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out of training; repeatable.")] = None,
@@ -51,7 +52,10 @@ def train(
 def adopt(
     context: typer.Context,
     model: Model,
-    source: Annotated[str, typer.Argument(help="models:/NAME/VERSION in MLflow, or a model file: .json, .ubj (XGBoost), .txt (LightGBM).")],
+    source: Annotated[
+        str,
+        typer.Argument(help="models:/NAME/VERSION in MLflow, or a file: .json, .ubj (XGBoost), .txt (LightGBM), .cbm, .json (CatBoost)."),
+    ],
     file: File,
     labelled: LabelledFile,
     stack: StackName = None,

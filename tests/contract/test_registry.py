@@ -300,7 +300,7 @@ def test_a_model_of_another_library_is_refused(tracking_uri: str) -> None:
 
     mlflow.set_tracking_uri(tracking_uri)
     logged = mlflow.pyfunc.log_model(python_model=Echo(), name="model", pip_requirements=[])
-    with pytest.raises(AdoptionRefusedError, match="no model of scikit-learn, XGBoost or LightGBM but one of python_function"):
+    with pytest.raises(AdoptionRefusedError, match="a model of python_function, not of scikit-learn, XGBoost, LightGBM or CatBoost"):
         MlflowRegistry(tracking_uri, "s").logged_model(logged.model_uri)
 
 

@@ -208,7 +208,7 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
     """
     found = next((flavor for flavor in _FLAVORS if flavor in flavors), None)
     if found is None:
-        message = f"{uri} is no model of scikit-learn, XGBoost or LightGBM but one of {', '.join(flavors)}"
+        message = f"{uri} is a model of {', '.join(flavors)}, not of scikit-learn, XGBoost, LightGBM or CatBoost"
         raise AdoptionRefusedError(message)
     version, file = _FLAVORS[found]
     flavor = flavors[found]
