@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,18 +40,18 @@ def _seen(spec: ModelSpec, table: pa.Table, names: Sequence[str]) -> Iterator[Co
             kind=kind,
             missing=values.null_count,
             distinct=pc.count_distinct(values).as_py(),
-            example=None if first is None else _text(first.as_py()),
+            example=None if first is None else _text(first.as_py(), spec.day_zone),
         )
 
 
-def _text(value: object) -> str:
+def _text(value: object, zone: str) -> str:
     match value:
         case bool():
             text = str(value).lower()
         case float():
             text = f"{value:.0f}" if value.is_integer() and abs(value) < _WHOLE else f"{value:.15g}"
         case datetime():
-            text = f"{value:%Y-%m-%d %H:%M} UTC"
+            text = f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
         case _:
             text = str(value)
     return text if len(text) <= _LONGEST_EXAMPLE else f"{text[: _LONGEST_EXAMPLE - 1]}…"

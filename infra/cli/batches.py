@@ -83,8 +83,9 @@ def score(
         return
     with console.status(_("scoring")):
         manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
-    if out is not None and manifest.outputs:
-        write_scored([manifest], out, download=operator.download, console=console)
+    if out is not None and manifest.release and manifest.outputs:
+        spec = operator.spec_of(model, manifest.release.champion)
+        write_scored([manifest], out, download=operator.download, console=console, spec=spec)
     _show(manifest, as_json=as_json, out=out)
 
 
@@ -156,8 +157,9 @@ def replay(
         if known:
             note = _("{file} was replayed before, with this result; --again scores it once more", file=file)
             console.print(note, highlight=False, soft_wrap=True, markup=False)
-        if out is not None and ended.outputs:
-            write_scored([ended], out, download=operator.download, console=console)
+        if out is not None and ended.release and ended.outputs:
+            spec = operator.spec_of(model, ended.release.champion)
+            write_scored([ended], out, download=operator.download, console=console, spec=spec)
         _show(ended, as_json=as_json, out=out, replayed_before=known)
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)

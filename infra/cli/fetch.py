@@ -37,8 +37,8 @@ def fetch(
 ) -> None:
     """Write scored rows to a file: of one batch, or of event days.
 
-    For a model without a time column, days are days of arrival. Of a batch that was scored again, days hold the newest
-    scores only.
+    Days and times are those of the model's `--timezone`. For a model without a time column, days are days of arrival. Of
+    a batch that was scored again, days hold the newest scores only.
     """
     from infra.cli.operator import connect
     from infra.cli.scored_rows import ALL_DAYS, Days, newest_answer, write_scored
@@ -58,13 +58,13 @@ def fetch(
     release = operator.release_of(model)
     spec = operator.spec_of(model, release.champion.version)
     with console.status(_("looking for batches")):
-        batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator)
+        batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator, spec.day_zone)
     if batch_id and (newest := newest_answer(batches[0], release.seq, operator.store)) != batches[0].batch_id:
         note = _("note: this batch was scored again later; batch {batch} has the newest scores", batch=newest[:8])
         console.print(note, highlight=False, soft_wrap=True)
     refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
     rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)
-    answer = {"model": model, "rows": rows, "batches": [batch.batch_id for batch in batches], "file": str(out)}
+    answer = {"model": model, "rows": rows, "batches": [batch.batch_id for batch in batches], "file": str(out), "day_zone": spec.day_zone}
     show(answer, fetched_screen, as_json=as_json)
 
 
@@ -84,8 +84,8 @@ def _one(model: str, batch_id: str | None, operator: "Operator") -> Manifest:
     return batch
 
 
-def _of_days(model: str, days: "Days", operator: "Operator") -> "list[Manifest]":
-    """Return the batches with rows on some days.
+def _of_days(model: str, days: "Days", operator: "Operator", zone: str) -> "list[Manifest]":
+    """Return the batches with rows on some days of the model's zone.
 
     Raises:
         InputError: if none has.
@@ -96,5 +96,5 @@ def _of_days(model: str, days: "Days", operator: "Operator") -> "list[Manifest]"
     if chosen := [batch for batch in standing if days.rows(batch)]:
         return chosen
     known = [day for batch in standing for day in batch.event_days]
-    remedy = f"choose days from {min(known)} to {max(known)}" if known else f"send rows with `everscore score {model} FILE`"
+    remedy = f"choose days from {min(known)} to {max(known)} ({zone})" if known else f"send rows with `everscore score {model} FILE`"
     raise InputError(f"{model!r} has no scored row on these days", remedy=remedy, code="no_rows")

@@ -12,8 +12,11 @@ from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, StoredFile
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.releases import Releases
 from infra.cli.local_folder import LocalFolder
 from infra.cli.options import console
@@ -46,8 +49,9 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
                 now=lambda: datetime.now(UTC),
             ),
         )
-        if manifest.outputs:
-            write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console)
+        if manifest.release and manifest.outputs:
+            spec = read_document(releases, ModelSpec, layout.version_prefix(model, manifest.release.champion) + SPEC)
+            write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console, spec=spec)
         aside = out.with_name(f"{out.name}.quarantine.jsonl")
         if manifest.quarantine:
             _join([Path(store.bucket, part.key) for part in manifest.quarantine], aside)

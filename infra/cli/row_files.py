@@ -19,6 +19,10 @@ from infra.cli.outputs import CELL_CHARACTERS, SHEET_COLUMNS, ending_of, refuse_
 _EXACT_DIGITS = 10**15
 """Excel keeps fifteen digits of a number; larger whole numbers are written as text."""
 _FIRST_YEAR = 1900
+_EXPONENT_FROM = 1e10
+"""Arrow writes floats from here on with an exponent."""
+_SHOWN_BELOW = 10**11
+"""Excel shows whole numbers from here on with an exponent, if it is not asked for all digits."""
 
 
 class RowFile(Protocol):
@@ -45,18 +49,41 @@ class _ParquetFile:
 
 
 class _CsvFile:
-    """UTF-8 with a header, by RFC 4180 but for its line ends, which are line feeds. Texts stand in quotes, so that "" is no missing one."""
+    """UTF-8 with a header, by RFC 4180 but for its line ends, which are line feeds.
+
+    Texts stand in quotes, so that "" is no missing one. Whole numbers are written with all their digits, not as `1.9999007021e+10`.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, _named: Path) -> None:
         from pyarrow import csv
 
-        self._writer = csv.CSVWriter(path, schema)
+        self._file = path.open("wb")
+        csv.write_csv(schema.empty_table(), self._file)
 
     def write(self, rows: pa.RecordBatch) -> None:
-        self._writer.write_batch(rows)
+        from pyarrow import csv
+
+        columns = [_with_all_digits(column) for column in rows.columns]
+        without_header = csv.WriteOptions(include_header=False)
+        csv.write_csv(pa.RecordBatch.from_arrays(columns, names=rows.schema.names), self._file, without_header)
 
     def close(self) -> None:
-        self._writer.close()
+        self._file.close()
+
+
+def _with_all_digits(column: pa.Array) -> pa.Array:
+    """A column of floats that holds large whole numbers as a column of integers or, if it holds others too, of texts."""
+    if not pa.types.is_floating(column.type):
+        return column
+    values = pc.cast(column, pa.float64())
+    size = pc.abs(values)
+    large = pc.and_(pc.equal(values, pc.floor(values)), pc.and_(pc.greater_equal(size, _EXPONENT_FROM), pc.less_equal(size, 2.0**53)))
+    if not pc.any(large).as_py():
+        return column
+    whole = pc.cast(pc.if_else(large, values, None), pa.int64())
+    if whole.null_count == column.null_count:
+        return whole
+    return pc.coalesce(pc.cast(whole, pa.string()), pc.cast(column, pa.string()))
 
 
 class _SheetFile:
@@ -72,6 +99,7 @@ class _SheetFile:
         self._book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent), **plain})
         self._times = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._days = self._book.add_format({"num_format": "yyyy-mm-dd"})
+        self._digits = self._book.add_format({"num_format": "0"})
         self._sheet = self._book.add_worksheet("rows")
         self._sheet.freeze_panes(1, 0)
         self._named, self._names, self._rows = named, schema.names, 0
@@ -95,8 +123,12 @@ class _SheetFile:
                 pass
             case bool():
                 self._sheet.write_boolean(row, place, value)
+            case int() | float() if _SHOWN_BELOW <= abs(value) < _EXACT_DIGITS and value == int(value):
+                self._sheet.write_number(row, place, value, self._digits)
             case int() if abs(value) < _EXACT_DIGITS:
                 self._sheet.write_number(row, place, value)
+            case float() if _EXACT_DIGITS <= abs(value) <= 2.0**53 and value.is_integer():
+                self._write_text(row, place, f"{value:.0f}")
             case float() if math.isfinite(value):
                 self._sheet.write_number(row, place, value)
             case datetime() if value.year >= _FIRST_YEAR and not value.microsecond % 1000:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
@@ -81,10 +82,11 @@ def write_scored(
 ) -> int:
     """Write the scored rows of batches, in their order, to one file, whose ending says its format. It appears when it is whole.
 
-    Memory is bounded; on the disk the batches' files lie beside `out` meanwhile.
+    Event times are written as clocks of the model's zone show them, so a row lies on the day that `days` asked for. Memory is
+    bounded; on the disk the batches' files lie beside `out` meanwhile.
 
     Args:
-        spec: names the time column; needed for some days only.
+        spec: names the time column and its zone; without it times stay in UTC, and `days` cannot be chosen.
         days: the rows to write.
 
     Returns:
@@ -111,12 +113,14 @@ def write_scored(
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
             list(pool.map(fetch, range(len(parts))))
         wanted = [None if days == ALL_DAYS or all(day in days for day in batch.event_days) else days for batch, _ in parts]
-        if len(files) == 1 and wanted == [None] and ending_of(out) == ".parquet":
+        stored = united(files)
+        schema = _zoned(stored, spec)
+        if len(files) == 1 and wanted == [None] and ending_of(out) == ".parquet" and schema == stored:
             files[0].replace(out)
             return parts[0][1].rows
         whole, written = folder / f"whole{ending_of(out)}", 0
         writing = progress.add_task("writing", total=sum(output.rows for _, output in parts))
-        with closing(begun(whole, united(files), named=out)) as file:
+        with closing(begun(whole, schema, named=out)) as file:
             for (batch, _), part, some in zip(parts, files, wanted, strict=True):
                 for rows in _rows_of(part):
                     kept = rows if some is None else _on_days(rows, some, batch, spec)
@@ -129,6 +133,16 @@ def write_scored(
             raise InputError(message, remedy="name other batches or days", code="no_rows")
         whole.replace(out)
     return written
+
+
+def _zoned(schema: "pa.Schema", spec: ModelSpec | None) -> "pa.Schema":
+    """The columns, with event times in the zone whose days are the model's."""
+    import pyarrow as pa
+
+    if spec is None or spec.time_column is None:
+        return schema
+    name = stored_name(spec.time_column, schema.names, spec)
+    return schema.set(schema.get_field_index(name), pa.field(name, pa.timestamp("us", spec.day_zone)))
 
 
 def _rows_of(part: Path) -> "Iterable[pa.RecordBatch]":

@@ -100,7 +100,8 @@ def fetched_screen(written: dict[str, Any]) -> RenderableType:
     """Show where scored rows were written."""
     rows = plural("{number:,} scored row", "{number:,} scored rows", written["rows"])
     batches = plural("batch {first}", "{number:,} batches", len(written["batches"]), first=written["batches"][0][:8])
-    return Text(_("{file}: {rows} of {model}, {batches}", file=written["file"], rows=rows, model=written["model"], batches=batches))
+    whole = _("{file}: {rows} of {model}, {batches}", file=written["file"], rows=rows, model=written["model"], batches=batches)
+    return Text("\n".join([whole, _("  days and times of {zone}", zone=written["day_zone"])]))
 
 
 def rescored_screen(answer: dict[str, Any]) -> RenderableType:

@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import python_calamine
 
 from functions.scoring.again import rescore_batch
 from functions.scoring.ports import Ports
@@ -23,7 +25,7 @@ from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from infra.cli import operator, outputs
 from infra.cli.options import console
-from infra.cli.scored_rows import write_scored
+from infra.cli.scored_rows import ALL_DAYS, Days, write_scored
 from tests.fakes.documents import NOW, make_manifest, serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.cli.stack import Stack
@@ -92,7 +94,8 @@ def test_the_answer_names_rows_batches_and_file(
     batch = scored(world, "april", list(good_rows()))
     out = tmp_path / "rows.parquet"
     assert ended(f"fetch {MODEL} --last -o {out} --json", monkeypatch) == 0
-    assert json.loads(capsys.readouterr().out) == {"model": MODEL, "rows": 40, "batches": [batch.batch_id], "file": str(out)}
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"model": MODEL, "rows": 40, "batches": [batch.batch_id], "file": str(out), "day_zone": "UTC"}
 
 
 def test_days_are_event_days_of_all_batches_row_by_row(stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +110,34 @@ def test_days_are_event_days_of_all_batches_row_by_row(stack: Stack, world: Worl
     }.items():
         assert ended(f"fetch {MODEL} {days} -o {tmp_path / 'rows.parquet'} --overwrite", monkeypatch) == 0
         assert pq.read_table(tmp_path / "rows.parquet")["id"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "xlsx"])
+def test_days_and_times_are_those_of_the_models_zone(ending: str, world: World, stack: Stack, tmp_path: Path) -> None:
+    shanghai = ZoneInfo("Asia/Shanghai")
+    serve(world.store, make_version(timezone=shanghai.key, day_zone=shanghai.key))
+    clocks = ["2013-04-01 23:59:59", "2013-04-02 00:00:00", "2013-04-02 23:59:59", "2013-04-03 00:00:00"]
+    batch = scored(world, "a", [{**row, "id": clock, "at": clock} for row, clock in zip(good_rows(), clocks, strict=False)])
+    out, second, spec = tmp_path / f"rows.{ending}", date(2013, 4, 2), make_version(timezone=shanghai.key, day_zone=shanghai.key).spec
+    for days, expected in ((ALL_DAYS, clocks), (Days(second, second), clocks[1:3])):
+        write_scored([batch], out, download=stack.download, console=console, spec=spec, days=days)
+        assert clocks_in(out) == [(clock, datetime.fromisoformat(clock).replace(tzinfo=shanghai)) for clock in expected]
+
+
+def clocks_in(file: Path) -> list[tuple[str, datetime]]:
+    """Ids and times as a person reads them; a sheet's times have no zone, so Shanghai's is put in."""
+    if file.suffix == ".parquet":
+        rows = pq.read_table(file).to_pylist()
+        assert all(str(row["at"].tzinfo) == "Asia/Shanghai" for row in rows)
+        return [(row["id"], row["at"]) for row in rows]
+    if file.suffix == ".csv":
+        with file.open(newline="", encoding="utf-8") as text:
+            found = list(csv.DictReader(text))
+        assert all(row["at"].startswith(row["id"]) for row in found)
+        return [(row["id"], datetime.fromisoformat(row["at"])) for row in found]
+    _, *cells = read_sheet(file)
+    begin = datetime(1899, 12, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
+    return [(row[0], (begin + timedelta(seconds=round(row[1] * 86400)))) for row in cells]
 
 
 def test_of_a_batch_that_was_scored_again_days_hold_the_newest_answers_only(
@@ -234,6 +265,30 @@ def test_a_column_of_two_types_loses_nothing(
     assert pq.read_table(out)["carried"].to_pylist() == together
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+def test_whole_numbers_leave_in_csv_with_all_their_digits(kind: pa.DataType, world: World, stack: Stack, tmp_path: Path) -> None:
+    numbers = [17179869184.0, 1e10, -34359738368.0, 7.0, None, 0.5]
+    for values in (numbers, numbers[:5]):
+        out = joined(world, stack, tmp_path, pa.table({"id": pa.array(values, kind), "note": ["x"] * len(values)}), ending=".csv")
+        with out.open(newline="") as file:
+            read = [row["id"] for row in csv.DictReader(file)]
+        assert read == ["" if value is None else f"{value:.15g}" for value in values]
+
+
+def test_floats_that_are_not_whole_keep_every_digit_in_csv(world: World, stack: Stack, tmp_path: Path) -> None:
+    values = [0.1, 1e300, 2.0**53 + 2, 12345678901.25, 10.0**15]
+    out = joined(world, stack, tmp_path, pa.table({"carried": values}), ending=".csv")
+    with out.open(newline="") as file:
+        assert [float(row["carried"]) for row in csv.DictReader(file)] == values
+
+
+@pytest.mark.parametrize("value", [19999007021.0, 199990070210, 199990070210.0, 10**15, 1e15, 2.0**53])
+def test_whole_numbers_leave_in_a_sheet_with_all_their_digits(value: float, world: World, stack: Stack, tmp_path: Path) -> None:
+    out = joined(world, stack, tmp_path, pa.table({"id": [value]}), ending=".xlsx")
+    read = python_calamine.load_workbook(out).get_sheet_by_index(0).to_python()[1][0]
+    assert (str(int(read)) if isinstance(read, float) else read) == str(int(value))
+
+
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])
 def test_what_a_format_cannot_hold_is_refused_with_one_that_can(ending: str, world: World, stack: Stack, tmp_path: Path) -> None:
     nested = pa.table({"id": ["a"], "tags": pa.array([["x"]])})
@@ -277,7 +332,7 @@ def test_rows_beyond_a_sheet_that_no_manifest_counted_are_refused_too(
         ("--last -o rows.feather", "end the file's name in .parquet, .csv or .xlsx"),
         ("--last -o /no/such/folder/rows.csv", "/no/such/folder"),
         ("--last -o here.csv", "exists already"),
-        ("--from 2014-01-01 -o rows.csv", "choose days from 2013-04-01 to 2013-04-02"),
+        ("--from 2014-01-01 -o rows.csv", "choose days from 2013-04-01 to 2013-04-02 (UTC)"),
         ("ffff -o rows.csv", "fits no batch of 'sales'"),
     ],
 )
@@ -312,8 +367,6 @@ def test_a_last_batch_that_failed_is_not_passed_over(
 
 def test_a_model_without_times_has_days_of_arrival() -> None:
     batch = make_manifest(day=date(2013, 4, 7), event_days={date(2013, 4, 7): 3})
-    from infra.cli.scored_rows import Days
-
     assert Days(first=date(2013, 4, 7)).rows(batch) == 3
     assert Days(last=date(2013, 4, 6)).rows(batch) == 0
 

@@ -16,7 +16,16 @@ def test_each_column_is_shown_with_its_part_and_what_it_holds() -> None:
         Feature(name="member", kind=FeatureKind.BOOLEAN),
     )
     spec = ModelSpec(
-        name="m", task=Task.REGRESSION, target="y", id_column="id", time_column="at", features=features, metric="rmse", estimator="e"
+        name="m",
+        task=Task.REGRESSION,
+        target="y",
+        id_column="id",
+        time_column="at",
+        timezone="Asia/Shanghai",
+        day_zone="Asia/Shanghai",
+        features=features,
+        metric="rmse",
+        estimator="e",
     )
     at = datetime(2024, 5, 1, 7, 30, tzinfo=UTC)
     table = pa.table(
@@ -33,7 +42,7 @@ def test_each_column_is_shown_with_its_part_and_what_it_holds() -> None:
         ColumnSeen(name="fee", kind="number", missing=1, distinct=2, example="9007199254740992"),
         ColumnSeen(name="id", kind="id", missing=0, distinct=3, example="a"),
         ColumnSeen(name="seen", kind="left out"),
-        ColumnSeen(name="at", kind="time", missing=0, distinct=1, example="2024-05-01 07:30 UTC"),
+        ColumnSeen(name="at", kind="time", missing=0, distinct=1, example="2024-05-01 15:30 Asia/Shanghai"),
         ColumnSeen(name="note", kind="category", missing=2, distinct=1, example="x" * 59 + "…"),
         ColumnSeen(name="member", kind="boolean", missing=0, distinct=2, example="true"),
         ColumnSeen(name="y", kind="target", missing=0, distinct=2, example="2"),
