@@ -6,6 +6,7 @@ This is memory, schedules, queues with a consumer, and alarms.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Deployed:
     alarms: int
 
 
+@cache
 def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
     """Read the deployment from the template."""
     content = read_template(template.read_text())

@@ -5,6 +5,7 @@ slower on AWS than here, retries, and other work of the account.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import ceil
 from operator import attrgetter
 
@@ -44,6 +45,7 @@ class Settings:
     scoring_memory_mb: int
 
 
+@cache
 def template_settings(at_once: int | None = None) -> Settings:
     """Return the template's defaults; `at_once` replaces both limits on functions."""
     parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]

@@ -2,10 +2,16 @@
 
 import io
 import sys
+from functools import cache
 
 import pytest
 
+from infra.cli.help import in_readers_language
 from infra.cli.main import run
+from infra.words import language
+
+_built = cache(lambda app, _language: in_readers_language(app))
+"""Building the command takes longer than most tests that run it."""
 
 
 class _Typed(io.StringIO):
@@ -18,6 +24,7 @@ def ended(arguments: str, monkeypatch: pytest.MonkeyPatch, *, types: str | None 
     monkeypatch.setattr(sys, "argv", ["everscore", *arguments.split()])
     monkeypatch.setattr(sys, "stdin", io.StringIO() if types is None else _Typed(types + "\n"))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: types is not None)
+    monkeypatch.setattr("infra.cli.help.in_readers_language", lambda app: _built(app, language()))
     with pytest.raises(SystemExit) as end:
         run()
     assert end.value.code is None or isinstance(end.value.code, int)

@@ -104,7 +104,7 @@ def test_batches_that_are_measured_keep_up_with_days_that_get_labels(monkeypatch
     assert kept.distinct == day_rows.FEW + 3
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=BATCHES, after=BATCHES, few=st.sampled_from([0, 16]))
 def test_each_row_of_a_day_is_counted_once_however_many_batches_scored_it(
     monkeypatch: pytest.MonkeyPatch, before: list[Rows], after: list[Rows], few: int

@@ -49,7 +49,7 @@ def measurement_of(line: dict[str, Any]) -> tuple[Metric, float, dict[str, str]]
     return metric, value, {name: line[name] for name in dimensions if name not in {"service", "stack"}}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     metric=st.sampled_from(CATALOGUE),
     values=st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=3),

@@ -24,6 +24,7 @@ from tests.unit.metric_emission.world import rows
 from tests.unit.release.world import in_canary
 
 PYDANTIC = re.compile(r"[Ii]nput should|[Vv]alue error|valid (?:number|integer|tuple|dict)|type=|Field required|Extra inputs|pydantic|ctx")
+SHOWN = re.compile(r"cannot be .*: it takes", re.DOTALL)
 HUGE = [math.inf, -math.inf, math.nan, 1e300, -1e300, 1e12, 5e-324, 10**400, -1, 0, 0.5, 1, True, None, "", "inf", "NaN", [], {}]
 NUMBERS = st.floats() | st.integers() | st.sampled_from(HUGE)
 HOSTILE = st.recursive(
@@ -67,6 +68,7 @@ def use(policy: Policy) -> None:
 @example(name="gate.alpha", value=5e-324)
 @example(name="canary.steps", value=[5e-324, 1])
 @example(name="row_contract.carry", value=["\udcff"])
+@example(name="row_contract.error_budget", value={"ctx": 0.0})
 def test_a_value_is_refused_in_plain_words_or_read_again_as_it_was_and_used(name: str, value: object) -> None:
     try:
         policy = set_to(Policy(), name, value)
@@ -78,7 +80,7 @@ def test_a_value_is_refused_in_plain_words_or_read_again_as_it_was_and_used(name
         use(found)
         return
     assert len(refusal) > 30
-    assert not PYDANTIC.search(refusal)
+    assert not PYDANTIC.search(SHOWN.sub("", refusal)), "a value may hold any word, what is said of it may not"
 
 
 @pytest.mark.parametrize("most", [True, False])

@@ -27,7 +27,7 @@ def _as_found() -> Any:
 @built
 @pytest.mark.parametrize("real", [np.float64, np.float32])
 @pytest.mark.parametrize("cached_bytes", [100, trees.CACHED_BYTES], ids=["trees in blocks", "all trees at once"])
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from([np.uint32, np.uint64]), st.integers(1, 9), st.integers(1, 70), st.integers(0, 11))
 def test_the_lowest_bit_that_all_of_a_rows_masks_leave_is_its_leaf(
     monkeypatch: pytest.MonkeyPatch,
@@ -75,7 +75,7 @@ def bins_that_the_kernel_finds(numbers: Numbers, bins: int) -> list[int]:
 
 
 @built
-@settings(max_examples=60)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=40) | st.integers(0, 300).map(lambda count: np.arange(count) / 7),
     st.lists(st.floats(), max_size=2 * CHUNK_ROWS + 9),
@@ -139,7 +139,7 @@ def leaf_of(tree: Any, codes: Any) -> int:
 
 @built
 @pytest.mark.parametrize("real", [np.float64, np.float32])
-@settings(max_examples=60)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.data(), random_trees(), st.integers(0, 19), st.integers(1, 3))
 def test_a_row_walks_right_wherever_its_code_is_above_the_rank(
     real: type[np.floating[Any]], data: st.DataObject, forest: Any, rows: int, width: int

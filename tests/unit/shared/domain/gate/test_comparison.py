@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -101,7 +101,6 @@ def test_a_single_day_has_no_bounds() -> None:
     assert (comparison.ci_low, comparison.ci_high) == (-math.inf, math.inf)
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.floats(0, 1.2), st.integers(0, 4))
 def test_a_retry_is_never_easier(seed: int, share: float, retry: int) -> None:
     holdout = binary_holdout(seed, champion=share, rows_a_day=50)
@@ -113,13 +112,11 @@ def test_a_retry_is_never_easier(seed: int, share: float, retry: int) -> None:
     assert first.verdict is Verdict.PROMOTE or later.verdict is Verdict.KEEP
 
 
-@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.floats(-1, 2))
 def test_the_same_rows_and_the_same_chance_give_the_same_decision(seed: int, share: float) -> None:
     assert judged(binary_holdout(seed, champion=share)) == judged(binary_holdout(seed, champion=share))
 
 
-@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     holdout = binary_holdout(seed)
