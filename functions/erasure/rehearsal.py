@@ -56,5 +56,8 @@ class Unchanged:
     def delete(self, keys: Iterable[str]) -> None:
         """Leave what stands."""
 
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:  # noqa: ARG002 - nothing is deleted
+        return True
+
     def forget(self, versions: Iterable[ObjectInfo]) -> None:
         """Leave what stands."""

@@ -77,6 +77,9 @@ class ObjectStore(Protocol):
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; absent ones are no error."""
 
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:
+        """Delete an object if its newest version still has this ETag; return whether it was deleted."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:

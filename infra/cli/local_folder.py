@@ -92,6 +92,13 @@ class LocalFolder:
         for key in keys:
             (self._root / key).unlink(missing_ok=True)
 
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:
+        """Delete an object if it still has this ETag; return whether it was deleted."""
+        if not (self._root / key).is_file() or self.info(key).etag != etag:
+            return False
+        self.delete([key])
+        return True
+
     def _present(self, key: str) -> Path:
         path = self._root / key
         if not path.is_file():

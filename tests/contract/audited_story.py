@@ -75,8 +75,8 @@ def requests_of(operation: str, parameters: dict[str, Any]) -> Iterator[Request]
     match operation:
         case "GetObject" | "HeadObject":
             yield Request(bucket, "s3:GetObjectVersion" if "VersionId" in parameters else "s3:GetObject", key)
-        case "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":
-            yield Request(bucket, "s3:PutObject", key)
+        case "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" | "DeleteObject":
+            yield Request(bucket, "s3:DeleteObject" if operation == "DeleteObject" else "s3:PutObject", key)
             if "IfMatch" in parameters:
                 yield Request(bucket, "s3:GetObject", key)
         case "AbortMultipartUpload":

@@ -1,6 +1,8 @@
 """What every object store keeps to: the fake that unit tests trust, and S3."""
 
 import hashlib
+from base64 import b64decode
+from binascii import crc32
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -317,6 +319,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("delete"), st.sampled_from("abc"), st.just(b"")),
     st.tuples(st.just("upload"), st.sampled_from("abc"), st.binary(max_size=3)),
     st.tuples(st.just("replace"), st.sampled_from("abc"), st.binary(max_size=3)),
+    st.tuples(st.just("delete unchanged"), st.sampled_from("abc"), st.just(b"")),
 )
 
 
@@ -335,12 +338,20 @@ def outcome(store: ObjectStore, seen: dict[str, str], operation: tuple[str, str,
                 upload.write(body)
                 return upload.finish(rows=0)
         case _:
-            try:
-                return store.replace(key, body, etag=seen.get(key, "none"))
-            except ConflictError:
-                return "conflict"
-            finally:
-                seen.update({info.key: info.etag for info in store.list("")})
+            return conditional_outcome(store, seen, operation)
+
+
+def conditional_outcome(store: ObjectStore, seen: dict[str, str], operation: tuple[str, str, bytes]) -> Any:
+    """What a replacement or a deletion answers that minds the ETag which its key had when it was last looked at."""
+    action, key, body = operation
+    try:
+        if action == "delete unchanged":
+            return store.delete_unchanged(key, etag=seen.get(key, "none"))
+        return store.replace(key, body, etag=seen.get(key, "none"))
+    except ConflictError:
+        return "conflict"
+    finally:
+        seen.update({info.key: info.etag for info in store.list("")})
 
 
 @pytest.mark.usefixtures("_aws")
@@ -353,6 +364,16 @@ def test_the_fake_answers_as_s3_does(operations: list[tuple[str, str, bytes]]) -
         told = [outcome(store, seen, operation) for operation in operations]
         answers.append((told, [(info.key, info.etag, store.read(info.key)) for info in store.list("")]))
     assert answers[0] == answers[1]
+
+
+def test_only_what_was_not_changed_is_deleted(store: ObjectStore) -> None:
+    before = store.write("a", b"first").etag
+    after = store.write("a", b"second").etag
+    assert not store.delete_unchanged("a", etag=before)
+    assert store.read("a") == b"second"
+    assert store.delete_unchanged("a", etag=after)
+    assert keys(store) == []
+    assert not store.delete_unchanged("a", etag=after), "it is gone already"
 
 
 # What only a network does
@@ -391,7 +412,7 @@ def test_a_write_that_loses_after_a_conflict_says_so() -> None:
 
 def test_a_key_that_is_always_being_written_is_a_conflict_in_the_end() -> None:
     store, _ = answering(*["ConditionalRequestConflict"] * 99)
-    with pytest.raises(ConflictError, match="conditional writes"):
+    with pytest.raises(ConflictError, match="conditional requests"):
         store.create("k", b"")
 
 
@@ -400,6 +421,26 @@ def test_any_other_refusal_passes_untouched(code: str) -> None:
     store, _ = answering(code)
     with pytest.raises(ClientError, match=code):
         store.create("k", b"")
+
+
+@pytest.mark.usefixtures("_aws")
+def test_an_upload_in_parts_declares_the_checksum_of_each_part_and_the_size_of_all() -> None:
+    store, asked = s3_store("declared"), dict[str, dict[str, Any]]()
+    store._client.meta.events.register("provide-client-params.s3", lambda params, model, **_: asked.update({model.name: dict(params)}))
+    body = b"0123456789" * (2 * PART_BYTES // 10 + 99)
+    with store.upload("k") as upload:
+        for start in range(0, len(body), 1_000_003):
+            upload.write(body[start : start + 1_000_003])
+        upload.finish(rows=1)
+    begun, ended = asked["CreateMultipartUpload"], asked["CompleteMultipartUpload"]
+    assert begun["ChecksumAlgorithm"] == "CRC32"
+    assert ended["MpuObjectSize"] == len(body)
+    parts = ended["MultipartUpload"]["Parts"]
+    assert len(parts) > 1
+    ends = [*range(9_000_027, len(body), 9_000_027), len(body)]  # nine pieces are the first to exceed a part's size
+    sent = [body[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    # S3 refuses to end an upload that was begun with a checksum and lacks that of a part.
+    assert [b64decode(part["ChecksumCRC32"]) for part in parts] == [crc32(part).to_bytes(4, "big") for part in sent]
 
 
 @pytest.mark.usefixtures("_aws")

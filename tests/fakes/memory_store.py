@@ -93,6 +93,13 @@ class MemoryStore:
             if gone := self._newest.pop(key, None):
                 self._deleted[key] = gone.info.last_modified
 
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:
+        with self._lock:
+            if key not in self._newest or self._newest[key].info.etag != etag:
+                return False
+            self.delete([key])
+            return True
+
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
         for (key, _), version in sorted(self._versions.items(), key=lambda found: found[0][0].encode()):
             if key.startswith(prefix):

@@ -101,6 +101,9 @@ class WatchedStore:
         for info in versions:
             self.watched(f"forget {info.key}", lambda info=info: self._inner.forget([info]))  # type: ignore[misc]
 
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:
+        return self.watched(f"delete {key}", lambda: self._inner.delete_unchanged(key, etag=etag))
+
     def delete(self, keys: Iterable[str]) -> None:
         # One request deletes many objects, but not at once: a crash may come between any two.
         for key in keys:

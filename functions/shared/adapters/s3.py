@@ -1,7 +1,9 @@
 """Objects in S3: versioned and ranged reads, conditional writes, large uploads."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import zlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import batched
 from types import TracebackType
@@ -115,18 +117,19 @@ class S3ObjectStore:
         After a retried request, the existing object may be our own. S3 answers 409 while another conditional write of the key is in
         progress; the write is then tried again.
         """
-        return self._conditional(key, body, IfNoneMatch="*")
+        return self._conditional(key, lambda named: self._client.put_object(**named, Body=body, IfNoneMatch="*"))
 
     def replace(self, key: str, body: bytes, *, etag: str) -> None:
         """Write an object if its newest version has this ETag, or raise ConflictError."""
-        if not self._conditional(key, body, IfMatch=etag):
+        if not self._conditional(key, lambda named: self._client.put_object(**named, Body=body, IfMatch=etag)):
             message = f"s3://{self._bucket}/{key} was changed by another writer"
             raise ConflictError(message)
 
-    def _conditional(self, key: str, body: bytes, **condition: Any) -> bool:
+    def _conditional(self, key: str, ask: Callable[[dict[str, Any]], object]) -> bool:
+        """Ask for a conditional write or deletion of a key; return whether its condition was met."""
         for _ in range(_CONFLICT_ATTEMPTS):
             try:
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **condition)
+                ask(self._named(key, None))
             except ClientError as error:
                 if _code(error) == "PreconditionFailed" or _code(error) in _ABSENT:
                     return False
@@ -134,7 +137,7 @@ class S3ObjectStore:
                     raise
             else:
                 return True
-        message = f"s3://{self._bucket}/{key}: {_CONFLICT_ATTEMPTS} conditional writes met another one"
+        message = f"s3://{self._bucket}/{key}: {_CONFLICT_ATTEMPTS} conditional requests met another one"
         raise ConflictError(message)
 
     def upload(self, key: str) -> "S3Upload":
@@ -165,6 +168,10 @@ class S3ObjectStore:
             for kept in answer.get("Errors", []):
                 message = f"s3://{self._bucket}/{kept.get('Key')} cannot be deleted: {kept.get('Message')}"
                 raise NotDeletedError(message)
+
+    def delete_unchanged(self, key: str, *, etag: str) -> bool:
+        """Delete an object if its newest version has this ETag; return whether it was deleted."""
+        return self._conditional(key, lambda named: self._client.delete_object(**named, IfMatch=etag))
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
         """List all versions of all objects below a prefix by key, without delete markers."""
@@ -209,7 +216,10 @@ class S3Source:
 
 
 class S3Upload:
-    """`Upload` of one object: one PUT if small, else parts sent by a thread."""
+    """`Upload` of one object: one PUT if small, else parts sent by a thread.
+
+    The checksum of each part and the size of all are declared, so S3 refuses an object that was not put together as it was written.
+    """
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
         self._client = client
@@ -233,7 +243,7 @@ class S3Upload:
 
     def _send_part(self) -> None:
         if self._upload_id is None:
-            self._upload_id = self._client.create_multipart_upload(**self._named)["UploadId"]
+            self._upload_id = self._client.create_multipart_upload(**self._named, ChecksumAlgorithm="CRC32")["UploadId"]
         if self._parts:
             self._parts[-1].result()
         body, self._buffer = bytes(self._buffer), bytearray()
@@ -241,8 +251,9 @@ class S3Upload:
 
     def _put_part(self, number: int, body: bytes) -> "CompletedPartTypeDef":
         assert self._upload_id is not None
-        sent = self._client.upload_part(**self._named, UploadId=self._upload_id, PartNumber=number, Body=body)
-        return {"PartNumber": number, "ETag": sent["ETag"]}
+        crc32 = _crc32_text(zlib.crc32(body))
+        sent = self._client.upload_part(**self._named, UploadId=self._upload_id, PartNumber=number, Body=body, ChecksumCRC32=crc32)
+        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumCRC32": crc32}
 
     def finish(self, *, rows: int) -> StoredFile:
         """Make the file visible and describe it."""
@@ -252,7 +263,12 @@ class S3Upload:
             if self._buffer:
                 self._send_part()
             parts = [part.result() for part in self._parts]
-            self._client.complete_multipart_upload(**self._named, UploadId=self._upload_id, MultipartUpload={"Parts": parts})
+            self._client.complete_multipart_upload(
+                **self._named,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": parts},
+                MpuObjectSize=self._bytes,
+            )
         self._finished = True
         return StoredFile(key=self._named["Key"], rows=rows, bytes=self._bytes, sha256=self._digest.hexdigest())
 
@@ -264,3 +280,12 @@ class S3Upload:
         self._sender.shutdown(wait=True)
         if not self._finished and self._upload_id is not None:
             self._client.abort_multipart_upload(**self._named, UploadId=self._upload_id)
+
+
+def _crc32_text(checksum: int) -> str:
+    """Return a CRC-32 as S3's requests hold it.
+
+    >>> _crc32_text(zlib.crc32(b"123456789"))
+    'y/Q5Jg=='
+    """
+    return b64encode(checksum.to_bytes(4, "big")).decode()

@@ -77,8 +77,9 @@ class Leases:
             yield
         finally:
             with suppress(NotFoundError):
-                if standing_lease(self._store, key)[0].holder == holder:
-                    self._store.delete([key])
+                standing, etag = standing_lease(self._store, key)
+                if standing.holder == holder:
+                    self._store.delete_unchanged(key, etag=etag)
 
     def running(self, now: datetime) -> set[str]:
         """Models whose lease is held."""

@@ -126,6 +126,20 @@ def test_who_was_succeeded_does_not_give_back_the_successors_lease() -> None:
     assert not store.keys()
 
 
+def test_who_is_succeeded_while_giving_back_leaves_the_successors_lease() -> None:
+    store, now = MemoryStore(), [NOW]
+    successor = Leases(store).held(MODEL, holder="next", now=lambda: now[0])
+
+    def come(moment: Moment) -> None:
+        if moment.call.startswith("delete") and moment.side == "before":
+            now[0] += LONGEST
+            successor.__enter__()
+
+    with Leases(WatchedStore(store, come)).held(MODEL, holder="slow", now=lambda: now[0]):
+        pass
+    assert Lease.from_json(store.read(layout.lease_key(MODEL))).holder == "next"
+
+
 def test_models_do_not_wait_for_each_other() -> None:
     leases = Leases(MemoryStore())
     with leases.held("sales", holder="ada", now=lambda: NOW), leases.held("stock", holder="ben", now=lambda: NOW):
