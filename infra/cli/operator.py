@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LONGEST_CALL_S = 900
+PROBE_S = 60
 POLL_S = 0.1
 _TRIES = 5
 _UNKNOWN_STACK = "ValidationError"
@@ -78,8 +80,9 @@ class Operator:
 
     @cached_property
     def _functions(self) -> "LambdaClient":
-        config = Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1})
+        config = Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         client: LambdaClient = self.client("lambda", config=config)
+        _probe_idle_connections(client)
         return client
 
     @cached_property
@@ -199,6 +202,16 @@ class Operator:
         client: SQSClient = self.client("sqs")
         found = client.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def _probe_idle_connections(client: Any) -> None:
+    """Have a client's idle connections probed each minute, since a NAT gateway forgets one that was idle for 350 seconds.
+
+    botocore turns probes on but leaves their pace to the system, which is two hours on Linux; it has no option for it.
+    """
+    idle = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # the latter on macOS
+    if idle is not None:
+        client._endpoint.http_session._socket_options.append((socket.IPPROTO_TCP, idle, PROBE_S))  # noqa: SLF001
 
 
 def _refusal(raised: str, message: str, remedy: str, code: str) -> EverscoreError:

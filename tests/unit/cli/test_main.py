@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,7 +68,13 @@ def stack_whose_function_raises(*kinds: str, text: str) -> Operator:
         payload = next(raised, None)
         return {"Payload": io.BytesIO(b'{"seq": 2}')} if payload is None else {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)}
 
-    session: Any = SimpleNamespace(client=lambda *_, **__: SimpleNamespace(invoke=invoke))
+    return operator_whose_function(invoke)
+
+
+def operator_whose_function(invoke: Callable[..., dict[str, object]]) -> Operator:
+    """A stack whose functions answer as `invoke` does."""
+    endpoint = SimpleNamespace(http_session=SimpleNamespace(_socket_options=[]))
+    session: Any = SimpleNamespace(client=lambda *_, **__: SimpleNamespace(invoke=invoke, _endpoint=endpoint))
     return Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}, name="everscore")
 
 
@@ -87,10 +94,7 @@ def test_a_refusal_that_is_an_answer_reaches_the_user_as_it_is(
 ) -> None:
     monkeypatch.setattr(operator, "POLL_S", 0)
     refused = {"refused": {"error": error, "message": "version 2 serves", "remedy": "name another", "code": "serves"}}
-    session: Any = SimpleNamespace(
-        client=lambda *_, **__: SimpleNamespace(invoke=lambda **_: {"Payload": io.BytesIO(json.dumps(refused).encode())})
-    )
-    stack = Operator(session, None, {"InboxBucket": "i", "StoreBucket": "s", "ReleaseFunction": "release"}, name="everscore")
+    stack = operator_whose_function(lambda **_: {"Payload": io.BytesIO(json.dumps(refused).encode())})
     with pytest.raises(raised) as refusal:
         stack.ask("Release", {})
     assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")

@@ -1,12 +1,14 @@
 """Which stack a command works with."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from functions.shared.domain.errors import NoStackError
 from infra.cli import operator
@@ -73,3 +75,20 @@ def test_what_local_env_prints_chooses_the_stack_for_the_command_too(
 ) -> None:
     assert ended("local env", monkeypatch) == 0
     assert f"export {CHOICE}=churn" in capsys.readouterr().out.splitlines()
+
+
+def test_a_connection_that_waits_for_a_function_is_probed_before_a_nat_gateway_forgets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int, int]] = []
+
+    def create_connection(*_: object, socket_options: list[tuple[int, int, int]], **__: object) -> None:
+        given.extend(socket_options)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
+    outputs = {"InboxBucket": "inbox", "StoreBucket": "store", "ErasureFunction": "erasure"}
+    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+    with pytest.raises(EndpointConnectionError):
+        operator.Operator(session, "http://127.0.0.1:9", outputs, name="churn").ask("Erasure", {})
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in given
+    [idle_s] = [value for level, option, value in given if (level, option) == (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)]
+    assert 0 < idle_s < 350
