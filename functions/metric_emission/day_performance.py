@@ -13,8 +13,10 @@ from functions.metric_emission.join import ARRIVED, BATCH, CHALLENGER, CHAMPION,
 from functions.shared.domain import layout
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.labels import class_codes
+from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, PairedLosses
 from functions.shared.domain.performance.grading import grade_pair, grade_version
-from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, PairedLosses, class_codes, losses
+from functions.shared.domain.performance.losses import losses
 from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import PREDICTION, said_names

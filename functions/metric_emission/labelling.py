@@ -26,7 +26,7 @@ from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.foundation.ahead import map_ahead

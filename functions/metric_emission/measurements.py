@@ -46,8 +46,8 @@ from functions.shared.domain.metrics import (
     WRITE_SECONDS,
     Metric,
 )
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.performance.estimate import HELD, Estimate
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 

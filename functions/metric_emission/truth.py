@@ -13,8 +13,8 @@ from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.calendar import days_before, last_mature_day
 from functions.shared.domain.judgement import HeldBatch
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.performance.estimate import HELD, Estimated, HeldEstimate
-from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.performance.truth import true_loss
 
 

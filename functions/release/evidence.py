@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from functions.shared.domain.calendar import mature_day
 from functions.shared.domain.decision import Decision
-from functions.shared.domain.performance.measures import DayPerformance, paired_days
+from functions.shared.domain.performance.days import DayPerformance, paired_days
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.rollout.canary import RolloutEvidence

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.performance.measures import auc
+from functions.shared.domain.performance.metrics import auc
 from functions.shared.domain.spec import Feature, FeatureKind, Task
 
 GIVEN_AWAY: Final = 0.99

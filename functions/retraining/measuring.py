@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision_rule import Codes
-from functions.shared.domain.performance.measures import measure
+from functions.shared.domain.performance.metrics import measure
 from functions.shared.domain.spec import ModelSpec
 
 type Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from functions.shared.domain.errors import InvalidBundleError, RegistryUnavailab
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
 from functions.shared.domain.performance.error_curve import error_curve
-from functions.shared.domain.performance.measures import losses
+from functions.shared.domain.performance.losses import losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.spec import ModelSpec, Task

@@ -20,7 +20,7 @@ from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.formats import Formats
-from functions.shared.domain.performance.measures import METRICS
+from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.ids import id_texts
-from functions.shared.domain.labels import canonical_labels, numeric_targets
-from functions.shared.domain.performance.measures import class_codes
+from functions.shared.domain.labels import canonical_labels, class_codes, numeric_targets
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore

@@ -18,7 +18,7 @@ from functions.shared.domain.metrics import (
     Metric,
     Occasion,
 )
-from functions.shared.domain.performance.measures import METRICS
+from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.spec import Task
 
 SEEN: Mapping[str, int] = {"status": 2, "role": 2, "reason": 2, "code": 1, "queue": 2, "kind": 1, "version": 1}

@@ -21,7 +21,7 @@ from functions.retraining.measuring import measure_rows
 from functions.retraining.publication import Candidate, bundle_files
 from functions.retraining.training_file import read_training_file
 from functions.retraining.training_set import TrainingSet
-from functions.shared.domain.performance.measures import losses
+from functions.shared.domain.performance.losses import losses
 from functions.shared.domain.policy import Policy, RowContract
 from functions.shared.engines.bundle import bundle_digest, load_bundle
 from functions.shared.engines.skops_file import dump_pipeline

@@ -21,7 +21,7 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
 from functions.shared.domain.manifest import Manifest, PinnedRelease
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.policy import GatePolicy, Policy, RowContract
 from functions.shared.domain.release import Withdrawal
 from functions.shared.repositories.documents import read_document, read_documents

@@ -14,8 +14,8 @@ from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.performance.estimate import Estimate
-from functions.shared.domain.performance.measures import DayPerformance
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC

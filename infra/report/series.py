@@ -7,7 +7,7 @@ from datetime import date
 from statistics import median
 
 from functions.shared.domain.calendar import days_before
-from functions.shared.domain.performance.measures import DayPerformance, Interval
+from functions.shared.domain.performance.days import DayPerformance, Interval
 from functions.shared.domain.release import Role
 
 SMOOTHED_DAYS = 7

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.release import Release, Role
 from infra.report.gather import Batch, History
 from infra.report.timeline import served_since

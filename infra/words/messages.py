@@ -143,7 +143,7 @@ def codes() -> Iterator[Message]:
     from functions.shared.domain.alert import AlertKind
     from functions.shared.domain.decision import Verdict
     from functions.shared.domain.manifest import Status
-    from functions.shared.domain.performance.measures import METRICS
+    from functions.shared.domain.performance.metrics import METRICS
     from functions.shared.domain.rejections import FileCode, RowCode
     from functions.shared.domain.release import Role
     from functions.shared.domain.rollout.canary import Action

@@ -28,8 +28,9 @@ from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline, bui
 from functions.shared.domain.drift.detection import detect_drift
 from functions.shared.domain.drift.divergence import psi
 from functions.shared.domain.drift.profile import Profile, merge_profiles
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.performance.decay import detect_decay
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance, losses
+from functions.shared.domain.performance.losses import losses
 from functions.shared.domain.policy import DriftPolicy, PerformancePolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import FeatureKind, Task

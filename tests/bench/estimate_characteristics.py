@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from functions.shared.domain.decision_rule import above
 from functions.shared.domain.performance.calibration import fit_calibration
 from functions.shared.domain.performance.estimate import HELD, Estimate, HeldEstimate, estimate_performance, track_record
-from functions.shared.domain.performance.measures import measure
+from functions.shared.domain.performance.metrics import measure
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import Task
 from tests.bench.document_table import markdown_table, replace_measured

@@ -25,7 +25,7 @@ from functions.shared.domain.gate.admission import LabelProbe, as_many, probe_fo
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.gate.comparison import Holdout, judge
 from functions.shared.domain.gate.harm import auc_by_row
-from functions.shared.domain.performance.measures import auc
+from functions.shared.domain.performance.metrics import auc
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 from tests.bench.document_table import markdown_table, replace_measured

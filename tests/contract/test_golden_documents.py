@@ -22,7 +22,7 @@ from functions.shared.domain.errors import NewerSchemaError
 from functions.shared.domain.judgement import BatchJudgement, HeldBatch
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, PartitionResult
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Refusal, Release
 from functions.shared.domain.rollout.tally import Tally

@@ -16,7 +16,7 @@ import pytest
 
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, Status
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.policy import CanaryPolicy, GatePolicy, LabelPolicy, Policy, RetrainingPolicy
 from functions.shared.engines.bundle import INDEX
 from functions.shared.repositories.documents import read_document

@@ -1,9 +1,12 @@
 """Class labels as text, so that 1, 1.0, "1" and True from a file, a frame or a query mean one thing everywhere."""
 
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 LARGEST_TARGET: Final = 3.4028234663852886e38
 """Of a regression: what four bytes hold, as models read it. Sums of squared losses of larger ones would overflow."""
@@ -42,3 +45,13 @@ def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
         values = pc.if_else(readable, values, pa.scalar(None, pa.string()))
     numbers = pc.cast(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values, pa.float64())
     return pc.if_else(pc.less_equal(pc.abs(numbers), LARGEST_TARGET), numbers, pa.scalar(None, pa.float64()))
+
+
+def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Index of each label (text) among the spec's classes, -1 for a missing or unknown one; shape (rows,).
+
+    >>> class_codes(pa.array(["yes", None, "no", "?"]), ("no", "yes")).tolist()
+    [1, -1, 0, -1]
+    """
+    indices = pc.index_in(labels, value_set=pa.array(classes, labels.type)).fill_null(-1)
+    return np.asarray(indices.to_numpy(), dtype=np.int64)

@@ -12,7 +12,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NotFoundError
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.swap import swap
 

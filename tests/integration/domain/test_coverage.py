@@ -9,7 +9,7 @@ from scipy.stats import norm
 from functions.shared.domain.gate.bootstrap import mean_over_days
 from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
 from functions.shared.domain.performance.intervals import intervals
-from functions.shared.domain.performance.measures import measure
+from functions.shared.domain.performance.metrics import measure
 from functions.shared.domain.spec import Task
 from tests.unit.shared.domain.performance.test_estimate import drawn, estimated, fitted
 

@@ -16,8 +16,8 @@ from functions.shared.domain.decision import Fold, Reason
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import BatchError, PinnedRelease, Status
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.performance.estimate import Estimate
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore

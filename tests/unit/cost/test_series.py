@@ -16,8 +16,9 @@ from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.performance.calibration import fit_calibration
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.performance.estimate import HeldEstimate, estimate_performance, track_record
-from functions.shared.domain.performance.measures import METRICS, DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.metric_emission.emf import print_measurements
 from functions.metric_emission.measurements import Measurement, performance_measurements
 from functions.shared.domain.metrics import CATALOGUE, PERFORMANCE, ROWS_IN, Metric
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
 from tests.fakes.versions import MODEL
 from tests.unit.metric_emission.test_batches import like_training

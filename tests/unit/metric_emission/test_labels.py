@@ -21,7 +21,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task

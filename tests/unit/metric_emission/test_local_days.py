@@ -8,7 +8,7 @@ import pytest
 
 from functions.retraining.training_set import DAY, labelled_days, labelled_on
 from functions.shared.domain import layout
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.repositories.documents import read_document
 from infra.cli.scored_rows import Days, _on_days
 from tests.fakes import memory_store

@@ -22,7 +22,7 @@ from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.metrics import Metric
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release, Role, ServedModel
 from functions.shared.domain.totals import Totals

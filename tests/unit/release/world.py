@@ -15,7 +15,7 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.manifest import BatchError, PinnedChallenger, PinnedRelease, Status
 from functions.shared.domain.performance.confidence import DaySums
-from functions.shared.domain.performance.measures import DayPerformance, PairedLosses
+from functions.shared.domain.performance.days import DayPerformance, PairedLosses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.rollout.agreement import Agreement

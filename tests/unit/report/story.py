@@ -12,8 +12,8 @@ from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.effect import Effect
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
+from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.performance.estimate import Estimate, Estimated
-from functions.shared.domain.performance.measures import BatchLosses, DayPerformance, GroupPerformance, Interval
 from functions.shared.domain.release import Release, Role, ServedChallenger, ServedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.domain.performance.measures import METRICS, DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.release import Role
 from infra.report.series import BOUNDS, Point, points_of, smoothed, visible_range
 from tests.fakes.versions import MODEL

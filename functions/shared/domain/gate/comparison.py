@@ -11,7 +11,7 @@ from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.gate.bootstrap import DayClusteredMean, Days, Floats, holm, mean_over_days
 from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.gate.harm import auc_by_row, brier_by_row, ece_by_row
-from functions.shared.domain.performance.measures import Truth, losses
+from functions.shared.domain.performance.losses import Truth, losses
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
 

@@ -8,7 +8,7 @@ from functions.shared.domain.calendar import days_before
 from functions.shared.domain.document import Value
 from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.performance.confidence import DaySums, confidence_sequence
-from functions.shared.domain.performance.measures import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import PerformancePolicy
 from functions.shared.domain.release import Role
 

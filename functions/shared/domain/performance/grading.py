@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.performance.confidence import DaySums
+from functions.shared.domain.performance.days import GroupPerformance, PairedLosses
 from functions.shared.domain.performance.error_curve import cost_by_row
 from functions.shared.domain.performance.intervals import interval_from_zero, intervals
-from functions.shared.domain.performance.measures import GroupPerformance, PairedLosses, Scores, Truth, losses, measure
+from functions.shared.domain.performance.losses import Scores, Truth, losses
+from functions.shared.domain.performance.metrics import measure
 from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task

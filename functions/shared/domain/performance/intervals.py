@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.decision_rule import Codes
-from functions.shared.domain.performance.measures import Interval, Scores, Truth, auc, losses
+from functions.shared.domain.performance.days import Interval
+from functions.shared.domain.performance.losses import Scores, Truth, losses
+from functions.shared.domain.performance.metrics import auc
 from functions.shared.domain.spec import Task
 
 CONFIDENCE = 0.95

@@ -5,7 +5,7 @@ from datetime import date
 
 from functions.shared.domain.calendar import batch_watermark
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.performance.measures import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance
 
 LEAST_COVERAGE = 0.5
 """Of a batch's rows, what must have a label for there to be a truth."""

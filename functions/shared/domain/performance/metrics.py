@@ -1,26 +1,13 @@
-"""How good scores were, once the truth is known: metrics, losses, and the documents that hold them by event day.
+"""How good scores were, once the truth is known: the metrics of each task."""
 
-Shapes and words used throughout: `scores` is float64 of shape (rows, outputs) as engines give it: one column with the
-probability of the positive class (binary) or the prediction (regression), or one a class (multiclass). `truth` has shape
-(rows,): the index of the true class among the spec's classes, or the true value of a regression.
-"""
-
-from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
 
 from functions.shared.domain.decision_rule import Codes
-from functions.shared.domain.document import Document, Value
-from functions.shared.domain.labels import LARGEST_TARGET
-from functions.shared.domain.performance.calibration import CALIBRATION_BINS, PROBABILITY_FLOOR
-from functions.shared.domain.performance.confidence import DaySums
-from functions.shared.domain.release import Role
+from functions.shared.domain.performance.calibration import CALIBRATION_BINS
+from functions.shared.domain.performance.losses import Scores, Truth, losses
 from functions.shared.domain.spec import Task
 
 METRICS: Mapping[Task, tuple[str, ...]] = {
@@ -28,82 +15,6 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
     Task.MULTICLASS: ("accuracy", "f1", "auc", "log_loss", "brier", "ece"),
     Task.REGRESSION: ("mae", "rmse", "r2", "mape"),
 }
-
-type Truth = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
-type Scores = NDArray[np.float64]
-
-
-class Interval(Value):
-    """A two-sided 95 % interval."""
-
-    low: float
-    high: float
-
-
-class GroupPerformance(Value):
-    """One version in one role on one event day, over all labelled rows that it scored, whoever answered them.
-
-    `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
-    `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up.
-    `prevalence` is the share of the positive class (binary only).
-    """
-
-    role: Role
-    version: str
-    rows: int
-    metrics: Mapping[str, float | None] = Field(default_factory=dict)
-    intervals: Mapping[str, Interval] = Field(default_factory=dict)
-    loss_sum: float
-    loss_sum_squares: float
-    prevalence: float | None = None
-
-
-class PairedLosses(Value):
-    """A challenger against its champion on the rows of one event day that both scored and that are labelled.
-
-    `sums` are over d = loss of challenger - loss of champion, one per row, clipped to [-2, 2] for a log loss (squared
-    errors are not clipped): positive means that the challenger did worse. A row enters once, with the first label that
-    came for it, and a later correction changes metrics but never these sums: the canary's bounds hold for sums that
-    only grow.
-    """
-
-    champion: str
-    challenger: str
-    sums: DaySums
-
-
-class BatchLosses(Value):
-    """The champion's losses on the rows of one event day that one batch scored and that are labelled."""
-
-    batch_id: str
-    rows: int
-    loss_sum: float
-
-
-class DayPerformance(Document):
-    """All that labels say about one event day of a model; restated whole when labels come late.
-
-    `rows_predicted` counts the day's scored rows and `rows_labelled` those whose label has come, each row once. `batches` are those that
-    scored them, so that what was estimated of a batch can be held against its own labels.
-    """
-
-    model: str
-    day: date
-    rows_predicted: int
-    rows_labelled: int
-    groups: tuple[GroupPerformance, ...] = ()
-    pairs: tuple[PairedLosses, ...] = ()
-    batches: tuple[BatchLosses, ...] = ()
-
-
-def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Index of each label (text) among the spec's classes, -1 for a missing or unknown one; shape (rows,).
-
-    >>> class_codes(pa.array(["yes", None, "no", "?"]), ("no", "yes")).tolist()
-    [1, -1, 0, -1]
-    """
-    indices = pc.index_in(labels, value_set=pa.array(classes, labels.type)).fill_null(-1)
-    return np.asarray(indices.to_numpy(), dtype=np.int64)
 
 
 def measure(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> dict[str, float | None]:
@@ -120,7 +31,7 @@ def measure(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -
 
     Args:
         task: of the model.
-        truth: shape (rows,), see above.
+        truth: shape (rows,).
         scores: shape (rows, outputs).
         predicted: the number of each row's predicted outcome, shape (rows,), by the rule that was in force; None for a regression.
     """
@@ -131,21 +42,6 @@ def measure(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -
     if task is Task.BINARY:
         return _binary(truth == 1, scores, predicted == 1)
     return _multiclass(truth, scores, predicted)
-
-
-def losses(task: Task, truth: Truth, scores: Scores) -> NDArray[np.float64]:
-    """Each row's loss, shape (rows,): -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or squared error.
-
-    A squared error is at most that of `LARGEST_TARGET`, so that its squares add up to a number however absurd an answer was.
-    """
-    match task:
-        case Task.BINARY:
-            likelihood = np.where(truth == 1, scores[:, 0], 1 - scores[:, 0])
-        case Task.MULTICLASS:
-            likelihood = np.take_along_axis(scores, truth.astype(np.intp)[:, np.newaxis], axis=1)[:, 0]
-        case Task.REGRESSION:
-            return np.clip(scores[:, 0] - truth, -LARGEST_TARGET, LARGEST_TARGET).astype(np.float64) ** 2
-    return -np.log(np.clip(likelihood, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR))
 
 
 def auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
@@ -173,12 +69,6 @@ def calibration_error(hit: NDArray[np.bool_], confidence: NDArray[np.float64]) -
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, weights=confidence - hit)
     return float(np.abs(gaps).sum() / hit.size)
-
-
-def paired_days(days: Sequence[DayPerformance], champion: str, challenger: str) -> list[DaySums]:
-    """The sums of one pair of versions by day, in order of day."""
-    pairs = [pair for day in days for pair in day.pairs if (pair.champion, pair.challenger) == (champion, challenger)]
-    return sorted((pair.sums for pair in pairs), key=lambda sums: sums.day)
 
 
 def _binary(positive: NDArray[np.bool_], scores: Scores, predicted: NDArray[np.bool_]) -> dict[str, float | None]:

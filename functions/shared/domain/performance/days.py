@@ -1,0 +1,79 @@
+"""What labels say about a model by event day, as it is stored and as days add up."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from pydantic import Field
+
+from functions.shared.domain.document import Document, Value
+from functions.shared.domain.performance.confidence import DaySums
+from functions.shared.domain.release import Role
+
+
+class Interval(Value):
+    """A two-sided 95 % interval."""
+
+    low: float
+    high: float
+
+
+class GroupPerformance(Value):
+    """One version in one role on one event day, over all labelled rows that it scored, whoever answered them.
+
+    `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
+    `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up.
+    `prevalence` is the share of the positive class (binary only).
+    """
+
+    role: Role
+    version: str
+    rows: int
+    metrics: Mapping[str, float | None] = Field(default_factory=dict)
+    intervals: Mapping[str, Interval] = Field(default_factory=dict)
+    loss_sum: float
+    loss_sum_squares: float
+    prevalence: float | None = None
+
+
+class PairedLosses(Value):
+    """A challenger against its champion on the rows of one event day that both scored and that are labelled.
+
+    `sums` are over d = loss of challenger - loss of champion, one per row, clipped to [-2, 2] for a log loss (squared
+    errors are not clipped): positive means that the challenger did worse. A row enters once, with the first label that
+    came for it, and a later correction changes metrics but never these sums: the canary's bounds hold for sums that
+    only grow.
+    """
+
+    champion: str
+    challenger: str
+    sums: DaySums
+
+
+class BatchLosses(Value):
+    """The champion's losses on the rows of one event day that one batch scored and that are labelled."""
+
+    batch_id: str
+    rows: int
+    loss_sum: float
+
+
+class DayPerformance(Document):
+    """All that labels say about one event day of a model; restated whole when labels come late.
+
+    `rows_predicted` counts the day's scored rows and `rows_labelled` those whose label has come, each row once. `batches` are those that
+    scored them, so that what was estimated of a batch can be held against its own labels.
+    """
+
+    model: str
+    day: date
+    rows_predicted: int
+    rows_labelled: int
+    groups: tuple[GroupPerformance, ...] = ()
+    pairs: tuple[PairedLosses, ...] = ()
+    batches: tuple[BatchLosses, ...] = ()
+
+
+def paired_days(days: Sequence[DayPerformance], champion: str, challenger: str) -> list[DaySums]:
+    """The sums of one pair of versions by day, in order of day."""
+    pairs = [pair for day in days for pair in day.pairs if (pair.champion, pair.challenger) == (champion, challenger)]
+    return sorted((pair.sums for pair in pairs), key=lambda sums: sums.day)
