@@ -19,6 +19,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     from functions.code_check.service import compare_batches
     from functions.shared.adapters.deployments import Deployment, ScoringVersion
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.domain import layout
     from functions.shared.runtime.settings import code_check_settings
 
     asked = PreTrafficEvent.model_validate(event)
@@ -33,7 +34,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
             deployment.passed = True
             return
         compared = compare_batches(
-            lambda: ports.store.folders("manifests/"),
+            lambda: ports.store.folders(layout.MANIFESTS),
             ports,
             has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
         )

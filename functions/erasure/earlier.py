@@ -30,8 +30,8 @@ def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
     """
     manifests = Manifests(ports.store)
     committed = manifests.keys(model)
-    for kind in ("scored", "quarantine", "partitions"):
-        for batch, versions in groupby(ports.store.versions(f"{kind}/{model}/"), key=lambda version: version.info.key.split("/")[2]):
+    for prefix in layout.batches_prefixes(model):
+        for batch, versions in groupby(ports.store.versions(prefix), key=lambda version: version.info.key.split("/")[2]):
             manifest = manifests.read(committed[batch]) if batch in committed else None
             ended = manifest is not None and not manifest.may_resume(ports.now())
             named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()

@@ -37,7 +37,7 @@ def erase_from_messages(subject: Subject, ports: Ports) -> int:
 
 def _quoted(key: str, body: bytes) -> str:
     """Return the part of a document that may quote a file."""
-    if key.startswith("manifests/"):
+    if key.startswith(layout.MANIFESTS):
         error = Manifest.from_json(body).error
         return error.message if error else ""
     alert = Alert.from_json(body)

@@ -75,6 +75,8 @@ def _md5(info: ObjectInfo) -> str:
 
 def _named_md5s(ports: Ports) -> set[str]:
     """Return the MD5s of all training data of all models, with files of directories."""
-    directories = {decision.snapshot.md5 for model in ports.store.folders("decisions/") for decision in Decisions(ports.store).all(model)}
+    directories = {
+        decision.snapshot.md5 for model in ports.store.folders(layout.DECISIONS) for decision in Decisions(ports.store).all(model)
+    }
     listings = (parse_listing(ports.store.read(layout.snapshot_key(md5))) for md5 in directories)
     return directories.union(*(listing.values() for listing in listings))

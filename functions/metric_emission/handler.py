@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.metric_emission.ports import Ports, Send
-    from functions.shared.ports import Visibility
     from functions.shared.runtime.settings import MeasuringSettings
 
 
@@ -38,14 +37,6 @@ def ports() -> "Ports":
         now=lambda: datetime.now(UTC),
         memory_gb=settings.scoring_memory_mb / 1024,
     )
-
-
-@cache
-def visibility() -> "Visibility":
-    """Who else may receive a delivery's messages, and when."""
-    from functions.shared.adapters.queues import SqsVisibility
-
-    return SqsVisibility()
 
 
 def _sender(settings: "MeasuringSettings") -> "Send":
@@ -80,4 +71,4 @@ def _measure(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, An
 
     delivery = Delivery(ports())
     by_bucket = {ports().store.bucket: measure_batch, ports().inbox.bucket: measure_labels}
-    return process_records(event, context, lambda created: by_bucket[created.bucket](created, delivery), visibility())
+    return process_records(event, context, lambda created: by_bucket[created.bucket](created, delivery))

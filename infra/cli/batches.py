@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.rejections import FileCode
@@ -54,7 +55,6 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Upload a file of rows to score."""
-    from functions.shared.domain import layout
     from infra.cli.offline import score_offline
     from infra.cli.operator import connect
     from infra.cli.scored_rows import write_scored
@@ -75,7 +75,8 @@ def score(
             manifest = score_offline(model, file, out, releases=operator.store)
         _show(manifest, as_json=as_json, out=out, offline=True)
         return
-    key = layout.partitioned_key(model, partition_bytes, file.name) if partition_bytes else f"batches/{model}/{file.name}"
+    plain = layout.in_inbox(layout.BATCHES, model, file.name)
+    key = layout.partitioned_key(model, partition_bytes, file.name) if partition_bytes else plain
     uploaded = operator.upload_file(key, file, console)
     if out is None and not wait:
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
@@ -223,7 +224,6 @@ def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
     Raises:
         InputError: if no challenger was ever withdrawn.
     """
-    from functions.shared.domain import layout
     from functions.shared.repositories.manifests import Manifests
     from functions.shared.repositories.releases import Releases
 
@@ -259,5 +259,5 @@ def labels(
     spec = operator.spec_of(model, operator.release_of(model).champion.version)
     file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
     found = look_at_labels(file, spec)
-    uploaded = operator.upload_file(f"labels/{model}/{file.name}", file, console)
+    uploaded = operator.upload_file(layout.in_inbox(layout.LABELS, model, file.name), file, console)
     show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

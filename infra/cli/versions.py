@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import Task
 from infra.cli.converted import converted
@@ -88,7 +89,7 @@ def _first_version(
         request |= _source(source, model, operator)
     if decision and not operator.serves(model):
         write_policy(model, decision.items(), "asked for with the first version", operator)
-    uploaded = operator.upload_file(f"training/{model}/{file.name}", file, console)
+    uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, file.name), file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
         at_work = _(
@@ -112,7 +113,7 @@ def _source(source: str, model: str, operator: "Operator") -> dict[str, Any]:
     if not file.is_file():
         message = f"no model at {source!r}: name one in MLflow as models:/NAME/VERSION, or a file by its path"
         raise InputError(message)
-    uploaded = operator.upload_file(f"training/{model}/model/{file.name}", file, console)
+    uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, f"model/{file.name}"), file, console)
     return {"file": {"name": file.name, "key": uploaded.key, "version_id": uploaded.version_id}}
 
 

@@ -176,7 +176,7 @@ class Story:
         body = io.BytesIO()
         known = flights.between(departures, date(2013, 1, 1), date(2013, 3, 31))
         known.to_parquet(body, index=False)
-        uploaded = self.operator.upload(f"training/{MODEL}/2013-q1.parquet", body.getvalue())
+        uploaded = self.operator.upload(layout.in_inbox(layout.TRAINING, MODEL, "2013-q1.parquet"), body.getvalue())
         request = {
             "action": "train",
             "model": MODEL,
@@ -199,9 +199,9 @@ class Story:
 
     def _play_week(self, week: flights.Week, previous: flights.Week | None) -> flights.Week:
         """Upload a week's flights, and the labels of the week before."""
-        uploaded = self.operator.upload(f"batches/{MODEL}/{week.name}.csv", week.batch)
+        uploaded = self.operator.upload(layout.in_inbox(layout.BATCHES, MODEL, f"{week.name}.csv"), week.batch)
         if previous is not None:
-            self.operator.upload(f"labels/{MODEL}/{previous.name}.csv", previous.labels)
+            self.operator.upload(layout.in_inbox(layout.LABELS, MODEL, f"{previous.name}.csv"), previous.labels)
         manifest = self.operator.await_manifest(uploaded, timeout_s=_WAIT_S)
         self.manifests.append(manifest)
         if previous is not None:

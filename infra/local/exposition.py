@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from functions.metric_emission.prometheus import families
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+from functions.shared.domain import layout
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_documents
 from infra.local.folders import STACK
@@ -34,7 +35,7 @@ class StoredTotals(Collector):
         if not (self._folder / STACK).exists():
             return
         stack = Stack.from_json((self._folder / STACK).read_bytes())
-        documents = read_documents(S3ObjectStore(s3_client(), stack.store), Totals, "totals/")
+        documents = read_documents(S3ObjectStore(s3_client(), stack.store), Totals, layout.TOTALS)
         fresh = (totals for totals in documents if datetime.now(UTC) - totals.told_at < FORGOTTEN)
         yield from families(fresh, stack=stack.name)
 

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from functions.shared.domain import layout
 from functions.shared.domain.errors import EverscoreError
 from functions.shared.repositories.performances import labelled_days
 from functions.shared.repositories.releases import Releases
@@ -26,17 +27,18 @@ def try_out(operator: Operator) -> dict[str, int]:
     """
     model = f"trial-{uuid4().hex[:8]}"
     try:
-        history = operator.upload(f"training/{model}/history.csv", as_csv(made_up(0, _HISTORY, labelled=True)))
+        history = operator.upload(layout.in_inbox(layout.TRAINING, model, "history.csv"), as_csv(made_up(0, _HISTORY, labelled=True)))
         described = {"target": TARGET, "id_column": ID, "time_column": DAY}
         operator.ask("Retraining", {"action": "train", "model": model, "key": history.key, "version_id": history.version_id, **described})
         wait_for(lambda: Releases(operator.store).current(model), PATIENCE_S, f"release of {model}")
         rows = made_up(_HISTORY, _ROWS, labelled=True)
         asked = [{name: value for name, value in row.items() if name != TARGET} for row in rows]
-        manifest = operator.await_manifest(operator.upload(f"batches/{model}/ten.csv", as_csv(asked)), timeout_s=PATIENCE_S)
+        uploaded = operator.upload(layout.in_inbox(layout.BATCHES, model, "ten.csv"), as_csv(asked))
+        manifest = operator.await_manifest(uploaded, timeout_s=PATIENCE_S)
         if manifest.rows_scored != _ROWS:
             message = f"of {_ROWS} rows {manifest.rows_scored} were scored"
             raise TrialFailedError(message, remedy="look at the scoring function's log")
-        operator.upload(f"labels/{model}/ten.csv", as_csv(rows))
+        operator.upload(layout.in_inbox(layout.LABELS, model, "ten.csv"), as_csv(rows))
         days = wait_for(lambda: labelled_days(model, operator.store) or None, PATIENCE_S, f"performance of {model}")
     finally:
         removed = remove_model(model, operator.inbox, operator.store)

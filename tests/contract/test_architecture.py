@@ -1,11 +1,14 @@
 """docs/architecture.md says what the code and the template do."""
 
+import ast
 import inspect
 import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
+
+import pytest
 
 from functions.shared.domain import layout
 from tests.contract.template import ROOT, as_list, folder_of, statements
@@ -64,6 +67,41 @@ def test_each_prefix_of_the_layout_has_its_row() -> None:
     }
     assert made - set(INBOX) == set(STORE)
     assert set(INBOX) == {f"{kind}/*" for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING)}
+
+
+PREFIX = re.compile(rf"(?:{'|'.join(prefix.partition('/')[0] for prefix in (*INBOX, *STORE))})/[^\s<]*")
+"""A key of a bucket, or its beginning; sentences have blanks."""
+
+
+def spelled_prefixes(code: str) -> list[str]:
+    """Keys, or beginnings of keys, that a module spells."""
+    tree = ast.parse(code)
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    parts = {part for text in formatted for part in text.values}
+    texts = ["".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in text.values) for text in formatted]
+    texts += [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts]
+    return [text for text in texts if PREFIX.fullmatch(text)]
+
+
+def test_no_prefix_is_spelled_outside_the_layout() -> None:
+    code = [file for root in ("functions", "infra") for file in (ROOT / root).rglob("*.py") if file.name != "layout.py"]
+    assert {str(file.relative_to(ROOT)): found for file in code if (found := spelled_prefixes(file.read_text()))} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ('store.folders("releases/")', ["releases/"]),
+        ('f"labels/{model}/{name}"', ["labels/{}/{}"]),
+        ('"manifests/a/b.json".split()', ["manifests/a/b.json"]),
+        ('layout.release_key("labels")', []),
+        ('f"{root}/labels/{model}"', []),
+        ('f"batches/{key} cannot be scored"', []),
+        ('"put files under labels/<model>/"', []),
+    ],
+)
+def test_prefixes_are_found_in_code(code: str, found: list[str]) -> None:
+    assert spelled_prefixes(code) == found
 
 
 def test_only_the_writer_of_a_prefix_may_write_there() -> None:

@@ -20,6 +20,9 @@ WAITING = "waiting/"
 IDENTITIES = "identities/"
 """Identities of scored rows, of all models."""
 
+RELEASES, DECISIONS, LEASES, TOTALS = "releases/", "decisions/", "leases/", "totals/"
+"""Releases, decisions, leases and totals of all models."""
+
 FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
@@ -58,9 +61,14 @@ def model_or_unnamed(key: str) -> str:
         return UNNAMED_MODEL
 
 
+def in_inbox(kind: str, model: str, name: str) -> str:
+    """Where a file is uploaded; `kind` is `BATCHES`, `TRAINING` or `LABELS`."""
+    return f"{kind}/{model}/{name}"
+
+
 def replay_key(model: str, batch: str, name: str) -> str:
     """Where mended rows of a batch's quarantine are uploaded."""
-    return f"{BATCHES}/{model}/replays/{batch}/{name}"
+    return in_inbox(BATCHES, model, f"replays/{batch}/{name}")
 
 
 def replayed_batch(key: str) -> str | None:
@@ -75,7 +83,7 @@ def replayed_batch(key: str) -> str | None:
 
 def partitioned_key(model: str, partition_bytes: int, name: str) -> str:
     """Where a file is uploaded that is to be scored in partitions of about so many bytes, however small it is."""
-    return f"{BATCHES}/{model}/partitioned/{partition_bytes}/{name}"
+    return in_inbox(BATCHES, model, f"partitioned/{partition_bytes}/{name}")
 
 
 def wanted_partition_bytes(key: str) -> int | None:
@@ -116,6 +124,11 @@ def manifest_key(model: str, day: date, batch: str) -> str:
 def attempts_prefixes() -> tuple[str, str]:
     """All that attempts write, of all models."""
     return "scored/", "quarantine/"
+
+
+def batches_prefixes(model: str) -> tuple[str, ...]:
+    """Return where a model's batches leave rows, a folder per batch."""
+    return f"scored/{model}/", f"quarantine/{model}/", f"partitions/{model}/"
 
 
 def scored_prefix(model: str, batch: str) -> str:
@@ -214,37 +227,37 @@ def indexed_key(model: str) -> str:
 
 def release_prefix(model: str) -> str:
     """Everything about what a model serves."""
-    return f"releases/{model}/"
+    return f"{RELEASES}{model}/"
 
 
 def release_key(model: str) -> str:
     """The document scoring reads."""
-    return f"releases/{model}/release.json"
+    return f"{RELEASES}{model}/release.json"
 
 
 def release_history_key(model: str, seq: int) -> str:
     """A release as it was decided, written once. Zero-padded, so that a listing is in order."""
-    return f"releases/{model}/history/{seq:06d}.json"
+    return f"{RELEASES}{model}/history/{seq:06d}.json"
 
 
 def rollout_key(model: str, seq: int) -> str:
     """What the batches of the rollout that began with a release add up to."""
-    return f"releases/{model}/rollouts/{seq:06d}.json"
+    return f"{RELEASES}{model}/rollouts/{seq:06d}.json"
 
 
 def refusal_key(model: str) -> str:
     """The last wish, made by an alias, that was refused."""
-    return f"releases/{model}/refused.json"
+    return f"{RELEASES}{model}/refused.json"
 
 
 def alias_turn_key(model: str) -> str:
     """Whose turn it is to set the model's aliases in the registry."""
-    return f"releases/{model}/aliases.json"
+    return f"{RELEASES}{model}/aliases.json"
 
 
 def versions_prefix(model: str) -> str:
     """All bundles of a model."""
-    return f"releases/{model}/versions/"
+    return f"{RELEASES}{model}/versions/"
 
 
 def version_prefix(model: str, version: str) -> str:
@@ -254,7 +267,7 @@ def version_prefix(model: str, version: str) -> str:
 
 def lease_key(model: str) -> str:
     """Held by the one retraining of a model that runs."""
-    return f"leases/{model}.json"
+    return f"{LEASES}{model}.json"
 
 
 def emitted_key(model: str, batch: str) -> str:
@@ -264,7 +277,7 @@ def emitted_key(model: str, batch: str) -> str:
 
 def totals_key(name: str) -> str:
     """What a model's metrics add up to, or, for `FLEET`, those that are of no model."""
-    return f"totals/{name}.json"
+    return f"{TOTALS}{name}.json"
 
 
 def labelled_prefix(model: str, day: date | None = None) -> str:
@@ -351,9 +364,14 @@ def alert_of_message(key: str) -> str:
     return f"alerts/{key.removeprefix(MESSAGES)}"
 
 
+def decision_prefix(model: str) -> str:
+    """All decisions on a model's versions."""
+    return f"{DECISIONS}{model}/"
+
+
 def decision_key(model: str, challenger: str) -> str:
     """The gate's decision on one version."""
-    return f"decisions/{model}/{challenger}.json"
+    return f"{decision_prefix(model)}{challenger}.json"
 
 
 def erasure_key(model: str, erasure: str) -> str:

@@ -30,7 +30,7 @@ class Decisions:
 
     def numbers(self, model: str) -> list[int]:
         """Versions that were decided on, in order; no decision is read."""
-        prefix = f"decisions/{model}/"
+        prefix = layout.decision_prefix(model)
         return sorted(int(info.key.removeprefix(prefix).removesuffix(".json")) for info in self._store.list(prefix))
 
     def write(self, decision: Decision) -> None:

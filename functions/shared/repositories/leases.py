@@ -87,5 +87,5 @@ class Leases:
         return {model for model, lease in found.items() if lease.until > now}
 
     def _models(self) -> Iterator[str]:
-        for found in self._store.list("leases/"):
-            yield found.key.removeprefix("leases/").removesuffix(".json")
+        for found in self._store.list(layout.LEASES):
+            yield found.key.removeprefix(layout.LEASES).removesuffix(".json")

@@ -26,7 +26,7 @@ class Releases:
 
     def models(self) -> Iterator[str]:
         """Names of all models that have, or are about to have, something to serve."""
-        return self._store.folders("releases/")
+        return self._store.folders(layout.RELEASES)
 
     def current(self, model: str) -> Release | None:
         """What is served, or None."""

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from functions.shared.domain import layout
 from infra.words import _, coded, listed, plural
 
 
@@ -39,7 +40,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
         *([would_be if answer["dry_run"] else were] if uploads else []),
         *(_("  kept until {moment}, so erase again then: {file}", moment=_moment(until.get(key)), file=key) for key in answer["left"]),
         *(
-            _("  record: {file}", file=f"erasures/{answer['model']}/{erasure['erasure']}.json")
+            _("  record: {file}", file=layout.erasure_key(answer["model"], erasure["erasure"]))
             for erasure in answer["erasures"]
             if not answer["dry_run"]
         ),
