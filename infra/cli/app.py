@@ -5,7 +5,24 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import batches, cost, data, demo, deploy, erasure, fetch, init, local, messages, policy, releases, report, status, versions
+from infra.cli import (
+    batches,
+    cost,
+    data,
+    demo,
+    deploy,
+    erasure,
+    fetch,
+    init,
+    local,
+    messages,
+    policy,
+    releases,
+    report,
+    status,
+    tables,
+    versions,
+)
 
 app = typer.Typer(
     help="Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back.",
@@ -25,6 +42,8 @@ app.add_typer(erasure.app)
 app.add_typer(data.app, name="data")
 app.add_typer(batches.app)
 app.add_typer(fetch.app)
+app.add_typer(tables.app)
+app.add_typer(tables.table_app, name="table")
 app.add_typer(report.app)
 app.add_typer(cost.app)
 

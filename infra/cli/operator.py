@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from getpass import getuser
 from pathlib import Path
@@ -62,6 +63,17 @@ class NoAnswerError(EverscoreError):
     """An upload had no result in time; look at the queue, the dead-letter queue and the function's log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How other programs than boto3 reach a stack; `token` and `endpoint` are empty where there is none."""
+
+    key: str
+    secret: str
+    token: str
+    region: str
+    endpoint: str
+
+
 class Operator:
     """What the command can do with one stack: write to the inbox, read the store, call a function."""
 
@@ -77,6 +89,12 @@ class Operator:
     def client(self, service: str, **options: Any) -> Any:
         """Return boto3's client of a service, where the stack is."""
         return self._session.client(service, endpoint_url=self._endpoint, **options)
+
+    @property
+    def access(self) -> Access:
+        """Return the credentials, region and endpoint of this stack."""
+        found = self._session.get_credentials().get_frozen_credentials()
+        return Access(found.access_key, found.secret_key, found.token or "", self._session.region_name, self._endpoint or "")
 
     @cached_property
     def _functions(self) -> "LambdaClient":

@@ -116,9 +116,14 @@ def manifest_prefix(model: str) -> str:
     return f"{MANIFESTS}{model}/"
 
 
+def manifest_day_prefix(model: str, day: date) -> str:
+    """All manifests of uploads that arrived on a UTC day."""
+    return f"{MANIFESTS}{model}/dt={day.isoformat()}/"
+
+
 def manifest_key(model: str, day: date, batch: str) -> str:
     """The commit of a batch; `day` is the UTC day its source version was last modified."""
-    return f"{MANIFESTS}{model}/dt={day.isoformat()}/{batch}.json"
+    return f"{manifest_day_prefix(model, day)}{batch}.json"
 
 
 def attempts_prefixes() -> tuple[str, str]:
@@ -377,6 +382,16 @@ def decision_key(model: str, challenger: str) -> str:
 def erasure_key(model: str, erasure: str) -> str:
     """The record of one erasure."""
     return f"erasures/{model}/{erasure}.json"
+
+
+def tables_prefix(model: str) -> str:
+    """The tables of what was scored: their metadata, and the files that are in no other prefix."""
+    return f"tables/{model}/"
+
+
+def batch_rows_key(model: str, day: date, name: str) -> str:
+    """The rows of the table of batches that arrived on a day, by their content."""
+    return f"tables/{model}/batches/data/{day.isoformat()}-{name}.parquet"
 
 
 def policy_prefix(model: str) -> str:

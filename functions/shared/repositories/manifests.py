@@ -46,6 +46,15 @@ class Manifests:
         found = (info.key for info in self._store.list(layout.manifest_prefix(model)))
         return {key.rsplit("/", 1)[-1].removesuffix(".json"): key for key in found}
 
+    def days(self, model: str) -> list[date]:
+        """The UTC days on which uploads arrived that have manifests."""
+        return [date.fromisoformat(folder.removeprefix("dt=")) for folder in self._store.folders(layout.manifest_prefix(model))]
+
+    def on(self, model: str, day: date) -> Iterator[str]:
+        """The batches whose uploads arrived on a UTC day."""
+        prefix = layout.manifest_day_prefix(model, day)
+        return (found.key.removeprefix(prefix).removesuffix(".json") for found in self._store.list(prefix))
+
     def named(self, model: str, batch: str) -> Manifest:
         """The manifest of a batch, or raise NotFoundError."""
         key = self.keys(model).get(batch)

@@ -1,0 +1,1 @@
+"""What was scored as tables: exactly what the standing manifests say."""

@@ -1,0 +1,168 @@
+"""Tables as Apache Iceberg has them, in a catalogue that pyiceberg knows."""
+
+import json
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table as Loaded
+from pyiceberg.table import Transaction
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.typedef import Record
+from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
+
+from functions.cataloguing.columns import BATCH, DAY, Columns
+from functions.cataloguing.names import table_name
+from functions.cataloguing.ports import NewFile, TableFile
+from functions.shared.domain.errors import ConflictError, InputError
+
+if TYPE_CHECKING:
+    from functions.cataloguing.ports import Table
+
+_TYPE: TypeAdapter[PrimitiveType] = TypeAdapter(PrimitiveType)
+_EPOCH = date(1970, 1, 1)
+_MODEL, _COLUMNS, _NAMES = "everscore.model", "everscore.columns", "schema.name-mapping.default"
+_OWN: Mapping[str, PrimitiveType] = {DAY: DateType(), BATCH: StringType()}
+_PARTED_BY_BATCHES = frozenset({"scored"})
+_ALWAYS = {
+    "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
+
+
+class IcebergTables:
+    """`Tables` in one namespace of a catalogue, over files below a root such as `s3://bucket/`."""
+
+    def __init__(self, catalogue: Catalog, *, database: str, root: str) -> None:
+        self._catalogue = catalogue
+        self._database = database
+        self._root = root
+
+    def open(self, model: str, kind: str) -> "Table":
+        """Return a model's table as it stands now; a new one has no columns."""
+        identifier = self._database, table_name(model, kind)
+        try:
+            loaded = self._catalogue.load_table(identifier)
+        except NoSuchTableError:
+            loaded = self._created(identifier, model, kind)
+        if (owner := loaded.properties[_MODEL]) != model:
+            message = f"the table {identifier[1]} is that of the model {owner!r}, so {model!r} can have none"
+            raise InputError(message, remedy="give one of the two models another name", code="table_name_taken")
+        return IcebergTable(loaded, self._root)
+
+    def forget(self, model: str, kind: str) -> None:
+        """Take a table out of the catalogue; its files stay where they are."""
+        self.open(model, kind)
+        self._catalogue.drop_table((self._database, table_name(model, kind)))
+
+    def _created(self, identifier: tuple[str, str], model: str, kind: str) -> Loaded:
+        own = (DAY, BATCH) if kind in _PARTED_BY_BATCHES else (DAY,)
+        fields = [NestedField(number, name, _OWN[name]) for number, name in enumerate(own, start=1)]
+        parts = [PartitionField(field.field_id, 999 + field.field_id, IdentityTransform(), field.name) for field in fields]
+        self._catalogue.create_namespace_if_not_exists(self._database)
+        try:
+            return self._catalogue.create_table(
+                identifier,
+                Schema(*fields),
+                location=f"{self._root}tables/{model}/{kind}",
+                partition_spec=PartitionSpec(*parts),
+                properties={**_ALWAYS, _MODEL: model, _COLUMNS: Columns(own=own).model_dump_json(), _NAMES: "[]"},
+            )
+        except TableAlreadyExistsError:
+            return self._catalogue.load_table(identifier)
+
+
+class IcebergTable:
+    """`Table` over one state of an Iceberg table.
+
+    A file may hold rows of many event days, so that it cannot be parted by those; its least and greatest time say which days'
+    queries read it. What no file holds, its batch and day of arrival, readers take from its partition.
+    """
+
+    def __init__(self, loaded: Loaded, root: str) -> None:
+        self._loaded = loaded
+        self._root = root
+
+    @property
+    def columns(self) -> Columns:
+        """Return the table's columns."""
+        return Columns.from_json(self._loaded.properties[_COLUMNS])
+
+    def files(self, days: Collection[date]) -> Sequence[TableFile]:
+        """Return the files of batches that arrived on some days."""
+        return [self._file(found) for found in self._found(days)]
+
+    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile]) -> None:
+        """Change columns and files at once, or raise ConflictError if another writer came first."""
+        gone = [found for found in self._found({file.day for file in removed}) if self._file(found) in removed]
+        try:
+            with self._loaded.transaction() as transaction:
+                ids = _evolve(transaction, self.columns, columns)
+                update = transaction.update_snapshot()
+                with update.overwrite() if gone else update.merge_append() as change:
+                    for new in added:
+                        change.append_data_file(self._data_file(new, ids))
+                    for found in gone:
+                        change.delete_data_file(found)
+        except CommitFailedException as error:
+            message = f"the table {'.'.join(self._loaded.name())} was changed by another writer"
+            raise ConflictError(message) from error
+
+    def _found(self, days: Collection[date]) -> list[DataFile]:
+        if not days:
+            return []
+        period = f"{DAY} >= '{min(days)}' and {DAY} <= '{max(days)}'"
+        found = [task.file for task in self._loaded.scan(row_filter=period).plan_files()]
+        return [file for file in found if self._file(file).day in days]
+
+    def _file(self, found: DataFile) -> TableFile:
+        values = [found.partition[place] for place in range(len(found.partition))]
+        return TableFile(found.file_path.removeprefix(self._root), _EPOCH + timedelta(days=values[0]), *values[1:])
+
+    def _data_file(self, new: NewFile, ids: Mapping[str, int]) -> DataFile:
+        file = new.file
+        bounds = {ids[source]: bounds for source, bounds in new.bounds.items() if source in ids}
+        return DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=self._root + file.key,
+            file_format=FileFormat.PARQUET,
+            partition=Record((file.day - _EPOCH).days, *([file.batch] if file.batch else [])),
+            record_count=new.rows,
+            file_size_in_bytes=new.bytes,
+            lower_bounds={number: _stored(least) for number, (least, _) in bounds.items()},
+            upper_bounds={number: _stored(greatest) for number, (_, greatest) in bounds.items()},
+            spec_id=self._loaded.metadata.default_spec_id,
+        )
+
+
+def _stored(microseconds: int) -> bytes:
+    return struct.pack("<q", microseconds)
+
+
+def _evolve(transaction: Transaction, before: Columns, after: Columns) -> Mapping[str, int]:
+    """Change a table's columns, and return their numbers by their names in files."""
+    old, new = before.standing, after.standing
+    if old != new:
+        with transaction.update_schema() as update:
+            for source in old.keys() - new.keys():
+                update.delete_column(old[source].name)
+            for source, column in new.items():
+                kind = _TYPE.validate_python(column.kind)
+                if source not in old:
+                    update.add_column(column.name, kind)
+                elif column != old[source]:
+                    update.update_column(column.name, field_type=kind)
+    schema = transaction.table_metadata.schema()
+    ids = {source: schema.find_field(column.name).field_id for source, column in new.items()}
+    if before != after:
+        names = [{"field-id": number, "names": [source]} for source, number in ids.items()]
+        transaction.set_properties({_COLUMNS: after.model_dump_json(), _NAMES: json.dumps(names)})
+    return ids

@@ -1,0 +1,67 @@
+"""What cataloguing needs of the outside world."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from functions.cataloguing.columns import Columns
+from functions.shared.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A Parquet file of a table: its key in the store, and its partition.
+
+    `batch` is empty in tables that are not parted by batches.
+    """
+
+    key: str
+    day: date
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that comes into a table: rows, size, and the least and greatest time in microseconds by the name of its column."""
+
+    file: TableFile
+    rows: int
+    bytes: int
+    bounds: Mapping[str, tuple[int, int]]
+
+
+class Table(Protocol):
+    """A table as it stood when it was opened."""
+
+    @property
+    def columns(self) -> Columns:
+        """Its columns."""
+
+    def files(self, days: Collection[date]) -> Sequence[TableFile]:
+        """Return the files of batches that arrived on some days."""
+
+    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile]) -> None:
+        """Change columns and files at once, or raise ConflictError if another writer came first.
+
+        Args:
+            removed: files that the table shows no longer; they stay where they are.
+        """
+
+
+class Tables(Protocol):
+    """The tables of a stack."""
+
+    def open(self, model: str, kind: str) -> Table:
+        """Return a model's table as it stands now. A new one has no columns."""
+
+    def forget(self, model: str, kind: str) -> None:
+        """Take a table out of the catalogue. Its files stay where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Store and tables."""
+
+    store: ObjectStore
+    tables: Tables

@@ -1,0 +1,131 @@
+"""Bring a model's tables to what its manifests say.
+
+Nothing is kept of what was done before: what the tables show is compared with what stands, and the difference is committed. So
+manifests may come twice, in any order, to several workers, and a crash leaves nothing that the next run does not mend.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from functions.cataloguing.batch_rows import SCHEMA, Row, marked, row_of, rows_in, written
+from functions.cataloguing.columns import Columns
+from functions.cataloguing.footers import read_footer
+from functions.cataloguing.ports import NewFile, Ports, Table, TableFile
+from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.manifest import Manifest, StoredFile
+from functions.shared.foundation.ahead import map_ahead
+from functions.shared.repositories.manifests import Manifests
+
+SCORED, BATCHES = "scored", "batches"
+_TRIES = 10
+_AT_ONCE = 16
+
+type Changed = Mapping[date, Collection[str]]
+"""Batches whose manifests may be others than the tables show, by UTC day of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many files came into the table of scored rows and went out of it, and its columns."""
+
+    added: int
+    removed: int
+    columns: Columns
+
+
+def catalogue(model: str, changed: Changed, ports: Ports) -> Outcome:
+    """Bring the tables of a model to its manifests of some days of arrival.
+
+    All scorings of an upload have its day, so each day is right by itself.
+
+    Args:
+        changed: the days. Manifests of other batches on these days are read only if the tables do not know them.
+
+    Raises:
+        ConflictError: if other writers came first at every try.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _catalogue(model, changed, ports)
+        except ConflictError:
+            continue
+    return _catalogue(model, changed, ports)
+
+
+def rebuild(model: str, ports: Ports) -> Outcome:
+    """Make the tables of a model again from its manifests; meanwhile they are not whole."""
+    for kind in (SCORED, BATCHES):
+        ports.tables.forget(model, kind)
+    return catalogue(model, dict.fromkeys(Manifests(ports.store).days(model), ()), ports)
+
+
+def _catalogue(model: str, changed: Changed, ports: Ports) -> Outcome:
+    scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
+    shown, told = scored.files([*changed]), batches.files([*changed])
+    before = {file.day: rows_in(ports.store.read(file.key)) for file in told}
+    read, after = _read(model, changed, before, shown, ports)
+    stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
+    wanted = {file.key: (file, manifest) for manifest in read.values() if manifest.batch_id in stands for file in manifest.outputs}
+    kept = {file.key for file in shown if file.batch in stands and (file.batch not in read or file.key in wanted)}
+    missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
+    removed = [file for file in shown if file.key not in kept]
+    columns = _commit_scored(scored, missing, removed, ports)
+    _commit_batches(model, batches, told, {day: rows for day, rows in after.items() if rows != before.get(day)}, ports)
+    return Outcome(len(missing), len(removed), columns)
+
+
+def _read(
+    model: str, changed: Changed, before: Mapping[date, list[Row]], shown: Collection[TableFile], ports: Ports
+) -> tuple[dict[str, Manifest], dict[date, list[Row]]]:
+    """Return the manifests that have to be read, and the rows of all batches by day."""
+    manifests, there = Manifests(ports.store), {file.batch for file in shown}
+    rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in changed}
+
+    def keys() -> Iterator[str]:
+        for day, known in rows.items():
+            for batch in manifests.on(model, day):
+                row = known.get(batch)
+                lost = row is not None and row["standing"] and row["rows_scored"] > 0 and batch not in there
+                if row is None or lost or batch in changed[day]:
+                    yield layout.manifest_key(model, day, batch)
+
+    read = {}
+    for manifest in map_ahead(lambda key: _light(manifests.read(key)), keys(), threads=_AT_ONCE):
+        read[manifest.batch_id] = manifest
+        rows[Arrival.of(manifest).day][manifest.batch_id] = row_of(manifest)
+    return read, {day: marked(found.values()) for day, found in rows.items()}
+
+
+def _light(manifest: Manifest) -> Manifest:
+    return manifest.model_copy(update={"profiles": {}, "agreement": None})
+
+
+def _commit_scored(
+    table: Table, missing: Collection[tuple[StoredFile, TableFile]], removed: Collection[TableFile], ports: Ports
+) -> Columns:
+    if not missing and not removed:
+        return table.columns
+    footers = [*map_ahead(lambda file: read_footer(ports.store, *file), iter(missing), threads=_AT_ONCE)]
+    columns = table.columns.with_files(footer.schema for footer in footers)
+    table.commit(columns, added=[footer.new for footer in footers], removed=removed)
+    return columns
+
+
+def _commit_batches(model: str, table: Table, told: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports) -> None:
+    """Replace the files of the days whose rows changed: there is one per day."""
+    if not changed:
+        return
+    added = []
+    for day, rows in changed.items():
+        name, body = written(rows)
+        file = TableFile(layout.batch_rows_key(model, day, name), day)
+        ports.store.write(file.key, body)
+        added.append(NewFile(file, len(rows), len(body), bounds={}))
+    table.commit(table.columns.with_files([SCHEMA]), added=added, removed=[file for file in told if file.day in changed])
+
+
+def _in_table(stored: StoredFile, manifest: Manifest) -> TableFile:
+    return TableFile(stored.key, Arrival.of(manifest).day, manifest.batch_id)

@@ -1,0 +1,37 @@
+"""Screens of tables and of answers to queries."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from infra.words import _, listed
+
+MOST_SHOWN = 200
+
+
+def answer_screen(found: dict[str, Any]) -> RenderableType:
+    """Show an answer's rows, at most a screen's."""
+    table = Table(*found["columns"], box=None, pad_edge=False, header_style="dim")
+    for row in found["rows"][:MOST_SHOWN]:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    more = len(found["rows"]) - MOST_SHOWN
+    return Group(table, Text(_("and {more:,} more rows; -o FILE writes all", more=more), "dim")) if more > 0 else table
+
+
+def written_screen(found: dict[str, Any]) -> RenderableType:
+    """Show how many rows were written where."""
+    return Text(_("{rows:,} rows written to {file}", rows=found["rows"], file=found["file"]))
+
+
+def rebuilt_screen(found: dict[str, Any]) -> RenderableType:
+    """Show a model's tables, with what they lack and call otherwise."""
+    return Group(
+        Text(_("{model}: {files:,} files in the table", model=found["model"], files=found["files"])),
+        *(
+            Text(_("left out: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
+            for column, kinds in found["left_out"].items()
+        ),
+        *(Text(_("{column} is called {name} in the table", column=column, name=name)) for column, name in found["renamed"].items()),
+    )

@@ -1,0 +1,130 @@
+"""A stack's tables, and DuckDB, which reads them where they lie."""
+
+import math
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from functions.cataloguing.names import database_name
+from functions.shared.domain.errors import InputError
+from infra.cli.operator import Operator
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from functions.cataloguing.ports import Ports
+
+_EXTENSIONS = ("httpfs", "avro", "iceberg")
+_LOCATION = "metadata_location"
+_LISTED = 20
+
+
+def tables_of(operator: Operator) -> "Ports":
+    """Return a stack's store and tables.
+
+    Raises:
+        InputError: if what keeps tables is not installed.
+    """
+    try:
+        from pyiceberg.catalog.glue import GlueCatalog
+    except ImportError:
+        raise _not_installed() from None
+    from functions.cataloguing.iceberg import IcebergTables
+    from functions.cataloguing.ports import Ports
+
+    access = operator.access
+    properties = {
+        "s3.access-key-id": access.key,
+        "s3.secret-access-key": access.secret,
+        "s3.session-token": access.token,
+        "s3.region": access.region,
+        "s3.endpoint": access.endpoint,
+    }
+    catalogue = GlueCatalog(operator.name, client=operator.client("glue"), **{name: value for name, value in properties.items() if value})
+    tables = IcebergTables(catalogue, database=database_name(operator.name), root=f"s3://{operator.store.bucket}/")
+    return Ports(store=operator.store, tables=tables)
+
+
+def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
+    """Return DuckDB's answer to a query of a stack's tables.
+
+    Raises:
+        InputError: if the query is wrong, or DuckDB is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise _not_installed() from None
+
+    locations = _locations(operator)
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        _open_store(connection, operator)
+        for name in locations.keys() & _words(sql):
+            connection.sql(f"FROM iceberg_scan('{locations[name]}')").create_view(name)
+        try:
+            return connection.execute(sql, [*arguments]).to_arrow_table()
+        except duckdb.CatalogException as error:
+            known = ", ".join(sorted(locations)[:_LISTED]) or "none yet; `everscore table rebuild MODEL` makes those of a model"
+            raise InputError(_first_line(error), remedy=f"tables here: {known}", code="sql") from error
+        except duckdb.ProgrammingError as error:
+            raise InputError(_first_line(error), remedy="mend the query; DuckDB's documentation describes its SQL", code="sql") from error
+
+
+def plain(value: Any) -> Any:
+    """Return a value of an answer as JSON has it; numbers that are none are missing.
+
+    >>> plain(float("nan")), plain(7), plain([0.5])
+    (None, 7, [0.5])
+    """
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case None | bool() | int() | str():
+            return value
+        case list():
+            return [plain(one) for one in value]
+        case dict():
+            return {str(name): plain(one) for name, one in value.items()}
+        case _:
+            return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _locations(operator: Operator) -> dict[str, str]:
+    """Return where the metadata of each table lies."""
+    client = operator.client("glue")
+    try:
+        pages = [*client.get_paginator("get_tables").paginate(DatabaseName=database_name(operator.name))]
+    except client.exceptions.EntityNotFoundException:
+        return {}
+    tables = [table for page in pages for table in page["TableList"]]
+    return {table["Name"]: table["Parameters"][_LOCATION] for table in tables if _LOCATION in table.get("Parameters", {})}
+
+
+def _words(sql: str) -> set[str]:
+    """Return all that may be a table's name in a query, so that no other table is opened."""
+    return set("".join(letter if letter.isalnum() or letter == "_" else " " for letter in sql.lower()).split())
+
+
+def _open_store(connection: "duckdb.DuckDBPyConnection", operator: Operator) -> None:
+    for name in _EXTENSIONS:
+        folder = files(f"duckdb_extension_{name}")
+        (extension,) = folder.rglob("*.duckdb_extension")  # type: ignore[attr-defined]
+        connection.execute(f"LOAD '{extension}'")
+    access = operator.access
+    given = {"KEY_ID": access.key, "SECRET": access.secret, "SESSION_TOKEN": access.token, "REGION": access.region}
+    options = [f"{option} '{value}'" for option, value in given.items() if value]
+    if access.endpoint:
+        scheme, _, host = access.endpoint.partition("://")
+        options += [f"ENDPOINT '{host}'", "URL_STYLE 'path'", f"USE_SSL {scheme == 'https'}"]
+    connection.execute(f"CREATE SECRET (TYPE s3, {', '.join(options)})")
+    connection.execute("SET TimeZone = 'UTC'")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _not_installed() -> InputError:
+    return InputError(
+        "tables need DuckDB and pyiceberg, which are not installed", remedy="pip install 'everscore[tables]'", code="no_tables"
+    )

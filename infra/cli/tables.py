@@ -1,0 +1,151 @@
+"""`everscore query`, `everscore rows` and `everscore table`: what was scored, as tables."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
+from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
+from infra.cli.screens.tables import answer_screen, rebuilt_screen, written_screen
+from infra.words import _
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from infra.cli.operator import Operator
+
+app = typer.Typer()
+table_app = typer.Typer(help="Tables of what was scored.", no_args_is_help=True)
+
+_DAY = ["%Y-%m-%d"]
+Out = Annotated[Path, typer.Option("-o", "--out", help="File to write: .parquet, .csv or .xlsx.", dir_okay=False)]
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL of DuckDB over MODEL_scored and MODEL_batches.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write: .parquet, .csv or .xlsx.", dir_okay=False)] = None,
+    overwrite: Overwrite = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer SQL over everything that was scored, each row once.
+
+    In tables' names, a `-` of the model's name is a `_`.
+    """
+    from infra.cli.operator import connect
+    from infra.cli.sql import ask, plain
+
+    if out is not None:
+        _refuse(out, overwrite=overwrite)
+    answer = ask(sql, connect(stack))
+    if out is not None:
+        _write(answer, out)
+        show({"rows": answer.num_rows, "file": str(out)}, written_screen, as_json=as_json)
+        return
+    columns = [[plain(value) for value in column.to_pylist()] for column in answer.columns]
+    rows = [[*row] for row in zip(*columns, strict=True)]
+    show({"columns": answer.column_names, "rows": rows}, answer_screen, as_json=as_json)
+
+
+@app.command()
+def rows(
+    model: Model,
+    out: Out,
+    first_day: Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="First event day of the rows.")] = None,
+    last_day: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Last event day of the rows.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="Only rows that this version answered.")] = None,
+    overwrite: Overwrite = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model's scored rows of some days to a file, from its table."""
+    from infra.cli.operator import connect
+    from infra.cli.sql import ask
+
+    _refuse(out, overwrite=overwrite)
+    operator = connect(stack)
+    sql, arguments = _rows_wanted(model, first_day, last_day, version, operator)
+    answer = ask(sql, operator, *arguments)
+    if not answer.num_rows:
+        message = f"the table of {model!r} has no such row"
+        raise InputError(message, remedy="choose other days, or a version that answered on these", code="no_rows")
+    _write(answer, out)
+    show({"model": model, "rows": answer.num_rows, "file": str(out)}, written_screen, as_json=as_json)
+
+
+@table_app.command("rebuild")
+def rebuild(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
+    """Make a model's tables again from its manifests, or for the first time."""
+    from functions.cataloguing.service import rebuild as rebuild_tables
+    from infra.cli.operator import connect
+    from infra.cli.sql import tables_of
+
+    operator = connect(stack)
+    operator.release_of(model)
+    with console.status(_("reading what is stored of {model}", model=model)):
+        outcome = rebuild_tables(model, tables_of(operator))
+    left_out = {name: list(kinds) for name, kinds in outcome.columns.left_out.items()}
+    answer = {"model": model, "files": outcome.added, "left_out": left_out, "renamed": outcome.columns.renamed}
+    show(answer, rebuilt_screen, as_json=as_json)
+
+
+def _refuse(out: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written before anything is asked."""
+    ending_of(out)
+    refuse_unwritable(out)
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists already", remedy="name another file, or add --overwrite", code="exists")
+
+
+def _write(answer: "pa.Table", out: Path) -> None:
+    """Write an answer to a file that appears when it is whole."""
+    from infra.cli.row_files import begun
+
+    refuse_long(answer.num_rows, out)
+    with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
+        whole = Path(folder) / out.name
+        with closing(begun(whole, answer.schema, named=out)) as file:
+            for part in answer.to_batches():
+                file.write(part)
+        whole.replace(out)
+
+
+def _rows_wanted(
+    model: str, first: datetime | None, last: datetime | None, version: str | None, operator: "Operator"
+) -> tuple[str, list[object]]:
+    """Return the query for a model's rows of some days, and its arguments.
+
+    Days begin at midnight of the model's zone. Of a model without a time column they are days of arrival.
+    """
+    from functions.cataloguing.columns import DAY
+    from functions.cataloguing.names import table_name
+    from functions.cataloguing.service import SCORED
+    from infra.cli.sql import tables_of
+
+    spec = operator.spec_of(model, operator.release_of(model).champion.version)
+    moment, zone = f'"{DAY}"', ZoneInfo("UTC")
+    if spec.time_column:
+        column = tables_of(operator).tables.open(model, SCORED).columns.standing.get(spec.time_column)
+        if column is None:
+            message = f"the table of {model!r} has no column for {spec.time_column!r}"
+            raise InputError(message, remedy=f"`everscore table rebuild {model}` shows why", code="no_column")
+        moment, zone = f'"{column.name}"', ZoneInfo(spec.day_zone)
+    conditions = [
+        (f"{moment} >= ?", _midnight(first, zone) if first else None),
+        (f"{moment} < ?", _midnight(last + timedelta(days=1), zone) if last else None),
+        ('"model_version" = ?', version),
+    ]
+    asked = [(condition, value) for condition, value in conditions if value is not None]
+    where = f" WHERE {' AND '.join(condition for condition, _ in asked)}" if asked else ""
+    return f"SELECT * FROM {table_name(model, SCORED)}{where}", [value for _, value in asked]  # noqa: S608 - values are arguments
+
+
+def _midnight(day: datetime, zone: ZoneInfo) -> datetime:
+    return day.replace(tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,80 @@
+"""Whatever happens in whatever order, tables show the standing manifests: a plain dictionary says which these are."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.cataloguing.service import catalogue
+from tests.integration.cataloguing.world import ARRIVED, World, changed, rows
+
+if TYPE_CHECKING:
+    from functions.shared.domain.manifest import Manifest
+
+UPLOADS = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("score"), UPLOADS),
+        st.tuples(st.just("rescore"), UPLOADS),
+        st.tuples(st.just("erase"), UPLOADS),
+        st.tuples(st.just("deliver"), st.integers(0, 9)),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with closing(World(tmp_path)) as world:
+        yield world
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str, int]]) -> None:
+    model = world.new_model()
+    told: list[Manifest] = []
+    newest: dict[int, Manifest] = {}
+    erased: dict[int, int] = {}
+
+    def committed(upload: int, purpose: str, hours: int) -> None:
+        arrived = ARRIVED + timedelta(days=upload % 2)
+        again = newest.get(upload)
+        table = rows(10 * upload + erased.get(upload, 0), 3 - erased.get(upload, 0))
+        batch = world.scored(f"{upload}.csv", table, model=model, purpose=purpose, arrived=arrived, created=timedelta(hours=hours))
+        if again is None or again.batch_id != batch.batch_id:
+            newest[upload] = batch
+        told.append(batch)
+
+    for hour, (what, number) in enumerate(steps):
+        match what:
+            case "score" if number not in newest:
+                committed(number, "score", hour)
+            case "rescore" if number in newest:
+                committed(number, f"rescore:{hour}", hour)
+            case "erase" if number in newest and erased.get(number, 0) < 2:
+                erased[number] = erased.get(number, 0) + 1
+                left = rows(10 * number + erased[number], 3 - erased[number])
+                world.erased(newest[number], left, f"e{hour}")
+                told.append(newest[number])
+            case "deliver" if told:
+                catalogue(model, changed(told[number % len(told)]), world.ports)
+    for batch in reversed(told):
+        catalogue(model, changed(batch), world.ports)
+
+    if told:
+        expected = sorted(
+            (batch.batch_id, str(10 * upload + place)) for upload, batch in newest.items() for place in range(erased.get(upload, 0), 3)
+        )
+        shown: list[tuple[Any, ...]] = world.query(f"SELECT batch_id, id FROM {model}_scored", f"{model}_scored")
+        assert sorted(shown) == expected
+        stand = world.query(f"SELECT batch_id FROM {model}_batches WHERE standing", f"{model}_batches")
+        assert {batch for (batch,) in stand} == {batch.batch_id for batch in newest.values()}
+        counts = world.query(f"SELECT sum(rows_scored) FROM {model}_batches WHERE standing", f"{model}_batches")
+        assert counts == [(len(expected),)]
