@@ -46,12 +46,17 @@ SCHEMA = pa.schema(
         "predict_s": pa.float64(),
         "write_s": pa.float64(),
         "total_s": pa.float64(),
+        "manifest": pa.string(),
     }
 )
 
 
-def row_of(manifest: Manifest) -> Row:
-    """Return what the table says of a batch, but for whether it stands."""
+def row_of(manifest: Manifest, etag: str) -> Row:
+    """Return what the table says of a batch, but for whether it stands.
+
+    Args:
+        etag: that of the manifest, by which it is known again.
+    """
     source, release, error, timings = manifest.source, manifest.release, manifest.error, manifest.timings
     return {
         "batch_id": manifest.batch_id,
@@ -81,6 +86,7 @@ def row_of(manifest: Manifest) -> Row:
         "predict_s": timings.predict_s,
         "write_s": timings.write_s,
         "total_s": timings.total_s,
+        "manifest": etag,
     }
 
 

@@ -17,14 +17,12 @@ from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.ports import ObjectInfo
 from functions.shared.repositories.manifests import Manifests
 
 SCORED, BATCHES = "scored", "batches"
 _TRIES = 10
 _AT_ONCE = 16
-
-type Changed = Mapping[date, Collection[str]]
-"""Batches whose manifests may be others than the tables show, by UTC day of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +34,75 @@ class Outcome:
     columns: Columns
 
 
-def catalogue(model: str, changed: Changed, ports: Ports) -> Outcome:
-    """Bring the tables of a model to its manifests of some days of arrival.
+def catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
+    """Bring the tables of a model to its manifests of some UTC days of arrival.
 
     All scorings of an upload have its day, so each day is right by itself.
-
-    Args:
-        changed: the days. Manifests of other batches on these days are read only if the tables do not know them.
 
     Raises:
         ConflictError: if other writers came first at every try.
     """
     for _ in range(_TRIES - 1):
         try:
-            return _catalogue(model, changed, ports)
+            return _catalogue(model, days, ports)
         except ConflictError:
             continue
-    return _catalogue(model, changed, ports)
+    return _catalogue(model, days, ports)
+
+
+def catalogue_all(model: str, ports: Ports) -> Outcome:
+    """Bring the tables of a model to all of its manifests."""
+    return catalogue(model, Manifests(ports.store).days(model), ports)
 
 
 def rebuild(model: str, ports: Ports) -> Outcome:
     """Make the tables of a model again from its manifests; meanwhile they are not whole."""
     for kind in (SCORED, BATCHES):
         ports.tables.forget(model, kind)
-    return catalogue(model, dict.fromkeys(Manifests(ports.store).days(model), ()), ports)
+    return catalogue_all(model, ports)
 
 
-def _catalogue(model: str, changed: Changed, ports: Ports) -> Outcome:
+def _catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
-    shown, told = scored.files([*changed]), batches.files([*changed])
+    shown, told = scored.files(days), batches.files(days)
     before = {file.day: rows_in(ports.store.read(file.key)) for file in told}
-    read, after = _read(model, changed, before, shown, ports)
+    read, after = _read(model, days, before, shown, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
     wanted = {file.key: (file, manifest) for manifest in read.values() if manifest.batch_id in stands for file in manifest.outputs}
     kept = {file.key for file in shown if file.batch in stands and (file.batch not in read or file.key in wanted)}
     missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
     removed = [file for file in shown if file.key not in kept]
     columns = _commit_scored(scored, missing, removed, ports)
-    _commit_batches(model, batches, told, {day: rows for day, rows in after.items() if rows != before.get(day)}, ports)
+    _commit_batches(model, batches, told, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
     return Outcome(len(missing), len(removed), columns)
 
 
 def _read(
-    model: str, changed: Changed, before: Mapping[date, list[Row]], shown: Collection[TableFile], ports: Ports
+    model: str, days: Collection[date], before: Mapping[date, list[Row]], shown: Collection[TableFile], ports: Ports
 ) -> tuple[dict[str, Manifest], dict[date, list[Row]]]:
-    """Return the manifests that have to be read, and the rows of all batches by day."""
-    manifests, there = Manifests(ports.store), {file.batch for file in shown}
-    rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in changed}
+    """Read the manifests that are others than the tables know.
 
-    def keys() -> Iterator[str]:
+    Returns:
+        These manifests by batch, and the rows of all batches by day.
+    """
+    manifests, there = Manifests(ports.store), {file.batch for file in shown}
+    rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in days}
+
+    def unknown() -> Iterator[ObjectInfo]:
         for day, known in rows.items():
-            for batch in manifests.on(model, day):
+            for batch, info in manifests.on(model, day):
                 row = known.get(batch)
-                lost = row is not None and row["standing"] and row["rows_scored"] > 0 and batch not in there
-                if row is None or lost or batch in changed[day]:
-                    yield layout.manifest_key(model, day, batch)
+                if row is None or row["manifest"] != info.etag or (row["standing"] and row["rows_scored"] and batch not in there):
+                    yield info
+
+    def light(info: ObjectInfo) -> tuple[Manifest, str]:
+        return manifests.read(info.key).model_copy(update={"profiles": {}, "agreement": None}), info.etag
 
     read = {}
-    for manifest in map_ahead(lambda key: _light(manifests.read(key)), keys(), threads=_AT_ONCE):
+    for manifest, etag in map_ahead(light, unknown(), threads=_AT_ONCE):
         read[manifest.batch_id] = manifest
-        rows[Arrival.of(manifest).day][manifest.batch_id] = row_of(manifest)
+        rows[Arrival.of(manifest).day][manifest.batch_id] = row_of(manifest, etag)
     return read, {day: marked(found.values()) for day, found in rows.items()}
-
-
-def _light(manifest: Manifest) -> Manifest:
-    return manifest.model_copy(update={"profiles": {}, "agreement": None})
 
 
 def _commit_scored(

@@ -64,7 +64,7 @@ def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
         try:
             return connection.execute(sql, [*arguments]).to_arrow_table()
         except duckdb.CatalogException as error:
-            known = ", ".join(sorted(locations)[:_LISTED]) or "none yet; `everscore table rebuild MODEL` makes those of a model"
+            known = ", ".join(sorted(locations)[:_LISTED]) or "none yet; `everscore table update MODEL` makes those of a model"
             raise InputError(_first_line(error), remedy=f"tables here: {known}", code="sql") from error
         except duckdb.ProgrammingError as error:
             raise InputError(_first_line(error), remedy="mend the query; DuckDB's documentation describes its SQL", code="sql") from error

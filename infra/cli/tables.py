@@ -12,12 +12,16 @@ import typer
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
-from infra.cli.screens.tables import answer_screen, rebuilt_screen, written_screen
+from infra.cli.screens.tables import answer_screen, brought_screen, written_screen
 from infra.words import _
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
+    from functions.cataloguing.ports import Ports
+    from functions.cataloguing.service import Outcome
     from infra.cli.operator import Operator
 
 app = typer.Typer()
@@ -80,20 +84,35 @@ def rows(
     show({"model": model, "rows": answer.num_rows, "file": str(out)}, written_screen, as_json=as_json)
 
 
+@table_app.command("update")
+def update(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
+    """Bring a model's tables to the batches that stand now; the first time, make them."""
+    from functions.cataloguing.service import catalogue_all
+
+    _brought(catalogue_all, model, stack, as_json=as_json)
+
+
 @table_app.command("rebuild")
 def rebuild(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Make a model's tables again from its manifests, or for the first time."""
-    from functions.cataloguing.service import rebuild as rebuild_tables
+    """Make a model's tables again from its manifests. Columns that were left out get another chance."""
+    from functions.cataloguing.service import rebuild
+
+    _brought(rebuild, model, stack, as_json=as_json)
+
+
+def _brought(bring: "Callable[[str, Ports], Outcome]", model: str, stack: str | None, *, as_json: bool) -> None:
+    """Change a model's tables, and show what became of them."""
     from infra.cli.operator import connect
     from infra.cli.sql import tables_of
 
     operator = connect(stack)
     operator.release_of(model)
     with console.status(_("reading what is stored of {model}", model=model)):
-        outcome = rebuild_tables(model, tables_of(operator))
-    left_out = {name: list(kinds) for name, kinds in outcome.columns.left_out.items()}
-    answer = {"model": model, "files": outcome.added, "left_out": left_out, "renamed": outcome.columns.renamed}
-    show(answer, rebuilt_screen, as_json=as_json)
+        outcome = bring(model, tables_of(operator))
+    columns = outcome.columns
+    left_out = {name: list(kinds) for name, kinds in columns.left_out.items()}
+    answer = {"model": model, "added": outcome.added, "removed": outcome.removed, "left_out": left_out, "renamed": columns.renamed}
+    show(answer, brought_screen, as_json=as_json)
 
 
 def _refuse(out: Path, *, overwrite: bool) -> None:
@@ -135,7 +154,7 @@ def _rows_wanted(
         column = tables_of(operator).tables.open(model, SCORED).columns.standing.get(spec.time_column)
         if column is None:
             message = f"the table of {model!r} has no column for {spec.time_column!r}"
-            raise InputError(message, remedy=f"`everscore table rebuild {model}` shows why", code="no_column")
+            raise InputError(message, remedy=f"`everscore table update {model}` shows why", code="no_column")
         moment, zone = f'"{column.name}"', ZoneInfo(spec.day_zone)
     conditions = [
         (f"{moment} >= ?", _midnight(first, zone) if first else None),

@@ -50,10 +50,10 @@ class Manifests:
         """The UTC days on which uploads arrived that have manifests."""
         return [date.fromisoformat(folder.removeprefix("dt=")) for folder in self._store.folders(layout.manifest_prefix(model))]
 
-    def on(self, model: str, day: date) -> Iterator[str]:
-        """The batches whose uploads arrived on a UTC day."""
+    def on(self, model: str, day: date) -> Iterator[tuple[str, ObjectInfo]]:
+        """The batches whose uploads arrived on a UTC day, each with its manifest's object."""
         prefix = layout.manifest_day_prefix(model, day)
-        return (found.key.removeprefix(prefix).removesuffix(".json") for found in self._store.list(prefix))
+        return ((found.key.removeprefix(prefix).removesuffix(".json"), found) for found in self._store.list(prefix))
 
     def named(self, model: str, batch: str) -> Manifest:
         """The manifest of a batch, or raise NotFoundError."""

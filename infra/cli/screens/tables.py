@@ -25,10 +25,11 @@ def written_screen(found: dict[str, Any]) -> RenderableType:
     return Text(_("{rows:,} rows written to {file}", rows=found["rows"], file=found["file"]))
 
 
-def rebuilt_screen(found: dict[str, Any]) -> RenderableType:
-    """Show a model's tables, with what they lack and call otherwise."""
+def brought_screen(found: dict[str, Any]) -> RenderableType:
+    """Show what became of a model's table, with what it lacks and calls otherwise."""
+    added, removed = found["added"], found["removed"]
     return Group(
-        Text(_("{model}: {files:,} files in the table", model=found["model"], files=found["files"])),
+        Text(_("{model}: {added:,} files came into the table, {removed:,} went out", model=found["model"], added=added, removed=removed)),
         *(
             Text(_("left out: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
             for column, kinds in found["left_out"].items()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.cataloguing.service import catalogue
-from tests.integration.cataloguing.world import ARRIVED, World, changed, rows
+from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 if TYPE_CHECKING:
     from functions.shared.domain.manifest import Manifest
@@ -64,9 +64,9 @@ def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str,
                 world.erased(newest[number], left, f"e{hour}")
                 told.append(newest[number])
             case "deliver" if told:
-                catalogue(model, changed(told[number % len(told)]), world.ports)
+                catalogue(model, days_of(told[number % len(told)]), world.ports)
     for batch in reversed(told):
-        catalogue(model, changed(batch), world.ports)
+        catalogue(model, days_of(batch), world.ports)
 
     if told:
         expected = sorted(

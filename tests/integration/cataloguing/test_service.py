@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from functions.cataloguing.service import catalogue, rebuild
-from tests.integration.cataloguing.world import ARRIVED, World, changed, rows
+from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 SCORED = "SELECT batch_id, id FROM m_scored ORDER BY id::INT"
 
@@ -23,7 +23,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_a_batch_is_in_the_table_where_it_lies(world: World) -> None:
     batch = world.scored("a.csv", rows(0, 3))
     written = world.store.keys()
-    catalogue("m", changed(batch), world.ports)
+    catalogue("m", days_of(batch), world.ports)
     assert world.query('SELECT id, score, batch_id, arrived_on, "at" FROM m_scored ORDER BY id', "m_scored") == [
         (str(number), number / 100, batch.batch_id, date(2013, 4, 1), ARRIVED + timedelta(hours=number)) for number in range(3)
     ]
@@ -32,26 +32,26 @@ def test_a_batch_is_in_the_table_where_it_lies(world: World) -> None:
 
 def test_a_manifest_that_comes_twice_changes_nothing(world: World) -> None:
     batch = world.scored("a.csv", rows(0, 3))
-    assert catalogue("m", changed(batch), world.ports).added == 1
+    assert catalogue("m", days_of(batch), world.ports).added == 1
     stands = world.catalogue.load_table(("everscore", "m_scored")).metadata_location
-    assert catalogue("m", changed(batch), world.ports).added == 0
+    assert catalogue("m", days_of(batch), world.ports).added == 0
     assert world.catalogue.load_table(("everscore", "m_scored")).metadata_location == stands
 
 
 def test_batches_whose_event_was_lost_come_with_the_next_of_their_day(world: World) -> None:
     world.scored("lost.csv", rows(0, 3))
     batch = world.scored("b.csv", rows(3, 2))
-    assert catalogue("m", changed(batch), world.ports).added == 2
+    assert catalogue("m", days_of(batch), world.ports).added == 2
 
 
 @pytest.mark.parametrize("later_first", [True, False])
 def test_of_a_batch_that_was_scored_again_the_newest_answers_are_shown(world: World, *, later_first: bool) -> None:
     first = world.scored("a.csv", rows(0, 3))
     if not later_first:
-        catalogue("m", changed(first), world.ports)
+        catalogue("m", days_of(first), world.ports)
     again = world.scored("a.csv", rows(0, 3), purpose="rescore:2", created=timedelta(hours=1))
-    catalogue("m", changed(again), world.ports)
-    catalogue("m", changed(first), world.ports)
+    catalogue("m", days_of(again), world.ports)
+    catalogue("m", days_of(first), world.ports)
     assert world.query(SCORED, "m_scored") == [(again.batch_id, str(number)) for number in range(3)]
     told = world.query("SELECT batch_id, standing, rows_scored FROM m_batches ORDER BY committed_at", "m_batches")
     assert told == [(first.batch_id, False, 3), (again.batch_id, True, 3)]
@@ -59,57 +59,57 @@ def test_of_a_batch_that_was_scored_again_the_newest_answers_are_shown(world: Wo
 
 def test_a_failed_batch_is_told_and_has_no_rows(world: World) -> None:
     batch = world.scored("a.csv", None)
-    catalogue("m", changed(batch), world.ports)
+    catalogue("m", days_of(batch), world.ports)
     assert world.query("SELECT batch_id, status, rows_scored FROM m_batches", "m_batches") == [(batch.batch_id, "failed", 0)]
     assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(0,)]
 
 
 def test_erased_rows_leave_the_table_with_their_file(world: World) -> None:
     batch, other = world.scored("a.csv", rows(0, 3)), world.scored("b.csv", rows(3, 2))
-    catalogue("m", changed(batch, other), world.ports)
+    catalogue("m", days_of(batch, other), world.ports)
     world.erased(batch, rows(1, 2), "a2")
-    catalogue("m", changed(batch), world.ports)
+    catalogue("m", days_of(batch), world.ports)
     assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("1",), ("2",), ("3",), ("4",)]
     world.erased(batch, None, "a3")
-    catalogue("m", changed(batch), world.ports)
+    catalogue("m", days_of(batch), world.ports)
     assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
 
 
 def test_a_column_that_came_later_is_missing_in_earlier_rows(world: World) -> None:
     first = world.scored("a.csv", rows(0, 1))
-    catalogue("m", changed(first), world.ports)
+    catalogue("m", days_of(first), world.ports)
     second = world.scored("b.csv", rows(1, 1).append_column("Flug Nr.", pa.array(["LH 1"])))
-    catalogue("m", changed(second), world.ports)
+    catalogue("m", days_of(second), world.ports)
     assert world.query("SELECT id, flug_nr_ FROM m_scored ORDER BY id", "m_scored") == [("0", None), ("1", "LH 1")]
 
 
 def test_a_column_of_two_types_is_left_out_and_named(world: World) -> None:
     first = world.scored("a.csv", rows(0, 1).append_column("note", pa.array(["x"])))
-    catalogue("m", changed(first), world.ports)
+    catalogue("m", days_of(first), world.ports)
     second = world.scored("b.csv", rows(1, 1).append_column("note", pa.array([7])))
-    outcome = catalogue("m", changed(second), world.ports)
+    outcome = catalogue("m", days_of(second), world.ports)
     assert outcome.columns.left_out == {"note": ("long", "string")}
     assert world.query('SELECT * EXCLUDE (batch_id, arrived_on, "at") FROM m_scored ORDER BY id', "m_scored") == [("0", 0.0), ("1", 0.01)]
 
 
 def test_whole_numbers_of_two_widths_are_one_column(world: World) -> None:
     first = world.scored("a.csv", rows(0, 1).append_column("n", pa.array([7], pa.int32())))
-    catalogue("m", changed(first), world.ports)
+    catalogue("m", days_of(first), world.ports)
     second = world.scored("b.csv", rows(1, 1).append_column("n", pa.array([2**40])))
-    catalogue("m", changed(second), world.ports)
+    catalogue("m", days_of(second), world.ports)
     assert world.query("SELECT n FROM m_scored ORDER BY id", "m_scored") == [(7,), (2**40,)]
 
 
 def test_input_columns_may_be_called_as_the_tables_own(world: World) -> None:
     batch = world.scored("a.csv", rows(0, 1).append_column("batch_id", pa.array(["theirs"])))
-    outcome = catalogue("m", changed(batch), world.ports)
+    outcome = catalogue("m", days_of(batch), world.ports)
     assert outcome.columns.renamed == {"batch_id": "batch_id_2"}
     assert world.query("SELECT batch_id, batch_id_2 FROM m_scored", "m_scored") == [(batch.batch_id, "theirs")]
 
 
 def test_columns_are_left_out_that_differ_in_their_letters_case_alone(world: World) -> None:
     """DuckDB, Athena and Spark would take one for the other."""
-    outcome = catalogue("m", changed(world.scored("a.csv", rows(0, 1).append_column("Score", pa.array([7.0])))), world.ports)
+    outcome = catalogue("m", days_of(world.scored("a.csv", rows(0, 1).append_column("Score", pa.array([7.0])))), world.ports)
     assert outcome.columns.left_out == {"score": ("double",), "Score": ("double",)}
     assert world.query("SELECT column_name FROM (DESCRIBE m_scored)", "m_scored") == [("arrived_on",), ("batch_id",), ("id",), ("at",)]
 
@@ -118,21 +118,21 @@ def test_rebuilt_tables_are_the_same(world: World) -> None:
     batches = [world.scored(f"{day}.csv", rows(3 * day, 3), arrived=ARRIVED + timedelta(days=day)) for day in range(3)]
     again = world.scored("1.csv", rows(3, 3), purpose="rescore:2", arrived=ARRIVED + timedelta(days=1), created=timedelta(hours=1))
     for batch in (*batches, again):
-        catalogue("m", changed(batch), world.ports)
+        catalogue("m", days_of(batch), world.ports)
     before = world.query(SCORED, "m_scored"), world.query("SELECT * FROM m_batches ORDER BY batch_id", "m_batches")
     rebuild("m", world.ports)
     assert (world.query(SCORED, "m_scored"), world.query("SELECT * FROM m_batches ORDER BY batch_id", "m_batches")) == before
 
 
 def test_two_models_never_share_a_table(world: World) -> None:
-    catalogue("m-a", changed(world.scored("a.csv", rows(0, 1), model="m-a")), world.ports)
+    catalogue("m-a", days_of(world.scored("a.csv", rows(0, 1), model="m-a")), world.ports)
     with pytest.raises(Exception, match="m_a_scored is that of the model 'm-a'"):
-        catalogue("m_a", changed(world.scored("a.csv", rows(0, 1), model="m_a")), world.ports)
+        catalogue("m_a", days_of(world.scored("a.csv", rows(0, 1), model="m_a")), world.ports)
 
 
 def test_times_of_many_centuries_are_kept(world: World) -> None:
     far = pa.table(
         {"id": ["0", "1"], "at": pa.array([datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)], pa.timestamp("us", "UTC"))}
     )
-    catalogue("m", changed(world.scored("a.csv", far)), world.ports)
+    catalogue("m", days_of(world.scored("a.csv", far)), world.ports)
     assert world.query("SELECT id FROM m_scored WHERE \"at\" > TIMESTAMPTZ '9999-01-01'", "m_scored") == [("1",)]

@@ -2,8 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -115,9 +114,9 @@ class World:
         return [tuple(row.values()) for row in answer.to_pylist()]
 
 
-def changed(*manifests: Manifest) -> Mapping[Any, Iterable[str]]:
-    days = {Arrival.of(manifest).day for manifest in manifests}
-    return {day: [manifest.batch_id for manifest in manifests if Arrival.of(manifest).day == day] for day in days}
+def days_of(*manifests: Manifest) -> set[date]:
+    """The days on which batches arrived."""
+    return {Arrival.of(manifest).day for manifest in manifests}
 
 
 def rows(first: int, count: int) -> pa.Table:
