@@ -110,19 +110,8 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         raise TrainingError(message, remedy="add a column of numbers, categories or booleans")
     spec = _spec(request, target, features)
     arrived = inbox.info(request.key, request.version_id).last_modified
-    left_out = Counter[str](rejected.code for rejected in read.rejected)
-    table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
-    for reason, kept in _sieves(request, policy, arrived):
-        passed = kept(table)
-        left_out[reason] += table.num_rows - passed.num_rows
-        table = passed
-    left_out["missing_target"] -= target.refused
-    left_out["unparseable_target"] += target.refused
-    if request.time_column:
-        days = days_of(table[request.time_column], spec.day_zone)
-    else:
-        days = pa.chunked_array([pa.repeat(pa.scalar(day_of(arrived, spec.day_zone)), table.num_rows)])
-    rows = assemble(spec, [table.append_column(DAY, days)])
+    table, left_out = _sieved(request, read, target, policy, arrived)
+    rows = assemble(spec, [table.append_column(DAY, _days(request, table, spec, arrived))])
     left_out["duplicate_id"] += table.num_rows - rows.rows
     _refuse_repeated(request, table.num_rows, rows.rows)
     if not rows.rows:
@@ -142,6 +131,26 @@ def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, Co
     """
     kinds = infer_columns(inbox.open(request.key, request.version_id), key=request.key, formats=request.formats)
     return {name: kind for name, kind in kinds.items() if name not in {request.id_column, request.time_column, request.target}}
+
+
+def _sieved(request: TrainRequest, read: TableRead, target: Target, policy: Policy, arrived: datetime) -> tuple[pa.Table, Counter[str]]:
+    """Return the rows that can be learnt, with their targets, and counts of those left out by reason."""
+    left_out = Counter[str](rejected.code for rejected in read.rejected)
+    table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
+    for reason, kept in _sieves(request, policy, arrived):
+        passed = kept(table)
+        left_out[reason] += table.num_rows - passed.num_rows
+        table = passed
+    left_out["missing_target"] -= target.refused
+    left_out["unparseable_target"] += target.refused
+    return table, left_out
+
+
+def _days(request: TrainRequest, table: pa.Table, spec: ModelSpec, arrived: datetime) -> pa.ChunkedArray:
+    """Return each row's event day: that of its time or, without a time column, that of the file's arrival."""
+    if request.time_column:
+        return days_of(table[request.time_column], spec.day_zone)
+    return pa.chunked_array([pa.repeat(pa.scalar(day_of(arrived, spec.day_zone)), table.num_rows)])
 
 
 def _read(
