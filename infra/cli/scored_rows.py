@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
@@ -103,15 +103,7 @@ def write_scored(
         Progress(*_SHOWN, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         folder = Path(name)
-        files = [folder / f"{number:06d}" for number in range(len(parts))]
-        fetching = progress.add_task("downloading", total=sum(output.bytes for _, output in parts))
-
-        def fetch(number: int) -> None:
-            download(parts[number][1].key, files[number])
-            progress.advance(fetching, parts[number][1].bytes)
-
-        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-            list(pool.map(fetch, range(len(parts))))
+        files = _fetched([output for _, output in parts], folder, download, progress)
         wanted = [None if days == ALL_DAYS or all(day in days for day in batch.event_days) else days for batch, _ in parts]
         stored = united(files)
         schema = _zoned(stored, spec)
@@ -133,6 +125,20 @@ def write_scored(
             raise InputError(message, remedy="name other batches or days", code="no_rows")
         whole.replace(out)
     return written
+
+
+def _fetched(outputs: Sequence[StoredFile], folder: Path, download: Download, progress: Progress) -> list[Path]:
+    """Download files into a folder, several at once, and return where each is."""
+    files = [folder / f"{number:06d}" for number in range(len(outputs))]
+    fetching = progress.add_task("downloading", total=sum(output.bytes for output in outputs))
+
+    def fetch(output: StoredFile, file: Path) -> None:
+        download(output.key, file)
+        progress.advance(fetching, output.bytes)
+
+    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+        list(pool.map(fetch, outputs, files))
+    return files
 
 
 def _zoned(schema: "pa.Schema", spec: ModelSpec | None) -> "pa.Schema":

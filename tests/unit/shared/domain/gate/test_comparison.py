@@ -196,5 +196,6 @@ def test_each_retry_is_held_to_a_surer_bound_until_none_can_be_sure_enough() -> 
     assert (comparison.verdict, codes(comparison)) == (Verdict.KEEP, ["cannot_tell"])
 
 
-def test_a_policy_may_ask_for_more_resamples_than_any_retry_would() -> None:
-    assert codes(judged(binary_holdout(champion=0.2), GatePolicy(resamples=100_001))) == ["better"]
+def test_a_policy_may_ask_for_more_resamples_than_any_retry_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.shared.domain.gate.comparison._MOST_RESAMPLES", 1000)
+    assert codes(judged(binary_holdout(champion=0.2), GatePolicy(resamples=1001))) == ["better"]
