@@ -1,10 +1,18 @@
-"""What several e2e tests need and take minutes to make."""
+"""What several e2e tests need and take minutes to make, and which of them may run at once."""
 
 import subprocess
 
 import pytest
 
 from infra.places import ROOT
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave each file's tests to one process, since they share a stack, and all that need the image to the same one: it has one tag."""
+    of_image = {item.path for item in items if "image" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("image" if item.path in of_image else item.path.name))
 
 
 @pytest.fixture(scope="session")
