@@ -4,25 +4,33 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from functions.erasure.files import Lighter, lighter
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.swap import swap
 
 
-def erase_from_batches(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Erase people's rows from all batches of a model, including superseded ones.
+def batches(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield all batches of a model, including superseded ones, by manifest."""
+    for key in Manifests(ports.store).keys(subject.model).values():
+        yield Unit(key, partial(_found_in, key, subject, ports))
 
-    Returns:
-        How many rows were erased, by key of their file.
-    """
-    manifests = Manifests(ports.store).keys(subject.model).values()
-    return {name: light.removed for key in manifests for name, light in _erase_from_batch(key, subject, ports).items()}
+
+def _found_in(key: str, subject: Subject, ports: Ports) -> Found:
+    rows, by_batch = Counter[str](), Counter[str]()
+    for name, light in _erase_from_batch(key, subject, ports).items():
+        kind, _, batch, *_ = name.split("/")
+        rows[kind] += light.removed
+        by_batch[batch] += light.removed
+    return Found(rows=rows, batches=by_batch)
 
 
 def _erase_from_batch(key: str, subject: Subject, ports: Ports) -> Mapping[str, Lighter]:

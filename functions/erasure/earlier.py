@@ -1,46 +1,57 @@
 """Remove old versions and unreferenced files that show people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from functions.erasure.files import shows
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
-from functions.shared.ports import ObjectInfo
+from functions.shared.domain.manifest import Manifest
+from functions.shared.ports import ObjectInfo, StoredVersion
 from functions.shared.repositories.manifests import Manifests
 
 
-def clear_earlier(subject: Subject, ports: Ports) -> int:
-    """Delete permanently a model's unreferenced file versions that show people.
+def earlier(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield a model's unreferenced file versions, to be deleted permanently if they show people."""
+    yield from _of_batches(subject, ports)
+    yield from _of_labels(subject, ports)
 
-    Returns:
-        How many versions were deleted.
+
+def _of_batches(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield scored and quarantined files, by kind and batch."""
+    committed = Manifests(ports.store).keys(subject.model)
+    for prefix in layout.batches_prefixes(subject.model):
+        for batch, versions in groupby(ports.store.versions(prefix), key=lambda version: version.info.key.split("/")[2]):
+            yield Unit(f"{prefix}{batch}", partial(_clear_batch, committed.get(batch), [*versions], subject, ports))
+
+
+def _clear_batch(committed: str | None, versions: Sequence[StoredVersion], subject: Subject, ports: Ports) -> Found:
+    """Delete those of a batch's versions that no manifest names.
+
+    Files of a batch that is in work, or may be continued, are kept.
     """
-    idle = (*_idle_files(subject.model, ports), *_idle_labels(subject.model, ports))
+    manifest = Manifests(ports.store).read(committed) if committed else None
+    ended = manifest is not None and not manifest.may_resume(ports.now())
+    named = _named(manifest)
+    return _clear([version.info for version in versions if not version.newest or (ended and version.info.key not in named)], subject, ports)
+
+
+def _named(manifest: Manifest | None) -> set[str]:
+    return {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
+
+
+def _of_labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield replaced versions of labelled rows, waiting labels and rows of days, by key."""
+    for prefix in layout.replaced_prefixes(subject.model):
+        replaced = (version.info for version in ports.store.versions(prefix) if not version.newest)
+        for key, versions in groupby(replaced, key=lambda info: info.key):
+            yield Unit(key, partial(_clear, [*versions], subject, ports))
+
+
+def _clear(idle: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:
     showing = [info for info in idle if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
     ports.store.forget(showing)
-    return len(showing)
-
-
-def _idle_files(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    """Yield scored and quarantined files that no manifest names.
-
-    Files of a batch that is in work, or may be continued, are left out.
-    """
-    manifests = Manifests(ports.store)
-    committed = manifests.keys(model)
-    for prefix in layout.batches_prefixes(model):
-        for batch, versions in groupby(ports.store.versions(prefix), key=lambda version: version.info.key.split("/")[2]):
-            manifest = manifests.read(committed[batch]) if batch in committed else None
-            ended = manifest is not None and not manifest.may_resume(ports.now())
-            named = {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
-            for version in versions:
-                if not version.newest or (ended and version.info.key not in named):
-                    yield version.info
-
-
-def _idle_labels(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    """Yield labelled rows, waiting labels and rows of days that were replaced."""
-    for prefix in layout.replaced_prefixes(model):
-        yield from (version.info for version in ports.store.versions(prefix) if not version.newest)
+    return Found(objects=len(showing))

@@ -1,5 +1,8 @@
 """The request for an erasure, which only a person sends."""
 
+import hashlib
+import hmac
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +12,8 @@ class EraseRequest(BaseModel):
     """Ids whose rows are to be erased from everything that is stored of a model.
 
     They come with the call, so that they are never stored. With `dry_run` nothing is removed or recorded: the response counts what
-    would be erased.
+    would be erased. With a `token`, a random text that nobody else knows, an erasure that takes longer than a call
+    is taken up by the next one with the same token and the same ids.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,3 +24,9 @@ class EraseRequest(BaseModel):
     reason: str = ""
     dry_run: bool = False
     who: str
+    token: str = Field(default="", pattern=r"^(.{32,})?$")
+
+    @property
+    def seal(self) -> str:
+        """Return what the record keeps of the token and the ids. Without the token nobody can try ids on it."""
+        return hmac.new(self.token.encode(), json.dumps([self.model, sorted(self.ids)]).encode(), hashlib.sha256).hexdigest()

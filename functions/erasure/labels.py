@@ -3,27 +3,29 @@
 Each file is replaced in place.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from functions.erasure.files import lighter
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.repositories.swap import swap
 
 
-def erase_from_labels(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Erase people's rows from labelled rows, waiting labels and rows of days.
-
-    Returns:
-        How many rows were erased, by key.
-    """
-    keys = [found.key for prefix in layout.replaced_prefixes(subject.model) for found in ports.store.list(prefix)]
-    return {key: removed for key in keys if (removed := _erase_from_file(key, subject, ports))}
+def labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield files of labelled rows, waiting labels and rows of days."""
+    for prefix in layout.replaced_prefixes(subject.model):
+        for found in ports.store.list(prefix):
+            yield Unit(found.key, partial(_erase_from_file, found.key, subject, ports))
 
 
-def _erase_from_file(key: str, subject: Subject, ports: Ports) -> int:
+def _erase_from_file(key: str, subject: Subject, ports: Ports) -> Found:
     """Erase people's rows from a file that metric_emission may change meanwhile.
 
     Raises:
@@ -41,4 +43,4 @@ def _erase_from_file(key: str, subject: Subject, ports: Ports) -> int:
     removed, is_empty = swap(ports.store, key, lightened)
     if is_empty:  # emptied by this erasure, or by one that stopped at this point
         ports.store.delete([key])
-    return removed
+    return Found(rows=Counter({key.split("/", 1)[0]: removed}) if removed else Counter())

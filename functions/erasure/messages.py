@@ -3,36 +3,44 @@
 Such messages are in the manifests of failed batches, and in the alerts about them.
 """
 
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.manifest import Manifest
-from functions.shared.repositories.manifests import Manifests
+from functions.shared.ports import ObjectInfo
 
 _ERASED = "(what was said here named somebody who was erased)"
 
 
-def erase_from_messages(subject: Subject, ports: Ports) -> int:
-    """Erase messages that name people from failed batches' manifests and from alerts.
+def messages(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield manifests and alerts, whose versions are deleted permanently if they name people."""
+    for prefix in (layout.manifest_prefix(subject.model), layout.alert_prefix(subject.model)):
+        every = (version.info for version in ports.store.versions(prefix))
+        for key, versions in groupby(every, key=lambda info: info.key):
+            yield Unit(key, partial(_erase_from_document, key, [*versions], subject, ports))
 
-    Returns:
-        How many versions of documents were deleted permanently.
-    """
-    for key in Manifests(ports.store).keys(subject.model).values():
-        body, etag = ports.store.read_tagged(key)
-        manifest = Manifest.from_json(body)
-        if manifest.error is not None and subject.people.named_in(manifest.error.message):
-            error = manifest.error.model_copy(update={"message": _ERASED})
-            ports.store.replace(key, manifest.model_copy(update={"error": error}).to_json(), etag=etag)
-    documents = [
-        version.info
-        for prefix in (layout.manifest_prefix(subject.model), layout.alert_prefix(subject.model))
-        for version in ports.store.versions(prefix)
-    ]
-    quoting = [info for info in documents if subject.people.named_in(_quoted(info.key, ports.store.read(info.key, info.version_id)))]
+
+def _erase_from_document(key: str, versions: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:
+    quoting = [info for info in versions if subject.people.named_in(_quoted(key, ports.store.read(key, info.version_id)))]
+    if quoting and key.startswith(layout.manifest_prefix(subject.model)):
+        _reword(key, subject, ports)
     ports.store.forget(quoting)
-    return len(quoting)
+    return Found(objects=len(quoting))
+
+
+def _reword(key: str, subject: Subject, ports: Ports) -> None:
+    """Replace a failed batch's message if it names people."""
+    body, etag = ports.store.read_tagged(key)
+    manifest = Manifest.from_json(body)
+    if manifest.error is not None and subject.people.named_in(manifest.error.message):
+        error = manifest.error.model_copy(update={"message": _ERASED})
+        ports.store.replace(key, manifest.model_copy(update={"error": error}).to_json(), etag=etag)
 
 
 def _quoted(key: str, body: bytes) -> str:

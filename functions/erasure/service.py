@@ -1,121 +1,101 @@
 """Erase people's rows from everything that is stored of a model, and record it."""
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
-from functions.erasure.batches import erase_from_batches
-from functions.erasure.earlier import clear_earlier
 from functions.erasure.event import EraseRequest
-from functions.erasure.labels import erase_from_labels
-from functions.erasure.messages import erase_from_messages
 from functions.erasure.people import People, Subject
 from functions.erasure.ports import Ports
 from functions.erasure.rehearsal import Unchanged
-from functions.erasure.snapshots import clear_unnamed, erase_from_snapshots
-from functions.erasure.uploads import WORKED_OFF, remove_uploads
+from functions.erasure.walk import STEPS, Walk, with_found
 from functions.shared.domain import layout
-from functions.shared.domain.erasure import Erasure
+from functions.shared.domain.erasure import Erasure, Reached
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
-from functions.shared.repositories.leases import Leases
+from functions.shared.repositories.leases import LONGEST, Leases
 from functions.shared.repositories.releases import Releases
 
-_MOST_LOOKS = 3
-"""Passes over the store. The second finds rows that arrived during the first; `left` reports people who keep arriving."""
+_TAKEN_UP_WITHIN = timedelta(days=7)
+"""Records that were not written for longer are not looked through for one to take up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one pass removed and what it left, as in the record."""
+def erase(request: EraseRequest, ports: Ports, time_is_up: Callable[[], bool] = lambda: False) -> Erasure:
+    """Erase people's rows from everything stored of a model, until none is found or the time is up.
 
-    rows: Counter[str]
-    batches: Counter[str]
-    versions: Mapping[str, int]
-    uploads: tuple[str, ...]
-    objects: int
-    left: Mapping[str, datetime]
+    A record without `ended_at` is of one that goes on: repeat the request, with its token, until there is one. After an interruption
+    do the same. Without a token a repeated request starts again, and finds nothing where it was. Meanwhile the model is
+    scored and measured as usual, but not trained.
 
-    @property
-    def nothing(self) -> bool:
-        """Return whether nobody was found."""
-        return not (self.rows or self.versions or self.objects)
-
-
-def erase(request: EraseRequest, ports: Ports) -> Erasure:
-    """Erase people's rows from everything stored of a model, until none is found.
-
-    After an interruption, repeat the request to finish; a repeated request finds nothing to do. Meanwhile the model is scored and
-    measured as usual, but not trained.
+    Args:
+        request: whose rows.
+        ports: the stores.
+        time_is_up: whether to stop before the next unit; only with a token.
 
     Raises:
         InputError: if the model never served.
         RetrainingBusyError: if the model is being trained, or others are being erased.
         NotForgottenError: if a version of an object cannot be removed for good.
     """
-    if request.dry_run:
-        ports = replace(ports, inbox=Unchanged(ports.inbox), store=Unchanged(ports.store))
     subject = Subject(_spec(request.model, ports), People(request.ids))
-    erasure = Erasure(
+    if request.dry_run:
+        return _rehearsed(request, subject, ports)
+    begun = _standing(request, ports) or _new(request, subject, ports)
+    assert begun.reached is not None, "only an ended erasure has no position"
+    leases, holder = Leases(ports.store), begun.reached.seal
+    leases.take(request.model, holder=holder, now=ports.now)
+    walk = Walk(begun, begun.reached, subject, ports)
+    try:
+        walk.go_on(time_is_up if request.token else lambda: False)
+        return walk.record if walk.reached.paused else walk.ended()
+    finally:
+        if not walk.reached.paused:  # else the next call goes on under this lease, so that nobody learns in between
+            leases.give_back(request.model, holder=holder)
+
+
+def _rehearsed(request: EraseRequest, subject: Subject, ports: Ports) -> Erasure:
+    """Return what one look would remove."""
+    unchanged = replace(ports, inbox=Unchanged(ports.inbox), store=Unchanged(ports.store))
+    erasure = _new(request, subject, ports).model_copy(update={"reached": None})
+    for step in STEPS.values():
+        for unit in step(subject, unchanged):
+            erasure = with_found(erasure, unit.erase())
+    return erasure.model_copy(update={"objects": 0})
+
+
+def _new(request: EraseRequest, subject: Subject, ports: Ports) -> Erasure:
+    return Erasure(
         model=request.model,
         erasure=f"{ports.now():%Y%m%dT%H%M%SZ}-{ports.new_name()}",
         people=subject.people.count,
         who=request.who,
         reason=request.reason,
         begun_at=ports.now(),
-    )
-    if request.dry_run:
-        return _with(erasure, _look(subject, ports)).model_copy(update={"objects": 0})
-    with Leases(ports.store).held(request.model, holder=erasure.erasure, now=ports.now):
-        _record(erasure, ports)
-        for _ in range(_MOST_LOOKS):
-            found = _look(subject, ports)
-            erasure = _with(erasure, found)
-            _record(erasure, ports)
-            if found.nothing:
-                break
-        erasure = erasure.model_copy(update={"ended_at": ports.now()})
-        _record(erasure, ports)
-    return erasure
-
-
-def _look(subject: Subject, ports: Ports) -> Found:
-    """Erase everywhere once: first from referenced files, then unreferenced files."""
-    batches = erase_from_batches(subject, ports)
-    labels = erase_from_labels(subject, ports)
-    versions = erase_from_snapshots(subject, ports)
-    earlier = clear_earlier(subject, ports)
-    unnamed, training = clear_unnamed(subject, ports)
-    messages = erase_from_messages(subject, ports)
-    uploads = remove_uploads(subject, ports)
-    rows, by_batch = Counter[str](), Counter[str]()
-    for key, removed in {**batches, **labels}.items():
-        rows[key.split("/", 1)[0]] += removed
-    for key, removed in batches.items():
-        by_batch[key.split("/")[2]] += removed
-    objects = earlier + unnamed + messages + uploads.objects
-    return Found(rows, by_batch, versions, uploads.removed, objects, {**uploads.left, **training})
-
-
-def _with(erasure: Erasure, found: Found) -> Erasure:
-    """Return the record of all passes up to this one."""
-    return erasure.model_copy(
-        update={
-            "rows": dict(Counter(erasure.rows) + found.rows),
-            "batches": dict(Counter(erasure.batches) + found.batches),
-            "versions": dict(Counter(erasure.versions) + Counter(found.versions)),
-            "uploads": tuple(dict.fromkeys((*erasure.uploads, *found.uploads))),
-            "objects": erasure.objects + found.objects,
-            "left": tuple(found.left),
-            "left_until": {key: until for key, until in found.left.items() if until != WORKED_OFF},
-        }
+        reached=Reached(seal=request.seal if request.token else ports.new_name(), at=ports.now()),
     )
 
 
-def _record(erasure: Erasure, ports: Ports) -> None:
-    ports.store.write(layout.erasure_key(erasure.model, erasure.erasure), erasure.to_json())
+def _standing(request: EraseRequest, ports: Ports) -> Erasure | None:
+    """Return the erasure that an earlier call with the same token and ids began and did not end.
+
+    If that call was killed, or somebody may have learnt since, another look follows this one.
+    """
+    if not request.token:
+        return None
+    for found in ports.store.list(layout.erasure_prefix(request.model)):
+        if ports.now() - found.last_modified > _TAKEN_UP_WITHIN:
+            continue
+        erasure = Erasure.from_json(ports.store.read(found.key))
+        reached = erasure.reached
+        if reached is None or reached.seal != request.seal:
+            continue
+        if reached.step not in STEPS:  # of another Everscore, or at the beginning
+            reached = reached.model_copy(update={"step": "", "place": ""})
+        unseen = not reached.paused or ports.now() - reached.at > LONGEST
+        taken_up = {"paused": False, "removed": reached.removed or unseen}
+        return erasure.model_copy(update={"reached": reached.model_copy(update=taken_up)})
+    return None
 
 
 def _spec(model: str, ports: Ports) -> ModelSpec:

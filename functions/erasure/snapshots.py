@@ -3,11 +3,16 @@
 Training sets are content-addressed, so a set without some rows is a new one.
 """
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from functions.erasure.files import lighter, shows
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.dvc import DvcDirectory, dvc_directory, dvc_file, parse_listing
@@ -16,17 +21,14 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 
 
-def erase_from_snapshots(subject: Subject, ports: Ports) -> dict[str, int]:
-    """Erase people's rows from the training sets of all versions of a model.
-
-    Returns:
-        How many rows were erased, by version.
-    """
-    decisions = Decisions(ports.store).all(subject.model)
-    return {decision.challenger_version: removed for decision in decisions if (removed := _erase_from_snapshot(decision, subject, ports))}
+def snapshots(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield the training sets of all versions of a model, by decision."""
+    for decision in Decisions(ports.store).all(subject.model):
+        key = layout.decision_key(decision.model, decision.challenger_version)
+        yield Unit(key, partial(_erase_from_snapshot, decision, subject, ports))
 
 
-def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> int:
+def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> Found:
     files, removed = [], 0
     for path, md5 in parse_listing(ports.store.read(layout.snapshot_key(decision.snapshot.md5))).items():
         key = layout.snapshot_key(md5)
@@ -39,7 +41,7 @@ def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> 
         directory = dvc_directory(files)
         ports.store.create(layout.snapshot_key(directory.md5), directory.listing)
         _rename(decision, directory, removed, ports)
-    return removed
+    return Found(versions=Counter({decision.challenger_version: removed}) if removed else Counter())
 
 
 def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Ports) -> None:
@@ -51,22 +53,24 @@ def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Po
     ports.store.replace(key, decision.model_copy(update=changed).to_json(), etag=etag)
 
 
-def clear_unnamed(subject: Subject, ports: Ports) -> tuple[int, dict[str, datetime]]:
-    """Delete permanently files that show people and that no model's version names.
+def unnamed(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield files that no model's version names, to be deleted permanently if they show people.
 
     While another model is being trained, a new file may belong to it and be named soon.
-
-    Returns:
-        How many versions of files were deleted, and the keys to check again, with the time.
     """
     named = _named_md5s(ports)
     training = Leases(ports.store).running(ports.now()) - {subject.model}
-    unnamed = [version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named]
-    showing = [info for info in unnamed if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
+    idle = (version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named)
+    for key, versions in groupby(idle, key=attrgetter("key")):
+        yield Unit(key, partial(_clear, [*versions], subject, ports, training=bool(training)))
+
+
+def _clear(versions: Sequence[ObjectInfo], subject: Subject, ports: Ports, *, training: bool) -> Found:
+    showing = [info for info in versions if shows(info.key, ports.store.read(info.key, info.version_id), subject.spec, subject.people)]
     left = [info for info in showing if training and ports.now() - info.last_modified < LONGEST]
     cleared = [info for info in showing if info not in left]
     ports.store.forget(cleared)
-    return len(cleared), {info.key: info.last_modified + LONGEST for info in left}
+    return Found(objects=len(cleared), left={info.key: info.last_modified + LONGEST for info in left})
 
 
 def _md5(info: ObjectInfo) -> str:

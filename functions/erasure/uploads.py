@@ -3,13 +3,16 @@
 Their other rows were scored, labelled or trained on, and the store keeps them and the upload's header.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from itertools import groupby
 
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
+from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest
@@ -29,53 +32,64 @@ _CHUNK_BYTES = 1 << 20
 WORKED_OFF = datetime.max.replace(tzinfo=UTC)
 """Stands for "until the file is processed", at an unknown time."""
 
-
-@dataclass(frozen=True, slots=True)
-class Uploads:
-    """Uploads that show people: keys that were removed, and keys left until a time.
-
-    `objects` counts the removed versions.
-    """
-
-    removed: tuple[str, ...]
-    objects: int
-    left: Mapping[str, datetime]
+type _Upload = tuple[str, str]
+"""Key and version."""
 
 
-def remove_uploads(subject: Subject, ports: Ports) -> Uploads:
-    """Delete permanently all versions of uploads that show people.
+def uploads(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield a model's uploads, whose versions are deleted permanently if they show people.
 
     An upload is left if its other rows would be lost.
     """
-    showing = [info for info in _versions(subject.model, ports) if _shows(ports.inbox.open(info.key, info.version_id), info.key, subject)]
     committed = Manifests(ports.store).keys(subject.model)
+    by_upload = cache(partial(_manifests_by_upload, committed.values(), ports))
+    for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING):
+        every = (version.info for version in ports.inbox.versions(f"{kind}/{subject.model}/"))
+        for key, versions in groupby(every, key=lambda info: info.key):
+            yield Unit(key, partial(_remove, key, [*versions], committed, by_upload, subject, ports))
+
+
+def _remove(
+    key: str,
+    versions: Sequence[ObjectInfo],
+    committed: Mapping[str, str],
+    by_upload: Callable[[], Mapping[_Upload, Sequence[str]]],
+    subject: Subject,
+    ports: Ports,
+) -> Found:
+    """Remove those of an upload's versions that show people and are needed no more."""
+    showing = [info for info in versions if _shows(ports.inbox.open(key, info.version_id), key, subject)]
     until = {info: _awaited_until(info, committed, ports) for info in showing}
     removed = [info for info in showing if until[info] <= ports.now()]
-    _keep_headers(removed, committed.values(), subject, ports)
+    for info in removed:
+        for manifest in by_upload().get((key, info.version_id), ()):
+            _keep_header(manifest, subject, ports)
     ports.inbox.forget(removed)
     left = {info.key: moment for info, moment in until.items() if info not in removed}
-    return Uploads(tuple(dict.fromkeys(info.key for info in removed)), len(removed), left)
+    return Found(uploads=(key,) if removed else (), objects=len(removed), left=left)
 
 
-def _keep_headers(removed: Iterable[ObjectInfo], manifests: Iterable[str], subject: Subject, ports: Ports) -> None:
-    """Store uploads' headers in their manifests, to repair others' quarantined rows."""
-    going = {(info.key, info.version_id) for info in removed}
-    for key in manifests:
-        body, etag = ports.store.read_tagged(key)
-        manifest = Manifest.from_json(body)
-        upload = manifest.source.key, manifest.source.version_id
-        if upload in going and manifest.quarantine and manifest.header is None:
-            header = header_of(ports.inbox.open(*upload), manifest.source.key, manifest.encoding)
-            if not subject.people.named_in(header):
-                ports.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
+def _manifests_by_upload(keys: Iterable[str], ports: Ports) -> Mapping[_Upload, Sequence[str]]:
+    """Return the manifests of each version of an upload, which may have been scored again."""
+    found = defaultdict(list)
+    for key in keys:
+        source = Manifests(ports.store).read(key).source
+        found[source.key, source.version_id].append(key)
+    return found
 
 
-def _versions(model: str, ports: Ports) -> Iterator[ObjectInfo]:
-    for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING):
-        yield from (version.info for version in ports.inbox.versions(f"{kind}/{model}/"))
+def _keep_header(key: str, subject: Subject, ports: Ports) -> None:
+    """Store an upload's header in its manifest, to repair others' quarantined rows."""
+    body, etag = ports.store.read_tagged(key)
+    manifest = Manifest.from_json(body)
+    if manifest.quarantine and manifest.header is None:
+        source = manifest.source
+        header = header_of(ports.inbox.open(source.key, source.version_id), source.key, manifest.encoding)
+        if not subject.people.named_in(header):
+            ports.store.replace(key, manifest.model_copy(update={"header": header}).to_json(), etag=etag)
 
 
-def _awaited_until(info: ObjectInfo, committed: dict[str, str], ports: Ports) -> datetime:
+def _awaited_until(info: ObjectInfo, committed: Mapping[str, str], ports: Ports) -> datetime:
     """Return until when an upload may hold rows that are not stored elsewhere yet."""
     if info.key.startswith(f"{layout.BATCHES}/"):
         manifest = committed.get(layout.batch_id(ports.inbox.bucket, info.key, info.version_id))

@@ -1,10 +1,11 @@
 """`everscore erase`: people's rows out of everything stored."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import batched
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,8 @@ LEAST_PAUSE_S = 15.0
 """Between two erasures that `--wait` asks for."""
 IDS_A_CALL = 10_000
 """A call takes 6 MB, so this many ids of up to 600 bytes."""
+TRIES = 3
+"""Failed calls in a row, after which no more are made."""
 
 
 @app.command()
@@ -55,7 +58,7 @@ def erase(
         question = _("Remove all rows of {ids} from everything stored of {model}? This cannot be undone", ids=some_ids, model=model)
         refusal = "there is no terminal to confirm on that these rows are to be removed for good"
         confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
-    request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": operator.who}
+    request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": operator.who, "token": token_hex()}
     erased = _asked(operator, request, people)
     left, newest = _left(erased), erased
     while wait and left and not dry_run:
@@ -70,12 +73,31 @@ def erase(
 
 
 def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the records of an erasure, one per call."""
-    records = []
-    for some in batched(people, IDS_A_CALL, strict=False):
-        with console.status(_("looking through everything stored")):
-            records.append(operator.ask("Erasure", request | {"ids": some}))
-    return records
+    """Return the records of an erasure, one for each part of the people."""
+    with console.status(_("looking through everything stored")):
+        return [_until_ended(operator, request | {"ids": some}) for some in batched(people, IDS_A_CALL, strict=False)]
+
+
+def _until_ended(operator: "Operator", request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of an erasure that may take several calls; one that was killed is taken up where it was.
+
+    Raises:
+        FunctionFailedError: if calls failed several times in a row.
+    """
+    from infra.cli.operator import FunctionFailedError
+
+    failed = 0
+    while True:
+        try:
+            record = operator.ask("Erasure", request)
+        except FunctionFailedError:
+            failed += 1
+            if failed == TRIES:
+                raise
+            continue
+        if record["ended_at"] or request["dry_run"]:
+            return record
+        failed = 0
 
 
 def _left(records: Sequence[dict[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -130,10 +130,10 @@ class Life:
         """Erasure's ports, with every call watched."""
         return Ports(WatchedStore(self.inbox, watcher), WatchedStore(self.store, watcher), self.new_name, lambda: self.now)
 
-    def erase(self, *ids: str, watcher: Watcher = quiet) -> Erasure:
+    def erase(self, *ids: str, watcher: Watcher = quiet, token: str = "", time_is_up: Callable[[], bool] = lambda: False) -> Erasure:
         """A person asks for people to be forgotten."""
-        request = EraseRequest(model=MODEL, ids=ids or PEOPLE, who="ada", reason="their wish")
-        return erase(request, self.ports(watcher))
+        request = EraseRequest(model=MODEL, ids=ids or PEOPLE, who="ada", reason="their wish", token=token)
+        return erase(request, self.ports(watcher), time_is_up)
 
     def manifests(self) -> dict[str, Manifest]:
         """All manifests by the name of their upload."""

@@ -379,9 +379,14 @@ def decision_key(model: str, challenger: str) -> str:
     return f"{decision_prefix(model)}{challenger}.json"
 
 
+def erasure_prefix(model: str) -> str:
+    """All erasures from a model."""
+    return f"erasures/{model}/"
+
+
 def erasure_key(model: str, erasure: str) -> str:
     """The record of one erasure."""
-    return f"erasures/{model}/{erasure}.json"
+    return f"{erasure_prefix(model)}{erasure}.json"
 
 
 def tables_prefix(model: str) -> str:

@@ -21,7 +21,7 @@ class Lease(Document):
 
 
 def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> datetime | None:
-    """Take a lease, if need be after a holder that is dead, or find that it is ours already (a retried request).
+    """Take a lease, if need be after a holder that is dead; one that is ours already is taken for longer.
 
     Returns:
         None, or until when another one holds it at the latest.
@@ -32,9 +32,9 @@ def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> dat
     if store.create(key, lease.to_json()):
         return None
     standing, etag = standing_lease(store, key)
-    if standing.holder == lease.holder:
+    if standing == lease:  # a retried request
         return None
-    if standing.until > now:
+    if standing.holder != lease.holder and standing.until > now:
         return standing.until
     store.replace(key, lease.to_json(), etag=etag)
     return None
@@ -54,7 +54,15 @@ class Leases:
 
     @contextmanager
     def held(self, model: str, *, holder: str, now: Callable[[], datetime]) -> Iterator[None]:
-        """Hold a model's lease for the length of a `with` block.
+        """Hold a model's lease for the length of a `with` block. Arguments and errors are those of `take`."""
+        self.take(model, holder=holder, now=now)
+        try:
+            yield
+        finally:
+            self.give_back(model, holder=holder)
+
+    def take(self, model: str, *, holder: str, now: Callable[[], datetime]) -> None:
+        """Take a model's lease, or take it for longer.
 
         Args:
             model: whose lease.
@@ -73,13 +81,14 @@ class Leases:
         if until is not None:
             message = f"a retraining or an erasure of {model!r} is running, until {until:%H:%M} UTC at the latest"
             raise RetrainingBusyError(message, remedy="try again when it has ended")
-        try:
-            yield
-        finally:
-            with suppress(NotFoundError):
-                standing, etag = standing_lease(self._store, key)
-                if standing.holder == holder:
-                    self._store.delete_unchanged(key, etag=etag)
+
+    def give_back(self, model: str, *, holder: str) -> None:
+        """End a lease, unless it has another holder by now."""
+        key = layout.lease_key(model)
+        with suppress(NotFoundError):
+            standing, etag = standing_lease(self._store, key)
+            if standing.holder == holder:
+                self._store.delete_unchanged(key, etag=etag)
 
     def running(self, now: datetime) -> set[str]:
         """Models whose lease is held."""

@@ -1,7 +1,9 @@
 """An erasure may end at any call: no batch is ever half written, and asking again finishes it."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment
 
 LEASE = timedelta(minutes=21)
-
+TOKEN = "0123456789abcdef" * 2
 
 CHANGES = {"write", "create", "replace", "delete", "forget"}
 
@@ -66,6 +68,41 @@ def test_a_crash_at_any_call_leaves_everything_whole_and_is_made_good_by_asking_
         life.erase()
         assert shown(life) == set(), moment
         assert outcome(life) == undisturbed, moment
+
+
+def test_a_call_with_the_same_token_goes_on_after_a_crash_at_any_write_and_needs_not_wait(undisturbed: dict[str, Any]) -> None:
+    for moment in moments():
+        life = lived()
+        with pytest.raises(Crash):
+            life.erase(watcher=CrashAt(moment), token=TOKEN)
+        check_whole(life)
+        erasure = life.erase(token=TOKEN)
+        assert erasure.ended_at is not None
+        assert shown(life) == set(), moment
+        assert outcome(life) == undisturbed, moment
+        assert len([*life.store.list(f"erasures/{MODEL}/")]) <= 2, "a crash as the lease was given back leaves an ended one"
+
+
+def test_a_crash_at_any_write_of_a_call_that_goes_on_leaves_nobody(undisturbed: dict[str, Any]) -> None:
+    """Each call is killed a little later than the one before, until one ends."""
+    life, number = lived(), 0
+    while True:
+        number += 1
+        writes = count()
+
+        def after_some(moment: Moment, number: int = number, writes: Iterator[int] = writes) -> None:
+            if moment.side == "after" and moment.call.split()[0] in CHANGES and next(writes) >= number:
+                raise Crash(moment)
+
+        try:
+            life.erase(watcher=after_some, token=TOKEN)
+        except Crash:
+            check_whole(life)
+        else:
+            break
+    assert number > 3
+    assert shown(life) == set()
+    assert outcome(life) == undisturbed
 
 
 def test_two_at_once_take_turns_and_both_are_done() -> None:

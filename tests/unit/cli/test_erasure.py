@@ -1,5 +1,6 @@
 """The ids that a file asks to be erased, and whether somebody meant it."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from functions.shared.domain.errors import InputError
 from infra.cli import erasure, operator
 from infra.cli.erasure import ids_in
+from infra.cli.operator import FunctionFailedError
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.cli.stack import Stack
@@ -46,7 +48,16 @@ class Erasing(Stack):
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.asked.append(request)
-        return {"erasure": "e", "rows": {}, "versions": {}, "uploads": [], "objects": 0, "left": [], "left_until": {}}
+        return {
+            "erasure": "e",
+            "rows": {},
+            "versions": {},
+            "uploads": [],
+            "objects": 0,
+            "left": [],
+            "left_until": {},
+            "ended_at": "2013-04-02",
+        }
 
 
 @pytest.fixture
@@ -108,3 +119,37 @@ def test_with_wait_what_is_in_use_is_erased_when_it_may_go(
     assert ended(f"erase {MODEL} --ids {ids} --yes {flags}", monkeypatch) == code
     assert len(stack.asked) == asked
     assert pauses == ([pytest.approx(40 * 60, abs=30), erasure.LEAST_PAUSE_S] if asked > 1 else [])
+
+
+def test_an_erasure_that_takes_several_calls_is_asked_for_until_it_ends(
+    stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = iter([None, None, FunctionFailedError("Task timed out"), None, "2013-04-02"])
+
+    def ask(_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer, end = Erasing.ask(stack, "Erasure", request), next(ends)
+        if isinstance(end, FunctionFailedError):
+            raise end
+        return answer | {"ended_at": end}
+
+    monkeypatch.setattr(stack, "ask", ask)
+    assert ended(f"erase {MODEL} --ids {ids} --yes --json", monkeypatch) == 0
+    assert len(stack.asked) == 5
+    assert len({request["token"] for request in stack.asked}) == 1
+    assert len(json.loads(capsys.readouterr().out)["erasures"]) == 1
+
+
+def test_an_erasure_that_fails_each_time_is_given_up(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        Erasing.ask(stack, "Erasure", request)
+        raise FunctionFailedError("a lock")
+
+    monkeypatch.setattr(stack, "ask", ask)
+    assert ended(f"erase {MODEL} --ids {ids} --yes", monkeypatch) == 1
+    assert len(stack.asked) == erasure.TRIES
+
+
+def test_each_erasure_has_a_token_of_its_own(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        ended(f"erase {MODEL} --ids {ids} --yes", monkeypatch)
+    assert len({request["token"] for request in stack.asked}) == 2
