@@ -15,14 +15,14 @@ from tests.chaos.inside import DEADLY
 from tests.chaos.stage import Stage
 
 INSIDE = {
-    "killed before a request": 0.0003,
-    "killed after a request": 0.0003,
-    "answer lost": 0.01,
-    "connection refused": 0.01,
-    "request refused (503)": 0.01,
-    "request delayed": 0.01,
+    "killed before a request": 0.0002,
+    "killed after a request": 0.0002,
+    "answer lost": 0.03,
+    "connection refused": 0.03,
+    "request refused (503)": 0.03,
+    "request delayed": 0.03,
 }
-"""The chance of each at one request to S3."""
+"""The chance of each at one request to S3. A kill undoes a whole delivery, so more of them would leave little else to hurt."""
 FREEZE_S, LATEST_S = 3.0, 10
 COPIES = 10
 WORKERS, MLFLOW, AWS = "ministack-lambda-", "mlflow", "hypercorn"

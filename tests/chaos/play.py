@@ -14,8 +14,10 @@ from tests.chaos.inside import DEADLY
 from tests.chaos.scenario import Scenario
 from tests.chaos.stage import Stage, hurt_stack
 
-MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 60}
+MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 150}
 """Messages in a queue above which nothing new happens."""
+MOST_TO_HURT = 40
+"""Messages to measure above which nothing comes again and no server is ended: first those that wait are measured."""
 PAUSE_S = 0.3
 
 
@@ -63,9 +65,11 @@ def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faul
     scenario.upload_deadly()
     said = time.monotonic()
     while time.monotonic() < end and hurting.counted().total() < faults:
-        if all(stage.depth(queue) < most for queue, most in MOST_WAITING.items()):
+        waiting = {queue: stage.depth(queue) for queue in MOST_WAITING}
+        if all(waiting[queue] < most for queue, most in MOST_WAITING.items()):
             scenario.act()
-            hurting.strike()
+            if waiting["MetricQueueUrl"] < MOST_TO_HURT:
+                hurting.strike()
         time.sleep(PAUSE_S)
         if time.monotonic() > said + 20:
             said = time.monotonic()

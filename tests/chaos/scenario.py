@@ -48,6 +48,7 @@ class Scenario:
         self._stage.policy(MODEL, POLICY)
         self._until_done("Retraining", {"action": "train", "model": MODEL, "key": key, "version_id": version, **described})
         self._label(self._upload(self._rows(300, spoiled=False), "csv"), "csv")
+        self._stage.wait_for(f"labelled/{MODEL}/")
         self._stage.wait_until_quiet()
         self._until_done("Retraining", {"action": "retrain", "model": MODEL})
         self._until_done("Release", self._served("2", canary=False))
@@ -139,7 +140,8 @@ class Scenario:
             self._have_done("Erasure", self._forgotten(people))
 
     def _forgotten(self, people: set[str]) -> dict[str, object]:
-        return {"action": "erase", "model": MODEL, "ids": sorted(people), "reason": "chaos", "who": "chaos"}
+        token = f"{self._drawn.randrange(16**32):032x}"
+        return {"action": "erase", "model": MODEL, "ids": sorted(people), "reason": "chaos", "who": "chaos", "token": token}
 
     def _retrain(self) -> None:
         self._have_done("Retraining", {"action": "retrain", "model": MODEL})

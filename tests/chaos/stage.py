@@ -20,12 +20,15 @@ from infra.places import ROOT
 
 HIDDEN_S = 15
 """For so long a queue hides what was received, and not half an hour, unless its function says that it is at work."""
-WAITS = "AT_WORK_S, BEAT_S = 60, 20", "AT_WORK_S, BEAT_S = 12, 4"
-"""What a function says when it is at work, and what it says here: a fifth of it, so that the killed are not waited for so long."""
+WAITS = {
+    "AT_WORK_S, BEAT_S = 60, 20": "AT_WORK_S, BEAT_S = 12, 4",
+    "FIRST_PAUSE_S, FACTOR, LONGEST_PAUSE_S = 10.0, 6, 1800.0": "FIRST_PAUSE_S, FACTOR, LONGEST_PAUSE_S = 2.0, 2, 20.0",
+}
+"""For how long a function hides what it works on and what failed, and for how long here, so that the run spends its time on work."""
 DEAD_AFTER = timedelta(minutes=1)
 """A lease is taken away after this, and not after twenty minutes: nothing here works for so long."""
 QUEUES = ("ScoringQueueUrl", "ScoringDeadLettersUrl", "MetricQueueUrl", "MetricDeadLettersUrl", "FailedEventsUrl")
-QUIET_LOOKS, LOOK_S = 3, 1.0
+QUIET_LOOKS, LOOK_S = 5, 1.0
 SLOWEST_S = 900.0
 PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=20, read_timeout=180, proxies={})
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=300, proxies={})
@@ -97,6 +100,13 @@ class Stage:
         time.sleep(LOOK_S)
         self.end_dead_leases()
 
+    def wait_for(self, prefix: str) -> None:
+        """Wait until something lies below a prefix of the store."""
+        end = time.monotonic() + SLOWEST_S
+        while not self.keys(prefix):
+            assert time.monotonic() < end, f"nothing below {prefix}"
+            time.sleep(LOOK_S)
+
     def wait_until_quiet(self) -> None:
         """Wait until nothing waits in a queue and no execution runs; dead letters are sent back, as an operator would."""
         end, quiet = time.monotonic() + SLOWEST_S, 0
@@ -152,7 +162,8 @@ def hurt_stack(folder: Path) -> Iterator[Stage]:
     with (project / "functions" / "__init__.py").open("a") as package:
         package.write("from functions import inside as inside\n")
     hiding = project / "functions" / "shared" / "runtime" / "hiding.py"
-    assert WAITS[0] in hiding.read_text()
-    hiding.write_text(hiding.read_text().replace(*WAITS))
+    for waits, shorter in WAITS.items():
+        assert waits in hiding.read_text()
+        hiding.write_text(hiding.read_text().replace(waits, shorter))
     with embedded_aws("chaos", root=project, parameters={"ScheduleState": "DISABLED"}) as stack:
         yield Stage(stack, folder)
