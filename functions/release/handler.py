@@ -29,7 +29,7 @@ def ports() -> "Ports":
     settings = registry_settings()
     return Ports(
         store=S3ObjectStore(s3_client(), settings.store),
-        registry=registry_at(settings.mlflow_tracking_uri, settings.stack),
+        registry=registry_at(settings.mlflow_tracking_uri, settings.stack, settings.mlflow_secret),
         new_name=lambda: uuid.uuid4().hex,
         now=lambda: datetime.now(UTC),
     )

@@ -37,7 +37,7 @@ def ports() -> "Ports":
     return Ports(
         inbox=S3ObjectStore(client, settings.inbox),
         store=store,
-        registry=registry_at(settings.mlflow_tracking_uri, settings.stack),
+        registry=registry_at(settings.mlflow_tracking_uri, settings.stack, settings.mlflow_secret),
         bundles=Bundles(store),
         events=EventBridge(settings.stack),
         new_holder=lambda: uuid.uuid4().hex,

@@ -22,7 +22,7 @@ app = typer.Typer()
 
 Environment = Annotated[str, typer.Argument(help="Section of samconfig.toml.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking; required without a terminal.")]
-_REGISTRY = "MlflowTrackingUri", "MlflowArtifactBucket"
+_REGISTRY = "MlflowTrackingUri", "MlflowArtifactBucket", "MlflowKmsKeyArn"
 
 
 class DeploymentFailedError(InputError):
@@ -85,7 +85,7 @@ def _registry(name: str, sam: Path, root: Path) -> dict[str, str]:
     _run(sam, "deploy", "--template", str(template), "--stack-name", name, "--capabilities", "CAPABILITY_IAM", *quietly, root=root)
     [described] = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    return {name: outputs[name] for name in _REGISTRY}
+    return {name: outputs[name] for name in _REGISTRY if name in outputs}
 
 
 def _tried(stack: str) -> dict[str, int]:

@@ -80,7 +80,10 @@ def test_a_name_that_could_lead_elsewhere_is_no_models_name(name: str) -> None:
 
 def test_what_need_not_be_kept_is_forgotten() -> None:
     for bucket in resources_of("AWS::S3::Bucket").values():
-        rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+        written = bucket["LifecycleConfiguration"]["Rules"]
+        asked_for = [rule["Fn::If"] for rule in written if "Fn::If" in rule]
+        assert [(condition, otherwise) for condition, _, otherwise in asked_for] == [("ForgetsUploads", {"Ref": "AWS::NoValue"})] * 2
+        rules = {rule["Id"]: rule for rule in (*(rule for rule in written if "Id" in rule), *(rule for _, rule, _ in asked_for))}
         assert rules["forget-old-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == {"Ref": "NoncurrentVersionDays"}
         assert rules["forget-old-versions"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 2
         assert (rules["forget-rejected-rows"]["Prefix"], rules["forget-rejected-rows"]["ExpirationInDays"]) == (
@@ -88,6 +91,9 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
             {"Ref": "QuarantineDays"},
         )
         assert rules["forget-work-on-partitions"]["Prefix"] == "partitions/"
+        for name, prefix in (("forget-uploaded-batches", "batches/"), ("forget-uploaded-labels", "labels/")):
+            assert (rules[name]["Prefix"], rules[name]["ExpirationInDays"]) == (prefix, {"Ref": "UploadDays"})
+            assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
         for name in ("forget-rejected-rows", "forget-profiles", "forget-work-on-partitions"):
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "it would be kept as an old version"
         assert (rules["forget-profiles"]["Prefix"], rules["forget-profiles"]["ExpirationInDays"]) == ("emitted/", {"Ref": "ProfileDays"})

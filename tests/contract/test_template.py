@@ -160,7 +160,8 @@ def test_no_function_may_do_everything_or_act_on_everything() -> None:
 def test_a_function_logs_to_the_stacks_group_alone_and_takes_messages_from_its_own_queue_alone() -> None:
     denied: dict[str, dict[str, Any]] = {name: {} for name in ALL_FUNCTION_PROPERTIES}
     for function, statement in denials():
-        denied[function] |= dict.fromkeys(statement["Action"], statement["NotResource"])
+        if "NotResource" in statement:
+            denied[function] |= dict.fromkeys(statement["Action"], statement["NotResource"])
     queues = {function: event["Properties"]["Queue"] for function, event in SOURCES if event["Type"] == "SQS"}
     for function, not_resource in denied.items():
         logs = {"Fn::GetAtt": ["Logs", "Arn"]}
@@ -168,6 +169,21 @@ def test_a_function_logs_to_the_stacks_group_alone_and_takes_messages_from_its_o
         if function in queues:
             expected |= {"sqs:ReceiveMessage": queues[function], "sqs:DeleteMessage": queues[function]}
         assert not_resource == expected, function
+
+
+def test_the_code_of_a_function_that_may_be_in_a_vpc_touches_no_network_interface() -> None:
+    """SAM lets its role make and delete any, since Lambda acts by that role; a call of the code itself names its function."""
+    near = {name for name, function in ALL_FUNCTION_PROPERTIES.items() if "VpcConfig" in function}
+    denying = {
+        function
+        for function, statement in denials()
+        if (statement["Action"], statement.get("Resource")) == ("ec2:*", "*")
+        and statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+    }
+    assert near == denying == {"Retraining", "Release"}
+    for name in near:
+        condition, _, otherwise = ALL_FUNCTION_PROPERTIES[name]["VpcConfig"]["Fn::If"]
+        assert (condition, otherwise) == ("HasMlflowSubnets", {"Ref": "AWS::NoValue"})
 
 
 def test_listing_is_limited_to_prefixes_the_function_works_on() -> None:

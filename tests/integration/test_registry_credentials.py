@@ -1,32 +1,48 @@
-"""The registry on an MLflow server that asks for a user: what the template puts into the functions' environment is what it is shown."""
+"""The registry on an MLflow server that asks for a user: it is shown what the secret holds, also after that was rotated."""
 
 import json
+import os
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from functions.shared.adapters.mlflow_registry import MlflowRegistry
-from tests.contract.template import FUNCTION_PROPERTIES
+from functions.shared.adapters import mlflow_credentials
+from functions.shared.adapters.mlflow_registry import registry_at
+from functions.shared.domain.errors import RegistryUnavailableError
+from functions.shared.runtime.settings import RegistrySettings, read_settings
+from tests.contract.template import FUNCTION_PROPERTIES, statements
 
 # MLflow warns of its own type hints and of its libraries.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-SECRET = {"username": "everscore", "password": "s3cret"}
+NAME = "shop/mlflow"
 
 
-def environment(function: str) -> dict[str, str]:
-    """The registry's variables, as CloudFormation resolves them from a secret."""
-    found = {}
-    for name, value in FUNCTION_PROPERTIES[function]["Environment"]["Variables"].items():
-        if isinstance(value, dict) and "Fn::If" in value:
-            condition, reference, otherwise = value["Fn::If"]
-            assert (condition, otherwise) == ("HasMlflowSecret", {"Ref": "AWS::NoValue"})
-            field = reference["Fn::Sub"].removeprefix("{{resolve:secretsmanager:${MlflowSecret}:SecretString:").removesuffix("}}")
-            found[name] = SECRET[field]
-    return found
+@pytest.fixture(autouse=True)
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    with mock_aws(config={"core": {"mock_credentials": True, "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
+        yield
+
+
+def keep(**secret: str) -> None:
+    """Create the secret, or rotate it."""
+    client, text = boto3.client("secretsmanager"), json.dumps(secret)
+    try:
+        client.create_secret(Name=NAME, SecretString=text)
+    except client.exceptions.ResourceExistsException:
+        client.put_secret_value(SecretId=NAME, SecretString=text)
 
 
 @pytest.fixture
@@ -52,16 +68,49 @@ def seen() -> Iterator[tuple[str, list[str | None]]]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("function", ["Retraining", "Release"])
-def test_a_server_is_shown_the_user_and_password_of_the_secret(
-    function: str, seen: tuple[str, list[str | None]], monkeypatch: pytest.MonkeyPatch
+def basic(user: str, password: str) -> str:
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def test_a_server_is_shown_the_user_and_password_of_the_secret_also_after_it_was_rotated(
+    seen: tuple[str, list[str | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, shown = seen
-    for name, value in environment(function).items():
-        monkeypatch.setenv(name, value)
-    assert MlflowRegistry(url, "shop").aliases("sales") == {}
-    assert shown == [f"Basic {b64encode(b'everscore:s3cret').decode()}"]
+    clock = [1000.0]
+    monkeypatch.setattr(mlflow_credentials, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    keep(username="everscore", password="s3cret")
+    registry = registry_at(url, "shop", NAME)
+    assert registry is not None
+    assert registry.aliases("sales") == {}
+    keep(username="everscore", password="rotated")
+    assert registry.aliases("sales") == {}
+    clock[0] += mlflow_credentials.VALID_S
+    assert registry.aliases("sales") == {}
+    assert shown == [basic("everscore", "s3cret"), basic("everscore", "s3cret"), basic("everscore", "rotated")]
 
 
-def test_no_other_function_is_given_them() -> None:
-    assert {name for name in FUNCTION_PROPERTIES if environment(name)} == {"Retraining", "Release"}
+@pytest.mark.parametrize("secret", [None, {"user": "everscore", "password": "s3cret"}])
+def test_a_secret_that_cannot_be_used_is_a_registry_that_is_away_and_stands_in_no_message(
+    seen: tuple[str, list[str | None]], secret: dict[str, str] | None
+) -> None:
+    if secret is not None:
+        keep(**secret)
+    registry = registry_at(seen[0], "shop", NAME)
+    assert registry is not None
+    with pytest.raises(RegistryUnavailableError, match=NAME) as away:
+        registry.aliases("sales")
+    assert "s3cret" not in str(away.value)
+    assert "MLFLOW_TRACKING_PASSWORD" not in os.environ
+    assert seen[1] == []
+
+
+def test_those_that_are_given_the_secrets_name_may_read_it_and_no_other_function() -> None:
+    given = {name for name, function in FUNCTION_PROPERTIES.items() if "EVERSCORE_MLFLOW_SECRET" in function["Environment"]["Variables"]}
+    reading = [(name, str(statement["Resource"])) for name, statement in statements() if "GetSecretValue" in str(statement["Action"])]
+    assert given == {name for name, secret in reading if "${MlflowSecret}" in secret} == {"Retraining", "Release"}
+    environment = {"EVERSCORE_STACK": "s", "EVERSCORE_INBOX": "i", "EVERSCORE_STORE": "s", "EVERSCORE_MLFLOW_SECRET": NAME}
+    assert read_settings(RegistrySettings, environment).mlflow_secret == NAME
+
+
+def test_no_password_stands_in_any_functions_configuration() -> None:
+    assert "{{resolve:" not in json.dumps(FUNCTION_PROPERTIES)

@@ -135,6 +135,7 @@ def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_q
     assert granted == {
         "AWSLambdaBasicExecutionRole",
         "AWSLambdaSQSQueueExecutionRole",
+        "AWSLambdaVPCAccessExecutionRole",
         "AWSXrayWriteOnlyAccess",
         "AWSCodeDeployRoleForLambda",
     }

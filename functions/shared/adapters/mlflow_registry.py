@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from functions.shared.adapters.mlflow_credentials import SecretCredentials
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
 from functions.shared.ports import ForeignModel, TrainingRun
 
@@ -49,23 +50,34 @@ _MISSING = "RESOURCE_DOES_NOT_EXIST"
 class MlflowRegistry:
     """`Registry` over one MLflow server.
 
-    Registered names begin with the stack's name, so that stacks can share a server.
+    Registered names begin with the stack's name, so that stacks can share a server. A server that asks for a user is shown the
+    `credentials` before requests.
     """
 
-    def __init__(self, tracking_uri: str, stack: str) -> None:
+    def __init__(self, tracking_uri: str, stack: str, credentials: SecretCredentials | None = None) -> None:
         self._tracking_uri = tracking_uri
         self._stack = stack
+        self._credentials = credentials
         if not tracking_uri.startswith("arn:"):
             _quiet_sagemakers_plugin()
 
     def _name(self, model: str) -> str:
         return f"{self._stack}-{model}"
 
-    @cached_property
+    @property
     def _client(self) -> Any:
+        self._show_credentials()
+        return self._connected
+
+    @cached_property
+    def _connected(self) -> Any:
         from mlflow import MlflowClient
 
         return MlflowClient(self._tracking_uri)
+
+    def _show_credentials(self) -> None:
+        if self._credentials is not None:
+            self._credentials.show()
 
     def register(self, model: str, version: str, run: TrainingRun) -> str:
         """Record a run with its model, register it as a version, and return its id."""
@@ -74,6 +86,7 @@ class MlflowRegistry:
         from functions.shared.engines.skops_file import trusted_types
 
         mlflow.set_tracking_uri(self._tracking_uri)
+        self._show_credentials()
         with _obeyed():
             mlflow.set_experiment(self._name(model))
         with _obeyed(), mlflow.start_run(tags=dict(run.tags)) as active:
@@ -122,6 +135,7 @@ class MlflowRegistry:
             message = f"{uri!r} names no model of MLflow's: write it as models:/NAME/VERSION"
             raise AdoptionRefusedError(message)
         mlflow.set_tracking_uri(self._tracking_uri)
+        self._show_credentials()
         with TemporaryDirectory() as folder:
             try:
                 with _reachable():
@@ -221,9 +235,9 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
     return found, flavor[version], flavor[file]
 
 
-def registry_at(tracking_uri: str, stack: str) -> MlflowRegistry | None:
-    """Return the registry of a stack, or None if it was deployed without one."""
-    return MlflowRegistry(tracking_uri, stack) if tracking_uri else None
+def registry_at(tracking_uri: str, stack: str, secret: str = "") -> MlflowRegistry | None:
+    """Return the registry of a stack, or None if it was deployed without one; `secret` names its user and password."""
+    return MlflowRegistry(tracking_uri, stack, SecretCredentials(secret) if secret else None) if tracking_uri else None
 
 
 def _quiet_sagemakers_plugin() -> None:

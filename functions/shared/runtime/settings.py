@@ -22,9 +22,10 @@ class Settings(BaseModel):
 
 
 class RegistrySettings(Settings):
-    """Settings with the address of the model registry, if there is one."""
+    """Settings with the address of the model registry, if there is one, and the name of the secret that it asks for."""
 
     mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", default="")
+    mlflow_secret: str = Field(alias="EVERSCORE_MLFLOW_SECRET", default="")
 
 
 class MeasuringSettings(Settings):
