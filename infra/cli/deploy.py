@@ -55,7 +55,7 @@ def deploy(
     architecture = architecture or {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
     more = {name: str(value) for name, value in pairs(parameter).items()}
     stack = settings.stack_name(environment, root)
-    settings.overrides(environment, architecture, "", root, more)  # refuses what is wrong with them before anything is made
+    chosen = settings.overrides(environment, architecture, "", root, more)  # refuses what is wrong with them before anything is made
     place = needed.account_and_region()
     sam = needed.sam()
     needed.docker()
@@ -68,7 +68,8 @@ def deploy(
         question = _("Deploy {stack} to account {account} in {region}?", **found)
         refusal = InputError("there is no terminal to confirm the deployment on", remedy="add --yes", code="no_terminal")
         confirmed(question, refusal)
-    _run(sam, "build", "--parameter-overrides", f"Architecture={architecture}", f"Commit={_commit(root)}", root=root)
+    built = [f"Architecture={architecture}", f"Commit={_commit(root)}", *(f"With={option}" for option in [chosen.get("With")] if option)]
+    _run(sam, "build", "--parameter-overrides", *built, root=root)
     if mlflow:
         more |= _registry(f"{stack}-mlflow", sam, root)
     file = settings.write_parameters(settings.overrides(environment, architecture, settings.image_id(), root, more), root)

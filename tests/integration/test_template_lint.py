@@ -5,16 +5,21 @@ import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.deploy import overrides
+from infra import deploy as settings
+from infra.cli import deploy as deploy_command
+from infra.cli import deploy_checks
+from infra.deploy import overrides, write_parameters
 from infra.local.transformation import read_template
 from infra.places import ROOT
+from tests.unit.cli.terminal import ended
 
 STATE_MACHINES = sorted((ROOT / "infra" / "state_machines").glob("*.asl.*"))
 TRANSFORM = """
@@ -30,6 +35,13 @@ import json, sys
 from samcli.cli.types import CfnParameterOverridesType
 
 print(json.dumps(CfnParameterOverridesType().convert((sys.stdin.read(),), None, None)))
+"""
+PARSE_LINE = """
+import importlib, json, sys
+
+name, *arguments = json.load(sys.stdin)
+command = importlib.import_module(f"samcli.commands.{name}.command").cli
+print(json.dumps(command.make_context(name, arguments).params, default=str))
 """
 PHYSICAL = {
     *("AlarmName", "BucketName", "DashboardName", "DBName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName"),
@@ -164,12 +176,87 @@ def test_every_function_and_schedule_may_use_the_key_of_ones_own_and_functions_a
 # Checks of others, left out only with a reason
 
 
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def by_defaults(template: dict[str, Any]) -> dict[str, Any]:
+    """A template without conditions: what stands in it where each parameter has its default."""
+    defaults = {name: parameter["Default"] for name, parameter in template.get("Parameters", {}).items()}
+
+    def holds(condition: Any) -> bool:
+        [(operator, operands)] = condition.items()
+        match operator:
+            case "Fn::Equals":
+                one, other = (defaults[value["Ref"]] if isinstance(value, dict) else value for value in operands)
+                return str(one) == str(other)
+            case "Fn::Not":
+                return not holds(operands[0])
+            case _:
+                raise NotImplementedError(operator)
+
+    conditions = {name: holds(condition) for name, condition in template.get("Conditions", {}).items()}
+
+    def chosen(value: Any) -> Any:
+        match value:
+            case {"Fn::If": [condition, then, otherwise]}:
+                return chosen(then if conditions[condition] else otherwise)
+            case dict():
+                return {name: part for name, inner in value.items() if (part := chosen(inner)) != NOTHING}
+            case list():
+                return [part for inner in value if (part := chosen(inner)) != NOTHING]
+            case _:
+                return value
+
+    resources = {
+        name: chosen({part: value for part, value in resource.items() if part != "Condition"})
+        for name, resource in template["Resources"].items()
+        if conditions.get(resource.get("Condition"), True)
+    }
+    kept = {part: chosen(value) for part, value in template.items() if part in {"AWSTemplateFormatVersion", "Transform", "Globals"}}
+    return {**kept, "Parameters": template.get("Parameters", {}), "Resources": resources}
+
+
+def test_the_defaults_choose_between_what_conditions_offer() -> None:
+    template = {
+        "Parameters": {"Key": {"Default": ""}, "Days": {"Default": 0}},
+        "Conditions": {"HasKey": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Key"}, ""]}]}, "KeepsAll": {"Fn::Equals": [{"Ref": "Days"}, 0]}},
+        "Resources": {
+            "Sealed": {"Type": "T", "Condition": "HasKey"},
+            "Kept": {"Type": "T", "Condition": "KeepsAll", "Properties": {"Rules": [1, {"Fn::If": ["HasKey", 2, NOTHING]}, 3]}},
+            "Plain": {
+                "Type": "T",
+                "Properties": {"Key": {"Fn::If": ["HasKey", {"Ref": "Key"}, NOTHING]}, "Own": {"Fn::If": ["KeepsAll", 7, 8]}},
+            },
+        },
+    }
+    assert by_defaults(template)["Resources"] == {
+        "Kept": {"Type": "T", "Properties": {"Rules": [1, 3]}},
+        "Plain": {"Type": "T", "Properties": {"Own": 7}},
+    }
+
+
 def test_checkov_finds_nothing_but_what_is_left_out_for_a_reason() -> None:
     run(ROOT / ".audit/bin/checkov", "--config-file", "infra/checkov.yaml", "--file", "template.yaml", "infra/mlflow.yaml")
 
 
-def test_each_check_that_is_left_out_says_why() -> None:
-    lines = [line for line in (ROOT / "infra/checkov.yaml").read_text().splitlines() if line.startswith("  - ")]
+@pytest.mark.parametrize("template", ["template.yaml", "infra/mlflow.yaml"])
+def test_checkov_finds_no_more_in_what_the_defaults_make_of_the_conditions(template: str, tmp_path: Path) -> None:
+    file = tmp_path / "resolved.json"
+    file.write_text(json.dumps(by_defaults(read_template((ROOT / template).read_text()))))
+    run(ROOT / ".audit/bin/checkov", "--config-file", "infra/checkov-defaults.yaml", "--file", file)
+
+
+def test_checkov_finds_nothing_in_the_dockerfile_but_what_is_left_out_for_a_reason() -> None:
+    run(ROOT / ".audit/bin/checkov", "--config-file", "infra/checkov-dockerfile.yaml", "--file", "functions/Dockerfile")
+
+
+def test_the_base_image_is_named_by_a_tag_that_is_a_version_of_python() -> None:
+    assert re.search(r"^ARG BASE=\S+:3\.\d+$", (ROOT / "functions/Dockerfile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "infra").glob("checkov*.yaml")), ids=lambda config: config.name)
+def test_each_check_that_is_left_out_says_why(config: Path) -> None:
+    lines = [line for line in config.read_text().splitlines() if line.startswith("  - ")]
     assert lines
     assert all(re.fullmatch(r"  - CKV\w+  # .{20,}", line) for line in lines)
 
@@ -268,3 +355,48 @@ def test_each_rule_and_no_other_sender_may_send_to_the_queues(transformed: dict[
     senders = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     assert {arn["Fn::GetAtt"][0] for arn in senders} == rules
     assert len(senders) == 7
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, Any]]]:
+    """What `everscore deploy` with some options asks of SAM, as SAM's own command line understands it."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(deploy_checks, "account_and_region", lambda: {"account": "0", "identity": "ann", "region": "us-east-1"})
+    monkeypatch.setattr(deploy_checks, "docker", lambda: None)
+    monkeypatch.setattr(deploy_checks, "base_of_aws", lambda: None)
+    monkeypatch.setattr(settings, "image_id", lambda: "sha256:1")
+    monkeypatch.setattr(settings, "write_parameters", lambda values, _: write_parameters(values, tmp_path))
+    monkeypatch.setattr(deploy_command, "_run", lambda _, *arguments, root: asked.append([*arguments]))
+    outputs = [{"OutputKey": name, "OutputValue": f"made-{name}"} for name in ("MlflowTrackingUri", "MlflowArtifactBucket")]
+    described = SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"Outputs": outputs}]})
+    monkeypatch.setattr("boto3.client", lambda _: described)
+    monkeypatch.chdir(ROOT)
+
+    def understood(options: str) -> list[dict[str, Any]]:
+        assert ended(f"deploy {options} --yes --no-trial --json", monkeypatch) == 0
+        return [json.loads(run(ROOT / ".sam/bin/python", "-c", PARSE_LINE, text=json.dumps(arguments))) for arguments in asked]
+
+    return understood
+
+
+def test_sams_own_command_line_understands_what_a_deployment_asks_of_it(typed: Callable[[str], list[dict[str, Any]]]) -> None:
+    build, deploy = typed("prod --architecture arm64 --parameter With=catboost")
+    assert (build["parameter_overrides"]["Architecture"], build["parameter_overrides"]["With"]) == ("arm64", "catboost")
+    assert (deploy["stack_name"], deploy["capabilities"], deploy["confirm_changeset"]) == ("everscore", ["CAPABILITY_IAM"], False)
+    assert deploy["tags"] == {"application": "everscore", "environment": "prod"}
+    assert (deploy["parameter_overrides"]["With"], deploy["parameter_overrides"]["LogRetentionDays"]) == ("catboost", "90")
+    assert deploy["parameter_overrides"].keys() == read_template((ROOT / "template.yaml").read_text())["Parameters"].keys()
+
+
+def test_a_deployment_with_mlflow_deploys_that_first_and_hands_over_what_it_made(typed: Callable[[str], list[dict[str, Any]]]) -> None:
+    build, mlflow, deploy = typed("dev --mlflow --architecture x86_64")
+    assert build["parameter_overrides"]["Architecture"] == "x86_64"
+    assert (mlflow["stack_name"], mlflow["template_file"]) == ("everscore-dev-mlflow", str(ROOT / "infra/mlflow.yaml"))
+    assert (mlflow["capabilities"], mlflow["fail_on_empty_changeset"]) == (["CAPABILITY_IAM"], False)
+    assert deploy["stack_name"] == "everscore-dev"
+    given = {name: deploy["parameter_overrides"][name] for name in ("MlflowTrackingUri", "MlflowArtifactBucket", "MlflowKmsKeyArn")}
+    assert given == {
+        "MlflowTrackingUri": "made-MlflowTrackingUri",
+        "MlflowArtifactBucket": "made-MlflowArtifactBucket",
+        "MlflowKmsKeyArn": "",
+    }
