@@ -42,7 +42,7 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 
 test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
 	$(PYTHON) -m pytest --hypothesis-profile=usual $(IN_PARALLEL) functions tests/unit tests/contract tests/integration tests/fuzz
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/e2e
+	$(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder tests/e2e
 
 unit: install ## the unit tests alone, in seconds
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit functions

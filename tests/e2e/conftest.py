@@ -3,16 +3,30 @@
 import subprocess
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.places import ROOT
 
+OF_IMAGE = {"tests/e2e/test_containers.py", "tests/e2e/test_image.py"}
 
-@pytest.hookimpl(tryfirst=True)
+
+class ByStack(LoadScopeScheduling):
+    """Leave the tests of a file to one process, since they share a stack, and all of the image to the same one: it has one tag."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "image" if file in OF_IMAGE else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByStack:
+    return ByStack(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave each file's tests to one process, since they share a stack, and all that need the image to the same one: it has one tag."""
-    of_image = {item.path for item in items if "image" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("image" if item.path in of_image else item.path.name))
+    """Hold `OF_IMAGE` to the tests that ask for the image."""
+    asking = {item.nodeid.partition("::")[0] for item in items if "image" in getattr(item, "fixturenames", ())}
+    assert asking <= OF_IMAGE, f"they need the image and are not in OF_IMAGE: {asking - OF_IMAGE}"
 
 
 @pytest.fixture(scope="session")
