@@ -24,8 +24,9 @@ from functions.shared.repositories.leases import LONGEST, Leases
 def snapshots(subject: Subject, ports: Ports) -> Iterator[Unit]:
     """Yield the training sets of all versions of a model, by decision."""
     for decision in Decisions(ports.store).all(subject.model):
-        key = layout.decision_key(decision.model, decision.challenger_version)
-        yield Unit(key, partial(_erase_from_snapshot, decision, subject, ports))
+        if decision.has_rows:
+            key = layout.decision_key(decision.model, decision.challenger_version)
+            yield Unit(key, partial(_erase_from_snapshot, decision, subject, ports))
 
 
 def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> Found:
@@ -79,8 +80,7 @@ def _md5(info: ObjectInfo) -> str:
 
 def _named_md5s(ports: Ports) -> set[str]:
     """Return the MD5s of all training data of all models, with files of directories."""
-    directories = {
-        decision.snapshot.md5 for model in ports.store.folders(layout.DECISIONS) for decision in Decisions(ports.store).all(model)
-    }
+    decisions = (decision for model in ports.store.folders(layout.DECISIONS) for decision in Decisions(ports.store).all(model))
+    directories = {decision.snapshot.md5 for decision in decisions if decision.has_rows}
     listings = (parse_listing(ports.store.read(layout.snapshot_key(md5))) for md5 in directories)
     return directories.union(*(listing.values() for listing in listings))

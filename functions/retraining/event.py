@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.policy import Window
-from functions.shared.domain.spec import FeatureKind, Task
+from functions.shared.domain.spec import FeatureKind, Task, checked_model_name
 
 PERSON, SCHEDULE = "person", "schedule"
 """Triggers: a person's request, and the schedule."""
@@ -108,6 +108,22 @@ class ReproduceRequest(BaseModel):
     version: str
 
 
+class ImportRequest(BaseModel):
+    """A version of another stack, in a sealed file that was uploaded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["import"] = "import"
+    model: str
+    key: str
+    version_id: str | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _name_is_safe(cls, name: str) -> str:
+        return checked_model_name(name)
+
+
 class Reproduction(BaseModel):
     """Whether a version was reproduced byte by byte, or else the first difference.
 
@@ -172,7 +188,10 @@ class RetrainingResult(BaseModel):
     requested: tuple[str, ...] = ()
 
 
-def parse_request(event: Mapping[str, Any]) -> TrainRequest | AdoptRequest | RetrainRequest | ReproduceRequest:
+type _Request = TrainRequest | AdoptRequest | ImportRequest | RetrainRequest | ReproduceRequest
+
+
+def parse_request(event: Mapping[str, Any]) -> _Request:
     """Read a direct call, a `Retraining Requested` event, or an alert's arrival.
 
     Raises:
@@ -188,10 +207,10 @@ def parse_request(event: Mapping[str, Any]) -> TrainRequest | AdoptRequest | Ret
         assert created is not None, "the rule matches alerts/ only, where no folder marker is written"
         kind = created.key.rsplit("-", 1)[-1].removesuffix(".json")
         return RetrainRequest(model=layout.model_or_unnamed(created.key), trigger=ALERT + kind)
-    if event.get("action") == "train":
-        return TrainRequest.model_validate(event)
-    if event.get("action") == "adopt":
-        return AdoptRequest.model_validate(event)
-    if event.get("action") == "reproduce":
-        return ReproduceRequest.model_validate(event)
-    return RetrainRequest.model_validate(event)
+    kinds: Mapping[str, type[_Request]] = {
+        "train": TrainRequest,
+        "adopt": AdoptRequest,
+        "import": ImportRequest,
+        "reproduce": ReproduceRequest,
+    }
+    return kinds.get(event.get("action", ""), RetrainRequest).model_validate(event)

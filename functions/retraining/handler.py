@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.retraining.event import (
     AdoptRequest,
+    ImportRequest,
     ReproduceRequest,
     Reproduction,
     RetrainingResult,
@@ -48,6 +49,7 @@ def ports() -> "Ports":
 @answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Make a version, rebuild one, or request one per model, and return the result."""
+    from functions.retraining.importing import import_version
     from functions.retraining.reproduction import reproduce
     from functions.retraining.service import adopt_first, retrain, train_first
 
@@ -57,6 +59,8 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
             result = train_first(request, ports())
         case AdoptRequest() as request:
             result = adopt_first(request, ports())
+        case ImportRequest() as request:
+            result = import_version(request, ports())
         case RetrainRequest() as request:
             result = retrain(request, ports())
         case ReproduceRequest() as request:

@@ -10,7 +10,7 @@ from functions.retraining.training_file import within
 from functions.retraining.training_set import TrainingSet, assemble, labelled_days, labelled_on
 from functions.shared.domain.calendar import days_before, last_mature_day
 from functions.shared.domain.decision import Decision, Reason
-from functions.shared.domain.errors import NothingToLearnError
+from functions.shared.domain.errors import NothingToLearnError, TrainingError
 from functions.shared.domain.policy import Policy, Window
 from functions.shared.domain.spec import FeatureKind, ModelSpec
 from functions.shared.ports import ObjectStore
@@ -105,7 +105,14 @@ def _rows_since(
             f'`everscore policy {spec.name} --set retraining.min_new_labels=N --reason "why"` asks for fewer'
         )
         raise NothingToLearnError(message)
-    return assemble(spec, [Snapshots(store).read(taught.snapshot.md5), *reversed(tables)]), unread
+    return assemble(spec, [_rows_of(taught, store), *reversed(tables)]), unread
+
+
+def _rows_of(taught: Decision, store: ObjectStore) -> "pa.Table":
+    if not taught.has_rows:
+        message = f"version {taught.challenger_version} of {taught.model!r} was imported without the rows that it learnt from"
+        raise TrainingError(message, remedy="export it with --data and import it again")
+    return Snapshots(store).read(taught.snapshot.md5)
 
 
 def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStore) -> None:
@@ -113,7 +120,7 @@ def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStor
     judged = [
         decision.holdout_last_day
         for decision in Decisions(store).all(taught.model)
-        if decision.champion_version == taught.challenger_version and decision.holdout_last_day is not None
+        if decision.origin is None and decision.champion_version == taught.challenger_version and decision.holdout_last_day is not None
     ]
     if judged and (rested := (until - max(judged)).days) < policy.retraining.rest_days:
         message = (

@@ -11,7 +11,7 @@ from functions.retraining.effects import with_effects
 from functions.retraining.fitting import Fitted
 from functions.retraining.measuring import measure_rows
 from functions.retraining.ports import Ports
-from functions.retraining.recording import record
+from functions.retraining.recording import record, unregistered
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain.decision import Decision, Fold, Reason, Snapshot, Verdict
 from functions.shared.domain.drift.baseline import build_baseline
@@ -87,8 +87,7 @@ def _recorded(decision: Decision, candidate: Candidate, files: Mapping[str, byte
     try:
         return record(decision, candidate.spec, candidate.fitted.pipeline, files, registry)
     except RegistryUnavailableError as away:
-        reason = Reason(code="unregistered", message=f"{away}; the next retraining registers this version", warning=True)
-        return decision.model_copy(update={"reasons": (*decision.reasons, reason)})
+        return decision.model_copy(update={"reasons": (*decision.reasons, unregistered(away))})
 
 
 def _loadable(fitted: Fitted) -> bytes:

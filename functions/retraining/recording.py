@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.shared.domain import layout
-from functions.shared.domain.decision import Decision
+from functions.shared.domain.decision import Decision, Origin, Reason
 from functions.shared.domain.dvc import dvc_pointer
+from functions.shared.domain.errors import RegistryUnavailableError
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import INDEX
@@ -36,6 +37,11 @@ def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[st
     }
     registry.attach(run_id, artifacts, {})
     return recorded
+
+
+def unregistered(away: RegistryUnavailableError) -> Reason:
+    """Return the remark that a version waits to be recorded."""
+    return Reason(code="unregistered", message=f"{away}; the next retraining registers this version", warning=True)
 
 
 def catch_up(model: str, store: ObjectStore, bundles: Bundles, registry: Registry) -> None:
@@ -72,6 +78,13 @@ def _run(decision: Decision, spec: ModelSpec, pipeline: Any) -> TrainingRun:
         model=pipeline,
         parameters={name: str(value) for name, value in known.items() if value is not None},
         metrics={name: value for name, value in decision.challenger.items() if value is not None},
-        tags={"everscore.trigger": decision.trigger},
+        tags={"everscore.trigger": decision.trigger, **_origin_tags(decision.origin)},
         libraries=spec.libraries,
     )
+
+
+def _origin_tags(origin: Origin | None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    stated = {"stack": origin.stack, "account": origin.account, "model": origin.model, "version": origin.version, "digest": origin.digest}
+    return {f"everscore.origin.{name}": value for name, value in stated.items() if value is not None}

@@ -43,6 +43,9 @@ def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
     if decision.erased_rows:
         explanation = f"{decision.erased_rows:,} rows of its training set were erased since, so it cannot be rebuilt exactly"
         return Reproduction(model=request.model, version=request.version, identical=False, difference=explanation)
+    if not decision.has_rows:
+        explanation = "it was imported without its training set: export it with --data and import it again"
+        return Reproduction(model=request.model, version=request.version, identical=False, difference=explanation)
     prefix = layout.version_prefix(request.model, request.version)
     served = ServedModel(version=request.version, digest=decision.digest, prefix=prefix)
     try:
@@ -68,12 +71,12 @@ def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
 
 def _refit(decision: Decision, recipe: Recipe, rows: TrainingSet) -> Candidate:
     """Return the candidate as it was before its version had a number."""
-    if decision.champion_version is None and recipe.spec.adopted:
+    if decision.was_first and recipe.spec.adopted:
         adopted = as_fitted(recipe.template, recipe.spec, rows)
         return Candidate(adopted, rows, hold_out_newest(rows, rows.spec.seed)[1].known(), rows)
     first, last = decision.trained_first_day, decision.trained_last_day
     held_first, held_last = decision.holdout_first_day, decision.holdout_last_day
-    if decision.champion_version is None or first is None or last is None or held_first is None or held_last is None:
+    if decision.was_first or first is None or last is None or held_first is None or held_last is None:
         parts = split(rows, rows.spec.seed)
         learnt, held = parts.learnt, parts.held
     else:

@@ -267,7 +267,10 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
 def _earlier_tries(model: str, champion: str, first_day: date, store: ObjectStore) -> int:
     """Count earlier challengers of this champion that were judged on these days."""
     return sum(
-        decision.champion_version == champion and decision.holdout_last_day is not None and decision.holdout_last_day >= first_day
+        decision.origin is None
+        and decision.champion_version == champion
+        and decision.holdout_last_day is not None
+        and decision.holdout_last_day >= first_day
         for decision in Decisions(store).all(model)
     )
 

@@ -21,6 +21,7 @@ from infra.cli import (
     report,
     status,
     tables,
+    transfer,
     versions,
 )
 
@@ -38,6 +39,7 @@ app.add_typer(status.app)
 app.add_typer(messages.app)
 app.add_typer(policy.app)
 app.add_typer(releases.app)
+app.add_typer(transfer.app)
 app.add_typer(erasure.app)
 app.add_typer(data.app, name="data")
 app.add_typer(batches.app)

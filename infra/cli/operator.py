@@ -110,6 +110,11 @@ class Operator:
             return getuser()
         return str(self._session.client("sts").get_caller_identity()["Arn"])
 
+    @cached_property
+    def account(self) -> str | None:
+        """Return the account of AWS; None for an embedded stack."""
+        return None if self._endpoint is not None else str(self._session.client("sts").get_caller_identity()["Account"])
+
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call a function (`Retraining`, `Release`) and return its answer. If another writer was first, call it again.
 

@@ -23,7 +23,7 @@ from functions.erasure.event import EraseRequest
 from functions.metric_emission import labelling, service, upkeep
 from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
 from functions.release.event import ReleaseRequest
-from functions.retraining.event import AdoptRequest, ReproduceRequest, RetrainRequest, TrainRequest
+from functions.retraining.event import AdoptRequest, ImportRequest, ReproduceRequest, RetrainRequest, TrainRequest
 from functions.scoring.event import RescoreRequest
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.partition import Partition, PartitionResult, Portion
@@ -149,6 +149,9 @@ REQUESTS = {
         id_column="flight_id",
         time_column="scheduled_departure",
         timezone="America/New_York",
+    ),
+    "retraining/import-by-hand": ImportRequest(
+        model="flights", key="training/flights/import/flights-3.everscore", version_id="Wq8JfT2nZbV5yKxA0cRmE7uHgLsD4oPi"
     ),
     "retraining/reproduce-by-hand": ReproduceRequest(model="flights", version="2"),
     "scoring/rescore-by-hand": RescoreRequest(action="rescore", model="flights", batch_id="5d41402abc4b2a76b9719d911017c592"),

@@ -43,6 +43,23 @@ class Snapshot(Value):
     last_day: date | None = None
 
 
+class Origin(Value):
+    """Where an imported version was made: a stack, the model's name and the version's number there.
+
+    `account` is that of AWS, None for an embedded stack. `digest` is the version's own there. `was_first` says that it had no
+    champion to beat, and `has_rows` that its snapshot came with it.
+    """
+
+    stack: str
+    account: str | None = None
+    model: str
+    version: str
+    digest: str
+    was_first: bool
+    has_rows: bool
+    exported_at: datetime
+
+
 class Fold(Value):
     """A stretch of days before the holdout, and what both models measured there, knowing only what came before it."""
 
@@ -64,6 +81,7 @@ class Decision(Document):
     `erased_rows` were removed from its snapshot since, at people's wish: it learnt from them all the same.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
     `cross_validation` tells how both did on earlier days; it decides nothing.
+    `origin` says where an imported version comes from, and its figures are those of its decision there.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -99,4 +117,15 @@ class Decision(Document):
     thresholds: GatePolicy = GatePolicy()
     trigger: str
     run_id: str | None = None
+    origin: Origin | None = None
     decided_at: datetime
+
+    @property
+    def was_first(self) -> bool:
+        """Whether the version had no champion to beat where it was made."""
+        return self.champion_version is None if self.origin is None else self.origin.was_first
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the snapshot is in this stack's store."""
+        return self.origin is None or self.origin.has_rows

@@ -114,6 +114,10 @@ class TrainingError(InputError):
     """A training set cannot give a model (too few rows, one class, a missing column). A retry cannot help."""
 
 
+class ImportRefusedError(InputError):
+    """A sealed file cannot become a version here: it was changed, or scores otherwise here. A retry cannot help."""
+
+
 class AdoptionRefusedError(InputError):
     """A logged model cannot become a version here, and the message says what to change. A retry cannot help."""
 

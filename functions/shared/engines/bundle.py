@@ -85,9 +85,27 @@ def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipelin
     files = {SPEC: spec.to_json(), BASELINE: baseline.to_json(), PIPELINE: pipeline}
     if compiled.kind is not EngineKind.NATIVE:
         files[ARRAYS] = _write_arrays(compiled.arrays)
-    listed = {name: BundleFile(sha256=_digest(content), bytes=len(content)) for name, content in sorted(files.items())}
-    index = BundleIndex(model=spec.name, engine=compiled.kind, reason=compiled.reason, files=listed)
+    return _indexed(spec.name, compiled.kind, compiled.reason, files)
+
+
+def renamed_bundle(files: Mapping[str, bytes], model: str, version: str) -> dict[str, bytes]:
+    """Return a version's files as those of another model or number; engine and pipeline keep their bytes."""
+    index = BundleIndex.from_json(files[INDEX])
+    spec = ModelSpec.from_json(files[SPEC]).model_copy(update={"name": model})
+    baseline = Baseline.from_json(files[BASELINE]).model_copy(update={"model": model, "version": version})
+    kept = {name: files[name] for name in index.files}
+    return _indexed(model, index.engine, index.reason, {**kept, SPEC: spec.to_json(), BASELINE: baseline.to_json()})
+
+
+def _indexed(model: str, engine: EngineKind, reason: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    listed = {name: described(content) for name, content in sorted(files.items())}
+    index = BundleIndex(model=model, engine=engine, reason=reason, files=listed)
     return {INDEX: index.to_json(), **files}
+
+
+def described(content: bytes) -> BundleFile:
+    """Return a file's digest and size."""
+    return BundleFile(sha256=_digest(content), bytes=len(content))
 
 
 def bundle_digest(bundle: Mapping[str, bytes]) -> str:
@@ -112,10 +130,18 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     native = _Once(lambda: NativeEngine(_fitted(read, index), spec.task, spec.features))
     if index.engine is EngineKind.NATIVE:
         return LoadedModel(spec, baseline, about_positive(native(), spec), native, spec.rule)
-    with np.load(io.BytesIO(_checked(read, index, ARRAYS)), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    engine = build_engine(Compiled(index.engine, index.reason, arrays), spec)
+    engine = build_engine(_compiled(read, index), spec)
     return LoadedModel(spec, baseline, about_positive(engine, spec), native, spec.rule)
+
+
+def load_compiled(read: Reader, digest: str) -> Compiled:
+    """Return a version's compiled engine; arguments and errors as in `load_bundle`."""
+    return _compiled(read, read_index(read, digest))
+
+
+def _compiled(read: Reader, index: BundleIndex) -> Compiled:
+    with np.load(io.BytesIO(_checked(read, index, ARRAYS)), allow_pickle=False) as stored:
+        return Compiled(index.engine, index.reason, {name: stored[name] for name in stored.files})
 
 
 class _Once:

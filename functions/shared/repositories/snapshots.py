@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,6 +43,22 @@ class Snapshots:
             first_day=bounds["min"].as_py(),
             last_day=bounds["max"].as_py(),
         )
+
+    def restore(self, md5: str, files: Iterable[tuple[str, bytes]]) -> None:
+        """Store the files of a snapshot that was made elsewhere.
+
+        Raises:
+            DigestMismatchError: if they are not those of the snapshot.
+        """
+        described = []
+        for path, body in files:
+            described.append(dvc_file(path, body))
+            self._store.create(layout.snapshot_key(described[-1].md5), body)
+        directory = dvc_directory(described)
+        if directory.md5 != md5:
+            message = f"the files are those of snapshot {directory.md5}, not of {md5}"
+            raise DigestMismatchError(message)
+        self._store.create(layout.snapshot_key(md5), directory.listing)
 
     def read(self, md5: str) -> pa.Table:
         """The training set of a snapshot, rows in the order they were written.

@@ -47,10 +47,10 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
     """Show the gate's decision, or why there is none."""
     if decision["decision"] is None:
         return Text(_("{model}: no challenger. {why}", model=decision["model"], why=stored(decision["skipped"])))
-    first = decision["champion_version"] is None
-    table = table_of(_("metric"), _("on held-out rows")) if first else table_of(_("metric"), coded("champion"), coded("challenger"))
+    alone = not decision["champion"]
+    table = table_of(_("metric"), _("on held-out rows")) if alone else table_of(_("metric"), coded("champion"), coded("challenger"))
     for name, value in decision["challenger"].items():
-        sides = (value,) if first else (decision["champion"].get(name), value)
+        sides = (value,) if alone else (decision["champion"].get(name), value)
         table.add_row(name, *map(figure, sides))
     for fold in decision["cross_validation"]:
         earlier = (fold[side].get(decision["metric"]) for side in ("champion", "challenger"))

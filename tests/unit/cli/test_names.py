@@ -18,7 +18,7 @@ from tests.fakes.documents import make_release
 from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 
-MAKE_MODELS = {"train", "adopt"}
+MAKE_MODELS = {"train", "adopt", "import"}
 """Commands whose model is new."""
 CHOICES = {"rescore": ["--withdrawn"], "fetch": ["--last"]}
 """Options that a command needs to know what is wanted."""

@@ -1,0 +1,132 @@
+"""Commands that bring a version from one stack to another."""
+
+import hashlib
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from functions.shared.domain.errors import InputError
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
+from infra.cli.outputs import refuse_unwritable
+from infra.cli.screens.transfer import exported_screen, imported_screen
+from infra.words import _
+
+if TYPE_CHECKING:
+    from infra.cli.operator import Operator
+
+app = typer.Typer()
+
+Version = Annotated[str, typer.Argument(help="Version of the model.")]
+WithData = Annotated[bool, typer.Option("--data", help="Take the training set along, so that the version can be retrained and reproduced.")]
+As = Annotated[str | None, typer.Option("--model", help="Name of the model in the other stack (default: the same).")]
+
+
+@app.command(name="export")
+def export_(
+    model: Model,
+    version: Version,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File to write (default: MODEL-VERSION.everscore).", dir_okay=False)
+    ] = None,
+    data: WithData = False,
+    sign_with: Annotated[str | None, typer.Option("--sign-with", help="Key of AWS KMS that signs the file: id, ARN or alias.")] = None,
+    overwrite: Overwrite = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a version to one sealed file, for `everscore import` into another stack.
+
+    The file holds up to 2,000 training rows, without ids and labels, on which the other stack proves the version.
+    """
+    from infra.cli.operator import connect
+
+    file = out or Path(f"{model}-{version}.everscore")
+    refuse_unwritable(file)
+    if file.exists() and not overwrite:
+        raise InputError(f"{file} exists already", remedy="name another file with -o, or add --overwrite", code="exists")
+    answer = _export(connect(stack), model, version, file, data=data, key=sign_with)
+    show(answer, exported_screen, as_json=as_json)
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="File from `everscore export`.", exists=True, dir_okay=False)],
+    model: As = None,
+    signed_by: Annotated[str | None, typer.Option("--signed-by", help="Key of AWS KMS that must have signed the file.")] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove a version of another stack in this one's image, and release it: as the first, or by a canary."""
+    from infra.cli.operator import connect
+
+    show(_import(connect(stack), file, model, key=signed_by), imported_screen, as_json=as_json)
+
+
+@app.command()
+def copy(
+    model: Model,
+    version: Version,
+    source: Annotated[str, typer.Option("--from", help="Stack that has the version.")],
+    target: Annotated[str, typer.Option("--to", help="Stack that shall have it.")],
+    name: As = None,
+    data: WithData = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export a version from one stack and import it into another."""
+    from infra.cli.operator import connect
+
+    there, here = connect(source), connect(target)
+    with tempfile.TemporaryDirectory(prefix="everscore-") as folder:
+        file = Path(folder, f"{model}-{version}.everscore")
+        _export(there, model, version, file, data=data, key=None)
+        show(_import(here, file, name, key=None), imported_screen, as_json=as_json)
+
+
+def _export(operator: "Operator", model: str, version: str, file: Path, *, data: bool, key: str | None) -> dict[str, Any]:
+    """Write a sealed file, in place of an earlier one only when it is whole."""
+    from infra.cli.exporting import exportable, write_version
+    from infra.cli.sealing import signed_by
+
+    decision = exportable(model, version, operator.store)
+    sign = None if key is None else partial(signed_by, key, kms=operator.client("kms"))
+    with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=".everscore-") as folder:
+        whole = Path(folder, file.name)
+        with console.status(_("packing version {version}", version=version)), whole.open("wb") as out:
+            write_version(decision, out, operator.store, stack=operator.name, account=operator.account, data=data, sign=sign)
+        whole.replace(file)
+    with file.open("rb") as body:
+        digest = hashlib.file_digest(body, "sha256").hexdigest()
+    return {"file": str(file), "sha256": digest, "model": model, "version": version}
+
+
+def _import(operator: "Operator", file: Path, name: str | None, *, key: str | None) -> dict[str, Any]:
+    """Check a sealed file, upload it, have it imported, and remove the upload.
+
+    It may hold people's rows, which nobody would look for in the inbox.
+    """
+    from functions.shared.domain import layout
+    from functions.shared.domain.spec import checked_model_name
+    from functions.shared.engines.sealed_version import open_sealed
+    from functions.shared.repositories.releases import Releases
+    from infra.cli.operator import wait_for
+    from infra.cli.sealing import check_signature
+
+    with file.open("rb") as body:
+        opened = open_sealed(body)
+        opened.check()
+        if key is not None:
+            check_signature(opened, key, operator.client("kms"))
+    model = checked_model_name(name or opened.sealed.origin.model)
+    uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, f"import/{file.name}"), file, console)
+    try:
+        with console.status(_("proving the version in the stack's image")):
+            made = operator.ask("Retraining", {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id})
+    finally:
+        operator.inbox.forget([uploaded])
+    with console.status(_("waiting for the release")):
+        wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
+    decision: dict[str, Any] = made["decision"]
+    return decision | {"signed_by": opened.signature.key if opened.signature else None, "signature_checked": key is not None}
