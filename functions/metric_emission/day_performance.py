@@ -21,7 +21,11 @@ from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import PREDICTION, said_names
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
+
+_AT_ONCE = 16
+"""Files of labelled rows that are read at a time."""
 
 
 def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
@@ -46,8 +50,9 @@ def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -
     """What performance needs of a day's rows with a known label, by `ID` and `TIME`, the labels that came first first."""
     said = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in said_names(spec)]
     tables = []
-    for found in store.list(layout.labelled_prefix(model, day)):
-        file = pq.ParquetFile(pa.BufferReader(store.read(found.key)))
+    keys = (found.key for found in store.list(layout.labelled_prefix(model, day)))
+    for body in map_ahead(store.read, keys, threads=_AT_ONCE):
+        file = pq.ParquetFile(pa.BufferReader(body))
         identity = stored_identity(file.schema_arrow.names, spec)
         rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *said])
         if spec.task is not Task.REGRESSION:

@@ -1,6 +1,6 @@
 """How measuring grows with a model's history and with the number of models; written into docs/scale.md.
 
-    python -m tests.bench.growth [--batches 100 1000 10000] [--models 1 10 100 1000] [--files 1000]
+    python -m tests.bench.growth [--only history|fleet|burst|labelled] [--batches 100 1000 10000] [--models 1 10 100 1000] [--files 1000 10000]
 
 Buckets are in memory and count the requests that S3 would get; seconds are those of the functions' own work. A batch has one row.
 """
@@ -11,13 +11,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 
+from infra.local.transformation import read_template
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.growth.burst import Burst
 from tests.bench.growth.fleet import Fleet
 from tests.bench.growth.history import OVER_DAYS, History
+from tests.bench.growth.labelled import Labelled
 from tests.bench.scoring.processes import machine
 
-PAGE = Path(__file__).parents[3] / "docs" / "scale.md"
+ROOT = Path(__file__).parents[3]
+PAGE, TEMPLATE = ROOT / "docs" / "scale.md", ROOT / "template.yaml"
 SPREADS: dict[str, Callable[[int], date]] = {
     f"over {OVER_DAYS} days": lambda number: History.LAST - timedelta(days=number % OVER_DAYS),
     "in one day": lambda _: History.LAST,
@@ -29,11 +32,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--batches", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100, 1000])
-    parser.add_argument("--files", type=int, nargs="+", default=[1000])
+    parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--label-files", type=int, nargs="+", default=[1, 10, 30])
+    tables = {
+        "history": lambda: _history(options.batches),
+        "fleet": lambda: _fleet(options.models),
+        "burst": lambda: _burst(options.files),
+        "labelled": lambda: _labelled(options.label_files),
+    }
+    parser.add_argument("--only", choices=list(tables))
     options = parser.parse_args()
-    replace_measured(PAGE, "history", f"{_history(options.batches)}\n\n{_source()}")
-    replace_measured(PAGE, "fleet", f"{_fleet(options.models)}\n\n{_source()}")
-    replace_measured(PAGE, "burst", f"{_burst(options.files)}\n\n{_source()}")
+    for name in [options.only] if options.only else tables:
+        replace_measured(PAGE, name, f"{tables[name]()}\n\n{_source()}")
 
 
 def _history(sizes: list[int]) -> str:
@@ -56,11 +66,31 @@ def _fleet(sizes: list[int]) -> str:
 
 
 def _burst(sizes: list[int]) -> str:
+    """What scoring and measuring take, and how many times as long measuring takes with as many functions as the template has for each."""
+    columns: list[dict[str, str]] = []
+    parameters = read_template(TEMPLATE.read_text())["Parameters"]
+    scoring, measuring = (parameters[name]["Default"] for name in ("ScoringConcurrency", "MetricEmissionConcurrency"))
+    for files in sizes:
+        burst, took = Burst(files), []
+        column = {}
+        for what, act in burst.acts():
+            before, began = burst.requests(), perf_counter()
+            act()
+            took.append((perf_counter() - began, burst.requests() - before))
+            column[what] = "{:.3f} / {:,}".format(*took[-1])
+        ratios = [measured / measuring / (scored / scoring) for scored, measured in zip(*took, strict=True)]
+        column[f"measuring by {measuring} functions, times scoring by {scoring}"] = "{:.2f} / {:.2f}".format(*ratios)
+        columns.append(column)
+    header = ["seconds / requests to S3", *(f"{files:,} files of one row" for files in sizes)]
+    return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
+
+
+def _labelled(sizes: list[int]) -> str:
     columns = []
     for files in sizes:
-        burst = Burst(files)
-        columns.append({what: _timed(burst.requests, act) for what, act in burst.acts()})
-    header = ["seconds / requests to S3", *(f"{files:,} files of one row" for files in sizes)]
+        labelled = Labelled(files)
+        columns.append({what: _timed(labelled.requests, act) for what, act in labelled.acts()})
+    header = ["seconds / requests to S3", *(f"after {files:,}" for files in sizes)]
     return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
