@@ -41,6 +41,11 @@ def stack_name(environment: str, root: Path = ROOT) -> str:
     return name
 
 
+def names_repositories(environment: str, root: Path = ROOT) -> bool:
+    """Return whether samconfig.toml says itself where the image goes."""
+    return not {"image_repository", "image_repositories", "resolve_image_repos"}.isdisjoint(_options(environment, root))
+
+
 def overrides(environment: str, architecture: str, image: str, root: Path = ROOT, more: Mapping[str, str] = NONE) -> dict[str, str]:
     """Return a value for each of the template's parameters: from `more`, configured, what the image was built for, or the default.
 

@@ -47,6 +47,7 @@ def deploy(
     """Build the functions' image, deploy the stack to your AWS account, and try it."""
     from infra import deploy as settings
     from infra.cli import deploy_checks as needed
+    from infra.repository import image_repository
 
     root = own_project()
     if code_of(root) != root:
@@ -73,7 +74,9 @@ def deploy(
     if mlflow:
         more |= _registry(f"{stack}-mlflow", sam, root)
     file = settings.write_parameters(settings.overrides(environment, architecture, settings.image_id(), root, more), root)
-    _run(sam, "deploy", "--config-env", environment, "--no-confirm-changeset", "--parameter-overrides", f"file://{file}", root=root)
+    images = [] if settings.names_repositories(environment, root) else ["--image-repository", image_repository(stack)]
+    asked = "--config-env", environment, "--no-confirm-changeset", *images, "--parameter-overrides", f"file://{file}"
+    _run(sam, "deploy", *asked, root=root)
     show({**found, "trial": _tried(stack) if trial else None}, _deployed_screen, as_json=as_json)
 
 
@@ -175,6 +178,6 @@ def _kept_screen(answer: Mapping[str, Any]) -> str:
         [
             _("{stack} is deleted. Kept:", stack=answer["stack"]),
             *(line.format(**bucket) for bucket in buckets),
-            _("Kept too: SAM's image repositories, and the stack of MLflow, if you deployed it."),
+            _("Kept too: the repository of its image, and the stack of MLflow, if you deployed it."),
         ]
     )

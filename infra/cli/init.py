@@ -20,6 +20,7 @@ OF_THE_CODE = (
     "functions/Dockerfile",
     "functions/**/*.py",
     "functions/**/*.[ch]",
+    "infra/existing-buckets.yaml",
     "infra/mlflow.yaml",
     "infra/state_machines/*.asl.yaml",
 )

@@ -11,6 +11,7 @@ from infra.cost.deployed import HOURS_A_MONTH, Deployed
 from infra.cost.prices import Price, Prices
 from infra.cost.series import all_series, ticked_series
 from infra.cost.speed import ONCE, Measured
+from infra.repository import KEPT_IMAGES
 
 MEMORY_OF_A_CPU_MB = 1769
 POLLERS = 5
@@ -19,7 +20,7 @@ POLL_S = 20
 COMPRESSED = 0.4
 """Share of the image's unpacked size that a registry stores. An assumption.
 
-SAM makes a repository for each function, and these share nothing. Images of earlier deployments are never deleted, and not counted.
+The repository keeps the newest images. They share most layers, so counting each in full is more than it will be.
 """
 LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
@@ -128,7 +129,7 @@ def idle_month(basis: Basis, models: int) -> Bill:
             Line("ticks, calls", starts, prices.lambda_request),
             Line("ticks, schedules", starts, prices.scheduler_invocation),
             Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
-            Line("image, GB in each repository", image_gb * len(stack.functions), prices.ecr_gb_month),
+            Line("images in the repository, GB at most", image_gb * KEPT_IMAGES, prices.ecr_gb_month),
         )
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from functions.shared.domain.envelopes import LAST_DELIVERY
 from infra.local.embedded import FUNCTIONS
+from infra.local.transformation import read_template
 from tests.contract.template import (
     ALL_FUNCTION_PROPERTIES,
     FUNCTION_PROPERTIES,
@@ -169,6 +170,18 @@ def test_a_function_logs_to_the_stacks_group_alone_and_takes_messages_from_its_o
         if function in queues:
             expected |= {"sqs:ReceiveMessage": queues[function], "sqs:DeleteMessage": queues[function]}
         assert not_resource == expected, function
+
+
+def test_buckets_to_import_are_those_of_the_stack_and_are_retained() -> None:
+    """CloudFormation matches them by logical id, imports only what has a policy for deletion, and gives back no name of a bucket."""
+    existing = read_template((ROOT / "infra/existing-buckets.yaml").read_text())["Resources"]
+    assert {name: resource["Type"] for name, resource in existing.items()} == dict.fromkeys(
+        resources_of("AWS::S3::Bucket"), "AWS::S3::Bucket"
+    )
+    assert {resource["DeletionPolicy"] for resource in existing.values()} == {"Retain"}
+    assert all("BucketName" not in properties for properties in resources_of("AWS::S3::Bucket").values()), "a name that goes replaces it"
+    page = (ROOT / "docs/deploying.md").read_text()
+    assert all(f"LogicalResourceId={name}," in page for name in existing)
 
 
 def test_the_code_of_a_function_that_may_be_in_a_vpc_touches_no_network_interface() -> None:

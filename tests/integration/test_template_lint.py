@@ -36,6 +36,7 @@ from samcli.cli.types import CfnParameterOverridesType
 
 print(json.dumps(CfnParameterOverridesType().convert((sys.stdin.read(),), None, None)))
 """
+ECR = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 PARSE_LINE = """
 import importlib, json, sys
 
@@ -365,6 +366,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
     monkeypatch.setattr(deploy_checks, "docker", lambda: None)
     monkeypatch.setattr(deploy_checks, "base_of_aws", lambda: None)
     monkeypatch.setattr(settings, "image_id", lambda: "sha256:1")
+    monkeypatch.setattr("infra.repository.image_repository", lambda stack: f"{ECR}/{stack}")
     monkeypatch.setattr(settings, "write_parameters", lambda values, _: write_parameters(values, tmp_path))
     monkeypatch.setattr(deploy_command, "_run", lambda _, *arguments, root: asked.append([*arguments]))
     outputs = [{"OutputKey": name, "OutputValue": f"made-{name}"} for name in ("MlflowTrackingUri", "MlflowArtifactBucket")]
@@ -383,6 +385,7 @@ def test_sams_own_command_line_understands_what_a_deployment_asks_of_it(typed: C
     build, deploy = typed("prod --architecture arm64 --parameter With=catboost")
     assert (build["parameter_overrides"]["Architecture"], build["parameter_overrides"]["With"]) == ("arm64", "catboost")
     assert (deploy["stack_name"], deploy["capabilities"], deploy["confirm_changeset"]) == ("everscore", ["CAPABILITY_IAM"], False)
+    assert (deploy["image_repository"], deploy["resolve_image_repos"]) == (f"{ECR}/everscore", False)
     assert deploy["tags"] == {"application": "everscore", "environment": "prod"}
     assert (deploy["parameter_overrides"]["With"], deploy["parameter_overrides"]["LogRetentionDays"]) == ("catboost", "90")
     assert deploy["parameter_overrides"].keys() == read_template((ROOT / "template.yaml").read_text())["Parameters"].keys()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from infra import repository
 from infra.cli import deploy_checks
 from infra.local.image import base_image
 from tests.unit.cli.terminal import ended
@@ -33,6 +34,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setattr(deploy_checks, "SAM", tmp_path / "no-sam")
     monkeypatch.setattr(deploy_checks, "account_and_region", lambda: ACCOUNT)
+    monkeypatch.setattr(repository, "image_repository", lambda stack: f"registry/{stack}")
     monkeypatch.chdir(project)
     return folder
 
@@ -113,11 +115,21 @@ def test_sam_builds_and_deploys_with_each_parameter(
     assert ended("deploy --yes --no-trial --architecture x86_64 --parameter LogLevel=DEBUG --json", monkeypatch) == 0
     build, deploy = (tools.parent / "asked").read_text().splitlines()
     assert build.startswith("build --parameter-overrides Architecture=x86_64 Commit=")
-    assert deploy.startswith("deploy --config-env dev --no-confirm-changeset --parameter-overrides file://")
+    assert deploy.startswith(
+        "deploy --config-env dev --no-confirm-changeset --image-repository registry/mine --parameter-overrides file://"
+    )
     written = json.loads(Path(deploy.partition("file://")[2]).read_text())
     assert written.keys() == {"Architecture", "LogLevel", "Revision"}
     assert (written["LogLevel"], len(written["Revision"])) == ("DEBUG", 64)
     assert json.loads(capsys.readouterr().out)["stack"] == "mine"
+
+
+@pytest.mark.parametrize("named", ['image_repository = "mine"', "resolve_image_repos = true"])
+def test_where_samconfig_says_where_the_image_goes_no_repository_is_made(named: str, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tools.parent / "project" / "samconfig.toml").open("a") as config:
+        config.write(f"{named}\n")
+    assert ended("deploy --yes --no-trial --json", monkeypatch) == 0
+    assert "--image-repository" not in (tools.parent / "asked").read_text()
 
 
 def test_a_deployment_that_sam_ends_with_an_error_ends_with_one(

@@ -52,7 +52,7 @@ def test_an_idle_month_is_alarms_ticks_waiting_and_storage() -> None:
     assert amounts["ticks, GB-seconds, each a cold start"] == pytest.approx(10 * 2 * 1 + 100 * 4 * 0.5)
     assert (amounts["alarms"], amounts["ticks, calls"], amounts["ticks, schedules"]) == (7, 110, 110)
     assert amounts["metrics of the hourly tick"] == ticked_series(2)
-    assert amounts["image, GB in each repository"] == pytest.approx(0.5 * 0.4 * 3)
+    assert amounts["images in the repository, GB at most"] == pytest.approx(0.5 * 0.4 * 5)
 
 
 def test_what_every_account_has_for_nothing_is_told_apart() -> None:
