@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from functions.shared.reading.values import to_numbers
 
@@ -34,6 +35,7 @@ _COMMA_THOUSANDS, _COMMA_DECIMALS = "numbers with a comma for thousands", "numbe
 _NUMBER = r"[0-9][0-9.,'\u2019  \u202f]*"
 _YEAR, _PART = r"[12][0-9]{3}", r"[0-9]{1,2}"
 _CURRENCY = r"([$€£¥₹₽₩]|USD|EUR|GBP|CHF|CNY|RMB|JPY)"
+_SIGN = rf"\s*({_CURRENCY}|[%‰])\s*"
 DISGUISES: Final = (
     Disguise("amounts of money", _BY_KIND, re.compile(rf"[+-]?{_CURRENCY} ?[+-]?{_NUMBER}|[+-]?{_NUMBER} ?{_CURRENCY}")),
     Disguise("percentages", _BY_KIND, re.compile(rf"[+-]?{_NUMBER}[%‰]")),
@@ -75,8 +77,22 @@ def disguise_of(counts: pa.StructArray) -> Disguise | None:
     Args:
         counts: the column's texts and their numbers of rows, as from `pyarrow.compute.value_counts`.
     """
-    chosen = counts.take(pa.array(np.linspace(0, len(counts) - 1, min(len(counts), MOST_TEXTS)).astype(np.int64)))
-    texts, rows = chosen.field("values"), chosen.field("counts").to_pylist()
+    sampled = _sample(counts)
+    disguise = _outer_disguise(sampled)
+    if disguise is None or disguise.remedy != _BY_KIND:
+        return disguise
+    bare = pc.replace_substring_regex(sampled.field("values"), _SIGN, "")
+    notation = _outer_disguise(pa.StructArray.from_arrays([bare, sampled.field("counts")], ["values", "counts"]))
+    return replace(disguise, remedy=f"{notation.remedy.rpartition(' reads')[0]} with {_BY_KIND}") if notation else disguise
+
+
+def _sample(counts: pa.StructArray) -> pa.StructArray:
+    return counts.take(pa.array(np.linspace(0, len(counts) - 1, min(len(counts), MOST_TEXTS)).astype(np.int64)))
+
+
+def _outer_disguise(counts: pa.StructArray) -> Disguise | None:
+    """Return the disguise of nearly all texts; of a currency or percent sign it hides how the number itself is written."""
+    texts, rows = counts.field("values"), counts.field("counts").to_pylist()
     is_number = ~to_numbers(texts).refused
     found = Counter[str]()
     for text, plain, times in zip(texts.to_pylist(), is_number.tolist(), rows, strict=True):

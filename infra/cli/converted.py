@@ -4,15 +4,20 @@ import codecs
 import gzip
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.formats import checked_encoding
-from functions.shared.reading.text import GZIP_MAGIC
+from functions.shared.reading.encodings import HEAD_BYTES, doubtful_encodings
+from functions.shared.reading.readable import LocalFile
+from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
+from infra.cli.options import console
 from infra.cli.workbook import is_workbook, write_lines
+from infra.words import CHINESE, _, language
 
 _PIECE_CHARACTERS = 1 << 20
+_OF_CHINESE, _ELSEWHERE = "gb18030", "big5"
 
 
 @contextmanager
@@ -36,6 +41,20 @@ def converted(file: Path, *, encoding: str | None = None, sheet: str | None = No
             message = f"{file} is no workbook, so it has no sheet {sheet!r}"
             raise InputError(message, remedy="leave --sheet out")
         yield file if encoding is None else _in_utf8(file, encoding, Path(folder, file.name.removesuffix(".gz")))
+
+
+def spoken_encoding(file: Path) -> str | None:
+    """Return the encoding of a text whose bytes leave it in doubt, if the reader's language settles that; else None."""
+    if language() != CHINESE or is_workbook(file):
+        return None
+    with closing(decompressed_chunks(LocalFile(file), HEAD_BYTES)) as chunks:
+        head = next(chunks, b"")
+    doubtful = doubtful_encodings(head)
+    if _OF_CHINESE not in doubtful or _ELSEWHERE in doubtful:
+        return None
+    note = _("note: {file} is read as {encoding}, usual for Chinese; --encoding names another", file=file.name, encoding=_OF_CHINESE)
+    console.print(note, highlight=False, soft_wrap=True, markup=False)
+    return _OF_CHINESE
 
 
 def _in_utf8(file: Path, encoding: str, target: Path) -> Path:

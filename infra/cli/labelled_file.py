@@ -1,6 +1,7 @@
 """What `train` and `adopt` are told of the labelled rows that a model's first version is made with."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -8,6 +9,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import FeatureKind
+from infra.cli.converted import spoken_encoding
 from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
 from infra.cli.options import pairs
 
@@ -49,14 +51,18 @@ class LabelledFile:
     missing: Missing = None
     sheet: Sheet = None
 
-    def request(self) -> dict[str, Any]:
-        """Return the columns and formats as a request for a first version holds them.
+    def request(self, file: Path) -> dict[str, Any]:
+        """Return the columns and formats of `file` as a request for a first version holds them.
 
         Raises:
             InputError: if an option does not take its value.
         """
         formats = formats_of(
-            decimal=self.decimal, thousands=self.thousands, time_format=self.time_format, encoding=self.encoding, missing=self.missing
+            decimal=self.decimal,
+            thousands=self.thousands,
+            time_format=self.time_format,
+            encoding=self.encoding or spoken_encoding(file),
+            missing=self.missing,
         )
         if self.timezone not in available_timezones():
             raise InputError(f"--timezone {self.timezone} is no time zone", remedy="write it as in Europe/Berlin", code="usage")

@@ -43,7 +43,7 @@ def train(
 ) -> None:
     """Train a model's first version on a file and serve it."""
     recipe = {"task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or []}
-    request, decision = {"action": "train", **recipe, **labelled.request()}, labelled.decision()
+    request, decision = {"action": "train", **recipe, **labelled.request(file)}, labelled.decision()
     file = context.with_resource(converted(file, sheet=labelled.sheet))
     _first_version(model, file, request, decision, stack, as_json=as_json)
 
@@ -63,7 +63,7 @@ def adopt(
     as_json: AsJson = False,
 ) -> None:
     """Serve a model that was trained elsewhere. FILE holds labelled rows like those it will score."""
-    request, decision = {"action": "adopt", **labelled.request()}, labelled.decision()
+    request, decision = {"action": "adopt", **labelled.request(file)}, labelled.decision()
     file = context.with_resource(converted(file, sheet=labelled.sheet))
     _first_version(model, file, request, decision, stack, as_json=as_json, source=source)
 

@@ -6,8 +6,8 @@ chosen and the file is refused.
 
 import codecs
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,10 +24,33 @@ _TRIED: Final = ["cp1252", "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp125
 
 cp1252 contains Latin-1, gb18030 GBK, cp932 Shift-JIS, and cp949 EUC-KR.
 """
-_LEAST_BYTES: Final = 16
+_COMMON_LEADS: Final = {
+    "gb18030": ((0xA1, 0xA3), (0xB0, 0xD7)),
+    "big5": ((0xA1, 0xC6),),
+    "cp932": ((0x81, 0x83), (0x88, 0x98)),
+    "euc_jp": ((0xA1, 0xA5), (0xB0, 0xCF)),
+    "cp949": ((0xA1, 0xA3), (0xB0, 0xC8)),
+}
+"""First bytes of the common characters: each standard orders its characters by use, rare ones behind common ones."""
+_ALPHABETS: Final = {
+    "cp1252": ("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíóúñüªº", "áâãàçéêíóôõúü", "àèéìíòóùú", "æøåéü", "åäöéü", "áéëèïöüó", "áðéíóúýþæö"),
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšžë", "ăâîşţ"),
+    "cp1254": ("çğıiöşüâîû", "àâçéèêëîïôùûü"),  # noqa: RUF001
+    "cp1251": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя"),
+    "koi8_r": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя",),
+}
+"""Letters beyond ASCII of languages that an encoding was made for: no text has those of several."""
+_SIGNS: Final = "€£§°²³½µ·«»–—‘’“”„…№"  # noqa: RUF001
+_LATIN, _CYRILLIC = {"cp1252", "cp1250", "cp1254"}, {"cp1251", "koi8_r"}
+_LEAST_BYTES: Final = 8
 """A sample with fewer non-ASCII bytes than this is not judged."""
-_MARGIN: Final = 0.12
-"""The lead an encoding needs over the next best; measured on words of twelve languages."""
+_MANY_BYTES: Final = 16
+_MARGIN, _WIDE_MARGIN = 0.12, 0.4
+"""The lead an encoding needs over the next best, with many bytes and with fewer; measured on words of fourteen languages."""
+_FAR: Final = 1.0
+"""Nonsense from which a reading is implausible, and a lead that leaves no doubt."""
+_WEIGHT: Final = 3
+"""How much a share of strange characters counts, against the messiness that charset-normalizer finds."""
 _SAMPLE_PIECES: Final = 400
 _LEAST_READ: Final = 0.9
 """The share of non-ASCII fields that an encoding must decode; the rest count as damaged."""
@@ -37,6 +60,8 @@ _ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
 _SHOWN_CHARACTERS: Final = 40
 _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
 """A field with non-ASCII bytes. A separator above ASCII may be half a character."""
+_WITH_LATIN: Final = re.compile(r"[A-Za-z]+[^\W\dA-Za-z_]+|[^\W\dA-Za-z_]+(?=[A-Za-z])")
+"""Letters beyond ASCII next to letters of ASCII."""
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels"
 
@@ -135,16 +160,52 @@ def _is_damaged_utf8(text: bytes) -> bool:
 
 def _detected(text: bytes) -> str:
     found = _PIECE.findall(text)
-    pieces = list(dict.fromkeys(found))[:_SAMPLE_PIECES]
+    pieces = _distinct(found)
     readings = _readings(pieces)
-    alike = [reading for reading in readings if reading.nonsense < readings[0].nonsense + _MARGIN]
-    if len(alike) == 1 and _beyond_ascii(pieces) >= (_LEAST_BYTES if len(readings) > 1 else _LEAST_BYTES // 2):
+    alike = _alike(readings, pieces)
+    if len(alike) == 1 and _shows_enough(readings, pieces, found):
         return alike[0].encoding
     if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
         return UTF8
-    shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in sorted(alike, key=_commonest)[:3]]
-    guesses = f"it begins with {', '.join(shown)}" if shown else "it is none that is known"
-    raise BatchRejectedError(FileCode.INVALID_ENCODING, f"the text is not UTF-8, and its encoding is in doubt: {guesses}", _REMEDY)
+    likely = sorted(alike, key=_commonest)[:3]
+    shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in likely]
+    message = "the text is not UTF-8, and its encoding is in doubt: it " + (
+        f"begins with {', '.join(shown)}" if shown else "is none that is known"
+    )
+    if len(likely) == 1:
+        message = f"the text is not UTF-8, and too few letters show its encoding: it may begin with {shown[0]}"
+    remedy = f"if that is right, add --encoding {likely[0].encoding}; otherwise {_REMEDY}" if len(likely) == 1 else _REMEDY
+    raise BatchRejectedError(FileCode.INVALID_ENCODING, message, remedy)
+
+
+def doubtful_encodings(head: bytes) -> tuple[str, ...]:
+    """Return the encodings that may be that of a text which is not UTF-8, if its first bytes leave that in doubt."""
+    whole = _whole_characters(head)
+    if is_utf8_text(head) or b"\0" in head:
+        return ()
+    try:
+        if _detected(whole) != UTF8:
+            return ()
+    except BatchRejectedError:
+        pass
+    pieces = _distinct(_PIECE.findall(whole))
+    return tuple(reading.encoding for reading in _alike(_readings(pieces), pieces))
+
+
+def _distinct(pieces: list[bytes]) -> list[bytes]:
+    return list(dict.fromkeys(pieces))[:_SAMPLE_PIECES]
+
+
+def _alike(readings: "list[_Reading]", pieces: list[bytes]) -> "list[_Reading]":
+    """Return the readings that make about as much sense as the best."""
+    margin = _MARGIN if _beyond_ascii(pieces) >= _MANY_BYTES else _WIDE_MARGIN
+    return [reading for reading in readings if reading.nonsense < readings[0].nonsense + margin]
+
+
+def _shows_enough(readings: "list[_Reading]", distinct: list[bytes], found: list[bytes]) -> bool:
+    """Return whether the best of these readings rests on enough bytes, or leads so far that the same few, repeated, suffice."""
+    is_far_ahead = len(readings) == 1 or readings[1].nonsense - readings[0].nonsense >= _FAR
+    return readings[0].nonsense < _FAR and _beyond_ascii(found if is_far_ahead else distinct) >= _LEAST_BYTES
 
 
 def _beyond_ascii(pieces: Iterable[bytes]) -> int:
@@ -183,13 +244,26 @@ def _readings(pieces: list[bytes]) -> list[_Reading]:
         if len(read) < _LEAST_READ * len(pieces):
             continue
         words = tuple(piece.decode(encoding) for piece in read)
-        match = from_bytes(b"\n".join(read), cp_isolation=[encoding]).best()
-        if match is not None:
-            found.setdefault(words, _Reading(encoding, words, match.chaos + _symbols("".join(words))))
+        match = None if encoding in _LATIN else from_bytes(b"\n".join(read), cp_isolation=[encoding]).best()
+        if match is not None or encoding in _LATIN:
+            found.setdefault(words, _Reading(encoding, words, (match.chaos if match else 0) + _WEIGHT * _strange(words, encoding)))
     return sorted(found.values(), key=lambda reading: (reading.nonsense, _commonest(reading)))
 
 
-def _symbols(text: str) -> float:
-    """Return the share of non-ASCII characters that are not letters."""
-    beyond = [character for character in text if not character.isascii()]
-    return sum(not unicodedata.category(character).startswith(("L", "M")) for character in beyond) / max(1, len(beyond))
+def _strange(words: Sequence[str], encoding: str) -> float:
+    """Return the share of non-ASCII characters that texts of an encoding hardly have.
+
+    These are rare characters, letters of another language than most, and letters of another alphabet than their word.
+    """
+    beyond = Counter(character.lower()[0] for word in words for character in word if not character.isascii())
+    if encoding in _COMMON_LEADS:
+        strange = sum(count for character, count in beyond.items() if not _is_common(character, encoding))
+    else:
+        strange = min(sum(count for letter, count in beyond.items() if letter not in known + _SIGNS) for known in _ALPHABETS[encoding])
+    mixed = sum(len(part) for word in words for part in _WITH_LATIN.findall(word)) if encoding in _CYRILLIC else 0
+    return min(1.0, (strange + mixed) / max(1, beyond.total()))
+
+
+def _is_common(character: str, encoding: str) -> bool:
+    written = character.encode(encoding)
+    return len(written) > 1 and any(first <= written[0] <= last for first, last in _COMMON_LEADS[encoding])

@@ -39,6 +39,24 @@ def test_numbers_and_days_are_seen_through(texts: list[str], what: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "remedy"),
+    [
+        (["$12", "$5.50", "3"], "--kind COLUMN=number reads them"),
+        (["58,87 €", "7,5 €"], "--decimal , with --kind COLUMN=number reads them"),
+        (["1.234,50 €", "1.000.000,00 €"], "--decimal , --thousands . with --kind COLUMN=number reads them"),
+        (["$1,234.50", "$12"], "--thousands , with --kind COLUMN=number reads them"),
+        (["12,5 %", "7,25%"], "--decimal , with --kind COLUMN=number reads them"),
+        (["12 %"], "--kind COLUMN=number reads them"),
+        (["12,5"], "--decimal , reads them"),
+    ],
+)
+def test_the_remedy_names_each_option_that_reads_them(texts: list[str], remedy: str) -> None:
+    disguise = found(texts)
+    assert disguise is not None
+    assert disguise.remedy == remedy
+
+
+@pytest.mark.parametrize(
     "texts", [["basic", "plus"], ["A1", "B2"], ["192.168.1.1"], ["1-2-3"], ["10.5.3"], ["1", "2"], ["12,5", "x", "y"], ["-"], []]
 )
 def test_words_are_words(texts: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Texts in other encodings than UTF-8, against Python's own codecs."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
@@ -22,7 +22,16 @@ WORDS = {
     "cp1250": "Łódź Kraków Wrocław Poznań Gdańsk Świętochłowice żółty Częstochowa Białystok Rzeszów",
     "cp1252": "Müller Größe Köln München Straße Jürgen Schäfer Düsseldorf Zürich übrig Böblingen Fürth Würzburg Höfe",
 }
-DOUBTFUL = "Hélène François garçon Besançon Orléans déjà prévu Élodie être naïve à là"
+DOUBTFUL = "Hélène Irène Adèle Thérèse Agnès père mère frère célèbre"
+"""Their letters may be French or, in cp1250, Czech."""
+FEW = {
+    "gb18030": "张伟 王芳",
+    "cp1252": "Hélène François garçon Besançon Orléans déjà prévu naïve",
+    "cp1250": "Příbram Děčín Třebíč Žďár Kroměříž",
+    "cp1254": "Eskişehir Şanlıurfa Muğla müşteri Gülşen Öztürk Doğan Çağlar Işık",  # noqa: RUF001
+    "cp932": "東京 大阪 名古屋 横浜 ひらがな です",
+    "cp1251": "Москва базовый тариф",
+}
 
 
 def table(words: str, encoding: str, rows: int = 200) -> bytes:
@@ -42,6 +51,42 @@ def test_an_encoding_that_alone_makes_sense_is_taken_and_noted(encoding: str, bl
     assert not rejected
     assert notes.encoding is not None
     assert data.decode(notes.encoding) == data.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", FEW)
+def test_a_few_words_show_an_encoding_by_the_letters_that_its_languages_use(encoding: str) -> None:
+    some = FEW[encoding].split()
+    rows, rejected = read(table(FEW[encoding], encoding, len(some)))
+    assert [row["colour"] for row in rows] == some
+    assert not rejected
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "cp1254"])
+def test_amounts_in_euros_show_that_they_are_not_cyrillic(encoding: str) -> None:
+    rows, rejected = read(table("50€ 1,5€".replace(",", "."), encoding))
+    assert ({row["colour"] for row in rows}, rejected) == ({"50€", "1.5€"}, [])
+
+
+def test_too_few_letters_are_no_doubt_between_encodings_and_name_the_likely_one() -> None:
+    refused = refusal("größe,id\n".encode("cp1252") + b"1,2\n" * 3)
+    assert "too few letters show its encoding: it may begin with 'größe' by cp1252" in str(refused)
+    assert refused.remedy.startswith("if that is right, add --encoding cp1252; otherwise")
+
+
+WORDS_OF_THEIR_OWN = {**WORDS, **{name: FEW[name] for name in ("cp1254", "cp1252")}}
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(WORDS_OF_THEIR_OWN)), st.data())
+def test_an_encoding_that_is_found_is_the_right_one(encoding: str, data: st.DataObject) -> None:
+    some = data.draw(st.lists(st.sampled_from(WORDS_OF_THEIR_OWN[encoding].split()), min_size=3, max_size=40))
+    text = "id,colour\n" + "".join(f"{row},{word}\n" for row, word in enumerate(some))
+    head = text.encode(encoding)
+    try:
+        found = encoding_of(head, None, complete=True, detect=True)
+    except BatchRejectedError:
+        return
+    assert found == "utf-8" or head.decode(found) == text
 
 
 def test_in_doubt_a_file_is_refused_with_what_each_encoding_makes_of_it() -> None:
