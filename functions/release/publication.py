@@ -117,8 +117,8 @@ def servable(model: str, version: str, ports: Ports) -> ServedModel:
     """
     decision = Decisions(ports.store).of(model, version)
     if decision is None:
-        message = f"version {version} of {model!r} has no decision, so its bundle is unknown"
-        raise ReleaseRefusedError(message)
+        message = f"model {model!r} has no version {version!r} that was decided on"
+        raise ReleaseRefusedError(message, remedy=f"`everscore status {model}` lists its versions")
     prefix = layout.version_prefix(model, version)
     try:
         found = hashlib.sha256(ports.store.read(prefix + INDEX)).hexdigest()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
@@ -260,7 +261,8 @@ def _refuse_absent(request: TrainRequest, kinds: Mapping[str, ColumnKind]) -> No
     for name in (request.target, request.id_column, request.time_column, *request.kinds, *request.drop):
         if name is not None and name not in kinds:
             message = f"{request.key} has no column {name!r}; it has {', '.join(kinds)}"
-            raise TrainingError(message, remedy="name one of its columns exactly")
+            near = [f"did you mean {column!r}?" for column in get_close_matches(name, kinds, n=1)]
+            raise TrainingError(message, remedy=" ".join([*near, "name one of its columns exactly"]))
     for name in (request.target, request.id_column, request.time_column, *request.kinds):
         if name is not None and name.startswith(_OWN):
             message = f"{name!r} has a name that is reserved for columns that Everscore adds"

@@ -82,8 +82,13 @@ def score(
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
         show(answer, uploaded_screen, as_json=as_json)
         return
-    with console.status(_("scoring")):
-        manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
+    try:
+        with console.status(_("scoring")):
+            manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
+    except KeyboardInterrupt:
+        stands = _("{key} is uploaded and will be scored all the same; `everscore status {model}` shows it", key=uploaded.key, model=model)
+        console.print(stands, highlight=False, soft_wrap=True, markup=False)
+        raise
     if out is not None and manifest.release and manifest.outputs:
         spec = operator.spec_of(model, manifest.release.champion)
         write_scored([manifest], out, download=operator.download, console=console, spec=spec)

@@ -32,9 +32,11 @@ def converted(file: Path, *, encoding: str | None = None, sheet: str | None = No
     Raises:
         InputError: if the text is not of that encoding, or the workbook cannot be read.
     """
+    if not file.is_file():
+        raise InputError(f"{file} is no file but a pipe or device", remedy="write what comes from it to a file, and name that")
     with tempfile.TemporaryDirectory(prefix="everscore-") as folder:
         if is_workbook(file):
-            write_lines(file, sheet, lines := Path(folder, f"{file.stem}.jsonl"))
+            write_lines(file, sheet, lines := Path(folder, f"{file.name}.jsonl"))
             yield lines
             return
         if sheet is not None:

@@ -54,7 +54,7 @@ def deploy(
         remedy = "make a project with `everscore init FOLDER`, and type this in that folder"
         raise InputError("the functions' code to deploy is not here", remedy=remedy, code="no_project")
     architecture = architecture or {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-    more = {name: str(value) for name, value in pairs(parameter).items()}
+    more = {name: str(value) for name, value in pairs(parameter, example="LogRetentionDays=30").items()}
     stack = settings.stack_name(environment, root)
     chosen = settings.overrides(environment, architecture, "", root, more)  # refuses what is wrong with them before anything is made
     place = needed.account_and_region()

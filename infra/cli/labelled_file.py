@@ -75,7 +75,7 @@ class LabelledFile:
         return {name: value for name, value in asked.items() if value is not None}
 
     def _kinds(self) -> dict[str, object]:
-        kinds = pairs(self.kind)
+        kinds = pairs(self.kind, example="plan=category")
         if unknown := [column for column, named in kinds.items() if named not in set(FeatureKind)]:
             remedy = "choose number, category or boolean; --drop COLUMN leaves a column out"
             raise InputError(f"--kind {unknown[0]}={kinds[unknown[0]]}: there is no such kind", remedy=remedy, code="usage")

@@ -74,20 +74,20 @@ def confirmed(question: str, refusal: InputError) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def pairs(texts: list[str] | None) -> dict[str, object]:
+def pairs(texts: list[str] | None, *, example: str) -> dict[str, object]:
     """Return the values of a repeatable option by name."""
-    return dict(pair_of(text) for text in texts or [])
+    return dict(pair_of(text, example=example) for text in texts or [])
 
 
-def pair_of(text: str) -> tuple[str, object]:
+def pair_of(text: str, *, example: str) -> tuple[str, object]:
     """Split `NAME=VALUE`; a value that is not JSON is text.
 
-    >>> pair_of("max_iter=200"), pair_of("loss=log_loss")
+    >>> pair_of("max_iter=200", example="a=1"), pair_of("loss=log_loss", example="a=1")
     (('max_iter', 200), ('loss', 'log_loss'))
     """
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise InputError(f"{text!r} is no NAME=VALUE", remedy="write it as in max_iter=200", code="usage")
+        raise InputError(f"{text!r} is no NAME=VALUE", remedy=f"write it as in {example}", code="usage")
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):  # no JSON, or numbers of thousands of digits, or brackets as deep

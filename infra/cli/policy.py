@@ -25,6 +25,7 @@ app = typer.Typer()
 
 _RANGE = f"{RANGES}."
 _LIST = "`everscore policy MODEL` lists all thresholds, with what each takes"
+_EXAMPLE = "row_contract.error_budget=0.05"
 _INFINITE = re.compile(r"\binf(?:inity)?\b", re.IGNORECASE)
 
 
@@ -89,8 +90,8 @@ def setting_of(text: str) -> tuple[str, object]:
     >>> setting_of("row_contract.ranges.fee=[0, inf]")
     ('row_contract.ranges.fee', [0, inf])
     """
-    name, value = pair_of(text)
-    return (name, pair_of(f"{name}={_INFINITE.sub('Infinity', value)}")[1]) if isinstance(value, str) else (name, value)
+    name, value = pair_of(text, example=_EXAMPLE)
+    return (name, pair_of(f"{name}={_INFINITE.sub('Infinity', value)}", example=_EXAMPLE)[1]) if isinstance(value, str) else (name, value)
 
 
 def refuse_unknown_ranges(standing: Policy, changed: Policy, specs: Sequence[ModelSpec]) -> None:

@@ -42,7 +42,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model's first version on a file and serve it."""
-    recipe = {"task": task, "estimator": estimator, "parameters": pairs(param), "drop": drop or []}
+    recipe = {"task": task, "estimator": estimator, "parameters": pairs(param, example="max_iter=200"), "drop": drop or []}
     request, decision = {"action": "train", **recipe, **labelled.request(file)}, labelled.decision()
     file = context.with_resource(converted(file, sheet=labelled.sheet))
     _first_version(model, file, request, decision, stack, as_json=as_json)
@@ -102,7 +102,7 @@ def _first_version(
         raise
     with console.status(_("waiting for the release")):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
-    show(made["decision"] | made["learnt"], first_version_screen, as_json=as_json)
+    show(made["decision"] | made["learnt"] | {"adopted": source is not None}, first_version_screen, as_json=as_json)
 
 
 def _source(source: str, model: str, operator: "Operator") -> dict[str, Any]:
@@ -131,7 +131,7 @@ def retrain(
     """Train a challenger on all labels up to now, and have the gate compare it with the champion."""
     from infra.cli.operator import connect
 
-    recipe = {"estimator": estimator, "parameters": pairs(param), "drop": drop or []}
+    recipe = {"estimator": estimator, "parameters": pairs(param, example="max_iter=200"), "drop": drop or []}
     request: dict[str, Any] = {"action": "retrain", "model": model, "trigger": "person", **recipe}
     if window is not None:
         request["window"] = _window(window)

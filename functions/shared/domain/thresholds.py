@@ -17,6 +17,7 @@ from functions.shared.domain.policy import Policy, Unit
 RANGES = "row_contract.ranges"
 """The thresholds that are by column: whatever follows is a column's name, dots included."""
 _SHOWN = 60
+_NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,7 @@ def unknown(name: str) -> str:
     parts = [full for full in thresholds() if full.startswith(f"{name}.")]
     if parts:
         return f"{name!r} is a section: set its thresholds one by one, e.g. {parts[0]}"
-    alike = get_close_matches(name, thresholds(), n=1) if "." in name else []
-    alike = alike or _of_like_ending(name)
+    alike = (get_close_matches(name, thresholds(), n=1) if "." in name else []) or _of_like_ending(name)[:_NEAREST]
     meant = f"; did you mean {' or '.join(alike)}?" if alike else ""
     return f"no threshold is called {name!r}{meant}"
 

@@ -27,9 +27,10 @@ def sparkline(values: Sequence[float], *marks: float) -> str:
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:
-    """Return an empty table of these columns, the last of which wraps."""
+    """Return an empty table of these columns, which wrap: no text is cut short."""
     table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    table.columns[-1].overflow = "fold"
+    for column in table.columns:
+        column.overflow = "fold"
     return table
 
 

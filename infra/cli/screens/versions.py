@@ -57,9 +57,12 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         table.add_row(_("{metric}, {first_day} to {last_day}", metric=decision["metric"], **fold), *map(figure, earlier))
     reasons = (f"  {stored(reason['message'])}" for reason in decision["reasons"] if not reason["warning"])
     made_by = _("{library}, ", library=decision["library"]) if decision["library"] else ""
-    learnt = _(
-        "  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows; {made_by}engine {engine}", **decision, made_by=made_by
+    learnt = (
+        _("  not trained here; {trained_rows:,} rows of the file are its baseline, {rows:,} more measured it", **decision)
+        if decision.get("adopted")
+        else _("  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows", **decision)
     )
+    learnt += _("; {made_by}engine {engine}", engine=decision["engine"], made_by=made_by)
     note = [Text(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []
     engine = f" ({stored(decision['engine_reason'])})" if decision["engine"] == "native" else ""
     return Group(Text("\n".join([_verdict(decision), *reasons])), Text(f"{learnt}{engine}"), table, *note)

@@ -283,6 +283,8 @@ def test_drift_of_too_few_rows_is_shown_and_not_judged() -> None:
     words = flat(report_on(store))
     assert "98 rows pooled: too few to judge" in words
     assert "price not judged 0.900 n/a n/a 0.400" in words
+    assert "Drift unknown too few rows: 98" in words
+    assert "Drift by column" not in words
 
 
 def test_recent_loss_is_of_the_champion_over_its_last_28_mature_days_beside_training() -> None:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 from functions.shared.domain.errors import ConflictError, EmbeddedAwsError, EverscoreError, InputError, ReleaseRefusedError
 from infra.cli import operator
 from infra.cli.operator import FunctionFailedError, Operator
+from tests.fakes.versions import MODEL
+from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 
 
@@ -33,6 +37,34 @@ def test_a_refusal_with_json_is_one_object_on_standard_output(
     assert set(answer) == {"error", "code", "remedy"}
     assert answer["code"] == code
     assert told in answer["error"]
+
+
+def test_standard_input_and_pipes_are_refused_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "june.csv")
+    monkeypatch.setattr(operator, "connect", lambda _: Stack(MODEL))
+    for file in ("-", str(tmp_path / "june.csv")):
+        assert ended(f"score {MODEL} {file} --json", monkeypatch) == 2
+        assert "to a file, and name that" in json.loads(capsys.readouterr().out)["remedy"]
+
+
+def test_an_interrupted_wait_says_that_the_upload_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Stack(MODEL)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    monkeypatch.setattr(stack, "upload_file", lambda key, file, _: stack.inbox.write(key, file.read_bytes()))
+    monkeypatch.setattr(stack, "await_manifest", interrupted)
+    (tmp_path / "june.csv").write_text("id,price\n1,2\n")
+    assert ended(f"score {MODEL} {tmp_path / 'june.csv'} --wait", monkeypatch) == 130
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"batches/{MODEL}/june.csv is uploaded and will be scored all the same; `everscore status {MODEL}` shows it" in said
+    assert stack.inbox.read(f"batches/{MODEL}/june.csv")
 
 
 def refused(_stack: str | None) -> None:

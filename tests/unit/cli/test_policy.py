@@ -5,7 +5,10 @@ import pytest
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import Costs, Policy
 from functions.shared.domain.spec import Task
-from infra.cli.policy import changed_policy, refuse_undecidable, refuse_unknown_ranges
+from functions.shared.domain.thresholds import thresholds, unknown
+from infra.cli.options import show
+from infra.cli.policy import changed_policy, refuse_undecidable, refuse_unknown_ranges, setting_of
+from infra.cli.screens.policy import policy_screen
 from tests.fakes.versions import make_version
 
 
@@ -24,6 +27,23 @@ def test_ranges_are_of_number_features_that_a_served_version_knows() -> None:
 def test_a_range_that_stands_already_stops_no_other_change() -> None:
     standing = changed(Policy(), "row_contract.ranges.gone", [0, 9])
     refuse_unknown_ranges(standing, changed(standing, "row_contract.ranges.price", [0, 9]), [make_version().spec])
+
+
+def test_a_change_without_a_value_says_how_thresholds_are_written() -> None:
+    with pytest.raises(InputError, match=r"'foo' is no NAME=VALUE\nremedy: write it as in row_contract.error_budget=0.05"):
+        setting_of("foo")
+
+
+def test_of_many_thresholds_alike_a_few_are_suggested() -> None:
+    assert unknown("rows").count(" or ") <= 2
+
+
+def test_a_value_that_is_missing_has_no_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    show({**Policy().summary(), "model": "m", "unreadable": []}, policy_screen, as_json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    missing = [line for line in lines if "null" in line and line[0] in thresholds()]
+    assert missing
+    assert {line[-1] for line in missing} == {"null"}
 
 
 def test_a_threshold_is_for_binary_models() -> None:

@@ -49,7 +49,7 @@ def write(tmp_path: Path) -> Write:
 def lines_of(file: Path, sheet: str | None = None) -> list[Any]:
     """Each line of what is sent: an object, or None where it is blank."""
     with converted(file, sheet=sheet) as sent:
-        assert sent.name == "june.jsonl"
+        assert sent.name == "june.xlsx.jsonl"
         return [json.loads(line) if line else None for line in sent.read_text("utf-8").split("\n")[:-1]]
 
 

@@ -80,7 +80,7 @@ def test_a_version_that_was_registered_by_somebody_else_is_refused(alias: str) -
     world = serving()
     world.move(alias, world.register())
     step = world.tick()
-    assert "has no decision" in step.reasons[0].message
+    assert "that was decided on" in step.reasons[0].message
     check(world)
 
 

@@ -202,8 +202,7 @@ def _refusals(
         yield Reason(code="few_rows", message=f"{scores.size} rows, at least {policy.min_rows} are needed")
     else:
         yield from _unlike(calibration, scores, policy)
-    for alert in input_alerts:
-        yield Reason(code="input_alert", message=alert)
+        yield from (Reason(code="input_alert", message=alert) for alert in input_alerts)
     if record.missed:
         yield Reason(code=MISSED_TRUTH, message="labels did not bear out earlier estimates; calibrate again")
 

@@ -1,9 +1,12 @@
 """What the command shows people."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from infra.cli.options import show
-from infra.cli.screens.drawing import unseen_lines
+from infra.cli.screens.drawing import table_of, unseen_lines
 from infra.cli.screens.status import fleet_screen
 
 
@@ -20,3 +23,16 @@ def test_many_categories_that_training_did_not_know_are_warned_of_and_few_are_sh
         "rows with a category unknown to training: plan 2.0%, shop 0.1%",
     ]
     assert unseen_lines({}) == []
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_narrow_terminal_breaks_texts_and_cuts_none(width: int) -> None:
+    cells = ("1", "promote", "scikit-learn, linear (compiled loops)", "1,292", "2013-04-01 至 2013-05-28", "log_loss 0.440")
+    table = table_of("version", "gate", "engine", "training rows", "event days", "held-out rows")
+    table.add_row(*cells)
+    printed = io.StringIO()
+    Console(width=width, file=printed).print(table)
+    shown = printed.getvalue()
+    assert "…" not in shown
+    written = "version gate engine training rows event days held-out rows".split() + " ".join(cells).split()  # noqa: SIM905
+    assert sorted("".join(shown.split())) == sorted("".join(written))

@@ -57,6 +57,14 @@ def test_a_first_version_says_what_it_predicts_and_from_how_many_rows_of_each_cl
     lines = shown(capsys, decision.summary() | learnt, first_version_screen).splitlines()
     assert "predicts left (binary), score = P(left = yes)" in lines
     assert "rows by class: no 1,292, yes 108" in lines
+    assert any("trained on" in line for line in lines)
+
+
+def test_an_adopted_version_was_not_trained_here(capsys: pytest.CaptureFixture[str]) -> None:
+    decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44})
+    text = shown(capsys, decision.summary() | {"adopted": True}, decision_screen)
+    assert "not trained here" in text
+    assert "trained on" not in text
 
 
 def test_the_columns_of_a_file_fit_a_narrow_terminal_and_warnings_end_the_screen() -> None:

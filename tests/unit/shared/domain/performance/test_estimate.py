@@ -194,3 +194,8 @@ def test_the_estimated_accuracy_is_that_of_the_rule_in_force(threshold: float) -
     positive = np.interp(scores, calibration.knots, calibration.curve)
     # Rows of like scores are estimated together, so those next to the threshold may fall on the other side.
     assert found == pytest.approx(np.where(scores > threshold, positive, 1 - positive).mean(), abs=0.003)
+
+
+def test_of_too_few_rows_nothing_is_claimed_about_their_columns(calibration: Calibration) -> None:
+    alerts = ("fee lies in its outermost bin in 100.0% of the rows: another unit?",)
+    assert codes(estimated(calibration, drawn(1000, seed=6)[1][:2], alerts=alerts)) == {"few_rows"}
