@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -11,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from functions.shared.domain.errors import InputError
 from infra.local.stacks import CHOICE
@@ -30,6 +32,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 New = Annotated[bool, typer.Option("--new", help="Accept a model name that serves nothing yet.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 Reason = Annotated[str, typer.Option("--reason", help="Reason to record.")]
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on a terminal, until the block ends, what is waited for and how long it has taken so far."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

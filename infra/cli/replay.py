@@ -15,6 +15,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
+from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.readable import LocalFile
@@ -48,7 +49,8 @@ def replayed(
 ) -> tuple[Manifest, bool]:
     """Have the mended rows of a batch scored, once however often they are sent, and by however many at a time.
 
-    They are uploaded under the digest of their bytes, where nobody can upload a second time. What failed is sent under the next name.
+    They are uploaded under the digest of their rows, where nobody can upload a second time: the same rows in another order or with
+    other line ends are the same replay. What failed is sent under the next name.
 
     Args:
         manifest_of: waits for what becomes of an upload.
@@ -61,7 +63,8 @@ def replayed(
         BatchRejectedError: if the file is in no format that can be read.
     """
     body = file.read_bytes()
-    name, ending, turns = hashlib.sha256(body).hexdigest()[:32], _ending(file), count(2)
+    ending, turns = _ending(file), count(2)
+    name = hashlib.sha256(_in_one_order(body, has_header=ending == ".csv")).hexdigest()[:32]
     key = layout.replay_key(batch.model, batch.batch_id, name + ending)
     while True:
         is_new = inbox.create(key, body)
@@ -70,6 +73,15 @@ def replayed(
             if is_new or manifest.status is not Status.FAILED:
                 return manifest, not is_new
         key = layout.replay_key(batch.model, batch.batch_id, f"{name}-{next(turns)}{ending}")
+
+
+def _in_one_order(body: bytes, *, has_header: bool) -> bytes:
+    """Return text with sorted rows and plain line ends; other bytes, and text with rows of several lines, as they are."""
+    lines = body.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
+    if not is_utf8(body) or any(line.count(b'"') % 2 for line in lines):
+        return body
+    rows_from = 1 if has_header else 0
+    return b"\n".join([*lines[:rows_from], *sorted(lines[rows_from:])])
 
 
 def _ending(file: Path) -> str:

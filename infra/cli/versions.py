@@ -11,7 +11,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import Task
 from infra.cli.converted import converted
 from infra.cli.labelled_file import LabelledFile
-from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show, with_options
+from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show, waiting, with_options
 from infra.cli.policy import write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 from infra.words import _
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_BOOSTERS = ("Boost", "XGB", "LGBM")
 Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE of the estimator; repeatable.")]
 
 
@@ -45,7 +46,22 @@ def train(
     recipe = {"task": task, "estimator": estimator, "parameters": pairs(param, example="max_iter=200"), "drop": drop or []}
     request, decision = {"action": "train", **recipe, **labelled.request(file)}, labelled.decision()
     file = context.with_resource(converted(file, sheet=labelled.sheet))
+    if estimator is None or any(name in estimator for name in _BOOSTERS):
+        _warn_of_many_classes(file, request)
     _first_version(model, file, request, decision, stack, as_json=as_json)
+
+
+def _warn_of_many_classes(file: Path, request: dict[str, Any]) -> None:
+    from infra.cli.classes import MANY, classes_to_learn
+
+    if (classes := classes_to_learn(file, request)) >= MANY:
+        warning = _(
+            "warning: {target} has {classes:,} classes, and boosting grows a tree for each in every round, which may take many minutes; "
+            "--param max_iter=20 or --estimator sklearn.linear_model.LogisticRegression is faster",
+            target=request["target"],
+            classes=classes,
+        )
+        console.print(warning, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -95,7 +111,7 @@ def _first_version(
         at_work = _(
             "training in the retraining function" if request["action"] == "train" else "proving the pipeline in the retraining function"
         )
-        with console.status(at_work):
+        with waiting(at_work):
             made = operator.ask("Retraining", request)
     except KeyboardInterrupt:
         console.print(_("the function goes on; `everscore status {model}` will show the version", model=model), highlight=False)
@@ -141,7 +157,7 @@ def retrain(
         operator.notify("Retraining", request)
         show({"model": model, "requested": True}, requested_screen, as_json=as_json)
         return
-    with console.status(_("retraining")):
+    with waiting(_("retraining")):
         result = operator.ask("Retraining", request)
     skipped = {"model": model, "decision": None, "skipped": result["skipped"]}
     show(result["decision"] or skipped, decision_screen, as_json=as_json)

@@ -1,6 +1,8 @@
 """Quarantined rows as a file to mend, and its way back."""
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,13 +10,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
-from infra.cli.replay import quarantined_file, replayed
+from infra.cli.replay import _in_one_order, quarantined_file, replayed
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
@@ -86,6 +90,30 @@ def test_the_same_mended_rows_are_scored_once_whatever_their_file_is_called(tmp_
     assert replays.send(mended(tmp_path)) == (first, True)
     assert replays.send(mended(tmp_path, "the same.txt")) == (first, True)
     assert replays.rows_scored() == 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_the_same_rows_in_another_order_or_with_other_line_ends_are_the_same_replay(ending: str, tmp_path: Path) -> None:
+    replays, rows = Replays(), good_rows(3)
+    for number, (order, line_end) in enumerate([((0, 1, 2), b"\n"), ((2, 0, 1), b"\n"), ((0, 1, 2), b"\r\n"), ((1, 2, 0), b"\r\n")]):
+        written = as_csv if ending == "csv" else as_jsonl
+        lines = written([{**rows[place], "note": "plain"} for place in order]).rstrip(b"\n").split(b"\n")
+        file = mended(tmp_path, f"{number}.{ending}", body=line_end.join(lines))
+        assert replays.send(file)[1] is (number > 0)
+    assert replays.rows_scored() == 3
+
+
+@given(st.lists(st.lists(st.sampled_from('ab\n\r"'), min_size=2, max_size=2), min_size=2, max_size=3))
+def test_files_that_pythons_reader_reads_otherwise_are_other_replays(rows: list[list[str]]) -> None:
+    def body(table: list[list[str]]) -> bytes:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([["id", "note"], *table])
+        return text.getvalue().encode()
+
+    one = _in_one_order(body(rows), has_header=True)
+    for other in ([["a", "x"], *rows[1:]], [[first, rows[-1][1]] for first, _ in rows]):
+        if sorted(other) != sorted(rows):
+            assert _in_one_order(body(other), has_header=True) != one
 
 
 def test_other_mended_rows_of_the_batch_and_the_same_ones_of_another_are_scored(tmp_path: Path) -> None:

@@ -240,6 +240,6 @@ def test_what_makes_no_sense_is_refused_with_what_to_do() -> None:
         world.rollback()
     with pytest.raises(ReleaseRefusedError, match="serves already"):
         world.promote("1")
-    with pytest.raises(ReleaseRefusedError, match="no decision"):
+    with pytest.raises(ReleaseRefusedError, match="that was decided on"):
         world.promote("7")
     check(world)
