@@ -35,6 +35,7 @@ def run() -> None:
     except typer.TyperException as misused:
         if not (message := misused.format_message().replace(": Value error, ", ": ")):  # help was asked for, and is shown
             sys.exit(2)
+        message = message.replace("Input should be", "it must be")  # pydantic's words, of numbers out of range
         piped = "standard input is not read: write it to a file, and name that"
         remedy = piped if "'-'" in message else "add --help to see arguments and options"
         error: EverscoreError = InputError(message, remedy=remedy, code="usage")

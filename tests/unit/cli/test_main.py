@@ -25,6 +25,7 @@ from tests.unit.cli.terminal import ended
         ("nonsense", "usage", "nonsense"),
         ("status --stak x", "usage", "--stak"),
         ("score sales /nowhere/april.csv", "usage", "/nowhere/april.csv"),
+        (f"score sales {__file__} --partition-bytes 0", "usage", "'--partition-bytes': it must be greater than or equal to 1"),
         ("policy no+name", "invalid_name", "no+name"),
         (f"score sales {__file__} -o scored.feather", "unknown_ending", "scored.feather"),
     ],
