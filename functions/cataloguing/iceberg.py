@@ -14,6 +14,7 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as Loaded
 from pyiceberg.table import Transaction
+from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
@@ -31,10 +32,11 @@ _EPOCH = date(1970, 1, 1)
 _MODEL, _COLUMNS, _NAMES = "everscore.model", "everscore.columns", "schema.name-mapping.default"
 _OWN: Mapping[str, PrimitiveType] = {DAY: DateType(), BATCH: StringType()}
 _PARTED_BY_BATCHES = frozenset({"scored"})
+_KEPT_SNAPSHOTS = 10
 _ALWAYS = {
     "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
     "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "20",
+    "write.metadata.previous-versions-max": "10",
 }
 
 
@@ -112,9 +114,17 @@ class IcebergTable:
                         change.append_data_file(self._data_file(new, ids))
                     for found in gone:
                         change.delete_data_file(found)
+                if old := self._old_snapshots():
+                    with ExpireSnapshots(transaction) as expiry:
+                        expiry.by_ids(old)
         except CommitFailedException as error:
             message = f"the table {'.'.join(self._loaded.name())} was changed by another writer"
             raise ConflictError(message) from error
+
+    def _old_snapshots(self) -> list[int]:
+        """Return the snapshots that are kept no longer: each commit copies what is told of all."""
+        newest_last = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
+        return [snapshot.snapshot_id for snapshot in newest_last[:-_KEPT_SNAPSHOTS]]
 
     def _found(self, days: Collection[date]) -> list[DataFile]:
         if not days:

@@ -136,3 +136,11 @@ def test_times_of_many_centuries_are_kept(world: World) -> None:
     )
     catalogue("m", days_of(world.scored("a.csv", far)), world.ports)
     assert world.query("SELECT id FROM m_scored WHERE \"at\" > TIMESTAMPTZ '9999-01-01'", "m_scored") == [("1",)]
+
+
+def test_few_snapshots_are_kept_however_often_a_table_changes(world: World) -> None:
+    for number in range(15):
+        catalogue("m", days_of(world.scored(f"{number}.csv", rows(number, 1))), world.ports)
+    assert world.query("SELECT count(*), count(DISTINCT id) FROM m_scored", "m_scored") == [(15, 15)]
+    for name in ("m_scored", "m_batches"):
+        assert len(world.catalogue.load_table(("everscore", name)).snapshots()) == 11
