@@ -199,7 +199,7 @@ def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry],
             return refuse
 
     registry = MlflowRegistry(tracking_uri, "refusing")
-    registry.__dict__["_client"] = Refusing()
+    registry.__dict__["_connected"] = Refusing()
     with pytest.raises(RegistryUnavailableError, match="MLflow"):
         call(registry)
 
