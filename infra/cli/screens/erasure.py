@@ -9,6 +9,8 @@ from rich.text import Text
 from functions.shared.domain import layout
 from infra.words import _, coded, listed, plural
 
+_UPLOADS = 5
+
 
 def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     """Show what was removed, and what must be erased later."""
@@ -16,7 +18,8 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     for erasure in answer["erasures"]:
         rows.update(erasure["rows"])
         versions.update(erasure["versions"])
-    uploads = sum(len(erasure["uploads"]) for erasure in answer["erasures"])
+    whole = [key for erasure in answer["erasures"] for key in erasure["uploads"]]
+    uploads = len(whole)
     objects = plural("{number:,} object version", "{number:,} object versions", sum(erasure["objects"] for erasure in answer["erasures"]))
     until = {key: moment for erasure in answer["erasures"] for key, moment in erasure["left_until"].items()}
     parts = {
@@ -38,6 +41,9 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
             for version, count in versions.items()
         ),
         *([would_be if answer["dry_run"] else were] if uploads else []),
+        *([_("  other people's rows in these uploads stay scored, but cannot be scored again")] if any(map(_is_batch, whole)) else []),
+        *(f"    {key}" for key in whole[:_UPLOADS]),
+        *([f"    {_('and {number:,} more: --json has them', number=uploads - _UPLOADS)}"] if uploads > _UPLOADS else []),
         *(_("  kept until {moment}, so erase again then: {file}", moment=_moment(until.get(key)), file=key) for key in answer["left"]),
         *(
             _("  record: {file}", file=layout.erasure_key(answer["model"], erasure["erasure"]))
@@ -46,6 +52,10 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
         ),
     ]
     return Text("\n".join(lines))
+
+
+def _is_batch(key: str) -> bool:
+    return key.startswith(f"{layout.BATCHES}/")
 
 
 def _moment(until: str | None) -> str:

@@ -14,6 +14,8 @@ from functions.shared.domain.errors import InputError
 from infra.cli import erasure, operator
 from infra.cli.erasure import ids_in
 from infra.cli.operator import FunctionFailedError
+from infra.cli.options import show
+from infra.cli.screens.erasure import erasure_screen
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.cli.stack import Stack
@@ -153,3 +155,18 @@ def test_each_erasure_has_a_token_of_its_own(stack: Erasing, ids: Path, monkeypa
     for _ in range(2):
         ended(f"erase {MODEL} --ids {ids} --yes", monkeypatch)
     assert len({request["token"] for request in stack.asked}) == 2
+
+
+@pytest.mark.parametrize(("folder", "rescored"), [("batches", True), ("labels", False)])
+def test_uploads_that_go_whole_are_named_with_what_that_means_for_others(
+    folder: str,
+    rescored: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uploads = [f"{folder}/{MODEL}/{number}.csv" for number in range(7)]
+    found = {"erasure": "e", "rows": {}, "versions": {}, "uploads": uploads, "objects": 0, "left_until": {}}
+    show({"model": MODEL, "people": 1, "dry_run": True, "left": [], "erasures": [found]}, erasure_screen, as_json=False)
+    out = capsys.readouterr().out
+    assert [key for key in uploads if key in out] == uploads[:5]
+    assert "and 2 more" in out
+    assert ("other people's rows" in out) is rescored
