@@ -85,7 +85,7 @@ def _options(environment: str, root: Path) -> Mapping[str, Any]:
     except KeyError as error:
         there = ", ".join(name for name, section in configured.items() if isinstance(section, dict) and "deploy" in section)
         message = f"samconfig.toml has no [{environment}.deploy.parameters]"
-        raise InputError(message, remedy=f"choose from {there}, or add it", code="samconfig") from error
+        raise InputError(message, remedy=f"choose from: {there}; or add this section", code="samconfig") from error
     return options
 
 

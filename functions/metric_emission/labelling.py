@@ -80,7 +80,7 @@ def _served(key: str, delivery: Delivery) -> Model:
     try:
         model = delivery.model(layout.model_of(key))
     except InputError as error:
-        raise BatchRejectedError(FileCode.NO_MODEL, str(error), "upload to labels/<model>/<file>") from error
+        raise BatchRejectedError(FileCode.NO_MODEL, error.message, "upload to labels/<model>/<file>") from error
     if model.release is None:
         message = f"model {model.name!r} serves nothing yet"
         raise BatchRejectedError(FileCode.NO_RELEASE, message, f"everscore train {model.name} …, then upload the labels again")

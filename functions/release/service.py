@@ -102,8 +102,7 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, por
     standing = serving(model, ports)
     release = standing.release
     if release.retired or version in {served.version for served in (release.champion, release.challenger) if served}:
-        why = "is retired" if release.retired else f"has version {version} in service already"
-        message = f"{model!r} {why}"
+        message = f"{model!r} is retired" if release.retired else f"{model!r} has version {version} in service already"
         raise ReleaseRefusedError(message)
     challenger = challenging(servable(model, version, ports), ports, model=model)
     _refuse_unproven(model, version, ports, force=force)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,10 +30,24 @@ _SHOWN = 5
 _COMPARED = 100
 
 
+class DoubtCode(StrEnum):
+    """What is doubtful about a column. Decisions hold these codes: they are a public interface."""
+
+    GIVES_AWAY = "gives_away"
+    CONSTANT = "constant"
+    INEXACT = "inexact"
+    DISGUISED = "disguised"
+    SERIAL = "serial"
+    MIXED = "mixed"
+    SPELLINGS = "spellings"
+    RARE_CLASS = "rare_class"
+    COPY = "copy"
+
+
 class Doubt(NamedTuple):
     """A doubt about a column: a stable code, a description, and a remedy."""
 
-    code: str
+    code: DoubtCode
     what: str
     remedy: str = ""
 
@@ -102,14 +117,18 @@ def _doubts(rows: TrainingSet) -> Iterator[tuple[str, Doubt]]:
         metric = "R²" if spec.task is Task.REGRESSION else "AUC"
         yield (
             name,
-            Doubt("gives_away", f"predicts {spec.target!r} by itself, {metric} {strength:.3f}: is it known when rows are scored?", _DROP),
+            Doubt(
+                DoubtCode.GIVES_AWAY,
+                f"predicts {spec.target!r} by itself, {metric} {strength:.3f}: is it known when rows are scored?",
+                _DROP,
+            ),
         )
     for feature in spec.features:
         values = table[feature.name]
         doubts = _doubts_of_numbers(values) if feature.kind is FeatureKind.NUMBER else _doubts_of_texts(feature, values, spec)
         yield from ((feature.name, doubt) for doubt in doubts)
         if _is_constant(values):
-            yield feature.name, Doubt("constant", "has the same value in every row")
+            yield feature.name, Doubt(DoubtCode.CONSTANT, "has the same value in every row")
     yield from _copies(spec.features, table)
     if spec.task is not Task.REGRESSION:
         counts = pc.value_counts(table[spec.target])
@@ -121,11 +140,11 @@ def _doubts_of_numbers(values: pa.ChunkedArray) -> Iterator[Doubt]:
     if not numbers.size or (numbers % 1).any():
         return
     if np.abs(numbers).max() > EXACT:
-        yield Doubt("inexact", "holds whole numbers beyond 2^53, which lose their last digits: an id?", _DROP)
+        yield Doubt(DoubtCode.INEXACT, "holds whole numbers beyond 2^53, which lose their last digits: an id?", _DROP)
     elif _are_days(numbers):
-        yield Doubt("disguised", "holds days written as numbers, such as 20240501")
+        yield Doubt(DoubtCode.DISGUISED, "holds days written as numbers, such as 20240501")
     elif is_serial(values):
-        yield Doubt("serial", "numbers the rows, which says nothing about later rows", _DROP)
+        yield Doubt(DoubtCode.SERIAL, "numbers the rows, which says nothing about later rows", _DROP)
 
 
 def _are_days(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
@@ -141,13 +160,13 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
     texts, rows = counts.field("values"), counts.field("counts").to_numpy()
     words = int(np.dot(to_numbers(texts).refused, rows))
     if disguise := disguise_of(counts):
-        yield Doubt("disguised", f"holds {disguise.what}, taken as a category", disguise.remedy)
+        yield Doubt(DoubtCode.DISGUISED, f"holds {disguise.what}, taken as a category", disguise.remedy)
     elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
-        yield Doubt("disguised", "holds numbers with a decimal point, but --decimal , was given: taken as a category")
+        yield Doubt(DoubtCode.DISGUISED, "holds numbers with a decimal point, but --decimal , was given: taken as a category")
     else:
         if 0 < 2 * words < present:
             what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"
-            yield Doubt("mixed", what, "--kind COLUMN=number leaves the rows with words out")
+            yield Doubt(DoubtCode.MIXED, what, "--kind COLUMN=number leaves the rows with words out")
         yield from _spellings(texts)
 
 
@@ -164,14 +183,14 @@ def _spellings(texts: pa.Array) -> Iterator[Doubt]:
     for text in texts.to_pylist() if len(texts) <= MOST_TEXTS else ():
         by_look[" ".join(text.casefold().split())].append(text)
     if alike := next((found for found in by_look.values() if len(found) > 1), None):
-        yield Doubt("spellings", f"holds values that differ only by case or blanks, such as {alike[0]!r} and {alike[1]!r}")
+        yield Doubt(DoubtCode.SPELLINGS, f"holds values that differ only by case or blanks, such as {alike[0]!r} and {alike[1]!r}")
 
 
 def _rare(counts: pa.StructArray) -> Iterator[Doubt]:
     few = {item["values"]: item["counts"] for item in counts.to_pylist() if item["counts"] < ROWS_TO_TELL_APART}
     if few:
-        rare = listed([f"{label} in {rows}" for label, rows in Counter(few).most_common()])
-        yield Doubt("rare_class", f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({rare}), which can hardly be learnt")
+        rare = listed([f"{label}: {rows}" for label, rows in Counter(few).most_common()])
+        yield Doubt(DoubtCode.RARE_CLASS, f"has classes in fewer than {ROWS_TO_TELL_APART} rows ({rare}), which can hardly be learnt")
 
 
 def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str, Doubt]]:
@@ -184,4 +203,4 @@ def _copies(features: Sequence[Feature], table: pa.Table) -> Iterator[tuple[str,
         if original is None:
             alike.append(feature.name)
         elif not _is_constant(values):
-            yield feature.name, Doubt("copy", f"is the same as {original} in every row")
+            yield feature.name, Doubt(DoubtCode.COPY, f"is the same as {original} in every row")

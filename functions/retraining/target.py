@@ -90,17 +90,17 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
 
 
 def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]) -> str:
-    where = "; ".join(f"{place_of(row)}: {row.message}" for row in refused[:_SHOWN])
-    more = f"; and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
+    where = ", ".join(told(row) for row in refused[:_SHOWN])
+    more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
     return (
-        f"{name!r} holds numbers, but not in {odd:,} of {rows:,} rows. {where[0].upper()}{where[1:]}{more}. Mend them, or say "
+        f"{name!r} holds numbers, but not in {odd:,} of {rows:,} rows: {where}{more}. Mend them, or say "
         "--task regression to leave their rows out, or --task multiclass if each value is a class"
     )
 
 
-def place_of(row: RejectedRow) -> str:
-    """Return where a person finds a row in the file."""
-    return f"row {row.row}" if row.line is None else f"line {row.line}"
+def told(row: RejectedRow) -> str:
+    """Return where a person finds a row in the file, and what is wrong with it."""
+    return f"row {row.row}: {row.message}" if row.line is None else f"line {row.line}: {row.message}"
 
 
 def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
@@ -117,7 +117,7 @@ def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
         raise TrainingError(message, remedy="leave --positive out")
     if positive not in (classes := sorted(pc.unique(target.values.drop_null()).to_pylist())):
         message = f"--positive {wanted}: {name!r} holds no such class"
-        raise TrainingError(message, remedy=f"choose {' or '.join(classes)}")
+        raise TrainingError(message, remedy=f"choose from: {', '.join(classes)}")
     return str(positive)
 
 
@@ -130,7 +130,7 @@ def refuse_lone_class(name: str, target: Target) -> None:
     if target.task is Task.REGRESSION:
         return
     counts = {item["values"]: item["counts"] for item in pc.value_counts(target.values.drop_null()).to_pylist()}
-    tally = ", ".join(f"{label!r} in {rows:,} row{'s' * (rows != 1)}" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
+    tally = ", ".join(f"{label!r} ({rows:,})" for label, rows in sorted(counts.items(), key=lambda item: -item[1]))
     if len(counts) == 1:
         message = f"{name!r} is {tally} and nothing else: there is nothing to learn"
         raise TrainingError(message, remedy="add rows of the other class")

@@ -51,7 +51,7 @@ def cost(
     basis = Basis(measured(), listed_prices(), deployed())
     model = MODELS.get(engine, engine)  # earlier commands named the benchmark's model
     if model not in basis.measured.stages.seconds:
-        remedy = f"choose {' or '.join(MODELS)}"
+        remedy = f"choose from: {', '.join(MODELS)}"
         raise InputError(f"no speed was measured for --engine {engine}", remedy=remedy, code="usage")
     idle = idle_month(basis, models)
     load = Load(rows, columns, files, model, models)

@@ -123,8 +123,8 @@ def ids_in(file: Path, spec: "ModelSpec") -> list[str]:
     read = read_table(LocalFile(file), key=file.name, columns={spec.id_column: ColumnKind.ID}, formats=spec.formats)
     if read.rejected:
         first = read.rejected[0]
-        rows = plural("{number:,} row", "{number:,} rows", len(read.rejected))
-        message = f"{file}: {rows} cannot be read, the first is row {first.row}: {first.message}"
+        others = f"; and {len(read.rejected) - 1:,} more" if len(read.rejected) > 1 else ""
+        message = f"{file}: row {first.row} cannot be read: {first.message}{others}"
         raise InputError(message, remedy="mend these rows, or take them out", code="unreadable_ids")
     found: dict[str, Any] = dict.fromkeys(read.table[spec.id_column].to_pylist())
     return list(found)

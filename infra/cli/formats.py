@@ -38,7 +38,7 @@ def formats_of(*, decimal: str, thousands: str, time_format: str | None, encodin
     for option, sign in {"decimal": decimal, "thousands": thousands}.items():
         allowed = get_args(Formats.model_fields[option].annotation)
         if sign not in allowed:
-            remedy = f"write {' or '.join(repr(one) for one in allowed if one)}"
+            remedy = f"write one of: {' '.join(repr(one) for one in allowed if one)}"
             raise InputError(f"--{option} {sign!r} is no such sign", remedy=remedy, code="usage")
     if decimal == thousands:
         raise InputError(f"--decimal and --thousands are both {decimal!r}", remedy="choose two different signs", code="usage")

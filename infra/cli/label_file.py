@@ -78,6 +78,8 @@ def _useless(counts: pa.StructArray, spec: ModelSpec) -> str:
     held = ", ".join(f"{name!r}" for name in _commonest(counts))
     if spec.task is not Task.REGRESSION:
         return f"no label measures anything: {spec.target!r} is one of {', '.join(spec.classes[:_SHOWN])}, the file holds {held}"
-    disguise = disguise_of(counts)
-    looks = f" ({disguise.what}; write them as in the training file)" if disguise else ""
-    return f"no label measures anything: {spec.target!r} is a number, the file holds {held}{looks}"
+    if disguise := disguise_of(counts):
+        return (
+            f"no label measures anything: {spec.target!r} is a number, the file holds {held}: {disguise.what}, not as in the training file"
+        )
+    return f"no label measures anything: {spec.target!r} is a number, the file holds {held}"

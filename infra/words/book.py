@@ -1,18 +1,23 @@
-"""Update catalogue files from the code, and find missing translations."""
+"""Update catalogue files from the code, and find missing translations.
+
+Messages that functions no longer compose stay as obsolete entries (`#~`): documents stored earlier hold them.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 
 import polib
 
-from infra.words.catalogue import FOLDER
+from infra.words.catalogue import FOLDER, STORED
 from infra.words.messages import Message
 
+_DOCUMENTS = "functions/"
+"""Where texts of documents are composed."""
 _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def update(language: str, messages: Iterable[Message]) -> None:
-    """Write a catalogue of these messages, and keep existing translations."""
+    """Write a catalogue of these messages, and keep translations of those that documents may hold."""
     known = _read(language)
     book = polib.POFile(wrapwidth=0)
     book.metadata = known.metadata
@@ -26,7 +31,16 @@ def update(language: str, messages: Iterable[Message]) -> None:
             entry.msgid_plural = message.many
             entry.msgstr_plural = {0: before.msgstr_plural.get(0, "") if before else ""}
         book.append(entry)
+    book.extend(_former(known, {entry.msgid for entry in book}))
     book.save(str(FOLDER / f"{language}.po"))
+
+
+def _former(known: polib.POFile, current: Container[str]) -> Iterator[polib.POEntry]:
+    """Yield what documents may hold although nothing composes it any more, in order."""
+    for entry in sorted(known, key=lambda entry: str(entry.msgid)):
+        composed = entry.obsolete or any(place.startswith(_DOCUMENTS) for place, _ in entry.occurrences)
+        if composed and entry.msgctxt == STORED and entry.msgstr and entry.msgid not in current:
+            yield polib.POEntry(msgctxt=STORED, msgid=entry.msgid, msgstr=entry.msgstr, obsolete=True)
 
 
 def missing(language: str, messages: Iterable[Message]) -> list[Message]:
@@ -36,8 +50,8 @@ def missing(language: str, messages: Iterable[Message]) -> list[Message]:
 
 
 def keys(language: str) -> set[tuple[str | None, str]]:
-    """Return the context and English text of each message in a catalogue."""
-    return {(entry.msgctxt, entry.msgid) for entry in _read(language)}
+    """Return the context and English text of each message in a catalogue, without former ones."""
+    return {(entry.msgctxt, entry.msgid) for entry in _read(language) if not entry.obsolete}
 
 
 def unfit(language: str) -> list[str]:

@@ -1,57 +1,119 @@
 """A language's messages, and the search for those that make up a composed text."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polib import POEntry
 
 FOLDER = Path(__file__).parent
 CODE, STORED, UNIT = "code", "stored", "unit"
 """Contexts of messages: codes of documents, composed texts (with numbered fields), and units."""
 
+type Key = tuple[str | None, str]
+"""Context and English text of a message."""
+
+_FIELDS = re.compile(r"(?:\{\d+\})+")
+"""A field, or several without a word between: what stands there is found as one text."""
 _FIELD = re.compile(r"\{\d+\}")
-_APPENDED = r"((?:[ ,;:(].*?)?)"
-"""A field directly after another: empty, or separated by a sign."""
+_SIGNS = (" ", ",", ";", ":", "(")
+"""Beginnings of messages that are appended to others."""
 _BETWEEN = re.compile(r"(; |(?<=\?) )")
+_CUT_SHORT = re.compile(r"(.*?)(;?) and (\d[\d,]*) more", re.DOTALL)
+"""A list of which only the first items are shown."""
 _COLON = ": "
-_WITH_REMEDY = re.compile(r"(.*) \((.*)\)", re.DOTALL)
+_BRACKETED = re.compile(r"(.*) \((.*)\)", re.DOTALL)
 _OF_VALUE = re.compile(r"('.*'|\"[^\"]*\"|[^ ]+) ((?:is|lies) .+)", re.DOTALL)
 _PARTICULAR = 8
 """Characters in a row from which a message with fields is hardly met by chance."""
+_UNMISTAKABLE = 60
+"""The same for a message whose fields may hold lists, so that it is looked for before any list."""
 _LONGEST_ITEM = 4
 """Most comma-separated parts of one list item."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A composed message: its pattern, its longest part between fields, its translation."""
+    """A composed message: its pattern, its longest part between fields, how many fields stand at each place, its translation.
+
+    It is opened if it begins with words, as `line {0}: {1}` does.
+    """
 
     pattern: re.Pattern[str]
     landmark: str
     has_colon: bool
+    is_opened: bool
+    sizes: tuple[int, ...]
     translation: str
+
+    def is_general(self, text: str) -> bool:
+        """Return whether the template may meet a text by chance, or take a column's name into its first field."""
+        if self.is_opened:
+            return len(self.landmark) < _PARTICULAR and not self.has_colon
+        return len(self.landmark) < _PARTICULAR or (_COLON in text and not self.has_colon)
+
+    def filled(self, values: Iterable[str]) -> str:
+        """Return the translation with what stands at its places."""
+        fields = (field for value, size in zip(values, self.sizes, strict=True) for field in (value, *[""] * (size - 1)))
+        return self.translation.format(*fields)
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """Translations by context and English message. English itself has none."""
 
-    messages: Mapping[tuple[str | None, str], str]
+    messages: Mapping[Key, str]
+    former: Mapping[Key, str]
+    """What the code composed earlier, and documents may hold."""
 
     def find(self, message: str, context: str | None = None) -> str | None:
         """Return the translation of a message, if there is one."""
-        return self.messages.get((context, message))
+        return self.messages.get((context, message)) or self.former.get((context, message))
 
     def translated(self, text: str) -> str | None:
         """Translate a composed text, or a list of such; None if it is unknown.
 
         Fields may hold composed texts as well.
         """
-        return self._list(text) or self._reasons(text, all_known=True) or self._message(text) or self._reasons(text, all_known=False)
+        return (
+            self._unmistakable(text)
+            or self._cut_short(text)
+            or self._list(text)
+            or self._reasons(text, all_known=True)
+            or self._message(text)
+            or self._reasons(text, all_known=False)
+        )
+
+    def _unmistakable(self, text: str) -> str | None:
+        return self._filled(text, (template for template in self._templates if len(template.landmark) >= _UNMISTAKABLE))
+
+    def _cut_short(self, text: str) -> str | None:
+        """Translate a list that ends with a count of what it leaves out."""
+        if (found := _CUT_SHORT.fullmatch(text)) is None:
+            return None
+        shown, sign, others = found.groups()
+        rest = self.find(f"{sign} and {{0}} more", STORED)
+        return rest and (self.translated(shown) or shown) + rest.format(others)
+
+    def _appended(self, text: str) -> str | None:
+        """Translate a text to which a message is appended."""
+        for template in self._tails:
+            if template.landmark in text and (found := re.fullmatch(f"(.*?){template.pattern.pattern}", text, re.DOTALL)):
+                head, *parts = found.groups()
+                return (self.translated(head) or head) + template.filled(self.translated(part) or part for part in parts)
+        if (measured := _BRACKETED.fullmatch(text)) and (unit := self.find(measured[2], UNIT)):
+            return _bracketed(
+                self.translated(measured[1]) or measured[1], unit.strip("\N{FULLWIDTH LEFT PARENTHESIS}\N{FULLWIDTH RIGHT PARENTHESIS}")
+            )
+        return None
 
     def _message(self, text: str) -> str | None:
-        return self._particular(text) or self._of_columns(text) or self._of_value(text) or self._composed(text, general=True)
+        found = self._particular(text) or self._of_columns(text) or self._of_value(text) or self._composed(text, general=True)
+        return found or self._filled(text, self._former_templates)
 
     def _particular(self, text: str) -> str | None:
         if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:
@@ -59,10 +121,12 @@ class Catalogue:
         return self._composed(text, general=False)
 
     def _composed(self, text: str, *, general: bool) -> str | None:
-        for template in self._templates:
-            is_general = len(template.landmark) < _PARTICULAR or (_COLON in text and not template.has_colon)
-            if is_general is general and template.landmark in text and (found := template.pattern.fullmatch(text)):
-                return template.translation.format(*(self.translated(part) or part for part in found.groups()))
+        return self._filled(text, (template for template in self._templates if template.is_general(text) is general))
+
+    def _filled(self, text: str, templates: Iterable[_Template]) -> str | None:
+        for template in templates:
+            if template.landmark in text and (found := template.pattern.fullmatch(text)):
+                return template.filled(self.translated(part) or self._appended(part) or part for part in found.groups())
         return None
 
     def _of_columns(self, text: str) -> str | None:
@@ -70,11 +134,11 @@ class Catalogue:
         names, colon, said = text.partition(_COLON)
         if not colon:
             return None
-        if (whole := self._particular(said)) is None and (parts := _WITH_REMEDY.fullmatch(said)):
+        if (whole := self._particular(said)) is None and (parts := _BRACKETED.fullmatch(said)):
             doubt, remedy = (self._particular(part) for part in parts.groups())
             if doubt and remedy:
-                whole = f"{doubt}\N{FULLWIDTH LEFT PARENTHESIS}{remedy}\N{FULLWIDTH RIGHT PARENTHESIS}"
-        return whole and f"{names}{self.find(colon) or colon}{whole}"
+                whole = _bracketed(doubt, remedy)
+        return whole and f"{self._cut_short(names) or names}{self.find(colon) or colon}{whole}"
 
     def _of_value(self, text: str) -> str | None:
         """Translate what is said of a value of a file."""
@@ -111,29 +175,55 @@ class Catalogue:
     @cached_property
     def _templates(self) -> tuple[_Template, ...]:
         """Return the messages with fields, most specific first."""
-        composed = {message: text for (context, message), text in self.messages.items() if context == STORED and _FIELD.search(message)}
-        ordered = sorted(composed, key=lambda message: -len(_FIELD.sub("", message)))
-        return tuple(_template(message, composed[message]) for message in ordered)
+        return tuple(found for found in _templates(self.messages) if found.sizes)
+
+    @cached_property
+    def _former_templates(self) -> tuple[_Template, ...]:
+        return tuple(_templates(self.former))
+
+    @cached_property
+    def _tails(self) -> tuple[_Template, ...]:
+        """Return the messages that are appended to others, most specific first."""
+        appended = {key: text for key, text in self.messages.items() if key[1].startswith(_SIGNS)}
+        return tuple(_templates(appended))
+
+
+def _bracketed(said: str, note: str) -> str:
+    return f"{said}\N{FULLWIDTH LEFT PARENTHESIS}{note}\N{FULLWIDTH RIGHT PARENTHESIS}"
 
 
 @cache
 def catalogue_of(language: str) -> Catalogue:
     """Read a language's catalogue; it is empty for English."""
-    file = FOLDER / f"{language}.po"
-    return Catalogue(dict(_messages(file)) if file.exists() else {})
-
-
-def _messages(file: Path) -> Iterator[tuple[tuple[str | None, str], str]]:
     import polib
 
-    for entry in polib.pofile(str(file), encoding="utf-8"):
+    file = FOLDER / f"{language}.po"
+    entries = list(polib.pofile(str(file), encoding="utf-8")) if file.exists() else []
+    current, former = (dict(_messages(entry for entry in entries if bool(entry.obsolete) is gone)) for gone in (False, True))
+    return Catalogue(current, former)
+
+
+def _messages(entries: "Iterable[POEntry]") -> Iterator[tuple[Key, str]]:
+    for entry in entries:
         text = entry.msgstr_plural.get(0, "") if entry.msgid_plural else entry.msgstr
         if text:
             yield (entry.msgctxt, entry.msgid), text
 
 
+def _templates(messages: Mapping[Key, str]) -> Iterator[_Template]:
+    """Yield the templates of composed messages, most specific first."""
+    composed = {message: text for (context, message), text in messages.items() if context == STORED}
+    for message in sorted(composed, key=lambda message: -len(_FIELD.sub("", message))):
+        yield _template(message, composed[message])
+
+
 def _template(message: str, translation: str) -> _Template:
-    parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELD.split(message)]
-    fields = ("(.*?)" if part else _APPENDED for part in parts[1:-1])
-    pattern = re.escape(parts[0]) + "".join(f"{field}{re.escape(part)}" for field, part in zip(("(.*?)", *fields), parts[1:], strict=True))
-    return _Template(re.compile(pattern, re.DOTALL), max(parts, key=len), any(_COLON in part for part in parts), translation)
+    parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELDS.split(message)]
+    return _Template(
+        pattern=re.compile("(.*?)".join(map(re.escape, parts)), re.DOTALL),
+        landmark=max(parts, key=len),
+        has_colon=any(_COLON in part for part in parts),
+        is_opened=bool(parts[0].strip()),
+        sizes=tuple(len(_FIELD.findall(fields)) for fields in _FIELDS.findall(message)),
+        translation=translation,
+    )

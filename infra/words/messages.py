@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MARKED = ("infra/cli", "infra/report", "infra/cost", "infra/demo")
 """Files in which `_` and `plural` mark messages."""
-COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py")
+COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py", "infra/deploy.py")
 """Files in which errors and documents are composed in English."""
 INTERNAL = (
     "functions/shared/domain/metrics.py",  # what Prometheus and Grafana show of metrics
@@ -95,11 +95,14 @@ def help_messages() -> Iterator[Message]:
 def composed_messages() -> Iterator[Message]:
     """Yield the messages of errors, documents and the command's parser."""
     from functions.shared.domain.rollout.canary import Action
+    from functions.shared.domain.thresholds import thresholds
 
     for place, tree in _modules(COMPOSED):
         if not place.startswith(INTERNAL):
             yield from (Message(text, STORED, None, place) for text in sentences(tree))
     yield from (Message(text, STORED, None, "typer") for text in MISUSED)
+    for threshold in thresholds().values():
+        yield Message(threshold.takes.replace("{", "{{").replace("}", "}}"), STORED, None, "functions/shared/domain/thresholds.py")
     yield from (Message(f"canary {action.value}: {{0}}", STORED) for action in Action)
 
 
@@ -139,10 +142,13 @@ def advice() -> Iterator[Message]:
 
 def codes() -> Iterator[Message]:
     """Yield codes of documents that are shown as words."""
+    from functions.retraining.caveats import DoubtCode
     from functions.retraining.event import ALERT, SCHEDULE
     from functions.shared.domain.alert import AlertKind
     from functions.shared.domain.decision import Verdict
+    from functions.shared.domain.gate.codes import GateCode
     from functions.shared.domain.manifest import Status
+    from functions.shared.domain.performance.estimate import MISSED_TRUTH
     from functions.shared.domain.performance.metrics import METRICS
     from functions.shared.domain.rejections import FileCode, RowCode
     from functions.shared.domain.release import Role
@@ -154,8 +160,9 @@ def codes() -> Iterator[Message]:
     named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
     yield from (Message(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
+    reasons = [*RowCode, *FileCode, *GateCode, *DoubtCode, MISSED_TRUTH]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
-    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *RowCode, *FileCode))
+    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *reasons))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":

@@ -94,7 +94,7 @@ def checked_time_format(pattern: str) -> str:
     for letters in _ONCE:
         names = [f"%{letter}" for letter in found if letter in letters]
         if len(names) > 1:
-            message = f"{' and '.join(names)} in {pattern!r} say the same: leave one out"
+            message = f"{', '.join(names)} say the same: leave one out of {pattern!r}"
             raise ValueError(message)
         if not names and letters in _NEEDED:
             message = f"{pattern!r} lacks %{letters[0]}: write year, month and day, as in %d.%m.%Y, or {', '.join(EPOCHS)}"

@@ -130,7 +130,7 @@ def unknown(name: str) -> str:
     if parts:
         return f"{name!r} is a section: set its thresholds one by one, e.g. {parts[0]}"
     alike = (get_close_matches(name, thresholds(), n=1) if "." in name else []) or _of_like_ending(name)[:_NEAREST]
-    meant = f"; did you mean {' or '.join(alike)}?" if alike else ""
+    meant = f"; did you mean {', '.join(alike)}?" if alike else ""
     return f"no threshold is called {name!r}{meant}"
 
 

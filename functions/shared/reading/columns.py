@@ -25,7 +25,7 @@ def refuse_columns(names: Sequence[str], needed: Iterable[str]) -> None:
         seen.add(name)
     missing = [name for name in needed if name not in seen]
     if missing:
-        message = f"the file lacks {listed('column', missing)}; it has {listed('column', names)}"
+        message = f"the file lacks {listed(missing)}; its columns are {listed(names)}"
         raise BatchRejectedError(FileCode.MISSING_COLUMN, message)
 
 
@@ -40,12 +40,12 @@ def refuse_too_many(names: Sequence[str]) -> None:
         raise BatchRejectedError(FileCode.TOO_MANY_COLUMNS, message)
 
 
-def listed(noun: str, names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """List names in a message, at most a few of them.
 
-    >>> listed("column", ["temp"])
-    "column 'temp'"
+    >>> listed(["temp", "wind"])
+    "'temp', 'wind'"
     """
     head = ", ".join(shown(name) for name in names[:_LISTED])
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{noun}{'s' if len(names) != 1 else ''} {head}{more}"
+    return f"{head}{more}"

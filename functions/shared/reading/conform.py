@@ -20,7 +20,14 @@ from functions.shared.reading.values import Converted, WrongTypeError
 _SHOWN_CHARACTERS = 80
 _DAY_US = 24 * 60 * 60 * 1_000_000
 _FIRST_US, _END_US = ((day - date(1970, 1, 1)).days * _DAY_US for day in (FIRST_DAY, LAST_DAY + timedelta(days=1)))
-_FIT = {ColumnKind.ID: "integers, UUIDs"}
+_UNFIT = {
+    ColumnKind.ID: "no ids are",
+    ColumnKind.TIME: "no times are",
+    ColumnKind.NUMBER: "no numbers are",
+    ColumnKind.CATEGORY: "no categories are",
+    ColumnKind.BOOLEAN: "no booleans are",
+    ColumnKind.CARRIED: "no texts are",
+}
 _MISSING_CODES = {ColumnKind.ID: RowCode.MISSING_ID, ColumnKind.TIME: RowCode.MISSING_TIME}
 _UNPARSEABLE = {
     ColumnKind.ID: (RowCode.INEXACT_ID, "is a float too large to tell an integer from the next: write the ids as integers or text"),
@@ -98,8 +105,9 @@ def _converted(name: str, column: pa.Array, rule: Rule, rules: Rules) -> Convert
     try:
         return converted(column, rule, rules)
     except WrongTypeError as error:
-        message = f"column {name!r} is of type {column.type}, which holds no {rule.kind}"
-        remedy = f"write column {name!r} as {_FIT.get(rule.kind, rule.kind)} or as text"
+        message = f"{_UNFIT[rule.kind]} in column {name!r}, which is of type {column.type}"
+        is_id = rule.kind is ColumnKind.ID
+        remedy = f"write column {name!r} as integers, UUIDs or as text" if is_id else f"write column {name!r} as text"
         raise BatchRejectedError(FileCode.WRONG_TYPE, message, remedy) from error
 
 

@@ -157,13 +157,12 @@ def _header_in(head: bytes) -> FirstRecord | None:
 def _refuse_data_as_header(names: tuple[str, ...], rules: Rules) -> None:
     if rules.columns:
         data = not rules.columns.keys() & set(names)
-        wanted = f"none of {listed('column', list(rules.columns))} is in"
+        wrong = f"the first line names none of the columns {listed(list(rules.columns))}"
     else:
         data = all(_is_number(name) for name in names)
-        wanted = "only numbers are in"
+        wrong = "the first line holds only numbers"
     if data:
-        message = f"{wanted} the first line: {listed('field', names)}"
-        raise BatchRejectedError(FileCode.NO_HEADER, message)
+        raise BatchRejectedError(FileCode.NO_HEADER, f"{wrong}; its fields are {listed(names)}")
 
 
 def _is_number(name: str) -> bool:

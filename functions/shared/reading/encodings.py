@@ -168,12 +168,11 @@ def _detected(text: bytes) -> str:
     if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
         return UTF8
     likely = sorted(alike, key=_commonest)[:3]
-    shown = [f"{reading.words[0][:_SHOWN_CHARACTERS]!r} by {reading.encoding}" for reading in likely]
-    message = "the text is not UTF-8, and its encoding is in doubt: it " + (
-        f"begins with {', '.join(shown)}" if shown else "is none that is known"
-    )
+    shown = [f"{reading.encoding}: {reading.words[0][:_SHOWN_CHARACTERS]!r}" for reading in likely]
+    guesses = f"it begins as {', '.join(shown)}" if shown else "it is none that is known"
+    message = f"the text is not UTF-8, and its encoding is in doubt: {guesses}"
     if len(likely) == 1:
-        message = f"the text is not UTF-8, and too few letters show its encoding: it may begin with {shown[0]}"
+        message = f"the text is not UTF-8, and too few letters show its encoding: it may begin as {shown[0]}"
     remedy = f"if that is right, add --encoding {likely[0].encoding}; otherwise {_REMEDY}" if len(likely) == 1 else _REMEDY
     raise BatchRejectedError(FileCode.INVALID_ENCODING, message, remedy)
 

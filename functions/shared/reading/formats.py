@@ -22,7 +22,7 @@ _FOREIGN = {
     b"\xfd7zXZ\x00": "xz data",
     b"\x28\xb5\x2f\xfd": "zstandard data",
     b"7z\xbc\xaf": "a 7-zip archive",
-    b"%PDF": "a PDF",
+    b"%PDF": "a PDF document",
     b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
     b"ARROW1": "an Arrow file",
@@ -48,7 +48,7 @@ def detect_format(source: Readable, key: str) -> Format:
     if stored.startswith(GZIP_MAGIC):
         head = next(decompressed_chunks(source, _HEAD_BYTES), b"")
         if head.startswith((GZIP_MAGIC, *PARQUET.magics)):
-            raise _unknown("holds gzip or Parquet data inside gzip data")
+            raise _unknown("the file holds gzip or Parquet data inside gzip data")
     return _text_format(head, _extension(key))
 
 
@@ -69,9 +69,9 @@ def _text_format(head: bytes, extension: str) -> Format:
         raise BatchRejectedError(FileCode.WORKBOOK, "the file is an Excel workbook, whose sheets are not read here")
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
-            raise _unknown(f"is {what}")
+            raise _unknown(f"the file is {what}")
     if extension in PARQUET.endings:
-        raise _unknown("is named as Parquet, but does not begin as such")
+        raise _unknown("the file is named as Parquet, but does not begin as such")
     text = _as_bytes(head).lstrip()
     _refuse_binary(text.splitlines()[0] if text else b"")
     first = text[:1]
@@ -80,9 +80,9 @@ def _text_format(head: bytes, extension: str) -> Format:
     if first == b"{" or (first == b"[" and (extension in JSON.endings or _ARRAY_OF_OBJECTS.match(text))):
         return Format.JSONL
     if first == b"<":
-        raise _unknown("is XML or HTML")
+        raise _unknown("the file is XML or HTML")
     if extension in JSON.endings and first:
-        raise _unknown("is named as JSON, but does not begin with an object or an array")
+        raise _unknown("the file is named as JSON, but does not begin with an object or an array")
     return Format.CSV
 
 
@@ -104,7 +104,7 @@ def _refuse_binary(first_line: bytes) -> None:
         message = "the first line holds zero bytes, as binary data does"
         raise BatchRejectedError(FileCode.INVALID_ENCODING, message)
     if any(byte < ord(" ") for byte in first_line.replace(b"\t", b"")):
-        raise _unknown("is neither text nor Parquet")
+        raise _unknown("the file is neither text nor Parquet")
 
 
 def _refuse_truncated_parquet(source: Readable) -> None:
@@ -114,5 +114,5 @@ def _refuse_truncated_parquet(source: Readable) -> None:
         raise BatchRejectedError(FileCode.TRUNCATED_PARQUET, message)
 
 
-def _unknown(what: str) -> BatchRejectedError:
-    return BatchRejectedError(FileCode.UNKNOWN_FORMAT, f"the file {what}")
+def _unknown(message: str) -> BatchRejectedError:
+    return BatchRejectedError(FileCode.UNKNOWN_FORMAT, message)

@@ -24,4 +24,4 @@ def test_an_engine_may_be_named_as_earlier_by_its_model(
 
 def test_an_engine_whose_speed_nobody_measured_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended("cost --rows 1e6 --engine forest", monkeypatch) == 2
-    assert "remedy: choose linear or bitvector" in capsys.readouterr().err
+    assert "remedy: choose from: linear, bitvector" in capsys.readouterr().err

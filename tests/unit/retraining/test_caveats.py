@@ -97,7 +97,7 @@ def test_classes_that_look_alike_or_are_rare_are_told() -> None:
     answers = ["yes", "Yes", "no", "no"] * 50 + ["maybe"] * 3
     assert told(answers, price=RNG.normal(size=len(answers)).tolist()) == {
         "spellings": "y: holds values that differ only by case or blanks, such as 'yes' and 'Yes'",
-        "rare_class": "y: has classes in fewer than 5 rows (maybe in 3), which can hardly be learnt",
+        "rare_class": "y: has classes in fewer than 5 rows (maybe: 3), which can hardly be learnt",
     }
 
 

@@ -43,13 +43,13 @@ def test_a_word_among_numbers_is_refused_with_its_line_and_what_to_say() -> None
     with pytest.raises(TrainingError) as told:
         read(values, None, (99, "warm"), (101, "cold"))
     assert "'y' holds numbers, but not in 2 of 99 rows" in str(told.value)
-    assert "Line 99: column 'y': 'warm' is no number; line 101" in str(told.value)
+    assert "line 99: column 'y': 'warm' is no number, line 101" in str(told.value)
     assert "--task regression" in str(told.value)
     assert "--task multiclass" in str(told.value)
 
 
 def test_of_many_odd_values_some_are_shown_and_the_others_counted() -> None:
-    with pytest.raises(TrainingError, match=r"Row 7: .*; and 2 more\."):
+    with pytest.raises(TrainingError, match=r"row 7: .*.* and 2 more\."):
         read(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "e"], None, *[(None, text) for text in "abcde"])
 
 
@@ -94,7 +94,7 @@ def test_the_positive_class_is_one_of_two() -> None:
     binary = read(["1.0", "0", "1"])
     assert positive_class("1.0", "y", binary) == "1", "written otherwise, it is the same class"
     assert positive_class(None, "y", binary) is None
-    with pytest.raises(TrainingError, match="--positive yes: 'y' holds no such class\nremedy: choose 0 or 1"):
+    with pytest.raises(TrainingError, match="--positive yes: 'y' holds no such class\nremedy: choose from: 0, 1"):
         positive_class("yes", "y", binary)
     with pytest.raises(TrainingError, match="'y' makes a multiclass task"):
         positive_class("a", "y", read(["a", "b", "c"]))

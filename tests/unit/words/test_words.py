@@ -1,10 +1,15 @@
 """Words in the reader's language: which one, and how they are found."""
 
+from pathlib import Path
+
+import polib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.words import CHINESE, ENGLISH, VARIABLES, _, coded, language, plural, speaking, stored
+from infra.words import CHINESE, ENGLISH, VARIABLES, _, book, coded, language, plural, speaking, stored
+from infra.words.catalogue import STORED
+from infra.words.messages import Message
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,14 @@ def test_what_nobody_composed_stays_as_it_is(text: str) -> None:
             "模型的第一个版本没有要胜过的冠军；文件中有 12 行没有使用：missing_target 12",
         ),
         ("c0, c1: has the same value in every row", "c0, c1：每一行的值都相同"),
+        ("c0, c1 and 3 more: has the same value in every row", "c0, c1 等，另有 3 个：每一行的值都相同"),
+        ("the file lacks 'a', 'b' and 1,003 more; its columns are 'c'", "文件缺少 'a', 'b' 等，另有 1,003 个；它的列是 'c'"),
+        ("line 7: column 'y': 'warm' is no number", "第 7 行：列 'y'：'warm' 不是数字"),
+        ("the file is a PDF document", "文件是一份 PDF 文档"),
+        (
+            "gate.alpha cannot be 2: it takes a number from 1e-09 to below 0.5 (probability)",
+            "gate.alpha 不能是 2：它接受不小于 1e-09 且小于 0.5 的数值（概率）",
+        ),
         (
             "price: holds amounts of money, taken as a category (--kind COLUMN=number reads them)",
             "price：是金额，按类别处理（用 --kind 列名=number 读取）",
@@ -91,3 +104,23 @@ def test_what_nobody_composed_stays_as_it_is(text: str) -> None:
 def test_a_stored_text_is_translated_with_what_it_is_composed_of(english: str, chinese: str) -> None:
     with speaking(CHINESE):
         assert stored(english) == chinese
+
+
+def test_a_text_of_an_earlier_version_is_translated() -> None:
+    with speaking(CHINESE):
+        assert stored("a prediction takes 12.5 µs a row, 4 before the rollout") == "每行预测需要 12.5 µs，灰度之前是 4"
+
+
+def test_a_message_that_documents_may_hold_stays_when_its_words_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "FOLDER", tmp_path)
+    (tmp_path / "xx.po").write_text('msgid ""\nmsgstr ""\n')
+    stored_once = Message("labels are late", STORED, None, "functions/release/service.py")
+    shown_once = Message("no such file", STORED, None, "infra/cli/fetch.py")
+    book.update("xx", [stored_once, shown_once])
+    translated = (tmp_path / "xx.po").read_text().replace('msgstr ""\n\n', 'msgstr "X"\n\n').removesuffix('msgstr ""\n') + 'msgstr "X"\n'
+    (tmp_path / "xx.po").write_text(translated)
+    for _again in range(2):
+        book.update("xx", [])
+        assert [(entry.msgid, bool(entry.obsolete)) for entry in polib.pofile(str(tmp_path / "xx.po"))] == [("labels are late", True)]
+    book.update("xx", [stored_once])
+    assert [(entry.msgstr, bool(entry.obsolete)) for entry in polib.pofile(str(tmp_path / "xx.po"))] == [("X", False)]

@@ -141,7 +141,7 @@ def test_a_columns_name_is_taken_to_the_last_letter() -> None:
         ("labels.look_back", "labels.look_back_days?"),
         ("row_contract.error_budgt", "row_contract.error_budget?"),
         ("auc", "gate.vetoes.auc?"),
-        ("alpha", "performance.alpha or gate.alpha or canary.alpha?"),
+        ("alpha", "performance.alpha, gate.alpha, canary.alpha?"),
     ],
 )
 def test_the_nearest_name_is_suggested_for_a_typo(name: str, meant: str) -> None:

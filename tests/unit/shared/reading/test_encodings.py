@@ -69,7 +69,7 @@ def test_amounts_in_euros_show_that_they_are_not_cyrillic(encoding: str) -> None
 
 def test_too_few_letters_are_no_doubt_between_encodings_and_name_the_likely_one() -> None:
     refused = refusal("größe,id\n".encode("cp1252") + b"1,2\n" * 3)
-    assert "too few letters show its encoding: it may begin with 'größe' by cp1252" in str(refused)
+    assert "too few letters show its encoding: it may begin as cp1252: 'größe'" in str(refused)
     assert refused.remedy.startswith("if that is right, add --encoding cp1252; otherwise")
 
 
@@ -92,7 +92,7 @@ def test_an_encoding_that_is_found_is_the_right_one(encoding: str, data: st.Data
 def test_in_doubt_a_file_is_refused_with_what_each_encoding_makes_of_it() -> None:
     refused = refusal(table(DOUBTFUL, "cp1252"))
     assert refused.code == "invalid_encoding"
-    assert "'Hélène' by cp1252" in str(refused)
+    assert "cp1252: 'Hélène'" in str(refused)
     assert "--encoding" in refused.remedy
 
 
