@@ -12,7 +12,10 @@ TOPIC = "topic"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where alerts lie and messages are recorded, and who gets messages, by name. `stack` is named in what people are to type."""
+    """The store of alerts and messages, and the targets by name.
+
+    `stack` is named in what people are to type.
+    """
 
     store: ObjectStore
     targets: Mapping[str, Target]

@@ -1,4 +1,7 @@
-"""An alert becomes a message, which each target gets once; a target that fails holds up no other."""
+"""Send a message about each alert, once to each target.
+
+A target that fails holds up no other.
+"""
 
 from functions.notification.ports import Ports
 from functions.shared.domain.alert import Alert, AlertKind

@@ -1,4 +1,7 @@
-"""The registry's aliases say what is served, and its tag says for which release they do."""
+"""Compare the registry's aliases with what is served.
+
+The registry's tag names the release that they are of.
+"""
 
 from functions.release.ports import Ports
 from functions.shared.domain.release import Release
@@ -8,7 +11,7 @@ from functions.shared.repositories.releases import Releases
 
 
 def aliases_of(release: Release) -> dict[str, str | None]:
-    """What the registry's aliases say where they agree with what is served; None for one that is absent."""
+    """Return the aliases that what is served asks for; None for an absent one."""
     return {
         "champion": None if release.retired else release.champion.version,
         "challenger": release.challenger.version if release.challenger else None,
@@ -39,6 +42,9 @@ def agree(model: str, ports: Ports) -> None:
 
 
 def _unrecorded(served: Release, ports: Ports) -> bool:
-    """Whether the registry does not know a version yet. One that a person deleted there was recorded all the same."""
+    """Return whether a version was never recorded in the registry.
+
+    One that a person deleted there was recorded.
+    """
     decisions = (Decisions(ports.store).of(served.model, version) for version in aliases_of(served).values() if version)
     return any(decision is not None and decision.run_id is None for decision in decisions)

@@ -1,4 +1,4 @@
-"""A step that waits for a person: it is asked for once, and ends by an approval, a rejection, or time."""
+"""Let a step wait for a person: ask once, until an answer or a time limit."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -86,7 +86,7 @@ def _waiting(model: str, version: str, ports: Ports) -> tuple[StandingRelease, A
 
 
 def _end(standing: StandingRelease, asked: Approval, *, reason: str, who: str, ports: Ports) -> Release:
-    """Publish that a version goes no further. Only one that answered rows is rolled back by it."""
+    """Publish that a version goes no further; roll it back if it answered rows."""
     ended = standing.release.challenger.version if standing.release.challenger else None
     return publish_next(standing, ports, challenger=None, tried=asked.version, rolled_back=ended, reason=reason, who=who)
 

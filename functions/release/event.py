@@ -1,4 +1,4 @@
-"""What wakes release: a decision's arrival, the tick of a schedule, or a person's hand."""
+"""Read what wakes release: a decision, a schedule's tick, or a person's call."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -28,7 +28,7 @@ class ReleaseRequest(BaseModel):
 
 
 def parse_request(event: Mapping[str, Any]) -> ReleaseRequest:
-    """Read a direct call, or a decision's arrival in the store, which means: look at this model now."""
+    """Read a direct call, or a decision's arrival, which asks to look at its model."""
     if event.get("source") == "aws.s3":
         return ReleaseRequest(model=layout.model_of(event["detail"]["object"]["key"]), who="decision")
     return ReleaseRequest.model_validate(event)

@@ -1,4 +1,4 @@
-"""What is known of a running rollout: traffic, agreement and labels, from stored documents only."""
+"""Gather what stored documents show of a rollout: traffic, agreement, labels."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""A decided release is written: the history first, then what is served, then the registry's aliases, last its tag."""
+"""Write a decided release.
+
+First comes the history, then what is served, then the registry's aliases, and last its tag.
+"""
 
 import hashlib
 from contextlib import suppress
@@ -145,7 +148,7 @@ def serving(model: str, ports: Ports) -> StandingRelease:
 
 
 def pin_policy(standing: StandingRelease, ports: Ports) -> Step | None:
-    """Serve the same by the row contract that a person put in force; None if it is served by that already."""
+    """Serve the same versions by a new row contract; None if it is in force already."""
     release = standing.release
     if release.policy == policy_in_force(release.model, ports):
         return None

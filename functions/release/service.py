@@ -1,4 +1,7 @@
-"""Make the registry and what is served agree, one decided step at a time. Run it at any time, any number of times."""
+"""Make the registry and what is served agree, one decided step at a time.
+
+It may run at any time, any number of times.
+"""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -110,7 +113,7 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, por
 
 
 def _refuse_unproven(model: str, version: str, ports: Ports, *, force: bool) -> None:
-    """Pass if a person forces a version, it ever served to all, or the gate did not keep it out."""
+    """Pass if a version is forced, served before, or was not kept out by the gate."""
     if not force and version not in champions(model, ports):
         refuse_losers(model, version, ports)
 

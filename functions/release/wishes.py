@@ -1,4 +1,7 @@
-"""A person moved an alias in the registry's own page: that is a wish, granted if it is safe, else undone with the reason."""
+"""Grant or refuse wishes: aliases that a person moved on the registry's own page.
+
+A refused wish is undone, and the reason is shown.
+"""
 
 from collections.abc import Mapping
 
@@ -50,7 +53,7 @@ def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:
 
 
 def _refuse_unapproved(model: str, version: str, ports: Ports) -> None:
-    """Pass if nothing needs a person's approval, an alias gives it, or a version served to all before."""
+    """Pass if no approval is needed, an alias gives it, or the version served before."""
     policy = Policies(ports.store).current(model).release
     if policy.approval == "none" or policy.approval_by_alias or version in champions(model, ports):
         return

@@ -31,7 +31,7 @@ _COMPARED = 100
 
 
 class DoubtCode(StrEnum):
-    """What is doubtful about a column. Decisions hold these codes: they are a public interface."""
+    """What is doubtful about a column; decisions hold these codes."""
 
     GIVES_AWAY = "gives_away"
     CONSTANT = "constant"

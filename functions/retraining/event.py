@@ -1,4 +1,4 @@
-"""Requests for retraining: a first version, one challenger, or one for each model."""
+"""Read requests: a first version, one challenger, or one for each model."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self

@@ -34,7 +34,7 @@ def measure_rows(version: Predicting, rows: TrainingSet, scores: Floats) -> Mapp
 
 
 def predicted(version: Predicting, rows: TrainingSet, scores: Floats) -> Codes | None:
-    """Return a version's predicted outcomes by number, (rows,); None for a regression."""
+    """Return predicted outcomes by number, (rows,); None for a regression."""
     found, start = [np.empty(0, dtype=np.intp)], 0
     for batch in rows.table.to_batches():
         codes = version.predict(batch, scores[start : start + batch.num_rows])

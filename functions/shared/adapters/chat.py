@@ -1,4 +1,4 @@
-"""Messages to chats and pagers, by the library Apprise, which knows how each service is spoken to."""
+"""Send messages to chats and pagers by the library Apprise."""
 
 import logging
 from typing import Any
@@ -44,7 +44,7 @@ class Chat:
 
 
 def _apprise() -> Any:
-    """The library, which takes a second to import, and whose log would say what is secret."""
+    """Import the library, which takes a second, and silence its log of secrets."""
     import apprise
 
     logging.getLogger("apprise").disabled = True
