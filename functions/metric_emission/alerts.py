@@ -1,4 +1,7 @@
-"""Which alerts follow from what was seen of a model. Each is written once; its key says what it is about."""
+"""Which alerts follow from what was seen of a model.
+
+Each is written once; its key says what it is about.
+"""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -24,7 +27,10 @@ type Evidence = dict[str, float | str]
 
 
 def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
-    """Return the alerts that follow from a batch. Drift in columns that were `reported` before raises none."""
+    """Return the alerts that follow from a batch.
+
+    Drift in columns that were `reported` before raises none.
+    """
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
@@ -99,7 +105,7 @@ def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, dri
 
 
 def alerted_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
-    """Whether the same alert about the same version was raised within some event days before."""
+    """Return whether the same alert about the same version was raised within some event days before."""
     day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
     prefix, ending = layout.alert_prefix(alert.model), f"{version}-{alert.kind.value}.json"
     earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
@@ -128,6 +134,6 @@ def policy_alert(model: str, standing: StandingPolicy, now: datetime) -> Alert:
 
 
 def unscored_alert(model: str, keys: list[str], now: datetime) -> Alert:
-    """Uploads of a model that nothing came of."""
+    """Return uploads of a model that nothing came of."""
     message = f"{len(keys)} uploads have no manifest, the first is {keys[0]}"
     return _alert(model, AlertKind.UNSCORED, now.date().isoformat(), message, {"files": len(keys), "first": keys[0]}, now)

@@ -54,7 +54,7 @@ class DayRows:
         return cls(table, frozenset(json.loads(table.schema.metadata[_BATCHES])))
 
     def to_bytes(self) -> bytes:
-        """The rows as Parquet, with the names of the batches in its metadata."""
+        """Return the rows as Parquet, with the names of the batches in its metadata."""
         sink = pa.BufferOutputStream()
         table = self.table.replace_schema_metadata({_BATCHES: json.dumps(sorted(self.batches)).encode()})
         pq.write_table(table, sink, compression="zstd")
@@ -68,11 +68,11 @@ class DayRows:
         return distinct
 
     def batches_of(self, ids: pa.ChunkedArray) -> set[str]:
-        """The batches that have rows with some of these ids."""
+        """Return the batches that have rows with some of these ids."""
         return set(self.table.filter(pc.is_in(self.table[ID], value_set=ids))[_BATCH].to_pylist())
 
     def only(self, batches: Collection[str]) -> "DayRows":
-        """What is of these batches."""
+        """Return what is of these batches."""
         if self.batches <= set(batches):
             return self
         kept = self.batches.intersection(batches)
@@ -93,11 +93,11 @@ class Gathered:
     manifests: Mapping[str, Manifest]
 
     def predicted(self, day: date) -> int:
-        """How many rows of a day were scored."""
+        """Return how many rows of a day were scored."""
         return self.days[day].distinct if day in self.days else 0
 
     def holding(self, ids: pa.ChunkedArray) -> list[Arrival]:
-        """The batches with rows of some of these ids, the newest first."""
+        """Return the batches with rows of some of these ids, the newest first."""
         met = {batch for rows in self.days.values() for batch in rows.batches_of(ids)}
         return sorted((self.arrivals[batch] for batch in met), key=lambda arrival: arrival.name)
 
@@ -145,7 +145,7 @@ def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
 
 
 def _read(arrival: Arrival, *, model: Model) -> tuple[Manifest, pa.Table | None]:
-    """The identities of a batch's rows, with day and batch; None without rows."""
+    """Return the identities of a batch's rows, with day and batch; None without rows."""
     manifest = model.manifests.at(model.name, arrival)
     tables = [_identities(model.store.read(output.key), manifest, model) for output in manifest.outputs]
     return manifest, pa.concat_tables(tables) if tables else None
@@ -161,7 +161,7 @@ def _identities(body: bytes, manifest: Manifest, model: Model) -> pa.Table:
 
 
 def _by_day(tables: Iterable[pa.Table], days: Collection[date]) -> dict[date, pa.Table]:
-    """Rows by those of their days that are wanted."""
+    """Return rows by those of their days that are wanted."""
     every = [*tables]
     if not every:
         return {}

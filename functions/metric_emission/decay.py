@@ -36,7 +36,7 @@ def alert_on_decay(model: Model, mature: date | None) -> None:
 
 
 def _last_drift(model: Model) -> DriftReport | None:
-    """What was last seen of the champion's features."""
+    """Return what was last seen of the champion's features."""
     for arrival in list(model.scored_by(model.version))[:_LOOKED_BACK]:
         judged = model.judgement(arrival.batch)
         if judged is not None and judged.drift is not None:

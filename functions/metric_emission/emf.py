@@ -21,7 +21,7 @@ def print_measurements(measurements: Iterable[Measurement], *, stack: str) -> No
 
 
 def _printable(value: str) -> str:
-    r"""A dimension's value as CloudWatch takes it: printable ASCII, at most 1,024 characters. A column may have any name.
+    r"""Return a dimension's value as CloudWatch takes it: printable ASCII, at most 1,024 characters. A column may have any name.
 
     >>> print(_printable("größe"))
     gr\xf6\xdfe

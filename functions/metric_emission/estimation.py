@@ -54,13 +54,13 @@ def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
 
 
 def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
-    """The files of a batch; of a very large one only as many as fit into memory."""
+    """Return the files of a batch; of a very large one only as many as fit into memory."""
     every = ceil(sum(output.rows for output in outputs) / _MOST_ROWS)
     return outputs[:: max(every, 1)]
 
 
 def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float64]:
-    """The champion's scores of a file; in a rollout they have columns of their own."""
+    """Return the champion's scores of a file; in a rollout they have columns of their own."""
     file = pq.ParquetFile(io.BytesIO(store.read(output.key)))
     name = f"{Role.CHAMPION.value}_score" if f"{Role.CHAMPION.value}_score" in file.schema_arrow.names else "score"
     scores: pa.ChunkedArray = file.read([name])[name]
@@ -68,7 +68,7 @@ def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float
 
 
 def _track_record(manifest: Manifest, model: Model) -> TrackRecord:
-    """How the estimates of this version's earlier batches did.
+    """Return how the estimates of this version's earlier batches did.
 
     Once ended, estimates stay ended: each one hands that on to the next.
     """
@@ -86,7 +86,7 @@ def _earlier(manifest: Manifest, model: Model) -> Iterator[Arrival]:
 
 
 def _estimates(arrivals: Iterator[Arrival], model: Model) -> Iterator[Estimate]:
-    """What was estimated of some batches, refused or not."""
+    """Yield what was estimated of some batches, refused or not."""
     for arrival in arrivals:
         judged = model.judgement(arrival.batch)
         if judged is not None and judged.estimate is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @cache
 def ports() -> "Ports":
-    """The real ports."""
+    """Return the real ports."""
     from functions.metric_emission.emf import print_measurements
     from functions.metric_emission.ports import Ports
     from functions.shared.adapters.queues import queued_messages

@@ -86,12 +86,12 @@ def join_labels(labels: Labels, manifests: Iterable[Manifest], spec: ModelSpec, 
 
 
 def label_days(labels: Labels, spec: ModelSpec) -> set[date] | None:
-    """The event days that labels are about; None if they state no times."""
+    """Return the event days that labels are about; None if they state no times."""
     return set(pc.unique(days_of(labels.table[TIME], spec.day_zone)).to_pylist()) if labels.has_time else None
 
 
 def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
-    """Whether a batch has rows of some days or, without them, was uploaded before the labels."""
+    """Return whether a batch has rows of some days or, without them, was uploaded before the labels."""
     if days is not None:
         return bool(days & manifest.event_days.keys())
     return manifest.source.last_modified <= datetime.fromisoformat(arrived)
@@ -118,13 +118,13 @@ def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
 
 
 def stored_identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
-    """What `ID` and, where the model has times, `TIME` are called among the columns of scored rows."""
+    """Return what `ID` and, where the model has times, `TIME` are called among the columns of scored rows."""
     names = {ID: spec.id_column, TIME: spec.time_column}
     return {name: stored_name(column, columns, spec) for name, column in names.items() if column}
 
 
 def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:
-    """The last row of each identity, with its `POSITION` in the table."""
+    """Return the last row of each identity, with its `POSITION` in the table."""
     numbered = table.append_column(POSITION, pa.array(np.arange(table.num_rows)))
     last = numbered.group_by(identity, use_threads=False).aggregate([(POSITION, "max")])
     return numbered.take(last[f"{POSITION}_max"])
@@ -150,7 +150,7 @@ def _matches(
 
 
 def _latest(pairs: pa.Table) -> pa.Array:
-    """Which of several rows for one label, from several files in their order, is the last in time."""
+    """Return which of several rows for one label, from several files in their order, is the last in time."""
     numbered = pairs.append_column(_PLACE, pa.array(np.arange(pairs.num_rows)))
     if TIME in pairs.column_names:
         numbered = numbered.sort_by([(TIME, "ascending"), (_PLACE, "ascending")])
@@ -168,7 +168,7 @@ def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.
 
 
 def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, spec: ModelSpec, arrived: str) -> pa.Table:
-    """The paired rows as scored, with the columns that labelled rows add.
+    """Return the paired rows as scored, with the columns that labelled rows add.
 
     The file itself shows whether a challenger scored them: in a batch of partitions, some may have been scored without it.
     """
@@ -184,7 +184,7 @@ def _labelled(rows: pa.Table, pairs: pa.Table, manifest: Manifest, spec: ModelSp
 
 
 def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tuple[date, pa.Table]]:
-    """Rows of each event day, in their order."""
+    """Yield rows of each event day, in their order."""
     days = event_days(rows, manifest, spec)
     order = pc.sort_indices(pa.table({"day": days, ROW: pa.array(np.arange(rows.num_rows))}), [("day", "ascending"), (ROW, "ascending")])
     ordered = rows.take(order).combine_chunks()
@@ -195,7 +195,7 @@ def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tup
 
 
 def event_days(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> pa.ChunkedArray:
-    """The event day of each scored row; the day of arrival where the model has no time column."""
+    """Return the event day of each scored row; the day of arrival where the model has no time column."""
     if spec.time_column is None:
         arrived = day_of(manifest.source.last_modified, spec.day_zone)
         return pa.chunked_array([pa.repeat(pa.scalar(arrived), rows.num_rows)])
@@ -203,7 +203,10 @@ def event_days(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> pa.Chunke
 
 
 def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
-    """Rows of several files as one table. A column that files hold in different types, which only a carried one may, is text."""
+    """Return rows of several files as one table.
+
+    A column that files hold in different types, which only a carried one may, is text.
+    """
     types = defaultdict(set)
     for table in tables:
         for field in table.schema:
@@ -220,7 +223,7 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
 
 
 def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as texts; those that have none, lists and bytes, as JSON."""
+    """Return values as texts; those that have none, lists and bytes, as JSON."""
     if isinstance(column.type, pa.BaseExtensionType):
         return id_texts(column)
     with suppress(pa.ArrowException):

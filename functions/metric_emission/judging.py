@@ -49,7 +49,7 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
 
 
 def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
-    """A batch and those before it of the same champion, the newest first.
+    """Return a batch and those before it of the same champion, the newest first.
 
     Batches whose rows nobody counted are left out.
     """
@@ -59,7 +59,7 @@ def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
 
 
 def _estimate(manifest: Manifest, model: Model) -> Estimate | None:
-    """The estimate of a batch, if the champion that serves scored it."""
+    """Return the estimate of a batch, if the champion that serves scored it."""
     if not manifest.outputs or not _is_of_champion(manifest, model):
         return None
     return estimate_batch(manifest, model)

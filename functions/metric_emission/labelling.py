@@ -72,7 +72,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
 
 
 def _served(key: str, delivery: Delivery) -> Model:
-    """The model that labels are of.
+    """Return the model that labels are of.
 
     Raises:
         BatchRejectedError: if the key names no model, or one that serves nothing.
@@ -93,13 +93,13 @@ def _whose(key: str, rejected: BatchRejectedError) -> str:
 
 
 def _gathered(labels: Labels, model: Model) -> Gathered | None:
-    """The rows of the days that labels are about; None if they state no times."""
+    """Return the rows of the days that labels are about; None if they state no times."""
     days = label_days(labels, model.spec)
     return None if days is None else gather(days, model)
 
 
 def _candidates(labels: Labels, gathered: Gathered | None, model: Model) -> Iterator[Manifest]:
-    """The batches that labels may belong to, the newest first.
+    """Yield the batches that labels may belong to, the newest first.
 
     These are batches with rows of their ids or, for labels without times, all recent ones.
     """
@@ -195,7 +195,7 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:
-    """The labels of a file, without rows that lack an id or a label.
+    """Return the labels of a file, without rows that lack an id or a label.
 
     Raises:
         BatchRejectedError: if the file is no table, or lacks the id or the target column.

@@ -82,7 +82,10 @@ type Emit = Callable[[Iterable[Measurement]], None]
 
 
 def counted_model(manifest: Manifest) -> str:
-    """Whose metrics and alerts a batch's are. A slip in a key makes no model: batches of a model that serves nothing count for none."""
+    """Whose metrics and alerts a batch's are.
+
+    A slip in a key makes no model: batches of a model that serves nothing count for none.
+    """
     is_unknown = manifest.error is not None and manifest.error.code == FileCode.NO_RELEASE
     return layout.UNNAMED_MODEL if is_unknown else manifest.model
 
@@ -104,7 +107,7 @@ def _judgement_measurements(model: str, judgement: BatchJudgement) -> Iterator[M
 
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
-    """The operational metrics of one batch, which a function of so much memory scored."""
+    """Yield the operational metrics of one batch, which a function of so much memory scored."""
     model, timings = {"model": counted_model(manifest)}, manifest.timings
     yield Measurement(ROWS_IN, manifest.rows_in, model)
     yield Measurement(ROWS_SCORED, manifest.rows_scored, model)
@@ -127,7 +130,7 @@ def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Meas
 
 
 def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]:
-    """How many columns drifted, and the largest distances."""
+    """Yield how many columns drifted, and the largest distances."""
     yield Measurement(DRIFTED_COLUMNS, sum(column.drifted for column in report.columns), {"model": model})
     largest = sorted(report.columns, key=lambda column: column.value, reverse=True)[:TOP_COLUMNS]
     for column in largest:
@@ -135,7 +138,7 @@ def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]
 
 
 def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measurement]:
-    """What was estimated, if anything, the bounds of what is held against the truth, and how estimates before it did."""
+    """Yield what was estimated, if anything, the bounds of what is held against the truth, and how estimates before it did."""
     for name, found in estimate.metrics.items():
         yield Measurement(ESTIMATED, found.value, {"model": model, "metric": name})
     if held := estimate.metrics.get(HELD):
@@ -166,12 +169,12 @@ def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Me
 
 
 def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerformance]:
-    """One version per role, as metrics need it: on a day of two champions, the one that scored more rows."""
+    """Yield one version per role, as metrics need it: on a day of two champions, the one that scored more rows."""
     for role in Role:
         if several := [group for group in groups if group.role is role]:
             yield max(several, key=attrgetter("rows"))
 
 
 def label_measurements(model: str, labels: int, refused: int) -> list[Measurement]:
-    """How many labels a file held, and how many more say nothing."""
+    """Return how many labels a file held, and how many more say nothing."""
     return [Measurement(LABELS, labels, {"model": model}), Measurement(LABELS_REFUSED, refused, {"model": model})]

@@ -101,7 +101,7 @@ class Model:
         return labelled_days(self.name, self.store)
 
     def manifest(self, arrival: Arrival) -> Manifest:
-        """The manifest of a batch, read once."""
+        """Return the manifest of a batch, read once."""
         if arrival.batch not in self._manifests:
             self.knows(self.manifests.at(self.name, arrival))
         return self._manifests[arrival.batch]
@@ -111,7 +111,7 @@ class Model:
         self._manifests[manifest.batch_id] = manifest
 
     def judgement(self, batch: str) -> BatchJudgement | None:
-        """What a batch was judged to be, read once; None until it is judged."""
+        """Return what a batch was judged to be, read once; None until it is judged."""
         if batch not in self._judgements:
             found = read_document(self.store, BatchJudgement, layout.emitted_key(self.name, batch))
             if found is None:
@@ -125,15 +125,15 @@ class Model:
         return days_before(self.ports.now().date(), self.policy.labels.look_back_days)
 
     def scored_by(self, version: str) -> Iterator[Arrival]:
-        """Batches with rows that a champion scored, the newest first."""
+        """Return batches with rows that a champion scored, the newest first."""
         return (arrival for arrival in self.newest if arrival.champion == version and arrival.has_rows)
 
     def mature(self, arrivals: Sequence[Arrival]) -> date | None:
-        """The last event day whose labels count as complete, by the days of batches."""
+        """Return the last event day whose labels count as complete, by the days of batches."""
         return mature_day((arrival.reached for arrival in arrivals), self.policy.labels.delay_days)
 
     def judges_decay(self, mature: date) -> bool:
-        """Whether the champion is yet to be judged by labels up to a day.
+        """Return whether the champion is yet to be judged by labels up to a day.
 
         Asked a second time for the same day, the answer is no, until more labels come.
         """
@@ -158,5 +158,5 @@ class Delivery:
         self._models: dict[str, Model] = {}
 
     def model(self, name: str) -> Model:
-        """A model, as it was when the delivery first asked for it."""
+        """Return a model, as it was when the delivery first asked for it."""
         return self._models.setdefault(name, Model(name, self.ports))

@@ -69,7 +69,7 @@ def fold(
 
 
 def metric_of(series: Series) -> Metric | None:
-    """The metric that a series is of, or None if another Everscore counted it in another shape: it starts at zero."""
+    """Return the metric that a series is of, or None if another Everscore counted it in another shape: it starts at zero."""
     metric = _METRICS.get(series.metric)
     if metric is None or tuple(series.dimensions) != metric.dimensions:
         return None
@@ -78,7 +78,7 @@ def metric_of(series: Series) -> Metric | None:
 
 
 def folded(before: Totals, occasion: Occasion, measurements: Sequence[Measurement], *, now: datetime, once: str | None = None) -> Totals:
-    """Totals with some measurements added.
+    """Return totals with some measurements added.
 
     Counters and histograms grow. Gauges replace all earlier ones of the same occasion, so that a column or a role without a
     gauge disappears. But gauges of an event day or a batch never replace those of a later one, and without any gauge, as after a
@@ -125,7 +125,7 @@ def _series(measurement: Measurement) -> Series:
 
 
 def _bucketed(metric: Metric, value: float) -> tuple[int, ...]:
-    """One value as a histogram: a 1 in the first bucket whose upper bound it does not exceed, 0 elsewhere."""
+    """Return one value as a histogram: a 1 in the first bucket whose upper bound it does not exceed, 0 elsewhere."""
     bucket = bisect_left(metric.buckets, value)
     return tuple(int(number == bucket) for number in range(len(metric.buckets) + 1))
 
@@ -140,5 +140,8 @@ def _is_gauge_of(series: Series, occasion: Occasion) -> bool:
 
 
 def _place(gauge: Measurement | Series) -> tuple[date, datetime]:
-    """Where in time a gauge belongs, among others of its occasion; those about now belong together."""
+    """Return where in time a gauge belongs, among others of its occasion.
+
+    Those about now belong together.
+    """
     return gauge.day or date.min, gauge.at or datetime.min.replace(tzinfo=UTC)

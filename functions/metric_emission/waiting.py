@@ -24,7 +24,10 @@ _ARRIVED = b"arrived"
 
 @dataclass(frozen=True, slots=True)
 class WaitingLabels:
-    """What is left of one file of labels. `file` is its name among label files; `etag` what stands in the store."""
+    """What is left of one file of labels.
+
+    `file` is its name among label files; `etag` what stands in the store.
+    """
 
     model: str
     file: str
@@ -45,7 +48,7 @@ def put_to_wait(model: str, file: str, labels: Labels, arrived: datetime, store:
 
 
 def waiting_for(model: str, store: ObjectStore, now: datetime) -> Iterator[WaitingLabels]:
-    """All labels of a model that wait."""
+    """Yield all labels of a model that wait."""
     prefix = layout.waiting_prefix(model)
     for found in store.list(prefix):
         try:

@@ -23,7 +23,7 @@ def _bucket() -> "ObjectStore":
 
 
 def ports() -> "Ports":
-    """The real ports; the secret is read for each delivery, since it may change."""
+    """Return the real ports; the secret is read for each delivery, since it may change."""
     from functions.notification.ports import TOPIC, Ports
     from functions.shared.adapters.targets import targets_in
     from functions.shared.adapters.topic import SnsTopic

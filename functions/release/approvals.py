@@ -92,7 +92,7 @@ def _end(standing: StandingRelease, asked: Approval, *, reason: str, who: str, p
 
 
 def _alert(model: str, asked: Approval, why: str, ports: Ports) -> Alert:
-    """What a person is to decide, with the gate's numbers."""
+    """Return what a person is to decide, with the gate's numbers."""
     decision = Decisions(ports.store).of(model, asked.version)
     if asked.share == 1:
         message = f"version {asked.version} waits for approval to become the champion: {why}"
@@ -115,11 +115,11 @@ def _alert(model: str, asked: Approval, why: str, ports: Ports) -> Alert:
 
 
 def _sides(decision: Decision) -> tuple[float | None, float | None]:
-    """The gate's metric of the champion and of the challenger."""
+    """Return the gate's metric of the champion and of the challenger."""
     return decision.champion.get(decision.metric), decision.challenger.get(decision.metric)
 
 
 def _figures(decision: Decision) -> Mapping[str, float | str]:
-    """What the gate measured, as far as it did."""
+    """Return what the gate measured, as far as it did."""
     measured = {"difference": decision.difference, "ci_low": decision.ci_low, "ci_high": decision.ci_high, "rows": decision.rows}
     return {name: value for name, value in measured.items() if value is not None}

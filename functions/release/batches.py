@@ -17,7 +17,7 @@ _LOOKED_BACK = 1000
 
 
 def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
-    """What the batches of a rollout add up to now.
+    """Return what the batches of a rollout add up to now.
 
     Only batches that are new since the last time are read.
 
@@ -50,7 +50,7 @@ def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
 
 
 def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterator[Arrival]:
-    """The batches that are not counted yet, and counted ones that are superseded."""
+    """Yield the batches that are not counted yet, and counted ones that are superseded."""
     stand, counted = {arrival.batch for arrival in standing(entries)}, set(known.counted)
     for arrival in {entry.batch: entry for entry in entries}.values():
         stands = arrival.batch in stand
@@ -59,7 +59,7 @@ def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterat
 
 
 def newest_met(first: Release, store: ObjectStore, *, most: int) -> tuple[list[Manifest], bool]:
-    """The newest batches of a rollout, at most `most`, and whether these are all.
+    """Return the newest batches of a rollout, at most `most`, and whether these are all.
 
     `first` is the release that it began with.
     """
@@ -69,7 +69,7 @@ def newest_met(first: Release, store: ObjectStore, *, most: int) -> tuple[list[M
 
 
 def has_met(release: Release, arrival: Arrival) -> bool:
-    """Whether a batch met a release or a later one.
+    """Return whether a batch met a release or a later one.
 
     A batch that failed may name none; then its time decides.
     """
@@ -77,7 +77,7 @@ def has_met(release: Release, arrival: Arrival) -> bool:
 
 
 def _entries(first: Release, store: ObjectStore) -> Iterator[Arrival]:
-    """All batches that may have met a rollout.
+    """Yield all batches that may have met a rollout.
 
     These are those since it began, and some before it, which may have been scored again.
     """
@@ -90,7 +90,7 @@ def _entries(first: Release, store: ObjectStore) -> Iterator[Arrival]:
 
 
 def _before(first: Release, entries: Sequence[Arrival], store: ObjectStore) -> Tally:
-    """The last batches that a champion scored alone before the rollout."""
+    """Return the last batches that a champion scored alone before the rollout."""
     others = (arrival for arrival in standing(entries) if not has_met(first, arrival))
     manifests = (Manifests(store).at(first.model, arrival) for arrival in islice(others, _LOOKED_BACK))
     sums = Sums()
@@ -100,12 +100,12 @@ def _before(first: Release, entries: Sequence[Arrival], store: ObjectStore) -> T
 
 
 def _was_alone(manifest: Manifest) -> bool:
-    """Whether no challenger scored along."""
+    """Return whether no challenger scored along."""
     return manifest.release is None or manifest.release.challenger is None
 
 
 def _scored_by(manifest: Manifest, rollout: Sequence[Release]) -> int:
-    """The release that scored a batch; if none did, that of its time."""
+    """Return the release that scored a batch; if none did, that of its time."""
     if manifest.release:
         return manifest.release.seq
     return max((release.seq for release in rollout if release.decided_at <= manifest.created_at), default=rollout[0].seq)

@@ -14,7 +14,9 @@ from functions.shared.domain.rollout.tally import Sums, Tally
 def rollout_evidence(
     rollout: Sequence[Release], decision: Decision | None, tally: Tally, days: Sequence[DayPerformance], policy: Policy
 ) -> RolloutEvidence:
-    """The evidence on a challenger. Its behaviour is that of this rollout alone; its performance is that of all its labels.
+    """Return the evidence on a challenger.
+
+    Its behaviour is that of this rollout alone; its performance is that of all its labels.
 
     Args:
         rollout: its releases, oldest first; the last is served.

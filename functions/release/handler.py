@@ -20,7 +20,7 @@ _UNWANTED = frozenset({"refused", "registry_unavailable"})
 
 @cache
 def ports() -> "Ports":
-    """The real ports."""
+    """Return the real ports."""
     from functions.release.ports import Ports
     from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client

@@ -82,7 +82,7 @@ def publish_next(
 
 
 def _withdrawn(before: Release, after: Release, ports: Ports) -> Withdrawal | None:
-    """The challenger whose rollout ends without its becoming the champion."""
+    """Return the challenger whose rollout ends without its becoming the champion."""
     challenger = before.challenger
     still = {after.champion.version, after.challenger.version if after.challenger else None}
     if challenger is None or challenger.version in still:
@@ -107,13 +107,13 @@ def _publish(release: Release, ports: Ports, *, over: StandingRelease | None) ->
 
 
 def policy_in_force(model: str, ports: Ports) -> PinnedPolicy:
-    """The part of the policy that scoring obeys."""
+    """Return the part of the policy that scoring obeys."""
     policy = Policies(ports.store).current(model)
     return PinnedPolicy(number=policy.number, row_contract=policy.row_contract, decision=policy.decision)
 
 
 def servable(model: str, version: str, ports: Ports) -> ServedModel:
-    """A version as a release names it.
+    """Return a version as a release names it.
 
     Raises:
         ReleaseRefusedError: if it has no decision, or its bundle is gone or not the one that was decided on.
@@ -135,7 +135,7 @@ def servable(model: str, version: str, ports: Ports) -> ServedModel:
 
 
 def serving(model: str, ports: Ports) -> StandingRelease:
-    """What a model serves.
+    """Return what a model serves.
 
     Raises:
         ReleaseRefusedError: if that is nothing.
@@ -159,12 +159,12 @@ def pin_policy(standing: StandingRelease, ports: Ports) -> Step | None:
 
 
 def champions(model: str, ports: Ports) -> set[str]:
-    """Versions that were ever served to all."""
+    """Return versions that were ever served to all."""
     return {release.champion.version for release in Releases(ports.store).history(model)}
 
 
 def challenging(served: ServedModel, ports: Ports, *, model: str) -> ServedChallenger:
-    """A version at the first step of its rollout."""
+    """Return a version at the first step of its rollout."""
     policy = Policies(ports.store).current(model).canary
     return ServedChallenger(
         version=served.version,

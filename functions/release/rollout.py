@@ -17,7 +17,7 @@ GROWTH = frozenset({Action.EXPAND, Action.PROMOTE})
 
 
 def decided_step(release: Release, ports: Ports) -> Step:
-    """The step that the evidence on a release's challenger allows."""
+    """Return the step that the evidence on a release's challenger allows."""
     policy = Policies(ports.store).current(release.model)
     rollout = Releases(ports.store).rollout(release)
     days = list(performances(release.model, ports.store, labelled_days(release.model, ports.store)))

@@ -68,7 +68,9 @@ def _without_registry(standing: StandingRelease, away: RegistryUnavailableError,
 
 
 def promote(model: str, version: str, *, reason: str, who: str, force: bool, ports: Ports) -> Release:
-    """Serve a version at once, by hand. A rollout ends with it, and the release says so.
+    """Serve a version at once, by hand.
+
+    A rollout ends with it, and the release says so.
 
     Raises:
         ReleaseRefusedError: if the model serves nothing or this version already, the version has no sound bundle, or the gate
@@ -95,7 +97,9 @@ def _serve(
 
 
 def try_out(model: str, version: str, *, reason: str, who: str, force: bool, ports: Ports) -> Release:
-    """Begin a version's rollout by hand, at the policy's first step. A running one ends with it.
+    """Begin a version's rollout by hand, at the policy's first step.
+
+    A running one ends with it.
 
     Raises:
         ReleaseRefusedError: if the model serves nothing or is retired, this version serves or is on its way already, it has no
@@ -193,7 +197,7 @@ def _begin_serving(model: str, ports: Ports) -> Step:
 
 
 def _winners(decisions: Iterable[Decision]) -> list[Decision]:
-    """Those to promote, in their order."""
+    """Return those to promote, in their order."""
     return [decision for decision in decisions if decision.verdict is Verdict.PROMOTE]
 
 

@@ -27,7 +27,7 @@ def admission_reasons(
     newest: TrainingSet,
     policy: GatePolicy,
 ) -> tuple[Reason, ...]:
-    """Why the newest rows must not decide anything; empty if they may.
+    """Return why the newest rows must not decide anything; empty if they may.
 
     Args:
         recipe: how the champion was made, and so the probes are: whether labels can be learnt is asked of what did learn them.
@@ -87,7 +87,7 @@ def _probe_metric(recipe: Recipe, rows: TrainingSet) -> tuple[float | None, str]
 
 
 def _learnt(recipe: Recipe, rows: TrainingSet, learnt: NDArray[np.bool_]) -> float:
-    """What a model of some rows reaches on the others."""
+    """Return what a model of some rows reaches on the others."""
     name = _ranking_metric(rows.spec.task)
     probe = recipe.fit(TrainingSet(recipe.spec, rows.table.filter(pa.array(learnt))))
     rest = TrainingSet(probe.spec, rows.table.filter(pa.array(~learnt))).known()

@@ -1,4 +1,7 @@
-"""What the use cases need of the outside world, as protocols. Adapters and the tests' fakes implement them."""
+"""What the use cases need of the outside world, as protocols.
+
+Adapters and the tests' fakes implement them.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,10 +51,10 @@ class ObjectStore(Protocol):
         """Describe an object, or raise NotFoundError."""
 
     def read(self, key: str, version_id: str | None = None) -> bytes:
-        """The whole of a small object, or raise NotFoundError."""
+        """Return the whole of a small object, or raise NotFoundError."""
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
-        """The newest version's bytes and its ETag, read together, or raise NotFoundError."""
+        """Return the newest version's bytes and its ETag, read together, or raise NotFoundError."""
 
     def open(self, key: str, version_id: str | None = None) -> Readable:
         """Random access to an object, or raise NotFoundError."""
@@ -72,7 +75,7 @@ class ObjectStore(Protocol):
         """Newest versions below a prefix, in order of key."""
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Names one level below a prefix that ends in a slash."""
+        """Return names one level below a prefix that ends in a slash."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; absent ones are no error."""
@@ -83,7 +86,10 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One of an object's versions. Of the newest, a listing shows the object; where it is a deletion, none is."""
+    """One of an object's versions.
+
+    Of the newest, a listing shows the object; where it is a deletion, none is.
+    """
 
     info: ObjectInfo
     newest: bool
@@ -93,7 +99,7 @@ class VersionedStore(ObjectStore, Protocol):
     """A bucket with its past, for whoever must remove something for good."""
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
-        """All versions of all objects below a prefix, deletions left out, in order of key."""
+        """Return all versions of all objects below a prefix, deletions left out, in order of key."""
 
     def forget(self, versions: Iterable[ObjectInfo]) -> None:
         """Remove versions for good; absent ones are no error."""
@@ -101,7 +107,10 @@ class VersionedStore(ObjectStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """What the registry keeps of one fit. `files` are small artifacts by name; `model` is the fitted pipeline."""
+    """What the registry keeps of one fit.
+
+    `files` are small artifacts by name; `model` is the fitted pipeline.
+    """
 
     model: object
     parameters: Mapping[str, str]
@@ -124,7 +133,10 @@ class ForeignModel:
 
 
 class Registry(Protocol):
-    """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`). Versions have the store's numbers."""
+    """Versions, their lineage, and aliases (`champion`, `challenger`, `previous`).
+
+    Versions have the store's numbers.
+    """
 
     def register(self, model: str, version: str, run: TrainingRun) -> str:
         """Record a run with its model, register it as a version of this number, and return the run's id."""
@@ -136,7 +148,7 @@ class Registry(Protocol):
         """Add small files and numbers to a run."""
 
     def logged_model(self, uri: str) -> ForeignModel:
-        """What was logged under a model's URI, or raise AdoptionRefusedError if its file would run code when it is loaded."""
+        """Return what was logged under a model's URI, or raise AdoptionRefusedError if its file would run code when it is loaded."""
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""
@@ -145,7 +157,7 @@ class Registry(Protocol):
         """Set each alias to its version, or remove it where that is None or a version that is gone."""
 
     def sequence(self, model: str) -> int:
-        """The release sequence the aliases were last set for; 0 if never."""
+        """Return the release sequence the aliases were last set for; 0 if never."""
 
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""

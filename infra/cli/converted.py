@@ -60,7 +60,7 @@ def spoken_encoding(file: Path) -> str | None:
 
 
 def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
-    """The text in UTF-8, with the mark that leaves no doubt about it."""
+    """Return the text in UTF-8, with the mark that leaves no doubt about it."""
     try:
         known = checked_encoding(encoding)
     except ValueError as error:

@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
-    """How many labels a file holds, and which of them can measure nothing.
+    """Return how many labels a file holds, and which of them can measure nothing.
 
     Args:
         spec: of the version that serves.
@@ -60,7 +60,7 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
 
 
 def _says_something(labels: pa.Array, spec: ModelSpec) -> pa.BooleanArray:
-    """Which labels can measure the model."""
+    """Return which labels can measure the model."""
     if spec.task is Task.REGRESSION:
         return numeric_targets(labels).is_valid()
     return pc.is_in(labels, value_set=pa.array(spec.classes, labels.type))
@@ -72,7 +72,7 @@ def _commonest(counts: pa.StructArray) -> dict[str, int]:
 
 
 def _useless(counts: pa.StructArray, spec: ModelSpec) -> str:
-    """Why a file's labels measure nothing."""
+    """Return why a file's labels measure nothing."""
     if not len(counts):
         return f"the file holds no label of {spec.name!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
     held = ", ".join(f"{name!r}" for name in _commonest(counts))

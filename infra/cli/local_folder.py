@@ -38,11 +38,11 @@ class LocalFolder:
         return ObjectInfo(key, found.st_size, f"{found.st_mtime_ns:x}-{found.st_size:x}", ONLY_VERSION, modified)
 
     def read(self, key: str, version_id: str | None = None) -> bytes:  # noqa: ARG002 - there is one version
-        """The whole of a small object, or raise NotFoundError."""
+        """Return the whole of a small object, or raise NotFoundError."""
         return self._present(key).read_bytes()
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
-        """An object's bytes and its ETag, or raise NotFoundError."""
+        """Return an object's bytes and its ETag, or raise NotFoundError."""
         return self.read(key), self.info(key).etag
 
     def open(self, key: str, version_id: str | None = None) -> LocalFile:  # noqa: ARG002 - there is one version
@@ -83,7 +83,7 @@ class LocalFolder:
         return (self.info(key) for key in keys if key.startswith(prefix) and _UNFINISHED not in key)
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Names one level below a prefix that ends in a slash."""
+        """Return names one level below a prefix that ends in a slash."""
         above = self._root / prefix
         return iter(sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else [])
 
@@ -107,7 +107,7 @@ class LocalFolder:
         return path
 
     def _unfinished(self, key: str, body: bytes = b"") -> Path:
-        """A new file beside the key's own, to take its place."""
+        """Return a new file beside the key's own, to take its place."""
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")

@@ -1,4 +1,7 @@
-"""Names of models as people type them. They are looked up first, since a typo would make a model of its own."""
+"""Names of models as people type them.
+
+They are looked up first, since a typo would make a model of its own.
+"""
 
 from difflib import get_close_matches
 

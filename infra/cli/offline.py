@@ -74,7 +74,7 @@ def _described(file: Path, rows: int) -> StoredFile:
 
 
 def _as_upload(file: Path, inbox: LocalFolder, key: str) -> StoredObject:
-    """The file as an object of the inbox, without a copy."""
+    """Return the file as an object of the inbox, without a copy."""
     path = Path(inbox.bucket, key)
     path.parent.mkdir(parents=True)
     path.symlink_to(file.resolve())

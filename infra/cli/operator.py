@@ -116,7 +116,9 @@ class Operator:
         return None if self._endpoint is not None else str(self._session.client("sts").get_caller_identity()["Account"])
 
     def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Call a function (`Retraining`, `Release`) and return its answer. If another writer was first, call it again.
+        """Call a function (`Retraining`, `Release`) and return its answer.
+
+        If another writer was first, call it again.
 
         Raises:
             InputError: if the function refused what was asked.
@@ -274,7 +276,9 @@ def wait_for[T](look: Callable[[], T | None], timeout_s: float, what: str) -> T:
 
 
 def connect(stack: str | None) -> Operator:
-    """Return the stack of this name: an embedded one, or one on AWS. Without a name, the embedded one that is running.
+    """Return the stack of this name: an embedded one, or one on AWS.
+
+    Without a name, the embedded one that is running.
 
     Raises:
         NoStackError: if there is none, with those that are there.

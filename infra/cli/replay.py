@@ -23,7 +23,7 @@ from functions.shared.reading.text import GZIP_MAGIC, Notes
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
-    """The rows that a batch set aside, as they stood in its file: delimited text with the header, or JSON lines; in UTF-8.
+    """Return the rows that a batch set aside, as they stood in its file: delimited text with the header, or JSON lines; in UTF-8.
 
     Returns:
         The file's ending, and its bytes.
@@ -85,7 +85,7 @@ def _in_one_order(body: bytes, *, has_header: bool) -> bytes:
 
 
 def _ending(file: Path) -> str:
-    """The ending that says how a file is to be read, whatever it is called."""
+    """Return the ending that says how a file is to be read, whatever it is called."""
     source = LocalFile(file)
     is_gzip = source.read_at(0, len(GZIP_MAGIC)) == GZIP_MAGIC
     return f".{detect_format(source, file.name)}" + (".gz" if is_gzip else "")

@@ -36,7 +36,10 @@ type Download = Callable[[str, Path], object]
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Event days from the first to the last; None is open. Of a model without a time column they are days of arrival."""
+    """Event days from the first to the last; None is open.
+
+    Of a model without a time column they are days of arrival.
+    """
 
     first: date | None = None
     last: date | None = None
@@ -45,7 +48,7 @@ class Days:
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
     def rows(self, batch: Manifest) -> int:
-        """How many rows a batch scored on these days, erased ones too."""
+        """Return how many rows a batch scored on these days, erased ones too."""
         return sum(rows for day, rows in batch.event_days.items() if day in self)
 
 
@@ -53,14 +56,14 @@ ALL_DAYS = Days()
 
 
 def newest_answer(batch: Manifest, seq: int, store: ObjectStore) -> str:
-    """The batch that stands for the upload of a batch: itself, unless that was scored again by a release up to number `seq`."""
+    """Return the batch that stands for the upload of a batch: itself, unless that was scored again by a release up to number `seq`."""
     upload, known = batch.source, Manifests(store).keys(batch.model)
     again = (layout.batch_id(upload.bucket, upload.key, upload.version_id, layout.rescoring(number)) for number in range(seq, 0, -1))
     return next((name for name in again if name in known), batch.batch_id)
 
 
 def standing_batches(model: str, store: ObjectStore) -> list[Manifest]:
-    """The batches of a model that hold rows, in the order of their commit: of one that was scored again the newest answers.
+    """Return the batches of a model that hold rows, in the order of their commit: of one that was scored again the newest answers.
 
     What a manifest counts by column is left out: of very many batches it would fill the memory.
     """
@@ -159,7 +162,7 @@ def _rows_of(part: Path) -> "Iterable[pa.RecordBatch]":
 
 
 def _on_days(rows: "pa.RecordBatch", days: Days, batch: Manifest, spec: ModelSpec | None) -> "pa.RecordBatch":
-    """The rows whose event day is one of these."""
+    """Return the rows whose event day is one of these."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

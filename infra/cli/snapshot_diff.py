@@ -15,7 +15,7 @@ from functions.shared.domain.spec import Feature, ModelSpec
 
 
 def compare_snapshots(spec: ModelSpec, old: pa.Table, new: pa.Table) -> dict[str, Any]:
-    """Rows added, removed, relabelled and otherwise changed (by identity), columns that came and went, and PSI by feature.
+    """Return rows added, removed, relabelled and otherwise changed (by identity), columns that came and went, and PSI by feature.
 
     Args:
         spec: of the older version: names the identity, the target and the features that are compared.
@@ -49,7 +49,7 @@ def _row_changes(spec: ModelSpec, old: pa.Table, new: pa.Table, features: list[F
 
 
 def _side(table: pa.Table, identity: list[str], compared: list[str], side: str) -> pa.Table:
-    """The compared columns, named by position, since a column may have any name; and a mark that the row is there."""
+    """Return the compared columns, named by position, since a column may have any name; and a mark that the row is there."""
     table = table.set_column(table.column_names.index(identity[0]), identity[0], id_texts(table[identity[0]]))
     named = table.select([*identity, *compared]).rename_columns([*_numbered("key", identity), *_numbered(side, compared)])
     return named.append_column(side, pa.array([True] * table.num_rows, pa.bool_()))
@@ -60,7 +60,7 @@ def _numbered(name: str, columns: list[str]) -> list[str]:
 
 
 def _different(old: pa.ChunkedArray, new: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Where two values differ; two missing ones do not."""
+    """Return where two values differ; two missing ones do not."""
     unlike = pc.fill_null(pc.not_equal(old, new), fill_value=False)
     return pc.or_(unlike, pc.xor(old.is_null(), new.is_null()))
 

@@ -122,7 +122,7 @@ def _first_version(
 
 
 def _source(source: str, model: str, operator: "Operator") -> dict[str, Any]:
-    """What a request says of the place of a model to adopt; a file is uploaded."""
+    """Return what a request says of the place of a model to adopt; a file is uploaded."""
     if source.startswith(("models:/", "runs:/")):
         return {"uri": source}
     file = Path(source)

@@ -23,7 +23,7 @@ type _Cells = Sequence[Any]
 
 
 def is_workbook(file: Path) -> bool:
-    """Whether a file is a workbook, whatever it is called."""
+    """Return whether a file is a workbook, whatever it is called."""
     with file.open("rb") as stored:
         return WORKBOOK.begins(stored.read(_HEAD_BYTES))
 
@@ -50,7 +50,7 @@ def write_lines(file: Path, sheet: str | None, target: Path) -> None:
 
 
 def _chosen(book: Any, file: Path, sheet: str | None) -> str:
-    """The name of the sheet that is meant."""
+    """Return the name of the sheet that is meant."""
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     names: list[str] = [found.name for found in book.sheets_metadata if found.typ is SheetTypeEnum.WorkSheet]
@@ -70,7 +70,7 @@ def _chosen(book: Any, file: Path, sheet: str | None) -> str:
 
 
 def _lines(file: Path, rows: Sequence[_Cells]) -> Iterator[str]:
-    """A text for each row of a sheet; that of the header, and of rows without a value, is empty."""
+    """Yield a text for each row of a sheet; that of the header, and of rows without a value, is empty."""
     head = next((number for number, cells in enumerate(rows) if _is_filled(cells)), None)
     if head is None:
         raise _nothing_in(file)
@@ -81,7 +81,10 @@ def _lines(file: Path, rows: Sequence[_Cells]) -> Iterator[str]:
 
 
 def _names(file: Path, rows: Sequence[_Cells], head: int) -> dict[int, str]:
-    """The columns' names by their places. One without a name is called by its place, and left out where it has no value either."""
+    """Return the columns' names by their places.
+
+    One without a name is called by its place, and left out where it has no value either.
+    """
     below = rows[head + 1 :]
     filled = [place for place, cell in enumerate(rows[head]) if cell != "" or any(cells[place] != "" for cells in below)]
     names = {place: str(_value(rows[head][place]) or f"column_{place + 1}").strip() for place in filled}
@@ -102,7 +105,7 @@ def _is_filled(cells: _Cells) -> bool:
 
 
 def _value(cell: Any) -> str | float | int | bool | None:
-    """A cell as JSON has it: a duration in seconds, dates and times as text."""
+    """Return a cell as JSON has it: a duration in seconds, dates and times as text."""
     match cell:
         case "":
             return None

@@ -88,7 +88,10 @@ def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str
 
 
 def _check_code(invoke: Invoke, answers: Sequence[str]) -> None:
-    """Send CodeDeploy's event. Batches with erased rows, as of earlier rounds, are skipped."""
+    """Send CodeDeploy's event.
+
+    Batches with erased rows, as of earlier rounds, are skipped.
+    """
     before = len(answers)
     invoke("code_check", _sample("code_check/pre-traffic"))
     if answers[before:] != ["Succeeded"]:

@@ -15,7 +15,10 @@ _LOOKED_AT = {"from": 600, "to": 0}
 
 
 def rules_yaml(runbook_panels: list[dict[str, object]]) -> str:
-    """The provisioning file. Where PromQL's condition holds it has a result, above 0, and otherwise none."""
+    """Return the provisioning file.
+
+    Where PromQL's condition holds it has a result, above 0, and otherwise none.
+    """
     rules = [_rule(alarm, runbook_panels) for alarm in with_rules()]
     group = {"orgId": 1, "name": "everscore", "folder": "Everscore", "interval": _EVERY, "rules": rules}
     return _HEAD + yaml.safe_dump({"apiVersion": 1, "groups": [group]}, sort_keys=False, width=140, allow_unicode=True)

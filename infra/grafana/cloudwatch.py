@@ -1,4 +1,7 @@
-"""Queries in CloudWatch's terms. Grafana makes a search of a dimension whose value is `*`, and a line of each metric found."""
+"""Queries in CloudWatch's terms.
+
+Grafana makes a search of a dimension whose value is `*`, and a line of each metric found.
+"""
 
 from collections.abc import Mapping
 
@@ -21,7 +24,7 @@ REGION = "default"
 
 
 def statistic(query: Query) -> str:
-    """How the values of one step become a point."""
+    """Return how the values of one step become a point."""
     match query.metric.kind:
         case Kind.GAUGE:
             return "Average"
@@ -32,13 +35,13 @@ def statistic(query: Query) -> str:
 
 
 def dimensions(query: Query) -> Dimensions:
-    """All dimensions of the metric, `*` for those that keep lines apart."""
+    """Return all dimensions of the metric, `*` for those that keep lines apart."""
     asked: Dimensions = {dimension: query.where.get(dimension, "*") for dimension in query.metric.dimensions}
     return asked | OF_ALL
 
 
 def target(query: Query, ref: str, source: DataSourceRef) -> CloudWatchMetricsQuery:
-    """What a panel sends."""
+    """Return what a panel sends."""
     legend = query.legend.replace("{", "${PROP('Dim.").replace("}", "')}")
     return (
         CloudWatchMetricsQuery()
@@ -59,12 +62,12 @@ def target(query: Query, ref: str, source: DataSourceRef) -> CloudWatchMetricsQu
 
 
 def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str, object]:
-    """The values of a dimension within a stack, for a variable's list."""
+    """Return the values of a dimension within a stack, for a variable's list."""
     return _values(metric, dimension, OF_STACK | (MODEL if of_model else {}))
 
 
 def stacks_query() -> dict[str, object]:
-    """The stacks that there are, for a variable's list."""
+    """Return the stacks that there are, for a variable's list."""
     return _values(MODELS, "stack", {})
 
 

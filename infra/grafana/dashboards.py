@@ -60,19 +60,19 @@ SOURCES = (CLOUDWATCH, PROMETHEUS)
 
 
 def page_json(page: Page, source: Source) -> str:
-    """The page on one kind of data source."""
+    """Return the page on one kind of data source."""
     return dashboard_json(_dashboard(page, source))
 
 
 def dashboard_json(made: dashboard.Dashboard) -> str:
-    """A dashboard's text, its panels numbered, since links name them so."""
+    """Return a dashboard's text, its panels numbered, since links name them so."""
     built = json.loads(json.dumps(made.build(), cls=JSONEncoder))
     panels = [{**panel, "id": number} for number, panel in enumerate(built["panels"], start=1)]
     return json.dumps({**built, "panels": panels}, indent=1) + "\n"
 
 
 def uid(page: Page, source: Source) -> str:
-    """The dashboard's name in links."""
+    """Return the dashboard's name in links."""
     return f"everscore-{page.name}-{source.type}"
 
 

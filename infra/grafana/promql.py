@@ -19,7 +19,7 @@ TYPE = "prometheus"
 
 
 def expression(query: Query) -> str:
-    """The query as PromQL, in which the page's variables stand as `$name`."""
+    """Return the query as PromQL, in which the page's variables stand as `$name`."""
     metric = query.metric
     match metric.kind:
         case Kind.GAUGE:
@@ -31,19 +31,19 @@ def expression(query: Query) -> str:
 
 
 def target(query: Query, ref: str, source: DataSourceRef) -> Dataquery:
-    """What a panel sends."""
+    """Return what a panel sends."""
     legend = query.legend.replace("{", "{{").replace("}", "}}")
     return Dataquery().ref_id(ref).datasource(source).expr(expression(query)).legend_format(legend).interval(STEP).range()
 
 
 def values_query(metric: Metric, dimension: str, *, of_model: bool) -> dict[str, object]:
-    """The values of a dimension, for a variable's list."""
+    """Return the values of a dimension, for a variable's list."""
     matchers = ", ".join(f'{label}="{value}"' for label, value in (STACK | (MODEL if of_model else {})).items())
     return {"query": f"label_values({metric.prometheus}{{{matchers}}}, {dimension})", "refId": "values"}
 
 
 def release_annotations(source: DataSourceRef, *, of_model: bool) -> build.AnnotationQuery:
-    """A mark whenever another release of the model, or of any, began to serve."""
+    """Return a mark whenever another release of the model, or of any, began to serve."""
     serving = Query(RELEASE_SEQUENCE, "release", MODEL if of_model else {})
     now, before = (f"max by (model) ({_last(RELEASE_SEQUENCE.prometheus, serving, ago)})" for ago in ("", STEP))
     changed = f"{now} != {before}"
@@ -61,7 +61,7 @@ def _last(name: str, query: Query, ago: str = "") -> str:
 
 
 def stacks_query() -> dict[str, object]:
-    """The stacks that there are, for a variable's list."""
+    """Return the stacks that there are, for a variable's list."""
     return {"query": f"label_values({MODELS.prometheus}, stack)", "refId": "values"}
 
 

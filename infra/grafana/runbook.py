@@ -11,7 +11,7 @@ _SECTIONS = re.compile(r"^### (.*)\n", re.MULTILINE)
 
 
 def runbook_page(markdown: str) -> dashboard.Dashboard:
-    """A panel for what stands first, and one for each section, in the order of the document."""
+    """Return a panel for what stands first, and one for each section, in the order of the document."""
     title, body = markdown.removeprefix("# ").split("\n", 1)
     first, *parts = _PARTS.split(body)
     page = dashboard.Dashboard("Everscore: runbook").uid(UID).description(title).tags(["everscore"]).with_panel(_panel(title, first))
@@ -24,7 +24,7 @@ def runbook_page(markdown: str) -> dashboard.Dashboard:
 
 
 def link_to(section: str, panels: list[dict[str, object]]) -> str:
-    """Where in Grafana a section stands, among the page's numbered panels."""
+    """Return where in Grafana a section stands, among the page's numbered panels."""
     [number] = [panel["id"] for panel in panels if str(panel["title"]).lower() == section]
     return f"/d/{UID}?viewPanel={number}"
 

@@ -77,7 +77,9 @@ def embedded_aws(
     await_mlflow: bool = True,
     kept: bool = False,
 ) -> Iterator[Stack]:
-    """Run an embedded AWS while the block runs; it ends with this process in any case.
+    """Run an embedded AWS while the block runs.
+
+    It ends with this process in any case.
 
     Args:
         name: the stack's name; a number is added if it is taken.

@@ -22,7 +22,9 @@ _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class Claim(Document):
-    """The mark of a folder that was made for the stack of this name. A copy of the folder has another name and is not ours.
+    """The mark of a folder that was made for the stack of this name.
+
+    A copy of the folder has another name and is not ours.
 
     `kept` is whether a user needs what the stack holds, unlike a demo's or a test's.
     """
@@ -95,7 +97,10 @@ def claim_of(folder: Path) -> Claim | None:
 
 
 def read_state[D: Document](path: Path, kind: type[D]) -> D | None:
-    """Read a document in a state folder; None if absent, damaged or of a later version."""
+    """Read a document in a state folder.
+
+    It is None if absent, damaged or of a later version.
+    """
     try:
         return kind.from_json(path.read_bytes())
     except (OSError, ValidationError, NewerSchemaError):

@@ -41,7 +41,10 @@ _WHOLE_OBJECT = (b"content-length", b"content-range", b"x-amz-checksum-")
 
 
 def requested_range(scope: Message) -> tuple[bytes, bytes] | None:
-    """First and last byte as asked for (either may be empty) by a GET of one version; None for any other request."""
+    """First and last byte as asked for (either may be empty) by a GET of one version.
+
+    It is None for any other request.
+    """
     if scope["type"] != "http" or scope["method"] != "GET" or "versionId" not in parse_qs(scope["query_string"].decode()):
         return None
     match = _RANGE.fullmatch(dict(scope["headers"]).get(b"range", b""))
@@ -49,7 +52,9 @@ def requested_range(scope: Message) -> tuple[bytes, bytes] | None:
 
 
 def positions(first: bytes, last: bytes, size: int) -> tuple[int, int] | None:
-    """Start and end (exclusive) of a range in an object of `size` bytes; None where S3 answers 416.
+    """Start and end (exclusive) of a range in an object of `size` bytes.
+
+    It is None where S3 answers 416.
 
     >>> positions(b"2", b"3", 10), positions(b"", b"3", 10), positions(b"8", b"99", 10), positions(b"10", b"", 10)
     ((2, 4), (7, 10), (8, 10), None)
@@ -67,7 +72,7 @@ class Cut:
     size: int | None = None
 
     def of(self, body: bytes) -> bytes:
-        """The part; the whole if it lies beyond the end, which is refused later."""
+        """Return the part; the whole if it lies beyond the end, which is refused later."""
         found = positions(*self.wanted, len(body))
         if found is None:
             return body
@@ -160,7 +165,7 @@ def name_versions_in_events() -> None:
 
 
 def error_type(trace: str, message: str) -> str | None:
-    r"""The name of the class that a traceback ends with, if its last error is the one with this message.
+    r"""Return the name of the class that a traceback ends with, if its last error is the one with this message.
 
     >>> error_type("Traceback …\nfunctions.shared.domain.errors.TrainingError: one class only\n", "one class only")
     'TrainingError'
@@ -237,7 +242,7 @@ def with_saving(application: Application) -> Application:
 
 
 def ministack_application() -> Application:
-    """What hypercorn serves."""
+    """Return what hypercorn serves."""
     keep_state(Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"]))
     cut_bodies_early()
     name_versions_in_events()

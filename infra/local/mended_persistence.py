@@ -92,7 +92,7 @@ def _save_for_ever(state: Path) -> None:
 
 
 def _read(get_state: Callable[[], Any]) -> Any:
-    """The state of a service, which others may change while it is being read; then it is read again."""
+    """Return the state of a service, which others may change while it is being read; then it is read again."""
     while True:
         try:
             return get_state()
@@ -183,14 +183,14 @@ def _mend(path: Path, objects: Path) -> None:
 
 
 def _kept_version(path: Path, objects: Path, version: str | None) -> Path | None:
-    """The file that keeps a version of an object, if it was displaced by another."""
+    """Return the file that keeps a version of an object, if it was displaced by another."""
     account, bucket = path.relative_to(objects).parts[:2]
     folder = objects / ".versions" / account / bucket / str(version)
     return next((file for file in folder.rglob("*") if file.is_file()), None) if version and folder.is_dir() else None
 
 
 def _is(path: Path, said: dict[str, Any]) -> bool:
-    """Whether a file holds what its sidecar says; of what was uploaded in parts only the size is known."""
+    """Return whether a file holds what its sidecar says; of what was uploaded in parts only the size is known."""
     etag = str(said.get("etag", "")).strip('"')
     whole = "-" not in etag
     return path.stat().st_size == said.get("size") and (

@@ -91,7 +91,7 @@ def _folder_of(template: Template) -> Iterator[Path]:
 
 
 def _environment(functions: Mapping[str, ContainerFunction]) -> Mapping[str, str]:
-    """What SAM itself needs; of the embedded AWS each function knows the same.
+    """Return what SAM itself needs; of the embedded AWS each function knows the same.
 
     SAM gives a variable of the shell precedence over a template's, so those that a function declares are left out.
     """
@@ -115,7 +115,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def with_environments(template: Template, functions: Mapping[str, ContainerFunction]) -> Template:
-    """The template with each function's environment as it is in `functions`, since SAM passes on declared variables only."""
+    """Return the template with each function's environment as it is in `functions`, since SAM passes on declared variables only."""
     resources = dict(template["Resources"])
     for function in functions.values():
         name = logical_id(template, function)
@@ -125,7 +125,7 @@ def with_environments(template: Template, functions: Mapping[str, ContainerFunct
 
 
 def logical_id(template: Template, function: ContainerFunction) -> str:
-    """What the template calls the function with this command."""
+    """Return what the template calls the function with this command."""
     resources: Mapping[str, Any] = template["Resources"]
     commands = {name: resource["Properties"].get("ImageConfig", {}).get("Command") for name, resource in resources.items()}
     [name] = [name for name, command in commands.items() if command == [function.command]]

@@ -1,4 +1,6 @@
-"""Alert rules for Prometheus, made from the alarms' one definition. `python -m infra.prometheus.rules [RUNBOOK]` writes them again.
+"""Alert rules for Prometheus, made from the alarms' one definition.
+
+`python -m infra.prometheus.rules [RUNBOOK]` writes them again.
 
 RUNBOOK is where docs/runbook.md can be read from Alertmanager's messages: its address in your copy of this repository.
 """
@@ -16,7 +18,7 @@ _HEAD = "# Made by `python -m infra.prometheus.rules` from infra/alarms.py.\n"
 
 
 def rules_text(runbook: str = RUNBOOK) -> str:
-    """The rule file, in YAML; its links go to sections of the runbook at that address."""
+    """Return the rule file, in YAML; its links go to sections of the runbook at that address."""
     groups = [{"name": "everscore", "rules": [_rule(alarm, runbook) for alarm in with_rules()]}]
     return _HEAD + yaml.safe_dump({"groups": groups}, sort_keys=False, width=120, allow_unicode=True)
 

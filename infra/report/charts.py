@@ -43,7 +43,10 @@ def by_event_day(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def version_hues(history: History) -> dict[str, str]:
-    """Return a colour for each version, the same in all charts; they repeat after eight."""
+    """Return a colour for each version, the same in all charts.
+
+    They repeat after eight.
+    """
     served = (
         version
         for batch in history.batches

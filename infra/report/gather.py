@@ -39,7 +39,10 @@ _SAMPLES_A_REASON = 3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch's manifest, pooled drift, and estimate; None where nothing was measured."""
+    """A batch's manifest, pooled drift, and estimate.
+
+    It is None where nothing was measured.
+    """
 
     manifest: Manifest
     drift: DriftReport | None

@@ -47,7 +47,10 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
 
 
 def environment() -> Environment:
-    """Return Jinja's environment; it escapes all text from users, such as names and rows."""
+    """Return Jinja's environment.
+
+    It escapes all text from users, such as names and rows.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -16,7 +16,9 @@ type Row = dict[str, str | float]
 
 
 def made_up(first: int, count: int, *, labelled: bool = False, by_chance: bool = False) -> list[Row]:
-    """Return rows numbered from `first` on, a hundred a day. The more is used, the fewer leave, unless it goes `by_chance`.
+    """Return rows numbered from `first` on, a hundred a day.
+
+    The more is used, the fewer leave, unless it goes `by_chance`.
 
     >>> [row["day"] for row in made_up(199, 2)]
     ['2024-01-02', '2024-01-03']

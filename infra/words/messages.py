@@ -181,7 +181,7 @@ _ALERTS = ("functions/metric_emission/alerts.py", "functions/release/approvals.p
 
 
 def _constants(node: ast.expr) -> Iterator[str]:
-    """A message, or both that a condition chooses between."""
+    """Yield a message, or both that a condition chooses between."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):
@@ -190,7 +190,7 @@ def _constants(node: ast.expr) -> Iterator[str]:
 
 
 def _jinja_constants(node: "nodes.Expr") -> Iterator["nodes.Const"]:
-    """A message, or both that a condition chooses between."""
+    """Yield a message, or both that a condition chooses between."""
     from jinja2 import nodes
 
     if isinstance(node, nodes.Const):

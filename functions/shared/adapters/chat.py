@@ -14,7 +14,9 @@ TEAMS, TEAMS_HOSTS = "workflows", (".logic.azure.com", ".powerplatform.com")
 
 
 class Chat:
-    """`Target` that is a service, by Apprise's URL of it. Errors name the service alone, since the rest of the URL is secret.
+    """`Target` that is a service, by Apprise's URL of it.
+
+    Errors name the service alone, since the rest of the URL is secret.
 
     Raises:
         InputError: on making it, if the URL is of no service that is taken, or lacks something.

@@ -51,7 +51,7 @@ class Unreadable:
 
 
 def targets_in(secret: str, *, guarded: bool) -> Mapping[str, Target]:
-    """The targets that a secret names; nothing of it stands in an error."""
+    """Return the targets that a secret names; nothing of it stands in an error."""
     try:
         text = _client().get_secret_value(SecretId=secret)["SecretString"]
     except (BotoCoreError, ClientError, KeyError) as error:

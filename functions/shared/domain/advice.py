@@ -8,7 +8,10 @@ from functions.shared.domain.alert import AlertKind
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """For one kind of alert. `summary` calls people; `commands` are lines for a shell, `{model}` standing for the model's name."""
+    """For one kind of alert.
+
+    `summary` calls people; `commands` are lines for a shell, `{model}` standing for the model's name.
+    """
 
     summary: str
     meaning: str

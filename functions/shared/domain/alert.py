@@ -23,7 +23,9 @@ class AlertKind(StrEnum):
 
 
 class Alert(Document):
-    """What was seen, the evidence in figures, and what to do. `window` names the event days or the batch it is about.
+    """What was seen, the evidence in figures, and what to do.
+
+    `window` names the event days or the batch it is about.
 
     `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first; `version` is, for drift,
     the champion whose training the batches are held against, and for an approval the version that waits for it.

@@ -32,7 +32,7 @@ class Arrival:
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Arrival":
-        """The place of a batch."""
+        """Return the place of a batch."""
         source, release = manifest.source, manifest.release
         return cls(
             day=source.last_modified.astimezone(UTC).date(),
@@ -92,12 +92,12 @@ class Block:
 
     @classmethod
     def of(cls, day: date, level: int) -> "Block":
-        """The block of a level that a day lies in."""
+        """Return the block of a level that a day lies in."""
         return cls(level, day.toordinal() >> level)
 
     @classmethod
     def covering(cls, first: date, last: date) -> "set[Block]":
-        """The one or two blocks of one size that hold all days of a period.
+        """Return the one or two blocks of one size that hold all days of a period.
 
         >>> sorted(block.number for block in Block.covering(date(2013, 4, 1), date(2013, 4, 1)))
         [734959]

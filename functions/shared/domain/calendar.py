@@ -21,7 +21,7 @@ _EPOCH, _START = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_plausible(day: date) -> bool:
-    """Whether something may have happened on a day; earlier versions stored others as well."""
+    """Return whether something may have happened on a day; earlier versions stored others as well."""
     return FIRST_DAY <= day <= LAST_DAY
 
 
@@ -37,18 +37,18 @@ def days_before(day: date, days: float) -> date:
 
 
 def day_of(moment: datetime, zone: str) -> date:
-    """The day on which a moment lies in a time zone."""
+    """Return the day on which a moment lies in a time zone."""
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def days_of(times: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """The day in a time zone on which each of some timestamps in microseconds, without nulls, lies."""
+    """Return the day in a time zone on which each of some timestamps in microseconds, without nulls, lies."""
     days = [fixed_width(_day_numbers(chunk, zone).astype(np.int32), pa.date32()) for chunk in times.chunks]
     return pa.chunked_array(days, pa.date32())
 
 
 def count_days(times: pa.Array, zone: str) -> dict[date, int]:
-    """Rows by day in a time zone of a column of timestamps in microseconds without nulls."""
+    """Return rows by day in a time zone of a column of timestamps in microseconds without nulls."""
     days = _day_numbers(times, zone)
     if not len(days):
         return {}
@@ -59,7 +59,9 @@ def count_days(times: pa.Array, zone: str) -> dict[date, int]:
 
 
 def _day_numbers(times: pa.Array, zone: str) -> NDArray[np.int64]:
-    """Days since 1970 of timestamps; those beyond the calendar are its first or its last.
+    """Return days since 1970 of timestamps.
+
+    Those beyond the calendar are its first or its last.
 
     A UTC day that begins and ends with the same offset has no other in between, so only the times of the few days on which
     clocks are changed are looked up one by one.
@@ -82,14 +84,14 @@ def _number(day: date) -> int:
 
 
 def _offsets_us(values: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
-    """How far local time is ahead of each instant; of one that is not plausible, as on the last that is."""
+    """Return how far local time is ahead of each instant; of one that is not plausible, as on the last that is."""
     near = np.clip(values, _number(FIRST_DAY) * _DAY_US, _number(LAST_DAY) * _DAY_US)
     local = ((_START + timedelta(microseconds=value)).astimezone(zone) for value in near.tolist())
     return np.fromiter(((moment.utcoffset() or timedelta()) // timedelta(microseconds=1) for moment in local), np.int64, len(near))
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:
-    """The latest day that a batch has really reached: 5 % of its rows lie on it or after it.
+    """Return the latest day that a batch has really reached: 5 % of its rows lie on it or after it.
 
     A few future-dated rows therefore cannot move it. Days that are not plausible say nothing.
 
@@ -106,7 +108,7 @@ def batch_watermark(event_days: Mapping[date, int]) -> date | None:
 
 
 def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
-    """The last event day whose labels count as complete, by how far these batches have come; None without scored rows.
+    """Return the last event day whose labels count as complete, by how far these batches have come; None without scored rows.
 
     Of a part of a day all is waited for.
     """
@@ -114,6 +116,6 @@ def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | 
 
 
 def mature_day(reached: Iterable[date | None], delay_days: float) -> date | None:
-    """The last event day whose labels count as complete, by the latest days that batches have reached."""
+    """Return the last event day whose labels count as complete, by the latest days that batches have reached."""
     latest = max((day for day in reached if day), default=None)
     return days_before(latest, delay_days) if latest else None

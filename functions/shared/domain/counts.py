@@ -1,4 +1,7 @@
-"""What is counted of scored rows. Counts add up: those of a batch are the sum of its partitions'."""
+"""What is counted of scored rows.
+
+Counts add up: those of a batch are the sum of its partitions'.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -39,7 +42,10 @@ class Counts(Value):
 
 
 def merge_counts(parts: Iterable[Counts]) -> Counts:
-    """The counts of all rows of `parts`; of none, zeros. Sums of floats are added in the order of the parts."""
+    """Return the counts of all rows of `parts`; of none, zeros.
+
+    Sums of floats are added in the order of the parts.
+    """
     counted = list(parts)
     roles = list(dict.fromkeys(role for part in counted for role in part.profiles))
     agreements = [part.agreement for part in counted if part.agreement is not None]
@@ -65,7 +71,7 @@ def merge_counts(parts: Iterable[Counts]) -> Counts:
 def counted_manifest(
     draft: Manifest, counts: Counts, *, contract: RowContract, outputs: tuple[StoredFile, ...], quarantine: tuple[StoredFile, ...]
 ) -> Manifest:
-    """The draft with what was counted, if it adds up: rows in = scored + quarantined = rows in the files.
+    """Return the draft with what was counted, if it adds up: rows in = scored + quarantined = rows in the files.
 
     Raises:
         ConservationError: if rows were lost or made up.

@@ -33,7 +33,7 @@ class DecisionRule(Value):
     margin: float | None = None
 
     def decide(self, scores: Floats) -> Codes:
-        """The number of the outcome that each row's scores predict, shape (rows,); the first of equal ones.
+        """Return the number of the outcome that each row's scores predict, shape (rows,); the first of equal ones.
 
         Args:
             scores: as engines give them, shape (rows, outputs).
@@ -71,5 +71,5 @@ HIGHEST = DecisionRule(kind=RuleKind.ARGMAX)
 
 
 def above(threshold: float, *, inclusive: bool = False) -> DecisionRule:
-    """The rule of a threshold."""
+    """Return the rule of a threshold."""
     return DecisionRule(kind=RuleKind.THRESHOLD, threshold=threshold, inclusive=inclusive)

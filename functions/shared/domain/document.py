@@ -9,7 +9,10 @@ from functions.shared.domain.errors import NewerSchemaError, UnreadableDocumentE
 
 
 class Value(BaseModel):
-    """A frozen part of a document. Unknown fields are ignored, so an older reader accepts a newer minor writer."""
+    """A frozen part of a document.
+
+    Unknown fields are ignored, so an older reader accepts a newer minor writer.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), ser_json_inf_nan="constants")
 
@@ -39,7 +42,9 @@ class Document(Value):
         return version
 
     def to_json(self) -> bytes:
-        """UTF-8 JSON, fields in declared order, newline at the end. It is read back before anybody may store it.
+        """UTF-8 JSON, fields in declared order, newline at the end.
+
+        It is read back before anybody may store it.
 
         Raises:
             UnreadableDocumentError: if nobody could read it.

@@ -17,7 +17,10 @@ class DvcFile:
 
 @dataclass(frozen=True, slots=True)
 class DvcDirectory:
-    """A directory as DVC stores it. `md5` ends in `.dir`; `listing` is the object it names."""
+    """A directory as DVC stores it.
+
+    `md5` ends in `.dir`; `listing` is the object it names.
+    """
 
     md5: str
     listing: bytes
@@ -47,7 +50,7 @@ def parse_listing(listing: bytes) -> dict[str, str]:
 
 
 def dvc_pointer(md5: str, *, size_bytes: int, files: int, path: str) -> bytes:
-    """The `.dvc` file from which stock `dvc pull` restores a directory at `path`."""
+    """Return the `.dvc` file from which stock `dvc pull` restores a directory at `path`."""
     lines = (
         "outs:",
         f"- md5: {md5}",

@@ -36,7 +36,9 @@ class _ObjectEvent(_Envelope):
 
 
 class StoredObject(BaseModel):
-    """One version of one object that S3 says was created. `version_id` is `null` in a bucket without versions.
+    """One version of one object that S3 says was created.
+
+    `version_id` is `null` in a bucket without versions.
 
     `created_at`: when, as the event says. `deliveries`: how often its message was handed out, this time included.
     """

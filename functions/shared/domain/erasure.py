@@ -1,4 +1,7 @@
-"""The record of an erasure: how much was removed, and from where. It names nobody."""
+"""The record of an erasure: how much was removed, and from where.
+
+It names nobody.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -46,14 +46,14 @@ def id_texts[T: (pa.Array, pa.ChunkedArray)](ids: T) -> T:
 
 
 def is_raw(kind: pa.DataType) -> bool:
-    """Whether values are bytes that mean nothing by themselves."""
+    """Return whether values are bytes that mean nothing by themselves."""
     return bool(
         pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind)
     )
 
 
 def inexact(ids: pa.Array) -> Mask:
-    """Where an id is a float so large that integers share floats: it may be another's id, rounded."""
+    """Return where an id is a float so large that integers share floats: it may be another's id, rounded."""
     if ids.type not in _FLOATS:
         return np.zeros(len(ids), np.bool_)
     dtype, exact = _FLOATS[ids.type]

@@ -13,7 +13,7 @@ LARGEST_TARGET: Final = 3.4028234663852886e38
 
 
 def canonical_labels(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Labels as strings; null where there is none.
+    """Return labels as strings; null where there is none.
 
     Whole numbers lose their `.0`, booleans become `true` and `false`, text loses surrounding blanks, empty text is null.
 

@@ -94,7 +94,9 @@ class Timings(Value):
 
 
 class Manifest(Document):
-    """What became of a batch. Its existence is the commit: outputs that no manifest names do not count.
+    """What became of a batch.
+
+    Its existence is the commit: outputs that no manifest names do not count.
 
     `event_days` counts scored rows by event day (arrival day where the model has no time column); `served` counts them by the
     role that answered; `unseen` counts, by feature, those whose category the champion does not know. `replays` is the batch
@@ -166,5 +168,5 @@ class Manifest(Document):
         return self.created_at + _RESUMED_FOR if self.resumable else datetime.min.replace(tzinfo=UTC)
 
     def may_resume(self, now: datetime) -> bool:
-        """Whether the batch failed half-way so lately that what its partitions wrote may yet become its own."""
+        """Return whether the batch failed half-way so lately that what its partitions wrote may yet become its own."""
         return self.resumable and now < self.may_resume_until

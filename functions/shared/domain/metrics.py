@@ -1,4 +1,7 @@
-"""The catalogue of metrics. CloudWatch's lines, Prometheus' series, dashboards, alarms and documents are made from it or held to it."""
+"""The catalogue of metrics.
+
+CloudWatch's lines, Prometheus' series, dashboards, alarms and documents are made from it or held to it.
+"""
 
 import re
 from dataclasses import dataclass

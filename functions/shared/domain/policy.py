@@ -29,7 +29,7 @@ class Unit:
 
 
 def _opened(value: object) -> object:
-    """A range with its open ends as infinities."""
+    """Return a range with its open ends as infinities."""
     if isinstance(value, list | tuple) and len(value) == 2:
         low, high = value
         return (-math.inf if low is None else low, math.inf if high is None else high)
@@ -45,7 +45,7 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def _closed(bounds: tuple[float, float]) -> tuple[float | None, float | None]:
-    """A range as JSON has it, where there are no infinities: an open end is null."""
+    """Return a range as JSON has it, where there are no infinities: an open end is null."""
     low, high = bounds
     return (None if math.isinf(low) else low, None if math.isinf(high) else high)
 
@@ -211,7 +211,7 @@ class RetrainingPolicy(Written):
     )
 
     def most_rows(self, features: int) -> int:
-        """How many rows of so many features may be learnt."""
+        """Return how many rows of so many features may be learnt."""
         return min(self.max_rows, self.max_values // features)
 
 
@@ -254,7 +254,10 @@ class GatePolicy(Written):
 
 
 class GuardrailPolicy(Written):
-    """When a rollout ends at once, before any label. Margins are what real days may differ; noise is added to them."""
+    """When a rollout ends at once, before any label.
+
+    Margins are what real days may differ; noise is added to them.
+    """
 
     rank_correlation: Margin = Field(default=0.5, description="Fall of the rank correlation below the gate's, on Fisher's z scale.")
     mean_difference: Margin = Field(
@@ -323,7 +326,10 @@ class NotificationPolicy(Written):
 
 
 class Policy(Document):
-    """One numbered version of a model's thresholds. Number 0 is the defaults, which nobody wrote."""
+    """One numbered version of a model's thresholds.
+
+    Number 0 is the defaults, which nobody wrote.
+    """
 
     number: int = Field(default=0, ge=0)
     who: str = ""

@@ -1,4 +1,7 @@
-"""Why a file or a row is refused. Manifests, quarantined rows, metrics and messages hold these codes: they are a public interface."""
+"""Why a file or a row is refused.
+
+Manifests, quarantined rows, metrics and messages hold these codes: they are a public interface.
+"""
 
 from enum import StrEnum
 from typing import Self

@@ -116,7 +116,7 @@ class Release(Document):
 
 
 def doubtful_rollback(release: Release) -> str | None:
-    """Why it is unclear what one more rollback is meant to do, or None if it is clear.
+    """Return why it is unclear what one more rollback is meant to do, or None if it is clear.
 
     Asked twice, or after somebody else, it would serve the version again that was rolled back, or take the champion after its challenger.
     """

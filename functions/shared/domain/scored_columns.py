@@ -12,7 +12,7 @@ _PREFIXES = re.compile(f"^(?:{PREFIX})+")
 
 
 def answer_names(spec: ModelSpec) -> frozenset[str]:
-    """All names that scoring may give to an answer, in a rollout or outside.
+    """Return all names that scoring may give to an answer, in a rollout or outside.
 
     What a version says has the names of `said_names`, in a rollout also after `champion_` and `challenger_`.
     """
@@ -21,12 +21,12 @@ def answer_names(spec: ModelSpec) -> frozenset[str]:
 
 
 def said_names(spec: ModelSpec) -> tuple[str, ...]:
-    """What a version says of a row: its prediction and its scores."""
+    """Return what a version says of a row: its prediction and its scores."""
     return (PREDICTION, *spec.score_columns)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """A taken name after one `input_` more than any column has before it, so that `stored_name` finds it again.
+    """Return a taken name after one `input_` more than any column has before it, so that `stored_name` finds it again.
 
     >>> free_name("score", {"id", "score", "prediction"})
     'input_score'
@@ -35,7 +35,7 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 
 def stored_name(name: str, columns: Collection[str], spec: ModelSpec) -> str:
-    """Where an input column is found among the `columns` of a scored file; the inverse of `free_name`.
+    """Return where an input column is found among the `columns` of a scored file; the inverse of `free_name`.
 
     >>> from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
     >>> feature = Feature(name="score", kind=FeatureKind.NUMBER)
@@ -47,5 +47,5 @@ def stored_name(name: str, columns: Collection[str], spec: ModelSpec) -> str:
 
 
 def _longest(name: str, columns: Collection[str]) -> str:
-    """The column that has this name after the most prefixes."""
+    """Return the column that has this name after the most prefixes."""
     return max((column for column in columns if _PREFIXES.sub("", column) == _PREFIXES.sub("", name)), key=len, default=name)

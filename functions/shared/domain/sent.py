@@ -6,7 +6,10 @@ from functions.shared.domain.document import Document
 
 
 class Sent(Document):
-    """The record of a message about the alert of the same name. `sent` names the targets that got it."""
+    """The record of a message about the alert of the same name.
+
+    `sent` names the targets that got it.
+    """
 
     model: str
     sent: frozenset[str] = frozenset()

@@ -137,7 +137,10 @@ class ModelSpec(Document):
 
     @property
     def positive_class(self) -> str | None:
-        """The class of a binary task that the score is about; None for other tasks, and before the fit."""
+        """The class of a binary task that the score is about.
+
+        It is None for other tasks, and before the fit.
+        """
         return self.outcomes[1] if self.task is Task.BINARY and self.classes else None
 
     @property

@@ -35,7 +35,7 @@ class Threshold:
 
 @cache
 def thresholds() -> dict[str, Threshold]:
-    """All thresholds by name, in the order of the policy's sections."""
+    """Return all thresholds by name, in the order of the policy's sections."""
     return {threshold.name: threshold for threshold in _thresholds_of(Policy(), "")}
 
 
@@ -55,7 +55,7 @@ def _threshold(name: str, field: FieldInfo, default: Any) -> Threshold:
 
 
 def _takes(field: FieldInfo, unit: Unit) -> str:
-    """Which words or numbers are possible, as the end of a sentence."""
+    """Return which words or numbers are possible, as the end of a sentence."""
     if get_origin(field.annotation) is Literal:
         return " or ".join(get_args(field.annotation))
     parts = get_args(field.annotation) or (field.annotation,)
@@ -64,7 +64,7 @@ def _takes(field: FieldInfo, unit: Unit) -> str:
 
 
 def _between(field: FieldInfo, unit: Unit) -> str:
-    """The possible values of a number, in words."""
+    """Return the possible values of a number, in words."""
     low, high = ("from", unit.least), ("to", unit.most)
     for limit in field.metadata:
         match limit:
@@ -103,7 +103,7 @@ def refuse_senseless(policy: Policy) -> None:
 
 
 def value_of(policy: dict[str, Any], name: str) -> Any:
-    """A policy's value of a threshold, from what the policy was dumped as."""
+    """Return a policy's value of a threshold, from what the policy was dumped as."""
     value: Any = policy
     for part in name.split("."):
         value = value[part]
@@ -135,14 +135,14 @@ def unknown(name: str) -> str:
 
 
 def _of_like_ending(name: str) -> list[str]:
-    """Thresholds whose last word is like the last word of a name."""
+    """Return thresholds whose last word is like the last word of a name."""
     endings = {full.rsplit(".", 1)[-1] for full in thresholds()}
     close = get_close_matches(name.rsplit(".", 1)[-1], endings, n=1)
     return [full for full in thresholds() if full.rsplit(".", 1)[-1] in close]
 
 
 def sentences(error: ValidationError) -> str:
-    """What is wrong with a policy, in words of ours: each threshold once, with what it takes."""
+    """Return what is wrong with a policy, in words of ours: each threshold once, with what it takes."""
     return "; ".join(dict.fromkeys(_sentence(problem["loc"], problem.get("input"), problem) for problem in error.errors()))
 
 

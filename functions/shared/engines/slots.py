@@ -34,7 +34,7 @@ class Slots(Protocol):
         ...
 
     def codes(self, column: pa.Array) -> Codes:
-        """The slot of each row."""
+        """Return the slot of each row."""
         ...
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
@@ -66,7 +66,7 @@ class NumberSlots:
         return len(self.edges) + 2
 
     def codes(self, column: pa.Array) -> Codes:
-        """The slot of each row."""
+        """Return the slot of each row."""
         return self._grid.interval(numbers_of(column))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
@@ -90,7 +90,7 @@ class CategorySlots:
         return int(self.rows.max()) + 1
 
     def codes(self, column: pa.Array) -> Codes:
-        """The slot of each row; only the dictionary is looked up."""
+        """Return the slot of each row; only the dictionary is looked up."""
         encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
         dictionary, indices = encoded.dictionary.cast(pa.string()), encoded.indices.cast(pa.int32())
         unseen, missing = len(self.texts), len(self.texts) + 1
@@ -120,7 +120,7 @@ class BooleanSlots:
         return 3
 
     def codes(self, column: pa.Array) -> Codes:
-        """The slot of each row."""
+        """Return the slot of each row."""
         return np.where(arrow.valid_mask(column), arrow.mask_of(column), np.intp(2))
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - one interface for all kinds
@@ -129,7 +129,7 @@ class BooleanSlots:
 
 
 def read_slots(stored: Arrays, feature: int, kind: FeatureKind) -> Slots:
-    """The slots of one feature as `Slots.arrays` stored them.
+    """Return the slots of one feature as `Slots.arrays` stored them.
 
     Raises:
         InvalidBundleError: if the arrays are not such slots.

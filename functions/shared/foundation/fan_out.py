@@ -9,7 +9,9 @@ AT_ONCE = 16
 
 
 def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_once: int = 1) -> list[Result]:
-    """Act for each model, even if others fail. One that is slow holds up none of them, where several are looked at at once.
+    """Act for each model, even if others fail.
+
+    One that is slow holds up none of them, where several are looked at at once.
 
     Args:
         models: the names of the models.

@@ -39,7 +39,7 @@ class FileFormat:
     read: Reader | None = None
 
     def begins(self, head: bytes) -> bool:
-        """Whether these first bytes are of this format for sure."""
+        """Return whether these first bytes are of this format for sure."""
         return head.startswith(self.magics)
 
 
@@ -77,7 +77,7 @@ TAKEN = (*READ.values(), WORKBOOK)
 
 
 def reader_of(form: Format) -> Reader:
-    """What reads files of a format."""
+    """Return what reads files of a format."""
     read = READ[form].read
     assert read is not None
     return read

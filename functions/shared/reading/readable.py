@@ -12,7 +12,7 @@ class Readable(Protocol):
         """Return the number of bytes in the file."""
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """The `length` bytes from `offset` on; fewer only at the end of the file."""
+        """Return the `length` bytes from `offset` on; fewer only at the end of the file."""
 
 
 class LocalFile:
@@ -23,7 +23,7 @@ class LocalFile:
         self.size = path.stat().st_size
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """The `length` bytes from `offset` on; fewer only at the end of the file."""
+        """Return the `length` bytes from `offset` on; fewer only at the end of the file."""
         with self._path.open("rb") as file:
             file.seek(offset)
             return file.read(length)

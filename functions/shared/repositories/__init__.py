@@ -1,1 +1,4 @@
-"""Stored documents by name: how they are found, read, and written once. Pure over an `ObjectStore`."""
+"""Stored documents by name: how they are found, read, and written once.
+
+Pure over an `ObjectStore`.
+"""

@@ -14,7 +14,10 @@ LONGEST = timedelta(minutes=5)
 
 
 class AliasTurns:
-    """Lease documents next to the release documents. One that ended stays, so that no right to delete is needed."""
+    """Lease documents next to the release documents.
+
+    One that ended stays, so that no right to delete is needed.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

@@ -41,7 +41,7 @@ class BatchIndex:
             self._store.create(key, _NAME)
 
     def entries(self, model: str) -> Iterator[Arrival]:
-        """All batches of a model, the newest first.
+        """Return all batches of a model, the newest first.
 
         They are ordered by the UTC day of arrival, and within a day by their commit.
         """
@@ -83,7 +83,7 @@ class BatchIndex:
         return (Arrival.named(found.key.removeprefix(prefix)) for found in self._store.list(prefix))
 
     def is_complete(self, model: str) -> bool:
-        """Whether all batches of a model are in the index."""
+        """Return whether all batches of a model are in the index."""
         indexed = read_document(self._store, Indexed, layout.indexed_key(model))
         return indexed is not None and indexed.back_to is None
 

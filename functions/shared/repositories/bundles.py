@@ -17,7 +17,7 @@ class Bundles:
         self._loaded: dict[str, LoadedModel] = {}
 
     def load(self, served: ServedModel) -> LoadedModel:
-        """The version's spec, baseline and engine.
+        """Return the version's spec, baseline and engine.
 
         Raises:
             DigestMismatchError: if a file is not the one that was released.
@@ -32,5 +32,8 @@ class Bundles:
         return model
 
     def pipeline(self, served: ServedModel) -> Any:
-        """The version's fitted scikit-learn pipeline, whatever engine serves it. Errors are those of `load`."""
+        """Return the version's fitted scikit-learn pipeline, whatever engine serves it.
+
+        Errors are those of `load`.
+        """
         return load_fitted(lambda name: self._store.read(served.prefix + name), served.digest)

@@ -8,7 +8,7 @@ from functions.shared.ports import ObjectStore
 
 
 def read_document[D: Document](store: ObjectStore, kind: type[D], key: str) -> D | None:
-    """The document at a key, or None if nothing stands there."""
+    """Return the document at a key, or None if nothing stands there."""
     try:
         return kind.from_json(store.read(key))
     except NotFoundError:
@@ -16,6 +16,6 @@ def read_document[D: Document](store: ObjectStore, kind: type[D], key: str) -> D
 
 
 def read_documents[D: Document](store: ObjectStore, kind: type[D], prefix: str) -> Iterator[D]:
-    """All documents below a prefix, in order of key."""
+    """Yield all documents below a prefix, in order of key."""
     for found in store.list(prefix):
         yield kind.from_json(store.read(found.key))

@@ -41,7 +41,7 @@ def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> dat
 
 
 def standing_lease(store: ObjectStore, key: str) -> tuple[Lease, str]:
-    """The lease at a key and its ETag, or raise NotFoundError."""
+    """Return the lease at a key and its ETag, or raise NotFoundError."""
     body, etag = store.read_tagged(key)
     return Lease.from_json(body), etag
 

@@ -12,7 +12,7 @@ from functions.shared.repositories.batch_index import BatchIndex
 
 
 def source_of(bucket: str, upload: ObjectInfo) -> Source:
-    """One version of an uploaded object as manifests name it."""
+    """Return one version of an uploaded object as manifests name it."""
     return Source(
         bucket=bucket,
         key=upload.key,
@@ -31,11 +31,11 @@ class Manifests:
         self._index = BatchIndex(store)
 
     def read(self, key: str) -> Manifest:
-        """The manifest at a key, or raise NotFoundError."""
+        """Return the manifest at a key, or raise NotFoundError."""
         return Manifest.from_json(self._store.read(key))
 
     def find(self, model: str, batch: str, source: Source) -> Manifest | None:
-        """The commit of a batch, if there is one."""
+        """Return the commit of a batch, if there is one."""
         try:
             return self.read(_key(model, batch, source))
         except NotFoundError:
@@ -56,7 +56,7 @@ class Manifests:
         return ((found.key.removeprefix(prefix).removesuffix(".json"), found) for found in self._store.list(prefix))
 
     def named(self, model: str, batch: str) -> Manifest:
-        """The manifest of a batch, or raise NotFoundError."""
+        """Return the manifest of a batch, or raise NotFoundError."""
         key = self.keys(model).get(batch)
         if key is None:
             message = f"model {model!r} has no batch {batch!r}"
@@ -90,15 +90,15 @@ class Manifests:
         return manifest
 
     def at(self, model: str, arrival: Arrival) -> Manifest:
-        """The manifest of a batch that the index names."""
+        """Return the manifest of a batch that the index names."""
         return self.read(layout.manifest_key(model, arrival.day, arrival.batch))
 
     def entries(self, model: str) -> Iterator[Arrival]:
-        """All batches, the newest first: by the UTC day of arrival, in a day by when they were committed."""
+        """Return all batches, the newest first: by the UTC day of arrival, in a day by when they were committed."""
         return self._index.entries(model) if self._index.is_complete(model) else self._walk(model)
 
     def arrivals(self, model: str) -> Iterator[Arrival]:
-        """Batches that nothing supersedes, the newest first."""
+        """Return batches that nothing supersedes, the newest first."""
         return standing(self.entries(model))
 
     def newest(self, model: str, *, since: date | None = None) -> Iterator[Manifest]:
@@ -119,7 +119,7 @@ class Manifests:
         return (manifest for manifest in manifests if not manifest.event_days.keys().isdisjoint(days))
 
     def _walk(self, model: str) -> Iterator[Arrival]:
-        """The batches of a model that is not indexed yet, from their manifests."""
+        """Yield the batches of a model that is not indexed yet, from their manifests."""
         prefix = layout.manifest_prefix(model)
         for folder in sorted(self._store.folders(prefix), reverse=True):
             day = [Arrival.of(self.read(found.key)) for found in self._store.list(f"{prefix}{folder}/")]

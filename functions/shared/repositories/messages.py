@@ -19,7 +19,7 @@ class Messages:
         self._store = store
 
     def begun(self, message: Message, now: datetime) -> Sent:
-        """The record of a message, which begins at this time unless it began before."""
+        """Return the record of a message, which begins at this time unless it began before."""
 
         def found(body: bytes | None) -> tuple[bytes | None, Sent]:
             record = Sent.from_json(body) if body is not None else Sent(model=message.model, begun_at=now)
@@ -44,7 +44,10 @@ class Messages:
         return keys if most is None else keys[-most:]
 
     def named(self, keys: list[str], *, stack: str) -> Iterator[tuple[Sent, Message]]:
-        """The messages at some keys with their records, oldest first; those whose alert an erasure removed are left out."""
+        """Yield the messages at some keys with their records, oldest first.
+
+        Those whose alert an erasure removed are left out.
+        """
         found = []
         for key in keys:
             record = Sent.from_json(self._store.read(key))

@@ -23,7 +23,7 @@ class Partitions:
         self._store = store
 
     def plan(self, model: str, batch: str, turn: int) -> tuple[Partition, ...] | None:
-        """The plan of a turn, if there is one."""
+        """Return the plan of a turn, if there is one."""
         try:
             return _PLAN.validate_json(self._store.read(layout.plan_key(model, batch, turn)))
         except NotFoundError:
@@ -35,11 +35,11 @@ class Partitions:
         self._store.create(key, _PLAN.dump_json(tuple(plan), indent=1) + b"\n")
 
     def result(self, partition: Partition) -> PartitionResult | None:
-        """What became of a partition, if it was scored."""
+        """Return what became of a partition, if it was scored."""
         return read_document(self._store, PartitionResult, _result_key(partition))
 
     def results(self, plan: Sequence[Partition]) -> list[PartitionResult]:
-        """What became of all partitions of a plan, in order.
+        """Return what became of all partitions of a plan, in order.
 
         Raises:
             NotFoundError: if one was not scored.
@@ -57,7 +57,10 @@ class Partitions:
         return standing
 
     def resume(self, model: str, batch: str, redrives: int, *, asked_at: str) -> bool:
-        """Whether this is the first to take a batch up again after that many redrives, or the same request once more, by its time."""
+        """Return whether this is the first request to take a batch up again after that many redrives.
+
+        The same request, by its time, may come once more.
+        """
         key, claim = layout.resumption_key(model, batch, redrives), json.dumps({"asked_at": asked_at}).encode() + b"\n"
         return self._store.create(key, claim) or self._store.read(key) == claim
 

@@ -33,12 +33,12 @@ def performance_keys(model: str, store: ObjectStore) -> list[str]:
 
 
 def labelled_days(model: str, store: ObjectStore) -> list[date]:
-    """The days that have labels, in order."""
+    """Return the days that have labels, in order."""
     return [_day_of(key) for key in performance_keys(model, store)]
 
 
 def performances(model: str, store: ObjectStore, days: Sequence[date]) -> Iterator[DayPerformance]:
-    """What labels said of some days that have labels, in order.
+    """Yield what labels said of some days that have labels, in order.
 
     Each month takes one request.
     """

@@ -27,11 +27,11 @@ class Policies:
         self._store = store
 
     def current(self, model: str) -> Policy:
-        """The policy in force; the defaults if nobody wrote one."""
+        """Return the policy in force; the defaults if nobody wrote one."""
         return self.standing(model).policy
 
     def standing(self, model: str) -> StandingPolicy:
-        """The last policy that can be read, and what is wrong with later ones.
+        """Return the last policy that can be read, and what is wrong with later ones.
 
         Raises:
             NewerSchemaError: if a later Everscore wrote it.
@@ -65,7 +65,7 @@ class Policies:
 
 
 def _read(text: bytes) -> Policy:
-    """A policy that makes sense, or raise InputError."""
+    """Return a policy that makes sense, or raise InputError."""
     try:
         policy = Policy.from_json(text)
         refuse_senseless(policy)

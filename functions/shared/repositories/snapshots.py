@@ -61,7 +61,7 @@ class Snapshots:
         self._store.create(layout.snapshot_key(md5), directory.listing)
 
     def read(self, md5: str) -> pa.Table:
-        """The training set of a snapshot, rows in the order they were written.
+        """Return the training set of a snapshot, rows in the order they were written.
 
         Raises:
             NotFoundError: if a file is gone.
@@ -70,7 +70,10 @@ class Snapshots:
         return pa.concat_tables(pq.read_table(io.BytesIO(body)) for _, body in self.files(md5))
 
     def files(self, md5: str) -> Iterator[tuple[str, bytes]]:
-        """Name and bytes of each of a snapshot's files, the older months first. Errors are those of `read`."""
+        """Name and bytes of each of a snapshot's files, the older months first.
+
+        Errors are those of `read`.
+        """
         listing = parse_listing(self._checked(md5))
         for path in sorted(listing):
             yield path, self._checked(listing[path])

@@ -40,7 +40,7 @@ def _standing(store: ObjectStore, key: str) -> tuple[bytes | None, str | None]:
 
 
 def _written(store: ObjectStore, key: str, body: bytes, etag: str | None) -> bool:
-    """Whether nobody came first."""
+    """Return whether nobody came first."""
     if etag is None:
         return store.create(key, body)
     try:

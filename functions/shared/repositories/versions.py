@@ -10,13 +10,16 @@ from functions.shared.repositories.decisions import Decisions
 
 
 class Versions:
-    """Version numbers and bundles in the store bucket. A registry counts by itself, and may begin with 1 again."""
+    """Version numbers and bundles in the store bucket.
+
+    A registry counts by itself, and may begin with 1 again.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def next_number(self, model: str) -> str:
-        """One more than the highest that has a bundle, a part of one, or a decision."""
+        """Return one more than the highest that has a bundle, a part of one, or a decision."""
         bundles = (int(name) for name in self._store.folders(layout.versions_prefix(model)) if name.isdecimal())
         return str(1 + max((*bundles, *Decisions(self._store).numbers(model)), default=0))
 

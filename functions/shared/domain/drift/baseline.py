@@ -93,7 +93,7 @@ def build_baseline(
     calibration: Calibration | None = None,
     error_curve: ErrorCurve | None = None,
 ) -> Baseline:
-    """The baseline of a version.
+    """Return the baseline of a version.
 
     Args:
         table: training rows with all of the spec's features.
@@ -148,7 +148,7 @@ def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
 
 
 def _excess_of_runs(by_day: Counts, length: int) -> DayExcess:
-    """The excess of all runs of `length` days; `by_day` has shape (days, bins)."""
+    """Return the excess of all runs of `length` days; `by_day` has shape (days, bins)."""
     run = sliding_window_view(by_day, length, axis=0).sum(axis=-1)
     rest = by_day.sum(axis=0) - run
     spread = 1 / run.sum(axis=1) + 1 / rest.sum(axis=1)

@@ -69,7 +69,7 @@ def fit_bins(name: str, kind: FeatureKind, values: Column) -> Bins:
 
 
 def bin_codes(bins: Bins, values: Column) -> Codes:
-    """The bin of every value: shape (rows,), 0 for a missing one, below `bin_count(bins)`.
+    """Return the bin of every value: shape (rows,), 0 for a missing one, below `bin_count(bins)`.
 
     >>> bin_codes(Bins(name="x", kind=FeatureKind.NUMBER, edges=(1.0, 2.0)), pa.array([None, 1.0, 1.5, 9.0])).tolist()
     [0, 1, 2, 3]
@@ -94,14 +94,14 @@ def number_codes(edges: tuple[float, ...], values: NDArray[np.float64]) -> Codes
 
 
 def column_counts(bins: Bins, values: Column) -> NDArray[np.int64]:
-    """Rows in each bin, shape (bin_count(bins),): `bin_counts` of `bin_codes`, but faster."""
+    """Return rows in each bin, shape (bin_count(bins),): `bin_counts` of `bin_codes`, but faster."""
     if bins.kind is FeatureKind.NUMBER:
         return number_counts(bins.edges, _numbers(values))
     return bin_counts(bins, bin_codes(bins, values))
 
 
 def number_counts(edges: tuple[float, ...], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows in each bin of a plain float64 array: missing, up to the first edge, up to each next one, beyond the last.
+    """Return rows in each bin of a plain float64 array: missing, up to the first edge, up to each next one, beyond the last.
 
     >>> number_counts((1.0, 2.0), np.array([np.nan, 1.0, 1.5, 9.0, 9.0])).tolist()
     [1, 1, 1, 2]
@@ -112,12 +112,12 @@ def number_counts(edges: tuple[float, ...], values: NDArray[np.float64]) -> NDAr
 
 
 def bin_counts(bins: Bins, codes: Codes) -> NDArray[np.int64]:
-    """Rows in each bin, shape (bin_count(bins),)."""
+    """Return rows in each bin, shape (bin_count(bins),)."""
     return np.bincount(codes, minlength=bin_count(bins)).astype(np.int64, copy=False)
 
 
 def _equal_mass_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Upper edges, inclusive and rising; at most ten."""
+    """Return the upper edges, inclusive and rising; at most ten."""
     distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     if distinct.size <= NUMBER_BINS:
         return tuple(distinct.tolist())
@@ -178,7 +178,7 @@ def _present(array: pa.Array) -> NDArray[np.bool_]:
 
 
 def _fixed_width(array: pa.Array) -> NDArray[Any]:
-    """The values, undefined where null, by their buffer: `to_numpy` imports pandas, which scoring must do without."""
+    """Return the values, undefined where null, by their buffer: `to_numpy` imports pandas, which scoring must do without."""
     values = pa.Array.from_buffers(array.type, len(array), [None, array.buffers()[1]], offset=array.offset)
     return np.from_dlpack(values)
 

@@ -42,7 +42,9 @@ class ColumnDrift(Value):
 
 
 class DriftReport(Value):
-    """What pooled batches say about drift. `too_few`: below the policy's `min_rows`, so nothing was judged.
+    """What pooled batches say about drift.
+
+    `too_few`: below the policy's `min_rows`, so nothing was judged.
 
     `columns` holds all features, then all scores, in the baseline's order; without rows it is empty.
     """
@@ -53,7 +55,7 @@ class DriftReport(Value):
     columns: tuple[ColumnDrift, ...]
 
     def by_effect(self) -> tuple[ColumnDrift, ...]:
-        """The features by what their change does to the scores, the greatest first; those whose effect is unknown are left out."""
+        """Return the features by what their change does to the scores, the greatest first; those whose effect is unknown are left out."""
         known = [(column.effect.moved, column) for column in self.columns if column.effect is not None]
         return tuple(column for _, column in sorted(known, key=lambda pair: -pair[0]))
 
@@ -88,7 +90,7 @@ def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, d
 
 
 def rejection_cutoff(p_values: Sequence[float], rate: float) -> float:
-    """The p-value up to which Benjamini and Hochberg reject: rate · k/m for the largest k with the k-th smallest below it.
+    """Return the p-value up to which Benjamini and Hochberg reject: rate · k/m for the largest k with the k-th smallest below it.
 
     If none is rejected, the cutoff that the smallest would have had to reach, rate/m.
 

@@ -9,7 +9,7 @@ type Counts = NDArray[np.integer[Any]]
 
 
 def smoothed(counts: Counts) -> NDArray[np.float64]:
-    """Shares of the bins (last axis) with half a row added to each, so that none is zero; they sum to 1."""
+    """Return shares of the bins (last axis) with half a row added to each, so that none is zero; they sum to 1."""
     raised = counts + 0.5
     return raised / raised.sum(axis=-1, keepdims=True)
 

@@ -33,7 +33,9 @@ class Effect(Value):
 
 
 def effect_of_drift(baseline: Counts, counts: Counts, means: BinMeans, outputs: Sequence[str]) -> Effect | None:
-    """What the change from `baseline` to `counts` does to the scores; None where no means were recorded.
+    """Return what the change from `baseline` to `counts` does to the scores.
+
+    It is None where no means were recorded.
 
     Args:
         baseline: rows in each bin at training, shape (bins,).

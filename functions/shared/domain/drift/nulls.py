@@ -22,7 +22,7 @@ class Null(Protocol):
         """Chance of a PSI of at least `value`."""
 
     def value_at(self, chance: float) -> float:
-        """The PSI whose tail is `chance`, in (0, 1)."""
+        """Return the PSI whose tail is `chance`, in (0, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Gamma:
         return float(gammaincc(self.mean**2 / self.variance, value * self.mean / self.variance))
 
     def value_at(self, chance: float) -> float:
-        """The PSI whose tail is `chance`, in (0, 1)."""
+        """Return the PSI whose tail is `chance`, in (0, 1)."""
         from scipy.special import gammainccinv
 
         return float(gammainccinv(self.mean**2 / self.variance, chance) * self.variance / self.mean)
@@ -59,7 +59,7 @@ class RowNull:
         return 1 - float(np.searchsorted(self.draws, value)) / DRAWS
 
     def value_at(self, chance: float) -> float:
-        """The PSI whose tail is `chance`, in (0, 1)."""
+        """Return the PSI whose tail is `chance`, in (0, 1)."""
         if chance < TAIL_SHARE:
             return self.fitted.value_at(chance / TAIL_SHARE * self.fitted.tail(self._tail_start))
         return float(self.draws[int((1 - chance) * DRAWS)])

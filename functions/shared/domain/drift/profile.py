@@ -53,7 +53,7 @@ def unseen_rows(baseline: Baseline, profile: Profile) -> dict[str, int]:
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """The profile of all rows of `profiles`; of none of them, the empty profile.
+    """Return the profile of all rows of `profiles`; of none of them, the empty profile.
 
     Raises:
         InputError: if they were counted in bins of different baselines.

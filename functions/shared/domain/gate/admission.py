@@ -30,7 +30,7 @@ class SuspectUnit:
 
 
 def suspect_units(baseline: Mapping[str, Floats], newest: Mapping[str, Floats]) -> tuple[SuspectUnit, ...]:
-    """Numeric features whose newest values have the baseline's distribution on another scale.
+    """Return numeric features whose newest values have the baseline's distribution on another scale.
 
     A feature whose nine deciles are all positive: the deciles' ratios have a median beyond a factor of 3 and agree
     (standard deviation of their logarithms below 0.15). Any other: the newest deciles are the baseline's by a straight
@@ -53,13 +53,13 @@ def suspect_units(baseline: Mapping[str, Floats], newest: Mapping[str, Floats]) 
 
 
 def _ratio(before: Floats, now: Floats) -> float | None:
-    """The common ratio of positive deciles; None if there is none."""
+    """Return the common ratio of positive deciles; None if there is none."""
     logs = np.log(now / before)
     return math.exp(np.median(logs)) if logs.std() < _MAX_LOG_SPREAD else None
 
 
 def _slope(before: Floats, now: Floats) -> float | None:
-    """The slope of the line through the deciles; None if they lie on no line."""
+    """Return the slope of the line through the deciles; None if they lie on no line."""
     if before[0] == before[-1] or now[0] == now[-1]:
         return None
     if np.corrcoef(before, now)[0, 1] ** 2 <= _MIN_FIT:
@@ -69,7 +69,9 @@ def _slope(before: Floats, now: Floats) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class LabelProbe:
-    """How learnable the newest labels are, in AUC (R² for a regression); None where it is undefined.
+    """How learnable the newest labels are, in AUC (R² for a regression).
+
+    It is None where it is undefined.
 
     `probe`: models by the champion's recipe, trained on every second week of the newest window and measured on the others.
     `at_training`: the same for as many rows of those that the champion learnt. A model of few rows reaches less than one of
@@ -85,7 +87,7 @@ class LabelProbe:
 
 
 def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason | None:
-    """Why the newest labels must not be learnt from, or None if they may.
+    """Return why the newest labels must not be learnt from, or None if they may.
 
     Features that predicted the label once and now predict nothing, not even for a model that is trained and tested
     within the newest days alone, speak of wrong labels; a changed concept stays learnable. A champion that ranks the

@@ -28,7 +28,7 @@ class DayClusteredMean:
         return self.estimate - self._reach(1 - alpha)
 
     def high(self, alpha: float) -> float:
-        """Upper bound that the true mean exceeds with chance `alpha`."""
+        """Return the upper bound that the true mean exceeds with chance `alpha`."""
         return self.estimate - self._reach(alpha)
 
     def p_above(self, margin: float) -> float:
@@ -51,7 +51,7 @@ class DayClusteredMean:
 
 
 def mean_over_days(days: Days, values: Floats, *, resamples: int, rng: np.random.Generator) -> DayClusteredMean:
-    """The mean of `values` with a bootstrap-t over days as clusters.
+    """Return the mean of `values` with a bootstrap-t over days as clusters.
 
     Each resample draws as many days as there are, with replacement, and studentizes its mean by its own day-cluster
     standard error √[D/(D - 1) Σ(sum - mean · rows)²]/rows. Studentizing makes up for the few days, where percentile
@@ -91,7 +91,7 @@ def mean_over_days(days: Days, values: Floats, *, resamples: int, rng: np.random
 
 
 def holm(p_values: Floats, alpha: float) -> NDArray[np.bool_]:
-    """Which hypotheses are rejected when the chance of any false rejection is to stay below `alpha`.
+    """Return which hypotheses are rejected when the chance of any false rejection is to stay below `alpha`.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
 

@@ -1,4 +1,7 @@
-"""Why a version was released or kept out. Decisions hold these codes: they are a public interface."""
+"""Why a version was released or kept out.
+
+Decisions hold these codes: they are a public interface.
+"""
 
 from enum import StrEnum
 from typing import Self

@@ -111,7 +111,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
 
 
 def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:
-    """What there is too little of to judge, or nothing."""
+    """Return what there is too little of to judge, or nothing."""
     if gain.days < policy.min_holdout_days:
         return f"{gain.days} days in the holdout, at least {policy.min_holdout_days} are needed (gate.min_holdout_days)"
     if gain.rows < policy.min_rows:
@@ -124,7 +124,10 @@ def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> s
 
 
 def _vetoes(holdout: Holdout, champion: Floats, challenger: Floats, policy: GatePolicy, rng: np.random.Generator) -> Iterator[Reason]:
-    """Every significant harm. Each family of harms shares one chance of a false veto."""
+    """Yield every significant harm.
+
+    Each family of harms shares one chance of a false veto.
+    """
     families = [_slice_harms(holdout, champion, challenger, policy)]
     if holdout.task is not Task.REGRESSION:
         families = [*([harm] for harm in _metric_harms(holdout, policy)), *families]
@@ -153,7 +156,7 @@ def _metric_harms(holdout: Holdout, policy: GatePolicy) -> list[_Harm]:
 
 
 def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy: GatePolicy) -> list[_Harm]:
-    """The loss within each slice that has enough rows."""
+    """Return the loss within each slice that has enough rows."""
     return [
         _Harm(
             code=GateCode.VETO_SLICE,
@@ -168,14 +171,14 @@ def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy:
 
 
 def _mean_auc_by_row(truth: NDArray[np.intp], scores: Floats) -> Floats:
-    """One class against the rest, averaged over the classes that occur; of two classes, the positive against the other."""
+    """Return one class against the rest, averaged over the classes that occur; of two classes, the positive against the other."""
     if scores.shape[1] == 1:
         return auc_by_row(truth == 1, scores[:, 0])
     return np.mean([auc_by_row(truth == number, scores[:, number]) for number in np.unique(truth)], axis=0)
 
 
 def _calibration(truth: NDArray[np.intp], scores: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """The event whose probability is checked: the positive one of two classes, or that the first choice is right."""
+    """Return the event whose probability is checked: the positive one of two classes, or that the first choice is right."""
     if scores.shape[1] == 1:
         return truth == 1, scores[:, 0]
     return truth == scores.argmax(axis=1), scores.max(axis=1)

@@ -12,7 +12,7 @@ from functions.shared.domain.performance.calibration import CALIBRATION_BINS
 
 
 def auc_by_row(positive: NDArray[np.bool_], score: Floats) -> Floats:
-    """Values whose mean is the area under the ROC curve.
+    """Return values whose mean is the area under the ROC curve.
 
     A positive row counts the share of negatives ranked below it, a negative one the share of positives above it (ties
     by half), both less the area and scaled to their class. Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44
@@ -35,7 +35,7 @@ def auc_by_row(positive: NDArray[np.bool_], score: Floats) -> Floats:
 
 
 def ece_by_row(correct: NDArray[np.bool_], confidence: Floats) -> Floats:
-    """Values whose mean is the expected calibration error over `CALIBRATION_BINS` equal bins of [0, 1].
+    """Return values whose mean is the expected calibration error over `CALIBRATION_BINS` equal bins of [0, 1].
 
     The error of a bin is the absolute sum of outcome minus probability, so each row counts its own difference with its
     bin's sign. Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
@@ -55,7 +55,7 @@ def ece_by_row(correct: NDArray[np.bool_], confidence: Floats) -> Floats:
 
 
 def brier_by_row(truth: NDArray[np.intp], probabilities: Floats) -> Floats:
-    """Squared distance of the probabilities from what happened: 0 to 1 for two classes, 0 to 2 for more.
+    """Return the squared distance of the probabilities from what happened: 0 to 1 for two classes, 0 to 2 for more.
 
     Args:
         truth: n class numbers.
@@ -68,7 +68,7 @@ def brier_by_row(truth: NDArray[np.intp], probabilities: Floats) -> Floats:
 
 
 def _share_below(reference: Floats, values: Floats) -> Floats:
-    """Share of `reference` below each value, ties by half."""
+    """Return the share of `reference` below each value, ties by half."""
     ordered = np.sort(reference)
     ranks = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")
     result: Floats = ranks / (2 * ordered.size)

@@ -58,7 +58,7 @@ class ScoreGroups:
 
     @classmethod
     def of(cls, scores: Floats, limit: int) -> Self:
-        """At most `limit` groups of nearly equal size that never split equal scores; one a score if they are few."""
+        """Return at most `limit` groups of nearly equal size that never split equal scores; one a score if they are few."""
         distinct, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
         if distinct.size > limit:
             middle = np.cumsum(counts) - counts / 2
@@ -108,7 +108,7 @@ def fit_calibration(positive: NDArray[np.bool_], scores: Floats, rng: np.random.
 
 
 def _error_bound(groups: ScoreGroups, positive: NDArray[np.bool_], fit: Fit, rng: np.random.Generator) -> float:
-    """Upper bound of the calibration error that fits on four fifths of the rows have on the others.
+    """Return the upper bound of the calibration error that fits on four fifths of the rows have on the others.
 
     The error is above 0 by noise alone, and a bootstrap's by noise twice: the pivotal bound 2 x error - lower quantile
     takes it out.
@@ -148,7 +148,7 @@ def _platt(scores: Floats, hits: Floats, rows: Floats) -> Floats:
 
 
 def _isotonic(scores: Floats, hits: Floats, rows: Floats) -> Floats:
-    """The rising probabilities nearest to the groups' shares of positives."""
+    """Return the rising probabilities nearest to the groups' shares of positives."""
     from scipy.optimize import isotonic_regression
 
     present = rows > 0

@@ -88,7 +88,7 @@ def unit_margin(rows: int, alpha: float) -> float:
 
 
 def _by_day(days: Sequence[DaySums]) -> list[DaySums]:
-    """One entry a day, each with rows."""
+    """Return one entry a day, each with rows."""
     in_order = sorted((entry for entry in days if entry.rows), key=attrgetter("day"))
     return [_added(day, list(entries)) for day, entries in groupby(in_order, key=attrgetter("day"))]
 

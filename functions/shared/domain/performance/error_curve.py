@@ -24,7 +24,7 @@ class ErrorCurve(Value):
     false_negatives: tuple[int, ...]
 
     def cheapest(self, costs: Costs) -> float:
-        """The threshold whose wrong answers cost least; the lowest of several.
+        """Return the threshold whose wrong answers cost least; the lowest of several.
 
         >>> curve = ErrorCurve(rows=4, thresholds=(0.1, 0.5, 0.9), false_positives=(2, 1, 0), false_negatives=(0, 0, 2))
         >>> curve.cheapest(Costs(false_positive=1, false_negative=20)), curve.cheapest(Costs(false_positive=20, false_negative=1))
@@ -36,7 +36,7 @@ class ErrorCurve(Value):
 
 
 def error_curve(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> ErrorCurve:
-    """The curve of a binary model on rows that it did not learn from.
+    """Return the curve of a binary model on rows that it did not learn from.
 
     Args:
         positive: whether a row is of the positive class; shape (rows,), one or more.
@@ -58,11 +58,11 @@ def error_curve(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> Err
 
 
 def cost_by_row(positive: NDArray[np.bool_], predicted: NDArray[np.bool_], costs: Costs) -> NDArray[np.float64]:
-    """What each answer costs, in the unit of `costs`; all of shape (rows,)."""
+    """Return what each answer costs, in the unit of `costs`; all of shape (rows,)."""
     wrong_alarm, missed = predicted & ~positive, positive & ~predicted
     return costs.false_positive * wrong_alarm + costs.false_negative * missed
 
 
 def _from_on(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.integer[Any]]:
-    """How many scores are no lower than each threshold."""
+    """Return how many scores are no lower than each threshold."""
     return scores.size - np.searchsorted(np.sort(scores), thresholds, side="left")

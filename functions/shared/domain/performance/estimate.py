@@ -51,7 +51,9 @@ class HeldEstimate(Estimated):
 
 
 class Estimate(Value):
-    """What is estimated of some rows without their labels. Either there are `metrics` or the `refusals` say why not.
+    """What is estimated of some rows without their labels.
+
+    Either there are `metrics` or the `refusals` say why not.
 
     Metrics are `accuracy` (unless only the pipeline itself knows predictions), `auc`, `log_loss` and `brier`, as `measures.measure`
     would give them. Of `compared` earlier
@@ -82,7 +84,7 @@ class TrackRecord:
 
 
 def track_record(estimates: Sequence[HeldEstimate]) -> TrackRecord:
-    """The record of estimates of mature batches, in order of time.
+    """Return the record of estimates of mature batches, in order of time.
 
     Too many misses among any few successive ones end a version's estimates: a good one later mends nothing.
 
@@ -145,7 +147,7 @@ def estimate_performance(
 
 
 def input_alerts(baseline: Baseline, profile: Profile) -> list[str]:
-    """What is wrong with some rows' inputs, in words: many more missing values, unseen categories, or another unit.
+    """Return what is wrong with some rows' inputs, in words: many more missing values, unseen categories, or another unit.
 
     Args:
         baseline: of the version that scored them.
@@ -169,7 +171,7 @@ def _probabilities(calibration: Calibration, scores: Floats) -> Floats:
 
 
 def _metrics(groups: ScoreGroups, positive: Floats, rule: DecisionRule) -> dict[str, Floats]:
-    """Metrics by the number of positive rows in each group, shape (…, groups)."""
+    """Return metrics by the number of positive rows in each group, shape (…, groups)."""
     predicted = rule.decide(groups.scores[:, np.newaxis]) == 1
     score = np.clip(groups.scores, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     negative = groups.counts - positive
@@ -208,7 +210,7 @@ def _refusals(
 
 
 def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) -> Iterator[Reason]:
-    """What in the scores themselves forbids an estimate."""
+    """Yield what in the scores themselves forbids an estimate."""
     expected = float(_probabilities(calibration, scores).sum())
     rarer = min(expected, scores.size - expected)
     if rarer < policy.min_rarer_class:

@@ -25,7 +25,7 @@ type Losses = NDArray[np.float64]
 def grade_version(
     role: Role, version: str, task: Task, truth: Truth, scores: Scores, predicted: Codes | None, costs: Costs | None = None
 ) -> GroupPerformance:
-    """Metrics, intervals and loss sums of one version in one role.
+    """Return metrics, intervals and loss sums of one version in one role.
 
     Args:
         role: in which it scored.
@@ -56,7 +56,7 @@ def grade_version(
 
 
 def grade_pair(day: date, task: Task, champion: tuple[str, Losses], challenger: tuple[str, Losses]) -> PairedLosses:
-    """The paired sums of two versions on the labelled rows of one event day that both scored.
+    """Return the paired sums of two versions on the labelled rows of one event day that both scored.
 
     Args:
         day: the rows' event day.

@@ -43,7 +43,10 @@ def intervals(task: Task, truth: Truth, scores: Scores, predicted: Codes | None)
 
 
 def wilson(successes: int, trials: int) -> Interval | None:
-    """95 % interval of a proportion; None without trials. Source: Wilson, JASA 22, 1927."""
+    """95 % interval of a proportion; None without trials.
+
+    Source: Wilson, JASA 22, 1927.
+    """
     if not trials:
         return None
     z = _normal_quantile()

@@ -12,7 +12,7 @@ LEAST_COVERAGE = 0.5
 
 
 def true_loss(manifest: Manifest, days: Iterable[DayPerformance], mature: date | None) -> float | None:
-    """The champion's mean loss over the labelled rows of a batch.
+    """Return the champion's mean loss over the labelled rows of a batch.
 
     None until the days that the batch has reached are mature and `LEAST_COVERAGE` of its rows have a label.
 

@@ -60,7 +60,7 @@ def compare_scores(baseline: Baseline, champion: NDArray[np.float64], challenger
 
 
 def merge_agreements(agreements: Iterable[Agreement]) -> Agreement:
-    """The agreement over all rows of `agreements`; of none of them, the empty one.
+    """Return the agreement over all rows of `agreements`; of none of them, the empty one.
 
     Raises:
         InputError: if they were counted in bins of different champions.
@@ -95,7 +95,10 @@ def rank_correlation(agreement: Agreement) -> float | None:
 
 
 def mean_difference(agreement: Agreement) -> float | None:
-    """Mean of challenger's score minus champion's, in the score's unit; None without rows."""
+    """Mean of challenger's score minus champion's, in the score's unit.
+
+    It is None without rows.
+    """
     return agreement.difference_sum / agreement.rows if agreement.rows else None
 
 

@@ -133,7 +133,10 @@ def _unjudged(evidence: RolloutEvidence) -> Reason:
 
 
 def _breaches(policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:
-    """Guardrails that act without labels. A batch that comes late from an earlier share counts, and many good ones of it hide nothing."""
+    """Guardrails that act without labels.
+
+    A batch that comes late from an earlier share counts, and many good ones of it hide nothing.
+    """
     by_code = {
         reason.code: reason
         for traffic in (evidence.rollout, evidence.now)
@@ -150,14 +153,14 @@ def _enough_labels(bounds: Bounds, policy: CanaryPolicy) -> bool:
 
 
 def _proven_harm(bounds: Bounds, policy: CanaryPolicy) -> Iterator[Reason]:
-    """Labels that speak against the challenger."""
+    """Yield labels that speak against the challenger."""
     if _enough_labels(bounds, policy) and bounds.low > 0:
         message = f"its loss is higher by at least {bounds.low:.4g} on {bounds.rows} labels of {bounds.days} days"
         yield Reason(code="worse", message=message)
 
 
 def _missing(challenger: ServedChallenger, bounds: Bounds, policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reason]:
-    """What must be seen before the share may grow."""
+    """Yield what must be seen before the share may grow."""
     if policy.labels == "ignore":
         pass
     elif not _enough_labels(bounds, policy):
@@ -174,7 +177,7 @@ def _missing(challenger: ServedChallenger, bounds: Bounds, policy: CanaryPolicy,
 
 
 def _polynomials(text: pa.Array) -> Hashes:
-    """Each text's bytes as digits of a number to the base of `_MULTIPLIER`, after a leading 1.
+    """Return each text's bytes as digits of a number to the base of `_MULTIPLIER`, after a leading 1.
 
     A running sum over all bytes of a block, weighted by falling powers, gives every text's polynomial as a difference
     of two of its terms: no loop over rows, whatever their lengths.

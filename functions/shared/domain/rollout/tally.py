@@ -36,7 +36,7 @@ class Sums(Value):
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Sums":
-        """One batch."""
+        """Return one batch."""
         release, agreement = manifest.release, manifest.agreement or Agreement()
         return cls(
             batches=1,
@@ -53,7 +53,7 @@ class Sums(Value):
         )
 
     def plus(self, other: "Sums", sign: Literal[1, -1] = 1) -> "Sums":
-        """The batches of both or, with the sign -1, without those of the other.
+        """Return the batches of both or, with the sign -1, without those of the other.
 
         Raises:
             InputError: if scores were compared in bins of different champions.
@@ -92,7 +92,9 @@ class Sums(Value):
 
 
 class Tally(Document):
-    """The batches of a rollout by the release that scored them. `counted` names them; `reached` is how far event time has come.
+    """The batches of a rollout by the release that scored them.
+
+    `counted` names them; `reached` is how far event time has come.
 
     `before` are the last batches that a champion scored alone before the rollout; None until they were looked for.
     """
@@ -110,7 +112,7 @@ class Tally(Document):
         return self.model_copy(update={"by_release": sums, "counted": counted})
 
     def since(self, seq: int) -> Sums:
-        """The batches that a release or a later one scored."""
+        """Return the batches that a release or a later one scored."""
         total = Sums()
         for scored_by, sums in self.by_release.items():
             if scored_by >= seq:

@@ -23,12 +23,12 @@ _OWN_TO_A_RUN = ("use_best_model", "best_model_min_trees", "eval_metric", "od_ty
 
 
 def is_ours(body: bytes) -> bool:
-    """Whether bytes look like one of CatBoost's files."""
+    """Return whether bytes look like one of CatBoost's files."""
     return body.startswith(_MAGIC) or (body.lstrip()[:1] == b"{" and b'"features_info"' in body and b'"scale_and_bias"' in body)
 
 
 def estimator_in(body: bytes) -> Any:
-    """The model of a file as a fitted estimator, with the parameters that the file names.
+    """Return the model of a file as a fitted estimator, with the parameters that the file names.
 
     Raises:
         AdoptionRefusedError: if CatBoost is not there, if the file is damaged, or if its model gives neither probabilities nor numbers.
@@ -52,7 +52,7 @@ def estimator_in(body: bytes) -> Any:
 
 
 def inputs(model: Any) -> Inputs:
-    """The columns of a fitted estimator."""
+    """Return the columns of a fitted estimator."""
     names = model.feature_names_
     return Inputs(
         names=tuple(names),
@@ -62,7 +62,7 @@ def inputs(model: Any) -> Inputs:
 
 
 def document(model: Any) -> dict[str, Any]:
-    """A fitted estimator as CatBoost's JSON has it."""
+    """Return a fitted estimator as CatBoost's JSON has it."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "model.json"
         model.save_model(file, format="json")
@@ -91,12 +91,12 @@ def _loaded(model: Any, body: bytes) -> Any:
 
 
 def _objective(model: Any) -> str:
-    """What a model was trained for, such as `Logloss`."""
+    """Return what a model was trained for, such as `Logloss`."""
     return str(json.loads(model.get_metadata()["params"])["loss_function"]["type"])
 
 
 def _recipe(model: Any) -> dict[str, Any]:
-    """The parameters that a file names, for a training on other rows."""
+    """Return the parameters that a file names, for a training on other rows."""
     named = {name: _immutable(value, model) for name, value in model.get_params().items() if name not in _OWN_TO_A_RUN}
     coded = tuple(model.get_cat_feature_indices())
     own = {"iterations": model.tree_count_, "allow_writing_files": False, "verbose": False, "thread_count": 1}
@@ -104,7 +104,7 @@ def _recipe(model: Any) -> dict[str, Any]:
 
 
 def _immutable(value: Any, model: Any) -> Any:
-    """A parameter's value in a form that a clone can share: lists as tuples, what is said by column as a tuple over the columns."""
+    """Return a parameter's value in a form that a clone can share: lists as tuples, what is said by column as a tuple over the columns."""
     if isinstance(value, dict) and set(value) <= set(model.feature_names_):
         return tuple(value.get(name, 0) for name in model.feature_names_)
     return tuple(value) if isinstance(value, list) else value

@@ -27,7 +27,7 @@ type _Json = Mapping[str, Any]
 
 
 def tree_form(model: Any) -> TreeForm:
-    """The form of a fitted estimator whose category columns hold codes.
+    """Return the form of a fitted estimator whose category columns hold codes.
 
     Raises:
         NotCompilableError: if it splits by statistics of categories, by texts, or by more than single columns say.
@@ -61,7 +61,7 @@ class _Columns:
         self._categories = {info["feature_index"]: info["flat_feature_index"] for info in categories}
 
     def asked(self, split: _Json) -> tuple[int, float, bool, CategorySplit | None]:
-        """The column, the threshold, whether a missing value passes it, and what to ask of a category instead."""
+        """Return the column, the threshold, whether a missing value passes it, and what to ask of a category instead."""
         match split["split_type"]:
             case "FloatFeature":
                 info = self._floats[split["float_feature_index"]]
@@ -83,7 +83,10 @@ class _Columns:
 
 
 def _oblivious(tree: _Json, columns: _Columns, sums: int) -> Tree:
-    """A tree of levels that ask the same at each of their nodes; a leaf's number has a bit for each, that of the first split lowest."""
+    """Return a tree of levels that ask the same at each of their nodes.
+
+    A leaf's number has a bit for each level, that of the first split lowest.
+    """
     asked = [columns.asked(split) for split in reversed(tree["splits"] or ())]
     depth = len(asked)
     splits, nodes = 2**depth - 1, 2 ** (depth + 1) - 1
@@ -107,7 +110,7 @@ def _oblivious(tree: _Json, columns: _Columns, sums: int) -> Tree:
 
 
 def _nested(tree: _Json, columns: _Columns, sums: int) -> Tree:
-    """A tree whose nodes ask for themselves."""
+    """Return a tree whose nodes ask for themselves."""
     nodes: list[_Json] = [tree]
     left, right = [], []
     for node in nodes:  # which grows meanwhile
