@@ -1,4 +1,6 @@
-"""What a deployment says to SAM: each parameter, and a name that changes with whatever scoring would be another by.
+"""Make what SAM needs for a deployment: parameters, and scoring's revision.
+
+The revision changes with everything that makes another scoring function.
 
 SAM publishes a new version of scoring, which everything calls by its alias, only if the image changes; then a parameter, such as
 its memory, would change nothing. So a version is published for each `Revision`, which is made of the image, the template and the
@@ -65,7 +67,10 @@ def overrides(environment: str, architecture: str, image: str, root: Path = ROOT
 
 
 def write_parameters(values: Mapping[str, str], root: Path = ROOT) -> Path:
-    """Write parameters to a file, since values on the command line would end at their first space; return its path."""
+    """Write parameters to a file and return its path.
+
+    On the command line values would end at their first space.
+    """
     file = root / "build" / "parameters.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(values, indent=2))  # JSON is YAML

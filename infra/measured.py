@@ -8,7 +8,9 @@ from functions.shared.repositories.documents import read_document
 
 
 def measured(manifest: Manifest, store: ObjectStore) -> BatchJudgement | None:
-    """Return a batch's drift and estimate; until a batch that was scored again is measured, those of the batch it supersedes.
+    """Return a batch's drift and estimate.
+
+    Until a batch that was scored again is measured, they are those of the batch it supersedes.
 
     These hold for it if the same champion scored both, from the same rows. None if there are none.
     """

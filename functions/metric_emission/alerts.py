@@ -63,7 +63,7 @@ def drifted(drift: DriftReport) -> dict[str, float]:
 
 
 def reported_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
-    """Return the columns that an alert reported as drifted from the training of the batch's champion."""
+    """Return the columns whose drift from the champion's training was reported before."""
     keys = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
     alerts = (Alert.from_json(store.read(key)) for key in keys)
     return {column for alert in alerts if alert.version == _champion(manifest) for column in alert.evidence}
@@ -92,7 +92,10 @@ def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected:
 
 
 def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:
-    """The champion loses more than at its training; `last_day` is the newest labelled one, `drift` what was last seen of it."""
+    """Return the alert that the champion loses more than at its training.
+
+    `last_day` is the newest labelled day, `drift` the champion's last known drift.
+    """
     figures = ("loss", "baseline_loss", "excess", "low", "margin", "prevalence", "baseline_prevalence")
     evidence: Evidence = {name: value for name in figures if (value := getattr(decay, name)) is not None}
     loss = " of squared error" if spec.task is Task.REGRESSION else ""
@@ -105,7 +108,7 @@ def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, dri
 
 
 def alerted_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
-    """Return whether the same alert about the same version was raised within some event days before."""
+    """Return whether this alert about this version was raised in the last event days."""
     day, version = date.fromisoformat(alert.window[:10]), alert.window[10:]
     prefix, ending = layout.alert_prefix(alert.model), f"{version}-{alert.kind.value}.json"
     earlier = (found.key.removeprefix(prefix)[:10] for found in store.list(prefix) if found.key.endswith(ending))
@@ -113,7 +116,7 @@ def alerted_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
 
 
 def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, policy: WatchPolicy, now: datetime) -> list[Alert]:
-    """Alert on a missing batch and on an old champion, by the model's own rhythm, once a day."""
+    """Alert on a missing batch and on an old champion, once a day, by the model's rhythm."""
     alerts, window = [], now.date().isoformat()
     longest, oldest = policy.max_hours_between_batches, policy.max_champion_age_days
     if longest is not None and silent_hours is not None and silent_hours > longest:
@@ -126,7 +129,10 @@ def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, polic
 
 
 def policy_alert(model: str, standing: StandingPolicy, now: datetime) -> Alert:
-    """The newest policy cannot be read, so an earlier one is in force; raised once a day until another is written."""
+    """Return the alert that an unreadable policy leaves an earlier one in force.
+
+    It is raised once a day until another policy is written.
+    """
     number, problem = max(standing.unreadable.items())
     message = f"policy {number} cannot be read, so policy {standing.policy.number} is in force: {problem}"
     evidence: Evidence = {"unreadable": number, "in_force": standing.policy.number}

@@ -29,7 +29,7 @@ _AT_ONCE = 16
 
 
 def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
-    """Return the metrics of one event day from all its rows with a label that says something: of a class that the model knows.
+    """Return the metrics of one event day from its rows whose label the model knows.
 
     The last such label per row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
@@ -47,7 +47,10 @@ def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted
 
 
 def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
-    """Return what performance needs of a day's rows with a known label, by `ID` and `TIME`, the labels that came first first."""
+    """Return what performance needs of a day's rows with a known label, by `ID` and `TIME`.
+
+    Labels that came first stand first.
+    """
     said = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in said_names(spec)]
     tables = []
     keys = (found.key for found in store.list(layout.labelled_prefix(model, day)))
@@ -65,13 +68,16 @@ def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -
 
 
 def _with_texts_decoded(rows: pa.Table) -> pa.Table:
-    """Return rows whose texts are plain, for files of several versions have different dictionaries."""
+    """Return rows with plain texts, since files of several versions differ in dictionaries."""
     fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema)
     return rows.cast(pa.schema(fields))
 
 
 def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:
-    """Return rows with what the champion says under its name: where no challenger scored the row too, that is the answer."""
+    """Return rows with the champion's answer in the champion's columns.
+
+    Where no challenger scored the row too, that is the answer given.
+    """
     for name in said_names(spec):
         champions = f"{Role.CHAMPION}_{name}"
         alone = pc.if_else(rows[CHALLENGER].is_valid(), None, rows[name])
@@ -91,7 +97,7 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
 
 
 def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[GroupPerformance]:
-    """Yield each champion over all rows that it scored, alone or with a challenger, and each challenger."""
+    """Yield each champion over all rows that it scored, and each challenger."""
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
@@ -110,7 +116,7 @@ def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]
 
 
 def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
-    """Yield losses by batch, without rows that an earlier version labelled: their batch is unknown."""
+    """Yield losses by batch, without rows whose batch an earlier version did not store."""
     if BATCH not in rows.column_names:
         return
     champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION))
@@ -128,7 +134,10 @@ def _scores(spec: ModelSpec, rows: pa.Table, role: Role) -> NDArray[np.float64]:
 
 
 def _predicted(spec: ModelSpec, rows: pa.Table, role: Role, scores: NDArray[np.float64]) -> Codes | None:
-    """Return what a version predicted; the spec's rule where a file of earlier has its scores alone."""
+    """Return what a version predicted.
+
+    Earlier files have scores alone: there the spec's rule decides.
+    """
     if spec.rule is None:
         return None
     answered = f"{role}_{PREDICTION}"

@@ -1,4 +1,4 @@
-"""Measurements on their way to CloudWatch: lines in its embedded metric format, which Lambda's log makes metrics of."""
+"""Print measurements for CloudWatch, as log lines in its embedded metric format."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,9 @@ def print_measurements(measurements: Iterable[Measurement], *, stack: str) -> No
 
 
 def _printable(value: str) -> str:
-    r"""Return a dimension's value as CloudWatch takes it: printable ASCII, at most 1,024 characters. A column may have any name.
+    r"""Return a dimension's value as CloudWatch takes it: ASCII, at most 1,024 characters.
+
+    A column may have any name.
 
     >>> print(_printable("größe"))
     gr\xf6\xdfe

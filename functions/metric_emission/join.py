@@ -35,7 +35,9 @@ POSITION, ROW, _PLACE = "position", "row", "place"
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """One file of labels, canonical: `id`, `label`, and `time` where the model has event times and the file states them.
+    """One file of labels with the columns `id` and `label`.
+
+    It has `time` too if the model has event times and the file states them.
 
     `refused` counts those that were given and say nothing, or in rows that cannot be read, which are not in the table.
     """
@@ -47,7 +49,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Scored rows with their labels by event day, the batches that they are of, and the labels that no row was found for."""
+    """Scored rows with their labels by event day, their batches, and labels without a row."""
 
     by_day: Mapping[date, pa.Table]
     batches: Sequence[Manifest]
@@ -91,14 +93,14 @@ def label_days(labels: Labels, spec: ModelSpec) -> set[date] | None:
 
 
 def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
-    """Return whether a batch has rows of some days or, without them, was uploaded before the labels."""
+    """Return whether a batch has rows of some days or, without days, came before the labels."""
     if days is not None:
         return bool(days & manifest.event_days.keys())
     return manifest.source.last_modified <= datetime.fromisoformat(arrived)
 
 
 def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectStore) -> Iterator[tuple[str, pa.Table]]:
-    """Files of labelled rows some of which a later batch scored again: key, and the rows that it holds from now on."""
+    """Yield files of labelled rows that a later batch scored again, with the rows to keep."""
     for found in store.list(layout.labelled_prefix(spec.name, day)):
         rows = pq.read_table(pa.BufferReader(store.read(found.key)))
         identities = _identities(rows, spec)
@@ -133,7 +135,10 @@ def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:
 def _matches(
     manifest: Manifest, waiting: pa.Table, identity: Sequence[str], spec: ModelSpec, store: ObjectStore, arrived: str
 ) -> Iterator[tuple[pa.Table, pa.ChunkedArray]]:
-    """By file of a batch, its rows that labels belong to and these labels' positions; the same as if the batch were one file."""
+    """Yield for each file of a batch its labelled rows and the labels' positions.
+
+    The result is the same as if the batch were one file.
+    """
     pairs, labelled = [], []
     for output in manifest.outputs:
         rows = pq.read_table(pa.BufferReader(store.read(output.key)))
@@ -150,7 +155,10 @@ def _matches(
 
 
 def _latest(pairs: pa.Table) -> pa.Array:
-    """Return which of several rows for one label, from several files in their order, is the last in time."""
+    """Return which of several rows for one label is the last in time.
+
+    The rows are of several files, in their order.
+    """
     numbered = pairs.append_column(_PLACE, pa.array(np.arange(pairs.num_rows)))
     if TIME in pairs.column_names:
         numbered = numbered.sort_by([(TIME, "ascending"), (_PLACE, "ascending")])
@@ -195,7 +203,10 @@ def _by_day(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> Iterator[tup
 
 
 def event_days(rows: pa.Table, manifest: Manifest, spec: ModelSpec) -> pa.ChunkedArray:
-    """Return the event day of each scored row; the day of arrival where the model has no time column."""
+    """Return the event day of each scored row.
+
+    It is the day of arrival if the model has no time column.
+    """
     if spec.time_column is None:
         arrived = day_of(manifest.source.last_modified, spec.day_zone)
         return pa.chunked_array([pa.repeat(pa.scalar(arrived), rows.num_rows)])

@@ -1,4 +1,6 @@
-"""Measurements on their way to Prometheus: folded into one document a model, each batch and each file of labels once.
+"""Fold measurements for Prometheus into one document per model.
+
+Each batch and each file of labels counts once.
 
 Functions live for seconds and run side by side, and a counter that one of them kept would start at zero with each. So what is
 counted stands in the store and changes by compare-and-swap; the tick alone sends it.
@@ -25,7 +27,10 @@ _METRICS = {metric.name: metric for metric in CATALOGUE}
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The totals that stand now, and whether what was measured is new in them: it is not if it was delivered before."""
+    """The totals now, and whether the measurements are new in them.
+
+    They are not if they were delivered before.
+    """
 
     totals: Totals
     new: bool
@@ -43,7 +48,7 @@ def fold(
     now: Callable[[], datetime],
     once: str | None = None,
 ) -> Folded:
-    """Add what was measured on an occasion to the totals of a model, or of `layout.FLEET`.
+    """Add what was measured on an occasion to the totals of a model or of the fleet.
 
     Args:
         name: whose totals.
@@ -69,7 +74,10 @@ def fold(
 
 
 def metric_of(series: Series) -> Metric | None:
-    """Return the metric that a series is of, or None if another Everscore counted it in another shape: it starts at zero."""
+    """Return the metric of a series; None if another version counted it in another shape.
+
+    Such a series starts at zero.
+    """
     metric = _METRICS.get(series.metric)
     if metric is None or tuple(series.dimensions) != metric.dimensions:
         return None
@@ -125,7 +133,10 @@ def _series(measurement: Measurement) -> Series:
 
 
 def _bucketed(metric: Metric, value: float) -> tuple[int, ...]:
-    """Return one value as a histogram: a 1 in the first bucket whose upper bound it does not exceed, 0 elsewhere."""
+    """Return one value as a histogram: 1 in its bucket, 0 elsewhere.
+
+    Its bucket is the first whose upper bound it does not exceed.
+    """
     bucket = bisect_left(metric.buckets, value)
     return tuple(int(number == bucket) for number in range(len(metric.buckets) + 1))
 

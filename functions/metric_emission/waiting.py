@@ -1,4 +1,6 @@
-"""Labels that came before their rows were scored wait for two days, and each batch of that time is looked through for them.
+"""Keep labels that came before their rows were scored, for two days.
+
+Each batch of that time is searched for their rows.
 
 An upload of rows and one of their labels may overtake each other in the queues. Labels are therefore put here before the
 batches are listed, and taken away as they are matched; a batch looks here after it was committed. So one of the two sees

@@ -18,7 +18,7 @@ from functions.shared.repositories.releases import StandingRelease
 
 
 def wait_for_person(standing: StandingRelease, version: str, step: Step, ports: Ports) -> Step:
-    """Have a step wait until a person approves it: ask once, and take it for rejected when its time is over.
+    """Let a step wait until a person approves it; when its time is over, it is rejected.
 
     Args:
         standing: what is served.

@@ -51,7 +51,7 @@ def publish_next(
     rolled_back: str | None = None,
     **changed: ServedModel | ServedChallenger | None,
 ) -> Release:
-    """Serve the standing release with some of `champion`, `challenger` and `previous` changed, or retire the model.
+    """Serve the standing release with some of its versions changed, or retire the model.
 
     Args:
         approval: the step that waits for a person from then on; whatever waited before waits no more.
@@ -96,7 +96,10 @@ def _withdrawn(before: Release, after: Release, ports: Ports) -> Withdrawal | No
 
 
 def _publish(release: Release, ports: Ports, *, over: StandingRelease | None) -> Release:
-    """Serve a release. Who is served must not wait for the registry: its tag stays below `seq`, so the next tick finishes it."""
+    """Serve a release without waiting for the registry.
+
+    The registry's tag stays below `seq`, so the next tick finishes it.
+    """
     published = Releases(ports.store).publish(release, over=over)
     with suppress(RegistryUnavailableError):
         agree(published.model, ports)

@@ -42,7 +42,7 @@ def take_step(standing: StandingRelease, step: Step, *, why: str, who: str, port
 
 
 def _decision(release: Release, ports: Ports) -> Decision | None:
-    """Return a challenger's decision if this champion was its rival; a comparison with another one says nothing here."""
+    """Return a challenger's decision if it was compared with this champion, or None."""
     assert release.challenger is not None, "asked only during a rollout"
     decision = Decisions(ports.store).of(release.model, release.challenger.version)
     return decision if decision is not None and decision.champion_version == release.champion.version else None

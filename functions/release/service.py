@@ -33,7 +33,7 @@ _ROLLBACKS = 5
 
 
 def tick(model: str, ports: Ports) -> Step:
-    """Finish what was begun, do what a person wished, or take the one step that the evidence allows.
+    """Finish what was begun, grant a person's wish, or take one step by the evidence.
 
     Raises:
         ReleaseRefusedError: if the version whose turn it is has no sound bundle.
@@ -61,7 +61,7 @@ def _next_step(standing: StandingRelease, ports: Ports) -> Step:
 
 
 def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, ports: Ports) -> Step:
-    """A rollout is looked at all the same, since it may have to end; nothing new begins."""
+    """Look at a running rollout, since it may have to end; begin nothing new."""
     model = standing.release.model
     step = _rollout_step(standing, ports) if standing.release.challenger is not None else _nothing(model, "nothing new begins")
     return Step(step.action, step.share, (*step.reasons, Reason(code="registry_unavailable", message=str(away))))
@@ -175,7 +175,9 @@ def _roll_back(model: str, standing: StandingRelease, *, reason: str, who: str, 
 
 
 def retire(model: str, *, reason: str, who: str, ports: Ports) -> Release:
-    """Serve a model no more: later batches fail with the reason; `promote` brings it back.
+    """Stop serving a model: later batches fail with the reason.
+
+    `promote` brings it back.
 
     Raises:
         ReleaseRefusedError: if the model serves nothing.
@@ -202,7 +204,10 @@ def _winners(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
-    """Roll out the newest version that won against this champion and was never served or tried, or ask a person first."""
+    """Roll out the newest version that won against this champion, or ask a person first.
+
+    The version was never served or tried before.
+    """
     release = standing.release
     untried = _winners(Decisions(ports.store).after(release.model, release.newest))
     winners = [decision for decision in untried if decision.champion_version == release.champion.version]

@@ -44,7 +44,7 @@ def grant_wish(standing: StandingRelease, ports: Ports) -> Step | None:
 
 
 def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:
-    """Tell a wish's refusal in favour of the release `seq` where it was made, and where `everscore status` finds it."""
+    """Record a refused wish for `everscore status`, and show it in the registry."""
     refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=ports.now())
     Releases(ports.store).refuse(refusal)
     if ports.registry is not None:
@@ -83,7 +83,10 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], ports:
 
 
 def _other_wish(release: Release, champion: str, aliases: Mapping[str, str], ports: Ports) -> tuple[Reason, ...]:
-    """Return the refusal of a challenger wished for together with a champion, which has to serve before a challenger begins."""
+    """Return the refusal of a challenger that was wished for together with a champion.
+
+    The champion has to serve before a challenger begins.
+    """
     other = aliases.get("challenger")
     if other in {None, champion, release.challenger.version if release.challenger else None}:
         return ()

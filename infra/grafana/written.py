@@ -1,4 +1,7 @@
-"""All files that are made: pages from the catalogue and the runbook, alert rules from the alarms; by their place below this folder."""
+"""Gather all generated files by their place below this folder.
+
+Pages are made from the catalogue and the runbook, alert rules from the alarms.
+"""
 
 import json
 from collections.abc import Mapping

@@ -66,7 +66,7 @@ def positions(first: bytes, last: bytes, size: int) -> tuple[int, int] | None:
 
 @dataclass(slots=True)
 class Cut:
-    """What a request wants of an object, and the object's size once the part has been cut out."""
+    """The part of an object that a request wants, and the whole object's size."""
 
     wanted: tuple[bytes, bytes]
     size: int | None = None
@@ -84,7 +84,7 @@ _CUT: ContextVar[Cut | None] = ContextVar("cut", default=None)
 
 
 def with_ranged_versions(application: Application) -> Application:
-    """Wrap an ASGI application so that it cuts the answer to a ranged GET of a version."""
+    """Wrap an ASGI application so that it cuts answers to ranged GETs of versions."""
 
     async def ranged(scope: Message, receive: Receive, send: Send) -> None:
         wanted = requested_range(scope)
@@ -110,7 +110,10 @@ def with_ranged_versions(application: Application) -> Application:
 
 
 def cut_bodies_early() -> None:
-    """Make ministack's S3 hand out of a version what a ranged GET wants: copies of large objects would take seconds each."""
+    """Make ministack's S3 answer a ranged GET of a version with that range only.
+
+    Copies of large objects would take seconds each.
+    """
     s3: Any = import_module("ministack.services.s3")
     whole = s3._version_body
 
@@ -139,7 +142,7 @@ def _answer(start: Message, body: bytes, cut: Cut) -> tuple[Message, Message]:
 
 
 def versioned(event: Mapping[str, Any], version_id: str | None) -> Mapping[str, Any]:
-    """Ministack's record of an event, with the version-id of the object in its detail if it is S3's and there is one."""
+    """Return ministack's record of an event, with the object's version if it has one."""
     if event.get("Source") != "aws.s3" or not version_id:
         return event
     detail = json.loads(event["Detail"])
@@ -148,7 +151,7 @@ def versioned(event: Mapping[str, Any], version_id: str | None) -> Mapping[str, 
 
 
 def name_versions_in_events() -> None:
-    """Make ministack's S3 hand the version to EventBridge, which it calls in the same thread."""
+    """Make ministack's S3 pass the version to EventBridge, called in the same thread."""
     s3: Any = import_module("ministack.services.s3")
     eventbridge: Any = import_module("ministack.services.eventbridge")
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
@@ -165,7 +168,7 @@ def name_versions_in_events() -> None:
 
 
 def error_type(trace: str, message: str) -> str | None:
-    r"""Return the name of the class that a traceback ends with, if its last error is the one with this message.
+    r"""Return the error class at the end of a traceback, if its message is this one.
 
     >>> error_type("Traceback …\nfunctions.shared.domain.errors.TrainingError: one class only\n", "one class only")
     'TrainingError'
@@ -176,7 +179,10 @@ def error_type(trace: str, message: str) -> str | None:
 
 
 def name_error_types() -> None:
-    """Make ministack's Lambda answer a raised error with its type, as the Python runtime does, and a process's end as Lambda does."""
+    """Make ministack's Lambda name the type of a raised error, as AWS's Python runtime does.
+
+    It also answers the end of a process as Lambda does.
+    """
     functions: Any = import_module("ministack.services.lambda_svc")
     execute = functions._execute_function_warm
 
@@ -193,7 +199,7 @@ def name_error_types() -> None:
 
 
 def confined(options: Mapping[str, Any], folder: str, processors: int) -> dict[str, Any]:
-    """Options of the Docker SDK's `run` for a function's container, as Lambda would have it.
+    """Return the Docker SDK's options to run a function's container as Lambda does.
 
     That is: its memory and no swap, its share of the processors, an unprivileged user that the image does not know, and /tmp
     alone to write to.
@@ -228,7 +234,7 @@ def confine_containers(folder: str) -> None:
 
 
 def with_saving(application: Application) -> Application:
-    """Wrap an ASGI application so that it saves everything when it is asked to, and answers when it has."""
+    """Wrap an ASGI application so that it saves everything on request, then answers."""
 
     async def saving(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != SAVE:

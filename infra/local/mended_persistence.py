@@ -42,7 +42,10 @@ _INTERRUPTED = "States.ServiceRestart"
 
 
 def keep_state(state: Path, objects: Path) -> None:
-    """Have ministack keep its state in these folders, and go on with what lies there; before its S3 is imported, which reads objects."""
+    """Make ministack keep its state in these folders and continue from it.
+
+    Call it before ministack's S3 is imported, which reads objects.
+    """
     logging.getLogger("persistence").setLevel(logging.WARNING)
     beat = state / BEAT
     until = beat.stat().st_mtime - MARGIN_S if beat.exists() else 0.0
@@ -92,7 +95,7 @@ def _save_for_ever(state: Path) -> None:
 
 
 def _read(get_state: Callable[[], Any]) -> Any:
-    """Return the state of a service, which others may change while it is being read; then it is read again."""
+    """Return the state of a service; read it again if it changes meanwhile."""
     while True:
         try:
             return get_state()
@@ -104,7 +107,7 @@ def _read(get_state: Callable[[], Any]) -> Any:
 
 
 def go_on(since: float) -> None:
-    """Have delivered again what was being worked on, and announced again what was written since a time."""
+    """Deliver unfinished work again, and announce again what was written since a time."""
     queues: Any = import_module("ministack.services.sqs")
     for queue in queues._queues.all_values():
         deliver_again(queue["messages"], time.time())
@@ -142,7 +145,10 @@ def _written_since(s3: Any, since: float) -> Iterator[tuple[str, str, dict[str, 
 
 
 def undo_torn_writes(objects: Path, since: float) -> None:
-    """Take back writes that ended before their sidecar was written; `since` is a time before which none can have been interrupted."""
+    """Take back writes that ended before their sidecar was written.
+
+    No write before `since` can have been interrupted.
+    """
     for folder in objects.iterdir():
         if folder.name != ".versions" and folder.is_dir():
             for path in list(_changed_since(folder, since)):
@@ -150,7 +156,7 @@ def undo_torn_writes(objects: Path, since: float) -> None:
 
 
 def _changed_since(folder: Path, since: float) -> Iterator[Path]:
-    """Data files that were written since, or whose sidecar was; what was never finished is removed."""
+    """Yield data files that, or whose sidecars, were written since; remove unfinished ones."""
     found = set()
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -183,14 +189,17 @@ def _mend(path: Path, objects: Path) -> None:
 
 
 def _kept_version(path: Path, objects: Path, version: str | None) -> Path | None:
-    """Return the file that keeps a version of an object, if it was displaced by another."""
+    """Return the file of a version that another version displaced."""
     account, bucket = path.relative_to(objects).parts[:2]
     folder = objects / ".versions" / account / bucket / str(version)
     return next((file for file in folder.rglob("*") if file.is_file()), None) if version and folder.is_dir() else None
 
 
 def _is(path: Path, said: dict[str, Any]) -> bool:
-    """Return whether a file holds what its sidecar says; of what was uploaded in parts only the size is known."""
+    """Return whether a file holds what its sidecar says.
+
+    Of an upload in parts only the size is known.
+    """
     etag = str(said.get("etag", "")).strip('"')
     whole = "-" not in etag
     return path.stat().st_size == said.get("size") and (
@@ -199,7 +208,10 @@ def _is(path: Path, said: dict[str, Any]) -> bool:
 
 
 def _forget_newest(path: Path, sidecar: Path, said: dict[str, Any], objects: Path) -> None:
-    """End the removal for good of the newest version, whose bytes are gone: the one before it is the newest."""
+    """Finish removing the newest version, whose bytes are gone.
+
+    The version before it becomes the newest.
+    """
     left = [version for version in said.get("versions", []) if version["version_id"] != said.get("version_id")]
     bytes_before = _kept_version(path, objects, left[-1]["version_id"]) if left else None
     if bytes_before is None:

@@ -37,7 +37,7 @@ def take_concurrency_from_input(service: Any) -> None:
 
 
 def keep_failures(service: Any) -> None:
-    """Make a Distributed Map that failed leave what became of its failed items where its ResultWriter is to put it."""
+    """Make a failed Distributed Map write its failed items where its ResultWriter says."""
     run, s3 = service._run_distributed_map, import_module("ministack.services.s3")
 
     def run_and_keep(state: Mapping[str, Any], raw_input: Any, effective: Any, iterator: Any, execution: Any, context: Any) -> Any:
@@ -58,7 +58,7 @@ def keep_failures(service: Any) -> None:
 
 
 def show_redrives(service: Any) -> None:
-    """Make the context object name how often an execution was redriven, and its input as it was first."""
+    """Put the number of redrives and the first input into the context object."""
     resolve = service._resolve_ctx_path
 
     def resolve_of_execution(path: str, context: Mapping[str, Any]) -> Any:
@@ -74,7 +74,10 @@ def show_redrives(service: Any) -> None:
 
 
 def redrive_executions(service: Any) -> None:
-    """Make the service answer `RedriveExecution`: go on from the state that failed, with the input that it had."""
+    """Make the service answer `RedriveExecution`: continue from the state that failed.
+
+    The state gets the input that it had.
+    """
     handle = service.handle_request
 
     async def handle_redrives(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Any) -> Any:

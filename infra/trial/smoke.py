@@ -1,4 +1,4 @@
-"""The smallest proof that a stack works: a model is trained on made-up rows, scores ten of them and is measured by their labels."""
+"""Prove that a stack works: train a model on made-up rows, score ten, measure them."""
 
 from uuid import uuid4
 

@@ -21,12 +21,14 @@ _EPOCH, _START = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_plausible(day: date) -> bool:
-    """Return whether something may have happened on a day; earlier versions stored others as well."""
+    """Return whether a day is plausible; earlier versions stored others as well."""
     return FIRST_DAY <= day <= LAST_DAY
 
 
 def days_before(day: date, days: float) -> date:
-    """So many days earlier, of a part of a day all; the calendar's first day where that would lie before it.
+    """Return the day this many days earlier, a part of a day counted as a whole one.
+
+    It is at least the calendar's first day.
 
     >>> days_before(date(2013, 4, 20), 6.5), days_before(date(1, 1, 2), 1e300)
     (datetime.date(2013, 4, 13), datetime.date(1, 1, 1))
@@ -42,13 +44,13 @@ def day_of(moment: datetime, zone: str) -> date:
 
 
 def days_of(times: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """Return the day in a time zone on which each of some timestamps in microseconds, without nulls, lies."""
+    """Return each timestamp's day in a time zone; microseconds, without nulls."""
     days = [fixed_width(_day_numbers(chunk, zone).astype(np.int32), pa.date32()) for chunk in times.chunks]
     return pa.chunked_array(days, pa.date32())
 
 
 def count_days(times: pa.Array, zone: str) -> dict[date, int]:
-    """Return rows by day in a time zone of a column of timestamps in microseconds without nulls."""
+    """Count rows by day in a time zone; timestamps in microseconds, without nulls."""
     days = _day_numbers(times, zone)
     if not len(days):
         return {}
@@ -84,14 +86,17 @@ def _number(day: date) -> int:
 
 
 def _offsets_us(values: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
-    """Return how far local time is ahead of each instant; of one that is not plausible, as on the last that is."""
+    """Return by how much local time is ahead of UTC at each instant.
+
+    An implausible instant counts as the last plausible one.
+    """
     near = np.clip(values, _number(FIRST_DAY) * _DAY_US, _number(LAST_DAY) * _DAY_US)
     local = ((_START + timedelta(microseconds=value)).astimezone(zone) for value in near.tolist())
     return np.fromiter(((moment.utcoffset() or timedelta()) // timedelta(microseconds=1) for moment in local), np.int64, len(near))
 
 
 def batch_watermark(event_days: Mapping[date, int]) -> date | None:
-    """Return the latest day that a batch has really reached: 5 % of its rows lie on it or after it.
+    """Return the latest day on or after which 5 % of a batch's rows lie.
 
     A few future-dated rows therefore cannot move it. Days that are not plausible say nothing.
 
@@ -108,7 +113,9 @@ def batch_watermark(event_days: Mapping[date, int]) -> date | None:
 
 
 def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
-    """Return the last event day whose labels count as complete, by how far these batches have come; None without scored rows.
+    """Return the last event day with complete labels, by how far the batches have come.
+
+    It is None without scored rows.
 
     Of a part of a day all is waited for.
     """
@@ -116,6 +123,6 @@ def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | 
 
 
 def mature_day(reached: Iterable[date | None], delay_days: float) -> date | None:
-    """Return the last event day whose labels count as complete, by the latest days that batches have reached."""
+    """Return the last event day with complete labels, by the latest days of batches."""
     latest = max((day for day in reached if day), default=None)
     return days_before(latest, delay_days) if latest else None
