@@ -14,6 +14,7 @@ from functions.shared.domain.errors import EverscoreError
 from functions.shared.reading.conform import Issue
 from infra.places import CODE
 from infra.words import CHINESE, speaking, stored
+from infra.words.messages import INTERNAL
 
 COMPOSERS: dict[type, tuple[str, ...]] = {
     EverscoreError: ("message", "remedy"),
@@ -23,6 +24,7 @@ COMPOSERS: dict[type, tuple[str, ...]] = {
 }
 """Classes whose texts are composed in English and shown by `stored`, with the attributes that hold them."""
 OURS = (str(CODE / "functions"), str(CODE / "infra"))
+INTERNAL_FILES = tuple(str(CODE / place) for place in INTERNAL)
 QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|<[^>]*>|\S*[/.=_]\S*|\w*\d\w*|--[\w-]+(?: [A-Z=]+)?""")
 """What screens show as it is: names, values, files, options and commands."""
 ENGLISH = re.compile(
@@ -33,7 +35,7 @@ ENGLISH = re.compile(
 OTHERS = re.compile(
     "version \\d+ was judged|(registry|MLflow) (is away|does not answer)|replaced by rules|rows are too few|is missing in 40|codec can't|"
     "[A-Z]\\w*Error: |the row is not valid JSON: |magic bytes|Zip archive|ordinal not in range|AWS|one of no, yes|failed: no\\b|"
-    "where airport is|EOF while|expected value|answered \\d+: |endpoint URL"
+    "where airport is|EOF while|expected value|answered \\d+: |endpoint URL|Untrusted types"
 )
 """Texts with parts that tests made up, or that libraries and AWS say."""
 
@@ -63,8 +65,9 @@ def _heard(begin: Callable[..., None], names: tuple[str, ...], found: set[str]) 
 
 
 def _composed_by_us() -> bool:
-    """Return whether our code made the object, and not a test."""
+    """Return whether our code made the object, and not a test, for people to read."""
     frame = sys._getframe(2)
     while frame.f_back and (frame.f_code.co_name == "__init__" or "pydantic" in frame.f_code.co_filename):
         frame = frame.f_back
-    return frame.f_code.co_filename.startswith(OURS)
+    file = frame.f_code.co_filename
+    return file.startswith(OURS) and not file.startswith(INTERNAL_FILES)
