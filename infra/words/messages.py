@@ -124,10 +124,10 @@ MISUSED = (
     "{0} {1} is a directory.",
     "{0} {1} is a file.",
     "{0} {1} is not readable.",
-    "Input should be greater than or equal to {0}",
-    "Input should be less than or equal to {0}",
-    "Input should be a valid integer, unable to parse string as an integer",
-    "Input should be a valid number, unable to parse string as a number",
+    "it must be greater than or equal to {0}",
+    "it must be less than or equal to {0}",
+    "it must be a valid integer, unable to parse string as an integer",
+    "it must be a valid number, unable to parse string as a number",
 )
 """Messages with which typer refuses arguments."""
 
