@@ -15,6 +15,9 @@ ENGLISH, CHINESE = "en", "zh"
 VARIABLES = ("EVERSCORE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 """Variables that choose the language; the first one that is set decides."""
 
+REMEDY = "\nremedy: "
+"""Between an error's message and its remedy, where both are one text."""
+
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
 
 
@@ -68,6 +71,9 @@ def stored(text: str) -> str:
 
     Such text is, for example, a reason that a person gave.
     """
+    message, _remedy, remedy = text.partition(REMEDY)
+    if remedy:
+        return f"{stored(message)}\n{_('remedy:')} {stored(remedy)}"
     return _catalogue().translated(text) or text
 
 
