@@ -47,6 +47,7 @@ class Scenario:
         described = {"target": TARGET, "id_column": "id", "time_column": "day"}
         self._stage.policy(MODEL, POLICY)
         self._until_done("Retraining", {"action": "train", "model": MODEL, "key": key, "version_id": version, **described})
+        self._stage.wait_for(f"releases/{MODEL}/release.json")
         self._label(self._upload(self._rows(300, spoiled=False), "csv"), "csv")
         self._stage.wait_for(f"labelled/{MODEL}/")
         self._stage.wait_until_quiet()
