@@ -294,7 +294,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
     [
         (("status", "nobody"), "models: loans"),
         (("rollback", MODEL), "no previous champion"),
-        (("promote", MODEL, "99"), "version 99"),
+        (("promote", MODEL, "99"), "no version '99'"),
         (("reproduce", MODEL, "99"), "version 99"),
         (("retrain", "nobody"), "models: loans"),
         (("rescore", MODEL, "ffffff"), "fits no batch"),
