@@ -81,7 +81,7 @@ def disguise_of(counts: pa.StructArray) -> Disguise | None:
     disguise = _outer_disguise(sampled)
     if disguise is None or disguise.remedy != _BY_KIND:
         return disguise
-    bare = pc.replace_substring_regex(sampled.field("values"), _SIGN, "")
+    bare = pc.replace_substring_regex(sampled.field("values").cast(pa.string()), _SIGN, "")
     notation = _outer_disguise(pa.StructArray.from_arrays([bare, sampled.field("counts")], ["values", "counts"]))
     return replace(disguise, remedy=f"{notation.remedy.rpartition(' reads')[0]} with {_BY_KIND}") if notation else disguise
 

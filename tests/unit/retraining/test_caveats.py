@@ -9,6 +9,7 @@ import pytest
 from functions.retraining.caveats import caveats, is_free_text
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.formats import Formats
+from functions.shared.reading.values import CATEGORY
 from tests.unit.retraining.files import rows_of
 
 ROWS = 200
@@ -69,12 +70,15 @@ def test_a_doubtful_column_is_told_with_what_to_do(case: str) -> None:
         (each(lambda n: f"word {n}")[:49], False),
         (each(lambda n: f"word {n}" if n % 2 else None), True),
         (each(lambda n: f"${n}.5"), False),
+        (each(lambda n: f"{n}.25%"), False),
         (each(lambda n: f"{n}" if n % 5 else f"word {n}"), False),
         ([None] * ROWS, False),
     ],
 )
 def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], *, free: bool) -> None:
-    assert is_free_text(pa.chunked_array([texts], pa.string())) is free
+    column = pa.chunked_array([texts], pa.string())
+    assert is_free_text(column) is free
+    assert is_free_text(column.cast(CATEGORY)) is free
 
 
 def test_a_column_that_gives_the_target_away_is_told() -> None:
