@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from functions.shared.domain.errors import InputError
+from functions.shared.reading.values import plain_texts
 from infra.cli.outputs import CELL_CHARACTERS, SHEET_COLUMNS, ending_of, refuse_long
 
 _EXACT_DIGITS = 10**15
@@ -190,10 +191,18 @@ def _one_of(name: str, kinds: list[pa.DataType]) -> pa.DataType:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """A type without how its values are packed."""
+    """A type without how its values are packed. UUIDs are texts."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.string() if kind == pa.uuid() else _plain(kind.storage_type)
     if pa.types.is_dictionary(kind):
         return _plain(kind.value_type)
     return pa.string() if pa.types.is_large_string(kind) else kind
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
+    return pc.cast(plain_texts(column) if isinstance(column.type, pa.BaseExtensionType) else column, kind)
 
 
 class _Fitting:
@@ -204,7 +213,7 @@ class _Fitting:
 
     def write(self, rows: pa.RecordBatch) -> None:
         columns = [
-            pc.cast(rows.column(field.name), field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
+            _cast(rows.column(field.name), field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
             for field in self._schema
         ]
         self._file.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))

@@ -61,9 +61,14 @@ def coded(code: str) -> str:
     return _catalogue().find(code, CODE) or code.replace("_", " ")
 
 
-def unit(name: str) -> str:
-    """Return the unit of a threshold, as it stands behind a number."""
-    return _catalogue().find(name, UNIT) or name
+def unit(name: str, number: object) -> str:
+    """Return the unit of a threshold, as it stands behind a number.
+
+    >>> unit("batches", 1), unit("batches", 2), unit("days", 1), unit("share", 1)
+    ('batch', 'batches', 'day', 'share')
+    """
+    one = name.removesuffix("es") if name.endswith("ches") else name.removesuffix("s")
+    return _catalogue().find(name, UNIT) or (one if number == 1 else name)
 
 
 def stored(text: str) -> str:

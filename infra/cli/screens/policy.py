@@ -21,9 +21,8 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
         default = _(" Default: {value}.", value=_written(threshold.default)) if changed else ""
         style = "bold" if changed else ""
         name = Group(Text(threshold.name, style), Padding(Text(f"{stored(threshold.meaning)}{default}", "dim"), (0, 0, 0, 2)))
-        table.add_row(
-            "*" if changed else "", name, Text(_written(value) if value is None else f"{_written(value)} {unit(threshold.unit)}", style)
-        )
+        measured = "" if value is None else f" {unit(threshold.unit, value)}"
+        table.add_row("*" if changed else "", name, Text(f"{_written(value)}{measured}", style))
     mended = _(
         "`everscore policy {model} --set NAME=VALUE` writes a new one from policy {number}", model=policy["model"], number=policy["number"]
     )

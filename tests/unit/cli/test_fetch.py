@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 from tests.unit.scoring.world import World, as_csv, as_parquet, good_rows
 
+SOMEBODY = UUID("b9f1ada0-2b81-476a-86a1-a5942c8732c8")
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -256,6 +258,7 @@ def test_columns_that_only_some_batches_have_are_missing_in_the_others(world: Wo
         (pa.array([True]), pa.array(["x"]), ["true", "x"]),
         (pa.array(["x"]).dictionary_encode(), pa.array(["y"]), ["x", "y"]),
         (pa.array([None], pa.null()), pa.array([7]), [None, 7]),
+        (pa.array([SOMEBODY.bytes], pa.uuid()), pa.array(["x"]), [str(SOMEBODY), "x"]),
     ],
 )
 def test_a_column_of_two_types_loses_nothing(
@@ -263,6 +266,17 @@ def test_a_column_of_two_types_loses_nothing(
 ) -> None:
     out = joined(world, stack, tmp_path, pa.table({"carried": one}), pa.table({"carried": other}))
     assert pq.read_table(out)["carried"].to_pylist() == together
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_uuid_leaves_as_the_text_that_people_write(ending: str, world: World, stack: Stack, tmp_path: Path) -> None:
+    out = joined(world, stack, tmp_path, pa.table({"id": pa.array([SOMEBODY.bytes, None], pa.uuid()), "n": [1, 2]}), ending=ending)
+    rows = (
+        list(csv.reader(out.read_text().splitlines()))
+        if ending == ".csv"
+        else python_calamine.CalamineWorkbook.from_path(out).get_sheet_by_index(0).to_python()
+    )
+    assert [row[0] for row in rows] == ["id", str(SOMEBODY), ""]
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])

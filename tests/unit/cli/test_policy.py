@@ -46,6 +46,15 @@ def test_a_value_that_is_missing_has_no_unit(capsys: pytest.CaptureFixture[str])
     assert {line[-1] for line in missing} == {"null"}
 
 
+def test_one_of_a_unit_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    standing = changed(Policy(), "gate.min_holdout_days", 1)
+    show({**standing.summary(), "model": "m", "unreadable": []}, policy_screen, as_json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    values = {line[-3]: line[-2:] for line in lines if len(line) >= 3}
+    assert (values["canary.min_batches"], values["gate.min_holdout_days"]) == (["1", "batch"], ["1", "day"])
+    assert values["labels.delay_days"] == ["7", "days"]
+
+
 def test_a_threshold_is_for_binary_models() -> None:
     wanted = changed(Policy(), "decision.threshold", 0.2)
     refuse_undecidable(wanted, [make_version().spec])
