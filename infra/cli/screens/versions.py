@@ -58,7 +58,7 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
     reasons = (f"  {stored(reason['message'])}" for reason in decision["reasons"] if not reason["warning"])
     made_by = _("{library}, ", library=decision["library"]) if decision["library"] else ""
     learnt = (
-        _("  not trained here; {trained_rows:,} rows of the file are its baseline, {rows:,} more measured it", **decision)
+        _("  not trained here; {trained_rows:,} rows of the file are its baseline, {rows:,} of them measured it", **decision)
         if decision.get("adopted")
         else _("  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows", **decision)
     )
