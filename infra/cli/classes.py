@@ -26,15 +26,16 @@ def classes_to_learn(file: Path, request: dict[str, Any]) -> int:
     """Return how many classes the first rows of a training file hold; 0 of a regression, and of a file that training will refuse."""
     task, formats, name = request.get("task"), Formats.model_validate(request["formats"]), request["target"]
     found: set[str] = set()
-    rows, numbers = 0, task is None
+    rows, numbers, others = 0, 0, 0
     read = table_blocks(LocalFile(file), key=file.name, columns={name: ColumnKind.CARRIED}, formats=formats)
     with suppress(EverscoreError), closing(read):
         for block in read:
             column = pa.chunked_array([block.rows[name]])
-            labels = pc.unique(labels_given(plain_targets(column, formats), ()).drop_null())
-            numbers = numbers and not to_numbers(labels).refused.any()
-            found.update(labels.to_pylist())
+            labels = labels_given(plain_targets(column, formats), ()).drop_null()
+            refused = int(to_numbers(labels).refused.sum())
+            numbers, others = numbers + len(labels) - refused, others + refused
+            found.update(pc.unique(labels).to_pylist())
             rows += block.rows.num_rows
             if rows >= _ROWS:
                 break
-    return 0 if numbers or task == Task.REGRESSION else len(found)
+    return 0 if task == Task.REGRESSION or (task is None and numbers > others) else len(found)

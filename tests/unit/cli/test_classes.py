@@ -15,6 +15,7 @@ from infra.cli.classes import classes_to_learn
         ([f"c{number % 60}" for number in range(300)], None, 60),
         (["c1", " c1 ", "NA", "", "c2"], None, 2),
         ([str(number) for number in range(300)], None, 0),
+        (["warm", *(str(number) for number in range(300))], None, 0),
         ([str(number) for number in range(300)], "multiclass", 300),
         ([f"c{number}" for number in range(300)], "regression", 0),
     ],
