@@ -122,7 +122,7 @@ class IcebergTable:
             raise ConflictError(message) from error
 
     def _old_snapshots(self) -> list[int]:
-        """Return the snapshots that are kept no longer: each commit copies what is told of all."""
+        """Return the snapshots that are kept no longer: each commit copies the list of all."""
         newest_last = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
         return [snapshot.snapshot_id for snapshot in newest_last[:-_KEPT_SNAPSHOTS]]
 

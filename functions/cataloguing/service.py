@@ -64,8 +64,8 @@ def rebuild(model: str, ports: Ports) -> Outcome:
 
 def _catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
-    shown, told = scored.files(days), batches.files(days)
-    before = {file.day: rows_in(ports.store.read(file.key)) for file in told}
+    shown, listed = scored.files(days), batches.files(days)
+    before = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
     read, after = _read(model, days, before, shown, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
     wanted = {file.key: (file, manifest) for manifest in read.values() if manifest.batch_id in stands for file in manifest.outputs}
@@ -73,7 +73,7 @@ def _catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
     missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
     removed = [file for file in shown if file.key not in kept]
     columns = _commit_scored(scored, missing, removed, ports)
-    _commit_batches(model, batches, told, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
+    _commit_batches(model, batches, listed, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
     return Outcome(len(missing), len(removed), columns)
 
 
@@ -116,7 +116,7 @@ def _commit_scored(
     return columns
 
 
-def _commit_batches(model: str, table: Table, told: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports) -> None:
+def _commit_batches(model: str, table: Table, listed: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports) -> None:
     """Replace the files of the days whose rows changed: there is one per day."""
     if not changed:
         return
@@ -126,7 +126,7 @@ def _commit_batches(model: str, table: Table, told: Collection[TableFile], chang
         file = TableFile(layout.batch_rows_key(model, day, name), day)
         ports.store.write(file.key, body)
         added.append(NewFile(file, len(rows), len(body), bounds={}))
-    table.commit(table.columns.with_files([SCHEMA]), added=added, removed=[file for file in told if file.day in changed])
+    table.commit(table.columns.with_files([SCHEMA]), added=added, removed=[file for file in listed if file.day in changed])
 
 
 def _in_table(stored: StoredFile, manifest: Manifest) -> TableFile:

@@ -90,7 +90,7 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
 
 
 def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]) -> str:
-    where = ", ".join(told(row) for row in refused[:_SHOWN])
+    where = ", ".join(described(row) for row in refused[:_SHOWN])
     more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
     return (
         f"{name!r} holds numbers, but not in {odd:,} of {rows:,} rows: {where}{more}. Mend them, or say "
@@ -98,7 +98,7 @@ def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]
     )
 
 
-def told(row: RejectedRow) -> str:
+def described(row: RejectedRow) -> str:
     """Return where a person finds a row in the file, and what is wrong with it."""
     return f"row {row.row}: {row.message}" if row.line is None else f"line {row.line}: {row.message}"
 

@@ -15,7 +15,7 @@ from functions.retraining.caveats import is_free_text, is_serial
 from functions.retraining.disguise import disguise_of
 from functions.retraining.event import FirstRequest, TrainRequest
 from functions.retraining.pipeline import default_estimator
-from functions.retraining.target import Refused, Target, positive_class, read_target, refuse_lone_class, told
+from functions.retraining.target import Refused, Target, described, positive_class, read_target, refuse_lone_class
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.decision import Reason
@@ -282,7 +282,7 @@ def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, pol
     bad = len(read.rejected) + target.refused
     if bad > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = (read.rejected or odd_targets())[0]
-        message = f"{bad:,} rows of {request.key} cannot be read, the first in {told(first)}"
+        message = f"{bad:,} rows of {request.key} cannot be read, the first in {described(first)}"
         raise TrainingError(message, remedy="mend these rows, or take them out of the file")
 
 
