@@ -11,7 +11,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-image check build deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,13 +75,16 @@ check: install ## style, types, arrows between packages
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-build: install .sam/installed .audit/installed ## the functions' image (WITH=catboost adds CatBoost), from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
+build: install .sam/installed ## the functions' image (WITH=catboost adds CatBoost), from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
 	infra/local/docker.sh
 	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
 	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) $(if $(WITH),With=$(WITH)) Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
+	$(MAKE) bill
+
+bill: .audit/installed ## the bill of materials of the image's packages (WITH=catboost adds CatBoost's), build/everscore.cdx.json
 	mkdir -p build
-	.audit/bin/cyclonedx-py requirements requirements/functions.txt \
+	cat $(foreach set,functions $(WITH),requirements/$(set).txt) | .audit/bin/cyclonedx-py requirements - \
 	  --output-format JSON --outfile build/everscore.cdx.json --output-reproducible
 
 deploy: install .sam/installed ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod

@@ -19,8 +19,8 @@ if ! grep -qE '(CVE|GHSA|PYSEC)-' <<< "$answer"; then
   exit "$unreachable"
 fi
 found=0
-for lock in functions development ministack sam audit; do
-  echo "requirements/$lock.txt"
-  audit "requirements/$lock.txt" --require-hashes || found=1
+for lock in requirements/*.txt; do
+  echo "$lock"
+  audit "$lock" --require-hashes || found=1
 done
 exit "$found"

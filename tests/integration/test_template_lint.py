@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
@@ -267,6 +268,31 @@ def test_the_audit_finds_no_known_vulnerability_or_says_that_it_could_not_look()
     looked = done.returncode == 0
     told = done.returncode == 75 and "NOT audited" in done.stderr
     assert looked or told, done.stdout + done.stderr
+
+
+def test_the_audit_looks_at_every_lock_even_those_of_options(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    (tmp_path / "infra").mkdir()
+    shutil.copy(ROOT / "infra/audit.sh", tmp_path / "infra")
+    auditor = tmp_path / ".audit/bin/pip-audit"
+    auditor.parent.mkdir(parents=True)
+    auditor.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/asked"\necho PYSEC-2021-66\ncase "$*" in *catboost*) exit 1; esac\n')
+    auditor.chmod(0o700)
+    done = subprocess.run([tmp_path / "infra/audit.sh"], capture_output=True, text=True, check=False)
+    asked = re.findall(r"requirements/(\S+)", (tmp_path / "asked").read_text())
+    assert (done.returncode, asked) == (1, sorted(file.name for file in (ROOT / "requirements").glob("*.txt")))
+
+
+@pytest.mark.parametrize("option", [None, "catboost"])
+def test_the_bill_of_materials_lists_what_the_image_holds_with_its_hashes(option: str | None, tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements", ".audit", ".tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    subprocess.run(["make", "bill", f"WITH={option or ''}"], cwd=tmp_path, check=True, capture_output=True)
+    components = json.loads((tmp_path / "build/everscore.cdx.json").read_text())["components"]
+    listed = {component["name"].lower() for component in components}
+    locks = [(ROOT / f"requirements/{name}.txt").read_text() for name in ("functions", option) if name]
+    assert listed == {name.lower() for lock in locks for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    assert all(found["hashes"] for component in components for found in component["externalReferences"])
 
 
 def test_environments_deploy_under_names_of_their_own_with_parameters_that_there_are() -> None:
