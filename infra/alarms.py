@@ -169,13 +169,13 @@ ALARMS = (
     ),
     Alarm(
         "ThrottlesAlarm",
-        "AWS refuses to run scoring or metric_emission: the account has no more places at once, so files wait.",
+        "AWS refuses to run functions of this stack: the account has no more places at once, so work waits.",
         CloudWatchCondition(
             "AWS/Lambda",
             "Throttles",
             0,
             watched="Scoring",
-            also_watched=("MetricEmission",),
+            also_watched=("Partitioning", "MetricEmission", "Retraining", "Release", "Notification", "Erasure", "CodeCheck"),
             statistic="Sum",
             periods=3,
             beyond_in=3,

@@ -8,7 +8,7 @@ import yaml
 from functions.shared.domain.alert import AlertKind
 from infra.alarms import ALARMS, MODEL_ALERTS, Alarm, CloudWatchCondition
 from infra.prometheus.rules import RULES, rules_text
-from tests.contract.template import FUNCTION_PROPERTIES, QUEUES, RESOURCES, TEMPLATE, resources_of
+from tests.contract.template import ALL_FUNCTION_PROPERTIES, FUNCTION_PROPERTIES, QUEUES, RESOURCES, TEMPLATE, resources_of
 from tests.integration.prometheus.server import promtool
 
 TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
@@ -66,6 +66,13 @@ def test_an_alarm_watches_its_own_stack_and_no_other_of_the_account(name: str) -
         own = {value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0] for value in named}
         assert own, "a fixed value is any stack's"
         assert own <= {"AWS::StackName", *RESOURCES}
+
+
+def test_throttles_of_every_function_ring_and_one_alarm_looks_at_no_more_metrics_than_cloudwatch_lets_it() -> None:
+    metrics = [metric for metric in TEMPLATE_ALARMS["ThrottlesAlarm"]["Metrics"] if "MetricStat" in metric]
+    watched = {metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"] for metric in metrics}
+    assert watched == set(ALL_FUNCTION_PROPERTIES)
+    assert all(len(alarm.get("Metrics", ())) <= 10 for alarm in TEMPLATE_ALARMS.values()), "PutMetricAlarm takes ten with the sum"
 
 
 def test_only_the_heartbeat_takes_missing_data_for_a_breach_and_is_not_there_where_no_schedule_runs() -> None:
