@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from itertools import permutations
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ _SAMPLE = 1000
 _LEAST_SHARE = 0.5
 """The share of the times that the chosen format must read."""
 _UTC = ZoneInfo("UTC")
+_TELLING_DAY = date(2012, 3, 4)
+"""A day whose month could be a day, and the other way round."""
 _NOT_READ = np.iinfo(np.int64).min
 
 type Pattern = str | None
@@ -42,7 +45,7 @@ class TimeFormat:
 def time_format_of(name: str, parts: Iterable[pa.Array]) -> TimeFormat:
     """Return the format that reads most times of a column, if it is unambiguous.
 
-    It is ambiguous if another format reads them as different times.
+    It is ambiguous if another format reads them as different times, or would do so with times of later files.
 
     Args:
         name: the column's name, for the message.
@@ -55,9 +58,13 @@ def time_format_of(name: str, parts: Iterable[pa.Array]) -> TimeFormat:
     if found.read[best] < _LEAST_SHARE * found.times:
         return TimeFormat(doubt=f"{found.first!r} in {name!r} is in no format that is known: name it, as in --time-format %d.%m.%Y")
     for other in found.candidates:
-        if (text := found.otherwise.get((best, other))) and not found.decide_for(best, other):
-            readings = " and ".join(f"{_day(text, pattern)} by {pattern}" for pattern in (best, other))
-            return TimeFormat(doubt=f"{text!r} in {name!r} is {readings}, and the file does not say which: name one with --time-format")
+        if not found.decide_for(best, other):
+            if text := found.otherwise.get((best, other)):
+                readings = " and ".join(f"{_day(text, pattern)} by {pattern}" for pattern in (best, other))
+                return TimeFormat(doubt=f"{text!r} in {name!r} is {readings}, and the file does not say which: name one with --time-format")
+            if _are_rivals(best, other):
+                readings = f"{best} or {other}, which read other days differently"
+                return TimeFormat(doubt=f"{found.first!r} in {name!r} may be {readings}: name one with --time-format")
     return TimeFormat(best)
 
 
@@ -99,6 +106,14 @@ def _read(texts: pa.Array, pattern: Pattern) -> NDArray[np.int64]:
     """Return texts as instants in microseconds; `_NOT_READ` where a text is no time."""
     found = to_instants_in(texts, pattern, _UTC).array
     return np.where(valid_mask(found), numbers_of(found, np.int64), _NOT_READ)
+
+
+def _are_rivals(one: Pattern, other: Pattern) -> bool:
+    """Return whether two formats read the same text as different days."""
+    if one is None or one in EPOCHS:
+        return False
+    text = pa.array([_TELLING_DAY.strftime(one)])
+    return bool(_read(text, other)[0] not in {_NOT_READ, _read(text, one)[0]})
 
 
 def _day(text: str, pattern: Pattern) -> str:

@@ -113,6 +113,19 @@ def test_days_that_may_be_months_are_asked_for_with_both_readings(texts: list[st
     assert "--time-format" in doubt
 
 
+@pytest.mark.parametrize("texts", [["05/05/2012"], ["05/05/2012 10:00", "06/06/2012 11:30"], ["13/05/2012", "05/13/2012"]])
+def test_days_that_both_readings_read_alike_are_asked_for_since_later_ones_may_differ(texts: list[str]) -> None:
+    doubt = time_format_of("when", [pa.array(texts)]).doubt
+    assert doubt is not None
+    assert doubt.startswith(f"{texts[0]!r} in 'when' may be %d/%m/%Y or %m/%d/%Y")
+    assert "--time-format" in doubt
+
+
+@pytest.mark.parametrize("texts", [["05.05.2012"], ["2012/05/05"], ["20120505"], ["2012-05-05"]])
+def test_a_day_that_is_its_month_is_no_doubt_in_a_format_without_a_rival(texts: list[str]) -> None:
+    assert time_format_of("when", [pa.array(texts)]).doubt is None
+
+
 def test_a_format_that_nobody_knows_is_asked_for_with_an_example() -> None:
     doubt = time_format_of("when", [pa.array(["01-Jan-12", "2012-01-01", "02-Jan-12"])]).doubt
     assert doubt is not None
