@@ -7,7 +7,7 @@ import altair as alt
 
 from functions.shared.domain.decision import Decision, Verdict
 from infra.report.drawing import ALARM, GOOD, MUTED, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
-from infra.report.wording import figure, listed, sentences, verdict
+from infra.report.wording import extent, figure, listed, sentences, verdict
 from infra.words import _, coded
 
 JUDGED_VERSIONS = 12
@@ -31,12 +31,11 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
         ),
         alt=listed(
             _(
-                "version {new} against {old}: {gain} ({low} to {high}), {verdict}",
+                "version {new} against {old}: {gain} ({extent}), {verdict}",
                 new=decision.challenger_version,
                 old=decision.champion_version,
                 gain=figure(decision.difference),
-                low=figure(decision.ci_low),
-                high=figure(decision.ci_high),
+                extent=extent(decision.ci_low, decision.ci_high),
                 verdict=verdict(decision.verdict),
             )
             for decision in judged

@@ -38,6 +38,23 @@ def figure(value: float | None) -> str:
     return (f"{value:,.0f}" if whole else f"{value:#.3g}".replace("e-0", "e-")).replace("-", MINUS, value < 0)
 
 
+def extent(low: float | None, high: float | None) -> str:
+    """Format bounds, of which None is not known.
+
+    >>> extent(0.1, 0.25), extent(None, 0.25), extent(0.1, None), extent(None, None)
+    ('0.100 to 0.250', 'at most 0.250', 'at least 0.100', 'bounds not known')
+    """
+    match low, high:
+        case None, None:
+            return _("bounds not known")
+        case None, _known:
+            return _("at most {high}", high=figure(high))
+        case _known, None:
+            return _("at least {low}", low=figure(low))
+        case _:
+            return _("{low} to {high}", low=figure(low), high=figure(high))
+
+
 def moved(value: float) -> str:
     """Format a score's change with two significant digits, or as below 0.0001.
 

@@ -100,7 +100,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     elif high < minimum_effect:
         reasons = (Reason(code=GateCode.NO_GAIN, message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
     elif not low > minimum_effect:
-        message = f"gains between {low:.4g} and {high:.4g}: the minimum {minimum_effect:.4g} lies between"
+        message = f"gains {_extent(low, high)}, which may be less than the minimum {minimum_effect:.4g}"
         reasons = (Reason(code=GateCode.CANNOT_TELL, message=message),)
     else:
         reasons = tuple(_vetoes(holdout, champion, challenger, policy, rng))
@@ -108,6 +108,23 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     if not reasons:
         reasons = (Reason(code=GateCode.BETTER, message=f"gains at least {low:.4g}, more than the minimum {minimum_effect:.4g}"),)
     return Comparison(verdict, reasons, gain.rows, gain.days, alpha, gain.estimate, low, high, minimum_effect)
+
+
+def _extent(low: float, high: float) -> str:
+    """Return where a gain lies, without the bounds that few days leave unknown.
+
+    >>> _extent(0.1, 0.25), _extent(-math.inf, 0.25), _extent(0.1, math.inf), _extent(-math.inf, math.inf)
+    ('between 0.1 and 0.25', 'at most 0.25', 'at least 0.1', 'an unknown amount')
+    """
+    match math.isfinite(low), math.isfinite(high):
+        case True, True:
+            return f"between {low:.4g} and {high:.4g}"
+        case False, True:
+            return f"at most {high:.4g}"
+        case True, False:
+            return f"at least {low:.4g}"
+        case _:
+            return "an unknown amount"
 
 
 def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:

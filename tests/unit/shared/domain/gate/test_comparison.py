@@ -1,6 +1,7 @@
 """Whether a challenger beats the champion."""
 
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -99,6 +100,12 @@ def test_no_rows_at_all_cannot_tell() -> None:
 def test_a_single_day_has_no_bounds() -> None:
     comparison = judged(binary_holdout(days=1))
     assert (comparison.ci_low, comparison.ci_high) == (-math.inf, math.inf)
+
+
+def test_a_bound_that_is_not_known_is_not_shown_as_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.shared.domain.gate.bootstrap.DayClusteredMean.low", lambda *_: -math.inf)
+    [reason] = judged(binary_holdout(champion=0.2)).reasons
+    assert re.fullmatch(r"gains at most 0\.\d+, which may be less than the minimum 0\.\d+", reason.message)
 
 
 @given(st.integers(0, 1000), st.floats(0, 1.2), st.integers(0, 4))
