@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _RANGE = f"{RANGES}."
-_LIST = "`everscore policy MODEL` lists all thresholds, with what each takes"
 _EXAMPLE = "row_contract.error_budget=0.05"
 _INFINITE = re.compile(r"\binf(?:inity)?\b", re.IGNORECASE)
 
@@ -74,7 +73,7 @@ def write_policy(model: str, changes: Iterable[tuple[str, object]], reason: str,
 
     def change() -> None:
         standing = policies.standing(model)
-        changed = changed_policy(standing.policy, named, number=standing.newest + 1, who=operator.who, why=reason)
+        changed = changed_policy(model, standing.policy, named, number=standing.newest + 1, who=operator.who, why=reason)
         if operator.serves(model):
             specs = operator.served_specs(model)
             refuse_unknown_ranges(standing.policy, changed, specs)
@@ -119,10 +118,12 @@ def refuse_undecidable(changed: Policy, specs: Sequence[ModelSpec]) -> None:
         raise InputError(message, remedy="leave decision.threshold and decision.costs at null", code="unfit_policy")
 
 
-def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, number: int, who: str, why: str) -> Policy:
+def changed_policy(model: str, standing: Policy, changes: Iterable[tuple[str, object]], *, number: int, who: str, why: str) -> Policy:
     """Return the next policy: the standing one with some values replaced.
 
     Args:
+        model: the model's name, for remedies.
+        standing: the policy in force.
         changes: (name, value) pairs, e.g. `("row_contract.ranges.wind_speed", [0, 200])`. What follows `row_contract.ranges.` is
             a column's name to the last letter, and null takes its range away.
         number: of the next policy.
@@ -130,8 +131,11 @@ def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, n
     Raises:
         InputError: if a name is unknown or a value impossible.
     """
+    remedy = f"`everscore policy {model}` lists all thresholds, with what each takes"
     values = standing.model_dump(mode="json")
     for name, value in changes:
+        if not name.startswith(_RANGE) and name not in thresholds():
+            raise InputError(unknown(name), remedy=remedy, code="unknown_threshold")
         section, key = _place(values, name)
         if name.startswith(_RANGE) and value is None:
             section.pop(key, None)
@@ -142,9 +146,9 @@ def changed_policy(standing: Policy, changes: Iterable[tuple[str, object]], *, n
         changed = Policy.model_validate(values)
         refuse_senseless(changed)
     except ValidationError as error:
-        raise InputError(sentences(error), remedy=_LIST, code="unfit_policy") from error
+        raise InputError(sentences(error), remedy=remedy, code="unfit_policy") from error
     except ValueError as error:
-        raise InputError(str(error), remedy=_LIST, code="unfit_policy") from error
+        raise InputError(str(error), remedy=remedy, code="unfit_policy") from error
     return changed
 
 
@@ -152,7 +156,5 @@ def _place(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
     """Return the part of a policy that holds a threshold, and its key there."""
     if name.startswith(_RANGE):
         return values["row_contract"]["ranges"], name.removeprefix(_RANGE)
-    if name not in thresholds():
-        raise InputError(unknown(name), remedy=_LIST, code="unknown_threshold")
     *sections, key = name.split(".")
     return reduce(getitem, sections, values), key

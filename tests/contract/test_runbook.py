@@ -83,7 +83,7 @@ def test_each_threshold_that_a_document_sets_exists_and_may_have_that_value(page
     quoted = (shlex.split(line) for line in quoted_commands(page.read_text()) if line.startswith("everscore policy"))
     for tokens in quoted:
         settings = [token for flag, token in pairwise(tokens) if flag == "--set" and "=" in token and token != "NAME=VALUE"]
-        changed_policy(Policy(), [setting_of(setting) for setting in settings], number=1, who="test", why="")
+        changed_policy("model", Policy(), [setting_of(setting) for setting in settings], number=1, who="test", why="")
 
 
 @pytest.mark.parametrize("line", [line for advice in ADVICE.values() for line in advice.commands])

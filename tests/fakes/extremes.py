@@ -24,4 +24,4 @@ def all_at(*, most: bool, number: int = 1) -> Policy:
     """A policy whose numbers are all as large, or as small, as they may be."""
     numbers = [(name, value) for name, threshold in thresholds().items() if (value := extreme(threshold, most=most)) is not None]
     assert len(numbers) > 50
-    return changed_policy(Policy(), numbers, number=number, who="", why="")
+    return changed_policy("any", Policy(), numbers, number=number, who="", why="")

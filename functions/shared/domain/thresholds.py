@@ -1,6 +1,7 @@
 """Each threshold of a policy by the name that people set it by: what it means, what it takes, and what is wrong with a value."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +19,10 @@ RANGES = "row_contract.ranges"
 """The thresholds that are by column: whatever follows is a column's name, dots included."""
 _SHOWN = 60
 _NEAREST = 3
+_A_TYPO = 0.8
+"""Similarity from which one word is taken for a misspelt other."""
+_STEM = 4
+"""Fewest letters in which words with other endings are alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +129,51 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def changed_thresholds(before: Policy, after: Policy) -> tuple[str, ...]:
+    """Return the names of the thresholds in which two policies differ."""
+    old, new = (policy.model_dump(mode="json") for policy in (before, after))
+    return tuple(name for name in thresholds() if value_of(old, name) != value_of(new, name))
+
+
 def unknown(name: str) -> str:
     """That there is no threshold of a name, and which are called alike."""
     parts = [full for full in thresholds() if full.startswith(f"{name}.")]
     if parts:
         return f"{name!r} is a section: set its thresholds one by one, e.g. {parts[0]}"
-    alike = (get_close_matches(name, thresholds(), n=1) if "." in name else []) or _of_like_ending(name)[:_NEAREST]
+    alike = get_close_matches(name, thresholds(), n=1, cutoff=_A_TYPO) or _of_like_words(name)[:_NEAREST]
     meant = f"; did you mean {', '.join(alike)}?" if alike else ""
     return f"no threshold is called {name!r}{meant}"
 
 
-def _of_like_ending(name: str) -> list[str]:
-    """Return thresholds whose last word is like the last word of a name."""
-    endings = {full.rsplit(".", 1)[-1] for full in thresholds()}
-    close = get_close_matches(name.rsplit(".", 1)[-1], endings, n=1)
-    return [full for full in thresholds() if full.rsplit(".", 1)[-1] in close]
+def _of_like_words(name: str) -> list[str]:
+    """Return the thresholds whose names or meanings share most with a name, those of its section if it has one; the nearest come first."""
+    section, _, rest = name.partition(".")
+    within = {full: threshold for full, threshold in thresholds().items() if rest and full.startswith(f"{section}.")}
+    asked, known = (_words(rest), within) if within else (_words(name), thresholds())
+    scores = {full: _likeness(asked, threshold) for full, threshold in known.items()}
+    best = max(scores.values())
+    near = [full for full, score in scores.items() if score and score >= best / 2] or list(within)
+    return sorted(near, key=lambda full: -scores[full])
+
+
+def _likeness(asked: Sequence[str], threshold: Threshold) -> int:
+    """Return how many letters of words a threshold shares; those of its name count twice."""
+    name, meaning = _words(threshold.name), _words(threshold.meaning)
+    return sum(len(word) * (2 if _is_among(word, name, typos=True) else _is_among(word, meaning)) for word in asked)
+
+
+def _is_among(word: str, others: Sequence[str], *, typos: bool = False) -> bool:
+    """Return whether a word is there, perhaps with another ending or misspelt."""
+    return any(_have_one_stem(word, other) for other in others) or (typos and bool(get_close_matches(word, others, cutoff=_A_TYPO)))
+
+
+def _have_one_stem(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return one == other or (len(shorter) >= _STEM and longer.startswith(shorter))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower().replace("_", " "))
 
 
 def sentences(error: ValidationError) -> str:

@@ -13,7 +13,7 @@ from tests.fakes.versions import make_version
 
 
 def changed(standing: Policy, name: str, value: object) -> Policy:
-    return changed_policy(standing, [(name, value)], number=standing.number + 1, who="ann", why="")
+    return changed_policy("m", standing, [(name, value)], number=standing.number + 1, who="ann", why="")
 
 
 def test_ranges_are_of_number_features_that_a_served_version_knows() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from functions.shared.domain.policy import RowContract
+from functions.shared.domain.policy import GatePolicy, Policy, RowContract
 from functions.shared.domain.release import Approval, PinnedPolicy, Release
 from infra.report.timeline import Change, events, served_since
 from tests.fakes.documents import NOW, make_release
@@ -27,17 +27,27 @@ RETURNED = make_release(seq=5, champion=served("1"), previous=served("2"))
             FIRST,
             make_release(policy=PinnedPolicy(number=1, row_contract=RowContract(error_budget=0.5))),
             Change.POLICY,
-            "The rules for rows change",
+            "Policy 1 is in force",
         ),
         (FIRST, WAITING, Change.APPROVAL, "Version 2 waits for approval"),
         (WAITING, FIRST, Change.APPROVAL, "Version 2 waits no more"),
         (WAITING, TRIAL, Change.CANARY, "Version 2 answers 5 %"),
-        (TRIAL, TRIAL, Change.POLICY, "The rules for rows change"),
+        (TRIAL, TRIAL, Change.POLICY, "Policy 0 is in force"),
     ],
 )
 def test_each_release_says_what_it_changed(before: Release, after: Release, change: Change, title: str) -> None:
     _, event = events([before, after])
     assert (event.change, event.title, event.release) == (change, title, after)
+
+
+def test_a_change_of_policy_names_the_thresholds_that_differ() -> None:
+    wide = {"row_contract": RowContract(ranges={"fee": (0, 9)}, error_budget=0.5)}
+    policies = {0: Policy(), 1: Policy(number=1, gate=GatePolicy(min_rows=20)), 2: Policy(number=2, **wide)}
+    releases = [make_release(seq=1 + number, policy=PinnedPolicy(number=number)) for number in policies]
+    assert [event.title for event in events(releases, policies)[1:]] == [
+        "Policy 1 changes gate.min_rows",
+        "Policy 2 changes row_contract.error_budget, row_contract.ranges, gate.min_rows",
+    ]
 
 
 def test_the_first_release_begins_the_story() -> None:

@@ -36,7 +36,7 @@ NAMES = st.sampled_from([*thresholds(), f"{RANGES}.price", f"{RANGES}.a.b"])
 
 
 def set_to(standing: Policy, name: str, value: object) -> Policy:
-    return changed_policy(standing, [(name, value)], number=standing.number + 1, who="ann", why="")
+    return changed_policy("weather", standing, [(name, value)], number=standing.number + 1, who="ann", why="")
 
 
 def stored(policy: Policy) -> Policy:
@@ -140,7 +140,10 @@ def test_a_columns_name_is_taken_to_the_last_letter() -> None:
         ("gate.alhpa", "gate.alpha?"),
         ("labels.look_back", "labels.look_back_days?"),
         ("row_contract.error_budgt", "row_contract.error_budget?"),
-        ("auc", "gate.vetoes.auc?"),
+        ("auc", "gate.vetoes.auc, gate.label_probe_margin?"),
+        ("quarantine.rate", "canary.guardrails.quarantine, row_contract.error_budget, row_contract.ranges?"),
+        ("drift.psi", "drift.floor?"),
+        ("drift.nothing_like_it", "drift.pooled_batches, drift.min_rows, drift.false_discovery_rate?"),
         ("alpha", "performance.alpha, gate.alpha, canary.alpha?"),
     ],
 )
@@ -148,9 +151,13 @@ def test_the_nearest_name_is_suggested_for_a_typo(name: str, meant: str) -> None
     assert unknown(name) == f"no threshold is called {name!r}; did you mean {meant}"
 
 
+def test_a_name_like_no_threshold_gets_no_suggestion() -> None:
+    assert unknown("weather.forecast") == "no threshold is called 'weather.forecast'"
+
+
 @pytest.mark.parametrize("name", ["gate", "gate.vetoes", "number", "who", "schema_version", "", ".", "nothing.of.it", "gate.vetoes.auc.x"])
 def test_what_is_no_threshold_cannot_be_set(name: str) -> None:
-    with pytest.raises(InputError, match="`everscore policy MODEL` lists all thresholds"):
+    with pytest.raises(InputError, match="`everscore policy weather` lists all thresholds"):
         set_to(Policy(), name, 1)
 
 
