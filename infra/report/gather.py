@@ -1,7 +1,7 @@
 """Read the contents of a report from the stored documents of one model."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +16,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.performance.estimate import Estimate
+from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
@@ -82,7 +83,7 @@ class History:
     """A model's history up to `now`, oldest first; `alerts` and `samples` newest first.
 
     `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
-    as complete, None without scored rows. `spec` is the champion's.
+    as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
     """
 
     model: str
@@ -96,6 +97,7 @@ class History:
     samples: tuple[RejectedSample, ...]
     spec: ModelSpec | None
     mature: date | None
+    policies: Mapping[int, Policy]
 
 
 def gather(model: str, store: ObjectStore, now: datetime) -> History:
@@ -126,6 +128,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             ),
             samples=_varied(_samples(reversed(standing), store)),
             mature=last_mature_day(standing, Policies(store).current(model).labels.delay_days),
+            policies=Policies(store).by_number(model),
         )
     if not history.releases and not history.decisions and not history.batches:
         known = ", ".join(releases.models()) or "none yet"

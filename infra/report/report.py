@@ -40,7 +40,7 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
             mark=Markup(OURS),  # noqa: S704 - our own text
             summary=summarize(history),
             figures=figures_of(history),
-            events=events(history.releases)[::-1],
+            events=events(history.releases, history.policies)[::-1],
             advice={kind: ADVICE[kind] for kind in ADVICE if any(alert.kind is kind for alert in history.alerts)},
         )
     )
@@ -61,6 +61,7 @@ def environment() -> Environment:
     named = (
         wording.count,
         wording.figure,
+        wording.extent,
         wording.chance,
         wording.moved,
         wording.share,

@@ -1,17 +1,20 @@
 """Turn releases into events that describe their changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 
+from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
-from infra.report.wording import count, share
+from functions.shared.domain.thresholds import changed_thresholds
+from infra.report.wording import count, listed, share
 from infra.words import _, plural
 
 
 class Change(StrEnum):
-    """What a release changed; `approval`: what a person is asked, `policy`: only the rules a row must satisfy."""
+    """What a release changed; `approval`: what a person is asked, `policy`: only the policy."""
 
     CHAMPION = "champion"
     CANARY = "canary"
@@ -29,12 +32,17 @@ class Event:
     release: Release
 
 
-def events(releases: Sequence[Release]) -> tuple[Event, ...]:
-    """Compare each release with the one before, in the given order (oldest first)."""
+def events(releases: Sequence[Release], policies: Mapping[int, Policy] = MappingProxyType({})) -> tuple[Event, ...]:
+    """Compare each release with the one before.
+
+    Args:
+        releases: oldest first.
+        policies: by number, to name what a change of policy changed.
+    """
     first = (
         Event(Change.CHAMPION, _("Version {version} is served", version=release.champion.version), release) for release in releases[:1]
     )
-    return (*first, *(_event(before, after) for before, after in pairwise(releases)))
+    return (*first, *(_event(before, after, policies) for before, after in pairwise(releases)))
 
 
 def served_since(releases: Sequence[Release]) -> Release | None:
@@ -42,7 +50,7 @@ def served_since(releases: Sequence[Release]) -> Release | None:
     return next((event.release for event in reversed(events(releases)) if event.change is Change.CHAMPION), None)
 
 
-def _event(before: Release, after: Release) -> Event:
+def _event(before: Release, after: Release, policies: Mapping[int, Policy]) -> Event:
     new, old = after.challenger, before.challenger
     if after.champion.version != before.champion.version:
         returns = before.previous is not None and before.previous.version == after.champion.version
@@ -61,7 +69,15 @@ def _event(before: Release, after: Release) -> Event:
         return Event(Change.APPROVAL, _("Version {version} waits for approval", version=after.approval.version), after)
     if before.approval is not None and after.approval is None:
         return Event(Change.APPROVAL, _("Version {version} waits no more", version=before.approval.version), after)
-    return Event(Change.POLICY, _("The rules for rows change"), after)
+    return Event(Change.POLICY, _policy_change(before.policy.number, after.policy.number, policies), after)
+
+
+def _policy_change(before: int, after: int, policies: Mapping[int, Policy]) -> str:
+    """Name the thresholds that differ, if both policies are known."""
+    old, new = policies.get(before), policies.get(after)
+    if old and new and (names := changed_thresholds(old, new)):
+        return _("Policy {number} changes {names}", number=after, names=listed(names))
+    return _("Policy {number} is in force", number=after)
 
 
 def _answered(release: Release) -> str:

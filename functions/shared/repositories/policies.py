@@ -1,5 +1,6 @@
 """Policies: numbered thresholds, of which the highest number that can be read is in force."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -36,8 +37,7 @@ class Policies:
         Raises:
             NewerSchemaError: if a later Everscore wrote it.
         """
-        listed = (found.key for found in self._store.list(layout.policy_prefix(model)))
-        keys = {number: key for key in listed if (number := layout.policy_number(key)) is not None}
+        keys = self._keys(model)
         unreadable: dict[int, str] = {}
         for number in sorted(keys, reverse=True):
             try:
@@ -45,6 +45,18 @@ class Policies:
             except InputError as error:
                 unreadable[number] = str(error)
         return StandingPolicy(Policy(), max(keys, default=0), unreadable)
+
+    def by_number(self, model: str) -> dict[int, Policy]:
+        """Return all policies that can be read, and the default as number 0."""
+        found = {0: Policy()}
+        for number, key in self._keys(model).items():
+            with suppress(InputError):
+                found[number] = _read(self._store.read(key))
+        return found
+
+    def _keys(self, model: str) -> dict[int, str]:
+        listed = (found.key for found in self._store.list(layout.policy_prefix(model)))
+        return {number: key for key in listed if (number := layout.policy_number(key)) is not None}
 
     def write(self, model: str, policy: Policy) -> None:
         """Put a policy in force.
