@@ -1,6 +1,6 @@
 """Describe the columns of a training file for a person to check."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,39 +9,45 @@ import pyarrow.compute as pc
 
 from functions.retraining.event import ColumnSeen
 from functions.shared.domain.spec import ModelSpec
+from functions.shared.reading.values import WrongTypeError, missing_as_null, plain_texts, to_texts
 
+LEFT_OUT = "left out"
 _LONGEST_EXAMPLE = 60
 _WHOLE = 1e18
 """Larger whole numbers are written with an exponent."""
 
 
-def columns_seen(names: Sequence[str], spec: ModelSpec, table: pa.Table) -> tuple[ColumnSeen, ...]:
+def columns_seen(columns: Mapping[str, ColumnSeen | None], spec: ModelSpec, table: pa.Table) -> tuple[ColumnSeen, ...]:
     """Describe each column of a file, in order.
 
     Args:
-        names: the names of all columns in the file.
+        columns: all columns in the file, with facts about those that are left out.
         spec: the spec that was made from it.
         table: its usable rows, typed.
     """
-    return tuple(_seen(spec, table, names))
-
-
-def _seen(spec: ModelSpec, table: pa.Table, names: Sequence[str]) -> Iterator[ColumnSeen]:
     parts = {spec.id_column: "id", spec.time_column: "time", spec.target: "target"}
     parts |= {feature.name: feature.kind.value for feature in spec.features}
-    for name in names:
-        if (kind := parts.get(name)) is None:
-            yield ColumnSeen(name=name, kind="left out")
-            continue
-        values = table[name]
-        first = next(iter(values.drop_null().slice(0, 1)), None)
-        yield ColumnSeen(
-            name=name,
-            kind=kind,
-            missing=values.null_count,
-            distinct=pc.count_distinct(values).as_py(),
-            example=None if first is None else _text(first.as_py(), spec.day_zone),
-        )
+    return tuple(seen or _seen(name, parts[name], table[name], spec.day_zone) for name, seen in columns.items())
+
+
+def column_left_out(name: str, values: pa.ChunkedArray) -> ColumnSeen:
+    """Describe a column as its file has it; lists, records and bytes are only counted."""
+    try:
+        plain = pa.chunked_array([missing_as_null(to_texts(plain_texts(chunk))) for chunk in values.chunks], pa.string())
+    except WrongTypeError:
+        return ColumnSeen(name=name, kind=LEFT_OUT, missing=values.null_count)
+    return _seen(name, LEFT_OUT, plain, "UTC")
+
+
+def _seen(name: str, kind: str, values: pa.ChunkedArray, zone: str) -> ColumnSeen:
+    first = next(iter(values.drop_null().slice(0, 1)), None)
+    return ColumnSeen(
+        name=name,
+        kind=kind,
+        missing=values.null_count,
+        distinct=pc.count_distinct(values).as_py(),
+        example=None if first is None else _text(first.as_py(), zone),
+    )
 
 
 def _text(value: object, zone: str) -> str:

@@ -145,8 +145,8 @@ class Reproduction(BaseModel):
 class ColumnSeen(BaseModel):
     """A column of a training file: its role and facts about its usable rows.
 
-    The role is a feature's kind, `id`, `time`, `target` or `left out`; a column that is left out has no facts. `example` is its first
-    value.
+    The role is a feature's kind, `id`, `time`, `target` or `left out`. Facts about a column that is left out are of all readable rows.
+    `example` is the first value.
     """
 
     model_config = ConfigDict(frozen=True)

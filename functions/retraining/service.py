@@ -4,7 +4,7 @@ Each is judged before it may serve.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ from functions.retraining.adoption import adoptable_rows, look_at, remarks, with
 from functions.retraining.caveats import caveats
 from functions.retraining.columns import columns_seen
 from functions.retraining.cross_validation import Contest, cross_validate
-from functions.retraining.event import ALERT, PERSON, AdoptRequest, Learnt, RetrainingResult, RetrainRequest, TrainRequest
+from functions.retraining.event import ALERT, PERSON, AdoptRequest, ColumnSeen, Learnt, RetrainingResult, RetrainRequest, TrainRequest
 from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.material import Material, gather, windowed
@@ -73,7 +73,7 @@ def train_first(request: TrainRequest, ports: Ports) -> RetrainingResult:
         first = Reason(code=GateCode.FIRST, message="the model's first version has no champion to beat")
         reasons = (first, *file.left_out_reasons(), *parts.notes, *caveats(file.rows))
         decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)
-        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
+        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.columns))
 
 
 def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
@@ -104,7 +104,7 @@ def adopt_first(request: AdoptRequest, ports: Ports) -> RetrainingResult:
         reasons = (*adopted_as, *file.left_out_reasons(), *caveats(rows))
         candidate = Candidate(fitted, rows, held, rows)
         decision = publish(candidate, Judgement(Verdict.PROMOTE, reasons, PERSON), policy, ports)
-        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.names))
+        return RetrainingResult(decision=decision, learnt=_learnt(candidate, file.columns))
 
 
 def _foreign(request: AdoptRequest, ports: Ports) -> ForeignModel:
@@ -132,12 +132,12 @@ def _making_the_first(model: str, ports: Ports) -> Iterator[Policy]:
         yield Policies(ports.store).current(model)
 
 
-def _learnt(candidate: Candidate, names: Sequence[str]) -> Learnt:
+def _learnt(candidate: Candidate, file_columns: Mapping[str, ColumnSeen | None]) -> Learnt:
     """Describe how a file with these columns was understood to make a candidate."""
     spec = candidate.spec
     found = [] if spec.task is Task.REGRESSION else pc.value_counts(candidate.snapshot.table[spec.target]).to_pylist()
     classes = {item["values"]: item["counts"] for item in sorted(found, key=lambda item: item["values"])}
-    columns = columns_seen(names, spec, candidate.snapshot.table)
+    columns = columns_seen(file_columns, spec, candidate.snapshot.table)
     return Learnt(target=spec.target, task=spec.task, positive=spec.positive_class, classes=classes, columns=columns)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from functions.retraining.caveats import is_free_text, is_serial
+from functions.retraining.columns import column_left_out
 from functions.retraining.disguise import disguise_of
-from functions.retraining.event import FirstRequest, TrainRequest
+from functions.retraining.event import ColumnSeen, FirstRequest, TrainRequest
 from functions.retraining.pipeline import default_estimator
 from functions.retraining.target import Refused, Target, described, positive_class, read_target, refuse_lone_class
 from functions.retraining.training_set import DAY, TrainingSet, assemble
@@ -49,13 +50,14 @@ _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """An uploaded file's rows to learn, all its columns, and what was left out.
+    """An uploaded file's rows to learn, all its columns in order, and what was left out.
 
-    Rows are counted by the reason for which they were left out; columns are named.
+    Rows are counted by the reason for which they were left out. `columns` holds facts about the columns that are left out, None for the
+    others.
     """
 
     rows: TrainingSet
-    names: tuple[str, ...]
+    columns: dict[str, ColumnSeen | None]
     left_out: Counter[str]
     other_columns: tuple[str, ...]
     unlearnt: tuple[Reason, ...]
@@ -109,6 +111,9 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     if not features:
         message = f"{request.key} has no column to learn from; it has {', '.join(kinds)}"
         raise TrainingError(message, remedy="add a column of numbers, categories or booleans")
+    used = {request.id_column, request.time_column, request.target, *(feature.name for feature in features)}
+    columns = {name: None if name in used else column_left_out(name, read.table[name]) for name in kinds}
+    read = replace(read, table=read.table.select([name for name in kinds if name in used]))
     spec = _spec(request, target, features)
     arrived = inbox.info(request.key, request.version_id).last_modified
     table, left_out = _sieved(request, read, target, policy, arrived)
@@ -121,7 +126,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
         raise TrainingError(message, remedy="mend the file; docs/formats.md explains each reason")
     taken = {request.id_column, request.time_column, request.target, *request.kinds, *request.drop}
     others = tuple(name for name, kind in kinds.items() if kind not in _KINDS and name not in taken)
-    return TrainingFile(rows, tuple(kinds), +left_out, others if only is None else (), tuple(unlearnt.values()))
+    return TrainingFile(rows, columns, +left_out, others if only is None else (), tuple(unlearnt.values()))
 
 
 def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, ColumnKind]:
@@ -164,6 +169,7 @@ def _read(
     columns |= {request.id_column: ColumnKind.ID, request.target: ColumnKind.CARRIED}
     if request.time_column:
         columns[request.time_column] = ColumnKind.TIME
+    columns |= {name: ColumnKind.CARRIED for name in kinds if name not in columns}
     read = read_table(source, key=request.key, columns=columns, timezone=request.timezone, formats=request.formats)
     features = [_as_read(feature, read.table) for feature in features]
     _refuse_riddles(read.table, [feature for feature in features if feature.name not in request.kinds], request.formats)

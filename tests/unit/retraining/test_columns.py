@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pytest
 
-from functions.retraining.columns import columns_seen
+from functions.retraining.columns import column_left_out, columns_seen
 from functions.retraining.event import ColumnSeen
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 
@@ -38,12 +39,29 @@ def test_each_column_is_shown_with_its_part_and_what_it_holds() -> None:
             "y": [2.0, 2.0, 1e300],
         }
     )
-    assert columns_seen(["fee", "id", "seen", "at", "note", "member", "y"], spec, table) == (
+    seen = column_left_out("seen", pa.chunked_array([[" on", None, "NA", "on", "off"]]))
+    columns = {"fee": None, "id": None, "seen": seen, "at": None, "note": None, "member": None, "y": None}
+    assert columns_seen(columns, spec, table) == (
         ColumnSeen(name="fee", kind="number", missing=1, distinct=2, example="9007199254740992"),
         ColumnSeen(name="id", kind="id", missing=0, distinct=3, example="a"),
-        ColumnSeen(name="seen", kind="left out"),
+        ColumnSeen(name="seen", kind="left out", missing=2, distinct=2, example="on"),
         ColumnSeen(name="at", kind="time", missing=0, distinct=1, example="2024-05-01 15:30 Asia/Shanghai"),
         ColumnSeen(name="note", kind="category", missing=2, distinct=1, example="x" * 59 + "…"),
         ColumnSeen(name="member", kind="boolean", missing=0, distinct=2, example="true"),
         ColumnSeen(name="y", kind="target", missing=0, distinct=2, example="2"),
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        (pa.array([7, None, 7.5]), (1, 2, "7")),
+        (pa.array(["a", "a", None]).dictionary_encode(), (1, 1, "a")),
+        (pa.array([None, None], pa.string()), (2, 0, None)),
+        (pa.array([[1], None, [1]]), (1, None, None)),
+        (pa.array([b"a", b"b"]), (0, None, None)),
+    ],
+)
+def test_a_column_that_is_left_out_has_the_facts_that_its_type_allows(values: pa.Array, facts: tuple[int, int | None, str | None]) -> None:
+    seen = column_left_out("x", pa.chunked_array([values]))
+    assert (seen.kind, seen.missing, seen.distinct, seen.example) == ("left out", *facts)
