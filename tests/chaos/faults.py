@@ -40,11 +40,11 @@ class Faults:
         """All faults up to now, by kind."""
         return self._outside + self._stage.faults()
 
-    def strike(self) -> None:
-        """Hurt it from outside, in a way chosen by chance."""
+    def strike(self, *, repeat: bool) -> None:
+        """Hurt it from outside, in a way chosen by chance; that events come again may be left out."""
         kinds = {
-            self._repeat_events: 100,
-            self._kill_worker: 8,
+            self._repeat_events if repeat else self._spare: 100,
+            self._kill_worker: 4,
             self._freeze_worker: 8,
             self._kill_mlflow: 1,
             self._freeze_mlflow: 2,
@@ -62,6 +62,9 @@ class Faults:
         self._stage.odds({})
         for frozen in self._frozen:
             frozen.join()
+
+    def _spare(self) -> None:
+        """Do nothing this time."""
 
     def _repeat_events(self) -> None:
         """Deliver events of earlier objects again, in an order of their own."""

@@ -20,6 +20,7 @@ class Figures:
     seed: int
     minutes: float
     faults: dict[str, int]
+    sent_back: dict[str, int]
     acts: dict[str, int]
     batches: dict[str, int]
     rows: dict[str, int]
@@ -40,6 +41,7 @@ class Figures:
             seed=seed,
             minutes=round(minutes, 1),
             faults=played.faults,
+            sent_back=played.sent_back,
             acts=played.acts,
             batches=dict(found.batches),
             rows=dict(found.rows),
@@ -69,7 +71,9 @@ def _summary(figures: Figures) -> str:
         f"All {figures.scores:,} scores were computed again; the largest difference is {figures.largest_difference:.1e}. "
         f"{figures.labels:,} labels stand with their rows and count once each.\n"
         f"None of {figures.people_erased:,} erased people is in any of {figures.objects:,} versions of objects. "
-        f"Killed attempts left {figures.unnamed_files:,} files that no manifest names."
+        f"Killed attempts left {figures.unnamed_files:,} files that no manifest names.\n"
+        f"{sum(figures.sent_back.values()):,} messages failed at each try or were killed five times, and were sent back as "
+        "[the runbook](runbook.md) says."
     )
 
 

@@ -16,8 +16,8 @@ from tests.chaos.stage import Stage, hurt_stack
 
 MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 150}
 """Messages in a queue above which nothing new happens."""
-MOST_TO_HURT = 40
-"""Messages to measure above which nothing comes again and no server is ended: first those that wait are measured."""
+MOST_TO_REPEAT = 40
+"""Messages to measure above which no event comes again: first those that wait are measured."""
 PAUSE_S = 0.3
 
 
@@ -27,6 +27,7 @@ class Played:
 
     acts: dict[str, int]
     faults: dict[str, int]
+    sent_back: dict[str, int]
     people_erased: int
     found: Findings
 
@@ -57,7 +58,7 @@ def play(folder: Path, *, seed: int, seconds: float, faults: int, progress: Call
         progress("auditing")
         auditor = Auditor(stage.s3, stage.stack.inbox, stage.stack.store)
         found = auditor.audit(scenario.sent, scenario.labels, scenario.erased, left=left, failed=[f"batches/{MODEL}/{DEADLY}.csv"])
-        return Played(dict(scenario.acts), dict(hurting.counted()), len(scenario.erased), found)
+        return Played(dict(scenario.acts), dict(hurting.counted()), dict(stage.sent_back), len(scenario.erased), found)
 
 
 def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faults: int, progress: Callable[[str], None]) -> None:
@@ -68,9 +69,9 @@ def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faul
         waiting = {queue: stage.depth(queue) for queue in MOST_WAITING}
         if all(waiting[queue] < most for queue, most in MOST_WAITING.items()):
             scenario.act()
-            if waiting["MetricQueueUrl"] < MOST_TO_HURT:
-                hurting.strike()
+            hurting.strike(repeat=waiting["MetricQueueUrl"] < MOST_TO_REPEAT)
         time.sleep(PAUSE_S)
         if time.monotonic() > said + 20:
             said = time.monotonic()
+            stage.send_back()
             progress(f"{hurting.counted().total():,} faults, {len(scenario.sent):,} uploads, waiting: {stage.waiting()}")

@@ -18,10 +18,14 @@ from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack
 from infra.places import ROOT
 
-HIDDEN_S = 15
-"""For so long a queue hides what was received, and not half an hour, unless its function says that it is at work."""
+HIDDEN_S = 60
+"""A queue hides what was received for so long, not for half an hour, until its function says that it is at work.
+
+A function has to be able to start within it, on a busy machine too: else messages come again that nobody failed at, and after
+five times they are dead letters.
+"""
 WAITS = {
-    "AT_WORK_S, BEAT_S = 60, 20": "AT_WORK_S, BEAT_S = 12, 4",
+    "AT_WORK_S, BEAT_S = 60, 20": "AT_WORK_S, BEAT_S = 20, 4",
     "FIRST_PAUSE_S, FACTOR, LONGEST_PAUSE_S = 10.0, 6, 1800.0": "FIRST_PAUSE_S, FACTOR, LONGEST_PAUSE_S = 2.0, 2, 20.0",
 }
 """For how long a function hides what it works on and what failed, and for how long here, so that the run spends its time on work."""
@@ -29,7 +33,8 @@ DEAD_AFTER = timedelta(minutes=1)
 """A lease is taken away after this, and not after twenty minutes: nothing here works for so long."""
 QUEUES = ("ScoringQueueUrl", "ScoringDeadLettersUrl", "MetricQueueUrl", "MetricDeadLettersUrl", "FailedEventsUrl")
 QUIET_LOOKS, LOOK_S = 5, 1.0
-SLOWEST_S = 900.0
+STALL_S = 600.0
+"""Nothing may stand still for longer."""
 PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=20, read_timeout=180, proxies={})
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=300, proxies={})
 
@@ -39,6 +44,7 @@ class Stage:
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack, self.folder = stack, folder
+        self.sent_back: Counter[str] = Counter()
         self.s3, self.sqs = self.client("s3"), self.client("sqs")
         self._functions, self._machines = self.client("lambda", ONCE), self.client("stepfunctions")
         for queue in ("ScoringQueueUrl", "MetricQueueUrl"):
@@ -102,21 +108,28 @@ class Stage:
 
     def wait_for(self, prefix: str) -> None:
         """Wait until something lies below a prefix of the store."""
-        end = time.monotonic() + SLOWEST_S
+        end = time.monotonic() + STALL_S
         while not self.keys(prefix):
             assert time.monotonic() < end, f"nothing below {prefix}"
             time.sleep(LOOK_S)
 
     def wait_until_quiet(self) -> None:
-        """Wait until nothing waits in a queue and no execution runs; dead letters are sent back, as an operator would."""
-        end, quiet = time.monotonic() + SLOWEST_S, 0
+        """Wait until nothing waits in a queue and no execution runs, however long that takes, as long as less and less waits.
+
+        Dead letters are sent back, as an operator would; what goes round that way is no progress.
+        """
+        end, quiet, fewest = time.monotonic() + STALL_S, 0, None
         while quiet < QUIET_LOOKS:
-            assert time.monotonic() < end, f"not quiet: {self.waiting()}"
+            assert time.monotonic() < end, f"for {STALL_S:.0f} s there are no fewer: {self.waiting()}"
             try:
-                self._redrive()
-                quiet = 0 if any(self.waiting().values()) else quiet + 1
+                self.send_back()
+                waiting = sum(self.waiting().values())
             except (BotoCoreError, ClientError) as error:
                 self.note(f"looked in vain: {error}")
+            else:
+                quiet = quiet + 1 if not waiting else 0
+                if fewest is None or waiting < fewest:
+                    end, fewest = time.monotonic() + STALL_S, waiting
             time.sleep(LOOK_S)
 
     def waiting(self) -> dict[str, int]:
@@ -130,12 +143,21 @@ class Stage:
         found = self.sqs.get_queue_attributes(QueueUrl=self.stack.outputs[queue], AttributeNames=["All"])["Attributes"]
         return sum(int(value) for name, value in found.items() if name.startswith("ApproximateNumberOfMessages"))
 
-    def _redrive(self) -> None:
+    def send_back(self) -> None:
+        """Send dead letters to their queues and failed events to their functions, as the runbook has it."""
+        try:
+            self._send_back()
+        except (BotoCoreError, ClientError) as error:
+            self.note(f"sent nothing back: {error}")
+
+    def _send_back(self) -> None:
         for queue in ("Scoring", "Metric"):
             for body in self._taken(f"{queue}DeadLettersUrl"):
+                self.sent_back[f"of the {queue.lower()} queue"] += 1
                 self.note(f"dead letter of {queue}: {body[:300]}")
                 self.sqs.send_message(QueueUrl=self.stack.outputs[f"{queue}QueueUrl"], MessageBody=body)
         for body in self._taken("FailedEventsUrl"):
+            self.sent_back["failed events"] += 1
             self.note(f"failed event: {body[:600]}")
             event = json.loads(body)
             if "requestPayload" in event:
