@@ -6,13 +6,11 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from functions.metric_emission.join import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, POSITION, TIME, stored_identity
-from functions.shared.domain import layout
+from functions.metric_emission.day_labels import labelled_rows
+from functions.metric_emission.join import BATCH, CHALLENGER, CHAMPION, ID, LABEL, POSITION, TIME
 from functions.shared.domain.decision_rule import Codes
-from functions.shared.domain.ids import id_texts
 from functions.shared.domain.labels import class_codes
 from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, PairedLosses
 from functions.shared.domain.performance.grading import grade_pair, grade_version
@@ -21,11 +19,7 @@ from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import PREDICTION, said_names
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
-
-_AT_ONCE = 16
-"""Files of labelled rows that are read at a time."""
 
 
 def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
@@ -33,7 +27,7 @@ def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted
 
     The last such label per row counts for metrics; the first one for the paired sums of a rollout, which only grow.
     """
-    rows = _labelled_rows(spec.name, day, spec, store)
+    rows = _known_rows(day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
     return DayPerformance(
         model=spec.name,
@@ -46,31 +40,12 @@ def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted
     )
 
 
-def _labelled_rows(model: str, day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
-    """Return what performance needs of a day's rows with a known label, by `ID` and `TIME`.
-
-    Labels that came first stand first.
-    """
-    said = [f"{prefix}{name}" for prefix in ("", "champion_", "challenger_") for name in said_names(spec)]
-    tables = []
-    keys = (found.key for found in store.list(layout.labelled_prefix(model, day)))
-    for body in map_ahead(store.read, keys, threads=_AT_ONCE):
-        file = pq.ParquetFile(pa.BufferReader(body))
-        identity = stored_identity(file.schema_arrow.names, spec)
-        rows = file.read([*identity.values(), LABEL, ARRIVED, CHAMPION, CHALLENGER, BATCH, *said])
-        if spec.task is not Task.REGRESSION:
-            rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
-        rows = _with_texts_decoded(rows)
-        named = rows.rename_columns({stored: name for name, stored in identity.items()})
-        tables.append(named.set_column(named.column_names.index(ID), ID, id_texts(named[ID])))
-    rows = pa.concat_tables(tables, promote_options="default").sort_by(ARRIVED)
+def _known_rows(day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
+    """Return a day's rows with a known label, with what the champion said of each."""
+    rows = labelled_rows(day, spec, store)
+    if spec.task is not Task.REGRESSION:
+        rows = rows.filter(pc.is_in(rows[LABEL], value_set=pa.array(spec.classes)))
     return _with_champions_scores(rows, spec)
-
-
-def _with_texts_decoded(rows: pa.Table) -> pa.Table:
-    """Return rows with plain texts, since files of several versions differ in dictionaries."""
-    fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema)
-    return rows.cast(pa.schema(fields))
 
 
 def _with_champions_scores(rows: pa.Table, spec: ModelSpec) -> pa.Table:

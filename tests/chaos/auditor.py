@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from tests.chaos.files import MODEL, Row, Sent
 
 TOLERANCE = 1e-9
 OF_A_BATCH = ("scored", "quarantine")
+AT_ONCE = 4
 PACKED = b"\x1f\x8b"
 _NAME = re.compile(rb"person-[0-9]+-[0-9a-f]{6}")
 
@@ -220,15 +222,19 @@ class Auditor:
     def _forgotten(self, erased: set[str], left: set[str], found: Findings) -> None:
         """No version of any object shows anybody who was erased; a file of labels may, for the hour that erasure names it."""
         names = {name.encode() for name in erased}
-        for bucket in (self._inbox, self._store):
-            for version in self._versions(bucket, ""):
-                key = version["Key"]
-                found.objects += 1
-                waits = bucket == self._inbox and key in left and key.startswith("labels/")
-                if waits or not version["Size"]:
-                    continue
-                shown = _names_in(self._body(key, version["VersionId"], bucket)) & names
-                found.expect(not shown, f"{key} in {bucket} shows {len(shown)} people who were erased")
+
+        def shown(place: tuple[str, dict[str, Any]]) -> tuple[str, int]:
+            bucket, version = place
+            key = version["Key"]
+            waits = bucket == self._inbox and key in left and key.startswith("labels/")
+            body = b"" if waits or not version["Size"] else self._body(key, version["VersionId"], bucket)
+            return f"{key} in {bucket}", len(_names_in(body) & names)
+
+        places = [(bucket, version) for bucket in (self._inbox, self._store) for version in self._versions(bucket, "")]
+        found.objects = len(places)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for name, people in pool.map(shown, places):
+                found.expect(not people, f"{name} shows {people} people who were erased")
 
     def _totals(self, manifests: Sequence[dict[str, Any]], found: Findings) -> None:
         """The metrics' totals are what the manifests add up to."""

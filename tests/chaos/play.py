@@ -18,7 +18,7 @@ MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 150}
 """Messages in a queue above which nothing new happens."""
 MOST_TO_REPEAT = 40
 """Messages to measure above which no event comes again: first those that wait are measured."""
-PAUSE_S = 0.3
+PAUSE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)

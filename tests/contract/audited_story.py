@@ -18,7 +18,7 @@ from functions.code_check.service import compare_batches
 from functions.erasure.event import EraseRequest
 from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
-from functions.metric_emission import day_rows
+from functions.metric_emission import day_labels, day_rows
 from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery, Ports
 from functions.metric_emission.service import measure_batch
@@ -235,7 +235,8 @@ def play(patch: pytest.MonkeyPatch) -> Story:
     for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
         patch.setenv(f"AWS_{name}", value)
     patch.delenv("AWS_ENDPOINT_URL", raising=False)
-    patch.setattr(day_rows, "FEW", 0)  # any day has many batches
+    for few in (day_rows, day_labels):  # any day has many batches and labels
+        patch.setattr(few, "FEW", 0)
     with mock_aws():
         story = Story()
         for name in BUCKETS:

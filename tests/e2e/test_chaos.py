@@ -13,7 +13,7 @@ from tests.chaos.play import play
 def test_whatever_ends_or_comes_twice_nothing_is_lost_doubled_or_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERSCORE_HOME", str(tmp_path / "home"))
     said: list[str] = []
-    played = play(tmp_path, seed=1, seconds=20, faults=150, progress=said.append)
+    played = play(tmp_path, seed=1, seconds=40, faults=150, progress=said.append)
     assert played.found.amiss == []
     assert sum(played.faults.values()) > 20, said
     assert played.found.scores > 500

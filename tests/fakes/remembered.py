@@ -16,7 +16,7 @@ import pytest
 from functions.erasure.event import EraseRequest
 from functions.erasure.ports import Ports
 from functions.erasure.service import erase
-from functions.metric_emission import day_rows
+from functions.metric_emission import day_labels, day_rows
 from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery
 from functions.metric_emission.service import measure_batch
@@ -191,5 +191,6 @@ def _lived() -> Life:
 def lived() -> Life:
     """A life in which people left traces in everything that is stored."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(day_rows, "FEW", 0)  # any day has many batches
+        for few in (day_rows, day_labels):  # any day has many batches and labels
+            patch.setattr(few, "FEW", 0)
         return _lived().copy()

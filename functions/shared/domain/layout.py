@@ -306,13 +306,18 @@ def waiting_key(model: str, labels: str) -> str:
 
 
 def identities_prefix(model: str) -> str:
-    """Identities of a model's scored rows, by event day."""
+    """Identities of a model's scored rows and its labelled rows, by event day."""
     return f"{IDENTITIES}{model}/"
 
 
 def identities_key(model: str, day: date) -> str:
     """Identities of the rows of an event day, each with its batch."""
     return f"{identities_prefix(model)}{day.isoformat()}.parquet"
+
+
+def labelled_rows_key(model: str, day: date) -> str:
+    """The labelled rows of an event day, from all files of labels."""
+    return f"{identities_prefix(model)}labelled/{day.isoformat()}.parquet"
 
 
 def replaced_prefixes(model: str) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def test_the_record_says_what_went_and_names_nobody() -> None:
     key = layout.erasure_key(MODEL, erasure.erasure)
     assert Erasure.from_json(life.store.read(key)) == erasure
     assert (erasure.who, erasure.reason) == ("ada", "their wish")
-    assert erasure.rows == {"scored": 10, "quarantine": 4, "labelled": 5, "waiting": 2, "identities": 6}
+    assert erasure.rows == {"scored": 10, "quarantine": 4, "labelled": 5, "waiting": 2, "identities": 6 + 5}
     assert sorted(erasure.batches.values()) == [2, 6, 6]
     assert erasure.versions == {"1": 4, "2": 4}
     assert set(erasure.uploads) == {
