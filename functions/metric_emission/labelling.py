@@ -1,6 +1,6 @@
 """Join labels with their rows, and measure the event days of these rows again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
@@ -36,7 +36,7 @@ from functions.shared.reading.labels import count_refused, label_columns, labels
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.unforeseen import unforeseen_refused
 from functions.shared.repositories.alerts import raise_once
-from functions.shared.repositories.performances import gather_month
+from functions.shared.repositories.performances import gather_days
 from functions.shared.repositories.swap import swap
 
 
@@ -137,14 +137,13 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
 
 def _relabel(manifest: Manifest, model: Model) -> None:
     """Measure a batch that was scored again by the labels that its rows have."""
-    gathered = gather(manifest.event_days, model)
-    restated = []
+    labelled = []
     for day in manifest.event_days:
         for key, rows in relabelled(manifest, day, model.spec, store=model.store):
             write_labelled(model.store, key, rows)
-        if list(model.store.list(layout.labelled_prefix(model.name, day))):
-            restated.append(_restate(day, model, gathered.predicted(day)))
-    model.labels_came()
+        if any(model.store.list(layout.labelled_prefix(model.name, day))):
+            labelled.append(day)
+    restated = _restate_days(labelled, model, gather(manifest.event_days, model))
     before = model.manifests.find(model.name, manifest.supersedes or "", manifest.source)
     if before:
         forget_truth(before, model)
@@ -160,11 +159,9 @@ def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered 
     """
     if gathered is None:
         gathered = gather(joined.by_day, model)
-    restated = []
     for day, rows in joined.by_day.items():
         write_labelled(model.store, layout.labelled_key(model.name, day, name), rows)
-        restated.append(_restate(day, model, gathered.predicted(day)))
-    model.labels_came()
+    restated = _restate_days(joined.by_day, model, gathered)
     hold_against_labels(joined.batches, model)
     return _newest_day(restated, model)
 
@@ -179,6 +176,14 @@ def _newest_day(restated: Sequence[DayPerformance], model: Model) -> list[Measur
     return [measured for day in days for measured in performance_measurements(day, metric=model.spec.metric)]
 
 
+def _restate_days(days: Collection[date], model: Model, gathered: Gathered) -> list[DayPerformance]:
+    """Write the metrics of some days, and those of their months."""
+    restated = [_restate(day, model, gathered.predicted(day)) for day in days]
+    gather_days(model.name, days, model.store)
+    model.labels_came()
+    return restated
+
+
 def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
     """Write one day's metrics from all its labels.
 
@@ -189,9 +194,7 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
         performance = day_performance(day, model.spec, store=model.store, predicted=predicted, costs=model.policy.decision.costs)
         return performance.to_json(), performance
 
-    performance = swap(model.store, layout.performance_key(model.name, day), restated)
-    gather_month(model.name, day, model.store)
-    return performance
+    return swap(model.store, layout.performance_key(model.name, day), restated)
 
 
 def read_labels(created: StoredObject, spec: ModelSpec, *, inbox: ObjectStore) -> Labels:

@@ -4,7 +4,7 @@ A month follows from its days. It is written after them, and from what they say 
 one leaves what stands. A month that has no document yet, as in stores of earlier versions, is read day by day.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
 
@@ -54,24 +54,25 @@ def performances(model: str, store: ObjectStore, days: Sequence[date]) -> Iterat
 
 def gather_months(model: str, store: ObjectStore) -> None:
     """Have a document for each month that has labels."""
-    firsts = {_month_of(day): day for day in labelled_days(model, store)}
-    for day in firsts.values():
-        gather_month(model, day, store)
+    gather_days(model, labelled_days(model, store), store)
 
 
-def gather_month(model: str, day: date, store: ObjectStore) -> None:
-    """Have the month of a day say what the day's own document says.
+def gather_days(model: str, days: Iterable[date], store: ObjectStore) -> None:
+    """Have the months of some days say what the days' own documents say.
 
     Raises:
-        ConflictError: if others changed the month at every try.
+        ConflictError: if others changed a month at every try.
     """
-    month = _month_of(day)
+    for month, some in groupby(sorted(days), key=_month_of):
+        _gather(model, month, [*some], store)
 
+
+def _gather(model: str, month: str, days: Sequence[date], store: ObjectStore) -> None:
     def gathered(body: bytes | None) -> tuple[bytes, None]:
         if body is None:
             return _month(model, month, store).to_json(), None
         known = {one.day: one for one in PerformanceMonth.from_json(body).days}
-        known[day] = _read(layout.performance_key(model, day), store)
+        known |= {day: _read(layout.performance_key(model, day), store) for day in days}
         return PerformanceMonth(days=tuple(known[one] for one in sorted(known))).to_json(), None
 
     swap(store, layout.performance_month_key(model, month), gathered)

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--label-files", type=int, nargs="+", default=[1, 10, 30])
+    parser.add_argument("--label-files", type=int, nargs="+", default=[1, 10, 30, 100])
     tables = {
         "history": lambda: _history(options.batches),
         "fleet": lambda: _fleet(options.models),
