@@ -1,11 +1,12 @@
-"""The rows of event days, each with its batch: labels find their batches by them.
+"""The rows of days, each with its batch: labels find their batches by them, by event days or, without times, by days of arrival.
 
 Of a day with many batches they are kept in a document, so that labels read only the batches that came since the last ones, and those
 that they meet. It follows from the scored rows alone, so it may be deleted at any time.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -21,12 +22,13 @@ from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.swap import swap
 
 FEW = 16
-"""A day of no more batches is read whole each time, and nothing is kept of it."""
+"""An event day of no more batches is read whole each time, and nothing is kept of it."""
 MOST_KEPT = 5_000_000
 """The most rows kept of a day: reading more would take longer than reading batches."""
 AT_ONCE = 16
@@ -85,8 +87,21 @@ class DayRows:
 
 
 @dataclass(frozen=True, slots=True)
+class _By:
+    """By which days rows are gathered.
+
+    `key` is where a day's rows are kept, `day` says which day each row of a batch is of, and of a day of no more than `few` batches
+    nothing is kept.
+    """
+
+    key: Callable[[str, date], str]
+    day: Callable[[pa.Table, Manifest, ModelSpec], pa.ChunkedArray]
+    few: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """The rows of some event days, and the manifests read for them, by batch."""
+    """The rows of some days, and the manifests read for them, by batch."""
 
     days: Mapping[date, DayRows]
     arrivals: Mapping[str, Arrival]
@@ -95,6 +110,14 @@ class Gathered:
     def predicted(self, day: date) -> int:
         """Return how many rows of a day were scored."""
         return self.days[day].distinct if day in self.days else 0
+
+    def ids_by_batch(self, ids: pa.Array) -> dict[str, set[str]]:
+        """Return the batches with rows of some ids, and which of these each has."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for rows in self.days.values():
+            for row in rows.table.select([ID, _BATCH]).filter(pc.is_in(rows.table[ID], value_set=ids)).to_pylist():
+                found[row[_BATCH]].add(row[ID])
+        return found
 
     def holding(self, ids: pa.ChunkedArray) -> list[Arrival]:
         """Return the batches with rows of some of these ids, the newest first."""
@@ -107,16 +130,34 @@ def gather(days: Collection[date], model: Model) -> Gathered:
 
     Rows of days with many batches are kept for the next time.
     """
-    found = BatchIndex(model.store).by_day(model.name, days)
-    many = [day for day, arrivals in found.items() if len(arrivals) > FEW]
-    kept = dict(zip(many, map_ahead(partial(_kept, model=model), iter(many), threads=AT_ONCE), strict=True))
+    return _gather(BatchIndex(model.store).by_day(model.name, days), _By(layout.identities_key, event_days, FEW), model)
+
+
+def gather_arrived(arrivals: Iterable[Arrival], model: Model) -> Gathered:
+    """Gather the rows of some batches by the UTC day on which they arrived, and keep them.
+
+    Of each day all batches that stand are to be among them.
+    """
+    found: dict[date, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        found[arrival.day].append(arrival)
+    return _gather(found, _By(layout.arrived_rows_key, _day_of_arrival, 0), model)
+
+
+def _day_of_arrival(rows: pa.Table, manifest: Manifest, _: ModelSpec) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.repeat(pa.scalar(Arrival.of(manifest).day), rows.num_rows)])
+
+
+def _gather(found: Mapping[date, Sequence[Arrival]], by: _By, model: Model) -> Gathered:
+    many = [day for day, arrivals in found.items() if len(arrivals) > by.few]
+    kept = dict(zip(many, map_ahead(partial(_kept, by=by, model=model), iter(many), threads=AT_ONCE), strict=True))
     fresh = {arrival.batch: arrival for day, arrivals in found.items() for arrival in arrivals if not _knows(kept.get(day), arrival)}
-    read = list(map_ahead(partial(_read, model=model), iter(fresh.values()), threads=AT_ONCE))
+    read = list(map_ahead(partial(_read, by=by, model=model), iter(fresh.values()), threads=AT_ONCE))
     by_day = _by_day([rows for _, rows in read if rows is not None], found)
     rows = {}
     for day, arrivals in found.items():
         came = DayRows(by_day[day], frozenset(fresh).intersection(arrival.batch for arrival in arrivals)) if day in by_day else None
-        known = _with_new(day, arrivals, kept.get(day), came, model) if day in kept else came
+        known = _with_new(day, arrivals, kept.get(day), came, by, model) if day in kept else came
         if known is not None:
             rows[day] = known
     arrivals_by_batch = {arrival.batch: arrival for arrivals in found.values() for arrival in arrivals}
@@ -133,9 +174,9 @@ def keep_up(manifest: Manifest, model: Model) -> None:
         gather(days, model)
 
 
-def _kept(day: date, *, model: Model) -> DayRows | None:
+def _kept(day: date, *, by: _By, model: Model) -> DayRows | None:
     try:
-        return DayRows.from_bytes(model.store.read(layout.identities_key(model.name, day)))
+        return DayRows.from_bytes(model.store.read(by.key(model.name, day)))
     except NotFoundError:
         return None
 
@@ -144,18 +185,18 @@ def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
     return kept is not None and arrival.batch in kept.batches
 
 
-def _read(arrival: Arrival, *, model: Model) -> tuple[Manifest, pa.Table | None]:
+def _read(arrival: Arrival, *, by: _By, model: Model) -> tuple[Manifest, pa.Table | None]:
     """Return the identities of a batch's rows, with day and batch; None without rows."""
     manifest = model.manifests.at(model.name, arrival)
-    tables = [_identities(model.store.read(output.key), manifest, model) for output in manifest.outputs]
+    tables = [_identities(model.store.read(output.key), manifest, by, model) for output in manifest.outputs]
     return manifest, pa.concat_tables(tables) if tables else None
 
 
-def _identities(body: bytes, manifest: Manifest, model: Model) -> pa.Table:
+def _identities(body: bytes, manifest: Manifest, by: _By, model: Model) -> pa.Table:
     file = pq.ParquetFile(pa.BufferReader(body))
     identity = stored_identity(file.schema_arrow.names, model.spec)
     rows = file.read([*identity.values()]).select([*identity.values()])
-    named = rows.rename_columns([*identity]).append_column(_DAY, event_days(rows, manifest, model.spec))
+    named = rows.rename_columns([*identity]).append_column(_DAY, by.day(rows, manifest, model.spec))
     batch = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows), pa.array([manifest.batch_id]))
     return named.set_column(0, ID, id_texts(named[ID])).append_column(_BATCH, pa.chunked_array([batch]))
 
@@ -177,7 +218,9 @@ def _slices(rows: pa.Table, days: Collection[date]) -> Iterator[tuple[date, pa.T
         start += found["counts"]
 
 
-def _with_new(day: date, arrivals: Collection[Arrival], kept: DayRows | None, came: DayRows | None, model: Model) -> DayRows | None:
+def _with_new(
+    day: date, arrivals: Collection[Arrival], kept: DayRows | None, came: DayRows | None, by: _By, model: Model
+) -> DayRows | None:
     """Add rows that came to those of a day, and keep them for the next time.
 
     Rows of superseded batches are removed.
@@ -191,4 +234,4 @@ def _with_new(day: date, arrivals: Collection[Arrival], kept: DayRows | None, ca
         now = before.plus(came) if before and came else before or came
         return (now.to_bytes() if now and now.table.num_rows <= MOST_KEPT else None), now
 
-    return swap(model.store, layout.identities_key(model.name, day), brought_up)
+    return swap(model.store, by.key(model.name, day), brought_up)

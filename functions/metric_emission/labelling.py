@@ -1,20 +1,17 @@
 """Join labels with their rows, and measure the event days of these rows again."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
-from datetime import date
-from functools import partial
-from itertools import takewhile
-from operator import attrgetter
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from functions.metric_emission.alerts import labels_alert
 from functions.metric_emission.day_performance import day_performance
-from functions.metric_emission.day_rows import AT_ONCE, Gathered, gather, keep_up
+from functions.metric_emission.day_rows import Gathered, gather, keep_up
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
 from functions.metric_emission.join import ID, Joined, Labels, join_labels, label_days, relabelled, write_labelled
+from functions.metric_emission.latest_batches import latest_batches
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
 from functions.metric_emission.totals import fold
@@ -29,7 +26,6 @@ from functions.shared.domain.metrics import Occasion
 from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.spec import ModelSpec, Task
-from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.files import read_table
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
@@ -61,7 +57,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
     index_batches(model)
     waiting = put_to_wait(model.name, file, labels, arrived, ports.store)
     gathered = _gathered(labels, model)
-    candidates = _candidates(labels, gathered, model)
+    candidates = _candidates(labels, gathered, arrived, model)
     joined = join_labels(labels, candidates, model.spec, store=ports.store, arrived=arrived.isoformat())
     restated = _store_labelled(joined, file, model, gathered)
     measured = [*restated, *label_measurements(model.name, labels.table.num_rows, labels.refused)]
@@ -98,15 +94,10 @@ def _gathered(labels: Labels, model: Model) -> Gathered | None:
     return None if days is None else gather(days, model)
 
 
-def _candidates(labels: Labels, gathered: Gathered | None, model: Model) -> Iterator[Manifest]:
-    """Yield the batches that labels may belong to, the newest first.
-
-    These are batches with rows of their ids or, for labels without times, all recent ones.
-    """
+def _candidates(labels: Labels, gathered: Gathered | None, arrived: datetime, model: Model) -> Iterator[Manifest]:
+    """Yield the batches with rows of labels' ids, the newest first."""
     if gathered is None:
-        arrivals = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.arrivals(model.name))
-        with closing(map_ahead(partial(model.manifests.at, model.name), filter(attrgetter("has_rows"), arrivals), threads=AT_ONCE)) as read:
-            yield from read
+        yield from latest_batches(labels, arrived, model)
         return
     for arrival in gathered.holding(labels.table[ID]):
         if arrival.day >= model.first_recent:

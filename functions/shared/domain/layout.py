@@ -315,6 +315,11 @@ def identities_key(model: str, day: date) -> str:
     return f"{identities_prefix(model)}{day.isoformat()}.parquet"
 
 
+def arrived_rows_key(model: str, day: date) -> str:
+    """Identities of the rows of all batches that arrived on a UTC day, each with its batch."""
+    return f"{identities_prefix(model)}arrived/{day.isoformat()}.parquet"
+
+
 def labelled_rows_key(model: str, day: date) -> str:
     """The labelled rows of an event day, from all files of labels."""
     return f"{identities_prefix(model)}labelled/{day.isoformat()}.parquet"

@@ -69,6 +69,9 @@ class History:
         labels, others = self._upload_labels(), self._upload_labels()
         yield f"{LABELLED} labels of one day, its first ones", lambda: measure_labels(labels, Delivery(self._world.ports()))
         yield f"{LABELLED} labels of one day, the next ones", lambda: measure_labels(others, Delivery(self._world.ports()))
+        timeless, more = self._upload_labels(times=False), self._upload_labels(times=False)
+        yield f"{LABELLED} labels without times, the first ones", lambda: measure_labels(timeless, Delivery(self._world.ports()))
+        yield f"{LABELLED} labels without times, the next ones", lambda: measure_labels(more, Delivery(self._world.ports()))
         yield "hourly tick", lambda: tick(self._world.ports())
         yield "`status`", lambda: model_status(self._world.release, self._store)
         serve(self._store, make_version("2"))
@@ -99,12 +102,13 @@ class History:
     def _score(self, created: StoredObject) -> None:
         score_batch(created, ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now))
 
-    def _upload_labels(self) -> StoredObject:
+    def _upload_labels(self, *, times: bool = True) -> StoredObject:
         """Labels of the newest batches that have rows of the last day, and of those before them when it is asked again."""
         number = next(self._files)
         named = self._of_last_day[::-1][number * LABELLED :][:LABELLED] or self._of_last_day[:LABELLED]
-        lines = [f"{name}-0,{DAY}T10:00:00Z,yes" for name in named]
-        return self._world.upload_labels("\n".join(["id,at,bought", *lines]) + "\n", f"{number}.csv")
+        header, at = ("id,at,bought", f"{DAY}T10:00:00Z,") if times else ("id,bought", "")
+        lines = [f"{name}-0,{at}yes" for name in named]
+        return self._world.upload_labels("\n".join([header, *lines]) + "\n", f"{number}.csv")
 
     def _begin_canary(self) -> None:
         for version in ("1", "2", "3"):

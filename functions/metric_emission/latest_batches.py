@@ -1,0 +1,38 @@
+"""Find the batches that labels without times belong to: of each id the latest one that was asked for before them."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import batched, groupby, takewhile
+from operator import attrgetter
+
+import pyarrow as pa
+
+from functions.metric_emission.day_rows import gather_arrived
+from functions.metric_emission.join import ID, Labels
+from functions.metric_emission.ports import Model
+from functions.shared.domain.manifest import Manifest
+
+TOGETHER = 8
+"""Days of arrival that are looked through at a time, the newest first."""
+
+
+def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[Manifest]:
+    """Yield the batches with rows that labels may belong to, the newest first, until each id has had its batch.
+
+    At most a document per day of arrival is read in addition, back to the first day whose batches get labels.
+    """
+    missing = set(labels.table[ID].to_pylist())
+    recent = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.arrivals(model.name))
+    by_day = ([*arrivals] for _, arrivals in groupby(filter(attrgetter("has_rows"), recent), key=attrgetter("day")))
+    for days in batched(by_day, TOGETHER, strict=False):
+        gathered = gather_arrived([arrival for arrivals in days for arrival in arrivals], model)
+        ids_of = gathered.ids_by_batch(pa.array(sorted(missing), pa.string()))
+        for arrival in sorted(map(gathered.arrivals.__getitem__, ids_of), key=attrgetter("name")):
+            if missing.isdisjoint(ids_of[arrival.batch]):
+                continue
+            manifest = gathered.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
+            if manifest.source.last_modified <= arrived:
+                yield manifest
+                missing -= ids_of[arrival.batch]
+        if not missing:
+            return

@@ -1,0 +1,116 @@
+"""A label without a time meets the latest batch with its id that came before it, found without reading all batches."""
+
+import io
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.metric_emission.join import BATCH
+from functions.metric_emission.latest_batches import TOGETHER
+from functions.shared.domain import layout
+from functions.shared.domain.manifest import PinnedRelease
+from tests.fakes.counting_store import CountingStore
+from tests.fakes.documents import make_manifest
+from tests.fakes.versions import MODEL
+from tests.unit.metric_emission.world import DAY, World, rows
+
+PEOPLE = "abcd"
+UPLOADS = st.lists(
+    st.tuples(st.integers(-12, 1), st.sets(st.sampled_from(PEOPLE), min_size=1), st.booleans()),
+    max_size=8,
+    unique_by=lambda upload: upload[0],
+)
+"""The day of each upload's arrival, from when labels came; who has a row in it; and whether it is scored again."""
+type Upload = tuple[int, set[str], bool]
+
+
+def put(world: World, upload: Upload) -> None:
+    arrived, people, again = upload
+    day, name = DAY + timedelta(days=arrived), f"{arrived}.csv"
+    scored = [row for person in sorted(people) for row in rows(0.9, day=DAY - timedelta(days=40), prefix=person)]
+    first = world.scored(name, scored, day=day)
+    if again:
+        release = PinnedRelease(seq=2, champion="1")
+        world.scored(name, scored, day=day, batch_id=f"{arrived % 100:032x}", supersedes=first.batch_id, release=release)
+
+
+def expected(uploads: Sequence[Upload]) -> dict[str, str]:
+    """The batch of each person, where an upload came before the labels: the last scoring of the last such upload."""
+    found = {}
+    for arrived, people, again in sorted(uploads, key=lambda upload: upload[0]):
+        if arrived <= 0:
+            batch = f"{arrived % 100:032x}" if again else make_manifest(f"{arrived}.csv", day=DAY + timedelta(days=arrived)).batch_id
+            found |= {f"{person}0": batch for person in people}
+    return found
+
+
+def labelled(world: World, file: str) -> dict[str, str]:
+    """The batch of each person by what one file of labels left."""
+    found = {}
+    for info in world.store.list(layout.labelled_prefix(MODEL)):
+        if info.key.endswith(f"/{file}.parquet"):
+            table = pq.read_table(io.BytesIO(world.store.read(info.key)))
+            found |= dict(zip(table["id"].to_pylist(), table[BATCH].to_pylist(), strict=True))
+    return found
+
+
+@given(before=UPLOADS, after=UPLOADS)
+def test_each_label_meets_the_last_scoring_of_the_last_upload_before_it(before: list[Upload], after: list[Upload]) -> None:
+    world = World()
+    uploads = list({upload[0]: upload for upload in before}.values())
+    for number, came in enumerate((before, [upload for upload in after if upload[0] not in {known[0] for known in before}])):
+        for upload in came:
+            put(world, upload)
+        uploads = [*before, *came] if number else [*before]
+        created = world.label("id,bought\n" + "".join(f"{person}0,yes\n" for person in PEOPLE), f"{number}.csv")
+        file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+        assert labelled(world, file) == expected(uploads)
+
+
+def crowded(batches: int, days: int) -> tuple[World, CountingStore]:
+    """Batches of one row each, as many on each day of arrival."""
+    store = CountingStore()
+    world = World(store=store)
+    for number in range(batches):
+        world.scored(f"{number}.csv", rows(0.9, prefix=f"{number}-"), day=DAY - timedelta(days=number % days))
+    return world, store
+
+
+def requests_for(world: World, store: CountingStore, *names: str) -> int:
+    created = world.upload_labels("id,bought\n" + "".join(f"{name},yes\n" for name in names), f"{names[0]}.csv")
+    before = store.requests
+    world.deliver(created)
+    return store.requests - before
+
+
+@pytest.mark.parametrize("name", ["0-0", "nobody"])
+def test_what_labels_ask_for_grows_with_days_and_not_with_batches(name: str) -> None:
+    asked = []
+    for batches in (40, 200):
+        world, store = crowded(batches, 20)
+        requests_for(world, store, "nobody", "1-0")
+        asked.append(requests_for(world, store, name, "2-0"))
+    assert asked[0] == asked[1] < 60
+
+
+def test_batches_before_those_that_have_all_ids_are_not_looked_for() -> None:
+    world, store = crowded(60, 60)
+    world.label(f"id,at,bought\n0-0,{DAY}T10:00:00Z,yes\n", "with times.csv")
+    asked = requests_for(world, store, "0-0")
+    assert len([*store.list(f"{layout.identities_prefix(MODEL)}arrived/")]) == TOGETHER
+    assert asked < 100
+
+
+def test_labels_go_on_from_days_whose_rows_are_known() -> None:
+    world, store = crowded(60, 2)
+    first = requests_for(world, store, "nobody", "0-0")
+    again = requests_for(world, store, "nobody", "2-0")
+    world.scored("since.csv", rows(0.9, prefix="since-"))
+    since = requests_for(world, store, "nobody", "4-0")
+    assert first > 2 * 60
+    assert again < 40
+    assert since - again <= 10, "its manifest and its rows, for the days of arrival and of its rows, which are brought up to date"
