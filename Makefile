@@ -10,6 +10,8 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
 # As the functions have it: threads that spin while they wait make a fit many times slower on a machine with other work.
 export OMP_WAIT_POLICY := passive
+# Many processes import the same: what one has compiled serves all.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from infra.words.templates import Template, Templates, has_fields
 
 if TYPE_CHECKING:
     from polib import POEntry
@@ -17,9 +19,6 @@ CODE, STORED, UNIT = "code", "stored", "unit"
 type Key = tuple[str | None, str]
 """Context and English text of a message."""
 
-_FIELDS = re.compile(r"(?:\{\d+\})+")
-"""A field, or several without a word between: what stands there is found as one text."""
-_FIELD = re.compile(r"\{\d+\}")
 _SIGNS = (" ", ",", ";", ":", "(")
 """Beginnings of messages that are appended to others."""
 _BETWEEN = re.compile(r"(; |(?<=\?) )")
@@ -28,41 +27,13 @@ _CUT_SHORT = re.compile(r"(.*?)(;?) and (\d[\d,]*) more", re.DOTALL)
 _COLON = ": "
 _BRACKETED = re.compile(r"(.*) \((.*)\)", re.DOTALL)
 _OF_VALUE = re.compile(r"('.*'|\"[^\"]*\"|[^ ]+) ((?:is|lies) .+)", re.DOTALL)
-_PARTICULAR = 8
-"""Characters in a row from which a message with fields is hardly met by chance."""
 _UNMISTAKABLE = 60
-"""The same for a message whose fields may hold lists, so that it is looked for before any list."""
+"""Characters in a row that identify a message even if its fields hold lists, so that it is looked for before any list."""
 _LONGEST_ITEM = 4
 """Most comma-separated parts of one list item."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """A composed message: its pattern, its longest part between fields, how many fields stand at each place, its translation.
-
-    It is opened if it begins with words, as `line {0}: {1}` does.
-    """
-
-    pattern: re.Pattern[str]
-    landmark: str
-    has_colon: bool
-    is_opened: bool
-    sizes: tuple[int, ...]
-    translation: str
-
-    def is_general(self, text: str) -> bool:
-        """Return whether the template may meet a text by chance, or take a column's name into its first field."""
-        if self.is_opened:
-            return len(self.landmark) < _PARTICULAR and not self.has_colon
-        return len(self.landmark) < _PARTICULAR or (_COLON in text and not self.has_colon)
-
-    def filled(self, values: Iterable[str]) -> str:
-        """Return the translation with what stands at its places."""
-        fields = (field for value, size in zip(values, self.sizes, strict=True) for field in (value, *[""] * (size - 1)))
-        return self.translation.format(*fields)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """Translations by context and English message. English itself has none."""
 
@@ -89,7 +60,7 @@ class Catalogue:
         )
 
     def _unmistakable(self, text: str) -> str | None:
-        return self._filled(text, (template for template in self._templates if len(template.landmark) >= _UNMISTAKABLE))
+        return self._filled(text, (template for template in self._templates.met_by(text) if len(template.landmark) >= _UNMISTAKABLE))
 
     def _cut_short(self, text: str) -> str | None:
         """Translate a list that ends with a count of what it leaves out."""
@@ -101,8 +72,8 @@ class Catalogue:
 
     def _appended(self, text: str) -> str | None:
         """Translate a text to which a message is appended."""
-        for template in self._tails:
-            if template.landmark in text and (found := re.fullmatch(f"(.*?){template.pattern.pattern}", text, re.DOTALL)):
+        for template in self._tails.met_by(text):
+            if found := re.fullmatch(f"(.*?){template.pattern.pattern}", text, re.DOTALL):
                 head, *parts = found.groups()
                 return (self.translated(head) or head) + template.filled(self.translated(part) or part for part in parts)
         if (measured := _BRACKETED.fullmatch(text)) and (unit := self.find(measured[2], UNIT)):
@@ -111,9 +82,10 @@ class Catalogue:
             )
         return None
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - catalogues live as long as the process
     def _message(self, text: str) -> str | None:
         found = self._particular(text) or self._of_columns(text) or self._of_value(text) or self._composed(text, general=True)
-        return found or self._filled(text, self._former_templates)
+        return found or self._filled(text, self._former_templates.met_by(text))
 
     def _particular(self, text: str) -> str | None:
         if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:
@@ -121,11 +93,11 @@ class Catalogue:
         return self._composed(text, general=False)
 
     def _composed(self, text: str, *, general: bool) -> str | None:
-        return self._filled(text, (template for template in self._templates if template.is_general(text) is general))
+        return self._filled(text, (template for template in self._templates.met_by(text) if template.is_general(text) is general))
 
-    def _filled(self, text: str, templates: Iterable[_Template]) -> str | None:
+    def _filled(self, text: str, templates: Iterable[Template]) -> str | None:
         for template in templates:
-            if template.landmark in text and (found := template.pattern.fullmatch(text)):
+            if found := template.pattern.fullmatch(text):
                 return template.filled(self.translated(part) or self._appended(part) or part for part in found.groups())
         return None
 
@@ -173,19 +145,21 @@ class Catalogue:
         return None if items is None or len(items) == 1 else (self.find(", ") or ", ").join(items)
 
     @cached_property
-    def _templates(self) -> tuple[_Template, ...]:
-        """Return the messages with fields, most specific first."""
-        return tuple(found for found in _templates(self.messages) if found.sizes)
+    def _templates(self) -> Templates:
+        return Templates({message: text for message, text in _stored(self.messages).items() if has_fields(message)})
 
     @cached_property
-    def _former_templates(self) -> tuple[_Template, ...]:
-        return tuple(_templates(self.former))
+    def _former_templates(self) -> Templates:
+        return Templates(_stored(self.former))
 
     @cached_property
-    def _tails(self) -> tuple[_Template, ...]:
-        """Return the messages that are appended to others, most specific first."""
-        appended = {key: text for key, text in self.messages.items() if key[1].startswith(_SIGNS)}
-        return tuple(_templates(appended))
+    def _tails(self) -> Templates:
+        """Return the messages that are appended to others."""
+        return Templates({message: text for message, text in _stored(self.messages).items() if message.startswith(_SIGNS)})
+
+
+def _stored(messages: Mapping[Key, str]) -> dict[str, str]:
+    return {message: text for (context, message), text in messages.items() if context == STORED}
 
 
 def _bracketed(said: str, note: str) -> str:
@@ -208,22 +182,3 @@ def _messages(entries: "Iterable[POEntry]") -> Iterator[tuple[Key, str]]:
         text = entry.msgstr_plural.get(0, "") if entry.msgid_plural else entry.msgstr
         if text:
             yield (entry.msgctxt, entry.msgid), text
-
-
-def _templates(messages: Mapping[Key, str]) -> Iterator[_Template]:
-    """Yield the templates of composed messages, most specific first."""
-    composed = {message: text for (context, message), text in messages.items() if context == STORED}
-    for message in sorted(composed, key=lambda message: -len(_FIELD.sub("", message))):
-        yield _template(message, composed[message])
-
-
-def _template(message: str, translation: str) -> _Template:
-    parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELDS.split(message)]
-    return _Template(
-        pattern=re.compile("(.*?)".join(map(re.escape, parts)), re.DOTALL),
-        landmark=max(parts, key=len),
-        has_colon=any(_COLON in part for part in parts),
-        is_opened=bool(parts[0].strip()),
-        sizes=tuple(len(_FIELD.findall(fields)) for fields in _FIELDS.findall(message)),
-        translation=translation,
-    )
