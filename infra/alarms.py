@@ -190,7 +190,7 @@ ALARMS = (
             "FailedInvocations",
             0,
             watched="BatchArrived",
-            also_watched=("LabelsArrived", "BatchCommitted", "AlertRaised"),
+            also_watched=("LabelsArrived", "BatchCommitted", "AlertRaised", "VersionDecided"),
             statistic="Sum",
         ),
         None,

@@ -1,4 +1,4 @@
-"""Lambda entry point: alerts through SQS, messages to people out."""
+"""Lambda entry point: alerts, decisions and releases through SQS, messages to people out."""
 
 from datetime import UTC, datetime
 from functools import cache

@@ -12,7 +12,7 @@ TOPIC = "topic"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The store of alerts and messages, and the targets by name.
+    """The store of what messages are about and of their records, and the targets by name.
 
     `stack` is named in what people are to type.
     """

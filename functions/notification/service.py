@@ -1,32 +1,30 @@
-"""Send a message about each alert, once to each target.
+"""Send a message about each alert, decision and release, once to each target.
 
 A target that fails holds up no other.
 """
 
 from functions.notification.ports import Ports
-from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.message import message_about
+from functions.shared.domain.message import KINDS
 from functions.shared.foundation.fan_out import AT_ONCE, for_each
-from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.messages import Messages
 from functions.shared.repositories.policies import Policies
 
 
 def notify(created: StoredObject, ports: Ports) -> None:
-    """Send the message about an alert to each target that did not get it yet.
+    """Send the message about what was stored to each target that did not get it yet.
 
     A target that got it before this function crashed, but is not recorded yet, gets it once more: it has the same id then.
 
     Raises:
         ExceptionGroup: at the end, of what went wrong with some targets; the others have the message.
     """
-    alert = read_document(ports.store, Alert, created.key)
-    if alert is None:  # an erasure removed it
+    messages = Messages(ports.store)
+    message = messages.about(created.key, stack=ports.stack)
+    if message is None:
         return
-    messages, message = Messages(ports.store), message_about(alert, stack=ports.stack)
-    kinds = Policies(ports.store).current(alert.model).notifications.kinds
-    wanted = {name for name in ports.targets if alert.kind in kinds.get(name, AlertKind)}
+    kinds = Policies(ports.store).current(message.model).notifications.kinds
+    wanted = {name for name in ports.targets if message.kind in kinds.get(name, KINDS)}
     missing = wanted - messages.begun(message, ports.now()).sent
 
     def send(name: str) -> None:

@@ -306,11 +306,14 @@ def _challenger(story: Story) -> None:
 
 
 def _notified(story: Story) -> None:
-    """A message about each alert, delivered twice."""
+    """A message about each alert, decision and release, delivered twice."""
     store = story.store("notification", "Store")
     ports = NotificationPorts(store, {"topic": SimpleNamespace(send=lambda _: None)}, "everscore", story.now)
-    for alert in [*story.store(PEOPLE, "Store").list("alerts/")] * 2:
-        notify(StoredObject(bucket="Store", key=alert.key, version_id="null", etag="", size_bytes=1), ports)
+    told = [
+        found for prefix in ("alerts/", "decisions/", f"releases/{MODEL}/history/") for found in story.store(PEOPLE, "Store").list(prefix)
+    ]
+    for news in told * 2:
+        notify(StoredObject(bucket="Store", key=news.key, version_id="null", etag="", size_bytes=1), ports)
 
 
 def _decay(story: Story) -> None:

@@ -107,16 +107,23 @@ ARRIVALS = {
             created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
         )
     ],
-    "notification/alert-raised": [
-        StoredObject(
-            bucket=STORE,
-            key="alerts/flights/2013-04-04-5d41402a-drift.json",
-            version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
-            etag="0cc175b9c0f1b6a831c399e269772661",
-            size_bytes=1024,
-            created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
-        )
-    ],
+    **{
+        f"notification/{event}": [
+            StoredObject(
+                bucket=STORE,
+                key=key,
+                version_id="b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o",
+                etag="0cc175b9c0f1b6a831c399e269772661",
+                size_bytes=1024,
+                created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
+            )
+        ]
+        for event, key in {
+            "alert-raised": "alerts/flights/2013-04-04-5d41402a-drift.json",
+            "decision-made": "decisions/flights/7.json",
+            "release-decided": "releases/flights/history/000012.json",
+        }.items()
+    },
 }
 
 YEAR = {"key": "batches/flights/2013/year.csv", "version_id": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"}

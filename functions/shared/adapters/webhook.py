@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from functions.shared.domain.errors import NotSentError
-from functions.shared.domain.message import Message
+from functions.shared.domain.message import DECISION, RELEASE, Message
 
 TIMEOUT_S = 10.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what each secret begins with
@@ -111,4 +111,5 @@ class Webhook:
 def payload(message: Message) -> dict[str, object]:
     """Return the request body: the specification's type and time, and the message."""
     data = {"model": message.model, "kind": message.kind, "subject": message.subject, "text": message.text}
-    return {"type": f"alert.{message.kind}", "timestamp": message.since.isoformat(), "data": data}
+    kind = message.kind if message.kind in {DECISION, RELEASE} else f"alert.{message.kind}"
+    return {"type": kind, "timestamp": message.since.isoformat(), "data": data}

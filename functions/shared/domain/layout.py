@@ -370,13 +370,21 @@ def message_key(model: str, message: str) -> str:
     return f"{message_prefix(model)}{message}.json"
 
 
-def alert_of_message(key: str) -> str:
-    """Where the alert lies that a message is about, by the key of the message's record.
+def source_of_message(key: str) -> str:
+    """Where lies what a message is about, by the key of the message's record.
 
-    >>> alert_of_message("messages/churn/2013-04-01-silent.json")
+    >>> source_of_message("messages/churn/2013-04-01-silent.json")
     'alerts/churn/2013-04-01-silent.json'
+    >>> source_of_message("messages/churn/decision-7.json"), source_of_message("messages/churn/release-12.json")
+    ('decisions/churn/7.json', 'releases/churn/history/000012.json')
     """
-    return f"alerts/{key.removeprefix(MESSAGES)}"
+    model, name = key.removeprefix(MESSAGES).removesuffix(".json").split("/", 1)
+    match name.partition("-"):
+        case ("decision", _, version):
+            return decision_key(model, version)
+        case ("release", _, seq):
+            return release_history_key(model, int(seq))
+    return f"{alert_prefix(model)}{name}.json"
 
 
 def decision_prefix(model: str) -> str:

@@ -1,10 +1,14 @@
-"""What a person is sent about an alert: what happened, since when, what it means, and what to type."""
+"""What a person is sent: what happened, since when, what it means, and what to type."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from functions.shared.domain.advice import ADVICE
-from functions.shared.domain.alert import Alert
+from functions.shared.domain.alert import Alert, AlertKind
+
+DECISION, RELEASE = "decision", "release"
+KINDS = (*(kind.value for kind in AlertKind), DECISION, RELEASE)
+"""What messages are about: each kind of alert, a decision of the gate, and a change of what is served."""
 
 _LONGEST_SUBJECT = 100
 """What SNS takes of a mail's subject, less one."""
@@ -22,11 +26,44 @@ class Message:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a message says. `happened` is one sentence with its figures; `commands` are lines for a shell without the stack's name."""
+
+    id: str
+    model: str
+    kind: str
+    since: datetime
+    happened: str
+    meaning: str
+    look_at: str
+    commands: tuple[str, ...]
+    runbook: str
+
+
+def compose(news: News, *, stack: str) -> Message:
+    """Return the message that brings some news of a stack."""
+    model = news.model
+    lines = (
+        f"{model}: {news.happened}",
+        "",
+        f"Since {news.since:%Y-%m-%d %H:%M} UTC. {news.meaning}",
+        f"Look at: {news.look_at}",
+        "",
+        "Type:",
+        *(f"  {command} --stack {stack}" for command in news.commands),
+        "",
+        f"With plots: everscore report {model} -o {model}.html --stack {stack}",
+        f"More: {news.runbook}",
+    )
+    subject = _subject(f"{stack}, {model}: {news.kind}: {news.happened}")
+    return Message(id=news.id, model=model, kind=news.kind, since=news.since, subject=subject, text="\n".join(lines))
+
+
 def message_about(alert: Alert, *, stack: str) -> Message:
     """Compose the message about an alert of a stack.
 
     >>> from datetime import UTC
-    >>> from functions.shared.domain.alert import AlertKind
     >>> silent = dict(kind=AlertKind.SILENT, window="2013-04-01", message="no batch for 30 hours, one is due every 24")
     >>> evidence = dict(evidence={}, runbook="docs/runbook.md#silent", raised_at=datetime(2013, 4, 1, 12, tzinfo=UTC))
     >>> print(message_about(Alert(model="churn", **silent, **evidence), stack="everscore").text)
@@ -43,27 +80,18 @@ def message_about(alert: Alert, *, stack: str) -> Message:
     More: docs/runbook.md#silent
     """
     advice = ADVICE[alert.kind]
-    commands = (line.format(model=alert.model).replace("VERSION", alert.version or "VERSION") for line in advice.commands)
-    lines = (
-        f"{alert.model}: {alert.message}",
-        "",
-        f"Since {alert.raised_at:%Y-%m-%d %H:%M} UTC. {advice.meaning}",
-        f"Look at: {advice.look_at}",
-        "",
-        "Type:",
-        *(f"  {command} --stack {stack}" for command in commands),
-        "",
-        f"With plots: everscore report {alert.model} -o {alert.model}.html --stack {stack}",
-        f"More: {alert.runbook}",
-    )
-    return Message(
+    news = News(
         id=f"{alert.window}-{alert.kind.value}",
         model=alert.model,
         kind=alert.kind.value,
         since=alert.raised_at,
-        subject=_subject(f"{stack}, {alert.model}: {alert.kind.value}: {alert.message}"),
-        text="\n".join(lines),
+        happened=alert.message,
+        meaning=advice.meaning,
+        look_at=advice.look_at,
+        commands=tuple(line.format(model=alert.model).replace("VERSION", alert.version or "VERSION") for line in advice.commands),
+        runbook=alert.runbook,
     )
+    return compose(news, stack=stack)
 
 
 def _subject(text: str) -> str:

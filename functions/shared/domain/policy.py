@@ -315,12 +315,12 @@ class ReleasePolicy(Written):
 
 
 class NotificationPolicy(Written):
-    """Who is sent which alerts."""
+    """Who is sent which messages."""
 
-    kinds: Annotated[Mapping[str, tuple[str, ...]], Unit("", takes='kinds of alerts by target, e.g. {"topic": ["failed", "silent"]}')] = (
+    kinds: Annotated[Mapping[str, tuple[str, ...]], Unit("", takes='kinds of messages by target, e.g. {"topic": ["failed", "silent"]}')] = (
         Field(
             default_factory=dict,
-            description="By target (topic, or a name in the secret), the kinds of alerts it is sent; one that is not named is sent all.",
+            description="By target (topic, or a name in the secret), the kinds of messages it is sent; one that is not named is sent all.",
         )
     )
 

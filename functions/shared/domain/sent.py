@@ -6,7 +6,7 @@ from functions.shared.domain.document import Document
 
 
 class Sent(Document):
-    """The record of a message about the alert of the same name.
+    """The record of a message, whose name says what it is about.
 
     `sent` names the targets that got it.
     """

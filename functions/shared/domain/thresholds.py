@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.message import KINDS
 from functions.shared.domain.policy import Policy, Unit
 
 RANGES = "row_contract.ranges"
@@ -102,8 +102,8 @@ def refuse_senseless(policy: Policy) -> None:
         if isinstance(amount, int | float) and not threshold.least <= amount <= threshold.most:
             raise ValueError(refusal(threshold, value))
     named = {kind for kinds in policy.notifications.kinds.values() for kind in kinds}
-    if unknown_kinds := named - set(AlertKind):
-        message = f"notifications.kinds: no alert is of the kind {', '.join(sorted(unknown_kinds))}; kinds are {', '.join(AlertKind)}"
+    if unknown_kinds := named - set(KINDS):
+        message = f"notifications.kinds: no message is of the kind {', '.join(sorted(unknown_kinds))}; kinds are {', '.join(KINDS)}"
         raise ValueError(message)
 
 

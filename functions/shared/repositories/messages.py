@@ -1,14 +1,19 @@
-"""Which messages were sent, each recorded under its alert's name; the text is composed of the alert whenever it is shown."""
+"""Which messages were sent, each recorded by what it is about; the text is composed whenever it is shown."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.decision import Decision
+from functions.shared.domain.decision_message import decision_message
 from functions.shared.domain.message import Message, message_about
+from functions.shared.domain.release import Release
+from functions.shared.domain.release_message import release_message
 from functions.shared.domain.sent import Sent
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
+from functions.shared.repositories.releases import Releases
 from functions.shared.repositories.swap import swap
 
 
@@ -17,6 +22,23 @@ class Messages:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+
+    def about(self, key: str, *, stack: str) -> Message | None:
+        """Compose the message about the alert, decision or release at a key.
+
+        It is None if nothing stands there any more, or an alert says the same.
+        """
+        if key.startswith(layout.DECISIONS):
+            decision = read_document(self._store, Decision, key)
+            return decision_message(decision, stack=stack) if decision else None
+        if key.startswith(layout.RELEASES):
+            release = read_document(self._store, Release, key)
+            return release_message(release, self._before(release), stack=stack) if release else None
+        alert = read_document(self._store, Alert, key)
+        return message_about(alert, stack=stack) if alert else None
+
+    def _before(self, release: Release) -> Release | None:
+        return Releases(self._store).at(release.model, release.seq - 1) if release.seq > 1 else None
 
     def begun(self, message: Message, now: datetime) -> Sent:
         """Return the record of a message, which begins at this time unless it began before."""
@@ -46,12 +68,12 @@ class Messages:
     def named(self, keys: list[str], *, stack: str) -> Iterator[tuple[Sent, Message]]:
         """Yield the messages at some keys with their records, oldest first.
 
-        Those whose alert an erasure removed are left out.
+        Those about what an erasure removed are left out.
         """
         found = []
         for key in keys:
             record = Sent.from_json(self._store.read(key))
-            alert = read_document(self._store, Alert, layout.alert_of_message(key))
-            if alert is not None:
-                found.append((record, message_about(alert, stack=stack)))
+            message = self.about(layout.source_of_message(key), stack=stack)
+            if message is not None:
+                found.append((record, message))
         yield from sorted(found, key=lambda pair: pair[0].begun_at)

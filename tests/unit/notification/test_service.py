@@ -135,7 +135,7 @@ def test_a_target_gets_the_kinds_of_alerts_that_the_policy_gives_it_and_all_if_i
 
 
 def test_a_kind_that_no_alert_has_is_refused() -> None:
-    with pytest.raises(InputError, match="no alert is of the kind sillent; kinds are drift, performance, "):
+    with pytest.raises(InputError, match="no message is of the kind sillent; kinds are drift, performance, "):
         Policies(MemoryStore()).write(MODEL, Policy(number=1, notifications={"kinds": {"pager": ("sillent",)}}))  # type: ignore[arg-type]
 
 
