@@ -45,8 +45,11 @@ def _sender(settings: "MeasuringSettings") -> "Send":
         return lambda _: None
     from functions.metric_emission.prometheus import families
     from functions.shared.adapters.remote_write import RemoteWrite
+    from functions.shared.adapters.user_secret import UserSecret
+    from functions.shared.domain.errors import RemoteWriteError
 
-    server = RemoteWrite(settings.remote_write_url)
+    secret = UserSecret(settings.prometheus_secret, RemoteWriteError) if settings.prometheus_secret else None
+    server = RemoteWrite(settings.remote_write_url, secret)
     return lambda totals: server.send(families([totals], stack=settings.stack), totals.told_at)
 
 

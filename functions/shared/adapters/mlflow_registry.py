@@ -1,6 +1,7 @@
 """The model registry in MLflow: runs with skops pipelines, versions, aliases."""
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from functions.shared.adapters.mlflow_credentials import SecretCredentials
+from functions.shared.adapters.user_secret import UserSecret
 from functions.shared.domain.errors import AdoptionRefusedError, RegistryUnavailableError
 from functions.shared.ports import ForeignModel, TrainingRun
 
@@ -51,13 +52,13 @@ class MlflowRegistry:
     """`Registry` over one MLflow server.
 
     Registered names begin with the stack's name, so that stacks can share a server. A server that asks for a user is shown the
-    `credentials` before requests.
+    `secret` before requests.
     """
 
-    def __init__(self, tracking_uri: str, stack: str, credentials: SecretCredentials | None = None) -> None:
+    def __init__(self, tracking_uri: str, stack: str, secret: UserSecret | None = None) -> None:
         self._tracking_uri = tracking_uri
         self._stack = stack
-        self._credentials = credentials
+        self._secret = secret
         if not tracking_uri.startswith("arn:"):
             _quiet_sagemakers_plugin()
 
@@ -76,8 +77,9 @@ class MlflowRegistry:
         return MlflowClient(self._tracking_uri)
 
     def _show_credentials(self) -> None:
-        if self._credentials is not None:
-            self._credentials.show()
+        """Put user and password into the variables that MLflow reads at each request."""
+        if self._secret is not None:
+            os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = self._secret.user_and_password()
 
     def register(self, model: str, version: str, run: TrainingRun) -> str:
         """Record a run with its model, register it as a version, and return its id."""
@@ -237,7 +239,8 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
 
 def registry_at(tracking_uri: str, stack: str, secret: str = "") -> MlflowRegistry | None:
     """Return the registry of a stack, or None if it was deployed without one; `secret` names its user and password."""
-    return MlflowRegistry(tracking_uri, stack, SecretCredentials(secret) if secret else None) if tracking_uri else None
+    read = UserSecret(secret, RegistryUnavailableError) if secret else None
+    return MlflowRegistry(tracking_uri, stack, read) if tracking_uri else None
 
 
 def _quiet_sagemakers_plugin() -> None:

@@ -26,6 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.text_format import Parse
 from prometheus_client import Metric as Family
 
+from functions.shared.adapters.user_secret import UserSecret
 from functions.shared.domain.errors import RemoteWriteError
 
 TIMEOUT_S = 10
@@ -57,28 +58,26 @@ message_type { name: "WriteRequest"
 class RemoteWrite:
     """One server, by the URL to which samples are sent.
 
-    A user and password in the URL are sent as HTTP's basic authentication. A workspace of Amazon Managed Service for
+    A user and password, of a secret or else in the URL, are sent as HTTP's basic authentication. A workspace of Amazon Managed Service for
     Prometheus gets requests signed with the process's AWS credentials (Signature Version 4).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secret: UserSecret | None = None) -> None:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         self._url = urlunsplit(parts._replace(netloc=host))
-        self._headers = dict(_HEADERS)
-        if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+        self._secret = secret
+        self._in_url = None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
         self._amazon = _AMAZON.fullmatch(host)
 
     def send(self, families: Iterable[Family], at: datetime) -> None:
         """Send each family's samples with this time.
 
         Raises:
-            RemoteWriteError: if the server refuses them or cannot be reached.
+            RemoteWriteError: if the server refuses them or cannot be reached, or the secret cannot be read.
         """
         body = pa.compress(_write_request(families, at), codec="snappy", asbytes=True)
-        request = AWSRequest("POST", self._url, headers=self._headers, data=body)
+        request = AWSRequest("POST", self._url, headers=_HEADERS | self._authorization(), data=body)
         if self._amazon:
             SigV4Auth(_credentials(), "aps", self._amazon[1]).add_auth(request)
         session = URLLib3Session(timeout=TIMEOUT_S, proxies=get_environ_proxies(self._url))
@@ -90,6 +89,10 @@ class RemoteWrite:
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             message = f"{self._url} answered {response.status_code}: {response.text.strip()[:500]}"
             raise RemoteWriteError(message)
+
+    def _authorization(self) -> dict[str, str]:
+        shown = self._secret.user_and_password() if self._secret else self._in_url
+        return {} if shown is None else {"Authorization": f"Basic {b64encode(':'.join(shown).encode()).decode()}"}
 
 
 def _credentials() -> Credentials:

@@ -29,11 +29,12 @@ class RegistrySettings(Settings):
 
 
 class MeasuringSettings(Settings):
-    """Settings with scoring's memory (MB), queue URLs by name, and a Prometheus URL."""
+    """Settings with scoring's memory (MB), queue URLs by name, a Prometheus URL, and the name of the secret that it asks for."""
 
     scoring_memory_mb: int = Field(alias="EVERSCORE_SCORING_MEMORY_MB", gt=0)
     queues: dict[str, str] = Field(alias="EVERSCORE_QUEUES")
     remote_write_url: str = Field(alias="EVERSCORE_REMOTE_WRITE_URL", default="")
+    prometheus_secret: str = Field(alias="EVERSCORE_PROMETHEUS_SECRET", default="")
 
     @field_validator("queues", mode="before")
     @classmethod
