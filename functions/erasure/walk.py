@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 
+from functions.erasure.answers import answers
 from functions.erasure.batches import batches
 from functions.erasure.earlier import earlier
 from functions.erasure.labels import labels
@@ -25,6 +26,7 @@ STEPS: Mapping[str, Callable[[Subject, Ports], Iterator[Unit]]] = {
     "earlier": earlier,
     "unnamed": unnamed,
     "messages": messages,
+    "answers": answers,
     "uploads": uploads,
 }
 """In this order: first referenced files are replaced, then unreferenced ones removed."""

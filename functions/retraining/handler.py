@@ -15,6 +15,7 @@ from functions.retraining.event import (
     TrainRequest,
     parse_request,
 )
+from functions.shared.runtime.answers import keeping_answers
 from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def ports() -> "Ports":
     )
 
 
+@keeping_answers(lambda: ports().store)
 @answering_refusals
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Make a version, rebuild one, or request one per model, and return the result."""

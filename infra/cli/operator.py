@@ -11,6 +11,7 @@ from functools import cached_property
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -20,6 +21,7 @@ from rich.progress import DownloadColumn, Progress
 
 from functions.shared.adapters.s3 import S3ObjectStore
 from functions.shared.domain import layout
+from functions.shared.domain.answer import ASKED, ENDED_EARLY, ENDED_EARLY_REMEDY, SILENT, Answer
 from functions.shared.domain.errors import (
     REFUSED,
     ConflictError,
@@ -34,7 +36,7 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
-from functions.shared.ports import ObjectInfo
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
 from infra.cli.aws_errors import as_told
@@ -49,7 +51,12 @@ if TYPE_CHECKING:
 
 LONGEST_CALL_S = 900
 PROBE_S = 60
-POLL_S = 0.1
+POLL_S, LONGEST_POLL_S = 0.1, 2.0
+BEGINS_WITHIN_S = 600.0
+_NOT_BEGUN = (
+    "Lambda begins when the account has a place for it, within six hours: `everscore status` shows what came of it; "
+    "a stack that is older than this command cannot answer, so deploy it again"
+)
 _TRIES = 5
 _UNKNOWN_STACK = "ValidationError"
 """CloudFormation's code for a stack that there is not."""
@@ -130,10 +137,8 @@ class Operator:
     def _ask_once(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._functions.invoke(FunctionName=self.outputs[f"{function}Function"], Payload=json.dumps(request).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
-        if refused := payload.get(REFUSED):
-            raise _refusal(refused["error"], refused["message"], refused["remedy"], refused["code"])
         if "FunctionError" not in answer:
-            return payload
+            return _unrefused(payload)
         raised = str(payload.get("errorType", "FunctionFailed"))
         raise _refusal(raised, *message_and_remedy(str(payload.get("errorMessage", payload))), code_of(raised))
 
@@ -141,6 +146,25 @@ class Operator:
         """Call a function without waiting for it."""
         name = self.outputs[f"{function}Function"]
         self._functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(request).encode())
+
+    def have_done(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a function do what takes minutes, watch the store for its answer, and return that.
+
+        No connection waits meanwhile: a NAT gateway forgets one that is idle for 350 seconds. Errors are those of `ask`.
+
+        Raises:
+            NoAnswerError: if the function does not begin.
+        """
+        return undisputed(lambda: self._have_done_once(function, request))
+
+    def _have_done_once(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        token = uuid4().hex
+        self.notify(function, {**request, ASKED: token})
+        answer = await_answer(self.store, layout.answer_key(request["model"], token))
+        if answer.failed:
+            raised, text = answer.failed
+            raise _refusal(raised, *message_and_remedy(text), code_of(raised))
+        return _unrefused(dict(answer.answer or {}))
 
     def upload(self, key: str, body: bytes) -> ObjectInfo:
         """Write a small object to the inbox."""
@@ -245,6 +269,41 @@ def _refusal(raised: str, message: str, remedy: str, code: str) -> EverscoreErro
         return ConflictError(message, remedy=remedy or "somebody else changes the same at this moment: try again")
     refusals = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
     return (InputError if raised in refusals else FunctionFailedError)(message, remedy=remedy, code=code)
+
+
+def _unrefused(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what a function answers, or raise its refusal."""
+    if refused := answer.get(REFUSED):
+        raise _refusal(refused["error"], refused["message"], refused["remedy"], refused["code"])
+    return answer
+
+
+def await_answer(store: ObjectStore, key: str) -> Answer:
+    """Watch for the answer at a key, and return it when it is complete.
+
+    Raises:
+        NoAnswerError: if nobody begins.
+        FunctionFailedError: if who began was ended.
+    """
+    asked = moved = time.monotonic()
+    beat = None
+    while not (answer := _answer_at(store, key)) or not answer.ended:
+        now = time.monotonic()
+        if answer and answer.beat_at != beat:
+            beat, moved = answer.beat_at, now
+        elif beat and now - moved > SILENT.total_seconds():
+            raise FunctionFailedError(ENDED_EARLY, remedy=ENDED_EARLY_REMEDY)
+        elif not beat and now - moved > BEGINS_WITHIN_S:
+            message = f"the function did not begin within {BEGINS_WITHIN_S / 60:.0f} minutes"
+            raise NoAnswerError(message, remedy=_NOT_BEGUN)
+        time.sleep(min(LONGEST_POLL_S, POLL_S + (now - asked) / 20))
+    return answer
+
+
+def _answer_at(store: ObjectStore, key: str) -> Answer | None:
+    with suppress(NotFoundError):
+        return Answer.from_json(store.read(key))
+    return None
 
 
 def undisputed[T](act: Callable[[], T]) -> T:

@@ -123,7 +123,9 @@ def _import(operator: "Operator", file: Path, name: str | None, *, key: str | No
     uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, f"import/{file.name}"), file, console)
     try:
         with console.status(_("proving the version in the stack's image")):
-            made = operator.ask("Retraining", {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id})
+            made = operator.have_done(
+                "Retraining", {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id}
+            )
     finally:
         operator.inbox.forget([uploaded])
     with console.status(_("waiting for the release")):

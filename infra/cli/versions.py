@@ -112,7 +112,7 @@ def _first_version(
             "training in the retraining function" if request["action"] == "train" else "proving the pipeline in the retraining function"
         )
         with waiting(at_work):
-            made = operator.ask("Retraining", request)
+            made = operator.have_done("Retraining", request)
     except KeyboardInterrupt:
         console.print(_("the function goes on; `everscore status {model}` will show the version", model=model), highlight=False)
         raise
@@ -158,7 +158,7 @@ def retrain(
         show({"model": model, "requested": True}, requested_screen, as_json=as_json)
         return
     with waiting(_("retraining")):
-        result = operator.ask("Retraining", request)
+        result = operator.have_done("Retraining", request)
     skipped = {"model": model, "decision": None, "skipped": result["skipped"]}
     show(result["decision"] or skipped, decision_screen, as_json=as_json)
 
@@ -186,7 +186,7 @@ def reproduce(
     operator = connect(stack)
     operator.release_of(model)
     with console.status(_("training again")):
-        rebuilt = operator.ask("Retraining", {"action": "reproduce", "model": model, "version": version})
+        rebuilt = operator.have_done("Retraining", {"action": "reproduce", "model": model, "version": version})
     show(rebuilt, reproduction_screen, as_json=as_json)
     if not rebuilt["identical"]:
         raise typer.Exit(1)

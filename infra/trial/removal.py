@@ -8,7 +8,7 @@ from functions.shared.domain.dvc import parse_listing
 from functions.shared.ports import ObjectInfo, VersionedStore
 from functions.shared.repositories.decisions import Decisions
 
-PASSING = ("alerts", "index", "labelled", "leases", "partitions", "quarantine", "scored", "waiting")
+PASSING = ("alerts", "answers", "index", "labelled", "leases", "partitions", "quarantine", "scored", "waiting")
 """Where objects are deleted again: a bucket shows no folder whose objects are all deleted, though their versions are there."""
 PAUSE_S = 3.0
 _ROUNDS = 20

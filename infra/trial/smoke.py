@@ -29,7 +29,9 @@ def try_out(operator: Operator) -> dict[str, int]:
     try:
         history = operator.upload(layout.in_inbox(layout.TRAINING, model, "history.csv"), as_csv(made_up(0, _HISTORY, labelled=True)))
         described = {"target": TARGET, "id_column": ID, "time_column": DAY}
-        operator.ask("Retraining", {"action": "train", "model": model, "key": history.key, "version_id": history.version_id, **described})
+        operator.have_done(
+            "Retraining", {"action": "train", "model": model, "key": history.key, "version_id": history.version_id, **described}
+        )
         wait_for(lambda: Releases(operator.store).current(model), PATIENCE_S, f"release of {model}")
         rows = made_up(_HISTORY, _ROWS, labelled=True)
         asked = [{name: value for name, value in row.items() if name != TARGET} for row in rows]

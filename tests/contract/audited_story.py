@@ -41,6 +41,7 @@ from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
+from functions.shared.domain.answer import ASKED
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import PartitionsFailedError
 from functions.shared.domain.manifest import Manifest
@@ -50,6 +51,7 @@ from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.partitions import Partitions
 from functions.shared.repositories.policies import Policies
+from functions.shared.runtime.answers import keeping_answers
 from tests.fakes.measuring import make_ports
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.recording_bus import RecordingBus
@@ -258,7 +260,14 @@ def _first_version(story: Story) -> None:
     created = story.upload(key, table(0, 30, columns=TRAINING))
     estimator = "sklearn.linear_model.LogisticRegression"
     named: dict[str, Any] = {"model": MODEL, "key": key, "target": "bought", "id_column": "id", "time_column": "at", "estimator": estimator}
-    train_first(TrainRequest(version_id=created.version_id, **named), story.retraining())
+    request = {"version_id": created.version_id, **named}
+
+    def train(request: dict[str, Any], _: object) -> dict[str, Any]:
+        return train_first(TrainRequest(**request), story.retraining()).model_dump(mode="json")
+
+    watched = keeping_answers(lambda: story.store("retraining", "Store"))(train)
+    for _ in range(2):  # the second time as Lambda repeats an event
+        watched({**request, ASKED: "0" * 32}, None)
     Policies(story.store(PEOPLE, "Store")).write(MODEL, Policy(number=1, **POLICY))
     assert story.tick() == "promote"
 
@@ -345,6 +354,7 @@ def _erasure(story: Story) -> None:
     story.later = timedelta()
     story.label(story.upload(f"labels/{MODEL}/early.csv", "id,at,bought\nd30-0,2013-12-01T00:00:00Z,yes\n"))
     story.label(story.upload(f"labels/{MODEL}/alone.csv", "id,at,bought\nd30-0,2013-03-30T00:00:00Z,yes\n"))
+    assert [*store.list(f"answers/{MODEL}/")]
     left = b'{"row": 1, "code": "missing_time", "raw": "d30-0,,1"}\n'
     store.write(layout.partition_quarantine_key(MODEL, next(iter(Manifests(store).keys(MODEL))), "a", 0), left)
     story.later = timedelta(days=4)

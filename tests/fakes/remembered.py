@@ -26,6 +26,7 @@ from functions.scoring.again import rescore_batch
 from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
+from functions.shared.domain.answer import Answer
 from functions.shared.domain.decision import Snapshot
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.erasure import Erasure
@@ -168,6 +169,8 @@ def _lived() -> Life:
     serve(life.store, spec)
     life.learn("1", date(2013, 2, 5), date(2013, 3, 5))
     life.learn("2", date(2013, 3, 5), date(2013, 4, 2))
+    example = {"learnt": {"columns": [{"name": "id", "example": PEOPLE[0]}]}}
+    life.store.write(layout.answer_key(MODEL, "0" * 32), Answer(begun_at=NOW, beat_at=NOW, answer=example).to_json())
     rows = [f"{person},2013-04-0{day}T10:00:00Z,{day}.5,north,true,seen" for day in (1, 2) for person in (*PEOPLE, "eve-7")]
     bad = ["ada-7,2013-04-01T11:00:00Z,cheap,north,true,x", "eve-7,2013-04-01T11:00:00Z,cheap,north,true,x", 'x,"bob-7"', "y"]
     april = life.score(life.upload(f"batches/{MODEL}/april.csv", "\n".join([HEADER, *rows, *bad]) + "\n"))

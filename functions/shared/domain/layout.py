@@ -275,6 +275,16 @@ def lease_key(model: str) -> str:
     return f"{LEASES}{model}.json"
 
 
+def answers_prefix(model: str) -> str:
+    """All answers to calls about a model."""
+    return f"answers/{model}/"
+
+
+def answer_key(model: str, token: str) -> str:
+    """The answer to a call whose caller watches for it, by the token that the caller drew."""
+    return f"{answers_prefix(model)}{token}.json"
+
+
 def emitted_key(model: str, batch: str) -> str:
     """Claim that a batch's metrics were printed."""
     return f"emitted/{model}/{batch}.json"

@@ -1,19 +1,26 @@
 """Which stack a command works with."""
 
+import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from functions.shared.domain.errors import NoStackError
+from functions.shared.domain import layout
+from functions.shared.domain.answer import Answer
+from functions.shared.domain.errors import EverscoreError, InputError, NoStackError
 from infra.cli import operator
-from infra.cli.operator import connect
+from infra.cli.operator import FunctionFailedError, NoAnswerError, connect
 from infra.local.stacks import CHOICE, Keeper
+from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 from tests.unit.local.test_stacks import put_stack
 
@@ -92,3 +99,101 @@ def test_a_connection_that_waits_for_a_function_is_probed_before_a_nat_gateway_f
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in given
     [idle_s] = [value for level, option, value in given if (level, option) == (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)]
     assert 0 < idle_s < 350
+
+
+class Working(Stack):
+    """A stack whose function is asked by an event: `answers` are written, one for each look of who watches."""
+
+    def __init__(self, *answers: Answer | None) -> None:
+        super().__init__()
+        self.asked: list[dict[str, Any]] = []
+        self.answers = iter(answers)
+        self.clock = 0.0
+
+    def notify(self, function: str, request: Mapping[str, Any]) -> None:
+        """Take an event."""
+        self.asked.append({"function": function, **request})
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass until the next look."""
+        self.clock += seconds
+        if answer := next(self.answers, None):
+            self.store.write(layout.answer_key("sales", self.asked[-1]["answer"]), answer.to_json())
+
+
+@pytest.fixture
+def working(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Working]:
+    def make(*answers: Answer | None) -> Working:
+        stack = Working(*answers)
+        monkeypatch.setattr(operator, "time", SimpleNamespace(monotonic=lambda: stack.clock, sleep=stack.sleep))
+        return stack
+
+    return make
+
+
+AT = datetime(2024, 6, 1, 12, tzinfo=UTC)
+BEGUN = Answer(begun_at=AT, beat_at=AT)
+
+
+def test_what_takes_minutes_is_asked_for_by_an_event_and_watched_in_the_store(working: Callable[..., Working]) -> None:
+    stack = working(None, BEGUN, BEGUN.model_copy(update={"answer": {"decision": {"version": "2"}}}))
+    assert stack.have_done("Retraining", {"action": "retrain", "model": "sales"}) == {"decision": {"version": "2"}}
+    [asked] = stack.asked
+    assert re.fullmatch("[0-9a-f]{32}", asked.pop("answer"))
+    assert asked == {"function": "Retraining", "action": "retrain", "model": "sales"}
+
+
+def test_a_function_at_work_is_waited_for_as_long_as_it_gives_signs_of_life(working: Callable[..., Working]) -> None:
+    beats = [BEGUN.model_copy(update={"beat_at": AT + timedelta(seconds=number)}) for number in range(2000)]
+    stack = working(*beats, BEGUN.model_copy(update={"answer": {}}))
+    assert stack.have_done("Retraining", {"model": "sales"}) == {}
+    assert stack.clock > 1800
+
+
+@pytest.mark.parametrize(
+    ("answers", "raised", "within_s", "told"),
+    [
+        ((), NoAnswerError, 610, "did not begin"),
+        ((BEGUN,), FunctionFailedError, 100, "was ended"),
+        ((BEGUN.model_copy(update={"failed": ("KeyError", "'x'")}),), FunctionFailedError, 1, "'x'"),
+        (
+            (BEGUN.model_copy(update={"failed": ("ReleaseRefusedError", "--force needs a reason, for the record\nremedy: add --reason")}),),
+            InputError,
+            1,
+            "reason",
+        ),
+        (
+            (
+                BEGUN.model_copy(
+                    update={
+                        "answer": {
+                            "refused": {
+                                "error": "InputError",
+                                "message": "--force needs a reason, for the record",
+                                "remedy": "",
+                                "code": "usage",
+                            }
+                        }
+                    }
+                ),
+            ),
+            InputError,
+            1,
+            "reason",
+        ),
+    ],
+)
+def test_who_watches_in_vain_or_is_refused_is_told_so(
+    working: Callable[..., Working], answers: tuple[Answer, ...], raised: type[EverscoreError], within_s: float, told: str
+) -> None:
+    stack = working(*answers)
+    with pytest.raises(raised, match=told):
+        stack.have_done("Retraining", {"model": "sales"})
+    assert stack.clock < within_s
+
+
+def test_who_comes_second_asks_again_with_a_token_of_its_own(working: Callable[..., Working]) -> None:
+    conflict = {"refused": {"error": "ConflictError", "message": "changed", "remedy": "", "code": "conflict"}}
+    stack = working(BEGUN.model_copy(update={"answer": conflict}), None, BEGUN.model_copy(update={"answer": {"done": True}}))
+    assert stack.have_done("Retraining", {"model": "sales"}) == {"done": True}
+    assert len({asked["answer"] for asked in stack.asked}) == 2

@@ -56,6 +56,7 @@ def test_people_left_traces_everywhere_before() -> None:
         "snapshots",
         "manifests",
         "alerts",
+        "answers",
     }
 
 
