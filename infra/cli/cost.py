@@ -10,7 +10,7 @@ from rich.text import Text
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
 from infra.cost.deployed import deployed
-from infra.cost.estimate import Basis, Bill, Load, bytes_in, idle_month, scoring_bill, watching_bill
+from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
@@ -76,6 +76,7 @@ def cost(
             "idle": _items(idle),
             "scoring": _items(scoring),
             "watching": _items(watching),
+            "additions": _items(additions(basis.prices)),
             "time": _time(load, basis, at_once),
             "basis": f"{listed}; {engine} as measured on {stages.date}, {stages.machine}",
         },
@@ -123,10 +124,11 @@ def _screen(answer: dict[str, Any]) -> Group:
     ):
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))
         for item in answer[part]:
-            table.add_row(
-                f"  {_named(item['what'])}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0"), f"{item['dollars']:,.4f}"
-            )
+            table.add_row(*_cells(item))
     table.add_row(Text(_("Total"), style="bold"), "", "", Text(f"{answer['dollars_total']:,.2f}", style="bold"))
+    table.add_row(Text(_("Not in it: what a deployment may have in addition"), style="bold"), "", "", "")
+    for item in answer["additions"]:
+        table.add_row(*_cells(item))
     time = answer["time"]
     narrowest = time["limits"][0]
     duration = {
@@ -148,6 +150,10 @@ def _screen(answer: dict[str, Any]) -> Group:
         ),
     )
     return Group(table, Text(), *map(Text, lines), Text(stored(answer["basis"]), style="dim"))
+
+
+def _cells(item: dict[str, Any]) -> tuple[str, ...]:
+    return f"  {_named(item['what'])}", amount(item["amount"]), f"{item['each']:.10f}".rstrip("0").rstrip("."), f"{item['dollars']:,.4f}"
 
 
 def _named(what: str) -> str:

@@ -29,12 +29,17 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Everything that runs while nothing is scored; `functions` are by package name."""
+    """Everything that runs while nothing is scored; `functions` are by package name.
+
+    CloudWatch charges an alarm by the metrics that it looks at, in all `alarm_metrics`. `traced`: X-Ray records calls.
+    """
 
     functions: Mapping[str, Function]
     architecture: str
     polled_queues: int
     alarms: int
+    alarm_metrics: int
+    traced: bool
 
 
 @cache
@@ -44,11 +49,14 @@ def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
     found = {name: resource["Properties"] for name, resource in content["Resources"].items() if _is(resource, "Serverless::Function")}
     functions = {_package(properties): _function(content, properties) for properties in found.values()}
     sources = [event for properties in found.values() for event in properties.get("Events", {}).values()]
+    alarms = [resource["Properties"] for resource in content["Resources"].values() if _is(resource, "CloudWatch::Alarm")]
     return Deployed(
         functions=functions,
         architecture=_default(content, content["Globals"]["Function"]["Architectures"][0]),
         polled_queues=sum(event["Type"] == "SQS" for event in sources),
-        alarms=sum(_is(resource, "CloudWatch::Alarm") for resource in content["Resources"].values()),
+        alarms=len(alarms),
+        alarm_metrics=sum(sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1 for alarm in alarms),
+        traced=content["Globals"]["Function"]["Tracing"] == "Active",
     )
 
 

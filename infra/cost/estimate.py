@@ -1,8 +1,8 @@
 """Turn measured seconds and listed prices into dollars, idle and per row.
 
 With 1,769 MB, Lambda gives one processor, so processor seconds equal wall time. Assumptions: more memory is not faster, less memory
-is slower in proportion, and stages grow with rows and columns. AWS's free amounts are listed separately. Not included: data that
-leaves AWS, an MLflow server, a KMS key, and people.
+is slower in proportion, and stages grow with rows and columns. AWS's free amounts are listed separately. What a deployment may have
+in addition (a key, secrets, a VPC) is listed apart. Not included: data that leaves AWS, an MLflow server, and people.
 """
 
 from dataclasses import dataclass
@@ -122,12 +122,13 @@ def idle_month(basis: Basis, models: int) -> Bill:
     polls = stack.polled_queues * POLLERS * HOURS_A_MONTH * 3600 / POLL_S
     return Bill(
         (
-            Line("alarms", stack.alarms, prices.cloudwatch_alarm_month),
+            Line("alarms, by metrics that they look at", stack.alarm_metrics, prices.cloudwatch_alarm_month),
             Line("metrics of the hourly tick", ticked_series(models), prices.cloudwatch_metric_month),
             Line("waiting at the queues, requests", polls, prices.sqs_request),
             Line("ticks, GB-seconds, each a cold start", gb_seconds, prices.gb_second(stack.architecture)),
             Line("ticks, calls", starts, prices.lambda_request),
             Line("ticks, schedules", starts, prices.scheduler_invocation),
+            Line("ticks, traces", starts * stack.traced, prices.xray_trace),
             Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
             Line("images in the repository, GB at most", image_gb * KEPT_IMAGES, prices.ecr_gb_month),
         )
@@ -159,6 +160,7 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
             Line("scoring, GB-seconds", scoring_s * scoring / 1024, prices.gb_second(stack.architecture)),
             Line("measuring, GB-seconds", measuring_s * measuring / 1024, prices.gb_second(stack.architecture)),
             Line("calls", calls, prices.lambda_request),
+            Line("traces at most", calls * stack.traced, prices.xray_trace),
             Line("state transitions of partitions", transitions, prices.step_functions_transition),
             Line("writes to S3", puts + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
             Line("reads from S3", gets + input_bytes / READ_BYTES, prices.s3_get),
@@ -174,3 +176,17 @@ def watching_bill(load: Load, prices: Prices) -> Bill:
     """Return the cost of batch metrics: each is billed per hour in which it has a value."""
     series = all_series(load.models, load.columns) - ticked_series(load.models)
     return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))
+
+
+def additions(prices: Prices) -> Bill:
+    """Return the monthly cost of what a parameter of the template may add, one of each."""
+    return Bill(
+        (
+            Line("a key of your own (KmsKeyArn), without its requests", 1, prices.kms_key_month),
+            Line("a secret (MlflowSecret, PrometheusSecret, NotificationSecret)", 1, prices.secret_month),
+            Line("an interface endpoint in a zone (MlflowSubnets), hours", HOURS_A_MONTH, prices.vpc_endpoint_hour),
+            Line("a NAT gateway instead (MlflowSubnets), hours", HOURS_A_MONTH, prices.nat_gateway_hour),
+            Line("a thousand emails (AlarmEmail)", 1000, prices.sns_email),
+            Line("a person who edits pages (ManagedGrafana)", 1, prices.grafana_editor_month),
+        )
+    )

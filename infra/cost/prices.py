@@ -35,6 +35,13 @@ class Prices(Written):
     cloudwatch_logs_gb: Price
     ecr_gb_month: Price
     step_functions_transition: Price
+    xray_trace: Price
+    kms_key_month: Price
+    secret_month: Price
+    vpc_endpoint_hour: Price
+    nat_gateway_hour: Price
+    sns_email: Price
+    grafana_editor_month: Price
 
     def gb_second(self, architecture: str) -> Price:
         """Return Lambda's price of duration on `x86_64` or `arm64`."""

@@ -1,13 +1,17 @@
 """What things cost, worked out by hand from figures and prices that are easy to reckon with."""
 
+import re
+
 import pytest
 
 from functions.shared.domain.metrics import CATALOGUE, Occasion
 from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
-from infra.cost.estimate import GETS_A_BATCH, PUTS_A_BATCH, Basis, Load, idle_month, scoring_bill, scoring_seconds, watching_bill
+from infra.cost.estimate import GETS_A_BATCH, PUTS_A_BATCH, Basis, Load, additions, idle_month, scoring_bill, scoring_seconds, watching_bill
 from infra.cost.prices import Price, Prices, listed_prices
 from infra.cost.series import all_series, ticked_series
 from infra.cost.speed import ColdStarts, Measured, Stages, measured
+from infra.local.transformation import read_template
+from infra.places import ROOT
 
 FIGURES = Measured(
     stages=Stages(
@@ -29,7 +33,9 @@ STACK = Deployed(
     functions={"scoring": Function(2048, 0), "metric_emission": Function(1024, 10), "release": Function(512, 100)},
     architecture="x86_64",
     polled_queues=2,
-    alarms=7,
+    alarms=5,
+    alarm_metrics=7,
+    traced=True,
 )
 BASIS = Basis(FIGURES, ONE_DOLLAR_EACH, STACK)
 
@@ -50,7 +56,8 @@ def test_an_idle_month_is_alarms_ticks_waiting_and_storage() -> None:
     assert amounts["waiting at the queues, requests"] == 2 * 5 * 3 * 60 * 730
     # 10 ticks of 2 s in 1 GB and 100 of 4 s in half a GB.
     assert amounts["ticks, GB-seconds, each a cold start"] == pytest.approx(10 * 2 * 1 + 100 * 4 * 0.5)
-    assert (amounts["alarms"], amounts["ticks, calls"], amounts["ticks, schedules"]) == (7, 110, 110)
+    assert (amounts["alarms, by metrics that they look at"], amounts["ticks, calls"], amounts["ticks, schedules"]) == (7, 110, 110)
+    assert amounts["ticks, traces"] == 110
     assert amounts["metrics of the hourly tick"] == ticked_series(2)
     assert amounts["images in the repository, GB at most"] == pytest.approx(0.5 * 0.4 * 5)
 
@@ -81,6 +88,7 @@ def test_partitions_cost_calls_loads_transitions_and_requests_of_their_own() -> 
     assert more == {
         "scoring, GB-seconds": pytest.approx(99 * 0.5 * 2),
         "calls": 100 + 2,
+        "traces at most": 100 + 2,
         "state transitions of partitions": 100 * 3 + 10,
         "writes to S3": 100 * 3,
         "reads from S3": 100 * 8,
@@ -124,8 +132,21 @@ def test_the_templates_own_schedules_queues_and_alarms_are_counted() -> None:
     stack = deployed()
     assert stack.polled_queues == 3
     assert stack.alarms >= 11
+    # CloudFormation's own words: each MetricStat is a metric, and an alarm with a MetricName looks at one.
+    text = (ROOT / "template.yaml").read_text()
+    assert stack.alarm_metrics == text.count("MetricStat:") + len(re.findall(r"(?m)^      MetricName:", text))
+    assert stack.traced == ("Tracing: Active" in text)
     assert stack.functions["release"].starts == 2920
     assert stack.functions["scoring"].starts == 0
+
+
+def test_what_parameters_of_the_template_may_add_has_its_price_and_its_parameter() -> None:
+    parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]
+    added = additions(ONE_DOLLAR_EACH).lines
+    assert all(set(re.findall(r"\b[A-Z][a-z]+[A-Z]\w+", line.what)) & set(parameters) for line in added)
+    assert {name for line in added for name in re.findall(r"\b[A-Z][a-z]+[A-Z]\w+", line.what)} <= set(parameters)
+    secrets = {name for name in parameters if name.endswith("Secret")}
+    assert secrets <= {name for line in added for name in re.findall(r"\w+Secret", line.what)}
 
 
 def test_every_function_that_a_schedule_starts_was_measured() -> None:
@@ -134,4 +155,4 @@ def test_every_function_that_a_schedule_starts_was_measured() -> None:
 
 
 def test_an_idle_month_of_one_model_costs_a_few_dollars() -> None:
-    assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 7
+    assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 10

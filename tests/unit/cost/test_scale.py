@@ -30,7 +30,7 @@ PRICES = Prices(
     region="nowhere",
     **{name: Price(dollars=1.0, source="made up") for name in Prices.model_fields if name not in {"as_of", "region"}},  # type: ignore[arg-type]
 )
-BASIS = Basis(FIGURES, PRICES, Deployed({"scoring": Function(1769, 0)}, "x86_64", 2, 7))
+BASIS = Basis(FIGURES, PRICES, Deployed({"scoring": Function(1769, 0)}, "x86_64", 2, 7, 7, traced=True))
 SETTINGS = Settings(partition_mb=100, partition_above_mb=200, partition_concurrency=5, scoring_concurrency=4, scoring_memory_mb=1769)
 
 
