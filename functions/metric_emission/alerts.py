@@ -91,6 +91,13 @@ def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected:
     return _alert(model, AlertKind.FAILED, window, message, evidence, now)
 
 
+def slip_alert(model: str, file: str, source: str, rows: int, label: float, answer: float, now: datetime) -> Alert:
+    """Return the alert that some labels of a file are absurd, with the worst of them."""
+    evidence: Evidence = {"rows": rows, "label": label, "answer": answer, "key": source}
+    message = f"labels in {source} cannot be right, {rows:,} in all: the worst is {label:.6g}, where the answer was {answer:.6g}"
+    return _alert(model, AlertKind.LABELS, f"{now.date().isoformat()}-{file[:8]}", message, evidence, now)
+
+
 def decay_alert(spec: ModelSpec, version: str, last_day: date, decay: Decay, drift: DriftReport | None, now: datetime) -> Alert:
     """Return the alert that the champion loses more than at its training.
 

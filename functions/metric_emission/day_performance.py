@@ -22,10 +22,20 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.ports import ObjectStore
 
 
-def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None) -> DayPerformance:
+def day_performance(
+    day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None, ceiling: float | None = None
+) -> DayPerformance:
     """Return the metrics of one event day from its rows whose label the model knows.
 
     The last such label per row counts for metrics; the first one for the paired sums of a rollout, which only grow.
+
+    Args:
+        day: to measure.
+        spec: the champion's.
+        store: of the labelled rows.
+        predicted: how many rows of the day were scored.
+        costs: of wrong answers, if people stated them.
+        ceiling: the champion's `loss_ceiling`.
     """
     rows = _known_rows(day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
@@ -34,9 +44,9 @@ def day_performance(day: date, spec: ModelSpec, *, store: ObjectStore, predicted
         day=day,
         rows_predicted=max(predicted, latest.num_rows),
         rows_labelled=latest.num_rows,
-        groups=tuple(_groups(spec, latest, costs)),
-        pairs=tuple(_pairs(spec, day, first)),
-        batches=tuple(_batches(spec, latest)),
+        groups=tuple(_groups(spec, latest, costs, ceiling)),
+        pairs=tuple(_pairs(spec, day, first, ceiling)),
+        batches=tuple(_batches(spec, latest, ceiling)),
     )
 
 
@@ -71,30 +81,32 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
     return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
 
 
-def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None) -> Iterator[GroupPerformance]:
+def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None, ceiling: float | None) -> Iterator[GroupPerformance]:
     """Yield each champion over all rows that it scored, and each challenger."""
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
             scores = _scores(spec, scored, role)
-            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, _predicted(spec, scored, role, scores), costs)
+            predicted = _predicted(spec, scored, role, scores)
+            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, predicted, costs, ceiling)
 
 
-def _pairs(spec: ModelSpec, day: date, rows: pa.Table) -> Iterator[PairedLosses]:
+def _pairs(spec: ModelSpec, day: date, rows: pa.Table, ceiling: float | None) -> Iterator[PairedLosses]:
     """Yield each challenger against each champion whose rows it scored too."""
     both = rows.filter(rows[CHALLENGER].is_valid())
     versions = both.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
     for champion, challenger in sorted((pair[CHAMPION], pair[CHALLENGER]) for pair in versions):
         scored = both.filter(pc.and_(pc.equal(both[CHAMPION], champion), pc.equal(both[CHALLENGER], challenger)))
-        ours, theirs = (losses(spec.task, _truth(spec, scored), _scores(spec, scored, role)) for role in (Role.CHAMPION, Role.CHALLENGER))
+        truth, roles = _truth(spec, scored), (Role.CHAMPION, Role.CHALLENGER)
+        ours, theirs = (losses(spec.task, truth, _scores(spec, scored, role), ceiling) for role in roles)
         yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
 
 
-def _batches(spec: ModelSpec, rows: pa.Table) -> Iterator[BatchLosses]:
+def _batches(spec: ModelSpec, rows: pa.Table, ceiling: float | None) -> Iterator[BatchLosses]:
     """Yield losses by batch, without rows whose batch an earlier version did not store."""
     if BATCH not in rows.column_names:
         return
-    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION))
+    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION), ceiling)
     by_batch = pa.table({BATCH: rows[BATCH], "loss": champions}).filter(rows[BATCH].is_valid()).group_by(BATCH)
     for found in by_batch.aggregate([("loss", "count"), ("loss", "sum")]).sort_by(BATCH).to_pylist():
         yield BatchLosses(batch_id=found[BATCH], rows=found["loss_count"], loss_sum=found["loss_sum"])

@@ -14,6 +14,7 @@ from functions.metric_emission.join import ID, Joined, Labels, join_labels, labe
 from functions.metric_emission.latest_batches import latest_batches
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
+from functions.metric_emission.slips import alert_on_slips
 from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import forget_truth, hold_against_labels
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
@@ -59,6 +60,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
     gathered = _gathered(labels, model)
     candidates = _candidates(labels, gathered, arrived, model)
     joined = join_labels(labels, candidates, model.spec, store=ports.store, arrived=arrived.isoformat())
+    alert_on_slips(joined, file, created.key, model)
     restated = _store_labelled(joined, file, model, gathered)
     measured = [*restated, *label_measurements(model.name, labels.table.num_rows, labels.refused)]
     leave_waiting(waiting, joined.unmatched, ports.store)
@@ -120,6 +122,7 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
     for waiting in waiting_for(manifest.model, model.store, ports.now()):
         joined = join_labels(waiting.labels, [manifest], model.spec, store=model.store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
+            alert_on_slips(joined, waiting.file, f"a file of {waiting.arrived.date()}", model)
             measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", model)
             ports.emit(measured)
             fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=ports.now)
@@ -182,7 +185,14 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
     """
 
     def restated(_: bytes | None) -> tuple[bytes, DayPerformance]:
-        performance = day_performance(day, model.spec, store=model.store, predicted=predicted, costs=model.policy.decision.costs)
+        performance = day_performance(
+            day,
+            model.spec,
+            store=model.store,
+            predicted=predicted,
+            costs=model.policy.decision.costs,
+            ceiling=model.champion.baseline.loss_ceiling,
+        )
         return performance.to_json(), performance
 
     return swap(model.store, layout.performance_key(model.name, day), restated)

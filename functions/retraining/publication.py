@@ -19,7 +19,7 @@ from functions.shared.domain.errors import InvalidBundleError, RegistryUnavailab
 from functions.shared.domain.gate.comparison import Comparison
 from functions.shared.domain.performance.calibration import Calibration, fit_calibration
 from functions.shared.domain.performance.error_curve import error_curve
-from functions.shared.domain.performance.losses import losses
+from functions.shared.domain.performance.losses import loss_ceiling, losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.spec import ModelSpec, Task
@@ -121,6 +121,8 @@ def bundle_files(
         metrics: the metrics of its held-out rows.
     """
     spec, learnt, held = candidate.spec, candidate.learnt, candidate.held
+    found = losses(spec.task, held.truth(), scores)
+    ceiling = loss_ceiling(spec.task, found)
     baseline = build_baseline(
         spec.name,
         version,
@@ -130,7 +132,8 @@ def bundle_files(
         days=learnt.days if spec.time_column else None,
         score_days=held.days if spec.time_column else None,
         out_of_time=metrics,
-        loss=float(np.mean(losses(spec.task, held.truth(), scores))),
+        loss=float(np.mean(found if ceiling is None else np.minimum(found, ceiling))),
+        loss_ceiling=ceiling,
         prevalence=float(np.mean(held.truth() == 1)) if spec.task is Task.BINARY else None,
         calibration=_calibration(candidate, scores),
         error_curve=error_curve(held.truth() == 1, scores[:, 0]) if spec.task is Task.BINARY else None,

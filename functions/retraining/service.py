@@ -249,7 +249,7 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
     held = TrainingSet(fitted.spec, material.held.table)
     ours, theirs = score_rows(champion.engine, held), fitted.score(held)
     distrust = admission_reasons(contest.champion_recipe, ours, material.known, held, policy.gate)
-    holdout = Holdout(held.spec.task, held.days, held.truth(), ours, theirs, _slices(held))
+    holdout = Holdout(held.spec.task, held.days, held.truth(), ours, theirs, _slices(held), champion.baseline.loss_ceiling)
     retry = _earlier_tries(held.spec.name, version, held.distinct_days[0], store)
     comparison = judge(holdout, policy.gate, retry=retry, rng=np.random.default_rng(champion.spec.seed))
     return Judgement(

@@ -94,4 +94,14 @@ ADVICE: Mapping[AlertKind, Advice] = {
         look_at="The gate's figures under Versions, the warnings there, and during a canary what labels say of both versions.",
         commands=('everscore approve {model} VERSION --reason "…"', 'everscore reject {model} VERSION --reason "…"'),
     ),
+    AlertKind.LABELS: Advice(
+        summary="Labels of a regression are so far from the answers that they must be slips.",
+        meaning=(
+            "Labels are more than ten times as far from the champion's answers as the worst that one row in 10,000 of its training "
+            "was, as with a misplaced decimal point. Each counts no more than that worst row, so decay, canary and gate judge as before; "
+            "metrics such as R² and RMSE of that day follow them."
+        ),
+        look_at="The label and the answer in the evidence, then the file that it names: its unit, its decimal point, its columns.",
+        commands=("everscore labels {model} MENDED.csv", "everscore status {model}"),
+    ),
 }

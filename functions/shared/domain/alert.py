@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     UNSCORED = "unscored"
     POLICY = "policy"
     APPROVAL = "approval"
+    LABELS = "labels"
 
 
 class Alert(Document):

@@ -59,7 +59,7 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
             [1, 2, 3, 4, 5],
             MODEL | {"kind": kind},
         )
-        for kind in ("drift", "performance", "quarantine", "failed", "silent", "stale", "unscored", "policy", "approval")
+        for kind in ("drift", "performance", "quarantine", "failed", "silent", "stale", "unscored", "policy", "approval", "labels")
     },
 }
 

@@ -24,9 +24,9 @@ def week(world: World, first: date, label: str) -> None:
     world.label("id,at,bought\n" + "".join(lines), f"{first}.csv")
 
 
-def decaying(**fields: Any) -> World:
+def decaying(ceiling: float | None = None, **fields: Any) -> World:
     """A champion that lost .5 a row at its training, and whose labels count as complete at once."""
-    world = World(bundles=MeasuredBundles(0.5), **fields)
+    world = World(bundles=MeasuredBundles(0.5, ceiling), **fields)
     world.set_policy(labels={"delay_days": 0})
     return world
 
@@ -85,6 +85,34 @@ def test_one_absurd_label_of_a_regression_hides_no_decay_and_breaks_nothing(absu
     week(world, DAY, "2.01")
     assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
     assert world.values(LABELS_REFUSED) == [1, 0]
+
+
+@pytest.mark.parametrize("absurd", ["2e6", "-31000000", "3e38"])
+def test_a_misplaced_decimal_point_hides_no_decay_and_is_named(absurd: str) -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01, 0.02, prefix="absurd"))
+    world.label(csv((absurd, "2"), prefix="absurd"), "slipped.csv")
+    week(world, DAY, "2.01")
+    slip, decay = world.alerts()
+    assert (slip.kind, slip.evidence["rows"], slip.evidence["key"]) == ("labels", 1, f"labels/{MODEL}/slipped.csv")
+    worst = f"the worst is {float(absurd):.6g}, where the answer was 0.01"
+    assert slip.message == f"labels in labels/{MODEL}/slipped.csv cannot be right, 1 in all: {worst}"
+    capped = (700 * 4 + 1.98**2 + 10) / 702
+    assert decay.message == f"version 1 loses {capped:.3f} of squared error a row, 0.500 at training"
+
+
+def test_an_error_within_ten_times_the_worst_that_training_showed_is_no_slip() -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.0))
+    world.label(csv((f"{math.sqrt(1000)}",)), "far.csv")
+    assert world.alerts() == []
+
+
+def test_an_absurd_label_that_came_before_its_row_is_named_too() -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.label(csv(("2e6",)), "early.csv")
+    world.record(world.scored("a.csv", rows(0.01), profiles={Role.CHAMPION: like_training(world.baseline)}))
+    assert [alert.kind for alert in world.alerts()] == ["labels"]
 
 
 def test_an_absurd_answer_of_a_regression_leaves_all_sums_finite() -> None:

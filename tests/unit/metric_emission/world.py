@@ -62,15 +62,15 @@ def rows(*scores: float, day: date = DAY, prefix: str = "r") -> list[Scored]:
 
 
 class MeasuredBundles(Bundles):
-    """Versions that lost this much a row out of time, when they were trained."""
+    """Versions that lost this much per row out of time, when they were trained, and no row's loss counts above a ceiling."""
 
-    def __init__(self, loss: float) -> None:
+    def __init__(self, loss: float, ceiling: float | None = None) -> None:
         super().__init__(_SHELF)
-        self._loss = loss
+        self._measured = {"loss": loss, "loss_ceiling": ceiling}
 
     def load(self, served: ServedModel) -> LoadedModel:
         model = super().load(served)
-        return replace(model, baseline=model.baseline.model_copy(update={"loss": self._loss}))
+        return replace(model, baseline=model.baseline.model_copy(update=self._measured))
 
 
 @dataclass

@@ -48,8 +48,9 @@ class Baseline(Document):
     """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
 
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
-    (log loss, or squared error for a regression) and `prevalence` the share of the positive class (binary only).
-    `calibration` serves the estimate of performance before labels, `error_curve` the choice of a threshold by costs (binary only).
+    (log loss, or squared error for a regression), with each row's cut at `loss_ceiling` if there is one (regression only),
+    and `prevalence` the share of the positive class (binary only). `calibration` serves the estimate of performance before
+    labels, `error_curve` the choice of a threshold by costs (binary only).
     """
 
     model: str
@@ -60,6 +61,7 @@ class Baseline(Document):
     scores: tuple[ColumnBaseline, ...]
     out_of_time: Mapping[str, float | None] = Field(default_factory=dict)
     loss: float | None = None
+    loss_ceiling: float | None = None
     prevalence: float | None = None
     calibration: Calibration | None = None
     error_curve: ErrorCurve | None = None
@@ -89,6 +91,7 @@ def build_baseline(
     score_days: Days | None = None,
     out_of_time: Mapping[str, float | None] | None = None,
     loss: float | None = None,
+    loss_ceiling: float | None = None,
     prevalence: float | None = None,
     calibration: Calibration | None = None,
     error_curve: ErrorCurve | None = None,
@@ -102,7 +105,8 @@ def build_baseline(
         days: event day of each row of `table`.
         score_days: event day of each row of `scores`.
         out_of_time: metrics on the newest rows, which the fit did not see.
-        loss: mean loss there.
+        loss: mean loss there, each row's cut at `loss_ceiling`.
+        loss_ceiling: the most that one row's loss counts with (regression only).
         prevalence: share of the positive class there (binary only).
         calibration: of the scores there (binary only).
         error_curve: of the same.
@@ -121,6 +125,7 @@ def build_baseline(
         scores=tuple(outputs),
         out_of_time=out_of_time or {},
         loss=loss,
+        loss_ceiling=loss_ceiling,
         prevalence=prevalence,
         calibration=calibration,
         error_curve=error_curve,

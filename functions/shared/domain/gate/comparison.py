@@ -25,7 +25,7 @@ class Holdout:
 
     `days` is each row's event day. `truth` holds class numbers (in the order of the spec's classes) or, for a
     regression, values. `champion` and `challenger` are scores of shape (rows, outputs), as engines give them. `slices`
-    names parts of the rows, as masks, that must not be harmed.
+    names parts of the rows, as masks, that must not be harmed. `ceiling` is the champion's, the most that a row's loss counts with.
     """
 
     task: Task
@@ -34,6 +34,7 @@ class Holdout:
     champion: Floats
     challenger: Floats
     slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     alpha = policy.alpha / 2**retry
     if not holdout.days.size:
         return Comparison(Verdict.KEEP, (Reason(code=GateCode.CANNOT_TELL, message="the holdout has no rows"),), 0, 0, alpha)
-    champion = losses(holdout.task, holdout.truth, holdout.champion)
-    challenger = losses(holdout.task, holdout.truth, holdout.challenger)
+    champion = losses(holdout.task, holdout.truth, holdout.champion, holdout.ceiling)
+    challenger = losses(holdout.task, holdout.truth, holdout.challenger, holdout.ceiling)
     needed = math.ceil(_RESAMPLES_BEYOND / alpha)
     resamples = max(policy.resamples, min(needed, _MOST_RESAMPLES))
     gain = mean_over_days(holdout.days, champion - challenger, resamples=resamples, rng=rng)

@@ -21,7 +21,8 @@ class GroupPerformance(Value):
     """One version in one role on one event day, over all labelled rows that it scored, whoever answered them.
 
     `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
-    `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up.
+    `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up; a regression's are
+    cut at the champion's `loss_ceiling`.
     `prevalence` is the share of the positive class (binary only).
     """
 
@@ -38,10 +39,9 @@ class GroupPerformance(Value):
 class PairedLosses(Value):
     """A challenger against its champion on the rows of one event day that both scored and that are labelled.
 
-    `sums` are over d = loss of challenger - loss of champion, one per row, clipped to [-2, 2] for a log loss (squared
-    errors are not clipped): positive means that the challenger did worse. A row enters once, with the first label that
-    came for it, and a later correction changes metrics but never these sums: the canary's bounds hold for sums that
-    only grow.
+    `sums` are over d = loss of challenger - loss of champion, one per row: positive means that the challenger did worse. For a log
+    loss d is clipped to [-2, 2]; each squared error is cut at the champion's `loss_ceiling`. A row enters once, with the first label
+    that came for it, and a later correction changes metrics but never these sums: the canary's bounds hold for sums that only grow.
     """
 
     champion: str

@@ -23,7 +23,14 @@ type Losses = NDArray[np.float64]
 
 
 def grade_version(
-    role: Role, version: str, task: Task, truth: Truth, scores: Scores, predicted: Codes | None, costs: Costs | None = None
+    role: Role,
+    version: str,
+    task: Task,
+    truth: Truth,
+    scores: Scores,
+    predicted: Codes | None,
+    costs: Costs | None = None,
+    ceiling: float | None = None,
 ) -> GroupPerformance:
     """Return metrics, intervals and loss sums of one version in one role.
 
@@ -35,8 +42,9 @@ def grade_version(
         scores: of the same rows; shape (rows, outputs).
         predicted: for the same rows, by the rule that was in force, shape (rows,); None for a regression.
         costs: of wrong answers, with which a binary model also has `cost`, the mean per row.
+        ceiling: the most that one row counts with in the sums of losses; metrics have none.
     """
-    loss = losses(task, truth, scores)
+    loss = losses(task, truth, scores, ceiling)
     metrics, bounds = measure(task, truth, scores, predicted), intervals(task, truth, scores, predicted)
     if costs is not None and predicted is not None and task is Task.BINARY and loss.size:
         cost = cost_by_row(truth == 1, predicted == 1, costs)

@@ -77,6 +77,18 @@ def test_numbers_are_those_of_the_losses() -> None:
     assert (comparison.rows, comparison.days, comparison.alpha) == (2800, 28, 0.05)
 
 
+def test_one_absurd_value_of_a_regression_hides_no_better_challenger() -> None:
+    rng = np.random.default_rng(3)
+    day = FIRST + np.repeat(np.arange(28), 100).astype("timedelta64[D]")
+    truth = rng.normal(size=day.size)
+    better, worse = (truth[:, np.newaxis] + rng.normal(scale=scale, size=(day.size, 1)) for scale in (0.5, 1.0))
+    slipped = np.where(np.arange(day.size) == 5, 1e6, truth)
+    holdout = Holdout(Task.REGRESSION, day, slipped, worse, better, ceiling=17.0)
+    assert judged(holdout).verdict is Verdict.PROMOTE
+    assert judged(holdout).difference == pytest.approx(0.75, abs=0.1)
+    assert judged(replace(holdout, ceiling=None)).verdict is Verdict.KEEP
+
+
 @pytest.mark.parametrize(
     ("holdout", "word"),
     [

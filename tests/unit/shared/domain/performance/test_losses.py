@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from functions.shared.domain.performance.losses import losses
+from functions.shared.domain.performance.losses import TAIL_ROWS, loss_ceiling, losses
 from functions.shared.domain.spec import Task
 
 
@@ -19,3 +21,34 @@ def test_the_loss_of_several_classes_is_that_of_the_true_one() -> None:
 
 def test_the_loss_of_a_regression_is_the_squared_error() -> None:
     assert losses(Task.REGRESSION, np.array([1, 5]), np.array([[3.0], [4.5]])).tolist() == [4.0, 0.25]
+
+
+def test_a_loss_counts_no_more_than_the_ceiling() -> None:
+    assert losses(Task.REGRESSION, np.array([1, 5, 9]), np.array([[3.0], [4.5], [1e9]]), 2.0).tolist() == [2.0, 0.25, 2.0]
+
+
+def test_the_ceiling_is_about_what_one_row_in_ten_thousand_exceeds() -> None:
+    rng = np.random.default_rng(0)
+    for shape in (1.0, 1.5, 3.0):
+        exceeded = rng.pareto(shape, 2_000_000) > (loss_ceiling(Task.REGRESSION, rng.pareto(shape, 200_000)) or 0)
+        assert exceeded.mean() == pytest.approx(1e-4, rel=0.5), shape
+
+
+def test_losses_that_show_no_tail_have_no_ceiling() -> None:
+    rng = np.random.default_rng(0)
+    found = rng.exponential(size=TAIL_ROWS)
+    assert loss_ceiling(Task.REGRESSION, found) is not None
+    assert loss_ceiling(Task.REGRESSION, found[1:]) is None
+    assert loss_ceiling(Task.BINARY, found) is None
+    assert loss_ceiling(Task.REGRESSION, np.where(np.arange(TAIL_ROWS) < 5, found, 0.0)) is None
+
+
+@given(seed=st.integers(0, 10**6), rows=st.integers(TAIL_ROWS, 3 * TAIL_ROWS), absurd=st.floats(1e4, 1e38))
+def test_one_absurd_loss_hardly_moves_the_ceiling(seed: int, rows: int, absurd: float) -> None:
+    found = np.random.default_rng(seed).normal(size=rows) ** 2
+    without = loss_ceiling(Task.REGRESSION, found)
+    slipped = loss_ceiling(Task.REGRESSION, np.append(found[1:], absurd))
+    assert without is not None
+    assert slipped is not None
+    assert slipped < 5 * without
+    assert slipped <= max(found.max(), 1) ** 2

@@ -1,0 +1,58 @@
+"""Labels of a regression that must be slips, as of a misplaced decimal point: people are alerted to them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from functions.metric_emission.alerts import slip_alert
+from functions.metric_emission.day_performance import numbers_of
+from functions.metric_emission.join import LABEL, Joined
+from functions.metric_emission.ports import Model
+from functions.shared.domain.performance.losses import ABSURD, losses
+from functions.shared.domain.spec import Task
+from functions.shared.repositories.alerts import raise_once
+
+
+@dataclass(frozen=True, slots=True)
+class Slips:
+    """How many labels of a file are absurd, and the worst of them with the answer that its row got."""
+
+    rows: int
+    label: float
+    answer: float
+
+
+def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None:
+    """Alert if labels that were joined are absurd.
+
+    They count with a loss of the champion's ceiling, so no other label is drowned by them.
+
+    Args:
+        joined: the file's labels with their rows.
+        file: the identity of the file.
+        source: its key, as people know it.
+        model: that scored the rows.
+    """
+    ceiling = model.champion.baseline.loss_ceiling
+    if model.spec.task is not Task.REGRESSION or ceiling is None:
+        return
+    if slips := find_slips(joined.by_day.values(), model.spec.score_columns[0], ceiling):
+        raise_once(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, model.ports.now()), model.store)
+
+
+def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slips | None:
+    """Return the absurd labels among labelled rows, None if there is none.
+
+    Args:
+        tables: labelled rows.
+        answers: the column with the answer that was given.
+        ceiling: the most that a row's loss counts with; an absurd label's is above `ABSURD` times that.
+    """
+    rows = [np.column_stack([numbers_of(table[LABEL]), numbers_of(table[answers])]) for table in tables]
+    labels, given = np.concatenate([np.empty((0, 2)), *rows]).T
+    found = losses(Task.REGRESSION, labels, given[:, np.newaxis])
+    absurd = int(np.count_nonzero(found > ABSURD * ceiling))
+    worst = int(found.argmax()) if absurd else 0
+    return Slips(absurd, float(labels[worst]), float(given[worst])) if absurd else None
