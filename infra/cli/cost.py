@@ -10,7 +10,7 @@ from rich.text import Text
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
 from infra.cost.deployed import deployed
-from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, scoring_bill, watching_bill
+from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, labels_bill, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
@@ -43,6 +43,9 @@ def cost(
     columns: Annotated[int, typer.Option(min=1, help="Columns per row.")] = 14,
     models: Annotated[int, typer.Option(min=0, help="Number of models.")] = 1,
     files: Annotated[int, typer.Option(parser=whole_number, help="Number of files that hold the rows.")] = 30,
+    label_files: Annotated[
+        int | None, typer.Option(min=0, help="Number of files of labels, each for rows of one file and day (default: as many as --files).")
+    ] = None,
     engine: Annotated[str, typer.Option(help="Engine whose measured speed is used: linear or bitvector.")] = "bitvector",
     at_once: Annotated[int | None, typer.Option(min=1, help="Scoring functions that may run at once (default: the template's).")] = None,
     as_json: AsJson = False,
@@ -54,20 +57,22 @@ def cost(
         remedy = f"choose from: {', '.join(MODELS)}"
         raise InputError(f"no speed was measured for --engine {engine}", remedy=remedy, code="usage")
     idle = idle_month(basis, models)
-    load = Load(rows, columns, files, model, models)
+    load = Load(rows, columns, files, model, models, files if label_files is None else label_files)
     scoring = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings()))
-    watching = watching_bill(load, basis.prices)
+    labels, watching = labels_bill(load, basis), watching_bill(load, basis.prices)
     stages, prices = basis.measured.stages, basis.prices
     listed = f"prices of {prices.as_of}, {prices.region}"
     show(
         {
             "rows": rows,
             "files": files,
+            "label_files": load.label_files,
             "models": models,
             "dollars_a_million_rows": scoring.dollars / rows * MILLION,
             "dollars_for_the_rows": scoring.dollars,
+            "dollars_for_their_labels": labels.dollars,
             "dollars_for_their_metrics": watching.dollars,
-            "dollars_total": idle.dollars + scoring.dollars + watching.dollars,
+            "dollars_total": idle.dollars + scoring.dollars + labels.dollars + watching.dollars,
             "dollars_an_idle_month": idle.dollars,
             "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
             "metric_series": all_series(models, columns),
@@ -75,6 +80,7 @@ def cost(
             "alarms": basis.deployed.alarms,
             "idle": _items(idle),
             "scoring": _items(scoring),
+            "labels": _items(labels),
             "watching": _items(watching),
             "additions": _items(additions(basis.prices)),
             "time": _time(load, basis, at_once),
@@ -116,10 +122,12 @@ def _screen(answer: dict[str, Any]) -> Group:
         table.add_column(heading, justify="right" if heading else "left")
     rows = plural("{number:,} row", "{number:,} rows", answer["rows"])
     files = plural("{number:,} file", "{number:,} files", answer["files"])
+    label_files = plural("{number:,} file", "{number:,} files", answer["label_files"])
     models = plural("{number:,} model", "{number:,} models", answer["models"])
     for title, part, total in (
         (_("An idle month"), "idle", "dollars_an_idle_month"),
         (_("Scoring {rows} in {files}", rows=rows, files=files), "scoring", "dollars_for_the_rows"),
+        (_("Labels of these rows, in {files}", files=label_files), "labels", "dollars_for_their_labels"),
         (_("Metrics of these batches"), "watching", "dollars_for_their_metrics"),
     ):
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))

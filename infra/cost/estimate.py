@@ -29,6 +29,9 @@ PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 13, 15,
 """Requests about a batch besides reading and writing its parts: the manifest, its names in the index, and what its measuring asks
 for where it is delivered alone, as counted by a test; two messages sent,
 received, hidden and deleted; the file, the manifest and another document announced; two functions called."""
+PUTS_A_LABEL_FILE, GETS_A_LABEL_FILE, SQS_A_LABEL_FILE = 13, 18, 4
+"""Requests about a file of labels for rows of one batch and event day, as counted by a test; a message sent, received, hidden and
+deleted."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
 """State transitions per partition, and per partitioned batch, which is also planned and committed."""
 PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
@@ -59,13 +62,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is scored in a month: rows in all, columns per row, files, the benchmark's model that is as fast, and how many models."""
+    """What is scored in a month: rows in all, columns per row, files, the benchmark's model that is as fast, and how many models.
+
+    `label_files` come later, each for rows of one file and one event day.
+    """
 
     rows: int
     columns: int
     files: int = 30
     model: str = "boosting"
     models: int = 1
+    label_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,25 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
             Line("messages", SQS_A_BATCH * load.files, prices.sqs_request),
             Line("events", EVENTS_A_BATCH * load.files, prices.eventbridge_event),
             Line("GB of logs", calls * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+        )
+    )
+
+
+def labels_bill(load: Load, basis: Basis) -> Bill:
+    """Return the cost of joining labels with their rows, and of measuring by them, each file on a function that starts for it."""
+    prices, stack, files = basis.prices, basis.deployed, load.label_files
+    gigabytes = stack.functions["metric_emission"].memory_mb / 1024
+    seconds = basis.measured.cold_starts.seconds["metric_emission"] * files
+    return Bill(
+        (
+            Line("measuring, GB-seconds", seconds * gigabytes, prices.gb_second(stack.architecture)),
+            Line("calls", files, prices.lambda_request),
+            Line("traces at most", files * stack.traced, prices.xray_trace),
+            Line("writes to S3", PUTS_A_LABEL_FILE * files, prices.s3_put),
+            Line("reads from S3", GETS_A_LABEL_FILE * files, prices.s3_get),
+            Line("messages", SQS_A_LABEL_FILE * files, prices.sqs_request),
+            Line("events", files, prices.eventbridge_event),
+            Line("GB of logs", files * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
         )
     )
 

@@ -1,15 +1,15 @@
 """How measuring grows with a model's history and with the number of models; written into docs/scale.md.
 
-    python -m tests.bench.growth [--only history|fleet|burst|labelled] [--batches 100 1000 10000] [--models 1 10 100 1000] [--files 1000 10000]
+    python -m tests.bench.growth [--only TABLE] [--batches 100 1000 10000] [--models 1 10 100 1000] [--files 1000 10000]
 
-Buckets are in memory and count the requests that S3 would get; seconds are those of the functions' own work. A batch has one row.
+Buckets are in memory and count the requests that S3 would get; seconds are those of a processor. A batch has one row.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from infra.local.transformation import read_template
 from tests.bench.document_table import markdown_table, replace_measured
@@ -19,6 +19,8 @@ from tests.bench.growth.history import OVER_DAYS, History
 from tests.bench.growth.labelled import Labelled
 from tests.bench.scoring.processes import machine
 
+HEADER = "processor seconds / requests to S3"
+SOME = 100
 ROOT = Path(__file__).parents[3]
 PAGE, TEMPLATE = ROOT / "docs" / "scale.md", ROOT / "template.yaml"
 SPREADS: dict[str, Callable[[int], date]] = {
@@ -33,11 +35,13 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--before", type=int, nargs="+", default=[100, 100_000])
     parser.add_argument("--label-files", type=int, nargs="+", default=[1, 10, 30, 100])
     tables = {
         "history": lambda: _history(options.batches),
         "fleet": lambda: _fleet(options.models),
         "burst": lambda: _burst(options.files),
+        "after": lambda: _after(options.before),
         "labelled": lambda: _labelled(options.label_files),
     }
     parser.add_argument("--only", choices=list(tables))
@@ -47,7 +51,7 @@ def main() -> None:
 
 
 def _history(sizes: list[int]) -> str:
-    columns, header = [], ["seconds / requests to S3"]
+    columns, header = [], [HEADER]
     for name, spread in SPREADS.items():
         for batches in sizes:
             history = History(batches, spread)
@@ -61,28 +65,35 @@ def _fleet(sizes: list[int]) -> str:
     for models in sizes:
         fleet = Fleet(models)
         columns.append({what: _timed(fleet.requests, act) for what, act in fleet.acts()})
-    header = ["seconds / requests to S3", *(f"{models:,} models" for models in sizes)]
+    header = [HEADER, *(f"{models:,} models" for models in sizes)]
     return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
 def _burst(sizes: list[int]) -> str:
+    return _bursts({f"{files:,} files of one row": (files, 0) for files in sizes})
+
+
+def _after(sizes: list[int]) -> str:
+    return _bursts({f"{SOME} files of one row after {before:,}": (SOME, before) for before in sizes})
+
+
+def _bursts(wanted: Mapping[str, tuple[int, int]]) -> str:
     """What scoring and measuring take, and how many times as long measuring takes with as many functions as the template has for each."""
     columns: list[dict[str, str]] = []
     parameters = read_template(TEMPLATE.read_text())["Parameters"]
     scoring, measuring = (parameters[name]["Default"] for name in ("ScoringConcurrency", "MetricEmissionConcurrency"))
-    for files in sizes:
-        burst, took = Burst(files), []
+    for files, before in wanted.values():
+        burst, took = Burst(files, before=before), []
         column = {}
         for what, act in burst.acts():
-            before, began = burst.requests(), perf_counter()
+            asked, began = burst.requests(), process_time()
             act()
-            took.append((perf_counter() - began, burst.requests() - before))
+            took.append((process_time() - began, burst.requests() - asked))
             column[what] = "{:.3f} / {:,}".format(*took[-1])
         ratios = [measured / measuring / (scored / scoring) for scored, measured in zip(*took, strict=True)]
         column[f"measuring by {measuring} functions, times scoring by {scoring}"] = "{:.2f} / {:.2f}".format(*ratios)
         columns.append(column)
-    header = ["seconds / requests to S3", *(f"{files:,} files of one row" for files in sizes)]
-    return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
+    return markdown_table([HEADER, *wanted], [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
 def _labelled(sizes: list[int]) -> str:
@@ -90,14 +101,14 @@ def _labelled(sizes: list[int]) -> str:
     for files in sizes:
         labelled = Labelled(files)
         columns.append({what: _timed(labelled.requests, act) for what, act in labelled.acts()})
-    header = ["seconds / requests to S3", *(f"after {files:,}" for files in sizes)]
+    header = [HEADER, *(f"after {files:,}" for files in sizes)]
     return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
 def _timed(requests: Callable[[], int], act: Callable[[], object]) -> str:
-    before, began = requests(), perf_counter()
+    before, began = requests(), process_time()
     act()
-    return f"{perf_counter() - began:.3f} / {requests() - before:,}"
+    return f"{process_time() - began:.3f} / {requests() - before:,}"
 
 
 def _source() -> str:

@@ -1,6 +1,7 @@
 """Many files of one row of one model that come at once: what scoring them takes, and what measuring them does."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import batched
 
 from functions.metric_emission.ports import Delivery
@@ -11,10 +12,11 @@ from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
+from tests.bench.growth.history import OVER_DAYS
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_decision
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.world import World
+from tests.unit.metric_emission.world import DAY, World, rows
 from tests.unit.scoring.world import as_csv, good_rows
 
 TOGETHER = 10
@@ -24,13 +26,18 @@ type Act = tuple[str, Callable[[], object]]
 
 
 class Burst:
-    """A model in a bucket that counts requests, and files that wait for it."""
+    """A model in a bucket that counts requests, and files that wait for it.
 
-    def __init__(self, files: int) -> None:
+    `before` says how many batches of one row were committed before, over `OVER_DAYS` days of arrival.
+    """
+
+    def __init__(self, files: int, *, before: int = 0) -> None:
         self._inbox, self._store = CountingStore("inbox"), CountingStore()
         self._world = World(inbox=self._inbox, store=self._store)
         Decisions(self._store).write(make_decision("1", champion_version=None))
         self._world.version.put(self._store)
+        for number in reversed(range(before)):
+            self._world.scored(f"b{number}.csv", rows(0.5, prefix=f"b{number}-"), day=DAY - timedelta(days=number % OVER_DAYS))
         row = as_csv(good_rows(1))
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/first.csv", row)]
         self._score()

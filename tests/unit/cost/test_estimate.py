@@ -6,7 +6,20 @@ import pytest
 
 from functions.shared.domain.metrics import CATALOGUE, Occasion
 from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
-from infra.cost.estimate import GETS_A_BATCH, PUTS_A_BATCH, Basis, Load, additions, idle_month, scoring_bill, scoring_seconds, watching_bill
+from infra.cost.estimate import (
+    GETS_A_BATCH,
+    GETS_A_LABEL_FILE,
+    PUTS_A_BATCH,
+    PUTS_A_LABEL_FILE,
+    Basis,
+    Load,
+    additions,
+    idle_month,
+    labels_bill,
+    scoring_bill,
+    scoring_seconds,
+    watching_bill,
+)
 from infra.cost.prices import Price, Prices, listed_prices
 from infra.cost.series import all_series, ticked_series
 from infra.cost.speed import ColdStarts, Measured, Stages, measured
@@ -94,6 +107,22 @@ def test_partitions_cost_calls_loads_transitions_and_requests_of_their_own() -> 
         "reads from S3": 100 * 8,
         "GB of logs": pytest.approx(102 * 2000 / 1e9),
     }
+
+
+def test_each_file_of_labels_costs_a_start_a_message_and_its_requests() -> None:
+    bill = labels_bill(Load(1, 10, label_files=3), BASIS)
+    amounts = {line.what: line.amount for line in bill.lines}
+    assert amounts == {
+        "measuring, GB-seconds": pytest.approx(3 * 2.0 * 1),
+        "calls": 3,
+        "traces at most": 3 * STACK.traced,
+        "writes to S3": 3 * PUTS_A_LABEL_FILE,
+        "reads from S3": 3 * GETS_A_LABEL_FILE,
+        "messages": 3 * 4,
+        "events": 3,
+        "GB of logs": pytest.approx(3 * 2000 / 1e9),
+    }
+    assert labels_bill(Load(1, 10), BASIS).dollars == 0
 
 
 def test_metrics_are_paid_for_by_the_hour_and_never_for_more_than_a_month() -> None:
