@@ -167,6 +167,36 @@ def test_a_file_of_labels_asks_for_as_much_after_forty_as_after_ten() -> None:
     assert asked[40] == asked[10] < 40
 
 
+def test_a_crash_at_any_write_or_a_delivery_within_another_leaves_the_day_as_it_is_by_all_labels() -> None:
+    many = day_labels.FEW + 2
+    world = World()
+    world.scored("a.csv", rows(*[0.9] * many))
+    files = [world.upload_labels(f"id,at,bought\nr{number},{AT.isoformat()},yes\n", f"{number}.csv") for number in range(many)]
+    for file in files[:-1]:
+        world.deliver(file)
+    before, seen_moments = world.store.copy(), list[Moment]()
+    world.deliver(files[-1], store=WatchedStore(world.store, seen_moments.append))
+    right = world.performance()
+    writes = [moment for moment in seen_moments if moment.call.startswith(("write", "create", "replace"))]
+    assert right.rows_labelled == many
+    assert any(moment.call == f"replace {KEY}" for moment in writes)
+    for moment in writes:
+        world.store = before.copy()
+        with pytest.raises(Crash):
+            world.deliver(files[-1], store=WatchedStore(world.store, CrashAt(moment)))
+        world.deliver(files[-1])
+        assert world.performance() == right, moment
+        world.store = before.copy()
+
+        def deliver(now: Moment, at: Moment = moment) -> None:
+            if now == at:
+                world.deliver(files[-1])
+
+        with suppress(ConflictError):
+            world.deliver(files[-1], store=WatchedStore(world.store, deliver))
+        assert world.performance() == right, moment
+
+
 def test_a_version_with_other_scores_has_the_files_read_again() -> None:
     store = MemoryStore()
     for number in range(day_labels.FEW + 1):
