@@ -46,10 +46,23 @@ def labelled_rows(day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
 
     Labels that came first stand first.
     """
+    return _in_order(_gathered(day, spec, store))
+
+
+def files_with(ids: pa.Array | pa.ChunkedArray, day: date, spec: ModelSpec, store: ObjectStore) -> list[str]:
+    """Return the keys of a day's files of labelled rows that have some ids."""
+    rows = _gathered(day, spec, store).table
+    prefix = layout.labelled_prefix(spec.name, day)
+    named = pc.unique(rows.filter(pc.is_in(rows[ID], value_set=ids))[_FILE]).to_pylist() if rows.num_rows else []
+    return [f"{prefix}{name}" for name in sorted(named)]
+
+
+def _gathered(day: date, spec: ModelSpec, store: ObjectStore) -> _Kept:
+    """Return the rows of all files of a day, and keep them for the next time."""
     prefix = layout.labelled_prefix(spec.name, day)
     listed = {found.key.removeprefix(prefix): found.etag for found in store.list(prefix)}
     if len(listed) <= FEW:
-        return _in_order(_read(prefix, listed, spec, store), listed)
+        return _read(prefix, listed, spec, store)
     key = layout.labelled_rows_key(spec.name, day)
     kept, etag = _kept(key, spec, store)
     standing = {name for name in listed if kept and kept.files.get(name) == listed[name]}
@@ -57,7 +70,7 @@ def labelled_rows(day: date, spec: ModelSpec, store: ObjectStore) -> pa.Table:
     now = came if kept is None else _plus(kept, standing, came)
     if kept is None or now.files != kept.files:
         _keep(key, now, etag, spec, store)
-    return _in_order(now, listed)
+    return now
 
 
 def _read(prefix: str, names: Iterable[str], spec: ModelSpec, store: ObjectStore) -> _Kept:
@@ -98,9 +111,9 @@ def _plus(kept: _Kept, standing: set[str], came: _Kept) -> _Kept:
     return _Kept(_together([rows, *([came.table] if came.files else [])]), {name: kept.files[name] for name in standing} | {**came.files})
 
 
-def _in_order(kept: _Kept, listed: Iterable[str]) -> pa.Table:
+def _in_order(kept: _Kept) -> pa.Table:
     """Return rows by the arrival of their labels, and those of one moment by file."""
-    places = pc.index_in(kept.table[_FILE], value_set=pa.array(list(listed), pa.string()))
+    places = pc.index_in(kept.table[_FILE], value_set=pa.array(sorted(kept.files), pa.string()))
     by_file = kept.table.append_column(_PLACE, places).sort_by(_PLACE)
     return by_file.sort_by(ARRIVED).drop_columns([_FILE, _PLACE])
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.shared.domain import layout
 from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
@@ -99,17 +98,29 @@ def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
     return manifest.source.last_modified <= datetime.fromisoformat(arrived)
 
 
-def relabelled(manifest: Manifest, day: date, spec: ModelSpec, *, store: ObjectStore) -> Iterator[tuple[str, pa.Table]]:
-    """Yield files of labelled rows that a later batch scored again, with the rows to keep."""
-    for found in store.list(layout.labelled_prefix(spec.name, day)):
-        rows = pq.read_table(pa.BufferReader(store.read(found.key)))
+def scored_ids(manifest: Manifest, spec: ModelSpec, *, store: ObjectStore) -> pa.ChunkedArray:
+    """Return the ids of a batch's scored rows, as texts."""
+    chunks = []
+    for output in manifest.outputs:
+        file = pq.ParquetFile(pa.BufferReader(store.read(output.key)))
+        column = stored_name(spec.id_column, file.schema_arrow.names, spec)
+        chunks.extend(id_texts(file.read([column])[column]).chunks)
+    return pa.chunked_array(chunks, pa.string())
+
+
+def relabelled(
+    manifest: Manifest, day: date, keys: Iterable[str], spec: ModelSpec, *, store: ObjectStore
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield those of some files of labelled rows that a later batch scored again, with the rows to keep."""
+    for key in keys:
+        rows = pq.read_table(pa.BufferReader(store.read(key)))
         identities = _identities(rows, spec)
         identity = [name for name in (ID, TIME) if name in identities.column_names]
         labels = Labels(identities.append_column("label", rows[LABEL].take(identities[ROW])).select([*identity, "label"]), TIME in identity)
         again = join_labels(labels, [manifest], spec, store=store, arrived=rows[ARRIVED][0].as_py()).by_day.get(day)
         if again is not None:
             kept = identities.join(_identities(again, spec).select(identity), identity, join_type="left anti", use_threads=False)
-            yield found.key, _stacked([rows.take(kept[ROW].sort()), again])
+            yield key, _stacked([rows.take(kept[ROW].sort()), again])
 
 
 def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:

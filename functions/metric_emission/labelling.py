@@ -6,11 +6,12 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from functions.metric_emission.alerts import labels_alert
+from functions.metric_emission.day_labels import files_with
 from functions.metric_emission.day_performance import day_performance
 from functions.metric_emission.day_rows import Gathered, gather, keep_up
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
-from functions.metric_emission.join import ID, Joined, Labels, join_labels, label_days, relabelled, write_labelled
+from functions.metric_emission.join import ID, Joined, Labels, join_labels, label_days, relabelled, scored_ids, write_labelled
 from functions.metric_emission.latest_batches import latest_batches
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
@@ -131,9 +132,10 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
 
 def _relabel(manifest: Manifest, model: Model) -> None:
     """Measure a batch that was scored again by the labels that its rows have."""
-    labelled = []
+    ids, labelled = scored_ids(manifest, model.spec, store=model.store), []
     for day in manifest.event_days:
-        for key, rows in relabelled(manifest, day, model.spec, store=model.store):
+        keys = files_with(ids, day, model.spec, model.store)
+        for key, rows in relabelled(manifest, day, keys, model.spec, store=model.store):
             write_labelled(model.store, key, rows)
         if any(model.store.list(layout.labelled_prefix(model.name, day))):
             labelled.append(day)

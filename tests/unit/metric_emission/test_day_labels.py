@@ -16,9 +16,11 @@ from functions.metric_emission.day_labels import labelled_rows
 from functions.metric_emission.join import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, write_labelled
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.manifest import PinnedRelease
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore
 from tests.fakes.counting_store import CountingStore
+from tests.fakes.documents import make_manifest
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
@@ -218,3 +220,23 @@ def test_of_labels_for_one_row_that_came_at_once_those_of_the_later_file_by_name
     put(store, "f0", [("a", "0 again")], 0)
     assert first == ["0", "1", "2", "3", "4"]
     assert [label for _, label, _ in seen(store)] == ["0 again", "1", "2", "3", "4"]
+
+
+def test_a_batch_that_is_scored_again_asks_for_the_files_that_labelled_its_rows_and_no_others() -> None:
+    asked = []
+    for files in (10, 40):
+        store = CountingStore()
+        world = World(store=store)
+        for number in range(files):
+            world.scored(f"{number}.csv", rows(0.9, prefix=f"{number}-"))
+            world.label(f"id,at,bought\n{number}-0,{AT.isoformat()},yes\n", f"{number}.csv")
+        first = make_manifest("3.csv")
+        again = {"batch_id": "f" * 32, "supersedes": first.batch_id, "release": PinnedRelease(seq=2, champion="1")}
+        manifest = world.scored("3.csv", rows(0.2, prefix="3-"), **again)
+        before = store.requests
+        world.record(manifest)
+        asked.append(store.requests - before)
+        [group] = world.performance().groups
+        assert (world.performance().rows_labelled, group.metrics["accuracy"]) == (files, pytest.approx(1 - 1 / files))
+        assert {batch.batch_id for batch in world.performance().batches} >= {"f" * 32}
+    assert asked[1] <= asked[0] + 1
