@@ -39,5 +39,5 @@ def rollout_evidence(
         rollout=met.traffic,
         now=tally.since(grown.seq).traffic,
         paired=paired,
-        minimum_effect=(decision.minimum_effect or 0.0) if decision else 0.0,
+        minimum_effect=decision.least_loss if decision else 0.0,
     )

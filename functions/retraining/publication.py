@@ -54,6 +54,7 @@ class Judgement:
     trigger: str
     champion_version: str | None = None
     champion_metrics: Mapping[str, float | None] = field(default_factory=dict)
+    challenger_metrics: Mapping[str, float | None] | None = None
     comparison: Comparison | None = None
     agreement: Agreement | None = None
     cross_validation: tuple[Fold, ...] = ()
@@ -168,7 +169,7 @@ def _decision(
         reasons=judgement.reasons,
         metric=candidate.spec.metric,
         champion=judgement.champion_metrics,
-        challenger=metrics,
+        challenger=metrics if judgement.challenger_metrics is None else judgement.challenger_metrics,
         difference=comparison.difference if comparison else None,
         ci_low=_finite(comparison.ci_low) if comparison else None,
         ci_high=_finite(comparison.ci_high) if comparison else None,

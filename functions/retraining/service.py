@@ -22,7 +22,7 @@ from functions.retraining.event import ALERT, PERSON, AdoptRequest, ColumnSeen, 
 from functions.retraining.fitting import Fitted, as_fitted, fit, score_rows
 from functions.retraining.holdout import hold_out_newest, split
 from functions.retraining.material import Material, gather, windowed
-from functions.retraining.measuring import measure_rows
+from functions.retraining.measuring import Floats, costs_of, held_out_answers, measured, predicted
 from functions.retraining.ports import Ports
 from functions.retraining.publication import Candidate, Judgement, publish
 from functions.retraining.recipe import changed, recipe_of
@@ -40,6 +40,8 @@ from functions.shared.domain.errors import (
 )
 from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.gate.comparison import Holdout, judge
+from functions.shared.domain.gate.cost import ComparedCosts
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.rollout.agreement import compare_scores
@@ -248,8 +250,20 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
     champion, version = contest.champion, contest.taught.challenger_version
     held = TrainingSet(fitted.spec, material.held.table)
     ours, theirs = score_rows(champion.engine, held), fitted.score(held)
+    in_force = predicted(champion.deciding(policy.decision), held, ours)
+    answers = in_force, held_out_answers(fitted, held, theirs, policy.decision)
+    costs = tuple(costs_of(held, answered, policy.decision) for answered in answers)
     distrust = admission_reasons(contest.champion_recipe, ours, material.known, held, policy.gate)
-    holdout = Holdout(held.spec.task, held.days, held.truth(), ours, theirs, _slices(held), champion.baseline.loss_ceiling)
+    holdout = Holdout(
+        held.spec.task,
+        held.days,
+        held.truth(),
+        ours,
+        theirs,
+        _slices(held),
+        champion.baseline.loss_ceiling,
+        _compared(costs[0], costs[1], policy),
+    )
     retry = _earlier_tries(held.spec.name, version, held.distinct_days[0], store)
     comparison = judge(holdout, policy.gate, retry=retry, rng=np.random.default_rng(champion.spec.seed))
     return Judgement(
@@ -257,11 +271,20 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
         reasons=(*distrust, *comparison.reasons, *material.notes),
         trigger=trigger,
         champion_version=version,
-        champion_metrics=measure_rows(champion, held, ours),
+        champion_metrics=measured(held, ours, answers[0], costs[0]),
+        challenger_metrics=measured(held, theirs, answers[1], costs[1]),
         comparison=comparison,
         agreement=compare_scores(champion.baseline, ours, theirs),
         cross_validation=cross_validate(contest, material.before, policy.gate),
     )
+
+
+def _compared(champion: Floats | None, challenger: Floats | None, policy: Policy) -> ComparedCosts | None:
+    """Return what the gate compares instead of losses, if the policy wants costs compared and the model has any."""
+    each = policy.decision.costs
+    if policy.gate.metric != COST or champion is None or challenger is None or each is None:
+        return None
+    return ComparedCosts(champion, challenger, each)
 
 
 def _earlier_tries(model: str, champion: str, first_day: date, store: ObjectStore) -> int:

@@ -15,7 +15,8 @@ JUDGED_VERSIONS = 12
 
 def judgement(decisions: Sequence[Decision]) -> Figure | None:
     """Chart each challenger's measured gain and the gain that it needed."""
-    judged = [decision for decision in decisions if decision.difference is not None][-JUDGED_VERSIONS:]
+    measured = [decision for decision in decisions if decision.difference is not None]
+    judged = [decision for decision in measured if decision.compares_costs == measured[-1].compares_costs][-JUDGED_VERSIONS:]
     if not judged:
         return None
     return drawn(
@@ -45,7 +46,9 @@ def judgement(decisions: Sequence[Decision]) -> Figure | None:
 
 
 def _loss(judged: Sequence[Decision]) -> str:
-    """Return the name of the compared loss: squared error for every regression."""
+    """Return the name of what was compared: squared error for every regression."""
+    if judged[-1].compares_costs:
+        return _("cost per row")
     return _("squared error") if "rmse" in judged[-1].challenger else coded("log_loss")
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from functions.shared.domain.document import Document, Value
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.rollout.agreement import Agreement
 
@@ -73,7 +74,7 @@ class Fold(Value):
 class Decision(Document):
     """The gate's record, stored once per challenger.
 
-    `difference` is the champion's mean holdout loss minus the challenger's: positive is an improvement. `ci_low` and
+    `difference` is the champion's mean holdout loss, or cost, minus the challenger's: positive is an improvement. `ci_low` and
     `ci_high` are the one-sided bounds at `alpha` each. `champion` and `challenger` hold each side's holdout metrics.
     `digest` is the sha-256 of the version's `bundle.json`; `engine` serves it, for `engine_reason`. `library` made its model, with
     its version; earlier decisions do not say.
@@ -119,6 +120,18 @@ class Decision(Document):
     run_id: str | None = None
     origin: Origin | None = None
     decided_at: datetime
+
+    @property
+    def compares_costs(self) -> bool:
+        """Whether the gate compared what wrong answers cost, and not losses."""
+        return self.thresholds.metric == COST and COST in self.challenger
+
+    @property
+    def least_loss(self) -> float:
+        """The smallest difference of the mean loss that counts, which a canary is judged by; 0 if it is unknown."""
+        if self.compares_costs:
+            return self.thresholds.minimum_effect * (self.champion.get("log_loss") or 0.0)
+        return self.minimum_effect or 0.0
 
     @property
     def was_first(self) -> bool:

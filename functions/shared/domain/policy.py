@@ -234,7 +234,10 @@ class GatePolicy(Written):
     min_holdout_days: WholeDays = Field(default=14, description="Held-out days below which the gate cannot tell.")
     min_rows: Rows = Field(default=1000, description="Held-out rows below which the gate cannot tell.")
     min_rarer_class: Rows = Field(default=100, description="Held-out rows outside the commonest class below which the gate cannot tell.")
-    minimum_effect: Share = Field(default=0.02, description="Smallest gain that counts, relative to the champion's loss.")
+    metric: Literal["loss", "cost"] = Field(
+        default="loss", description="What is compared: the loss, or a binary model's cost per row by decision.costs."
+    )
+    minimum_effect: Share = Field(default=0.02, description="Smallest gain that counts, relative to the champion's loss or cost.")
     alpha: Chance = Field(default=0.05, description="Chance that a challenger which is no better wins.")
     resamples: Annotated[int, Unit("resamples", most=100_000)] = Field(
         default=2000, ge=200, description="Resamples of days for the gate's bounds."
@@ -352,5 +355,12 @@ class Policy(Document):
     def _somebody_decides(self) -> Self:
         if self.canary.labels == "ignore" and self.release.approval != "every_step":
             message = "canary.labels=ignore leaves nobody to decide: set release.approval=every_step too"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _costs_are_known(self) -> Self:
+        if self.gate.metric == "cost" and self.decision.costs is None:
+            message = "gate.metric=cost compares what wrong answers cost: set decision.costs too"
             raise ValueError(message)
         return self

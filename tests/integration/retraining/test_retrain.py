@@ -82,6 +82,37 @@ def test_a_challenger_learns_all_before_the_newest_days_and_is_judged_on_these()
     assert not list(world.store.list("leases/"))
 
 
+def test_a_gate_of_costs_compares_what_the_answers_of_both_versions_cost_and_the_canary_still_the_loss() -> None:
+    world = labelled()
+    costs = {"false_positive": 1, "false_negative": 20}
+    world.set_policy(gate={**POLICY["gate"], "metric": "cost"}, decision={"costs": costs})
+    decision = world.challenger()
+    sides, held = (decision.champion, decision.challenger), sold(30, 15)[-50:]
+    for side in sides:
+        assert side["recall"] is not None
+        assert side["precision"] is not None
+        # Rows wrongly found and rows missed, back from the shares of the 50 held-out rows.
+        positives = sum(row["bought"] == "yes" for row in held)
+        hits = round(side["recall"] * positives)
+        found = round(hits / side["precision"]) if hits else 0
+        assert side["cost"] == pytest.approx((found - hits + 20 * (positives - hits)) / 50)
+    assert decision.difference == pytest.approx((sides[0]["cost"] or 0) - (sides[1]["cost"] or 0))
+    assert decision.minimum_effect == pytest.approx(0.02 * (sides[0]["cost"] or 0))
+    assert decision.compares_costs
+    assert decision.least_loss == pytest.approx(0.02 * (sides[0]["log_loss"] or 0))
+    assert "by cost per row:" in messages(decision)[0]
+
+
+def test_costs_are_measured_where_losses_are_compared_and_a_threshold_in_force_decides_for_both() -> None:
+    world = labelled()
+    world.set_policy(decision={"threshold": 0.0, "costs": {"false_positive": 3, "false_negative": 1}})
+    decision = world.challenger()
+    negatives = sum(row["bought"] == "no" for row in sold(30, 15)[-50:])
+    for side in (decision.champion, decision.challenger):
+        assert (side["recall"], side["cost"]) == (1, pytest.approx(3 * negatives / 50)), "from 0 on, each row is predicted positive"
+    assert not decision.compares_costs
+
+
 def test_the_snapshot_holds_the_rows_that_were_learnt_and_held_out_and_no_other() -> None:
     world = labelled()
     decision = world.challenger()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from functions.shared.domain.decision import Reason, Verdict
 from functions.shared.domain.gate.bootstrap import DayClusteredMean, Days, Floats, holm, mean_over_days
 from functions.shared.domain.gate.codes import GateCode
+from functions.shared.domain.gate.cost import ComparedCosts
 from functions.shared.domain.gate.harm import auc_by_row, brier_by_row, ece_by_row
 from functions.shared.domain.performance.losses import Truth, losses
 from functions.shared.domain.policy import GatePolicy
@@ -17,6 +18,9 @@ from functions.shared.domain.spec import Task
 
 _RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
 """So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and most drawn for it."""
+
+_OF_SCORES = frozenset({GateCode.VETO_AUC, GateCode.VETO_BRIER, GateCode.VETO_ECE})
+"""Reasons that are about scores, whatever is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Holdout:
     `days` is each row's event day. `truth` holds class numbers (in the order of the spec's classes) or, for a
     regression, values. `champion` and `challenger` are scores of shape (rows, outputs), as engines give them. `slices`
     names parts of the rows, as masks, that must not be harmed. `ceiling` is the champion's, the most that a row's loss counts with.
+    `costs` is what each row's prediction by either model cost; it is compared instead of the loss where it is given.
     """
 
     task: Task
@@ -35,11 +40,20 @@ class Holdout:
     challenger: Floats
     slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     ceiling: float | None = None
+    costs: ComparedCosts | None = None
+
+    @property
+    def compared(self) -> tuple[Floats, Floats]:
+        """What is compared, by row: the champion's and the challenger's cost or loss."""
+        if self.costs is not None:
+            return self.costs.champion, self.costs.challenger
+        champion, challenger = (losses(self.task, self.truth, scores, self.ceiling) for scores in (self.champion, self.challenger))
+        return champion, challenger
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the gate found. `difference` is the champion's mean loss minus the challenger's: positive is better.
+    """What the gate found. `difference` is the champion's mean loss or cost minus the challenger's: positive is better.
 
     `ci_low` and `ci_high` are its one-sided bounds at `alpha` each, `minimum_effect` is in the same unit. All four are
     None without rows; the bounds are infinite with a single day.
@@ -83,8 +97,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     alpha = policy.alpha / 2**retry
     if not holdout.days.size:
         return Comparison(Verdict.KEEP, (Reason(code=GateCode.CANNOT_TELL, message="the holdout has no rows"),), 0, 0, alpha)
-    champion = losses(holdout.task, holdout.truth, holdout.champion, holdout.ceiling)
-    challenger = losses(holdout.task, holdout.truth, holdout.challenger, holdout.ceiling)
+    champion, challenger = holdout.compared
     needed = math.ceil(_RESAMPLES_BEYOND / alpha)
     resamples = max(policy.resamples, min(needed, _MOST_RESAMPLES))
     gain = mean_over_days(holdout.days, champion - challenger, resamples=resamples, rng=rng)
@@ -108,6 +121,8 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     verdict = Verdict.KEEP if reasons else Verdict.PROMOTE
     if not reasons:
         reasons = (Reason(code=GateCode.BETTER, message=f"gains at least {low:.4g}, more than the minimum {minimum_effect:.4g}"),)
+    if holdout.costs is not None:
+        reasons = tuple(_of_costs(reason) for reason in reasons)
     return Comparison(verdict, reasons, gain.rows, gain.days, alpha, gain.estimate, low, high, minimum_effect)
 
 
@@ -128,6 +143,11 @@ def _extent(low: float, high: float) -> str:
             return "an unknown amount"
 
 
+def _of_costs(reason: Reason) -> Reason:
+    """Return a reason that says that gains are of costs."""
+    return reason if reason.code in _OF_SCORES else reason.model_copy(update={"message": f"by cost per row: {reason.message}"})
+
+
 def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:
     """Return what there is too little of to judge, or nothing."""
     if gain.days < policy.min_holdout_days:
@@ -138,6 +158,8 @@ def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> s
         rarer = gain.rows - int(np.unique(holdout.truth, return_counts=True)[1].max())
         if rarer < policy.min_rarer_class:
             return f"{rarer} rows outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
+    if holdout.costs is not None and holdout.costs.differing < holdout.costs.needed:
+        return f"{holdout.costs.differing} rows cost differently by both versions, at least {holdout.costs.needed} are needed"
     return ""
 
 
@@ -178,7 +200,7 @@ def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy:
     return [
         _Harm(
             code=GateCode.VETO_SLICE,
-            what=f"the loss where {name}",
+            what=f"the loss where {name}" if holdout.costs is None else f"the cost where {name}",
             days=holdout.days[mask],
             values=challenger[mask] - champion[mask],
             margin=policy.vetoes.slices * float(champion[mask].mean()),

@@ -9,6 +9,8 @@ from functions.shared.domain.document import Value
 from functions.shared.domain.policy import Costs
 
 MOST_THRESHOLDS = 200
+COST = "cost"
+"""The metric of a binary model that is the mean of `cost_by_row`."""
 
 
 class ErrorCurve(Value):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.days import GroupPerformance, PairedLosses
-from functions.shared.domain.performance.error_curve import cost_by_row
+from functions.shared.domain.performance.error_curve import COST, cost_by_row
 from functions.shared.domain.performance.intervals import interval_from_zero, intervals
 from functions.shared.domain.performance.losses import Scores, Truth, losses
 from functions.shared.domain.performance.metrics import measure
@@ -16,7 +16,6 @@ from functions.shared.domain.policy import Costs
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 
-COST = "cost"
 MAX_LOG_LOSS_DIFFERENCE = 2.0
 
 type Losses = NDArray[np.float64]
