@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from functions.shared.domain import layout
 from functions.shared.domain.calendar import batch_watermark
 from functions.shared.domain.manifest import Manifest
 
+_KEPT = 10_000
 _TICK = timedelta(microseconds=1)
 _LAST_DAY, _LAST_MOMENT = date.max.toordinal(), datetime.max.replace(tzinfo=UTC)
 
@@ -55,20 +57,25 @@ class Arrival:
         reached = self.reached.toordinal() if self.reached else 0
         return f"{day:07}-{moment:018}-{self.batch}-{self.upload}-{self.seq}-{int(self.has_rows)}-{reached}-{self.champion}"
 
-    @classmethod
-    def named(cls, name: str) -> "Arrival":
-        """Read a `name`."""
-        day, moment, batch, upload, seq, has_rows, reached, champion = name.split("-", 7)
-        return cls(
-            day=date.fromordinal(_LAST_DAY - int(day)),
-            created_at=_LAST_MOMENT - int(moment) * _TICK,
-            batch=batch,
-            upload=upload,
-            seq=int(seq),
-            has_rows=has_rows == "1",
-            reached=date.fromordinal(int(reached)) if int(reached) else None,
-            champion=champion,
-        )
+    @staticmethod
+    def named(name: str) -> "Arrival":
+        """Read a `name`; the newest ones of a model are read for each delivery, so they are kept."""
+        return _named(name)
+
+
+@lru_cache(maxsize=_KEPT)
+def _named(name: str) -> Arrival:
+    day, moment, batch, upload, seq, has_rows, reached, champion = name.split("-", 7)
+    return Arrival(
+        day=date.fromordinal(_LAST_DAY - int(day)),
+        created_at=_LAST_MOMENT - int(moment) * _TICK,
+        batch=batch,
+        upload=upload,
+        seq=int(seq),
+        has_rows=has_rows == "1",
+        reached=date.fromordinal(int(reached)) if int(reached) else None,
+        champion=champion,
+    )
 
 
 def standing(newest_first: Iterable[Arrival]) -> Iterator[Arrival]:

@@ -1,7 +1,7 @@
 """Many files of one row of one model that come at once: what scoring them takes, and what measuring them does."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import batched
 
 from functions.metric_emission.ports import Delivery
@@ -10,6 +10,7 @@ from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from tests.bench.growth.history import OVER_DAYS
@@ -21,6 +22,9 @@ from tests.unit.scoring.world import as_csv, good_rows
 
 TOGETHER = 10
 """Manifests in one delivery, as the template has it."""
+
+MEASURED = 50
+"""Batches before them that were measured, more than any batch looks back to."""
 
 type Act = tuple[str, Callable[[], object]]
 
@@ -36,12 +40,15 @@ class Burst:
         self._world = World(inbox=self._inbox, store=self._store)
         Decisions(self._store).write(make_decision("1", champion_version=None))
         self._world.version.put(self._store)
-        for number in reversed(range(before)):
-            self._world.scored(f"b{number}.csv", rows(0.5, prefix=f"b{number}-"), day=DAY - timedelta(days=number % OVER_DAYS))
         row = as_csv(good_rows(1))
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/first.csv", row)]
         self._score()
         self._measure()
+        [first] = Manifests(self._store).newest(MODEL)
+        self._profiles = first.profiles
+        earlier = [self._earlier(number, DAY - timedelta(days=number * OVER_DAYS // before)) for number in reversed(range(before))]
+        self._world.record(*earlier[-MEASURED:])
+        self._world.moment += timedelta(seconds=before)
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/{number}.csv", row) for number in range(files)]
 
     def requests(self) -> int:
@@ -53,6 +60,10 @@ class Burst:
         yield "score them", self._score
         yield f"measure them, {TOGETHER} per delivery", self._measure
 
+    def _earlier(self, number: int, day: date) -> Manifest:
+        """A batch is committed a second after the one before."""
+        return self._world.scored(f"b{number}.csv", rows(0.5, prefix=f"b{number}-"), day=day, profiles=self._profiles)
+
     def _created(self, store: CountingStore, key: str, body: bytes) -> StoredObject:
         info = store.write(key, body)
         return StoredObject(bucket=store.bucket, key=key, version_id=info.version_id, etag=info.etag, size_bytes=info.bytes)
@@ -60,6 +71,7 @@ class Burst:
     def _score(self) -> None:
         ports = ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now)
         for upload in self._uploads:
+            self._world.moment += timedelta(seconds=1)
             score_batch(upload, ports)
 
     def _measure(self) -> None:
