@@ -141,6 +141,11 @@ ALARMS = (
         "Messages that could not be sent to everybody five times over lie in the dead letter queue.",
     ),
     _dead_letters(
+        "cataloguing_dead_letters",
+        "CataloguingDeadLetters",
+        "Manifests that could not be brought into tables five times over lie in the dead letter queue.",
+    ),
+    _dead_letters(
         "failed_events",
         "FailedEvents",
         "An event could not be delivered, or a retraining, release, tick or sweep failed three times.",
@@ -154,6 +159,7 @@ ALARMS = (
     _errors("Release", "Release fails, so canaries neither advance nor retreat; what is served stays as it is."),
     _repeated_errors("Notification", "notification fails, so people are not sent what alerts say; `everscore status` shows them."),
     _errors("Erasure", "An erasure was broken off, so people who asked to be forgotten may still be stored."),
+    _repeated_errors("Cataloguing", "cataloguing fails, so tables lack what was scored since. Predictions are not affected."),
     Alarm(
         "PartitionedScoringAlarm",
         "Scoring a large upload in partitions was broken off; its execution can be redriven.",
@@ -184,13 +190,14 @@ ALARMS = (
     ),
     Alarm(
         "FailedInvocationsAlarm",
-        "EventBridge could not deliver an event: an upload is not scored, labels or a batch are not measured, or nobody gets an alert.",
+        "EventBridge could not deliver an event: an upload is not scored, labels or a batch are not measured, "
+        "a table lacks it, or nobody gets an alert.",
         CloudWatchCondition(
             "AWS/Events",
             "FailedInvocations",
             0,
             watched="BatchArrived",
-            also_watched=("LabelsArrived", "BatchCommitted", "AlertRaised", "VersionDecided"),
+            also_watched=("LabelsArrived", "BatchCommitted", "BatchForTables", "AlertRaised", "VersionDecided"),
             statistic="Sum",
         ),
         None,

@@ -20,29 +20,11 @@ _LISTED = 20
 
 
 def tables_of(operator: Operator) -> "Ports":
-    """Return a stack's store and tables.
-
-    Raises:
-        InputError: if what keeps tables is not installed.
-    """
-    try:
-        from pyiceberg.catalog.glue import GlueCatalog
-    except ImportError:
-        raise _not_installed() from None
-    from functions.cataloguing.iceberg import IcebergTables
+    """Return a stack's store and tables."""
+    from functions.cataloguing.glue import glue_tables
     from functions.cataloguing.ports import Ports
 
-    access = operator.access
-    properties = {
-        "s3.access-key-id": access.key,
-        "s3.secret-access-key": access.secret,
-        "s3.session-token": access.token,
-        "s3.region": access.region,
-        "s3.endpoint": access.endpoint,
-    }
-    catalogue = GlueCatalog(operator.name, client=operator.client("glue"), **{name: value for name, value in properties.items() if value})
-    tables = IcebergTables(catalogue, database=database_name(operator.name), root=f"s3://{operator.store.bucket}/")
-    return Ports(store=operator.store, tables=tables)
+    return Ports(store=operator.store, tables=glue_tables(operator.client("glue"), operator.store, operator.name))
 
 
 def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
@@ -125,6 +107,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _not_installed() -> InputError:
-    return InputError(
-        "tables need DuckDB and pyiceberg, which are not installed", remedy="pip install 'everscore[tables]'", code="no_tables"
-    )
+    return InputError("queries need DuckDB, which is not installed", remedy="pip install 'everscore[tables]'", code="no_tables")

@@ -54,6 +54,7 @@ FUNCTIONS = {
     "notification": "NotificationFunction",
     "erasure": "ErasureFunction",
     "partitioning": "PartitioningFunction",
+    "cataloguing": "CataloguingFunction",
 }
 AS_ON_AWS: Mapping[str, str] = {}
 """Parameters of the template: all at their defaults."""

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
+from functions.cataloguing.delivery import Delivery as CataloguingDelivery
+from functions.cataloguing.glue import glue_tables
+from functions.cataloguing.ports import Ports as CataloguingPorts
 from functions.code_check.ports import Ports as CodeCheckPorts
 from functions.code_check.service import compare_batches
 from functions.erasure.event import EraseRequest
@@ -39,6 +42,7 @@ from functions.scoring.again import rescore_batch, verify_batch
 from functions.scoring.partition import score_partition
 from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
+from functions.shared.adapters.glue import glue_client
 from functions.shared.adapters.s3 import S3ObjectStore, s3_client
 from functions.shared.domain import layout
 from functions.shared.domain.answer import ASKED
@@ -100,6 +104,7 @@ class Story:
     """The functions with their real store, and the people around them."""
 
     requests: dict[str, set[Request]] = field(default_factory=lambda: defaultdict(set))
+    of_glue: set[str] = field(default_factory=set)
     clients: dict[str, Any] = field(default_factory=dict)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     names: Iterator[int] = field(default_factory=count)
@@ -184,6 +189,15 @@ class Story:
     def label(self, created: StoredObject) -> None:
         measure_labels(created, Delivery(self.measuring()))
 
+    def bring_into_tables(self, *manifests: Manifest) -> None:
+        """What a delivery does; the Glue requests are written down too."""
+        store, glue = self.store("cataloguing", "Store"), glue_client()
+        glue.meta.events.register("before-parameter-build.glue", lambda model, **_: self.of_glue.add(model.name))
+        delivery = CataloguingDelivery(CataloguingPorts(store, glue_tables(glue, store, "everscore")))
+        for manifest in manifests:
+            key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+            delivery.catalogue(StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1))
+
     def retraining(self) -> RetrainingPorts:
         store = self.store("retraining", "Store")
         return RetrainingPorts(
@@ -249,6 +263,7 @@ def play(patch: pytest.MonkeyPatch) -> Story:
         _challenger(story)
         _decay(story)
         _notified(story)
+        _tables(story)
         story.check_code()
         _upkeep(story)
         _erasure(story)
@@ -323,6 +338,14 @@ def _notified(story: Story) -> None:
     ]
     for news in told * 2:
         notify(StoredObject(bucket="Store", key=news.key, version_id="null", etag="", size_bytes=1), ports)
+
+
+def _tables(story: Story) -> None:
+    """Batches come into the tables one after the other, so often that old metadata is deleted."""
+    store = Manifests(story.store(PEOPLE, "Store"))
+    for number in range(12):
+        story.bring_into_tables(*store.newest(MODEL))
+        story.score(story.upload(f"batches/{MODEL}/table-{number}.csv", table(70, 1, columns=BATCH)))
 
 
 def _decay(story: Story) -> None:

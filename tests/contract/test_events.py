@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import functions.cataloguing.delivery as delivering
+import functions.cataloguing.handler as cataloguing
 import functions.metric_emission.handler as metric_emission
 import functions.notification.handler as notification
 import functions.notification.service as notifying
@@ -124,6 +126,21 @@ ARRIVALS = {
             "release-decided": "releases/flights/history/000012.json",
         }.items()
     },
+    "cataloguing/several-manifests": [
+        StoredObject(
+            bucket=STORE,
+            key=f"manifests/{key}.json",
+            version_id=version,
+            etag="0cc175b9c0f1b6a831c399e269772661",
+            size_bytes=size,
+            created_at=datetime(2013, 4, 4, 14, 0, 9, tzinfo=UTC),
+        )
+        for key, version, size in (
+            ("flights/dt=2013-04-04/5d41402abc4b2a76b9719d911017c592", "b8RkZ1nVxQ4tLm7WcPy0HsJf3EaUgD2o", 5120),
+            ("flights/dt=2013-04-04/7d793037a0760186574b0282f2f435e7", "c9SlA2oWyR5uMn8XdQz1ItKg4FbVhE3p", 5121),
+            ("churn/dt=2013-04-03/9dd4e461268c8034f5c8564e155c67a6", "d0TmB3pXzS6vNo9YeRa2JuLh5GcWiF4q", 5122),
+        )
+    ],
 }
 
 YEAR = {"key": "batches/flights/2013/year.csv", "version_id": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"}
@@ -225,13 +242,20 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
     monkeypatch.setattr(service, "measure_batch", lambda created, _: arrived.append(created))
     monkeypatch.setattr(notification, "ports", lambda: None)
     monkeypatch.setattr(notifying, "notify", lambda created, _: arrived.append(created))
+    monkeypatch.setattr(cataloguing, "ports", lambda: None)
+    monkeypatch.setattr(delivering.Delivery, "catalogue", lambda _, created: arrived.append(created))
     monkeypatch.setattr(labelling, "measure_labels", lambda created, _: arrived.append(created))
     return arrived
 
 
 @pytest.mark.parametrize("name", ARRIVALS)
 def test_a_delivery_hands_on_each_file_the_smallest_first_and_nothing_that_is_no_file(name: str, arrived: list[StoredObject]) -> None:
-    handlers = {"scoring": scoring.handler, "metric_emission": metric_emission.handler, "notification": notification.handler}
+    handlers = {
+        "scoring": scoring.handler,
+        "metric_emission": metric_emission.handler,
+        "notification": notification.handler,
+        "cataloguing": cataloguing.handler,
+    }
     answer = handlers[name.split("/", maxsplit=1)[0]](EVENTS[name], CONTEXT)
     assert arrived == ARRIVALS[name]
     assert answer == {"batchItemFailures": []}

@@ -56,6 +56,11 @@ def test_a_function_may_do_all_that_it_asks_for(story: Story, function: str) -> 
     assert refused == set()
 
 
+def test_cataloguing_may_ask_of_glue_all_that_it_asks_and_nothing_else(story: Story) -> None:
+    actions = {action for _, statement in statements() for action in as_list(statement["Action"]) if action.startswith("glue:")}
+    assert {f"glue:{name}" for name in story.of_glue} == actions
+
+
 UNASKED: Mapping[str, Mapping[Right, str]] = {
     "scoring": {
         Right("Store", "s3:AbortMultipartUpload", "scored/*"): "only what is above 8 MB is sent in parts, and only a failure drops them",

@@ -307,8 +307,9 @@ def test_each_sample_event_that_no_person_sent_is_one_that_the_template_delivers
         for name, source in SOURCES
         if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name
     ]
-    alert, decision = {"retraining", "notification"}, {"release", "notification"}
+    alert, decision, manifest = {"retraining", "notification"}, {"release", "notification"}, {"metric_emission", "cataloguing"}
     told = {"alert": alert, "alert-raised": alert, "decision-created": decision, "decision-made": decision}
+    told |= {"manifest-created": manifest, "several-manifests": manifest}
     expected = told.get(path.stem, {path.parent.name})
     for event in deliveries(json.loads(path.read_text())):
         assert event.get("Event") == "s3:TestEvent" or event in inputs or receivers(event) == expected

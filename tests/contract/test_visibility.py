@@ -63,7 +63,12 @@ def test_each_function_with_a_queue_may_hide_the_messages_of_that_one() -> None:
     found = {
         folder_of(name): statement["Resource"] for name, statement in statements() if statement["Action"] == "sqs:ChangeMessageVisibility"
     }
-    queues = {"scoring": "ScoringQueue", "metric_emission": "MetricQueue", "notification": "NotificationQueue"}
+    queues = {
+        "scoring": "ScoringQueue",
+        "metric_emission": "MetricQueue",
+        "notification": "NotificationQueue",
+        "cataloguing": "CataloguingQueue",
+    }
     assert found == {function: {"Fn::GetAtt": [name, "Arn"]} for function, name in queues.items()}
 
 

@@ -28,6 +28,7 @@ FLEET = "_fleet"
 
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 _OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
+_MANIFEST = re.compile(r"manifests/([^/]+)/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/[0-9a-f]{32}\.json")
 _POLICY = re.compile(r"policies/[^/]+/([0-9]{6,12})\.json")
 _PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
@@ -134,6 +135,19 @@ def attempts_prefixes() -> tuple[str, str]:
 def batches_prefixes(model: str) -> tuple[str, ...]:
     """Return where a model's batches leave rows, a folder per batch."""
     return f"scored/{model}/", f"quarantine/{model}/", f"partitions/{model}/"
+
+
+def manifest_place(key: str) -> tuple[str, date]:
+    """The model of the manifest at a key, and the UTC day on which its upload arrived.
+
+    >>> manifest_place("manifests/flights/dt=2013-04-04/5d41402abc4b2a76b9719d911017c592.json")
+    ('flights', datetime.date(2013, 4, 4))
+    """
+    found = _MANIFEST.fullmatch(key)
+    if found is None:
+        message = f"{key!r} is no manifest's key"
+        raise InputError(message)
+    return found[1], date.fromisoformat(found[2])
 
 
 def scored_prefix(model: str, batch: str) -> str:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyiceberg.io.pyarrow import PyArrowFile
 
 from functions.cataloguing.service import catalogue
 from tests.integration.cataloguing.world import World, days_of, rows
 
-STORE_CALLS = ("read", "list", "open", "write")
+STORE_CALLS = ("read", "list", "open", "write", "delete", "info")
 CATALOGUE_CALLS = ("load_table", "create_table", "commit_table")
 
 
@@ -29,7 +28,6 @@ class Killer:
             patch.setattr(world.store, name, self._deadly(getattr(world.store, name)))
         for name in CATALOGUE_CALLS:
             patch.setattr(world.catalogue, name, self._deadly(getattr(world.catalogue, name)))
-        patch.setattr(PyArrowFile, "create", self._deadly(PyArrowFile.create))
 
     def killed(self, run: Callable[[], object], *, at: int) -> bool:
         """Whether the run was still at work at this moment, and so ended there."""

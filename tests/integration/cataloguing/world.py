@@ -14,6 +14,7 @@ from pyiceberg.catalog.memory import InMemoryCatalog
 
 from functions.cataloguing.iceberg import IcebergTables
 from functions.cataloguing.ports import Ports
+from functions.cataloguing.store_io import through_store
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.manifest import Manifest, Source, Status, StoredFile
@@ -43,8 +44,9 @@ class World:
     def __init__(self, folder: Path) -> None:
         self._models = 0
         self.store = FolderStore(folder)
-        self.catalogue = InMemoryCatalog("tests", warehouse=f"file://{folder}/warehouse")
-        self.tables = IcebergTables(self.catalogue, database=DATABASE, root=f"file://{folder}/")
+        root = f"file://{folder}/"
+        self.catalogue = InMemoryCatalog("tests", warehouse=f"{root}warehouse", **through_store(self.store, root))
+        self.tables = IcebergTables(self.catalogue, database=DATABASE, root=root)
         self.ports = Ports(store=self.store, tables=self.tables)
         self._duckdb = duckdb.connect(config={"autoinstall_known_extensions": False})
         self._duckdb.execute("SET TimeZone = 'UTC'")

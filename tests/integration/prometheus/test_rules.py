@@ -43,6 +43,11 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
         [2],
         STACK | {"queue": "notification_dead_letters"},
     ),
+    "EverscoreCataloguingDeadLetters": (
+        {queue("cataloguing_dead_letters"): DEAD},
+        [2],
+        STACK | {"queue": "cataloguing_dead_letters"},
+    ),
     "EverscoreFailedEvents": ({queue("failed_events"): DEAD}, [2], STACK | {"queue": "failed_events"}),
     # Of four batches the third waited longer: told for three hours.
     "EverscoreScoringQueueAge": (wait("wait", count="1 2 3 4 4 4 4 4", within="1 2 2 3 3 3 3 3"), [2, 3, 4], STACK),

@@ -1,0 +1,36 @@
+"""Manifests that come together: the tables are brought once to each model's day, whatever number of its manifests came."""
+
+from datetime import date
+
+from functions.cataloguing.ports import Ports
+from functions.cataloguing.service import catalogue
+from functions.shared.domain import layout
+from functions.shared.domain.envelopes import StoredObject
+
+
+class Delivery:
+    """A delivery of manifests, all of which were written before it began."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._ended: dict[tuple[str, date], Exception | None] = {}
+
+    def catalogue(self, created: StoredObject) -> None:
+        """Bring the tables to the day of a manifest, if that was not done already.
+
+        What failed once in a delivery fails for all manifests of that day, without another try.
+        """
+        model, day = place = layout.manifest_place(created.key)
+        if model == layout.UNNAMED_MODEL:
+            return
+        if place not in self._ended:
+            self._ended[place] = self._ends(model, day)
+        if error := self._ended[place]:
+            raise error
+
+    def _ends(self, model: str, day: date) -> Exception | None:
+        try:
+            catalogue(model, {day}, self._ports)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised for each manifest of the day
+            return error
+        return None

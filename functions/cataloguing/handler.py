@@ -1,0 +1,33 @@
+"""Lambda entry point: manifests through SQS in, tables of what was scored out."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.shared.runtime.queue import process_records
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.cataloguing.ports import Ports
+
+
+@cache
+def ports() -> "Ports":
+    """Return the real ports."""
+    from functions.cataloguing.glue import glue_tables
+    from functions.cataloguing.ports import Ports
+    from functions.shared.adapters.glue import glue_client
+    from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.runtime.settings import settings
+
+    store = S3ObjectStore(s3_client(), settings().store)
+    return Ports(store=store, tables=glue_tables(glue_client(), store, settings().stack))
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+    """Bring the tables to the manifests of an SQS delivery; what failed is delivered again."""
+    from functions.cataloguing.delivery import Delivery
+
+    delivery = Delivery(ports())
+    return process_records(event, context, delivery.catalogue)
