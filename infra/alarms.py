@@ -181,7 +181,7 @@ ALARMS = (
             "Throttles",
             0,
             watched="Scoring",
-            also_watched=("Partitioning", "MetricEmission", "Retraining", "Release", "Notification", "Erasure", "CodeCheck"),
+            also_watched=("Partitioning", "MetricEmission", "Retraining", "Release", "Notification", "Erasure", "Cataloguing", "CodeCheck"),
             statistic="Sum",
             periods=3,
             beyond_in=3,

@@ -54,7 +54,7 @@ def batch_of_flights() -> bytes:
 def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str], model: str = MODEL) -> Manifest:
     """Train and release a first version, score and measure a week; return the manifest.
 
-    Then check the code of scoring on that week, cut another week, and erase two flights.
+    Then bring that week into tables, check the code of scoring on that week, cut another week, and erase two flights.
 
     Args:
         operator: the operator of the stack.
@@ -81,6 +81,7 @@ def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str
     manifest = operator.await_manifest(batch, timeout_s=0)
     committed = next(operator.store.list(layout.manifest_prefix(model)))
     _deliver(invoke, "metric_emission", _created(operator.store.bucket, operator.store.info(committed.key)))
+    _deliver(invoke, "cataloguing", _created(operator.store.bucket, operator.store.info(committed.key)))
     _check_code(invoke, answers)
     _erase(invoke, model)
     _cut(operator, invoke, model)

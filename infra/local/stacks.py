@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from functions.cataloguing.names import database_name
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NoStackError
 from infra.local.folders import (
@@ -107,6 +108,8 @@ class Stack(Document):
             "AWS_DEFAULT_REGION": REGION,
             "EVERSCORE_INBOX": self.inbox,
             "EVERSCORE_STORE": self.store,
+            "EVERSCORE_ICEBERG_DATABASE": database_name(self.name),
+            "EVERSCORE_ICEBERG_S3_ENDPOINT": self.endpoint,
             "MLFLOW_TRACKING_URI": self.mlflow_uri,
             "EVERSCORE_METRICS_URL": self.metrics_url,
             "EVERSCORE_PROMETHEUS_CONFIG": str(self.folder / CONFIGURATION),

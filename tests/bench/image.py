@@ -42,6 +42,7 @@ WORK = {
     "scoring": "reads the release and the version, scores 6,000 flights",
     "metric_emission": "measures that batch",
     "retraining": "trains on 18,000 flights, compiles, registers in MLflow",
+    "cataloguing": "makes the tables, brings that batch into them",
     "code_check": "asks scoring, which is warm, for that batch's bytes again",
     "erasure": "removes two flights from everything stored",
     "partitioning": "cuts a week of flights",

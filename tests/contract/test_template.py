@@ -173,6 +173,20 @@ def test_a_function_logs_to_the_stacks_group_alone_and_takes_messages_from_its_o
         assert not_resource == expected, function
 
 
+def test_analysts_may_read_tables_and_scored_files_and_nothing_else() -> None:
+    *allowed, sealed = resources_of("AWS::IAM::ManagedPolicy")["Analysts"]["PolicyDocument"]["Statement"]
+    may = {action for statement in allowed for action in as_list(statement["Action"])}
+    assert {action for action in may if not action.startswith("glue:Get")} == {"s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"}
+    [files] = [statement["Resource"] for statement in allowed if statement["Action"] == "s3:GetObject"]
+    assert files == [{"Fn::Sub": "${Store.Arn}/tables/*"}, {"Fn::Sub": "${Store.Arn}/scored/*"}]
+    [listed] = [statement["Condition"] for statement in allowed if statement["Action"] == "s3:ListBucket"]
+    assert listed == {"StringLike": {"s3:prefix": ["tables/*", "scored/*"]}}
+    [glue] = [statement["Resource"] for name, statement in statements() if "glue:GetTable" in as_list(statement["Action"])]
+    assert [statement["Resource"] for statement in allowed if "glue:GetTable" in as_list(statement["Action"])] == [glue]
+    assert sealed["Action"] == "kms:Decrypt"
+    assert sealed["Resource"]["Fn::If"][:2] == ["HasKmsKey", {"Ref": "KmsKeyArn"}]
+
+
 def test_buckets_to_import_are_those_of_the_stack_and_are_retained() -> None:
     """CloudFormation matches them by logical id, imports only what has a policy for deletion, and gives back no name of a bucket."""
     existing = read_template((ROOT / "infra/existing-buckets.yaml").read_text())["Resources"]

@@ -381,7 +381,7 @@ def test_each_rule_and_no_other_sender_may_send_to_the_queues(transformed: dict[
     [statement] = resources["QueuesPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     assert {arn["Fn::GetAtt"][0] for arn in senders} == rules
-    assert len(senders) == 8
+    assert len(senders) == 9
 
 
 @pytest.fixture

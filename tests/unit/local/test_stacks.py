@@ -82,6 +82,8 @@ def test_the_environment_of_a_stack_is_what_local_env_promises(home: Path) -> No
         "AWS_DEFAULT_REGION": "us-east-1",
         "EVERSCORE_INBOX": "in",
         "EVERSCORE_STORE": "st",
+        "EVERSCORE_ICEBERG_DATABASE": "a",
+        "EVERSCORE_ICEBERG_S3_ENDPOINT": "http://127.0.0.1:1",
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:2",
         "EVERSCORE_METRICS_URL": "http://127.0.0.1:3/metrics",
         "EVERSCORE_PROMETHEUS_CONFIG": str(home / "a/prometheus/prometheus.yml"),
