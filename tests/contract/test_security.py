@@ -96,4 +96,8 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
         for name in ("forget-rejected-rows", "forget-profiles", "forget-work-on-partitions"):
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "it would be kept as an old version"
+        for name, prefix in (("forget-replaced-rows-of-days", "identities/"), ("forget-replaced-totals", "totals/")):
+            assert rules[name]["Prefix"] == prefix
+            assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "each file replaces them"
+            assert "ExpirationInDays" not in rules[name]
         assert (rules["forget-profiles"]["Prefix"], rules["forget-profiles"]["ExpirationInDays"]) == ("emitted/", {"Ref": "ProfileDays"})
