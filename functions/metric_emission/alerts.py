@@ -11,6 +11,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
+from functions.shared.domain.drift.positives import PositiveShare
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
@@ -42,7 +43,8 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collec
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
         alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
     if drift is not None and drift.alert and (columns := drifted(drift)).keys() - reported:
-        message = "drift in " + ", ".join(_described(column) for column in sorted(drift.columns, key=_by_effect) if column.drifted)
+        found = sorted((column for column in drift.columns if column.drifted), key=_by_effect)
+        message = "drift in " + ", ".join(_described(column, drift.positive) for column in found)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
         alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)}))
     return alerts
@@ -52,7 +54,9 @@ def _by_effect(column: ColumnDrift) -> float:
     return -column.effect.moved if column.effect else 0.0
 
 
-def _described(column: ColumnDrift) -> str:
+def _described(column: ColumnDrift, positive: PositiveShare | None) -> str:
+    if column.column == "prediction" and positive is not None:
+        return f"the share predicted positive ({positive.share:.1%}, {positive.expected:.1%} expected by the threshold in force)"
     effect = f", moves the scores by {column.effect.moved:.2g}" if column.effect else ""
     return f"{column.feature} (PSI {column.value:.2f}{effect})"
 

@@ -3,12 +3,13 @@
 Drift is pooled over a batch and those before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from functions.metric_emission.estimation import estimate_batch
 from functions.metric_emission.ports import Model
 from functions.shared.domain.drift.detection import DriftReport, detect_drift
+from functions.shared.domain.drift.positives import Positives
 from functions.shared.domain.drift.profile import merge_profiles
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
@@ -45,7 +46,26 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
         return None
     profile = merge_profiles([batch.profiles[Role.CHAMPION] for batch in pooled])
     days = len({day for batch in pooled for day in batch.event_days})
-    return detect_drift(model.champion.baseline, profile, model.policy.drift, days=days)
+    return detect_drift(model.champion.baseline, profile, model.policy.drift, days=days, predicted=_positives(pooled))
+
+
+def _positives(pooled: Sequence[Manifest]) -> Positives | None:
+    """Return how many rows are predicted positive, of the batches that the newest one's threshold decided."""
+    rule = _threshold(pooled[0])
+    profiles = [batch.profiles[Role.CHAMPION] for batch in pooled if _threshold(batch) == rule]
+    if rule is None or any(profile.positives is None for profile in profiles):
+        return None
+    return Positives(
+        rows=sum(profile.rows for profile in profiles),
+        positives=sum(profile.positives or 0 for profile in profiles),
+        threshold=rule,
+    )
+
+
+def _threshold(manifest: Manifest) -> float | None:
+    """Return the threshold by which the champion's scores became predictions."""
+    rule = manifest.release.decision_rules.get(Role.CHAMPION) if manifest.release else None
+    return rule.threshold if rule else None
 
 
 def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:

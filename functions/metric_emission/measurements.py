@@ -36,6 +36,8 @@ from functions.shared.domain.metrics import (
     PERFORMANCE,
     PERFORMANCE_HIGH,
     PERFORMANCE_LOW,
+    PREDICTED_POSITIVE,
+    PREDICTED_POSITIVE_EXPECTED,
     PREDICTION_SECONDS,
     READ_SECONDS,
     ROWS_IN,
@@ -95,8 +97,15 @@ def judged_measurements(manifest: Manifest, judgement: BatchJudgement, *, memory
     return [
         *batch_measurements(manifest, memory_gb=memory_gb),
         Measurement(MEASURING_DELAY, max((judgement.emitted_at - manifest.created_at) / _SECOND, 0.0), {"model": counted_model(manifest)}),
+        *(replace(found, at=manifest.created_at) for found in _predicted_measurements(manifest)),
         *(replace(found, at=manifest.created_at) for found in _judgement_measurements(manifest.model, judgement)),
     ]
+
+
+def _predicted_measurements(manifest: Manifest) -> Iterator[Measurement]:
+    """Yield the share of a batch's rows that the champion predicts positive, where a threshold decides."""
+    if manifest.predicted_positive is not None:
+        yield Measurement(PREDICTED_POSITIVE, manifest.predicted_positive, {"model": manifest.model})
 
 
 def _judgement_measurements(model: str, judgement: BatchJudgement) -> Iterator[Measurement]:
@@ -132,6 +141,8 @@ def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Meas
 def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]:
     """Yield how many columns drifted, and the largest distances."""
     yield Measurement(DRIFTED_COLUMNS, sum(column.drifted for column in report.columns), {"model": model})
+    if report.positive:
+        yield Measurement(PREDICTED_POSITIVE_EXPECTED, report.positive.expected, {"model": model})
     largest = sorted(report.columns, key=lambda column: column.value, reverse=True)[:TOP_COLUMNS]
     for column in largest:
         yield Measurement(DRIFT, column.value, {"model": model, "column": column.feature})

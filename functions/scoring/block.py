@@ -14,6 +14,7 @@ from functions.shared.domain.drift.profile import Profile, profile_batch
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.release import Role
 from functions.shared.domain.rollout.agreement import Agreement, compare_scores
+from functions.shared.domain.spec import Task
 from functions.shared.reading.rows import Block, RejectedRow
 
 
@@ -47,7 +48,8 @@ def score_block(block: Block, *, scorers: Scorers, contract: RowContract, arrive
     started = time.perf_counter()
     answers = scorers.score(rows)
     predict_s = time.perf_counter() - started
-    profiles = {Role.CHAMPION: profile_batch(champion.baseline, rows, answers.champion)}
+    predicted = answers.champion_predicts if champion.spec.task is Task.BINARY else None
+    profiles = {Role.CHAMPION: profile_batch(champion.baseline, rows, answers.champion, predicted)}
     agreement = None
     if scorers.challenge is not None and answers.challenger is not None:
         profiles[Role.CHALLENGER] = profile_batch(scorers.challenge.model.baseline, rows, answers.challenger)

@@ -118,7 +118,8 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
         | {"history": [past.value for past in history if (past.feature, past.column) == (column.feature, column.column)]}
         for column in report.columns
     ]
-    drift = {"alert": report.alert, "rows": report.rows, "too_few": report.too_few, "features": features}
+    positive = report.positive.model_dump(mode="json") if report.positive else None
+    drift = {"alert": report.alert, "rows": report.rows, "too_few": report.too_few, "features": features, "positive": positive}
     return {"drift": drift, "estimate": newest.estimate.model_dump(mode="json") if newest.estimate else None}
 
 
@@ -164,6 +165,7 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "rows_erased": manifest.rows_erased,
         "champion": manifest.release.champion if manifest.release else None,
         "challenger": manifest.release.challenger.version if manifest.release and manifest.release.challenger else None,
+        "predicted_positive": manifest.predicted_positive,
         "predict_s": manifest.timings.predict_s,
         "challenger_predict_s": manifest.timings.challenger_predict_s,
         "total_s": manifest.timings.total_s,

@@ -11,7 +11,7 @@ from math import prod
 from functions.shared.domain.metrics import (
     CATALOGUE,
     ESTIMATED,
-    OF_ESTIMATES,
+    OF_BINARY,
     PERFORMANCE,
     TOP_COLUMNS,
     Kind,
@@ -46,7 +46,7 @@ class Series:
 def series_of_a_model(columns: int, task: Task = Task.BINARY) -> Series:
     """Return the series of one model with this many columns, outputs included."""
     named = {"model": 1, "column": min(columns, TOP_COLUMNS), **SEEN}
-    emitted = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_ESTIMATES)]
+    emitted = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_BINARY)]
     return _counted({metric: named | {"metric": _metrics_emitted(metric, task)} for metric in emitted})
 
 

@@ -31,6 +31,8 @@ from functions.shared.domain.metrics import (
     PERFORMANCE,
     PERFORMANCE_HIGH,
     PERFORMANCE_LOW,
+    PREDICTED_POSITIVE,
+    PREDICTED_POSITIVE_EXPECTED,
     PREDICTION_SECONDS,
     READ_SECONDS,
     RELEASE_SEQUENCE,
@@ -168,6 +170,14 @@ _DRIFT = Section(
             levels=USUAL_PSI,
         ),
         Panel("Drifted columns", "Told apart from chance and from ordinary days.", Look.BARS, (Query(DRIFTED_COLUMNS, "columns", MODEL),)),
+        Panel(
+            "Predicted positive",
+            "Share of each batch's rows, and what the threshold in force predicts of the rows that the champion was measured on.",
+            Look.LINES,
+            (Query(PREDICTED_POSITIVE, "predicted", MODEL), Query(PREDICTED_POSITIVE_EXPECTED, "expected", MODEL)),
+            "percentunit",
+            width=24,
+        ),
     ),
 )
 

@@ -10,6 +10,7 @@ from infra.report.estimate_chart import estimates
 from infra.report.gate_chart import judgement
 from infra.report.gather import Batch, History
 from infra.report.performance_chart import performance, shown_metrics
+from infra.report.predicted_chart import predicted_positive
 from infra.report.summary import last_drift
 from infra.report.why_chart import movers
 
@@ -22,7 +23,7 @@ def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
         "serving": [answered(batches, hues)],
         "versions": [judgement(history.decisions)],
         "performance": [*(performance(history, metric, hues) for metric in shown_metrics(history)), estimates(history)],
-        "drift": [drift_map(batches), movers(last_drift(history))],
+        "drift": [drift_map(batches), movers(last_drift(history)), predicted_positive(batches)],
         "quarantine": [quarantined(batches)],
         "batches": [timings(batches)],
     }

@@ -78,12 +78,21 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
     return chart
 
 
+def _name(column: ColumnDrift) -> str:
+    match column.column:
+        case "feature":
+            return column.feature
+        case "score":
+            return _("output: {name}", name=column.feature)
+    return _("share predicted positive")
+
+
 def _highest(batches: Iterable[Batch]) -> dict[str, ColumnDrift]:
     """Return each column's largest PSI; a score never takes the name of a feature."""
     highest: dict[str, ColumnDrift] = {}
     for batch in batches:
         for column in batch.drift.columns if batch.drift else ():
-            name = column.feature if column.column == "feature" else _("output: {name}", name=column.feature)
+            name = _name(column)
             if name not in highest or highest[name].value < column.value:
                 highest[name] = column
     return highest

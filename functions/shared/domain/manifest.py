@@ -145,6 +145,12 @@ class Manifest(Document):
         return {feature: rows / scored for feature, rows in sorted(self.unseen.items(), key=lambda item: (-item[1], item[0]))}
 
     @property
+    def predicted_positive(self) -> float | None:
+        """The share of the scored rows that the champion predicts positive; None where it is no binary model, or for earlier batches."""
+        profile = self.profiles.get(Role.CHAMPION)
+        return profile.positives / profile.rows if profile and profile.rows and profile.positives is not None else None
+
+    @property
     def log_fields(self) -> dict[str, object]:
         """What a function's log says of the batch."""
         return {

@@ -92,6 +92,16 @@ DRIFT = _gauge(
     "Drift", "None", Occasion.BATCH, ("model", "column"), f"PSI of a column over the pooled last batches, of the {TOP_COLUMNS} largest"
 )
 DRIFTED_COLUMNS = _gauge("DriftedColumns", "Count", Occasion.BATCH, _MODEL, "columns that drifted over the pooled last batches")
+PREDICTED_POSITIVE = _gauge(
+    "PredictedPositive", "None", Occasion.BATCH, _MODEL, "share of a batch's rows that the champion predicts positive, 0 to 1"
+)
+PREDICTED_POSITIVE_EXPECTED = _gauge(
+    "PredictedPositiveExpected",
+    "None",
+    Occasion.BATCH,
+    _MODEL,
+    "the same share of the rows that the champion was measured on at training, by the threshold in force",
+)
 ESTIMATED = _gauge(
     "EstimatedPerformance", "None", Occasion.BATCH, ("model", "metric"), "a metric of a batch as estimated before its labels"
 )
@@ -171,6 +181,8 @@ CATALOGUE = (
     MEASURING_DELAY,
     DRIFT,
     DRIFTED_COLUMNS,
+    PREDICTED_POSITIVE,
+    PREDICTED_POSITIVE_EXPECTED,
     ESTIMATED,
     ESTIMATED_LOW,
     ESTIMATED_HIGH,
@@ -200,8 +212,10 @@ CATALOGUE = (
     UNSCORED_FILES,
 )
 
-OF_ESTIMATES = frozenset(
+OF_BINARY = frozenset(
     {
+        PREDICTED_POSITIVE,
+        PREDICTED_POSITIVE_EXPECTED,
         ESTIMATED,
         ESTIMATED_LOW,
         ESTIMATED_HIGH,
@@ -214,4 +228,4 @@ OF_ESTIMATES = frozenset(
         ESTIMATES_REFUSED,
     }
 )
-"""What is told of binary models alone, since no other's performance is estimated before labels."""
+"""What is measured of binary models alone: no other has a threshold, or an estimate before labels."""

@@ -207,9 +207,19 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
         mark = Text(_("drifted"), "yellow") if column["drifted"] else Text("")
         history = sparkline(column["history"], 0.0, column["threshold"])
-        name = Text(_("the model's {output}", output=column["feature"]), "italic") if column["column"] == "score" else column["feature"]
+        name = _name(column, drift["positive"])
         table.add_row(name, f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
     return table
+
+
+def _name(column: dict[str, Any], positive: dict[str, float] | None) -> Text | str:
+    """Return what a line of the drift is about."""
+    match column["column"]:
+        case "score":
+            return Text(_("the model's {output}", output=column["feature"]), "italic")
+        case "prediction" if positive is not None:
+            return Text(_("predicted positive: {share:.1%}, expected {expected:.1%}", **positive), "italic")
+    return str(column["feature"])
 
 
 def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:

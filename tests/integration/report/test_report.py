@@ -119,7 +119,7 @@ def test_every_section_of_a_whole_story_has_its_chart(figures: Mapping[str, tupl
         "serving": ["answered"],
         "versions": ["judgement"],
         "performance": ["performance-log_loss", "performance-auc", "estimates"],
-        "drift": ["drift-map", "movers"],
+        "drift": ["drift-map", "movers", "predicted"],
         "quarantine": ["quarantined"],
         "batches": ["timings"],
     }
@@ -134,6 +134,7 @@ def test_a_chart_says_in_words_what_it_shows(figures: Mapping[str, tuple[Figure,
         == "version 2 against 1: 0.0500 (0.0200 to 0.0800), promoted, version 3 against 1: \N{MINUS SIGN}0.100 (\N{MINUS SIGN}0.200 to \N{MINUS SIGN}0.0500), kept out"
     )
     assert words["drift-map"].endswith("1 of 2 columns drifted at some time. Highest: price 0.180, shop 0.0100")
+    assert words["predicted"] == "Share of the rows predicted positive, 1 Apr 2013 to 10 Apr 2013. Last batch: 29 %"
     assert "version 2 as challenger from 0.400 to 0.445" in words["performance-log_loss"]
 
 

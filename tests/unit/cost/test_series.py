@@ -13,6 +13,8 @@ from functions.metric_emission.measurements import (
 )
 from functions.shared.domain.decision_rule import above
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
+from functions.shared.domain.drift.positives import PositiveShare
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.performance.calibration import fit_calibration
@@ -50,8 +52,9 @@ def told_of_batches_and_labels() -> list[Measurement]:
         for role in Role
     )
     day = DayPerformance(model=MODEL, day=date(2013, 4, 1), rows_predicted=20, rows_labelled=10, groups=groups)
-    manifest = make_manifest("a.csv", quarantined_by_reason={"missing_id": 1, "infinite": 2})
-    drift = DriftReport(alert=False, rows=500, too_few=False, columns=columns)
+    profiles = {Role.CHAMPION: Profile(rows=500, positives=50)}
+    manifest = make_manifest("a.csv", quarantined_by_reason={"missing_id": 1, "infinite": 2}, profiles=profiles)
+    drift = DriftReport(alert=False, rows=500, too_few=False, columns=columns, positive=PositiveShare(share=0.1, expected=0.2))
     claim = BatchJudgement(batch_id=manifest.batch_id, model=MODEL, version="1", drift=drift, estimate=estimate, emitted_at=NOW)
     return [
         *judged_measurements(manifest, claim, memory_gb=1),
@@ -84,5 +87,5 @@ def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> Non
 
 def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
     classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
-    # 8 metrics a role against 4, four estimates with two bounds, one beside its truth, and three counts of them.
-    assert classified - regressed == 2 * (8 - 4) + 4 + 2 + 4 + 3
+    # 8 metrics a role against 4, four estimates with two bounds, one beside its truth, three counts of them, and two shares.
+    assert classified - regressed == 2 * (8 - 4) + 4 + 2 + 4 + 3 + 2

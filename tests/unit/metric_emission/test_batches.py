@@ -1,5 +1,8 @@
 """What becomes known of a batch that was committed."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from functions.metric_emission.estimation import some_of
@@ -7,6 +10,7 @@ from functions.metric_emission.measurements import batch_measurements, drift_mea
 from functions.shared.batches.lifecycle import batch_error, drafted, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.decision_rule import above
 from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.profile import Profile
@@ -22,6 +26,8 @@ from functions.shared.domain.metrics import (
     DRIFT,
     DRIFTED_COLUMNS,
     GIGABYTE_SECONDS,
+    PREDICTED_POSITIVE,
+    PREDICTED_POSITIVE_EXPECTED,
     PREDICTION_SECONDS,
     READ_SECONDS,
     ROWS_IN,
@@ -31,6 +37,7 @@ from functions.shared.domain.metrics import (
     WRITE_SECONDS,
 )
 from functions.shared.domain.rejections import FileCode
+from functions.shared.domain.release import Role
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -181,6 +188,39 @@ def test_drift_is_judged_over_the_last_batches_together() -> None:
         (360, {"price"}),
     ]
     assert world.values(DRIFTED_COLUMNS) == [0, 0, 1, 1, 1]
+
+
+def decided(world: World, positives: int, threshold: float) -> dict[str, Any]:
+    """A batch like training whose threshold predicts some of its 120 rows positive."""
+    rules = {Role.CHAMPION: above(threshold, inclusive=True)}
+    profile = like_training(world.baseline).model_copy(update={"positives": positives})
+    return {"profile": profile, "release": world.pinned.model_copy(update={"decision_rules": rules})}
+
+
+def test_a_share_predicted_positive_that_drifts_is_told_with_both_figures_and_each_batchs_share_is_a_metric() -> None:
+    world = World()
+    for number in range(3):
+        world.record(world.profiled(f"{number}.csv", **decided(world, 118, 0.5)))
+    [alert] = world.alerts()
+    scores, truth = np.asarray(world.values(PREDICTED_POSITIVE)), world.values(PREDICTED_POSITIVE_EXPECTED)
+    assert scores.tolist() == [118 / 120] * 3
+    assert alert.message == f"drift in the share predicted positive (98.3%, {truth[-1]:.1%} expected by the threshold in force)"
+    assert alert.evidence.keys() == {"predicted_positive"}
+
+
+def test_batches_of_another_threshold_are_not_pooled_with_those_of_the_threshold_in_force() -> None:
+    world = World()
+    curve = world.baseline.error_curve
+    assert curve is not None
+    low, high = curve.thresholds[len(curve.thresholds) // 10], curve.thresholds[len(curve.thresholds) // 2]
+    expected = {
+        threshold: found + curve.false_negatives[-1] - missed
+        for threshold, found, missed in zip(curve.thresholds, curve.false_positives, curve.false_negatives, strict=True)
+    }
+    for number, threshold in enumerate((low, low, low, high, high, high)):
+        world.record(world.profiled(f"{number}.csv", **decided(world, round(expected[threshold] * 120 / curve.rows), threshold)))
+    assert world.alerts() == []
+    assert world.values(PREDICTED_POSITIVE_EXPECTED) == [expected[threshold] / curve.rows for threshold in (low,) * 3 + (high,) * 3]
 
 
 def test_drift_is_told_once_and_again_when_another_column_joins() -> None:

@@ -10,6 +10,8 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Fold, Reason, Verdict
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.effect import Effect
+from functions.shared.domain.drift.positives import PositiveShare
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
 from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, Interval
@@ -78,7 +80,8 @@ def write_batch(
         )
         for name, psi in drift.items()
     )
-    report = DriftReport(alert=any(column.drifted for column in columns), rows=300, too_few=False, columns=columns)
+    positive = PositiveShare(share=0.25, expected=0.2) if manifest.profiles else None
+    report = DriftReport(alert=any(column.drifted for column in columns), rows=300, too_few=False, columns=columns, positive=positive)
     emitted = BatchJudgement(batch_id=manifest.batch_id, model=MODEL, version="1", drift=report, estimate=estimate, emitted_at=NOW)
     store.write(layout.emitted_key(MODEL, manifest.batch_id), emitted.to_json())
 
@@ -164,7 +167,7 @@ def whole_story() -> MemoryStore:
     )
     decisions.write(make_decision("3", decision=Verdict.KEEP, difference=-0.1, ci_low=-0.2, ci_high=-0.05, minimum_effect=0.01, rows=500))
     for number in range(10):
-        manifest = batch(number)
+        manifest = batch(number, profiles={Role.CHAMPION: Profile(rows=100, positives=20 + number)})
         if number == 9:
             manifest = write_quarantine(store, manifest, [rejected(7), rejected(9)])
         write_batch(store, manifest, {"price": 0.02 * number, "shop": 0.01}, estimate=estimate_of(0.5 + number / 200, 0.04))

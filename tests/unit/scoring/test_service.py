@@ -195,6 +195,8 @@ def test_the_manifest_says_what_was_read_what_was_served_and_what_the_rows_look_
     assert (manifest.unseen, manifest.unseen_shares) == ({"shop": unseen}, {"shop": unseen / 40})
     total = float(by_scikit_learn(make_version(), good_rows()).sum())
     assert profile.score_sums["score"] == pytest.approx(total, abs=1e-9)
+    assert profile.positives == np.count_nonzero(by_scikit_learn(make_version(), good_rows()) > 0.5)
+    assert manifest.predicted_positive == profile.positives / 40
 
 
 def test_a_batch_in_another_encoding_is_scored_as_in_utf8_and_its_manifest_says_which(world: World) -> None:

@@ -14,11 +14,12 @@ from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.divergence import jensen_shannon, psi, sampling_noise
 from functions.shared.domain.drift.effect import Effect, effect_of_drift
 from functions.shared.domain.drift.nulls import Null, day_null, row_null
+from functions.shared.domain.drift.positives import Positives, PositiveShare, expected_positives
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import DriftPolicy
 
-type ColumnRole = Literal["feature", "score"]
+type ColumnRole = Literal["feature", "score", "prediction"]
 
 
 class ColumnDrift(Value):
@@ -27,7 +28,7 @@ class ColumnDrift(Value):
     `value` is its PSI; `jensen_shannon`, the Jensen-Shannon distance (0 to 1), is shown and not tested. `p_value` is
     the chance of a PSI at least as large where nothing has changed. `threshold` is the PSI from which on this column
     would have been called drifted, the others being what they are. Both are None if there were too few rows to judge.
-    `effect` is what the column's change does to the scores; None for scores themselves.
+    `effect` is what the column's change does to the scores; None for scores themselves and for the share predicted positive.
     """
 
     feature: str
@@ -46,13 +47,15 @@ class DriftReport(Value):
 
     `too_few`: below the policy's `min_rows`, so nothing was judged.
 
-    `columns` holds all features, then all scores, in the baseline's order; without rows it is empty.
+    `columns` holds all features, then all scores, in the baseline's order, and last the share predicted positive, where a threshold
+    decides, which `positive` has in figures; without rows it is empty.
     """
 
     alert: bool
     rows: int
     too_few: bool
     columns: tuple[ColumnDrift, ...]
+    positive: PositiveShare | None = None
 
     def by_effect(self) -> tuple[ColumnDrift, ...]:
         """Return the features by what their change does to the scores, the greatest first; those whose effect is unknown are left out."""
@@ -60,7 +63,9 @@ class DriftReport(Value):
         return tuple(column for _, column in sorted(known, key=lambda pair: -pair[0]))
 
 
-def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, days: int) -> DriftReport:
+def detect_drift(
+    baseline: Baseline, profile: Profile, policy: DriftPolicy, *, days: int, predicted: Positives | None = None
+) -> DriftReport:
     """Judge all features and scores of pooled batches at once.
 
     A column has drifted if Benjamini and Hochberg's procedure over all columns rejects it (rate
@@ -72,6 +77,7 @@ def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, d
         profile: the merged profiles of the last `policy.pooled_batches` batches.
         policy: thresholds.
         days: number of event days that the batches' rows lie on. A few days differ more from the baseline than many do.
+        predicted: how many rows of those batches that the threshold in force decided are predicted positive.
 
     Raises:
         InputError: if the profile was not counted in this baseline's bins.
@@ -82,11 +88,20 @@ def detect_drift(baseline: Baseline, profile: Profile, policy: DriftPolicy, *, d
         *_comparisons(baseline.features, profile.features, "feature"),
         *_comparisons(baseline.scores, profile.scores, "score"),
     ]
+    expected = expected_positives(baseline, predicted) if predicted is not None and predicted.rows else None
+    if predicted is not None and expected is not None:
+        columns.append(_Comparison(expected, predicted.counts, "prediction"))
     outputs = [score.bins.name for score in baseline.scores]
     too_few = profile.rows < policy.min_rows
     shown = [column.shown(outputs) for column in columns]
     judged = tuple(shown) if too_few else _judge(columns, shown, policy, days)
-    return DriftReport(alert=any(column.drifted for column in judged), rows=profile.rows, too_few=too_few, columns=judged)
+    return DriftReport(
+        alert=any(column.drifted for column in judged),
+        rows=profile.rows,
+        too_few=too_few,
+        columns=judged,
+        positive=predicted.shared(expected) if predicted is not None and expected is not None else None,
+    )
 
 
 def rejection_cutoff(p_values: Sequence[float], rate: float) -> float:

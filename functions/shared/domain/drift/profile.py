@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
+from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.document import Value
 from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.drift.binning import column_counts, number_counts
@@ -17,6 +18,8 @@ from functions.shared.domain.spec import FeatureKind
 class Profile(Value):
     """Counts of one batch (or partition, or day) by column name, in the order of the baseline's bins.
 
+    `positives` is how many rows are predicted to be of the positive class; None where no threshold decides, and in earlier profiles.
+
     Profiles of one version add up: the profile of two batches is the sum of theirs.
     """
 
@@ -24,14 +27,16 @@ class Profile(Value):
     features: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     scores: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     score_sums: Mapping[str, float] = Field(default_factory=dict)
+    positives: int | None = None
 
 
-def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.float64]) -> Profile:
+def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.float64], predicted: Codes | None = None) -> Profile:
     """Count a batch's rows in the bins of its model's baseline.
 
     Args:
         batch: typed rows with all of the baseline's features by name; other columns are ignored.
         scores: shape (rows, outputs), in the order of `baseline.scores`.
+        predicted: what a binary model predicts, shape (rows,), 1 for the positive class.
     """
     features = {
         column.bins.name: tuple(column_counts(column.bins, batch.column(column.bins.name)).tolist()) for column in baseline.features
@@ -42,6 +47,7 @@ def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.
         features=features,
         scores={bins.name: tuple(number_counts(bins.edges, output).tolist()) for bins, output in outputs},
         score_sums={bins.name: float(np.sum(output)) for bins, output in outputs},
+        positives=None if predicted is None else int(np.count_nonzero(predicted)),
     )
 
 
@@ -59,11 +65,13 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
         InputError: if they were counted in bins of different baselines.
     """
     counted = [profile for profile in profiles if profile.rows]
+    positives = [profile.positives for profile in counted if profile.positives is not None]
     return Profile(
         rows=sum(profile.rows for profile in counted),
         features=_added([profile.features for profile in counted]),
         scores=_added([profile.scores for profile in counted]),
         score_sums={name: sum(profile.score_sums[name] for profile in counted) for name in _names([p.score_sums for p in counted])},
+        positives=sum(positives) if counted and len(positives) == len(counted) else None,
     )
 
 

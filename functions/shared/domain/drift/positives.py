@@ -1,0 +1,76 @@
+"""The share of rows that a binary model predicts positive, held against what its training has by the same rule.
+
+The rule in force decides what is expected, so that a policy which changes the threshold is no drift.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from functions.shared.domain.document import Value
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.binning import Bins
+from functions.shared.domain.performance.error_curve import ErrorCurve
+from functions.shared.domain.spec import FeatureKind
+
+PREDICTED_POSITIVE = "predicted_positive"
+
+
+class PositiveShare(Value):
+    """The share of rows predicted positive, and that of the version's held-out rows by the same threshold, each 0 to 1."""
+
+    share: float
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class Positives:
+    """How many of some rows a threshold predicts positive."""
+
+    rows: int
+    positives: int
+    threshold: float
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Rows predicted negative, and positive."""
+        return self.rows - self.positives, self.positives
+
+    def shared(self, expected: ColumnBaseline) -> PositiveShare:
+        """Return the share, beside what is expected."""
+        return PositiveShare(share=self.positives / self.rows, expected=expected.counts[1] / sum(expected.counts))
+
+
+def expected_positives(baseline: Baseline, found: Positives) -> ColumnBaseline | None:
+    """Return the version's held-out rows by what the threshold predicts of them: negative, and positive.
+
+    The curve knows the rows above each of at most 200 thresholds. Of rows between two of them, which may lie on either side, as many
+    count as positive as come nearest to what was found: what is not known is no drift. None for versions without a curve.
+
+    Days differ in the share as they do in the score that it follows from.
+    """
+    curve = baseline.error_curve
+    if curve is None or not curve.rows:
+        return None
+    fewest, most = _positives(curve, found.threshold)
+    nearest = min(max(round(curve.rows * found.positives / found.rows), fewest), most)
+    bins = Bins(name=PREDICTED_POSITIVE, kind=FeatureKind.NUMBER)
+    return ColumnBaseline(bins=bins, counts=(curve.rows - nearest, nearest), excess=baseline.scores[0].excess)
+
+
+def _positives(curve: ErrorCurve, threshold: float) -> tuple[int, int]:
+    """Return the fewest and the most of the curve's rows that a threshold can predict positive.
+
+    >>> curve = ErrorCurve(rows=4, thresholds=(0.1, 0.5, 1.1), false_positives=(2, 1, 0), false_negatives=(0, 0, 2))
+    >>> _positives(curve, 0.5), _positives(curve, 0.7), _positives(curve, 0.0), _positives(curve, 2.0)
+    ((3, 3), (0, 3), (4, 4), (0, 0))
+    """
+    above = _above(curve)
+    lower, upper = bisect_right(curve.thresholds, threshold) - 1, bisect_left(curve.thresholds, threshold)
+    return above[min(upper, len(above) - 1)], above[max(lower, 0)]
+
+
+def _above(curve: ErrorCurve) -> Sequence[int]:
+    """Return how many rows are no lower than each threshold: positive ones that are found, and others that are mistaken for them."""
+    positive = curve.false_negatives[-1]
+    return [wrong + positive - missed for wrong, missed in zip(curve.false_positives, curve.false_negatives, strict=True)]

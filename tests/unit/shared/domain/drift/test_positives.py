@@ -1,0 +1,92 @@
+"""The share of rows predicted positive, and what the threshold in force lets expect of it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.detection import DriftReport, detect_drift
+from functions.shared.domain.drift.positives import Positives, expected_positives
+from functions.shared.domain.performance.error_curve import error_curve
+from functions.shared.domain.policy import DriftPolicy
+from tests.unit.shared.domain.drift.test_detection import baseline_of, profile_of
+
+POLICY = DriftPolicy()
+HELD_OUT = 4000
+
+
+def version(scores: np.ndarray, truth: np.ndarray) -> Baseline:
+    return baseline_of(1).model_copy(update={"error_curve": error_curve(truth, scores)})
+
+
+def usual(seed: int = 0, rows: int = HELD_OUT, shift: float = 0.0) -> np.ndarray:
+    """Scores of which a tenth lies above 0.5."""
+    return np.clip(np.random.default_rng(seed).beta(1.5, 5, rows) + shift, 0, 1)
+
+
+def judged(scores: np.ndarray, threshold: float, *, baseline: Baseline | None = None, policy: DriftPolicy = POLICY) -> DriftReport:
+    """Rows of which only the share predicted positive can differ."""
+    baseline = baseline or version(usual(), np.random.default_rng(1).random(HELD_OUT) < usual())
+    found = Positives(rows=scores.size, positives=int(np.count_nonzero(scores >= threshold)), threshold=threshold)
+    return detect_drift(baseline, profile_of(scores.size, [0.0]), policy, days=3, predicted=found)
+
+
+grid = st.integers(0, 12).map(lambda number: number / 12)
+
+
+@given(st.lists(st.tuples(grid, st.booleans()), min_size=1, max_size=80), st.one_of(grid, st.floats(0, 1)), st.integers(0, 50))
+def test_what_is_expected_is_as_near_to_what_was_found_as_the_held_out_rows_allow(
+    rows: list[tuple[float, bool]], threshold: float, positives: int
+) -> None:
+    scores, truth = (np.array(column) for column in zip(*rows, strict=True))
+    found = Positives(rows=50, positives=positives, threshold=threshold)
+    expected = expected_positives(version(scores, truth), found)
+    assert expected is not None
+    assert sum(expected.counts) == scores.size
+    above = int(np.count_nonzero(scores >= threshold))
+    as_found = scores.size * positives / 50
+    # As far from what was found as what the held-out rows truly have, or nearer; never on its other side.
+    assert min(above, round(as_found)) <= expected.counts[1] <= max(above, round(as_found))
+
+
+def test_between_known_thresholds_the_share_is_that_of_the_held_out_rows() -> None:
+    for threshold in (0.12, 0.5, 0.7):
+        report = judged(usual(2, 3000), threshold)
+        assert report.positive is not None
+        assert report.positive.share == np.mean(usual(2, 3000) >= threshold)
+        assert report.positive.expected == pytest.approx(np.mean(usual() >= threshold), abs=0.006), (
+            "200 thresholds know it to half a percent"
+        )
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.12, 0.3, 0.5, 0.8])
+def test_a_threshold_that_a_policy_changes_is_no_drift(threshold: float) -> None:
+    report = judged(usual(2, 3000), threshold)
+    assert not report.alert
+    assert report.columns[-1].column == "prediction"
+
+
+def test_a_share_that_doubles_is_drift_and_called_so_with_both_figures() -> None:
+    report = judged(usual(2, 3000, shift=0.15), 0.5)
+    assert [column.feature for column in report.columns if column.drifted] == ["predicted_positive"]
+    assert report.alert
+    assert report.positive is not None
+    assert report.positive.share > 2 * report.positive.expected > 0
+
+
+def test_what_is_like_training_is_hardly_ever_called_drift() -> None:
+    alarms = sum(judged(usual(seed, 900), 0.5, policy=POLICY.model_copy(update={"floor": 0.0})).alert for seed in range(2, 202))
+    assert alarms <= 2
+
+
+def test_few_distinct_scores_are_no_drift_wherever_between_them_the_threshold_lies() -> None:
+    scores, truth = np.tile([0.2, 0.7], 2000), np.tile([False, True], 2000)
+    for threshold in (0.21, 0.3, 0.46, 0.69):
+        assert not judged(np.tile([0.2, 0.7], 500), threshold, baseline=version(scores, truth)).alert
+
+
+def test_without_a_curve_or_rows_there_is_nothing_to_expect() -> None:
+    found = Positives(rows=1000, positives=400, threshold=0.5)
+    report = detect_drift(baseline_of(1), profile_of(1000, [0.0]), POLICY, days=3, predicted=found)
+    assert (report.positive, {column.column for column in report.columns}) == (None, {"feature", "score"})
