@@ -79,6 +79,8 @@ def kind_of(kind: pa.DataType) -> str | None:
     match kind:
         case _ if pa.types.is_dictionary(kind):
             return kind_of(kind.value_type)
+        case pa.UuidType():
+            return "uuid"
         case _ if pa.types.is_timestamp(kind) and kind.unit == "us":
             return "timestamptz" if kind.tz else "timestamp"
         case _ if pa.types.is_decimal128(kind) and kind.scale >= 0:

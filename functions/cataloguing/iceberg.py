@@ -14,7 +14,8 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as Loaded
 from pyiceberg.table import Transaction
-from pyiceberg.table.update.snapshot import ExpireSnapshots
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import ExpireSnapshots, _MergeAppendFiles, _OverwriteFiles
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
@@ -37,7 +38,13 @@ _ALWAYS = {
     "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "10",
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "20",
 }
+
+
+class _Change(_OverwriteFiles, _MergeAppendFiles):
+    """A change of files that merges manifests, as pyiceberg does when it appends: else each change would add one for good."""
 
 
 class IcebergTables:
@@ -102,29 +109,30 @@ class IcebergTable:
         """Return the files of batches that arrived on some days."""
         return [self._file(found) for found in self._found(days)]
 
-    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile]) -> None:
+    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
         """Change columns and files at once, or raise ConflictError if another writer came first."""
         gone = [found for found in self._found({file.day for file in removed}) if self._file(found) in removed]
         try:
             with self._loaded.transaction() as transaction:
+                if _ALWAYS.items() - self._loaded.properties.items():  # an earlier Everscore made the table
+                    transaction.set_properties(_ALWAYS)
                 ids = _evolve(transaction, self.columns, columns)
-                update = transaction.update_snapshot()
-                with update.overwrite() if gone else update.merge_append() as change:
+                with _Change(Operation.OVERWRITE if gone else Operation.APPEND, transaction, self._loaded.io) as change:
                     for new in added:
                         change.append_data_file(self._data_file(new, ids))
                     for found in gone:
                         change.delete_data_file(found)
-                if old := self._old_snapshots():
+                if old := self._old_snapshots(kept=0 if forget else _KEPT_SNAPSHOTS):
                     with ExpireSnapshots(transaction) as expiry:
                         expiry.by_ids(old)
         except CommitFailedException as error:
             message = f"the table {'.'.join(self._loaded.name())} was changed by another writer"
             raise ConflictError(message) from error
 
-    def _old_snapshots(self) -> list[int]:
+    def _old_snapshots(self, kept: int) -> list[int]:
         """Return the snapshots that are kept no longer: each commit copies the list of all."""
-        newest_last = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
-        return [snapshot.snapshot_id for snapshot in newest_last[:-_KEPT_SNAPSHOTS]]
+        newest_first = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms, reverse=True)
+        return [snapshot.snapshot_id for snapshot in newest_first[kept:]]
 
     def _found(self, days: Collection[date]) -> list[DataFile]:
         if not days:

@@ -41,11 +41,12 @@ class Table(Protocol):
     def files(self, days: Collection[date]) -> Sequence[TableFile]:
         """Return the files of batches that arrived on some days."""
 
-    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile]) -> None:
+    def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
         """Change columns and files at once, or raise ConflictError if another writer came first.
 
         Args:
             removed: files that the table shows no longer; they stay where they are.
+            forget: whether nobody may ask for an earlier state any more.
         """
 
 

@@ -72,7 +72,8 @@ def _catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
     kept = {file.key for file in shown if file.batch in stands and (file.batch not in read or file.key in wanted)}
     missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
     removed = [file for file in shown if file.key not in kept]
-    columns = _commit_scored(scored, missing, removed, ports)
+    erased = any(file.batch in stands for file in removed)
+    columns = _commit_scored(scored, missing, removed, ports, forget=erased)
     _commit_batches(model, batches, listed, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
     return Outcome(len(missing), len(removed), columns)
 
@@ -106,13 +107,13 @@ def _read(
 
 
 def _commit_scored(
-    table: Table, missing: Collection[tuple[StoredFile, TableFile]], removed: Collection[TableFile], ports: Ports
+    table: Table, missing: Collection[tuple[StoredFile, TableFile]], removed: Collection[TableFile], ports: Ports, *, forget: bool
 ) -> Columns:
     if not missing and not removed:
         return table.columns
     footers = [*map_ahead(lambda file: read_footer(ports.store, *file), iter(missing), threads=_AT_ONCE)]
     columns = table.columns.with_files(footer.schema for footer in footers)
-    table.commit(columns, added=[footer.new for footer in footers], removed=removed)
+    table.commit(columns, added=[footer.new for footer in footers], removed=removed, forget=forget)
     return columns
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -77,6 +78,24 @@ def test_erased_rows_leave_the_table_with_their_file(world: World) -> None:
     assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
 
 
+def test_erased_rows_are_in_no_earlier_state_either(world: World) -> None:
+    batch = world.scored("a.csv", rows(0, 3))
+    catalogue("m", days_of(batch), world.ports)
+    catalogue("m", days_of(world.scored("b.csv", rows(3, 2))), world.ports)
+    world.erased(batch, rows(1, 2), "a2")
+    catalogue("m", days_of(batch), world.ports)
+    [state] = world.catalogue.load_table(("everscore", "m_scored")).snapshots()
+    assert state.summary is not None
+    assert state.summary["total-records"] == "4"
+
+
+def test_ids_that_are_uuids_are_a_column(world: World) -> None:
+    ids = [UUID(int=7), UUID(int=2**127)]
+    table = rows(0, 2).drop_columns("id").append_column("id", pa.array([one.bytes for one in ids], pa.uuid()))
+    catalogue("m", days_of(world.scored("a.csv", table)), world.ports)
+    assert world.query("SELECT id::VARCHAR FROM m_scored ORDER BY score", "m_scored") == [(str(one),) for one in ids]
+
+
 def test_a_column_that_came_later_is_missing_in_earlier_rows(world: World) -> None:
     first = world.scored("a.csv", rows(0, 1))
     catalogue("m", days_of(first), world.ports)
@@ -138,6 +157,20 @@ def test_times_of_many_centuries_are_kept(world: World) -> None:
     )
     catalogue("m", days_of(world.scored("a.csv", far)), world.ports)
     assert world.query("SELECT id FROM m_scored WHERE \"at\" > TIMESTAMPTZ '9999-01-01'", "m_scored") == [("1",)]
+
+
+def test_few_manifests_are_read_however_often_a_table_changes(world: World) -> None:
+    for number in range(25):
+        catalogue("m", days_of(world.scored(f"{number}.csv", rows(number, 1))), world.ports)
+    again = world.scored("3.csv", rows(3, 1), purpose="rescore:2", created=timedelta(hours=1))
+    catalogue("m", days_of(again), world.ports)
+    assert world.query("SELECT count(*), count(DISTINCT id) FROM m_scored", "m_scored") == [(25, 25)]
+    assert world.query("SELECT batch_id FROM m_scored WHERE id = '3'", "m_scored") == [(again.batch_id,)]
+    for name in ("m_scored", "m_batches"):
+        table = world.catalogue.load_table(("everscore", name))
+        state = table.current_snapshot()
+        assert state is not None
+        assert len(state.manifests(table.io)) < 20
 
 
 def test_few_snapshots_are_kept_however_often_a_table_changes(world: World) -> None:
