@@ -26,7 +26,7 @@ from infra.cli.screens.batches import (
 from infra.words import _
 
 if TYPE_CHECKING:
-    from functions.shared.ports import ObjectStore
+    from functions.shared.ports import ObjectInfo, ObjectStore
     from infra.cli.operator import Operator
 
 app = typer.Typer()
@@ -55,9 +55,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Upload a file of rows to score."""
-    from infra.cli.offline import score_offline
     from infra.cli.operator import connect
-    from infra.cli.scored_rows import write_scored
 
     if offline and partition_bytes:
         message = "--partition-bytes works on a stack only, not with --offline"
@@ -69,11 +67,7 @@ def score(
     if not new:
         _refuse_unserved(model, operator.store)
     if offline:
-        if out is None:
-            raise InputError("--offline needs a file to write the scored rows to", remedy="add -o OUT.parquet", code="usage")
-        with console.status(_("scoring")):
-            manifest = score_offline(model, file, out, releases=operator.store)
-        _show(manifest, as_json=as_json, out=out, offline=True)
+        _show(_scored_here(model, file, out, operator), as_json=as_json, out=out, offline=True)
         return
     plain = layout.in_inbox(layout.BATCHES, model, file.name)
     key = layout.partitioned_key(model, partition_bytes, file.name) if partition_bytes else plain
@@ -82,17 +76,39 @@ def score(
         answer = {"key": uploaded.key, "version_id": uploaded.version_id}
         show(answer, uploaded_screen, as_json=as_json)
         return
+    manifest = _awaited(uploaded, model, operator)
+    _write_out(manifest, out, operator)
+    _show(manifest, as_json=as_json, out=out)
+
+
+def _scored_here(model: str, file: Path, out: Path | None, operator: "Operator") -> Manifest:
+    """Score a file on this machine into `out`."""
+    from infra.cli.offline import score_offline
+
+    if out is None:
+        raise InputError("--offline needs a file to write the scored rows to", remedy="add -o OUT.parquet", code="usage")
+    with console.status(_("scoring")):
+        return score_offline(model, file, out, releases=operator.store)
+
+
+def _awaited(uploaded: "ObjectInfo", model: str, operator: "Operator") -> Manifest:
+    """Wait until an upload is scored."""
     try:
         with console.status(_("scoring")):
-            manifest = operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
+            return operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
     except KeyboardInterrupt:
         stands = _("{key} is uploaded and will be scored all the same; `everscore status {model}` shows it", key=uploaded.key, model=model)
         console.print(stands, highlight=False, soft_wrap=True, markup=False)
         raise
+
+
+def _write_out(manifest: Manifest, out: Path | None, operator: "Operator") -> None:
+    """Write a batch's scored rows to `out`, where one was named and there are any."""
+    from infra.cli.scored_rows import write_scored
+
     if out is not None and manifest.release and manifest.outputs:
-        spec = operator.spec_of(model, manifest.release.champion)
+        spec = operator.spec_of(manifest.model, manifest.release.champion)
         write_scored([manifest], out, download=operator.download, console=console, spec=spec)
-    _show(manifest, as_json=as_json, out=out)
 
 
 def _refuse_unserved(model: str, store: "ObjectStore") -> None:
@@ -149,7 +165,6 @@ def replay(
     """
     from infra.cli.operator import connect
     from infra.cli.replay import quarantined_file, replayed
-    from infra.cli.scored_rows import write_scored
 
     if out is not None:
         refuse_unwritable(out) if file is None else _refuse_out(out, file)
@@ -163,9 +178,7 @@ def replay(
         if known:
             note = _("{file} was replayed before, with this result; --again scores it once more", file=file)
             console.print(note, highlight=False, soft_wrap=True, markup=False)
-        if out is not None and ended.release and ended.outputs:
-            spec = operator.spec_of(model, ended.release.champion)
-            write_scored([ended], out, download=operator.download, console=console, spec=spec)
+        _write_out(ended, out, operator)
         _show(ended, as_json=as_json, out=out, replayed_before=known)
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
@@ -128,6 +129,17 @@ def detached_aws(
     return stack
 
 
+@dataclass(frozen=True, slots=True)
+class _Addresses:
+    """Where a stack's servers answer on this machine, and where its functions find MLflow and, from containers, AWS."""
+
+    endpoint: str
+    mlflow_uri: str
+    metrics_url: str
+    mlflow_inside: str
+    containers: Containers | None = None
+
+
 def _start(
     name: str,
     port: int | None,
@@ -141,54 +153,69 @@ def _start(
 ) -> tuple[Stack, IO[bytes]]:
     """Start a stack whose end is left to `undo`; the returned pipe ties it to this process."""
     python = ministack_python(progress)
-    with ExitStack() as sockets, state_folder(name, kept=kept) as folder:
-        before = read_state(folder / STACK, Stack)
-        if before is not None and not (folder / STATE).is_dir():
-            message = f"stack {name} was made by an earlier Everscore, which kept its objects only: they are in {folder / OBJECTS}"
-            remedy = f"`everscore local down --stack {name}` removes it; `everscore local up --stack OTHER` starts another"
-            raise InputError(message, remedy=remedy, code="earlier_stack")
+    with state_folder(name, kept=kept) as folder:
+        before = _stack_before(folder, name)
         progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with its data")
         containers = containers if before is None else starts_containers(folder)
-        if containers:
-            require_image()
-        aws = sockets.enter_context(listening_socket(port) if before is None else socket_again(before.endpoint, port))
-        mlflow = sockets.enter_context(listening_socket() if before is None else socket_like(before.mlflow_uri))
-        exposition = sockets.enter_context(listening_socket() if before is None else socket_like(before.metrics_url))
-        endpoint, mlflow_uri, metrics_url = url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics"
-        servers = [
-            ministack_server(folder, python, aws, containers=containers),
-            mlflow_server(folder, mlflow),
-            exposition_server(folder, exposition, endpoint),
-        ]
-        inside, mlflow_inside = None, mlflow_uri
-        if containers:
-            expect_containers(folder)
-            aws_bridge, mlflow_bridge = sockets.enter_context(bridge_socket()), sockets.enter_context(bridge_socket())
-            servers += [bridge_server("bridge-aws", folder, aws_bridge, endpoint)]
-            servers += [bridge_server("bridge-mlflow", folder, mlflow_bridge, mlflow_uri)]
-            inside, mlflow_inside = Containers(IMAGE, url_of(aws_bridge)), url_of(mlflow_bridge)
-        tie = _start_keeper(folder, servers, undo)
+        addresses, tie = _start_servers(folder, python, before, port, undo, containers=containers)
     try:
-        _wait_for_answer(f"{endpoint}/_ministack/health")
+        _wait_for_answer(f"{addresses.endpoint}/_ministack/health")
         progress("deploying template.yaml")
-        outputs = _deploy(root, folder.name, endpoint, {"MlflowTrackingUri": mlflow_inside, **parameters}, inside, again=before is not None)
-        _wait_for_answer(endpoint + SAVE)
+        given = {"MlflowTrackingUri": addresses.mlflow_inside, **parameters}
+        outputs = _deploy(root, folder.name, addresses.endpoint, given, addresses.containers, again=before is not None)
+        _wait_for_answer(addresses.endpoint + SAVE)
     except (OSError, HTTPException, BotoCoreError, ClientError, EmbeddedAwsError) as error:
         raise _not_up(folder, error) from error
     stack = Stack(
         name=folder.name,
         folder=folder,
-        endpoint=endpoint,
-        mlflow_uri=mlflow_uri,
-        metrics_url=metrics_url,
+        endpoint=addresses.endpoint,
+        mlflow_uri=addresses.mlflow_uri,
+        metrics_url=addresses.metrics_url,
         inbox=outputs["InboxBucket"],
         store=outputs["StoreBucket"],
         functions={function: outputs[output] for function, output in FUNCTIONS.items()},
         outputs=outputs,
     )
-    write_configuration(folder, metrics_url)
+    write_configuration(folder, stack.metrics_url)
     write_whole(folder / STACK, stack.to_json())
     return stack, tie
+
+
+def _stack_before(folder: Path, name: str) -> Stack | None:
+    """Return the stopped stack whose data the folder holds, if there is one."""
+    before = read_state(folder / STACK, Stack)
+    if before is not None and not (folder / STATE).is_dir():
+        message = f"stack {name} was made by an earlier Everscore, which kept its objects only: they are in {folder / OBJECTS}"
+        remedy = f"`everscore local down --stack {name}` removes it; `everscore local up --stack OTHER` starts another"
+        raise InputError(message, remedy=remedy, code="earlier_stack")
+    return before
+
+
+def _start_servers(
+    folder: Path, python: Path, before: Stack | None, port: int | None, undo: ExitStack, *, containers: bool
+) -> tuple[_Addresses, IO[bytes]]:
+    """Start the servers, each with a socket that listens already; return where they answer, and their tie."""
+    if containers:
+        require_image()
+    with ExitStack() as sockets:
+        aws = sockets.enter_context(listening_socket(port) if before is None else socket_again(before.endpoint, port))
+        mlflow = sockets.enter_context(listening_socket() if before is None else socket_like(before.mlflow_uri))
+        exposition = sockets.enter_context(listening_socket() if before is None else socket_like(before.metrics_url))
+        addresses = _Addresses(url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics", mlflow_inside=url_of(mlflow))
+        servers = [
+            ministack_server(folder, python, aws, containers=containers),
+            mlflow_server(folder, mlflow),
+            exposition_server(folder, exposition, addresses.endpoint),
+        ]
+        if containers:
+            expect_containers(folder)
+            aws_bridge, mlflow_bridge = sockets.enter_context(bridge_socket()), sockets.enter_context(bridge_socket())
+            servers += [bridge_server("bridge-aws", folder, aws_bridge, addresses.endpoint)]
+            servers += [bridge_server("bridge-mlflow", folder, mlflow_bridge, addresses.mlflow_uri)]
+            inside = Containers(IMAGE, url_of(aws_bridge))
+            addresses = replace(addresses, mlflow_inside=url_of(mlflow_bridge), containers=inside)
+        return addresses, _start_keeper(folder, servers, undo)
 
 
 def stop_stack(folder: Path) -> None:
