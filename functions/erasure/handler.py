@@ -1,8 +1,6 @@
 """Lambda entry point: erase people's rows on request, and return the record."""
 
 import time
-import uuid
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +24,15 @@ def ports() -> "Ports":
     """Return the real ports."""
     from functions.erasure.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.runtime.chance import new_name, utc_now
     from functions.shared.runtime.settings import settings
 
     client = s3_client()
     return Ports(
         inbox=S3ObjectStore(client, settings().inbox),
         store=S3ObjectStore(client, settings().store),
-        new_name=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+        new_name=new_name,
+        now=utc_now,
     )
 
 

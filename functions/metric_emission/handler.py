@@ -1,7 +1,6 @@
 """Lambda entry point: manifests and labels through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts out."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ def ports() -> "Ports":
     from functions.shared.adapters.queues import queued_messages
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
+    from functions.shared.runtime.chance import utc_now
     from functions.shared.runtime.settings import measuring_settings
 
     settings, client = measuring_settings(), s3_client()
@@ -34,7 +34,7 @@ def ports() -> "Ports":
         emit=partial(print_measurements, stack=settings.stack),
         send=_sender(settings),
         queued=partial(queued_messages, settings.queues),
-        now=lambda: datetime.now(UTC),
+        now=utc_now,
         memory_gb=settings.scoring_memory_mb / 1024,
     )
 
@@ -56,7 +56,9 @@ def _sender(settings: "MeasuringSettings") -> "Send":
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
     """Measure what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
     if "Records" in event:
-        return _measure(event, context)
+        from functions.metric_emission.delivered import measuring
+
+        return process_records(event, context, measuring(ports()))
     from functions.metric_emission.upkeep import sweep, tick
 
     match ScheduledRequest.model_validate(event).action:
@@ -64,14 +66,3 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any
             return tick(ports())
         case "sweep":
             return sweep(ports())
-
-
-def _measure(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Measure manifests and labels; what a delivery knows of a model it reads once."""
-    from functions.metric_emission.labelling import measure_labels
-    from functions.metric_emission.ports import Delivery
-    from functions.metric_emission.service import measure_batch
-
-    delivery = Delivery(ports())
-    by_bucket = {ports().store.bucket: measure_batch, ports().inbox.bucket: measure_labels}
-    return process_records(event, context, lambda created: by_bucket[created.bucket](created, delivery))

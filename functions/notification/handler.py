@@ -1,6 +1,5 @@
 """Lambda entry point: alerts, decisions and releases through SQS, messages to people out."""
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ def ports() -> "Ports":
     from functions.notification.ports import TOPIC, Ports
     from functions.shared.adapters.targets import targets_in
     from functions.shared.adapters.topic import SnsTopic
+    from functions.shared.runtime.chance import utc_now
     from functions.shared.runtime.settings import notifying_settings
 
     settings = notifying_settings()
@@ -35,7 +35,7 @@ def ports() -> "Ports":
         store=_bucket(),
         targets={**named, TOPIC: SnsTopic(settings.topic)},
         stack=settings.stack,
-        now=lambda: datetime.now(UTC),
+        now=utc_now,
     )
 
 

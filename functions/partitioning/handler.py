@@ -1,7 +1,5 @@
 """Lambda entry point: all steps of the partitioning state machine except scoring."""
 
-import uuid
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +18,15 @@ def ports() -> "Ports":
     """Return the real ports and sizes."""
     from functions.partitioning.ports import Ports
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.runtime.chance import new_name, utc_now
     from functions.shared.runtime.settings import partitioning_settings
 
     settings, client = partitioning_settings(), s3_client()
     return Ports(
         inbox=S3ObjectStore(client, settings.inbox),
         store=S3ObjectStore(client, settings.store),
-        new_attempt=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+        new_attempt=new_name,
+        now=utc_now,
         partition_bytes=settings.partition_mb * MEGABYTE,
         whole_bytes=settings.partition_above_mb * MEGABYTE,
         concurrency=settings.partition_concurrency,

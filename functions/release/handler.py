@@ -1,7 +1,5 @@
 """Lambda entry point: decisions, ticks and a person's hand, to what is served."""
 
-import uuid
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +22,15 @@ def ports() -> "Ports":
     from functions.release.ports import Ports
     from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
+    from functions.shared.runtime.chance import new_name, utc_now
     from functions.shared.runtime.settings import registry_settings
 
     settings = registry_settings()
     return Ports(
         store=S3ObjectStore(s3_client(), settings.store),
         registry=registry_at(settings.mlflow_tracking_uri, settings.stack, settings.mlflow_secret),
-        new_name=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+        new_name=new_name,
+        now=utc_now,
     )
 
 

@@ -1,7 +1,5 @@
 """Lambda entry point: first trainings, retrainings, and the schedule for all."""
 
-import uuid
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +30,7 @@ def ports() -> "Ports":
     from functions.shared.adapters.mlflow_registry import registry_at
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.repositories.bundles import Bundles
+    from functions.shared.runtime.chance import new_name, utc_now
     from functions.shared.runtime.settings import registry_settings
 
     settings, client = registry_settings(), s3_client()
@@ -42,8 +41,8 @@ def ports() -> "Ports":
         registry=registry_at(settings.mlflow_tracking_uri, settings.stack, settings.mlflow_secret),
         bundles=Bundles(store),
         events=EventBridge(settings.stack),
-        new_holder=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+        new_holder=new_name,
+        now=utc_now,
     )
 
 

@@ -1,8 +1,6 @@
 """Lambda entry point: score uploads from SQS, partitions, and batches on request."""
 
-import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +22,7 @@ def ports() -> "Ports":
     from functions.shared.adapters.s3 import S3ObjectStore, s3_client
     from functions.shared.adapters.state_machine import StateMachine
     from functions.shared.repositories.bundles import Bundles
+    from functions.shared.runtime.chance import new_name, utc_now
     from functions.shared.runtime.settings import scoring_settings
 
     client, settings = s3_client(), scoring_settings()
@@ -32,8 +31,8 @@ def ports() -> "Ports":
         inbox=S3ObjectStore(client, settings.inbox),
         store=store,
         bundles=Bundles(store),
-        new_attempt=lambda: uuid.uuid4().hex,
-        now=lambda: datetime.now(UTC),
+        new_attempt=new_name,
+        now=utc_now,
         executions=StateMachine(settings.state_machine),
         whole_bytes=settings.partition_above_mb * 2**20,
     )
@@ -41,10 +40,7 @@ def ports() -> "Ports":
 
 @answering_refusals
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Score the uploads of an SQS delivery, a partition, or a batch again.
-
-    Uploads are scored smallest first; failed ones are delivered again.
-    """
+    """Score an SQS delivery's uploads (failed ones are delivered again), a partition, or a batch again."""
     if "Records" in event:
         return process_records(event, context, score_upload)
     from functions.scoring.again import rescore_batch, verify_batch
@@ -52,8 +48,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any
     from functions.scoring.partition import score_partition
     from functions.shared.domain.partition import Partition
 
-    request = parse_request(event)
-    if isinstance(request, Partition):
+    if isinstance(request := parse_request(event), Partition):
         rows = score_partition(request, ports()).counts.rows_in
         logger().info("partition", extra={"batch_id": request.batch_id, "partition": request.number, "rows_in": rows})
         return {}  # responses of a Distributed Map are limited in size; results are in the store

@@ -2,9 +2,7 @@
 
 import hashlib
 import tempfile
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from functions.scoring.ports import Ports
@@ -18,6 +16,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.releases import Releases
+from functions.shared.runtime.chance import new_name, utc_now
 from infra.cli.local_folder import LocalFolder
 from infra.cli.options import console
 from infra.cli.scored_rows import write_scored
@@ -45,8 +44,8 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
                 inbox=inbox,
                 store=store,
                 bundles=Bundles(releases),
-                new_attempt=lambda: uuid.uuid4().hex,
-                now=lambda: datetime.now(UTC),
+                new_attempt=new_name,
+                now=utc_now,
             ),
         )
         if manifest.release and manifest.outputs:

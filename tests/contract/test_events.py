@@ -22,7 +22,7 @@ import functions.scoring.handler as scoring
 import functions.scoring.partition as scoring_partition
 from functions.code_check.event import PreTrafficEvent
 from functions.erasure.event import EraseRequest
-from functions.metric_emission import labelling, service, upkeep
+from functions.metric_emission import delivered, upkeep
 from functions.partitioning.event import CommitRequest, Failure, GiveUpRequest, PlanRequest
 from functions.release.event import ReleaseRequest
 from functions.retraining.event import AdoptRequest, ImportRequest, ReproduceRequest, RetrainRequest, TrainRequest
@@ -239,12 +239,12 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
     arrived: list[StoredObject] = []
     monkeypatch.setattr(scoring, "score_upload", arrived.append)
     monkeypatch.setattr(metric_emission, "ports", lambda: make_ports(MemoryStore(STORE), inbox=MemoryStore(INBOX)))
-    monkeypatch.setattr(service, "measure_batch", lambda created, _: arrived.append(created))
+    monkeypatch.setattr(delivered, "measure_batch", lambda created, _: arrived.append(created))
     monkeypatch.setattr(notification, "ports", lambda: None)
     monkeypatch.setattr(notifying, "notify", lambda created, _: arrived.append(created))
     monkeypatch.setattr(cataloguing, "ports", lambda: None)
     monkeypatch.setattr(delivering.Delivery, "catalogue", lambda _, created: arrived.append(created))
-    monkeypatch.setattr(labelling, "measure_labels", lambda created, _: arrived.append(created))
+    monkeypatch.setattr(delivered, "measure_labels", lambda created, _: arrived.append(created))
     return arrived
 
 

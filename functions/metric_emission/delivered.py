@@ -1,0 +1,15 @@
+"""What a delivery brings to measure: manifests from the store, labels from the inbox."""
+
+from collections.abc import Callable
+
+from functions.metric_emission.labelling import measure_labels
+from functions.metric_emission.ports import Delivery, Ports
+from functions.metric_emission.service import measure_batch
+from functions.shared.domain.envelopes import StoredObject
+
+
+def measuring(ports: Ports) -> Callable[[StoredObject], None]:
+    """Return what measures each object of one delivery, and reads once what the delivery needs of a model."""
+    delivery = Delivery(ports)
+    by_bucket = {ports.store.bucket: measure_batch, ports.inbox.bucket: measure_labels}
+    return lambda created: by_bucket[created.bucket](created, delivery)
