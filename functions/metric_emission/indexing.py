@@ -19,9 +19,11 @@ def index_batch(manifest: Manifest, model: Model) -> None:
     A crash may have come between its commit and its names.
     """
     index_batches(model)
-    if Arrival.of(manifest) not in model.newest:
-        BatchIndex(model.store).add(manifest)
-        model.batches_came()
+    arrival, index = Arrival.of(manifest), BatchIndex(model.store)
+    if model.is_among_newest(arrival) or (model.is_before_newest(arrival) and index.has(manifest)):
+        return
+    index.add(manifest)
+    model.batches_came()
 
 
 def index_batches(model: Model) -> None:

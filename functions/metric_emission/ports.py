@@ -96,6 +96,18 @@ class Model:
         return tuple(islice(self.manifests.arrivals(self.name), LOOKED_THROUGH))
 
     @cached_property
+    def _by_batch(self) -> Mapping[str, Arrival]:
+        return {arrival.batch: arrival for arrival in self.newest}
+
+    def is_among_newest(self, arrival: Arrival) -> bool:
+        """Return whether a batch is among those to look through."""
+        return self._by_batch.get(arrival.batch) == arrival
+
+    def is_before_newest(self, arrival: Arrival) -> bool:
+        """Return whether a batch came before all of those, as after many files at once."""
+        return bool(self.newest) and arrival.name > self.newest[-1].name
+
+    @cached_property
     def labelled_days(self) -> Sequence[date]:
         """The days that have labels, in order."""
         return labelled_days(self.name, self.store)
@@ -142,7 +154,8 @@ class Model:
 
     def batches_came(self) -> None:
         """Look again which batches are the newest."""
-        self.__dict__.pop("newest", None)
+        for known in ("newest", "_by_batch"):
+            self.__dict__.pop(known, None)
 
     def labels_came(self) -> None:
         """Look again which days have labels."""

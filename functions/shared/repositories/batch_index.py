@@ -14,6 +14,7 @@ from datetime import date
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival, Block, standing
 from functions.shared.domain.document import Document
+from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
@@ -39,6 +40,15 @@ class BatchIndex:
         """Write a batch's names; written before, they stay as they are."""
         for key in _keys(manifest):
             self._store.create(key, _NAME)
+
+    def has(self, manifest: Manifest) -> bool:
+        """Return whether all names of a batch are written."""
+        *_, last = _keys(manifest)
+        try:
+            self._store.info(last)
+        except NotFoundError:
+            return False
+        return True
 
     def entries(self, model: str) -> Iterator[Arrival]:
         """Return all batches of a model, the newest first.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from functions.metric_emission import ports
 from functions.metric_emission.estimation import some_of
 from functions.metric_emission.measurements import batch_measurements, drift_measurements
 from functions.shared.batches.lifecycle import batch_error, drafted, pinned_release
@@ -42,6 +43,7 @@ from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
+from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
@@ -349,3 +351,36 @@ def test_a_batch_scored_in_partitions_cost_what_all_functions_took() -> None:
 def test_an_estimate_looks_at_as_many_files_of_a_very_large_batch_as_fit_into_memory(files: int, rows: int, looked_at: int) -> None:
     outputs = tuple(StoredFile(key=str(number), rows=rows, bytes=1, sha256="") for number in range(files))
     assert len(some_of(outputs)) == looked_at
+
+
+def index_writes(store: CountingStore) -> int:
+    return sum(version.info.key.startswith("index/") for version in store.versions(""))
+
+
+def test_a_batch_before_many_others_asks_for_one_request_more_than_one_among_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "LOOKED_THROUGH", 5)
+    store = CountingStore()
+    world = World(store=store)
+    manifests = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(12)]
+    world.record(manifests[-1])
+    asked, written = [], []
+    for manifest in (manifests[-2], manifests[0], manifests[1]):
+        before, names = store.requests, index_writes(store)
+        world.record(manifest)
+        asked.append(store.requests - before)
+        written.append(index_writes(store) - names)
+    assert written == [0, 0, 0]
+    assert max(asked[1:]) <= asked[0] + 1
+
+
+def test_a_batch_before_many_others_whose_names_a_crash_left_out_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "LOOKED_THROUGH", 5)
+    world = World()
+    first = world.profiled("first.csv", like_training(world.baseline))
+    world.record(first)
+    for number in range(12):
+        world.profiled(f"{number}.csv", like_training(world.baseline))
+    names = {info.key for info in world.store.list(f"index/{MODEL}/") if first.batch_id in info.key}
+    world.store.delete(names)
+    world.record(first)
+    assert {info.key for info in world.store.list(f"index/{MODEL}/") if first.batch_id in info.key} == names
