@@ -27,6 +27,7 @@ from infra.cli.scored_rows import write_scored
 from infra.local.embedded import embedded_aws
 from infra.local.stack_containers import LABEL
 from infra.local.stacks import Stack
+from infra.places import ROOT
 
 pytestmark = pytest.mark.timeout(1500)  # the first build installs Docker and may make a stand-in of AWS's base image
 
@@ -220,3 +221,35 @@ def test_a_file_that_cannot_be_scored_goes_to_the_dead_letters_and_comes_back_by
     sqs.send_message(QueueUrl=queue, MessageBody=letter["Body"])  # a redrive, which the embedded AWS lacks, is this
     sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
     assert operator.await_manifest(uploaded, timeout_s=SOON_S).rows_scored == A_DAY
+
+
+def test_a_version_of_another_stack_is_proved_in_the_image_and_scores_the_same_there(stack: Stack, tmp_path: Path) -> None:
+    batch, file = tmp_path / "batch.csv", tmp_path / "moved-1.everscore"
+    batch.write_bytes(visits(range(80, 82), sold=False))
+    with embedded_aws("maker", parameters={"ScheduleState": "DISABLED"}) as maker:
+        train(embedded(maker), "moved")
+        asked(tmp_path, "export", "moved", "1", "--stack", "maker")
+        asked(tmp_path, "score", "moved", str(batch), "--wait", "-o", "there.csv", "--stack", "maker")
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    (tmp_path / "changed.everscore").write_bytes(body)
+    assert asked(tmp_path, "import", "changed.everscore", "--stack", stack.name, code=2)["code"] == "import_refused"
+    imported = asked(tmp_path, "import", file.name, "--stack", stack.name)
+    assert (imported["origin"]["stack"], imported["origin"]["version"]) == ("maker", "1")
+    asked(tmp_path, "score", "moved", str(batch), "--wait", "-o", "here.csv", "--stack", stack.name)
+    assert scores_in(tmp_path / "here.csv") == scores_in(tmp_path / "there.csv")
+
+
+def asked(folder: Path, *command: str, code: int = 0) -> Any:
+    """What a command answers as JSON."""
+    done = subprocess.run([ROOT / ".venv/bin/everscore", *command, "--json"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def scores_in(file: Path) -> list[tuple[str, str, str]]:
+    """The scores as they were written, to the last digit."""
+    with file.open(newline="") as rows:
+        scored = [(row["visit"], row["score"], row["prediction"]) for row in csv.DictReader(rows)]
+    assert len(scored) == 2 * A_DAY
+    return scored

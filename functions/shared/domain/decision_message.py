@@ -23,7 +23,7 @@ def decision_message(decision: Decision, *, stack: str) -> Message:
         since=decision.decided_at,
         happened="; ".join([_outcome(decision), *_figures(decision)]),
         meaning=meaning,
-        look_at="; ".join(warnings) or "the figures of both versions, in the status and the report",
+        look_at="; ".join(warnings) or "The figures of both versions, in the status and the report",
         commands=tuple(commands),
         runbook="docs/runbook.md#decision",
     )

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from functions.shared.domain.message import RELEASE, Message, News, compose
 from functions.shared.domain.release import Release, ServedChallenger, Withdrawal, doubtful_rollback
 
+_SERVED = "Batches that begin from now on are scored by it."
+_RETIRED = "Batches that begin from now on fail, with the reason."
+
 
 def release_message(release: Release, before: Release | None, *, stack: str) -> Message | None:
     """Compose the message about a release.
@@ -25,8 +28,8 @@ def release_message(release: Release, before: Release | None, *, stack: str) -> 
         kind=RELEASE,
         since=release.decided_at,
         happened=f"release {release.seq}: {'; '.join(changes)} ({release.reason})",
-        meaning=f"Decided by {release.decided_by}. Batches that begin from now on are scored by it.",
-        look_at="the releases and what labels say of their versions, in the status and the report",
+        meaning=f"Decided by {release.decided_by}. {_RETIRED if release.retired else _SERVED}",
+        look_at="The releases and what labels say of their versions, in the status and the report",
         commands=tuple(_commands(release)),
         runbook="docs/runbook.md#release",
     )

@@ -13,6 +13,7 @@ from functions.shared.domain.release import doubtful_rollback
 from tests.unit.release.world import World, serving
 
 STEPS = (0.05, 0.25, 0.5, 1.0)
+FASTER = (0.25, 1.0)
 DAYS = 30
 VERSIONS = st.sampled_from(["1", "2", "3", "4"])
 
@@ -22,6 +23,7 @@ class Rules:
     """What the documents say, without stores, documents or clocks. `waited` are the days that `asked` has waited."""
 
     approval: str = "none"
+    steps: tuple[float, ...] = STEPS
     champion: int = 1
     challenger: int | None = None
     share: float = 0.0
@@ -61,7 +63,7 @@ class Rules:
         harm = self.harm.get((self.champion, self.challenger))
         if harm is None or (harm < 0 and not self.seen):
             return None
-        return 0.0 if harm > 0 else next(share for share in STEPS if share > self.share)
+        return 0.0 if harm > 0 else next(share for share in self.steps if share > self.share)
 
     def grow(self, share: float) -> None:
         assert self.challenger
@@ -76,9 +78,9 @@ class Rules:
             if not self.pinned:
                 self.pinned = True
             elif winners and self.approval == "none":
-                self.served(self.champion, winners[-1], STEPS[0])
+                self.served(self.champion, winners[-1], self.steps[0])
             elif winners:
-                self.ask(winners[-1], STEPS[0])
+                self.ask(winners[-1], self.steps[0])
         elif self.allowed == 0:
             self.served(self.champion)
         elif self.allowed and self.approval == "every_step":
@@ -116,10 +118,10 @@ class AnyApproval(RuleBasedStateMachine):
         self.world.batch(f"{self.batches}.csv")
         self.rules.seen = True
 
-    @rule(approval=st.sampled_from(["none", "required", "every_step"]))
-    def person_sets_the_policy(self, approval: str) -> None:
-        self.world.set_policy(release={"approval": approval})
-        self.rules.approval, self.rules.pinned = approval, False
+    @rule(approval=st.sampled_from(["none", "required", "every_step"]), steps=st.sampled_from([STEPS, FASTER]))
+    def person_sets_the_policy(self, approval: str, steps: tuple[float, ...]) -> None:
+        self.world.set_policy(release={"approval": approval}, canary={"steps": steps})
+        self.rules.approval, self.rules.steps, self.rules.pinned = approval, steps, False
 
     @rule()
     def tick(self) -> None:
@@ -159,7 +161,7 @@ class AnyApproval(RuleBasedStateMachine):
     def person_promotes(self, version: str, canary: bool) -> None:  # noqa: FBT001
         number = int(version)
         if number in self.rules.beats and number != self.rules.champion and not (canary and number == self.rules.challenger):
-            self.rules.served(*((self.rules.champion, number, STEPS[0]) if canary else (number,)))
+            self.rules.served(*((self.rules.champion, number, self.rules.steps[0]) if canary else (number,)))
         with suppress(ReleaseRefusedError):
             (self.world.try_out if canary else self.world.promote)(version)
 

@@ -1,5 +1,6 @@
 """What people are sent about the gate's decisions and about what is served, with the figures in one sentence."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import NOW, make_decision, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
 
 TWO = ServedModel(version="2", digest="d2", prefix=layout.version_prefix(MODEL, "2"))
 
@@ -40,9 +42,9 @@ class World:
     def send(self, message: Message) -> None:
         self.got.append(message)
 
-    def deliver(self, key: str) -> None:
+    def deliver(self, key: str, watcher: Watcher = lambda _: None) -> None:
         created = StoredObject(bucket=self.store.bucket, key=key, version_id="v", etag="", size_bytes=1)
-        notify(created, Ports(self.store, {"topic": self}, "prod", lambda: NOW))
+        notify(created, Ports(WatchedStore(self.store, watcher), {"topic": self}, "prod", lambda: NOW))
 
     def decide(self, decision: Decision) -> Message:
         Decisions(self.store).write(decision)
@@ -147,6 +149,7 @@ def test_what_to_type_against_a_release_is_what_would_work() -> None:
     [canary] = world.release(challenger=on_its_way(0.05))
     assert '  everscore rollback sales --reason "…" --stack prod' in canary.text
     [retired] = world.release(challenger=None, retired=True)
+    assert "Batches that begin from now on fail, with the reason." in retired.text
     assert '  everscore promote sales 1 --reason "…" --stack prod' in retired.text
 
 
@@ -161,6 +164,31 @@ def test_an_event_that_comes_again_sends_no_second_message_and_both_are_shown_as
     assert sorted(message.text for _, message in messages.named(messages.newest(MODEL), stack="prod")) == sorted(
         message.text for message in world.got
     )
+
+
+def news(store: MemoryStore) -> dict[str, str]:
+    """Where a decision and a release lie that change something, by the id of their message."""
+    Decisions(store).write(judged())
+    releases = Releases(store)
+    releases.publish(make_release(), over=None)
+    releases.publish(make_release(seq=2, challenger=on_its_way(0.05)), over=releases.standing(MODEL))
+    return {"decision-2": layout.decision_key(MODEL, "2"), "release-2": layout.release_history_key(MODEL, 2)}
+
+
+@pytest.mark.parametrize("about", ["decision-2", "release-2"])
+def test_after_a_crash_at_any_call_the_message_arrives_and_a_second_one_is_known_by_its_id(about: str) -> None:
+    moments: list[Moment] = []
+    undisturbed = World()
+    undisturbed.deliver(news(undisturbed.store)[about], moments.append)
+    assert f"create {layout.message_key(MODEL, about)}" in {moment.call for moment in moments}
+    for moment in moments:
+        world = World()
+        key = news(world.store)[about]
+        with suppress(Crash, ExceptionGroup):
+            world.deliver(key, CrashAt(moment))
+        world.deliver(key)
+        assert {message.id for message in world.got} == {about}
+        assert len(world.got) <= 2
 
 
 @pytest.mark.parametrize(("kinds", "sent"), [(("decision",), ["decision"]), (("release", "silent"), ["release"]), (("drift",), [])])
