@@ -1,12 +1,14 @@
-"""Lambda entry point: manifests through SQS in, tables of what was scored out."""
+"""Lambda entry point: manifests through SQS in, tables of what was scored out; the scheduler has them compared."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from functions.cataloguing.event import ScheduledRequest
+from functions.shared.runtime.chance import utc_now
 from functions.shared.runtime.queue import process_records
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.cataloguing.ports import Ports
@@ -25,9 +27,15 @@ def ports() -> "Ports":
     return Ports(store=store, tables=glue_tables(glue_client(), store, settings().stack))
 
 
-def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    """Bring the tables to the manifests of an SQS delivery; what failed is delivered again."""
+def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
+    """Bring the tables to the manifests of an SQS delivery (what failed is delivered again), or do what the scheduler asks."""
     from functions.cataloguing.delivery import Delivery
+    from functions.cataloguing.upkeep import compare, sweep
 
-    delivery = Delivery(ports())
-    return process_records(event, context, delivery.catalogue)
+    if "Records" in event:
+        return process_records(event, context, Delivery(ports()).catalogue)
+    match ScheduledRequest.model_validate(event).action:
+        case "compare":
+            return compare(ports(), utc_now())
+        case "sweep":
+            return sweep(ports(), utc_now())

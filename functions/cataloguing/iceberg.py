@@ -109,6 +109,15 @@ class IcebergTable:
         """Return the files of batches that arrived on some days."""
         return [self._file(found) for found in self._found(days)]
 
+    def named(self) -> set[str]:
+        """Return all keys below `tables/` that some state of the table which may be asked for needs."""
+        metadata, io = self._loaded.metadata, self._loaded.io
+        manifests = {manifest.manifest_path: manifest for state in metadata.snapshots for manifest in state.manifests(io)}
+        data = {entry.data_file.file_path for manifest in manifests.values() for entry in manifest.fetch_manifest_entry(io)}
+        lists = {state.manifest_list for state in metadata.snapshots}
+        logged = {entry.metadata_file for entry in metadata.metadata_log}
+        return {path.removeprefix(self._root) for path in data | manifests.keys() | lists | logged | {self._loaded.metadata_location}}
+
     def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
         """Change columns and files at once, or raise ConflictError if another writer came first."""
         gone = [found for found in self._found({file.day for file in removed}) if self._file(found) in removed]
@@ -143,7 +152,8 @@ class IcebergTable:
 
     def _file(self, found: DataFile) -> TableFile:
         values = [found.partition[place] for place in range(len(found.partition))]
-        return TableFile(found.file_path.removeprefix(self._root), _EPOCH + timedelta(days=values[0]), *values[1:])
+        day, [batch] = _EPOCH + timedelta(days=values[0]), values[1:] or [""]
+        return TableFile(found.file_path.removeprefix(self._root), day, batch, found.record_count)
 
     def _data_file(self, new: NewFile, ids: Mapping[str, int]) -> DataFile:
         file = new.file

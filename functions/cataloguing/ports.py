@@ -1,7 +1,7 @@
 """What cataloguing needs of the outside world."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -13,12 +13,13 @@ from functions.shared.ports import ObjectStore
 class TableFile:
     """A Parquet file of a table: its key in the store, and its partition.
 
-    `batch` is empty in tables that are not parted by batches.
+    `batch` is empty in tables that are not parted by batches. `rows` is known of files that a table shows.
     """
 
     key: str
     day: date
     batch: str = ""
+    rows: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Table(Protocol):
 
     def files(self, days: Collection[date]) -> Sequence[TableFile]:
         """Return the files of batches that arrived on some days."""
+
+    def named(self) -> set[str]:
+        """Return all keys below `tables/` that some state of the table which may be asked for needs."""
 
     def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
         """Change columns and files at once, or raise ConflictError if another writer came first.

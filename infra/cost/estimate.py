@@ -120,8 +120,10 @@ def idle_month(basis: Basis, models: int) -> Bill:
     """Return the bill of a month in which `models` are monitored but nothing is scored."""
     prices, stack = basis.prices, basis.deployed
     starts = sum(function.starts for function in stack.functions.values())
+    measured = basis.measured.cold_starts.seconds
+    slowest = max(measured.values())  # for a function that is newer than the measurement
     gb_seconds = sum(
-        function.starts * basis.measured.cold_starts.seconds[name] * function.memory_mb / 1024
+        function.starts * measured.get(name, slowest) * function.memory_mb / 1024
         for name, function in stack.functions.items()
         if function.starts
     )

@@ -16,6 +16,8 @@ from moto import mock_aws
 from functions.cataloguing.delivery import Delivery as CataloguingDelivery
 from functions.cataloguing.glue import glue_tables
 from functions.cataloguing.ports import Ports as CataloguingPorts
+from functions.cataloguing.upkeep import compare
+from functions.cataloguing.upkeep import sweep as sweep_tables
 from functions.code_check.ports import Ports as CodeCheckPorts
 from functions.code_check.service import compare_batches
 from functions.erasure.event import EraseRequest
@@ -189,11 +191,15 @@ class Story:
     def label(self, created: StoredObject) -> None:
         measure_labels(created, Delivery(self.measuring()))
 
-    def bring_into_tables(self, *manifests: Manifest) -> None:
-        """What a delivery does; the Glue requests are written down too."""
+    def cataloguing(self) -> CataloguingPorts:
+        """Its requests of Glue are written down too."""
         store, glue = self.store("cataloguing", "Store"), glue_client()
         glue.meta.events.register("before-parameter-build.glue", lambda model, **_: self.of_glue.add(model.name))
-        delivery = CataloguingDelivery(CataloguingPorts(store, glue_tables(glue, store, "everscore")))
+        return CataloguingPorts(store, glue_tables(glue, store, "everscore"))
+
+    def bring_into_tables(self, *manifests: Manifest) -> None:
+        """What a delivery does."""
+        delivery = CataloguingDelivery(self.cataloguing())
         for manifest in manifests:
             key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
             delivery.catalogue(StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1))
@@ -346,6 +352,8 @@ def _tables(story: Story) -> None:
     for number in range(12):
         story.bring_into_tables(*store.newest(MODEL))
         story.score(story.upload(f"batches/{MODEL}/table-{number}.csv", table(70, 1, columns=BATCH)))
+    compare(story.cataloguing(), story.now())
+    sweep_tables(story.cataloguing(), story.now() + timedelta(days=2))
 
 
 def _decay(story: Story) -> None:

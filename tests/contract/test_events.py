@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import functions.cataloguing.delivery as delivering
 import functions.cataloguing.handler as cataloguing
+import functions.cataloguing.upkeep as table_upkeep
 import functions.metric_emission.handler as metric_emission
 import functions.notification.handler as notification
 import functions.notification.service as notifying
@@ -146,7 +147,12 @@ ARRIVALS = {
 YEAR = {"key": "batches/flights/2013/year.csv", "version_id": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"}
 EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:everscore-partitioned-scoring:2c46dbbbf8926d7b38ec278c09183ec2"
 
-SCHEDULED = {"metric_emission/tick": "tick", "metric_emission/sweep": "sweep"}
+SCHEDULED = {
+    "metric_emission/tick": "tick",
+    "metric_emission/sweep": "sweep",
+    "cataloguing/compare": "compare",
+    "cataloguing/sweep": "sweep",
+}
 
 REQUESTS = {
     "retraining/schedule": RetrainRequest(model=None, trigger="schedule"),
@@ -263,10 +269,12 @@ def test_a_delivery_hands_on_each_file_the_smallest_first_and_nothing_that_is_no
 
 @pytest.mark.parametrize("name", SCHEDULED)
 def test_a_schedule_does_what_its_action_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_emission, "ports", lambda: None)
-    for action in ("tick", "sweep"):
-        monkeypatch.setattr(upkeep, action, lambda _, action=action: {action: 1})
-    assert metric_emission.handler(EVENTS[name], CONTEXT) == {SCHEDULED[name]: 1}
+    handlers: dict[str, Any] = {"metric_emission": metric_emission, "cataloguing": cataloguing}
+    for function, module in (("metric_emission", upkeep), ("cataloguing", table_upkeep)):
+        monkeypatch.setattr(handlers[function], "ports", lambda: None)
+        for action in {"tick", "sweep", "compare"} & vars(module).keys():
+            monkeypatch.setattr(module, action, lambda *_, answer=f"{function}/{action}": {answer: 1})
+    assert handlers[name.split("/", maxsplit=1)[0]].handler(EVENTS[name], CONTEXT) == {name: 1}
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -167,7 +167,7 @@ def test_every_function_and_schedule_may_use_the_key_of_ones_own_and_functions_a
         for resource in transformed["Resources"].values()
         if resource["Type"] == "AWS::Scheduler::Schedule"
     }
-    assert len(schedules) == 4
+    assert len(schedules) == 6
     assert may == {*(f"{name}Role" for name in functions), "PartitionedScoringRole"} | schedules
     for name, properties in functions.items():
         assert properties["TracingConfig"] == {"Mode": "Active"}, name

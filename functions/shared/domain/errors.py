@@ -134,6 +134,10 @@ class RegistryUnavailableError(EverscoreError):
     """The model registry does not answer, or refuses. What is served goes on; retry when it is back or its refusal is mended."""
 
 
+class TablesDifferError(EverscoreError):
+    """Tables show other batches or rows than the manifests say, even after they were brought to them; `table rebuild` makes them again."""
+
+
 class NotForgottenError(EverscoreError):
     """A version of an object cannot be removed for good (a lock, a missing right); mend that, then ask for the erasure again."""
 

@@ -1,0 +1,70 @@
+"""The clock finds what no event brought, rings when counts differ, and deletes what no table names."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from functions.cataloguing import upkeep
+from functions.cataloguing.service import Outcome, catalogue
+from functions.cataloguing.upkeep import compare, sweep
+from functions.shared.domain.errors import TablesDifferError
+from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with closing(World(tmp_path)) as world:
+        yield world
+
+
+def test_batches_whose_event_was_lost_come_within_the_hour(world: World) -> None:
+    world.scored("lost.csv", rows(0, 3))
+    assert compare(world.ports, ARRIVED + timedelta(hours=1)) == {"models": 1, "files": 1}
+    assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(3,)]
+    assert compare(world.ports, ARRIVED + timedelta(hours=2)) == {"models": 1, "files": 0}
+
+
+def test_batches_of_long_ago_come_in_the_night(world: World) -> None:
+    world.scored("old.csv", rows(0, 3), arrived=ARRIVED - timedelta(days=30))
+    world.scored("new.csv", rows(3, 3))
+    compare(world.ports, ARRIVED)
+    assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(3,)]
+    sweep(world.ports, ARRIVED)
+    assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(6,)]
+
+
+def test_a_table_that_cannot_be_brought_to_its_manifests_is_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a commit of the batch's rows were lost although its manifest counts as known."""
+    catalogue("m", days_of(world.scored("a.csv", rows(0, 3))), world.ports)
+    table = world.tables.open("m", "scored")
+    [file] = table.files({ARRIVED.date()})
+    table.commit(table.columns, added=[], removed=[file])
+    monkeypatch.setattr(upkeep, "catalogue", lambda *_: Outcome(0, 0, table.columns))
+    with pytest.raises(ExceptionGroup) as failed:
+        compare(world.ports, ARRIVED)
+    [error] = failed.value.exceptions
+    assert isinstance(error, TablesDifferError)
+    assert str(error).startswith("the tables of 'm' lack 0 batches and have 0 scored rows, where its manifests have 3")
+
+
+def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(world: World) -> None:
+    for number in range(25):
+        catalogue("m", days_of(world.scored(f"{number}.csv", rows(number, 1))), world.ports)
+    files = {info.key for info in world.store.list("tables/m/")}
+    soon = sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(hours=1))
+    assert soon["deleted"] == 0
+    later = sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(days=2))
+    left = {info.key for info in world.store.list("tables/m/")}
+    assert later["deleted"] == len(files) - len(left) > 50
+    for name in ("m_scored", "m_batches"):
+        table = world.catalogue.load_table(("everscore", name))
+        assert len(table.snapshots()) == 11
+        for state in table.snapshots():
+            assert [entry for manifest in state.manifests(table.io) for entry in manifest.fetch_manifest_entry(table.io)]
+    assert world.query("SELECT count(*), count(DISTINCT id) FROM m_scored", "m_scored") == [(25, 25)]
+    assert world.query("SELECT sum(rows_scored) FROM m_batches WHERE standing", "m_batches") == [(25,)]
+    catalogue("m", days_of(world.scored("next.csv", rows(25, 1))), world.ports)
+    assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(26,)]
