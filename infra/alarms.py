@@ -148,7 +148,7 @@ ALARMS = (
     _dead_letters(
         "failed_events",
         "FailedEvents",
-        "An event could not be delivered, or a retraining, release, tick or sweep failed three times.",
+        "An event could not be delivered, or a retraining, release, tick or sweep failed in every try.",
     ),
     _late(WAIT, "scoring", "ScoringQueue", "A file has been waiting to be scored for too long."),
     _late(MEASURING_DELAY, "metric", "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
@@ -191,13 +191,21 @@ ALARMS = (
     Alarm(
         "FailedInvocationsAlarm",
         "EventBridge could not deliver an event: an upload is not scored, labels or a batch are not measured, "
-        "a table lacks it, or nobody gets an alert.",
+        "a table lacks it, nobody gets an alert, or a model is not retrained.",
         CloudWatchCondition(
             "AWS/Events",
             "FailedInvocations",
             0,
             watched="BatchArrived",
-            also_watched=("LabelsArrived", "BatchCommitted", "BatchForTables", "AlertRaised", "VersionDecided"),
+            also_watched=(
+                "LabelsArrived",
+                "BatchCommitted",
+                "BatchForTables",
+                "AlertRaised",
+                "VersionDecided",
+                "RetrainingRequested",
+                "RetrainingAlert",
+            ),
             statistic="Sum",
         ),
         None,

@@ -1,5 +1,6 @@
 """Lambda entry point: first trainings, retrainings, and the schedule for all."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from functions.retraining.event import (
     parse_request,
 )
 from functions.shared.runtime.answers import keeping_answers
+from functions.shared.runtime.queue import process_request
 from functions.shared.runtime.refusals import answering_refusals
 
 if TYPE_CHECKING:
@@ -48,8 +50,15 @@ def ports() -> "Ports":
 
 @keeping_answers(lambda: ports().store)
 @answering_refusals
-def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    """Make a version, rebuild one, or request one per model, and return the result."""
+def handler(event: dict[str, Any], _context: "LambdaContext") -> Mapping[str, Any]:
+    """Make a version, rebuild one, or request one per model, and return the result.
+
+    What the schedule and alerts ask for comes through a queue, which lets a few models be retrained at once.
+    """
+    return process_request(event, _act) if "Records" in event else _act(event)
+
+
+def _act(event: dict[str, Any]) -> dict[str, Any]:
     from functions.retraining.importing import import_version
     from functions.retraining.reproduction import reproduce
     from functions.retraining.service import adopt_first, retrain, train_first

@@ -11,7 +11,7 @@ from moto import mock_aws
 from functions.retraining.event import RetrainRequest, parse_request
 from functions.shared.adapters.events import EventBridge
 from functions.shared.domain.errors import ConflictError
-from tests.contract.template import FUNCTION_PROPERTIES
+from tests.contract.template import RESOURCES
 from tests.fakes.recording_bus import RecordingBus
 
 STACK = "everscore"
@@ -28,7 +28,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def queue_behind_the_templates_rule() -> Any:
     """A queue that gets what the template's rule would hand to the retraining function of this stack."""
-    pattern = FUNCTION_PROPERTIES["Retraining"]["Events"]["Requested"]["Properties"]["Pattern"]
+    pattern = RESOURCES["RetrainingRequested"]["Properties"]["EventPattern"]
     assert pattern["detail"] == {"stack": [{"Ref": "AWS::StackName"}]}
     queue = boto3.resource("sqs").create_queue(QueueName="retraining")
     events = boto3.client("events")

@@ -31,6 +31,7 @@ from functions.scoring.event import RescoreRequest
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.partition import Partition, PartitionResult, Portion
 from functions.shared.domain.policy import Window
+from functions.shared.runtime.queue import process_request
 from tests.fakes.measuring import make_ports
 from tests.fakes.memory_store import MemoryStore
 
@@ -225,8 +226,20 @@ REQUESTS = {
 
 PARTITION = "scoring/partition"
 
+
+def retraining_request(event: dict[str, Any]) -> BaseModel:
+    """The request of a call, or of a delivery from the queue."""
+    found: list[BaseModel] = []
+    visibility: Any = SimpleNamespace(hide=lambda *_: None)
+    if "Records" not in event:
+        return retraining.parse_request(event)
+    assert process_request(event, lambda body: found.append(retraining.parse_request(body)), visibility) == {"batchItemFailures": []}
+    [request] = found
+    return request
+
+
 PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
-    "retraining": retraining.parse_request,
+    "retraining": retraining_request,
     "release": release.parse_request,
     "erasure": EraseRequest.model_validate,
     "code_check": PreTrafficEvent.model_validate,

@@ -339,6 +339,6 @@ def test_each_way_into_a_function_has_a_sample_event() -> None:
 
 
 def test_an_event_of_another_stack_in_the_account_wakes_nobody() -> None:
-    event = json.loads((ROOT / "events/retraining/requested.json").read_text())
+    [event] = deliveries(json.loads((ROOT / "events/retraining/requested.json").read_text()))
     assert receivers(event) == {"retraining"}
     assert receivers({**event, "detail": {"stack": "staging", "model": "flights"}}) == set()

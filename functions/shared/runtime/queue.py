@@ -1,5 +1,6 @@
-"""Handle S3's "object created" events from an SQS queue; each fails on its own."""
+"""Handle what comes from an SQS queue: S3's "object created" events, each of which fails on its own, and requests."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,21 @@ def process_records(
         if not isinstance(error, DeadlineError):
             logger().error("to be delivered again", exc_info=error)
     return answer
+
+
+def process_request(
+    event: dict[str, Any], handle: Callable[[dict[str, Any]], object], visibility: Visibility | None = None
+) -> "PartialItemFailureResponse":
+    """Pass the one request of an SQS delivery to `handle`; after an error it is delivered again after a growing pause."""
+    visibility = visibility or _sqs_visibility()
+    [record] = event["Records"]
+    try:
+        with hidden_while_at_work([record], visibility):
+            handle(json.loads(record["body"]))
+    except Exception:
+        come_again([record], [], visibility)
+        raise
+    return {"batchItemFailures": []}
 
 
 @cache

@@ -160,7 +160,7 @@ def test_a_schedule_of_another_kind_is_refused() -> None:
 
 def test_the_templates_own_schedules_queues_and_alarms_are_counted() -> None:
     stack = deployed()
-    assert stack.polled_queues == 4
+    assert stack.polled_queues == 5
     assert stack.alarms >= 11
     # CloudFormation's own words: each MetricStat is a metric, and an alarm with a MetricName looks at one.
     text = (ROOT / "template.yaml").read_text()

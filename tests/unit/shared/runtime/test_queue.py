@@ -10,8 +10,9 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.errors import RetrainingBusyError
 from functions.shared.runtime.hiding import AT_WORK_S, pause_s
-from functions.shared.runtime.queue import RESERVE_MS, process_records
+from functions.shared.runtime.queue import RESERVE_MS, process_records, process_request
 
 EVENTS = Path(__file__).parents[4] / "events" / "scoring"
 
@@ -242,3 +243,31 @@ def test_a_queue_that_refuses_to_hide_messages_stops_no_work() -> None:
     visibility = Recorded(refuses=True)
     assert deliver({"1": upload("a", 1)}, lambda created: seen.append(created.key), visibility=visibility) == []
     assert seen == ["a"]
+
+
+@pytest.mark.parametrize("receives", [1, 3])
+def test_a_request_that_fails_is_hidden_while_at_work_and_comes_again_after_a_growing_pause(receives: int) -> None:
+    visibility = Recorded()
+    record = {
+        "messageId": "m",
+        "receiptHandle": "handle of m",
+        "body": json.dumps({"model": "sales"}),
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+        "eventSourceARN": ARN,
+    }
+
+    def busy(request: dict[str, Any]) -> None:
+        raise RetrainingBusyError(request["model"])
+
+    with pytest.raises(RetrainingBusyError, match="sales"):
+        process_request({"Records": [record]}, busy, visibility)
+    assert visibility.hidden[0] == {"m": AT_WORK_S}
+    middle = 10 * 6 ** (receives - 1)
+    assert middle / 2 <= visibility.hidden[-1]["m"] <= middle * 1.5
+
+
+def test_a_request_that_was_done_leaves_the_queue() -> None:
+    asked: list[dict[str, Any]] = []
+    record = {"messageId": "m", "receiptHandle": "handle of m", "body": '{"model": "sales"}', "eventSourceARN": ARN}
+    assert process_request({"Records": [record]}, asked.append, Recorded()) == {"batchItemFailures": []}
+    assert asked == [{"model": "sales"}]
