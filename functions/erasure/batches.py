@@ -14,7 +14,7 @@ from functions.erasure.ports import Ports
 from functions.erasure.units import Found, Unit
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, StoredFile
-from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.manifests import Manifests, file_of
 from functions.shared.repositories.swap import swap
 
 
@@ -43,7 +43,8 @@ def _erase_from_batch(key: str, subject: Subject, ports: Ports) -> Mapping[str, 
     def lightened(body: bytes | None) -> tuple[bytes | None, Mapping[str, Lighter]]:
         assert body is not None, "no manifest is ever deleted"
         manifest = Manifest.from_json(body)
-        found = {file.key: lighter(file.key, ports.store.read(file.key), subject.spec, subject.people) for file in _files(manifest)}
+        bodies = ((file.key, file_of(manifest, file.key, ports.store)) for file in _files(manifest))
+        found = {name: lighter(name, body, subject.spec, subject.people) for name, body in bodies if body is not None}
         replaced = {name: light for name, light in found.items() if light is not None}
         return _rewritten(manifest, replaced, ports).to_json() if replaced else None, replaced
 

@@ -25,6 +25,7 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.repositories.batch_index import BatchIndex
+from functions.shared.repositories.manifests import file_of
 from functions.shared.repositories.swap import swap
 
 FEW = 16
@@ -186,9 +187,10 @@ def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
 
 
 def _read(arrival: Arrival, *, by: _By, model: Model) -> tuple[Manifest, pa.Table | None]:
-    """Return the identities of a batch's rows, with day and batch; None without rows."""
+    """Return the identities of a batch's rows, with day and batch; None without rows, or if they have expired."""
     manifest = model.manifests.at(model.name, arrival)
-    tables = [_identities(model.store.read(output.key), manifest, by, model) for output in manifest.outputs]
+    bodies = (file_of(manifest, output.key, model.store) for output in manifest.outputs)
+    tables = [_identities(body, manifest, by, model) for body in bodies if body is not None]
     return manifest, pa.concat_tables(tables) if tables else None
 
 

@@ -20,6 +20,7 @@ from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.manifests import file_of
 
 LABEL = "everscore_label"
 ARRIVED = "everscore_label_arrived"
@@ -152,10 +153,15 @@ def _matches(
     """
     pairs, labelled = [], []
     for output in manifest.outputs:
-        rows = pq.read_table(pa.BufferReader(store.read(output.key)))
+        body = file_of(manifest, output.key, store)
+        if body is None:
+            continue
+        rows = pq.read_table(pa.BufferReader(body))
         paired = _paired(_identities(rows, spec), waiting, identity).sort_by(ROW)
         pairs.append(paired)
         labelled.append(_labelled(rows, paired, manifest, spec, arrived))
+    if not pairs:
+        return
     every = pa.concat_tables(pairs)
     latest = _latest(every)
     start = 0

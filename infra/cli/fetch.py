@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.foundation.ahead import map_ahead
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
@@ -15,12 +16,15 @@ from infra.cli.screens.batches import fetched_screen
 from infra.words import _
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.cli.operator import Operator
     from infra.cli.scored_rows import Days
 
 app = typer.Typer()
 
 _DAY = ["%Y-%m-%d"]
+_LOOKS_AT_ONCE = 16
 
 
 @app.command()
@@ -63,9 +67,33 @@ def fetch(
         note = _("note: this batch was scored again later; batch {batch} has the newest scores", batch=newest[:8])
         console.print(note, highlight=False, soft_wrap=True)
     refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
-    rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)
+    try:
+        rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)
+    except NotFoundError as error:
+        raise _expired(model, batches, operator) from error
     answer = {"model": model, "rows": rows, "batches": [batch.batch_id for batch in batches], "file": str(out), "day_zone": spec.day_zone}
     show(answer, fetched_screen, as_json=as_json)
+
+
+def _expired(model: str, batches: "Sequence[Manifest]", operator: "Operator") -> InputError:
+    """Return the refusal to write rows of which some have expired."""
+    named = ((batch, output.key) for batch in batches for output in batch.outputs)
+    looked = map_ahead(lambda pair: (pair[0], _is_there(pair[1], operator)), named, threads=_LOOKS_AT_ONCE)
+    gone = {batch.batch_id: batch for batch, there in looked if not there}
+    newest = max(batch.created_at for batch in gone.values())
+    message = (
+        f"scored rows of {len(gone):,} of {len(batches):,} batches have expired, the newest of them scored at {newest:%Y-%m-%d %H:%M} UTC"
+    )
+    remedy = f"choose later days or another batch; `everscore rescore {model} {min(gone)[:8]}` scores one again whose upload is kept"
+    return InputError(message, remedy=remedy, code="rows_expired")
+
+
+def _is_there(key: str, operator: "Operator") -> bool:
+    try:
+        operator.store.info(key)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _one(model: str, batch_id: str | None, operator: "Operator") -> Manifest:

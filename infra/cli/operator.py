@@ -211,8 +211,18 @@ class Operator:
         return manifests.read(found[0])
 
     def download(self, key: str, file: Path) -> None:
-        """Write an object of the store to a file."""
-        self._s3.download_file(self.store.bucket, key, str(file))
+        """Write an object of the store to a file.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        try:
+            self._s3.download_file(self.store.bucket, key, str(file))
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "404":
+                raise
+            message = f"s3://{self.store.bucket}/{key} does not exist"
+            raise NotFoundError(message) from error
 
     def serves(self, model: str) -> bool:
         """Return whether a model has a release."""

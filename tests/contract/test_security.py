@@ -82,7 +82,9 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
     for bucket in resources_of("AWS::S3::Bucket").values():
         written = bucket["LifecycleConfiguration"]["Rules"]
         asked_for = [rule["Fn::If"] for rule in written if "Fn::If" in rule]
-        assert [(condition, otherwise) for condition, _, otherwise in asked_for] == [("ForgetsUploads", {"Ref": "AWS::NoValue"})] * 2
+        assert [(condition, otherwise) for condition, _, otherwise in asked_for] == [
+            (condition, {"Ref": "AWS::NoValue"}) for condition in ("ForgetsUploads", "ForgetsUploads", "ForgetsScoredRows")
+        ]
         rules = {rule["Id"]: rule for rule in (*(rule for rule in written if "Id" in rule), *(rule for _, rule, _ in asked_for))}
         assert rules["forget-old-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == {"Ref": "NoncurrentVersionDays"}
         assert rules["forget-old-versions"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 2
@@ -91,10 +93,16 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
             {"Ref": "QuarantineDays"},
         )
         assert rules["forget-work-on-partitions"]["Prefix"] == "partitions/"
-        for name, prefix in (("forget-uploaded-batches", "batches/"), ("forget-uploaded-labels", "labels/")):
-            assert (rules[name]["Prefix"], rules[name]["ExpirationInDays"]) == (prefix, {"Ref": "UploadDays"})
+        asked = {
+            "forget-uploaded-batches": ("batches/", "UploadDays"),
+            "forget-uploaded-labels": ("labels/", "UploadDays"),
+            "forget-scored-rows": ("scored/", "ScoredDays"),
+        }
+        for name, (prefix, days) in asked.items():
+            assert (rules[name]["Prefix"], rules[name]["ExpirationInDays"]) == (prefix, {"Ref": days})
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
-        for name in ("forget-rejected-rows", "forget-profiles", "forget-work-on-partitions"):
+        assert (rules["forget-answers"]["Prefix"], rules["forget-answers"]["ExpirationInDays"]) == ("answers/", 1)
+        for name in ("forget-rejected-rows", "forget-profiles", "forget-work-on-partitions", "forget-answers"):
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "it would be kept as an old version"
         for name, prefix in (("forget-replaced-rows-of-days", "identities/"), ("forget-replaced-totals", "totals/")):
             assert rules[name]["Prefix"] == prefix

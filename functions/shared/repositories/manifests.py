@@ -138,3 +138,18 @@ def _standing(newest_first: Iterable[Manifest]) -> Iterator[Manifest]:
 
 def _key(model: str, batch: str, source: Source) -> str:
     return layout.manifest_key(model, source.last_modified.astimezone(UTC).date(), batch)
+
+
+def file_of(manifest: Manifest, key: str, store: ObjectStore) -> bytes | None:
+    """Return a file that a manifest names; None if it has expired, as scored and quarantined rows do where a bucket's rules say so.
+
+    Raises:
+        NotFoundError: if the manifest was changed since it was read, and names other files now.
+    """
+    try:
+        return store.read(key)
+    except NotFoundError:
+        standing = Manifests(store).named(manifest.model, manifest.batch_id)
+        if key not in {file.key for file in (*standing.outputs, *standing.quarantine)}:
+            raise
+        return None

@@ -397,3 +397,17 @@ def test_ids_of_parquet_keep_their_type(stack: Stack, world: World, tmp_path: Pa
     write_scored([batch], tmp_path / "rows.csv", download=stack.download, console=console)
     with (tmp_path / "rows.csv").open(newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [str(2**53 + number) for number in range(3)]
+
+
+@pytest.mark.parametrize("rows", ["--last", "--from 2013-04-01"])
+def test_rows_that_have_expired_are_refused_with_what_can_be_done(
+    rows: str, stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored(world, "a", dated("2013-04-01", "2013-04-02"))
+    world.store.delete([info.key for info in world.store.list("scored/")])
+    out = tmp_path / "rows.parquet"
+    assert ended(f"fetch {MODEL} {rows} -o {out} --json", monkeypatch) == 2
+    refusal = json.loads(capsys.readouterr().out)
+    assert (refusal["code"], "1 of 1 batches have expired" in refusal["error"]) == ("rows_expired", True)
+    assert f"everscore rescore {MODEL}" in refusal["remedy"]
+    assert list(tmp_path.iterdir()) == []

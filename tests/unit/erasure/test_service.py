@@ -379,3 +379,14 @@ def test_rows_that_were_labelled_while_it_looked_are_found_by_the_second_look() 
 
     assert life.erase(watcher=come).rows["labelled"] == 10
     assert shown(life) == set()
+
+
+@pytest.mark.parametrize("prefix", ["quarantine", "scored"])
+def test_rows_that_have_expired_hold_up_no_erasure(prefix: str) -> None:
+    life = lived()
+    expired = [info.key for info in life.store.list(f"{prefix}/{MODEL}/")]
+    assert expired
+    life.store.delete(expired)  # as a bucket's rule does: the version before is kept for a day
+    erasure = life.erase()
+    assert erasure.ended_at is not None
+    assert shown(life) == set()

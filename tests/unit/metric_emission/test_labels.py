@@ -15,6 +15,7 @@ import pytest
 from scipy.stats import ttest_1samp
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
+from functions.metric_emission import day_rows
 from functions.metric_emission.join import Labels
 from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
@@ -553,3 +554,15 @@ def test_a_regressions_numbers_are_measured_and_what_is_none_is_left_out() -> No
     assert group.metrics["mae"] == pytest.approx((1 + 0.5) / 2)
     assert group.metrics["rmse"] == pytest.approx(math.sqrt((1 + 0.25) / 2))
     assert (world.values(LABELS), world.values(LABELS_REFUSED)) == ([2], [2])
+
+
+@pytest.mark.parametrize("few", [day_rows.FEW, 0])
+def test_labels_of_rows_that_have_expired_meet_nothing_and_those_of_others_are_measured(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day_rows, "FEW", few)
+    world = World()
+    old = world.scored("old.csv", rows(*SCORES))
+    world.scored("new.csv", rows(*SCORES, prefix="n"))
+    world.store.delete([output.key for output in old.outputs])
+    world.label(csv() + csv(prefix="n").removeprefix("id,at,bought\n"))
+    group = champion(world.performance())
+    assert (group.rows, group.metrics["accuracy"]) == (4, 1.0 * accuracy_score([1, 0, 0, 1], [score > 0.5 for score in SCORES]))

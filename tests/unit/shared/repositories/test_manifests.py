@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError
-from functions.shared.domain.manifest import Manifest
-from functions.shared.repositories.manifests import Manifests, source_of
+from functions.shared.domain.manifest import Manifest, StoredFile
+from functions.shared.repositories.manifests import Manifests, file_of, source_of
 from tests.fakes.documents import make_manifest, make_source
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
@@ -114,3 +114,17 @@ def test_what_was_written_since_is_told_by_the_stores_clock_whenever_its_file_ca
         Manifests(store).commit(manifest)
     written = store.info(Manifests(store).keys(MODEL)[old.batch_id]).last_modified
     assert Manifests(store).written_since(MODEL, written) == [again, later]
+
+
+def test_a_file_that_its_manifest_still_names_has_expired_and_one_that_was_replaced_is_not_found() -> None:
+    store, output = MemoryStore(), StoredFile(key="scored/m/b/a1/part-00000.parquet", rows=1, bytes=4, sha256="0" * 64)
+    manifest = make_manifest(outputs=(output,))
+    store.write(output.key, b"rows")
+    Manifests(store).commit(manifest)
+    assert file_of(manifest, output.key, store) == b"rows"
+    store.delete([output.key])
+    assert file_of(manifest, output.key, store) is None
+    replaced = manifest.model_copy(update={"outputs": (output.model_copy(update={"key": "scored/m/b/a2/part-00000.parquet"}),)})
+    store.write(layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id), replaced.to_json())
+    with pytest.raises(NotFoundError):
+        file_of(manifest, output.key, store)
