@@ -10,14 +10,14 @@ from datetime import date
 
 from functions.cataloguing.batch_rows import SCHEMA, Row, marked, row_of, rows_in, written
 from functions.cataloguing.columns import Columns
-from functions.cataloguing.footers import read_footer
+from functions.cataloguing.footers import Footer, read_footer
 from functions.cataloguing.ports import NewFile, Ports, Table, TableFile
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
-from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.foundation.ahead import map_ahead
-from functions.shared.ports import ObjectInfo
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 
 SCORED, BATCHES = "scored", "batches"
@@ -34,25 +34,27 @@ class Outcome:
     columns: Columns
 
 
-def catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
+def catalogue(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None = None) -> Outcome:
     """Bring the tables of a model to its manifests of some UTC days of arrival.
 
-    All scorings of an upload have its day, so each day is right by itself.
+    All scorings of an upload have its day, so each day is right by itself. Files that have expired come into no table; those that
+    are in one leave it where `there` names the files that are left.
 
     Raises:
         ConflictError: if other writers came first at every try.
     """
     for _ in range(_TRIES - 1):
         try:
-            return _catalogue(model, days, ports)
+            return _catalogue(model, days, ports, there)
         except ConflictError:
             continue
-    return _catalogue(model, days, ports)
+    return _catalogue(model, days, ports, there)
 
 
 def catalogue_all(model: str, ports: Ports) -> Outcome:
     """Bring the tables of a model to all of its manifests."""
-    return catalogue(model, Manifests(ports.store).days(model), ports)
+    there = {found.key for found in ports.store.list(layout.batches_prefixes(model)[0])}
+    return catalogue(model, Manifests(ports.store).days(model), ports, there)
 
 
 def rebuild(model: str, ports: Ports) -> Outcome:
@@ -62,20 +64,24 @@ def rebuild(model: str, ports: Ports) -> Outcome:
     return catalogue_all(model, ports)
 
 
-def _catalogue(model: str, days: Collection[date], ports: Ports) -> Outcome:
+def _catalogue(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None) -> Outcome:
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
     shown, listed = scored.files(days), batches.files(days)
     before = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
     read, after = _read(model, days, before, shown, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
     wanted = {file.key: (file, manifest) for manifest in read.values() if manifest.batch_id in stands for file in manifest.outputs}
-    kept = {file.key for file in shown if file.batch in stands and (file.batch not in read or file.key in wanted)}
+    kept = {
+        file.key
+        for file in shown
+        if file.batch in stands and (file.batch not in read or file.key in wanted) and (there is None or file.key in there)
+    }
     missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
     removed = [file for file in shown if file.key not in kept]
-    erased = any(file.batch in stands for file in removed)
-    columns = _commit_scored(scored, missing, removed, ports, forget=erased)
+    replaced = any(file.batch in stands for file in removed)  # by an erasure, or they have expired
+    added, columns = _commit_scored(scored, missing, removed, ports, forget=replaced)
     _commit_batches(model, batches, listed, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
-    return Outcome(len(missing), len(removed), columns)
+    return Outcome(added, len(removed), columns)
 
 
 def _read(
@@ -108,13 +114,23 @@ def _read(
 
 def _commit_scored(
     table: Table, missing: Collection[tuple[StoredFile, TableFile]], removed: Collection[TableFile], ports: Ports, *, forget: bool
-) -> Columns:
-    if not missing and not removed:
-        return table.columns
-    footers = [*map_ahead(lambda file: read_footer(ports.store, *file), iter(missing), threads=_AT_ONCE)]
+) -> tuple[int, Columns]:
+    """Commit, and return how many files came into the table, and its columns."""
+    looked = map_ahead(lambda file: _footer(*file, ports.store), iter(missing), threads=_AT_ONCE)
+    footers = [footer for footer in looked if footer is not None]
+    if not footers and not removed:
+        return 0, table.columns
     columns = table.columns.with_files(footer.schema for footer in footers)
     table.commit(columns, added=[footer.new for footer in footers], removed=removed, forget=forget)
-    return columns
+    return len(footers), columns
+
+
+def _footer(stored: StoredFile, file: TableFile, store: ObjectStore) -> Footer | None:
+    """Return a file's footer; None if it has expired, or was replaced by an erasure, whose manifest comes then."""
+    try:
+        return read_footer(store, stored, file)
+    except NotFoundError:
+        return None
 
 
 def _commit_batches(model: str, table: Table, listed: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from functions.cataloguing.service import catalogue, rebuild
+from functions.cataloguing.service import catalogue, catalogue_all, rebuild
 from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 SCORED = "SELECT batch_id, id FROM m_scored ORDER BY id::INT"
@@ -179,3 +179,16 @@ def test_few_snapshots_are_kept_however_often_a_table_changes(world: World) -> N
     assert world.query("SELECT count(*), count(DISTINCT id) FROM m_scored", "m_scored") == [(15, 15)]
     for name in ("m_scored", "m_batches"):
         assert len(world.catalogue.load_table(("everscore", name)).snapshots()) == 11
+
+
+def test_files_that_have_expired_leave_the_table_and_hold_up_none_of_the_others(world: World) -> None:
+    expired, kept = world.scored("a.csv", rows(0, 3)), world.scored("b.csv", rows(3, 2))
+    catalogue_all("m", world.ports)
+    world.expire(expired)
+    assert catalogue_all("m", world.ports).removed == 1
+    assert world.query(SCORED, "m_scored") == [(kept.batch_id, "3"), (kept.batch_id, "4")]
+    late = world.scored("c.csv", rows(5, 1))
+    assert catalogue("m", days_of(late), world.ports).added == 1
+    rebuild("m", world.ports)
+    assert [row[1] for row in world.query(SCORED, "m_scored")] == ["3", "4", "5"]
+    assert world.query("SELECT count(*) FROM m_batches WHERE standing", "m_batches") == [(3,)], "that it was scored stays known"

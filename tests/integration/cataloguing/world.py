@@ -42,7 +42,7 @@ class FolderStore(MemoryStore):
 
 class World:
     def __init__(self, folder: Path) -> None:
-        self._models = 0
+        self._models, self._folder = 0, folder
         self.store = FolderStore(folder)
         root = f"file://{folder}/"
         self.catalogue = InMemoryCatalog("tests", warehouse=f"{root}warehouse", **through_store(self.store, root))
@@ -58,6 +58,12 @@ class World:
         """A name that no table has yet."""
         self._models += 1
         return f"m{self._models}"
+
+    def expire(self, batch: Manifest) -> None:
+        """Remove a batch's scored rows, as the bucket's rules do."""
+        self.store.delete([output.key for output in batch.outputs])
+        for output in batch.outputs:
+            (self._folder / output.key).unlink()
 
     def close(self) -> None:
         self._duckdb.close()
