@@ -207,18 +207,19 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
         mark = Text(_("drifted"), "yellow") if column["drifted"] else Text("")
         history = sparkline(column["history"], 0.0, column["threshold"])
-        name = _name(column, drift["positive"])
-        table.add_row(name, f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
-    return table
+        table.add_row(_name(column), f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
+    if drift["positive"] is None:
+        return table
+    return Group(table, Text(_("predicted positive: {share:.1%}, expected {expected:.1%}", **drift["positive"])))
 
 
-def _name(column: dict[str, Any], positive: dict[str, float] | None) -> Text | str:
+def _name(column: dict[str, Any]) -> Text | str:
     """Return what a line of the drift is about."""
     match column["column"]:
         case "score":
             return Text(_("the model's {output}", output=column["feature"]), "italic")
-        case "prediction" if positive is not None:
-            return Text(_("predicted positive: {share:.1%}, expected {expected:.1%}", **positive), "italic")
+        case "prediction":
+            return Text(_("share predicted positive"), "italic")
     return str(column["feature"])
 
 

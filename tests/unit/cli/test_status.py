@@ -50,6 +50,15 @@ def test_a_columns_drift_is_drawn_up_to_where_it_would_count() -> None:
     assert line_of(state_of(whole_story()), "shop") == f"shop 0.010 0.100 0.001 {'▂' * 10}"
 
 
+def test_the_share_predicted_positive_is_shown_with_what_is_expected_of_it() -> None:
+    state = state_of(whole_story())
+    assert line_of(state, "predicted positive") == "predicted positive: 25.0%, expected 20.0%"
+    # The batch before the newest of the story predicts 28 of its 100 rows positive.
+    assert [found["predicted_positive"] for found in state["batches"][:2]] == [0.29, 0.28]
+    state["drift"]["features"].append(state["drift"]["features"][0] | {"feature": "predicted_positive", "column": "prediction"})
+    assert line_of(state, "share predicted positive").endswith("drifted")
+
+
 def test_drifted_columns_come_first_and_then_those_that_move_the_scores() -> None:
     store = whole_story()
     write_batch(store, batch(10), {"hour": 0.01, "price": 0.3, "shop": 0.09})
