@@ -66,6 +66,7 @@ def test_each_function_with_a_queue_may_hide_the_messages_of_that_one() -> None:
     queues = {
         "scoring": "ScoringQueue",
         "metric_emission": "MetricQueue",
+        "retraining": "RetrainingQueue",
         "notification": "NotificationQueue",
         "cataloguing": "CataloguingQueue",
     }
