@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY := passive
 # Many processes import the same: what one has compiled serves all.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-scale: install ## time large files in partitions and small ones on a quiet
 
 bench-growth: install ## count what measuring asks for after many batches and with many models, and write docs/scale.md
 	$(PYTHON) -m tests.bench.growth
+
+bench-tables: install ## count what commits and queries of tables ask for after a year of batches, and write docs/tables.md
+	$(PYTHON) -m tests.bench.tables
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.image
