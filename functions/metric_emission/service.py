@@ -63,7 +63,8 @@ def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_kn
         ports.emit(measured)
     if model.release:
         hold_against_labels([manifest], model)
-    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=_claimed(manifest))
+    once = _claimed(manifest)
+    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=once, is_first=not is_known)
 
 
 def _key(manifest: Manifest) -> str:

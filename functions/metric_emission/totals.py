@@ -13,13 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 
 from functions.metric_emission.measurements import Measurement
 from functions.shared.domain import layout
+from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.metrics import CATALOGUE, Kind, Metric, Occasion
 from functions.shared.domain.totals import Series, Totals
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.swap import swap
 
 REMEMBERED = 500
-"""How many batches and label files back a second delivery is known by. Deliveries of one message end within hours."""
+"""How many batches and label files back totals themselves tell a second delivery; those before have a mark."""
 
 _TICK = timedelta(milliseconds=1)
 _METRICS = {metric.name: metric for metric in CATALOGUE}
@@ -47,8 +48,12 @@ def fold(
     store: ObjectStore,
     now: Callable[[], datetime],
     once: str | None = None,
+    is_first: bool = False,
 ) -> Folded:
     """Add what was measured on an occasion to the totals of a model or of the fleet.
+
+    The totals remember what they counted last, so a crash before the mark counts nothing twice. The mark remains, so neither does a
+    message that is sent back after days.
 
     Args:
         name: whose totals.
@@ -57,6 +62,7 @@ def fold(
         store: where totals lie.
         now: the time.
         once: what was measured, if it must not be counted twice.
+        is_first: whether this is known to be the first delivery, so that nobody looks for a mark.
 
     Raises:
         ConflictError: if others changed the totals at every try.
@@ -70,7 +76,21 @@ def fold(
         after = folded(before, occasion, measured, now=now(), once=once)
         return after.to_json(), Folded(after, new=True)
 
-    return swap(store, layout.totals_key(name), with_measured)
+    mark = layout.counted_key(name, once) if once is not None else None
+    if mark and not is_first and _is_there(mark, store):
+        return Folded(Totals.from_json(store.read(layout.totals_key(name))), new=False)
+    counted = swap(store, layout.totals_key(name), with_measured)
+    if mark:
+        store.create(mark, b"")
+    return counted
+
+
+def _is_there(key: str, store: ObjectStore) -> bool:
+    try:
+        store.info(key)
+    except NotFoundError:
+        return False
+    return True
 
 
 def metric_of(series: Series) -> Metric | None:

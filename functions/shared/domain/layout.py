@@ -304,6 +304,11 @@ def emitted_key(model: str, batch: str) -> str:
     return f"emitted/{model}/{batch}.json"
 
 
+def counted_key(name: str, once: str) -> str:
+    """Mark that a batch or a file of labels is part of the totals."""
+    return f"emitted/{name}/counted/{once}"
+
+
 def totals_key(name: str) -> str:
     """What a model's metrics add up to, or, for `FLEET`, those that are of no model."""
     return f"{TOTALS}{name}.json"

@@ -302,7 +302,7 @@ def test_a_crash_at_any_call_never_loses_an_alert_nor_counts_a_batch_twice() -> 
             world.record(manifest, store=WatchedStore(world.store, CrashAt(moment)))
         world.record(manifest)
         assert sorted(world.kinds()) == ["drift", "quarantine"], moment
-        claimed = moment.side == "after" and moment.call.startswith("create emitted/")
+        claimed = (moment.side, moment.call) == ("after", f"create {layout.emitted_key(MODEL, manifest.batch_id)}")
         assert world.values(ROWS_IN) == ([] if claimed else [160]), moment
         assert rows_counted(world) == 160, "for Prometheus even the batch whose claim was written and not printed"
 

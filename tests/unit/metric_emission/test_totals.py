@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from functions.metric_emission import totals as totals_module
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.prometheus import families
 from functions.metric_emission.totals import REMEMBERED, fold, folded
@@ -288,3 +289,16 @@ def test_models_stand_beside_each_other() -> None:
     assert exposed(*documents) == {
         (ROWS_SCORED.prometheus, frozenset({("stack", "shop"), ("model", model)})): scored for model, scored in {"a": 1, "b": 2}.items()
     }
+
+
+def test_what_comes_again_after_many_others_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals_module, "REMEMBERED", 3)
+    world = World()
+    manifests = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(8)]
+    for manifest in [*manifests, *reversed(manifests), *manifests]:
+        world.record(manifest)
+    created = [world.upload_labels("id,at,bought\nnobody,2013-04-01T10:00:00Z,yes\n", f"{number}.csv") for number in range(8)]
+    for file in [*created, *reversed(created)]:
+        world.deliver(file)
+    assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(manifest.rows_in for manifest in manifests)
+    assert value(totals_of(world), LABELS, model=MODEL) == 8
