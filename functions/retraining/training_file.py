@@ -27,6 +27,7 @@ from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.categories import are_canonical
+from functions.shared.reading.encodings import UTF8
 from functions.shared.reading.files import TableRead, find_time_format, infer_columns, number_signs, read_table
 from functions.shared.reading.labels import plain_targets
 from functions.shared.reading.numbers import to_numbers_in
@@ -65,7 +66,7 @@ class TrainingFile:
     def left_out_reasons(self) -> tuple[Reason, ...]:
         """Return remarks on inferred formats, and on rows or columns left out."""
         reasons = []
-        if self.rows.spec.formats.encoding:
+        if self.rows.spec.formats.encoding not in {None, UTF8}:
             reasons.append(Reason(code="encoding", message=f"text is read as {self.rows.spec.formats.encoding} unless it is UTF-8"))
         if self.rows.spec.formats.time_format:
             message = f"times in {self.rows.spec.time_column!r} are read by {self.rows.spec.formats.time_format}"

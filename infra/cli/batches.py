@@ -62,10 +62,10 @@ def score(
         raise InputError(message, remedy="leave one of the two options out", code="usage")
     if out is not None:
         _refuse_out(out, file)
-    file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
     operator = connect(stack)
     if not new:
         _refuse_unserved(model, operator.store)
+    file = context.with_resource(converted(file, encoding=encoding or operator.encoding_for(model, file), sheet=sheet))
     if offline:
         _show(_scored_here(model, file, out, operator), as_json=as_json, out=out, offline=True)
         return
@@ -275,7 +275,7 @@ def labels(
 
     operator = connect(stack)
     spec = operator.spec_of(model, operator.release_of(model).champion.version)
-    file = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
+    file = context.with_resource(converted(file, encoding=encoding or operator.encoding_for(model, file), sheet=sheet))
     found = look_at_labels(file, spec)
     uploaded = operator.upload_file(layout.in_inbox(layout.LABELS, model, file.name), file, console)
     show({"key": uploaded.key, "version_id": uploaded.version_id, **found}, labels_screen, as_json=as_json)

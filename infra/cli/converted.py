@@ -3,13 +3,15 @@
 import codecs
 import gzip
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.formats import checked_encoding
-from functions.shared.reading.encodings import HEAD_BYTES, doubtful_encodings
+from functions.shared.domain.rejections import FileCode
+from functions.shared.reading.encodings import HEAD_BYTES, UTF8, Doubt, shown_encoding
 from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 from infra.cli.options import console
@@ -45,22 +47,57 @@ def converted(file: Path, *, encoding: str | None = None, sheet: str | None = No
         yield file if encoding is None else _in_utf8(file, encoding, Path(folder, file.name.removesuffix(".gz")))
 
 
-def spoken_encoding(file: Path) -> str | None:
-    """Return the encoding of a text whose bytes leave it in doubt, if the reader's language settles that; else None."""
-    if language() != CHINESE or is_workbook(file):
+def settled_encoding(file: Path) -> str | None:
+    """Return the encoding of a text of which the functions would take too few rows to find it; None if they read it right.
+
+    It is what rows further down show, or what is usual in the reader's language.
+
+    Raises:
+        InputError: if nothing settles it, so that rows would be set aside.
+    """
+    if is_workbook(file):
         return None
+    try:
+        shown = _shown_beyond(file)
+    except BatchRejectedError:  # of damaged gzip data, of which scoring says what is wrong
+        return None
+    if shown is None or shown == UTF8:
+        return None
+    if not isinstance(shown, Doubt):
+        return _noted(_("note: {file} is read as {encoding}; --encoding names another", file=file.name, encoding=shown), shown)
+    if language() == CHINESE and _OF_CHINESE in shown.encodings and _ELSEWHERE not in shown.encodings:
+        said = _("note: {file} is read as {encoding}, usual for Chinese; --encoding names another", file=file.name, encoding=_OF_CHINESE)
+        return _noted(said, _OF_CHINESE)
+    raise InputError(f"{file.name}: {shown.message}", remedy=shown.remedy, code=FileCode.INVALID_ENCODING)
+
+
+def _shown_beyond(file: Path) -> str | Doubt | None:
+    """Return the encoding that all of a text shows; None if its beginning, which the functions look at, shows one."""
     with closing(decompressed_chunks(LocalFile(file), HEAD_BYTES)) as chunks:
         head = next(chunks, b"")
-    doubtful = doubtful_encodings(head)
-    if _OF_CHINESE not in doubtful or _ELSEWHERE in doubtful:
-        return None
-    note = _("note: {file} is read as {encoding}, usual for Chinese; --encoding names another", file=file.name, encoding=_OF_CHINESE)
+        found = shown_encoding(head)
+        return None if isinstance(found, str) and found != UTF8 else shown_encoding(_beyond_ascii(chain([head], chunks)))
+
+
+def _beyond_ascii(chunks: Iterable[bytes]) -> bytes:
+    """Return the first lines with bytes beyond ASCII, as many as decide an encoding."""
+    found, rest = b"", b""
+    for chunk in chunks:
+        lines = (rest + chunk).splitlines(keepends=True)
+        rest = lines.pop() if lines else b""
+        found += b"".join(line for line in lines if not line.isascii())
+        if len(found) >= HEAD_BYTES:
+            return found
+    return found + rest
+
+
+def _noted(note: str, encoding: str) -> str:
     console.print(note, highlight=False, soft_wrap=True, markup=False)
-    return _OF_CHINESE
+    return encoding
 
 
 def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
-    """Return the text in UTF-8, with the mark that leaves no doubt about it."""
+    """Return the text in UTF-8, with the mark that leaves no doubt about it; bytes that are no UTF-8 stay if that is what it is."""
     try:
         known = checked_encoding(encoding)
     except ValueError as error:
@@ -69,7 +106,11 @@ def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
     with file.open("rb") as stored:
         opened = gzip.open if stored.read(len(GZIP_MAGIC)) == GZIP_MAGIC else open
     try:
-        with opened(file, "rt", encoding=known, newline="") as text, target.open("w", encoding="utf-8", newline="") as written:
+        read_as, damaged = ("utf-8-sig", "surrogateescape") if known == UTF8 else (known, "strict")
+        with (
+            opened(file, "rt", encoding=read_as, errors=damaged, newline="") as text,
+            target.open("w", encoding=UTF8, errors=damaged, newline="") as written,
+        ):
             written.write(codecs.BOM_UTF8.decode())
             while piece := text.read(_PIECE_CHARACTERS):
                 written.write(piece)

@@ -51,7 +51,7 @@ def erase(
     from infra.cli.operator import connect
 
     operator = connect(stack)
-    ids = context.with_resource(converted(ids, encoding=encoding, sheet=sheet))
+    ids = context.with_resource(converted(ids, encoding=encoding or operator.encoding_for(model, ids), sheet=sheet))
     people = ids_in(ids, operator.spec_of(model, operator.release_of(model).champion.version))
     if not (yes or dry_run):
         some_ids = plural("{number:,} id", "{number:,} ids", len(people))

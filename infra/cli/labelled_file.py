@@ -9,7 +9,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import FeatureKind
-from infra.cli.converted import spoken_encoding
+from infra.cli.converted import settled_encoding
 from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, TimeFormat, formats_of
 from infra.cli.options import pairs
 
@@ -61,7 +61,7 @@ class LabelledFile:
             decimal=self.decimal,
             thousands=self.thousands,
             time_format=self.time_format,
-            encoding=self.encoding or spoken_encoding(file),
+            encoding=self.encoding or settled_encoding(file),
             missing=self.missing,
         )
         if self.timezone not in available_timezones():

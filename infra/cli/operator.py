@@ -37,9 +37,11 @@ from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectInfo, ObjectStore
+from functions.shared.reading.encodings import UTF8
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
 from infra.cli.aws_errors import as_told
+from infra.cli.converted import settled_encoding
 from infra.cli.names import looked_up, nearest
 from infra.local.stacks import CHOICE, Stack, running_stack, running_stacks, stack_names, stopped_stacks
 from infra.words import plural
@@ -195,6 +197,18 @@ class Operator:
         """Return the specs of champion and challenger."""
         release = self.release_of(model)
         return [self.spec_of(model, served.version) for served in (release.champion, release.challenger) if served]
+
+    def encoding_for(self, model: str, file: Path) -> str | None:
+        """Return the encoding that settles a doubt about a file's text.
+
+        It is None if there is no doubt, or if training settled it with another encoding than UTF-8.
+
+        Raises:
+            InputError: if nothing settles it.
+        """
+        if self.serves(model) and any(spec.formats.encoding not in {None, UTF8} for spec in self.served_specs(model)):
+            return None
+        return settled_encoding(file)
 
     def manifest_of(self, model: str, batch: str) -> Manifest:
         """Return the manifest of a batch, by its id or the beginning of it.

@@ -63,7 +63,7 @@ _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
 _WITH_LATIN: Final = re.compile(r"[A-Za-z]+[^\W\dA-Za-z_]+|[^\W\dA-Za-z_]+(?=[A-Za-z])")
 """Letters beyond ASCII next to letters of ASCII."""
 _LINE_END: Final = re.compile(rb"[\r\n]")
-_REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels"
+_REMEDY: Final = "save it as UTF-8, or name its encoding: --encoding of train, adopt, score and labels (utf-8 sets damaged rows aside)"
 
 
 def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool) -> str:
@@ -158,15 +158,37 @@ def _is_damaged_utf8(text: bytes) -> bool:
     return 2 * sum(map(is_utf8, pieces)) > len(pieces)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Which encodings a text may be in, and what a person can do."""
+
+    encodings: tuple[str, ...]
+    message: str
+    remedy: str
+
+
 def _detected(text: bytes) -> str:
+    """Return the encoding that a text shows, or UTF-8 if damage of a few rows is as likely."""
+    judged = _judged(text)
+    if isinstance(judged, str):
+        return judged
+    if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(_PIECE.findall(text)) >= _LEAST_BYTES):
+        return UTF8
+    raise BatchRejectedError(FileCode.INVALID_ENCODING, judged.message, judged.remedy)
+
+
+def shown_encoding(text: bytes) -> str | Doubt:
+    """Return the encoding that whole lines of a text show, or what it may be. Binary data counts as UTF-8, as others judge that."""
+    return UTF8 if b"\0" in text or is_utf8_text(text) else _judged(_whole_characters(text))
+
+
+def _judged(text: bytes) -> str | Doubt:
     found = _PIECE.findall(text)
     pieces = _distinct(found)
     readings = _readings(pieces)
     alike = _alike(readings, pieces)
     if len(alike) == 1 and _shows_enough(readings, pieces, found):
         return alike[0].encoding
-    if is_utf8(text.lstrip().splitlines()[0]) and not (_is_mostly_other(text) and _beyond_ascii(found) >= _LEAST_BYTES):
-        return UTF8
     likely = sorted(alike, key=_commonest)[:3]
     shown = [f"{reading.encoding}: {reading.words[0][:_SHOWN_CHARACTERS]!r}" for reading in likely]
     guesses = f"it begins as {', '.join(shown)}" if shown else "it is none that is known"
@@ -174,21 +196,7 @@ def _detected(text: bytes) -> str:
     if len(likely) == 1:
         message = f"the text is not UTF-8, and too few letters show its encoding: it may begin as {shown[0]}"
     remedy = f"if that is right, add --encoding {likely[0].encoding}; otherwise {_REMEDY}" if len(likely) == 1 else _REMEDY
-    raise BatchRejectedError(FileCode.INVALID_ENCODING, message, remedy)
-
-
-def doubtful_encodings(head: bytes) -> tuple[str, ...]:
-    """Return the encodings that may be that of a text which is not UTF-8, if its first bytes leave that in doubt."""
-    whole = _whole_characters(head)
-    if is_utf8_text(head) or b"\0" in head:
-        return ()
-    try:
-        if _detected(whole) != UTF8:
-            return ()
-    except BatchRejectedError:
-        pass
-    pieces = _distinct(_PIECE.findall(whole))
-    return tuple(reading.encoding for reading in _alike(_readings(pieces), pieces))
+    return Doubt(tuple(reading.encoding for reading in alike), message, remedy)
 
 
 def _distinct(pieces: list[bytes]) -> list[bytes]:
