@@ -18,6 +18,7 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.performance.decay import Decay
 from functions.shared.domain.policy import Policy, WatchPolicy
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.policies import StandingPolicy
 
@@ -131,10 +132,10 @@ def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, polic
     alerts, window = [], now.date().isoformat()
     longest, oldest = policy.max_hours_between_batches, policy.max_champion_age_days
     if longest is not None and silent_hours is not None and silent_hours > longest:
-        message = f"no batch for {silent_hours:.0f} hours, one is due every {longest:g}"
+        message = f"no batch for {counted(round(silent_hours), 'hours')}, one is due every {longest:g}"
         alerts.append(_alert(model, AlertKind.SILENT, window, message, {"hours": silent_hours, "longest": longest}, now))
     if oldest is not None and age_days > oldest:
-        message = f"the champion is {age_days:.0f} days old, {oldest:g} are allowed"
+        message = f"the champion is {counted(round(age_days), 'days')} old, {oldest:g} are allowed"
         alerts.append(_alert(model, AlertKind.STALE, window, message, {"days": age_days, "oldest": oldest}, now))
     return alerts
 
@@ -152,5 +153,5 @@ def policy_alert(model: str, standing: StandingPolicy, now: datetime) -> Alert:
 
 def unscored_alert(model: str, keys: list[str], now: datetime) -> Alert:
     """Return uploads of a model that nothing came of."""
-    message = f"{len(keys)} uploads have no manifest, the first is {keys[0]}"
+    message = f"{counted(len(keys), 'uploads')} without a manifest, the first is {keys[0]}"
     return _alert(model, AlertKind.UNSCORED, now.date().isoformat(), message, {"files": len(keys), "first": keys[0]}, now)

@@ -11,6 +11,7 @@ from functions.shared.domain.decision import Decision, Reason
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import Approval, Release
 from functions.shared.domain.rollout.canary import Action, Step
+from functions.shared.foundation.counted import counted
 from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.policies import Policies
@@ -36,7 +37,7 @@ def wait_for_person(standing: StandingRelease, version: str, step: Step, ports: 
         return waits
     days = Policies(ports.store).current(release.model).release.approval_days
     if days is not None and now - asked.since > timedelta(days=days):
-        lapsed = Reason(code="lapsed", message=f"nobody approved version {version} within {days:g} days")
+        lapsed = Reason(code="lapsed", message=f"nobody approved version {version} within {counted(days, 'days')}")
         _end(standing, asked, reason=lapsed.message, who="release", ports=ports)
         return Step(Action.ROLLBACK if release.challenger else Action.NONE, 0.0, (lapsed,))
     raise_once(_alert(release.model, asked, why, ports), ports.store)

@@ -132,8 +132,8 @@ def restore(model: str, version: str, *, reason: str, who: str, ports: Ports) ->
     champion = serving(model, ports).release.champion.version
     if version not in (known := champions(model, ports)):
         listed = ", ".join(sorted(known, key=int))
-        message = f"version {version} of {model!r} was never the champion; versions {listed} were, and `everscore promote` serves any"
-        raise ReleaseRefusedError(message)
+        message = f"version {version} of {model!r} was never the champion; champions so far: {listed}"
+        raise ReleaseRefusedError(message, remedy="`everscore promote` serves any version")
     return _serve(model, version, reason=reason, who=who, ports=ports, rolled_back=champion)
 
 

@@ -21,6 +21,7 @@ from functions.shared.engines.families.table import families, family_of
 from functions.shared.engines.native import REFUSALS, NativeEngine
 from functions.shared.engines.skops_file import TRUST_GROUP, dump_pipeline, load_pipeline
 from functions.shared.engines.steps import steps_of
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ForeignModel
 from functions.shared.reading.rules import ColumnKind
 
@@ -174,7 +175,7 @@ def remarks(foreign: ForeignModel, adopted: Adopted, file: TrainingSet, rows: Tr
         reasons.append(Reason(code="recipe_unknown", message=message, warning=True))
     if rows.rows < file.rows:
         required = ", ".join(feature.name for feature in rows.spec.features if not feature.nullable)
-        message = f"{file.rows - rows.rows:,} rows were left out: they lack one of {required}, which the pipeline needs"
+        message = f"left out {counted(file.rows - rows.rows, 'rows')} without one of {required}, which the pipeline needs"
         reasons.append(Reason(code="left_out", message=message))
     return (*adopted.notes, *reasons)
 

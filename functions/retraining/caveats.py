@@ -15,6 +15,7 @@ from functions.retraining.target import ROWS_TO_TELL_APART
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.foundation.counted import counted
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.values import to_numbers
 
@@ -165,7 +166,7 @@ def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec)
         yield Doubt(DoubtCode.DISGUISED, "holds numbers with a decimal point, but --decimal , was given: taken as a category")
     else:
         if 0 < 2 * words < present:
-            what = f"holds numbers in {present - words:,} rows and words in {words:,}, taken as a category"
+            what = f"holds numbers in {counted(present - words, 'rows')} and words in {words:,}, taken as a category"
             yield Doubt(DoubtCode.MIXED, what, "--kind COLUMN=number leaves the rows with words out")
         yield from _spellings(texts)
 

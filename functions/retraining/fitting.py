@@ -28,6 +28,7 @@ from functions.shared.engines.predicting import predict
 from functions.shared.engines.proof import prove
 from functions.shared.engines.steps import steps_of
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.foundation.counted import counted
 
 MIN_ROWS = 50
 THREADS = "threads"
@@ -80,7 +81,7 @@ def fit(spec: ModelSpec, rows: TrainingSet, template: Any = None, threads: int |
         TrainingError: if there are too few rows, a single class, or more than two for a binary task.
     """
     if rows.rows < MIN_ROWS:
-        message = f"{rows.rows} rows are too few to train on, at least {MIN_ROWS} are needed"
+        message = f"{counted(rows.rows, 'rows')} to train on, at least {MIN_ROWS} are needed"
         raise TrainingError(message, remedy="send a file with more labelled rows")
     frame = to_frame(rows.table, spec.features)
     target = _target(spec, rows)
@@ -112,7 +113,7 @@ def as_fitted(pipeline: Any, spec: ModelSpec, rows: TrainingSet, made_in: Mappin
 def _check_labels(spec: ModelSpec, target: NDArray[Any]) -> None:
     classes = np.unique(target)
     if len(classes) < 2:
-        message = f"all {len(target):,} rows have the {spec.target!r} {str(classes[0])!r}: there is nothing to learn"
+        message = f"every row has the {spec.target!r} {str(classes[0])!r}: there is nothing to learn"
         raise TrainingError(message, remedy="add rows of another class")
     if spec.task is Task.BINARY and len(classes) > 2:
         message = f"a binary task has two classes, but {spec.target!r} is one of {', '.join(classes[:5])}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from functions.retraining.training_set import DAY, TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import ModelSpec, Task
+from functions.shared.foundation.counted import counted
 
 HOLDOUT_SHARE = 0.2
 
@@ -41,9 +42,10 @@ def split(rows: TrainingSet, seed: int) -> Split:
 
 def _late_class(spec: ModelSpec, name: str, held: pa.Table) -> Reason:
     own = held.filter(pc.equal(held[spec.target], name))
+    rows = counted(own.num_rows, "rows")
     message = (
-        f"no row before {own[DAY][0].as_py()} has the {spec.target!r} {name!r}: {_learnt(own.num_rows):,} of its {own.num_rows:,} rows "
-        "were learnt, though the newest rows are held out to measure"
+        f"no row before {own[DAY][0].as_py()} has the {spec.target!r} {name!r}: {_learnt(own.num_rows):,} of its {rows} "
+        "went to the training, though the newest rows are held out to measure"
     )
     return Reason(code="late_class", message=message, warning=True)
 

@@ -16,6 +16,7 @@ from functions.shared.domain.errors import AdoptionRefusedError
 from functions.shared.domain.spec import FeatureKind
 from functions.shared.engines.families.family import Family
 from functions.shared.engines.families.inputs import Inputs
+from functions.shared.foundation.counted import counted
 from functions.shared.reading.rules import ColumnKind
 
 type Categories = tuple[Any, ...]
@@ -91,8 +92,8 @@ def _names(inputs: Inputs, columns: Sequence[str]) -> tuple[list[str], tuple[Rea
         raise AdoptionRefusedError(message)
     if len(columns) != len(inputs.names):
         message = (
-            f"the model has no names for its {len(inputs.names)} columns, and the file has {len(columns)} besides id, time and target: "
-            f"{', '.join(columns)}; a file with the model's columns alone, in their order, says which is which"
+            f"the model has no names for its {counted(len(inputs.names), 'columns')}, and the file has {len(columns)} besides "
+            f"id, time and target: {', '.join(columns)}; a file with the model's columns alone, in their order, says which is which"
         )
         raise AdoptionRefusedError(message)
     message = f"the model has no names for its columns, so the file's were taken in this order: {', '.join(columns)}"
@@ -111,7 +112,7 @@ def _listed(inputs: Inputs, names: Sequence[str], texts: Sequence[int]) -> dict[
         places = next((tuple(sorted(found)) for found in possible if len(found) == len(inputs.lists)), None)
     if places is None:
         message = (
-            f"the model keeps the categories of {len(inputs.lists)} columns and does not say of which: it splits "
+            f"the model keeps the categories of {counted(len(inputs.lists), 'columns')} and does not say of which: it splits "
             f"{_quoted(names, inputs.coded)} by categories, and the file has texts in {_quoted(names, texts)}"
         )
         raise AdoptionRefusedError(message)

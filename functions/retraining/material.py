@@ -13,6 +13,7 @@ from functions.shared.domain.decision import Decision, Reason
 from functions.shared.domain.errors import NothingToLearnError, TrainingError
 from functions.shared.domain.policy import Policy, Window
 from functions.shared.domain.spec import FeatureKind, ModelSpec
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
@@ -99,9 +100,10 @@ def _rows_since(
             beyond_holdout += today.rows * (number >= policy.gate.holdout_days)
             tables.append(today.table)
     if new < needed and not unread:
+        delay = counted(policy.labels.delay_days, "days")
         message = (
-            f"{new:,} rows with mature labels came since {learnt_until}, {needed:,} are needed (retraining.min_new_labels). Labels are "
-            f"mature {policy.labels.delay_days:g} days of event time after their row (labels.delay_days), now those up to {until}. "
+            f"{counted(new, 'rows')} with mature labels came since {learnt_until}, {needed:,} are needed (retraining.min_new_labels). "
+            f"Labels are mature {delay} of event time after their row (labels.delay_days), now those up to {until}. "
             f'`everscore policy {spec.name} --set retraining.min_new_labels=N --reason "why"` asks for fewer'
         )
         raise NothingToLearnError(message)
@@ -137,10 +139,10 @@ def _cleaned(rows: TrainingSet, champion: str, policy: Policy) -> tuple[Training
     possible = TrainingSet(rows.spec, within(rows.table, ranges))
     known = possible.known()
     left_out = (
-        (rows.rows - possible.rows, "lie outside the policy's row_contract.ranges"),
-        (possible.rows - known.rows, f"have a {rows.spec.target!r} that version {champion} does not know"),
+        (rows.rows - possible.rows, "outside the policy's row_contract.ranges"),
+        (possible.rows - known.rows, f"with a {rows.spec.target!r} that version {champion} does not know"),
     )
-    return known, tuple(Reason(code="left_out", message=f"{count:,} rows were left out: they {why}") for count, why in left_out if count)
+    return known, tuple(Reason(code="left_out", message=f"left out {counted(count, 'rows')}: {why}") for count, why in left_out if count)
 
 
 def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[date]:
@@ -150,7 +152,7 @@ def _holdout_days(rows: TrainingSet, taught: Decision, policy: Policy) -> list[d
     if not unseen:
         message = (
             f"no day after the champion's training, which ended on {last}, is mature: labels are "
-            f"{policy.labels.delay_days:g} days of event time after their row (labels.delay_days)"
+            f"{counted(policy.labels.delay_days, 'days')} of event time after their row (labels.delay_days)"
         )
         raise NothingToLearnError(message)
     return unseen
@@ -176,5 +178,5 @@ def _limited(rows: TrainingSet, policy: Policy) -> tuple[TrainingSet, tuple[Reas
     learnt = rows.newest(policy.retraining.most_rows(len(rows.spec.features)))
     if learnt.rows == rows.rows:
         return learnt, ()
-    message = f"learnt from the newest {learnt.rows:,} of {rows.rows:,} rows: {_LIMITS}"
+    message = f"learnt from the newest {learnt.rows:,} of {counted(rows.rows, 'rows')}: {_LIMITS}"
     return learnt, (Reason(code="limited", message=message),)

@@ -21,6 +21,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import ARRAYS, read_index
 from functions.shared.engines.skops_file import dump_pipeline
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
@@ -41,7 +42,7 @@ def reproduce(request: ReproduceRequest, ports: Ports) -> Reproduction:
         message = f"version {request.version} of {request.model!r} has no decision, so its snapshot is unknown"
         raise TrainingError(message)
     if decision.erased_rows:
-        explanation = f"{decision.erased_rows:,} rows of its training set were erased since, so it cannot be rebuilt exactly"
+        explanation = f"an erasure took {counted(decision.erased_rows, 'rows')} of its training set, so it cannot be rebuilt exactly"
         return Reproduction(model=request.model, version=request.version, identical=False, difference=explanation)
     if not decision.has_rows:
         explanation = "it was imported without its training set: export it with --data and import it again"

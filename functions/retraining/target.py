@@ -11,6 +11,7 @@ from functions.retraining.disguise import disguise_of
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import Task
+from functions.shared.foundation.counted import counted
 from functions.shared.reading.labels import count_refused, labels_given, refused_numbers
 from functions.shared.reading.rows import RejectedRow
 
@@ -82,8 +83,8 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
         disguise = disguise_of(counts)
         looks = f"They are {disguise.what}: {disguise.remedy}" if disguise else "For a regression write plain numbers such as 1234.5"
         message = (
-            f"{name!r} holds {len(classes):,} different texts in {every_row:,} rows, such as {classes[0].as_py()!r}: too many to be "
-            f"classes. {looks}"
+            f"{name!r} holds {len(classes):,} different texts in {counted(every_row, 'rows')}, such as "
+            f"{classes[0].as_py()!r}: too many to be classes. {looks}"
         )
         raise TrainingError(message, remedy="if each is a class nevertheless, use --task multiclass")
     return Task.MULTICLASS
@@ -93,7 +94,7 @@ def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]
     where = ", ".join(described(row) for row in refused[:_SHOWN])
     more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
     return (
-        f"{name!r} holds numbers, but not in {odd:,} of {rows:,} rows: {where}{more}. Mend them, or say "
+        f"{name!r} holds numbers, but not in {odd:,} of {counted(rows, 'rows')}: {where}{more}. Mend them, or say "
         "--task regression to leave their rows out, or --task multiclass if each value is a class"
     )
 

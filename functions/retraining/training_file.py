@@ -25,6 +25,7 @@ from functions.shared.domain.formats import Formats
 from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.categories import are_canonical
 from functions.shared.reading.encodings import UTF8
@@ -73,7 +74,7 @@ class TrainingFile:
             reasons.append(Reason(code="time_format", message=message))
         if self.left_out:
             listing = ", ".join(f"{reason} {rows}" for reason, rows in self.left_out.most_common())
-            reasons.append(Reason(code="left_out", message=f"{self.left_out.total():,} rows of the file were left out: {listing}"))
+            reasons.append(Reason(code="left_out", message=f"left out {counted(self.left_out.total(), 'rows')} of the file: {listing}"))
         if self.other_columns:
             listing = ", ".join(self.other_columns)
             reasons.append(Reason(code="no_features", message=f"columns that hold neither numbers, categories nor booleans: {listing}"))
@@ -258,7 +259,9 @@ def _refuse_repeated(request: TrainRequest, given: int, distinct: int) -> None:
     """Refuse repeated ids (or ids with times): only the last row would be learnt."""
     if distinct < _DISTINCT_SHARE * given:
         named = f"{request.id_column!r} and {request.time_column!r}" if request.time_column else repr(request.id_column)
-        message = f"{given:,} rows of {request.key} have only {distinct:,} different values of {named}, so that most rows would be lost"
+        message = (
+            f"{counted(given, 'rows')} of {request.key} have only {counted(distinct, 'values')} of {named}, so that most rows would be lost"
+        )
         remedy = "ids must be unique: name another column with --id or, if ids come up again at other times, a column with --time"
         raise TrainingError(message, remedy=remedy)
 
@@ -289,7 +292,7 @@ def _refuse_too_many(request: TrainRequest, read: TableRead, target: Target, pol
     bad = len(read.rejected) + target.refused
     if bad > policy.row_contract.error_budget * (read.table.num_rows + len(read.rejected)):
         first = (read.rejected or odd_targets())[0]
-        message = f"{bad:,} rows of {request.key} cannot be read, the first in {described(first)}"
+        message = f"cannot read {counted(bad, 'rows')} of {request.key}, the first in {described(first)}"
         raise TrainingError(message, remedy="mend these rows, or take them out of the file")
 
 
@@ -363,8 +366,9 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
                 disguise = disguise_of(pc.value_counts(values))
                 looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
-                    f"{refused.sum():,} of {len(values):,} values of {feature.name!r} are not numbers, the first is {first!r}{looks}: "
-                    f"say --kind {feature.name}=number to leave their rows out, or --kind {feature.name}=category"
+                    f"not all values of {feature.name!r} are numbers: {refused.sum():,} of {len(values):,} are none, "
+                    f"the first is {first!r}{looks}: say --kind {feature.name}=number to leave their rows out, "
+                    f"or --kind {feature.name}=category"
                 )
                 raise TrainingError(message)
 

@@ -7,6 +7,7 @@ from functions.shared.batches.lifecycle import committed, pinned_release
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.foundation.counted import counted
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
 
@@ -68,7 +69,9 @@ def verify_batch(model: str, batch_id: str, ports: Ports) -> Verification:
 def _scorable_again(batch: Manifest) -> Manifest:
     """Return the batch if its upload was not erased and one function can score it."""
     if batch.rows_erased:
-        message = f"{batch.rows_erased:,} rows of batch {batch.batch_id} were erased, and its upload with them: it stays as it is"
+        message = (
+            f"an erasure took {counted(batch.rows_erased, 'rows')} of batch {batch.batch_id}, and its upload with them: it stays as it is"
+        )
         raise InputError(message)
     if batch.partitions is not None:
         message = f"batch {batch.batch_id} was scored in {batch.partitions} partitions; to have them scored again, upload the file again"

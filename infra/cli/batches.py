@@ -23,7 +23,7 @@ from infra.cli.screens.batches import (
     uploaded_screen,
     verification_screen,
 )
-from infra.words import _
+from infra.words import _, counted
 
 if TYPE_CHECKING:
     from functions.shared.ports import ObjectInfo, ObjectStore
@@ -138,9 +138,9 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
         raise typer.Exit(2)
     if manifest.status is Status.SUSPECT or not manifest.rows_scored:
         doubt = _(
-            "warning: {quarantined:,} of {rows:,} rows were quarantined: check them before you use the scores",
+            "warning: quarantined {quarantined:,} of {rows}: check them before you use the scores",
             quarantined=manifest.rows_quarantined,
-            rows=manifest.rows_in,
+            rows=counted(manifest.rows_in, "rows"),
         )
         console.print(doubt, style="yellow", highlight=False, soft_wrap=True)
         raise typer.Exit(_SUSPECT)

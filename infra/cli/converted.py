@@ -3,7 +3,7 @@
 import codecs
 import gzip
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -47,21 +47,25 @@ def converted(file: Path, *, encoding: str | None = None, sheet: str | None = No
         yield file if encoding is None else _in_utf8(file, encoding, Path(folder, file.name.removesuffix(".gz")))
 
 
-def settled_encoding(file: Path) -> str | None:
+def settled_encoding(file: Path, *, unless: Callable[[], bool] = lambda: False) -> str | None:
     """Return the encoding of a text of which the functions would take too few rows to find it; None if they read it right.
 
     It is what rows further down show, or what is usual in the reader's language.
 
+    Args:
+        file: what a person wants to send.
+        unless: whether the functions know the encoding; asked only in doubt.
+
     Raises:
         InputError: if nothing settles it, so that rows would be set aside.
     """
-    if is_workbook(file):
+    if not file.is_file() or is_workbook(file):
         return None
     try:
         shown = _shown_beyond(file)
     except BatchRejectedError:  # of damaged gzip data, of which scoring says what is wrong
         return None
-    if shown is None or shown == UTF8:
+    if shown is None or shown == UTF8 or unless():
         return None
     if not isinstance(shown, Doubt):
         return _noted(_("note: {file} is read as {encoding}; --encoding names another", file=file.name, encoding=shown), shown)

@@ -10,7 +10,7 @@ import typer
 from infra.cli.options import AsJson, Overwrite, console
 from infra.cli.outputs import refuse_replacing
 from infra.cli.screens.status import status_screen
-from infra.words import _, plural, stored
+from infra.words import _, counted, plural, stored
 
 app = typer.Typer()
 
@@ -49,7 +49,7 @@ def demo(
     console.print()
     batches = plural("{number:,} batch", "{number:,} batches", totals["batches"])
     sums = {name: totals[name] for name in ("rows_in", "rows_scored", "rows_quarantined", "elapsed_s")}
-    equation = _("{rows_in:,} rows in = {rows_scored:,} scored + {rows_quarantined:,} quarantined", **sums)
+    equation = _("{rows} in = {rows_scored:,} scored + {rows_quarantined:,} quarantined", rows=counted(sums["rows_in"], "rows"), **sums)
     checked = _("{batches}: {equation}, checked batch by batch; {elapsed_s:.0f} s", batches=batches, equation=equation, **sums)
     console.print(checked, highlight=False)
     console.print(_("report: {file}", file=totals["report"]), highlight=False, soft_wrap=True)

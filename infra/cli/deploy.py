@@ -13,7 +13,7 @@ import typer
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, confirmed, console, pairs, show
 from infra.places import code_of, own_project
-from infra.words import _
+from infra.words import _, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -173,11 +173,11 @@ def _kept(bucket: str, s3: Any) -> dict[str, Any]:
 
 def _kept_screen(answer: Mapping[str, Any]) -> str:
     buckets: Sequence[Mapping[str, Any]] = answer["kept"]
-    line = _("  s3://{bucket}: {objects:,} objects with old versions, about ${dollars_a_month:.2f} a month")
+    line = _("  s3://{bucket}: {some_objects} with old versions, about ${dollars_a_month:.2f} a month")
     return "\n".join(
         [
             _("{stack} is deleted. Kept:", stack=answer["stack"]),
-            *(line.format(**bucket) for bucket in buckets),
+            *(line.format(**bucket, some_objects=counted(bucket["objects"], "objects")) for bucket in buckets),
             _("Kept too: the repository of its image, and the stack of MLflow, if you deployed it."),
         ]
     )

@@ -206,9 +206,10 @@ class Operator:
         Raises:
             InputError: if nothing settles it.
         """
-        if self.serves(model) and any(spec.formats.encoding not in {None, UTF8} for spec in self.served_specs(model)):
-            return None
-        return settled_encoding(file)
+        return settled_encoding(file, unless=lambda: self.serves(model) and self._reads_another_encoding(model))
+
+    def _reads_another_encoding(self, model: str) -> bool:
+        return any(spec.formats.encoding not in {None, UTF8} for spec in self.served_specs(model))
 
     def manifest_of(self, model: str, batch: str) -> Manifest:
         """Return the manifest of a batch, by its id or the beginning of it.

@@ -13,7 +13,7 @@ from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch
 from infra.report.wording import figure, listed, sentences
-from infra.words import _
+from infra.words import _, counted
 
 DRIFT_ROWS = 24
 FAINTEST = 0.1
@@ -42,7 +42,7 @@ def drift_map(batches: Sequence[Batch]) -> Figure | None:
         ),
         alt=sentences(
             _("PSI by feature and batch, {days}.", days=span(batches)),
-            _("{drifted} of {columns} columns drifted at some time.", drifted=drifted, columns=columns),
+            _("{drifted} of {columns} drifted at some time.", drifted=drifted, columns=counted(columns, "columns")),
             _("Highest: {names}", names=listed(f"{name} {figure(highest[name].value)}" for name in shown[:5])),
         ),
         keys=(Key(_("within what is normal"), CALM), Key(_("drifted"), ALARM)),

@@ -14,7 +14,7 @@ from infra.report.axes import day_axis, place_of
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import History
 from infra.report.wording import count, figure, listed, metric_name, sentences
-from infra.words import _, coded
+from infra.words import _, coded, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def estimates(history: History) -> Figure | None:
     known = [comparison for comparison in compared if comparison.truth is not None]
     right = sum(bool(comparison.borne_out) for comparison in known)
     score = (
-        _("{right} of {estimates} estimates were borne out by labels.", right=count(right), estimates=count(len(known)))
+        _("Labels bore out {right} of {estimates}.", right=count(right), estimates=counted(len(known), "estimates"))
         if known
         else _("No labels have come yet.")
     )
@@ -78,7 +78,7 @@ def _refused(history: History) -> str:
     reasons = Counter(reason.code for batch in history.batches if batch.estimate for reason in batch.estimate.refusals)
     batches = sum(bool(batch.estimate.refusals) for batch in history.batches if batch.estimate)
     named = listed(coded(code) for code, times in reasons.most_common())
-    return _("Of {batches} batches no estimate was given: {reasons}.", batches=count(batches), reasons=named) if batches else ""
+    return _("Of {batches} no estimate was given: {reasons}.", batches=counted(batches, "batches"), reasons=named) if batches else ""
 
 
 def _estimates(canvas: Canvas, *, compared: Sequence[EstimateAndTruth]) -> Drawing:

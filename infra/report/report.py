@@ -73,6 +73,7 @@ def environment() -> Environment:
         wording.breakable,
         wording.verdict,
         words.coded,
+        words.counted,
         words.stored,
     )
     environment.filters.update({function.__name__: function for function in named})

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.thresholds import changed_thresholds
-from infra.report.wording import count, listed, share
-from infra.words import _, plural
+from infra.report.wording import listed, share
+from infra.words import _, counted, plural
 
 
 class Change(StrEnum):
@@ -86,8 +86,8 @@ def _answered(release: Release) -> str:
     if withdrawn is None or not withdrawn.rows:
         return ""
     return plural(
-        ", having answered {rows} rows of {number} batch",
-        ", having answered {rows} rows of {number} batches",
+        ", having answered {rows} of {number} batch",
+        ", having answered {rows} of {number} batches",
         len(withdrawn.answered),
-        rows=count(withdrawn.rows),
+        rows=counted(withdrawn.rows, "rows"),
     )

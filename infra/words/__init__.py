@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from functions.shared.foundation.counted import counted as in_english
+from functions.shared.foundation.counted import singular
 from infra.words.catalogue import CODE, STORED, UNIT, Catalogue, catalogue_of
 
 ENGLISH, CHINESE = "en", "zh"
@@ -51,6 +53,11 @@ def plural(one: str, many: str, number: int, /, **fields: object) -> str:
     return found.format(number=number, **fields)
 
 
+def counted(number: int, nouns: str) -> str:
+    """Return a number and its noun, which is given as a plural, in the reader's language."""
+    return stored(in_english(number, nouns))
+
+
 def listed(items: Iterable[str]) -> str:
     """Return items as a list, with the reader's commas."""
     return _(", ").join(items)
@@ -67,8 +74,7 @@ def unit(name: str, number: object) -> str:
     >>> unit("batches", 1), unit("batches", 2), unit("days", 1), unit("share", 1)
     ('batch', 'batches', 'day', 'share')
     """
-    one = name.removesuffix("es") if name.endswith("ches") else name.removesuffix("s")
-    return _catalogue().find(name, UNIT) or (one if number == 1 else name)
+    return _catalogue().find(name, UNIT) or (singular(name) if number == 1 else name)
 
 
 def stored(text: str) -> str:
@@ -86,4 +92,19 @@ def _catalogue() -> Catalogue:
     return catalogue_of(language())
 
 
-__all__ = ["CHINESE", "CODE", "ENGLISH", "STORED", "VARIABLES", "_", "coded", "language", "listed", "plural", "speaking", "stored", "unit"]
+__all__ = [
+    "CHINESE",
+    "CODE",
+    "ENGLISH",
+    "STORED",
+    "VARIABLES",
+    "_",
+    "coded",
+    "counted",
+    "language",
+    "listed",
+    "plural",
+    "speaking",
+    "stored",
+    "unit",
+]

@@ -24,6 +24,8 @@ _SIGNS = (" ", ",", ";", ":", "(")
 _BETWEEN = re.compile(r"(; |(?<=\?) )")
 _CUT_SHORT = re.compile(r"(.*?)(;?) and (\d[\d,]*) more", re.DOTALL)
 """A list of which only the first items are shown."""
+_COUNTED = re.compile(r"(\d[\d,.]*) ([a-z]+)")
+"""What `counted` composes."""
 _COLON = ": "
 _BRACKETED = re.compile(r"(.*) \((.*)\)", re.DOTALL)
 _OF_VALUE = re.compile(r"('.*'|\"[^\"]*\"|[^ ]+) ((?:is|lies) .+)", re.DOTALL)
@@ -84,8 +86,22 @@ class Catalogue:
 
     @lru_cache(maxsize=4096)  # noqa: B019 - catalogues live as long as the process
     def _message(self, text: str) -> str | None:
-        found = self._particular(text) or self._of_columns(text) or self._of_value(text) or self._composed(text, general=True)
+        found = (
+            self._counted(text)
+            or self._particular(text)
+            or self._of_columns(text)
+            or self._of_value(text)
+            or self._composed(text, general=True)
+        )
         return found or self._filled(text, self._former_templates.met_by(text))
+
+    def _counted(self, text: str) -> str | None:
+        """Translate a number with its noun."""
+        if (found := _COUNTED.fullmatch(text)) is None:
+            return None
+        number, noun = found.groups()
+        units = (self.find(nouns, UNIT) for nouns in (noun, f"{noun}s", f"{noun}es", f"{noun.removesuffix('y')}ies"))
+        return next((f"{number} {unit}" for unit in units if unit), None)
 
     def _particular(self, text: str) -> str | None:
         if (exact := self.find(text.replace("{", "{{").replace("}", "}}"), STORED)) is not None:

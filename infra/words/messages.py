@@ -49,7 +49,7 @@ class Message:
 
 def all_messages() -> list[Message]:
     """Return each message once, by context and text."""
-    found = [*marked_messages(), *template_messages(), *help_messages(), *composed_messages(), *advice(), *codes()]
+    found = [*marked_messages(), *template_messages(), *help_messages(), *composed_messages(), *advice(), *codes(), *nouns()]
     return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
 
 
@@ -170,6 +170,14 @@ def codes() -> Iterator[Message]:
             elif place in _ALERTS and isinstance(node, ast.Dict | ast.Tuple):
                 names = node.keys if isinstance(node, ast.Dict) else node.elts
                 yield from (Message(text, CODES, None, place) for name in names if name for text in _constants(name) if text.isidentifier())
+
+
+def nouns() -> Iterator[Message]:
+    """Yield what `counted` puts behind a number."""
+    for place, tree in _modules(("functions", *MARKED)):
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "counted" and len(call.args) > 1:
+                yield from (Message(text, UNIT, None, place) for text in _constants(call.args[1]))
 
 
 COLUMNS = ("id", "time", "target", "left out")

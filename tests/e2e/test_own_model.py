@@ -239,7 +239,7 @@ def test_where_every_row_is_quarantined_no_file_is_written(everscore: Command, t
     bad, out = tmp_path / "bad.csv", tmp_path / "bad.parquet"
     bad.write_text("application;received;income;debt;region;clerk\nB1;2024-05-01;lots;much;N;ann\n")
     shown = everscore.run("score", MODEL, bad, "-o", out, code=3)
-    assert "1 of 1 rows were quarantined" in shown.stderr
+    assert "quarantined 1 of 1 row" in shown.stderr
     assert not out.exists()
 
 

@@ -24,6 +24,7 @@ from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import BundleFile, LoadedModel, described
 from functions.shared.engines.proof import TOLERANCE
+from functions.shared.foundation.counted import counted
 
 SEAL, SIGNATURE = "sealed.json", "signature.json"
 BUNDLE, DATA = "bundle/", "data/"
@@ -173,7 +174,7 @@ def differences(model: LoadedModel, rows: pa.Table, answers: pa.Table) -> str:
         before, after = (table[name].to_numpy() for table in (answers, now))
         allowed = 0 if name == _PREDICTION else TOLERANCE * np.maximum(1.0, np.abs(before))
         if count := int(np.count_nonzero(~(np.abs(after - before) <= allowed))):
-            return f"{count:,} of {rows.num_rows:,} rows get another {name}"
+            return f"another {name} in {count:,} of {counted(rows.num_rows, 'rows')}"
     return ""
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from functions.shared.foundation.counted import counted
+
 AT_ONCE = 16
 """Models in work at a time: they mostly wait for S3 and the registry, which serve many requests at once."""
 
@@ -46,6 +48,6 @@ def for_each[Result](models: Iterable[str], act: Callable[[str], Result], *, at_
             for keep in threads.map(attempt, models):
                 keep()
     if failures:
-        message = f"{len(failures)} of {len(failures) + len(results)} models failed"
+        message = f"{len(failures)} of {counted(len(failures) + len(results), 'models')} failed"
         raise ExceptionGroup(message, failures)
     return results

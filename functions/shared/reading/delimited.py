@@ -19,6 +19,7 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode, RowCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.arrow import empty_texts, with_nulls
+from functions.shared.foundation.counted import counted
 from functions.shared.reading.arrow_fields import ArrowFields, no_rows
 from functions.shared.reading.columns import listed, refuse_columns, refuse_too_many
 from functions.shared.reading.conform import Conformed, Issue, conform
@@ -253,7 +254,7 @@ class _Parser:
         return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def _wrong_count(self, fields: int) -> str:
-        return f"the row has {fields} fields, the header has {len(self._header.names)}"
+        return f"the row has {counted(fields, 'fields')}, the header has {len(self._header.names)}"
 
 
 def _misplaced(text: TextBlock, found: Spans, place: int) -> Issue:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, table_of
-from infra.words import _, coded, listed, plural
+from infra.words import _, coded, counted, listed, plural
 
 
 def snapshots_screen(found: dict[str, Any]) -> RenderableType:
@@ -43,7 +43,8 @@ def _rows_in_files(written: dict[str, Any]) -> str:
 def diff_screen(found: dict[str, Any]) -> RenderableType:
     """Show the differences between two training sets."""
     before, after = found["rows"]
-    versions = _("{model}: version {old} has {before:,} training rows, version {new} has {after:,}", **found, before=before, after=after)
+    sizes = {"rows": counted(before, "rows"), "after": after}
+    versions = _("{model}: version {old} was trained on {rows}, version {new} on {after:,}", **found | sizes)
     lines = [versions, _("rows: {added:,} added, {removed:,} removed, {relabelled:,} relabelled, {changed:,} changed", **found)]
     lines += [_("columns added: {columns}", columns=listed(found["columns_added"]))] if found["columns_added"] else []
     lines += [_("columns removed: {columns}", columns=listed(found["columns_removed"]))] if found["columns_removed"] else []

@@ -25,7 +25,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     parts = {
         "model": answer["model"],
         "ids": plural("{number:,} id", "{number:,} ids", answer["people"]),
-        "found": listed(f"{count:,} {coded(kind)}" for kind, count in rows.items()) or _("none"),
+        "found": listed(f"{coded(kind)} {count:,}" for kind, count in rows.items()) or _("none"),
         "objects": objects,
     }
     would_be = plural(

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
-from infra.words import _, coded, listed, plural, stored
+from infra.words import _, coded, counted, listed, plural, stored
 
 _DAYS, _COLUMNS, _BATCHES, _WARNINGS, _EXPLAINED = 28, 6, 5, 5, 3
 _SIDES = ("champion", "challenger")
@@ -184,7 +184,11 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     """Return the estimated performance of the newest batch, before its labels; nothing for tasks without an estimate."""
     if estimate is None:
         return []
-    score = _("; labels confirmed {borne_out} of {compared} earlier estimates", **estimate) if estimate["compared"] else ""
+    score = (
+        _("; labels confirmed {borne_out} of {estimates}", estimates=counted(estimate["compared"], "estimates"), **estimate)
+        if estimate["compared"]
+        else ""
+    )
     if estimate["refusals"]:
         reasons = _("; ").join(stored(reason["message"]) for reason in estimate["refusals"])
         return [Text(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
@@ -197,10 +201,10 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
         return Text(_("Drift: too few scored rows to judge yet."))
     drifted = [column for column in drift["features"] if column["drifted"]]
     title = plural(
-        "Drift over {rows:,} rows: {number:,} column drifted",
-        "Drift over {rows:,} rows: {number:,} columns drifted",
+        "Drift over {rows}: {number:,} column drifted",
+        "Drift over {rows}: {number:,} columns drifted",
         len(drifted),
-        rows=drift["rows"],
+        rows=counted(drift["rows"], "rows"),
     )
     table = table_of(_("column"), "PSI", _("drifts from"), _("moves scores by"), _("by batch"), "", title=title)
     for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from infra.words import _, listed
+from infra.words import _, counted, listed, plural
 
 MOST_SHOWN = 200
 
@@ -17,19 +17,25 @@ def answer_screen(found: dict[str, Any]) -> RenderableType:
     for row in found["rows"][:MOST_SHOWN]:
         table.add_row(*("" if value is None else str(value) for value in row))
     more = len(found["rows"]) - MOST_SHOWN
-    return Group(table, Text(_("and {more:,} more rows; -o FILE writes all", more=more), "dim")) if more > 0 else table
+    return (
+        Group(
+            table, Text(plural("and {number:,} more row; -o FILE writes all", "and {number:,} more rows; -o FILE writes all", more), "dim")
+        )
+        if more > 0
+        else table
+    )
 
 
 def written_screen(found: dict[str, Any]) -> RenderableType:
     """Show how many rows were written where."""
-    return Text(_("{rows:,} rows written to {file}", rows=found["rows"], file=found["file"]))
+    return Text(_("{rows} written to {file}", rows=counted(found["rows"], "rows"), file=found["file"]))
 
 
 def brought_screen(found: dict[str, Any]) -> RenderableType:
     """Show what became of a model's table, with what it lacks and calls otherwise."""
-    added, removed = found["added"], found["removed"]
+    files, removed = counted(found["added"], "files"), found["removed"]
     return Group(
-        Text(_("{model}: {added:,} files came into the table, {removed:,} went out", model=found["model"], added=added, removed=removed)),
+        Text(_("{model}: {files} came into the table, {removed:,} went out", model=found["model"], files=files, removed=removed)),
         *(
             Text(_("left out: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
             for column, kinds in found["left_out"].items()

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import figure, meaning, table_of
-from infra.words import _, coded, listed, plural, stored
+from infra.words import _, coded, counted, listed, plural, stored
 
 _CLASSES, _COLUMNS = 20, 40
 _SAME_SCORE = 1e-9
@@ -57,10 +57,14 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         table.add_row(_("{metric}, {first_day} to {last_day}", metric=decision["metric"], **fold), *map(figure, earlier))
     reasons = (f"  {stored(reason['message'])}" for reason in decision["reasons"] if not reason["warning"])
     made_by = _("{library}, ", library=decision["library"]) if decision["library"] else ""
+    trained, held_out = (
+        counted(decision["trained_rows"], "rows"),
+        plural("{number:,} held-out row", "{number:,} held-out rows", decision["rows"]),
+    )
     learnt = (
-        _("  not trained here; {trained_rows:,} rows of the file are its baseline, {rows:,} of them measured it", **decision)
+        _("  not trained here; {file_rows} of the file for its baseline, {rows:,} of them to measure it", file_rows=trained, **decision)
         if decision.get("adopted")
-        else _("  trained on {trained_rows:,} rows, measured on {rows:,} held-out rows", **decision)
+        else _("  trained on {file_rows}, measured on {held_out}", file_rows=trained, held_out=held_out, **decision)
     )
     learnt += _("; {made_by}engine {engine}", engine=decision["engine"], made_by=made_by)
     note = [Text(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []

@@ -281,7 +281,7 @@ def test_where_the_pipeline_takes_no_missing_value_rows_without_one_will_be_set_
     [feature] = Bundles(world.store).load(served(world)).spec.features
     assert (feature.name, feature.nullable) == ("price", False)
     [decision] = world.decisions()
-    assert decision.reasons[-1].message == "1 rows were left out: they lack one of price, which the pipeline needs"
+    assert decision.reasons[-1].message == "left out 1 row without one of price, which the pipeline needs"
 
 
 def test_a_category_of_digits_is_told_by_kind() -> None:

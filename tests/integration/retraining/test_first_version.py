@@ -66,7 +66,7 @@ def test_a_word_among_numbers_must_be_explained() -> None:
         World().train(rows)
     decision = World().train(rows, kinds={"price": FeatureKind.NUMBER})
     assert [reason.message for reason in decision.reasons if reason.code == "left_out"] == [
-        "1 rows of the file were left out: unparseable_number 1"
+        "left out 1 row of the file: unparseable_number 1"
     ]
     world = World()
     kinds = {feature.name: feature.kind for feature in released(world, world.train(rows, kinds={"price": "category"})).spec.features}
@@ -77,7 +77,7 @@ def test_what_is_not_learnt_from_is_told() -> None:
     rows = [{**row, "seen": "2013-01-01"} for row in sold(0, 30)]
     decision = World().train([*rows, rows[0], {**rows[1], "bought": None}])
     assert [reason.message for reason in decision.reasons[1:]] == [
-        "2 rows of the file were left out: missing_target 1, duplicate_id 1",
+        "left out 2 rows of the file: missing_target 1, duplicate_id 1",
         "columns that hold neither numbers, categories nor booleans: seen",
     ]
 
@@ -166,18 +166,18 @@ def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
     assert decision.snapshot.rows == 300
     told = decision.reasons[1]
     assert told.code == "left_out"
-    assert told.message.startswith("7 rows of the file were left out: missing_target 4, ")
+    assert told.message.startswith("left out 7 rows of the file: missing_target 4, ")
     assert all(f"{reason} 1" in told.message for reason in ("out_of_range", "unparseable_time", "implausible_time"))
 
 
 def test_a_file_with_more_bad_rows_than_the_budget_allows_is_refused_with_the_first_of_them() -> None:
     rows = [{**row, "at": "yesterday"} if number % 5 == 0 else row for number, row in enumerate(sold(0, 30))]
-    with pytest.raises(TrainingError, match=r"60 rows of .*first\.csv cannot be read, the first in line 2: "):
+    with pytest.raises(TrainingError, match=r"cannot read 60 rows of .*first\.csv, the first in line 2: "):
         World().train(rows)
 
 
 def test_a_file_of_which_no_row_can_be_read_or_used_says_so_of_its_rows() -> None:
-    with pytest.raises(TrainingError, match=r"300 rows of .*first\.csv cannot be read, the first in line 2: "):
+    with pytest.raises(TrainingError, match=r"cannot read 300 rows of .*first\.csv, the first in line 2: "):
         World().train([{**row, "id": ""} for row in sold(0, 30)])
     with pytest.raises(TrainingError, match=r"no row of .*first\.csv can be used: future_time 300"):
         World().train([{**row, "at": row["at"] + timedelta(days=9999)} for row in sold(0, 30)])
@@ -228,7 +228,7 @@ def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], told: str) ->
 
 def test_a_column_of_ids_that_repeat_is_refused_with_what_to_name_instead() -> None:
     rows = sold(0, 30)
-    with pytest.raises(TrainingError, match=r"300 rows of .* have only 2 different values of 'shop', so that most") as refused:
+    with pytest.raises(TrainingError, match=r"300 rows of .* have only 2 values of 'shop', so that most") as refused:
         World().train(
             [{**row, "shop": "north" if number % 2 else "south"} for number, row in enumerate(rows)], id_column="shop", time_column=None
         )
@@ -414,12 +414,12 @@ def test_a_word_in_a_target_of_numbers_is_told_by_its_line() -> None:
         World().train(with_target(sold(0, 30), values), estimator=None)
     decision = World().train(with_target(sold(0, 30), values), task=Task.REGRESSION, estimator=FASTEST[Task.REGRESSION])
     [told] = [reason.message for reason in decision.reasons if reason.code == "left_out"]
-    assert told == "2 rows of the file were left out: missing_target 1, unparseable_target 1"
+    assert told == "left out 2 rows of the file: missing_target 1, unparseable_target 1"
 
 
 def test_more_odd_targets_than_the_budget_allows_are_refused_with_the_first_line() -> None:
     values = ["warm" if number % 5 == 3 else number for number in range(300)]
-    with pytest.raises(TrainingError, match=r"60 rows of .* cannot be read, the first in line 5: column 'bought': 'warm'"):
+    with pytest.raises(TrainingError, match=r"cannot read 60 rows of .*, the first in line 5: column 'bought': 'warm'"):
         World().train(with_target(sold(0, 30), values), task=Task.REGRESSION)
 
 
@@ -492,7 +492,7 @@ def test_a_class_that_only_the_newest_rows_have_is_learnt_and_told() -> None:
     assert version.spec.classes == ("maybe", "no", "yes")
     assert (decision.trained_rows, decision.rows) == (248, 52)
     assert warnings_of(decision) == [
-        "no row before 2013-01-30 has the 'bought' 'maybe': 8 of its 10 rows were learnt, though the newest rows are held out to measure"
+        "no row before 2013-01-30 has the 'bought' 'maybe': 8 of its 10 rows went to the training, though the newest rows are held out to measure"
     ]
     world.serve()
     rebuilt = reproduce(ReproduceRequest(model=MODEL, version="1"), world.ports())

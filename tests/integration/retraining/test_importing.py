@@ -237,7 +237,7 @@ def test_a_version_that_scores_otherwise_here_is_refused_with_the_makers() -> No
     answers = read_rows(zipfile.ZipFile(io.BytesIO(sealed())).read(ANSWERS))
     shifted = answers.set_column(0, "score", [answers["score"].to_numpy() + 1e-8])
     here = World()
-    with pytest.raises(ImportRefusedError, match=r"300 of 300 rows get another score.*scikit-learn"):
+    with pytest.raises(ImportRefusedError, match=r"another score in 300 of 300 rows.*scikit-learn"):
         arrive(here, resealed(sealed(), {ANSWERS: parquet(shifted)}))
     assert not list(here.store.list("releases/"))
 

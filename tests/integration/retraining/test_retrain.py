@@ -172,7 +172,7 @@ def test_a_row_of_the_training_file_that_claims_to_be_of_the_future_is_left_out_
     world.train([*sold(0, 30), {**sold(0, 1)[0], "id": "dreamt", "at": datetime(2099, 1, 1, tzinfo=UTC)}])
     world.serve()
     (first,) = world.decisions()
-    assert [reason.message for reason in first.reasons if reason.code == "left_out"] == ["1 rows of the file were left out: future_time 1"]
+    assert [reason.message for reason in first.reasons if reason.code == "left_out"] == ["left out 1 row of the file: future_time 1"]
     world.label(sold(30, 20))
     world.batch(60)
     assert world.challenger().holdout_last_day == day(49)
@@ -183,7 +183,7 @@ def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told()
     new = [{**sold(number, 1)[0], "id": f"new-{number}"} for number in (31, 43)]
     world.label([{**new[0], "bought": "mabye"}, {**new[1], "bought": "perhaps"}], "typos")
     decision = world.challenger()
-    assert decision.reasons[-1].message == "2 rows were left out: they have a 'bought' that version 1 does not know"
+    assert decision.reasons[-1].message == "left out 2 rows: with a 'bought' that version 1 does not know"
     assert (decision.trained_rows, decision.rows) == (400, 50)
 
 
@@ -215,7 +215,7 @@ def test_rows_that_todays_policy_calls_impossible_are_learnt_from_and_judged_on_
     possible = [row for row in rows if -1.5 <= row["price"] <= 1.5]
     stored = Snapshots(world.store).read(decision.snapshot.md5)
     assert sorted(stored["price"].to_pylist()) == sorted(row["price"] for row in possible)
-    assert f"{len(rows) - len(possible)} rows were left out: they lie outside the policy's row_contract.ranges" in messages(decision)
+    assert f"left out {len(rows) - len(possible)} rows: outside the policy's row_contract.ranges" in messages(decision)
 
 
 def test_of_too_many_rows_the_newest_are_learnt_and_the_decision_says_so() -> None:

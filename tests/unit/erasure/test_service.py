@@ -173,7 +173,7 @@ def test_a_version_trained_on_erased_rows_is_not_reproduced_and_told_why() -> No
     life.erase()
     found = reproduce(ReproduceRequest(model=MODEL, version="1"), life.retraining())
     assert not found.identical
-    assert found.difference == "4 rows of its training set were erased since, so it cannot be rebuilt exactly"
+    assert found.difference == "an erasure took 4 rows of its training set, so it cannot be rebuilt exactly"
 
 
 def test_the_record_says_what_went_and_names_nobody() -> None:

@@ -24,7 +24,7 @@ def test_a_class_that_only_the_newest_rows_have_is_learnt_by_its_older_four_fift
     learnt, held, told = labels(target)
     assert (learnt.count("new"), held.count("new")) == (8, 2)
     assert told == [
-        "no row before 2024-05-10 has the 'y' 'new': 8 of its 10 rows were learnt, though the newest rows are held out to measure"
+        "no row before 2024-05-10 has the 'y' 'new': 8 of its 10 rows went to the training, though the newest rows are held out to measure"
     ]
 
 

@@ -106,7 +106,7 @@ def test_a_batch_whose_upload_went_with_erased_rows_stays_as_it_is(again: Callab
     batch = world.score(world.upload(as_csv(good_rows())))
     key = Manifests(world.store).keys(MODEL)[batch.batch_id]
     world.store.write(key, batch.model_copy(update={"rows_erased": 2}).to_json())
-    with pytest.raises(InputError, match=r"2 rows of batch .* were erased, and its upload with them"):
+    with pytest.raises(InputError, match=r"an erasure took 2 rows of batch .*, and its upload with them"):
         again(world, batch)
 
 

@@ -15,6 +15,7 @@ from functions.shared.domain.gate.harm import auc_by_row, brier_by_row, ece_by_r
 from functions.shared.domain.performance.losses import Truth, losses
 from functions.shared.domain.policy import GatePolicy
 from functions.shared.domain.spec import Task
+from functions.shared.foundation.counted import counted
 
 _RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
 """So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and most drawn for it."""
@@ -107,15 +108,12 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     if shortage := _shortage(holdout, gain, policy):
         reasons = (Reason(code=GateCode.CANNOT_TELL, message=shortage),)
     elif resamples < needed:
-        message = (
-            f"{retry} challengers were judged on overlapping days before: another cannot be surely enough better before newer ones come"
-        )
+        message = f"after {counted(retry, 'challengers')} on overlapping days another cannot be surely enough better before newer ones come"
         reasons = (Reason(code=GateCode.CANNOT_TELL, message=message),)
     elif high < minimum_effect:
         reasons = (Reason(code=GateCode.NO_GAIN, message=f"gains at most {high:.4g}, less than the minimum {minimum_effect:.4g}"),)
     elif not low > minimum_effect:
-        message = f"gains {_extent(low, high)}, which may be less than the minimum {minimum_effect:.4g}"
-        reasons = (Reason(code=GateCode.CANNOT_TELL, message=message),)
+        reasons = (Reason(code=GateCode.CANNOT_TELL, message=_unsure(low, high, minimum_effect)),)
     else:
         reasons = tuple(_vetoes(holdout, champion, challenger, policy, rng))
     verdict = Verdict.KEEP if reasons else Verdict.PROMOTE
@@ -126,21 +124,21 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
     return Comparison(verdict, reasons, gain.rows, gain.days, alpha, gain.estimate, low, high, minimum_effect)
 
 
-def _extent(low: float, high: float) -> str:
-    """Return where a gain lies, without the bounds that few days leave unknown.
+def _unsure(low: float, high: float, minimum: float) -> str:
+    """Return that a gain may be too small, without the bounds that few days leave unknown.
 
-    >>> _extent(0.1, 0.25), _extent(-math.inf, 0.25), _extent(0.1, math.inf), _extent(-math.inf, math.inf)
-    ('between 0.1 and 0.25', 'at most 0.25', 'at least 0.1', 'an unknown amount')
+    >>> _unsure(0.1, 0.25, 0.2)
+    'gains between 0.1 and 0.25, which may be less than the minimum 0.2'
+    >>> _unsure(-math.inf, 0.25, 0.2), _unsure(0.1, math.inf, 0.2)
+    ('gains at most 0.25, which may be less than the minimum 0.2', 'gains at least 0.1, which may be less than the minimum 0.2')
     """
-    match math.isfinite(low), math.isfinite(high):
-        case True, True:
-            return f"between {low:.4g} and {high:.4g}"
-        case False, True:
-            return f"at most {high:.4g}"
-        case True, False:
-            return f"at least {low:.4g}"
-        case _:
-            return "an unknown amount"
+    if math.isfinite(low) and math.isfinite(high):
+        return f"gains between {low:.4g} and {high:.4g}, which may be less than the minimum {minimum:.4g}"
+    if math.isfinite(high):
+        return f"gains at most {high:.4g}, which may be less than the minimum {minimum:.4g}"
+    if math.isfinite(low):
+        return f"gains at least {low:.4g}, which may be less than the minimum {minimum:.4g}"
+    return f"gains an unknown amount, which may be less than the minimum {minimum:.4g}"
 
 
 def _of_costs(reason: Reason) -> Reason:
@@ -151,15 +149,17 @@ def _of_costs(reason: Reason) -> Reason:
 def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> str:
     """Return what there is too little of to judge, or nothing."""
     if gain.days < policy.min_holdout_days:
-        return f"{gain.days} days in the holdout, at least {policy.min_holdout_days} are needed (gate.min_holdout_days)"
+        return f"{counted(gain.days, 'days')} in the holdout, at least {policy.min_holdout_days} are needed (gate.min_holdout_days)"
     if gain.rows < policy.min_rows:
-        return f"{gain.rows} rows in the holdout, at least {policy.min_rows} are needed (gate.min_rows)"
+        return f"{counted(gain.rows, 'rows')} in the holdout, at least {policy.min_rows} are needed (gate.min_rows)"
     if holdout.task is not Task.REGRESSION:
         rarer = gain.rows - int(np.unique(holdout.truth, return_counts=True)[1].max())
         if rarer < policy.min_rarer_class:
-            return f"{rarer} rows outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
+            return (
+                f"{counted(rarer, 'rows')} outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
+            )
     if holdout.costs is not None and holdout.costs.differing < holdout.costs.needed:
-        return f"{holdout.costs.differing} rows cost differently by both versions, at least {holdout.costs.needed} are needed"
+        return f"{counted(holdout.costs.differing, 'rows')} of other cost by both versions, at least {holdout.costs.needed} are needed"
     return ""
 
 

@@ -19,6 +19,7 @@ from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.performance.calibration import PROBABILITY_FLOOR, Calibration, ScoreGroups
 from functions.shared.domain.policy import EstimatePolicy
 from functions.shared.domain.spec import FeatureKind
+from functions.shared.foundation.counted import counted
 
 type Floats = NDArray[np.float64]
 
@@ -191,7 +192,7 @@ def _refusals(
 ) -> Iterator[Reason]:
     if calibration.rows < policy.min_calibration_rows or calibration.rarer_class < policy.min_calibration_rarer_class:
         message = (
-            f"calibrated on {calibration.rows:,} rows, {calibration.rarer_class:,} of the rarer class; "
+            f"calibrated on {counted(calibration.rows, 'rows')}, {calibration.rarer_class:,} of the rarer class; "
             f"{policy.min_calibration_rows:,} and {policy.min_calibration_rarer_class:,} are needed"
         )
         yield Reason(code="few_calibration_rows", message=message)
@@ -201,7 +202,7 @@ def _refusals(
         )
         yield Reason(code="miscalibrated", message=message)
     if scores.size < policy.min_rows:
-        yield Reason(code="few_rows", message=f"{scores.size} rows, at least {policy.min_rows} are needed")
+        yield Reason(code="few_rows", message=f"{counted(scores.size, 'rows')}, at least {policy.min_rows} are needed")
     else:
         yield from _unlike(calibration, scores, policy)
         yield from (Reason(code="input_alert", message=alert) for alert in input_alerts)
@@ -214,7 +215,7 @@ def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) ->
     expected = float(_probabilities(calibration, scores).sum())
     rarer = min(expected, scores.size - expected)
     if rarer < policy.min_rarer_class:
-        message = f"{rarer:.0f} rows of the rarer class are expected, at least {policy.min_rarer_class} are needed"
+        message = f"{counted(round(rarer), 'rows')} of the rarer class expected, at least {policy.min_rarer_class} are needed"
         yield Reason(code="few_of_rarer_class", message=message)
     outside = float(np.mean((scores < calibration.low) | (scores > calibration.high)))
     if outside > policy.max_share_outside:

@@ -18,6 +18,7 @@ from functions.shared.domain.release import ServedChallenger
 from functions.shared.domain.rollout.agreement import Agreement
 from functions.shared.domain.rollout.guardrails import Traffic, agreement_breaches, traffic_breaches
 from functions.shared.foundation.arrow import valid_mask
+from functions.shared.foundation.counted import counted
 
 type Hashes = NDArray[np.uint64]
 
@@ -124,7 +125,7 @@ def decide_step(challenger: ServedChallenger | None, policy: CanaryPolicy, evide
 
 def _not_worse(bounds: Bounds) -> Reason:
     extent = f"better by at least {-bounds.high:.4g}" if bounds.high < 0 else f"worse by at most {bounds.high:.4g}"
-    return Reason(code="not_worse", message=f"{extent} on {bounds.rows:,} labels")
+    return Reason(code="not_worse", message=f"{extent} as measured on {counted(bounds.rows, 'labels')}")
 
 
 def _unjudged(evidence: RolloutEvidence) -> Reason:
@@ -155,7 +156,7 @@ def _enough_labels(bounds: Bounds, policy: CanaryPolicy) -> bool:
 def _proven_harm(bounds: Bounds, policy: CanaryPolicy) -> Iterator[Reason]:
     """Yield labels that speak against the challenger."""
     if _enough_labels(bounds, policy) and bounds.low > 0:
-        message = f"its loss is higher by at least {bounds.low:.4g} on {bounds.rows} labels of {bounds.days} days"
+        message = f"its loss is higher by at least {bounds.low:.4g} on {counted(bounds.rows, 'labels')} of {counted(bounds.days, 'days')}"
         yield Reason(code="worse", message=message)
 
 
@@ -164,13 +165,14 @@ def _missing(challenger: ServedChallenger, bounds: Bounds, policy: CanaryPolicy,
     if policy.labels == "ignore":
         pass
     elif not _enough_labels(bounds, policy):
-        message = f"{bounds.rows} labels of {bounds.days} days, at least {policy.min_labels} of {policy.min_days} are needed"
+        labels, days = counted(bounds.rows, "labels"), counted(bounds.days, "days")
+        message = f"{labels} of {days}, at least {policy.min_labels} of {policy.min_days} are needed"
         yield Reason(code="too_few_labels", message=message)
     elif bounds.high >= evidence.minimum_effect:
         message = f"its loss may be higher by {bounds.high:.4g}, must be by less than {evidence.minimum_effect:.4g}"
         yield Reason(code="cannot_tell", message=message)
     if evidence.now.batches < policy.min_batches:
-        message = f"{evidence.now.batches} batches at this share, at least {policy.min_batches} are needed"
+        message = f"{counted(evidence.now.batches, 'batches')} at this share, at least {policy.min_batches} are needed"
         yield Reason(code="too_few_batches", message=message)
     if challenger.mode == "shadow":
         yield Reason(code="shadow", message="a shadow answers nobody: promote it by hand, or begin a canary")

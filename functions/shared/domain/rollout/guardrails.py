@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.policy import GuardrailPolicy
 from functions.shared.domain.rollout.agreement import Agreement, mean_difference, rank_correlation
+from functions.shared.foundation.counted import counted
 
 # Beyond it, Fisher's z grows without bound and would turn rounding into an alarm.
 _HIGHEST_CORRELATION = 0.99
@@ -59,11 +60,11 @@ def traffic_breaches(before: Traffic, now: Traffic, policy: GuardrailPolicy) -> 
         policy: margins.
     """
     if now.mismatched:
-        yield Reason(code="digest", message=f"in {now.mismatched} batches the challenger's bundle was not the one released")
+        yield Reason(code="digest", message=f"in {counted(now.mismatched, 'batches')} the challenger's bundle was not the one released")
     if now.suspended >= _FEWEST_FAILURES and now.suspended > policy.failures * now.batches:
-        yield Reason(code="suspended", message=f"the challenger could not score {now.suspended} of {now.batches} batches")
+        yield Reason(code="suspended", message=f"the challenger could not score {now.suspended} of {counted(now.batches, 'batches')}")
     if now.failed >= _FEWEST_FAILURES and now.failed_share - before.failed_share > policy.failures:
-        message = f"{now.failed} of {now.batches} batches failed, {before.failed} of {before.batches} before the rollout"
+        message = f"{now.failed} of {counted(now.batches, 'batches')} failed, {before.failed} of {before.batches} before the rollout"
         yield Reason(code="failures", message=message)
     if before.rows_in and now.rows_in:
         allowed = before.quarantined_share + policy.quarantine

@@ -56,7 +56,7 @@ def test_rows_that_measured_an_adopted_version_are_told_to_be_among_its_baseline
     decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44}, reasons=reasons, trained_rows=300, rows=60)
     learnt = {"target": "left", "task": "binary", "positive": "yes", "classes": {}, "columns": []}
     text = " ".join(shown(capsys, decision.summary() | learnt | {"adopted": True}, first_version_screen).split())
-    assert "not trained here; 300 rows of the file are its baseline, 60 of them measured it" in text
+    assert "not trained here; 300 rows of the file for its baseline, 60 of them to measure it" in text
 
 
 def test_a_first_version_says_what_it_predicts_and_from_how_many_rows_of_each_class(capsys: pytest.CaptureFixture[str]) -> None:
