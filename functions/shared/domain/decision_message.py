@@ -2,6 +2,7 @@
 
 from functions.shared.domain.decision import Decision, Verdict
 from functions.shared.domain.message import DECISION, Message, News, compose
+from functions.shared.foundation.counted import counted
 
 
 def decision_message(decision: Decision, *, stack: str) -> Message:
@@ -44,5 +45,5 @@ def _figures(decision: Decision) -> list[str]:
     if ours is None:
         return []
     against = "" if theirs is None else f", the champion's {theirs:.4g}"
-    rows = f", on {decision.rows:,} held-out rows of {decision.days} days" if decision.rows and decision.days else ""
+    rows = f", on {decision.rows:,} held-out rows of {counted(decision.days, 'days')}" if decision.rows and decision.days else ""
     return [f"{decision.metric} {ours:.4g}{against}{rows}"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from functions.shared.domain.message import RELEASE, Message, News, compose
 from functions.shared.domain.release import Release, ServedChallenger, Withdrawal, doubtful_rollback
+from functions.shared.foundation.counted import counted
 
 _SERVED = "Batches that begin from now on are scored by it."
 _RETIRED = "Batches that begin from now on fail, with the reason."
@@ -59,7 +60,7 @@ def _changes(release: Release, before: Release) -> Iterator[str]:
 
 
 def _ended(ended: Withdrawal) -> str:
-    rows = f"{ended.rows:,} rows" if ended.complete else f"at least {ended.rows:,} rows"
+    rows = counted(ended.rows, "rows") if ended.complete else f"at least {ended.rows:,} rows"
     return f"the rollout of version {ended.version} ended at {ended.share:.0%}; it had answered {rows}"
 
 

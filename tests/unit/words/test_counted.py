@@ -11,6 +11,7 @@ ONLY_DEVELOPERS = ("infra/demo/", "functions/shared/engines/", "functions/shared
 NEVER_ONE = {
     "Each event day with its 95 % interval; the line is the mean of {days} days, weighted by rows.",
     "the last {days} days",
+    "at least {0} rows",
     "Tried: {rows_scored} rows scored and measured; {objects_removed} objects removed again.",
     "The newest {batches} batches; {older} older ones are not in this report.",
     "The {shown} of {columns} columns with the largest PSI.",
