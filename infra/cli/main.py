@@ -26,7 +26,7 @@ def run() -> None:
     from infra.cli.app import app
     from infra.cli.help import in_readers_language
     from infra.cli.options import console
-    from infra.words import _, stored
+    from infra.words import _, headed, stored
 
     command = in_readers_language(app)
     signal.signal(signal.SIGINT, at_work)
@@ -52,8 +52,8 @@ def run() -> None:
         error = known
     is_refusal = isinstance(error, InputError)
     head = _("error:") if is_refusal else _("failed:")
-    remedy = f"\n{_('remedy:')} {stored(error.remedy)}" if error.remedy else ""
-    console.print(f"[red]{head}[/] {escape(stored(error.message) + remedy)}", highlight=False, soft_wrap=True)
+    remedy = f"\n{headed(_('remedy:'), stored(error.remedy))}" if error.remedy else ""
+    console.print(headed(f"[red]{head}[/]", escape(stored(error.message) + remedy)), highlight=False, soft_wrap=True)
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
     sys.exit(2 if is_refusal else 1)

@@ -77,6 +77,15 @@ def unit(name: str, number: object) -> str:
     return _catalogue().find(name, UNIT) or (singular(name) if number == 1 else name)
 
 
+def headed(head: str, text: str) -> str:
+    r"""Return a heading with its text; a full-width colon needs no blank behind it.
+
+    >>> headed("error:", "no such file"), headed("error\N{FULLWIDTH COLON}", "no such file") == "error\N{FULLWIDTH COLON}no such file"
+    ('error: no such file', True)
+    """
+    return f"{head}{text}" if "\N{FULLWIDTH COLON}" in head else f"{head} {text}"
+
+
 def stored(text: str) -> str:
     """Translate a text that was composed in English; unknown text stays unchanged.
 
@@ -84,7 +93,7 @@ def stored(text: str) -> str:
     """
     message, _remedy, remedy = text.partition(REMEDY)
     if remedy:
-        return f"{stored(message)}\n{_('remedy:')} {stored(remedy)}"
+        return f"{stored(message)}\n{headed(_('remedy:'), stored(remedy))}"
     return _catalogue().translated(text) or text
 
 
@@ -101,6 +110,7 @@ __all__ = [
     "_",
     "coded",
     "counted",
+    "headed",
     "language",
     "listed",
     "plural",

@@ -24,8 +24,9 @@ from infra.cli.screens.releases import history_screen, release_screen
 from infra.cli.screens.status import fleet_screen, status_screen
 from infra.cli.screens.versions import decision_screen
 from infra.cli.state import fleet_status, model_status
-from infra.words import CHINESE, ENGLISH, speaking
+from infra.words import CHINESE, ENGLISH, speaking, stored
 from infra.words.book import keys, missing, unfit
+from infra.words.catalogue import catalogue_of
 from infra.words.messages import all_messages
 from infra.words.sentences import sentences
 from tests.fakes.versions import MODEL
@@ -142,3 +143,22 @@ def test_a_refusal_is_in_chinese_with_its_remedy(monkeypatch: pytest.MonkeyPatch
     with speaking(CHINESE):
         assert ended("stauts", monkeypatch) == 2
     assert capsys.readouterr().err == "错误： 没有命令 'stauts'。是不是想输入 'status'？\n办法： 加上 --help 查看参数和选项\n"
+
+
+def test_chinese_words_stand_next_to_chinese_signs() -> None:
+    half_width = re.compile(r"[\u4e00-\u9fff](?:[,;?!()]|: )|[,;?!][\u4e00-\u9fff]|[，。：；？！（）、] | [，。：；？！（）、]")
+    inside_values = {"首日:末日", "数值,false_negative=数值", "[最小值, 最大值]", "[最小, 最大]"}
+    texts = (re.sub("|".join(map(re.escape, inside_values)), "值", text) for text in catalogue_of(CHINESE).messages.values())
+    assert [text for text in texts if half_width.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no such thing\nremedy: `everscore promote` serves any version", "no such thing\n办法：`everscore promote` 可以启用任何版本"),
+        ("a policy named nothing", "a policy named nothing"),
+    ],
+)
+def test_a_full_width_colon_has_no_blank_behind_it(text: str, shown: str) -> None:
+    with speaking(CHINESE):
+        assert stored(text) == shown

@@ -22,7 +22,7 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
     if uploaded["encoding"]:
         lines.append(_("  read as {encoding}, since it is not UTF-8", encoding=uploaded["encoding"]))
     if uploaded["unlabelled"] or uploaded["rejected"]:
-        reasons = f" ({', '.join(map(stored, uploaded['reasons']))})" if uploaded["reasons"] else ""
+        reasons = _(" ({reasons})", reasons=listed(map(stored, uploaded["reasons"]))) if uploaded["reasons"] else ""
         unlabelled = plural("{number:,} row without a label", "{number:,} rows without a label", uploaded["unlabelled"])
         unreadable = plural("{number:,} unreadable row", "{number:,} unreadable rows", uploaded["rejected"])
         lines.append(_("  left out: {unlabelled}, {unreadable}{reasons}", unlabelled=unlabelled, unreadable=unreadable, reasons=reasons))

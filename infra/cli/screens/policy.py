@@ -37,7 +37,7 @@ def _title(policy: dict[str, Any]) -> str:
     if not policy["number"]:
         return _("{model}: the default policy", model=policy["model"])
     by = _(" by {who}", who=policy["who"]) if policy["who"] else ""
-    why = f": {policy['why']}" if policy["why"] else ""
+    why = f"{_(': ')}{policy['why']}" if policy["why"] else ""
     return _("{model}: policy {number}{by}{why}", model=policy["model"], number=policy["number"], by=by, why=why)
 
 

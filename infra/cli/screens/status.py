@@ -71,7 +71,7 @@ def _alert(alert: dict[str, Any]) -> str:
 def _message(alert: dict[str, Any]) -> str:
     """Return an alert's message, with the file that it is about."""
     file, message = alert["file"], stored(alert["message"])
-    return message if file is None or file in message else f"{file}: {message}"
+    return message if file is None or file in message else f"{file}{_(': ')}{message}"
 
 
 def _refusal(refused: dict[str, Any] | None) -> list[RenderableType]:
