@@ -8,6 +8,7 @@ from functions.cataloguing.ports import Ports
 from functions.cataloguing.service import BATCHES, SCORED, catalogue
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TablesDifferError
+from functions.shared.foundation.counted import counted
 from functions.shared.foundation.fan_out import for_each
 from functions.shared.repositories.manifests import Manifests
 
@@ -69,7 +70,7 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports) -> int:
         needs = sum(row["rows_scored"] for row in rows if row["standing"])
         if not lacking and has == needs:
             return changed
-    message = f"the tables of {model!r} lack {lacking} batches and have {has} scored rows, where its manifests have {needs}"
+    message = f"the tables of {model!r} lack {counted(lacking, 'batches')} and have {has} scored rows, where its manifests have {needs}"
     raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
 
 

@@ -26,7 +26,7 @@ Threshold = Annotated[
 ]
 Costs = Annotated[
     str | None,
-    typer.Option(help="false_positive=N,false_negative=N: predict by the threshold that costs least (policy: decision.costs)."),
+    typer.Option(help="What wrong answers cost: false_positive=N and false_negative=N, a comma between (policy: decision.costs)."),
 ]
 Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
 

@@ -142,7 +142,7 @@ def test_json_is_the_same_in_every_language(
 def test_a_refusal_is_in_chinese_with_its_remedy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with speaking(CHINESE):
         assert ended("stauts", monkeypatch) == 2
-    assert capsys.readouterr().err == "错误： 没有命令 'stauts'。是不是想输入 'status'？\n办法： 加上 --help 查看参数和选项\n"
+    assert capsys.readouterr().err == "错误：没有命令 'stauts'。是不是想输入 'status'？\n办法：加上 --help 查看参数和选项\n"
 
 
 def test_chinese_words_stand_next_to_chinese_signs() -> None:

@@ -29,7 +29,7 @@ NEVER_ONE = {
 def test_a_number_that_may_be_one_is_put_before_its_noun_by_counted_or_plural() -> None:
     shown = [message for message in all_messages() if not message.place.startswith(ONLY_DEVELOPERS)]
     by_hand = {text for message in shown for text in (message.text, message.many) if text and BY_HAND.search(text)}
-    assert by_hand == NEVER_ONE
+    assert by_hand - NEVER_ONE == set()
 
 
 def test_a_counted_noun_has_the_readers_language() -> None:
