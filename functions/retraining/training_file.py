@@ -366,7 +366,7 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
                 disguise = disguise_of(pc.value_counts(values))
                 looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
-                    f"not all values of {feature.name!r} are numbers: {refused.sum():,} of {len(values):,} are none, "
+                    f"values of {feature.name!r} that are not numbers: {refused.sum():,} of {len(values):,}, "
                     f"the first is {first!r}{looks}: say --kind {feature.name}=number to leave their rows out, "
                     f"or --kind {feature.name}=category"
                 )

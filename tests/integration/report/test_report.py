@@ -360,7 +360,7 @@ def test_estimates_are_held_against_the_labels_of_their_rows() -> None:
     history = gather(MODEL, store, NOW)
     assert [(each.truth, each.borne_out) for each in comparisons(history)] == [(0.6, True), (0.6, False), (None, None)]
     [chart] = [chart for chart in figures_of(history)["performance"] if chart.name == "estimates"]
-    assert "1 of 2 estimates were borne out by labels" in chart.note
+    assert "Labels bore out 1 of 2 estimates" in chart.note
     assert "Of 1 batches no estimate was given: few rows." in chart.note
 
 

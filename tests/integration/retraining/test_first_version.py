@@ -62,7 +62,7 @@ def test_the_first_version_wins_without_a_rival_and_is_measured_on_its_newest_da
 def test_a_word_among_numbers_must_be_explained() -> None:
     rows = sold(0, 30)
     rows[7] = {**rows[7], "price": "cheap"}
-    with pytest.raises(TrainingError, match=r"1 of 300 values of 'price' are not numbers, the first is 'cheap'"):
+    with pytest.raises(TrainingError, match=r"values of 'price' that are not numbers: 1 of 300, the first is 'cheap'"):
         World().train(rows)
     decision = World().train(rows, kinds={"price": FeatureKind.NUMBER})
     assert [reason.message for reason in decision.reasons if reason.code == "left_out"] == [
@@ -212,7 +212,7 @@ def test_without_a_time_column_a_seeded_fifth_is_held_out_and_the_day_is_that_of
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        (sold(0, 3), "too few to train on"),
+        (sold(0, 3), "to train on, at least"),
         (with_target(sold(0, 30), ["yes"] * 300), "'bought' is 'yes' (300) and nothing else"),
         (with_target(sold(0, 30), ["yes"] + ["no"] * 299), "'bought' is 'no' (299), 'yes' (1): at least 5"),
         (with_target(sold(0, 30), [""] * 300), "can be used: missing_target 300"),

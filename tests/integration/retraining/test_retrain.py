@@ -58,7 +58,7 @@ def test_whatever_thresholds_may_be_set_a_challenger_is_judged_or_it_is_said_why
         said = str(refused)
     else:
         said = result.skipped or result.decision.reasons[0].message  # type: ignore[union-attr]
-    assert re.search(r"too few to train on|are needed", said), said
+    assert re.search(r"to train on|are needed", said), said
 
 
 # What a challenger learns
@@ -368,7 +368,7 @@ def test_weeks_that_lack_a_class_are_suspected_and_not_passed_as_unasked() -> No
     world.label([{**row, "bought": "no"} if row["at"].date() in second_week else row for row in rows])
     world.batch(60)
     [told] = [reason.message for reason in world.challenger().reasons if reason.code == "suspect_labels"]
-    assert "none could be trained: all 70 rows have the 'bought' 'no'" in told
+    assert "none could be trained: every row has the 'bought' 'no'" in told
     assert "gate.label_probe_margin 0.1" in told
 
 
