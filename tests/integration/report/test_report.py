@@ -361,7 +361,7 @@ def test_estimates_are_held_against_the_labels_of_their_rows() -> None:
     assert [(each.truth, each.borne_out) for each in comparisons(history)] == [(0.6, True), (0.6, False), (None, None)]
     [chart] = [chart for chart in figures_of(history)["performance"] if chart.name == "estimates"]
     assert "Labels bore out 1 of 2 estimates" in chart.note
-    assert "Of 1 batches no estimate was given: few rows." in chart.note
+    assert "Of 1 batch no estimate was given: few rows." in chart.note
 
 
 @pytest.mark.parametrize(("rows", "later_days", "truth"), [(100, 7, 0.6), (101, 7, None), (100, 6, None)])
