@@ -75,8 +75,8 @@ class Catalogue:
     def _appended(self, text: str) -> str | None:
         """Translate a text to which a message is appended."""
         for template in self._tails.met_by(text):
-            if found := re.fullmatch(f"(.*?){template.pattern.pattern}", text, re.DOTALL):
-                head, *parts = found.groups()
+            if found := template.found_in(text, before="(.*?)"):
+                head, *parts = found
                 return (self.translated(head) or head) + template.filled(self.translated(part) or part for part in parts)
         if (measured := _BRACKETED.fullmatch(text)) and (unit := self.find(measured[2], UNIT)):
             return _bracketed(
@@ -113,8 +113,8 @@ class Catalogue:
 
     def _filled(self, text: str, templates: Iterable[Template]) -> str | None:
         for template in templates:
-            if found := template.pattern.fullmatch(text):
-                return template.filled(self.translated(part) or self._appended(part) or part for part in found.groups())
+            if (found := template.found_in(text)) is not None:
+                return template.filled(self.translated(part) or self._appended(part) or part for part in found)
         return None
 
     def _of_columns(self, text: str) -> str | None:

@@ -19,12 +19,14 @@ _PARTICULAR = 8
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A composed message: its pattern, its longest part between fields, how many fields stand at each place, its translation.
+    """A composed message with fields, and its translation.
+
+    It has a pattern, its longest part between fields, and how many fields stand at each place.
 
     It is opened if it begins with words, as `line {0}: {1}` does.
     """
 
-    pattern: re.Pattern[str]
+    pattern: str
     landmark: str
     has_colon: bool
     is_opened: bool
@@ -32,10 +34,18 @@ class Template:
     translation: str
 
     def is_general(self, text: str) -> bool:
-        """Return whether the template may meet a text by chance, or take a column's name into its first field."""
+        """Return whether the template may meet a text by chance.
+
+        Such a template may also take a column's name into its first field.
+        """
         if self.is_opened:
             return len(self.landmark) < _PARTICULAR and not self.has_colon
         return len(self.landmark) < _PARTICULAR or (_COLON in text and not self.has_colon)
+
+    def found_in(self, text: str, before: str = "") -> tuple[str, ...] | None:
+        """Return what stands at the fields, if the whole text is the message, after what matches `before`."""
+        found = re.fullmatch(before + self.pattern, text, re.DOTALL)
+        return found and found.groups()
 
     def filled(self, values: Iterable[str]) -> str:
         """Return the translation with what stands at its places."""
@@ -44,7 +54,10 @@ class Template:
 
 
 class Templates:
-    """The templates of messages, indexed by a word of their landmarks: a text is compared with few of thousands."""
+    """The templates of messages, indexed by a word of their landmarks.
+
+    So a text is compared with a few of thousands.
+    """
 
     def __init__(self, messages: Mapping[str, str]) -> None:
         self._by_word: dict[str, list[tuple[int, Template]]] = defaultdict(list)
@@ -69,7 +82,7 @@ def has_fields(message: str) -> bool:
 def _template(message: str, translation: str) -> Template:
     parts = [part.replace("{{", "{").replace("}}", "}") for part in _FIELDS.split(message)]
     return Template(
-        pattern=re.compile("(.*?)".join(map(re.escape, parts)), re.DOTALL),
+        pattern="(.*?)".join(map(re.escape, parts)),
         landmark=max(parts, key=len),
         has_colon=any(_COLON in part for part in parts),
         is_opened=bool(parts[0].strip()),

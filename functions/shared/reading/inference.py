@@ -25,7 +25,7 @@ def kinds_of_texts(batches: Iterable[pa.RecordBatch], formats: Formats) -> dict[
     for batch in batches:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             candidates = possible.setdefault(name, list(_TRIED))
-            for part in (column.slice(0, _FIRST_LOOK), column):
+            for part in (column.slice(0, _FIRST_LOOK), column.slice(_FIRST_LOOK)):
                 candidates[:] = [kind for kind in candidates if not converted(part, Rule(kind), rules).refused.any()]
     return {name: next(iter(candidates), ColumnKind.CATEGORY) for name, candidates in possible.items()}
 
