@@ -1,4 +1,6 @@
-"""What calls people, defined once: CloudWatch's alarms in template.yaml are held to it, Prometheus' and Grafana's rules are made from it.
+"""The alarms that call people, defined once.
+
+CloudWatch's alarms in template.yaml are compared with it; Prometheus' and Grafana's rules are made from it.
 
 An alarm is about the machinery and has a section of its name in docs/runbook.md. What is called of a single model `metric_emission`
 decides, by the model's policy; it alerts people itself, and the rules of Prometheus and Grafana say the same by kind.
@@ -29,7 +31,9 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchCondition:
-    """When CloudWatch alarms: `statistic` over `period_s` is beyond the threshold in each of `periods`, or in `beyond_in` of them.
+    """When CloudWatch alarms.
+
+    `statistic` over `period_s` is beyond the threshold in each of `periods`, or in `beyond_in` of them.
 
     `watched` is the template's resource whose metric it is, None for one of ours. `also` are metrics that are added to it, and
     `also_watched` resources whose metric of the same name is. A

@@ -49,7 +49,9 @@ def names_repositories(environment: str, root: Path = ROOT) -> bool:
 
 
 def overrides(environment: str, architecture: str, image: str, root: Path = ROOT, more: Mapping[str, str] = NONE) -> dict[str, str]:
-    """Return a value for each of the template's parameters: from `more`, configured, what the image was built for, or the default.
+    """Return a value for each of the template's parameters.
+
+    It comes from `more`, the configuration, what the image was built for, or the default.
 
     CloudFormation would keep the value of the last deployment for a parameter that is left out, so none is.
 

@@ -1,4 +1,7 @@
-"""What was measured of a batch, for everyone who shows it: `everscore status` and the report say the same."""
+"""What was measured of a batch, for all who show it.
+
+So `everscore status` and the report say the same.
+"""
 
 from functions.shared.domain import layout
 from functions.shared.domain.judgement import BatchJudgement

@@ -25,7 +25,10 @@ ROOT = _project_files()
 
 
 def tools_folder() -> Path:
-    """Return where environments of further tools are made: the checkout, or a package's folder in the user's cache."""
+    """Return the folder of the environments of further tools.
+
+    It is in the checkout or, for a package, in the user's cache.
+    """
     if ROOT == CODE:
         return CODE
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -33,11 +36,17 @@ def tools_folder() -> Path:
 
 
 def code_of(root: Path) -> Path:
-    """Return the folder whose `functions` and `infra` belong to a template in `root`: its own, or else this code's."""
+    """Return the folder whose `functions` and `infra` belong to a template.
+
+    The template is in `root`; the folder is its own, or else this code's.
+    """
     return root if (root / "functions").is_dir() else CODE
 
 
 def own_project() -> Path:
-    """Return the folder whose template is deployed: the current one if `everscore init` made it, or else `ROOT`."""
+    """Return the folder whose template is deployed.
+
+    It is the current one if `everscore init` made it, or else `ROOT`.
+    """
     here = Path.cwd()
     return here if (here / _TEMPLATE).exists() and (here / "functions" / "scoring" / "handler.py").exists() else ROOT

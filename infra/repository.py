@@ -20,7 +20,10 @@ _PULL = {
 
 
 def image_repository(stack: str) -> str:
-    """Return the URI of a stack's repository; make it if it is not there yet, and bring its rules up to date."""
+    """Return the URI of a stack's repository.
+
+    The repository is made if it is missing, and its rules are brought up to date.
+    """
     import boto3
 
     client, name = boto3.client("ecr"), stack.lower()

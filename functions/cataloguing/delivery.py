@@ -1,4 +1,7 @@
-"""Manifests that come together: the tables are brought once to each model's day, whatever number of its manifests came."""
+"""Catalogue manifests that come together.
+
+The tables are brought to each model's day once, however many of its manifests came.
+"""
 
 from datetime import date
 

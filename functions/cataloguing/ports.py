@@ -24,7 +24,10 @@ class TableFile:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file that comes into a table: rows, size, and the least and greatest time in microseconds by the name of its column."""
+    """A file that comes into a table.
+
+    It is described by its rows, its size, and each column's least and greatest time in microseconds.
+    """
 
     file: TableFile
     rows: int

@@ -1,4 +1,7 @@
-"""Remove answers to calls about a model: an answer to a training quotes its file, and nobody needs it for long."""
+"""Remove answers to calls about a model.
+
+An answer to a training quotes its file, and nobody needs it for long.
+"""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,6 @@
-"""The rows of days, each with its batch: labels find their batches by them, by event days or, without times, by days of arrival.
+"""The rows of days, each with its batch.
+
+Labels find their batches by them: by event days or, without times, by days of arrival.
 
 Of a day with many batches they are kept in a document, so that labels read only the batches that came since the last ones, and those
 that they meet. It follows from the scored rows alone, so it may be deleted at any time.

@@ -9,7 +9,10 @@ from functions.shared.domain.envelopes import StoredObject
 
 
 def measuring(ports: Ports) -> Callable[[StoredObject], None]:
-    """Return what measures each object of one delivery, and reads once what the delivery needs of a model."""
+    """Return a function that measures each object of one delivery.
+
+    What the delivery needs of a model is read once.
+    """
     delivery = Delivery(ports)
     by_bucket = {ports.store.bucket: measure_batch, ports.inbox.bucket: measure_labels}
     return lambda created: by_bucket[created.bucket](created, delivery)

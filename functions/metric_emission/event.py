@@ -1,4 +1,7 @@
-"""What wakes metric_emission besides manifests and labels: the scheduler's hourly tick and daily sweep."""
+"""What wakes metric_emission, apart from manifests and labels.
+
+That is the scheduler: an hourly tick and a daily sweep.
+"""
 
 from typing import Literal
 
@@ -6,7 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ScheduledRequest(BaseModel):
-    """`tick` reports the state of every model; `sweep` clears what crashes left and finds unscored uploads."""
+    """A request of the scheduler.
+
+    `tick` reports the state of every model; `sweep` clears what crashes left and finds unscored uploads.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,7 @@
-"""Lambda entry point: manifests and labels through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts out."""
+"""Lambda entry point: measure batches and labels, and look after all models.
+
+Manifests and labels come through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts go out.
+"""
 
 from collections.abc import Mapping
 from functools import cache, partial
@@ -54,7 +57,10 @@ def _sender(settings: "MeasuringSettings") -> "Send":
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Measure what an SQS delivery brings (what failed is delivered again), or do what the scheduler asks."""
+    """Measure what an SQS delivery brings, or do what the scheduler asks.
+
+    What failed is delivered again.
+    """
     if "Records" in event:
         from functions.metric_emission.delivered import measuring
 

@@ -1,4 +1,7 @@
-"""Find the batches that labels without times belong to: of each id the latest one that was asked for before them."""
+"""Find the batches that labels without times belong to.
+
+For each id that is the latest batch that was asked for before the labels.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,7 +20,9 @@ TOGETHER = 8
 
 
 def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[Manifest]:
-    """Yield the batches with rows that labels may belong to, the newest first, until each id has had its batch.
+    """Yield the batches with rows that labels may belong to, the newest first.
+
+    They end when each id has had its batch.
 
     At most a document per day of arrival is read in addition, back to the first day whose batches get labels.
     """

@@ -58,7 +58,9 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A value of a metric; `day` is the event day it is about, where there is one, and `at` when the batch was committed that it is about.
+    """A value of a metric.
+
+    `day` is the event day it is about, where there is one. `at` is when the batch it is about was committed.
 
     Non-finite values cannot be made: they would print as invalid JSON.
     """
@@ -149,7 +151,10 @@ def drift_measurements(model: str, report: DriftReport) -> Iterator[Measurement]
 
 
 def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measurement]:
-    """Yield what was estimated, if anything, the bounds of what is held against the truth, and how estimates before it did."""
+    """Yield what was estimated, and how earlier estimates did.
+
+    That is the estimate, if there is one, and the bounds of what is compared with the truth.
+    """
     for name, found in estimate.metrics.items():
         yield Measurement(ESTIMATED, found.value, {"model": model, "metric": name})
     if held := estimate.metrics.get(HELD):
@@ -166,7 +171,10 @@ def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measuremen
 
 
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:
-    """Label coverage, metrics and the bounds of the model's own one on a restated event day; what is undefined is left out."""
+    """Yield label coverage, metrics and an interval for a restated event day.
+
+    The interval is that of the model's own metric. Undefined values are left out.
+    """
     if day.rows_predicted:
         yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
     for group in _most_rows_by_role(day.groups):

@@ -12,7 +12,10 @@ from functions.shared.domain.totals import Series, Totals
 
 
 def families(documents: Iterable[Totals], *, stack: str) -> Iterator[Family]:
-    """Yield one family a metric that has series, in the catalogue's order; each series says whose stack it is of."""
+    """Yield one family for each metric that has series.
+
+    They are in the catalogue's order. Each series names its stack.
+    """
     series = [series for totals in documents for series in totals.series]
     for metric in CATALOGUE:
         if found := [known for known in series if metric_of(known) is metric]:

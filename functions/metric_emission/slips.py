@@ -1,4 +1,7 @@
-"""Labels of a regression that must be slips, as of a misplaced decimal point: people are alerted to them."""
+"""Labels of a regression that must be slips.
+
+A misplaced decimal point is an example. People are alerted to them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

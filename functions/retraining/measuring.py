@@ -32,7 +32,9 @@ class Predicting(Protocol):
 
 
 def held_out_answers(version: Predicting, rows: TrainingSet, scores: Floats, decision: DecisionPolicy) -> Codes | None:
-    """Return what a challenger predicts for held-out rows by the rule that the policy sets; None for a regression.
+    """Return what a challenger predicts for held-out rows.
+
+    It predicts by the rule that the policy sets; None for a regression.
 
     A threshold that costs choose is chosen on other days than those it decides, since a served version's is chosen on earlier rows.
     """

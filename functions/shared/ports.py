@@ -121,7 +121,9 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class ForeignModel:
-    """A model that somebody trained elsewhere: what will always mean it, its file (skops, or its library's own), and what wrote that.
+    """A model that somebody trained elsewhere.
+
+    It has what will always mean it, its file (skops, or its library's own), and what wrote that file.
 
     `package` is the library's; None where only the file knows. So is its `version`.
     """
@@ -148,7 +150,10 @@ class Registry(Protocol):
         """Add small files and numbers to a run."""
 
     def logged_model(self, uri: str) -> ForeignModel:
-        """Return what was logged under a model's URI, or raise AdoptionRefusedError if its file would run code when it is loaded."""
+        """Return what was logged under a model's URI.
+
+        A file that would run code when it is loaded raises AdoptionRefusedError.
+        """
 
     def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias; empty if the model is unknown."""

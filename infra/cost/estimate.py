@@ -62,7 +62,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is scored in a month: rows in all, columns per row, files, the benchmark's model that is as fast, and how many models.
+    """What is scored in a month.
+
+    It is the rows in all, columns per row, files, the benchmark's model that is as fast, and how many models.
 
     `label_files` come later, each for rows of one file and one event day.
     """
@@ -182,7 +184,10 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
 
 
 def labels_bill(load: Load, basis: Basis) -> Bill:
-    """Return the cost of joining labels with their rows, and of measuring by them, each file on a function that starts for it."""
+    """Return the cost of joining labels with their rows and measuring by them.
+
+    Each file is measured by a function that starts for it.
+    """
     prices, stack, files = basis.prices, basis.deployed, load.label_files
     gigabytes = stack.functions["metric_emission"].memory_mb / 1024
     seconds = basis.measured.cold_starts.seconds["metric_emission"] * files

@@ -1,1 +1,4 @@
-"""Grafana: a page for the fleet and one for a model, on CloudWatch or on Prometheus, made from the catalogue of metrics."""
+"""Grafana: a page for the fleet, and one for a model.
+
+They ask CloudWatch or Prometheus, and are made from the catalogue of metrics.
+"""

@@ -1,4 +1,7 @@
-"""Grafana's alert rules, made from the alarms' one definition, each with a link to its section of the runbook."""
+"""Grafana's alert rules, made from the alarms' one definition.
+
+Each links to its section of the runbook.
+"""
 
 import yaml
 

@@ -41,7 +41,10 @@ type AnyPanel = stat.Panel | statushistory.Panel | timeseries.Panel
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A kind of data source: Grafana's name of it, how it is asked, and how it lists a dimension's values and the stacks."""
+    """A kind of data source.
+
+    It says how Grafana calls it, how it is asked, and how it lists stacks and a dimension's values.
+    """
 
     type: str
     target: Callable[[Query, str, DataSourceRef], Dataquery | CloudWatchMetricsQuery]

@@ -1,4 +1,7 @@
-"""A model's page: champion against challenger, estimate against truth, drift, and what its batches bring."""
+"""A model's page.
+
+It shows champion against challenger, estimate against truth, drift, and what its batches bring.
+"""
 
 from functions.shared.domain.metrics import (
     ALERTS,

@@ -7,7 +7,10 @@ from infra.grafana.query import Query
 
 
 class Look(StrEnum):
-    """How a panel draws its lines: as such, as stacked bars, as one figure each, or as rows of coloured cells."""
+    """How a panel draws its values.
+
+    It shows lines, stacked bars, one figure each, or rows of coloured cells.
+    """
 
     LINES = "lines"
     BARS = "bars"

@@ -15,7 +15,9 @@ MODEL = {"model": "$model"}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One metric: a counter by how much it grew in a step, a gauge by what it was last, a histogram by a quantile.
+    """A query of one metric.
+
+    It asks by how much a counter grew in a step, a gauge's last value, or a quantile of a histogram.
 
     `where` fixes dimensions, to a value or one of the page's variables; each combination of the others is a line of its own,
     which `legend` names, `{column}` standing for that dimension's value.

@@ -100,7 +100,10 @@ def _pour(source: socket.socket, sink: socket.socket) -> None:
 
 
 def main() -> None:
-    """Pass connections to the socket on standard input on to the server whose URL is the argument, until killed."""
+    """Pass connections on to a server, until killed.
+
+    They come to the socket on standard input; the argument is the server's URL.
+    """
     with socket.socket(fileno=sys.stdin.fileno()) as listener, _Forwarder(listener, sys.argv[1]) as server:
         server.serve_forever()
 

@@ -61,7 +61,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 def main() -> None:
-    """Serve `/metrics` of the stack in the folder named by the argument, on the socket that is standard input."""
+    """Serve `/metrics` of a stack.
+
+    The argument names its folder; the socket is standard input.
+    """
     registry = CollectorRegistry()
     registry.register(StoredTotals(Path(sys.argv[1])))
     with _Server(socket.socket(fileno=0)) as server:

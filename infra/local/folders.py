@@ -55,7 +55,10 @@ def checked_stack_name(text: str) -> str:
 
 
 def stacks_home() -> Path:
-    """Return where state folders are: $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state."""
+    """Return the folder of all state folders.
+
+    It is $EVERSCORE_HOME, or else `everscore` in $XDG_STATE_HOME or ~/.local/state.
+    """
     if home := os.environ.get("EVERSCORE_HOME"):
         return Path(home).absolute()
     state = os.environ.get("XDG_STATE_HOME")

@@ -115,7 +115,10 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def with_environments(template: Template, functions: Mapping[str, ContainerFunction]) -> Template:
-    """Return the template with each function's environment as it is in `functions`, since SAM passes on declared variables only."""
+    """Return the template with each function's environment as in `functions`.
+
+    SAM passes on only variables that the template declares.
+    """
     resources = dict(template["Resources"])
     for function in functions.values():
         name = logical_id(template, function)

@@ -129,7 +129,9 @@ def stopped_stacks() -> tuple[Path, ...]:
 
 
 def running_stack(name: str | None = None) -> Stack:
-    """Return the running stack of that name; without a name the only one, or the only one that is no demo or test run.
+    """Return the running stack of that name.
+
+    Without a name it is the only one, or the only one that is no demo or test run.
 
     Raises:
         NoStackError: if there is none, or several and no name.

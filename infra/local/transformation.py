@@ -56,7 +56,10 @@ def read_template(text: str) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class AsZip:
-    """Functions as zips that `zip_packages` made: `s3://bucket/key`, and Lambda's name of this Python, e.g. `python3.13`."""
+    """Functions as zips that `zip_packages` made.
+
+    They have `s3://bucket/key`, and Lambda's name of this Python, e.g. `python3.13`.
+    """
 
     code_uri: str
     runtime: str
@@ -82,7 +85,9 @@ class AsImage:
 def for_embedded_aws(
     template: Mapping[str, Any], parameters: Mapping[str, str], *, packing: AsZip | AsImage, variables: Mapping[str, str]
 ) -> Template:
-    """Return the template with every image function packed so that it runs here; the one passed in stays as it is.
+    """Return the template with every image function packed so that it runs here.
+
+    The template that is passed in stays as it is.
 
     Args:
         template: as `read_template` gives it.
@@ -155,7 +160,10 @@ def _with_values(part: Any, values: Mapping[str, Any]) -> Any:
 
 
 def zip_packages(root: Path, packages: Iterable[str]) -> bytes:
-    """Zip the code of packages, Python's and compiled, by its path under `root`; the same files give the same bytes."""
+    """Zip the code of packages, Python and compiled, by its path under `root`.
+
+    The same files give the same bytes.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in packages:

@@ -32,7 +32,10 @@ class Column:
 
 
 def columns_of(batches: Sequence[Batch], at_most: int) -> tuple[Column, ...]:
-    """Divide batches into no more than `at_most` columns of equally many batches; the last may have fewer."""
+    """Divide batches into at most `at_most` columns of equally many batches.
+
+    The last column may have fewer.
+    """
     size = max(1, -(-len(batches) // at_most))
     groups = batched(batches, size, strict=False)
     return tuple(Column(next((batch.day for batch in reversed(group) if batch.day), None), group) for group in groups)

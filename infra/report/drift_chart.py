@@ -21,7 +21,10 @@ FAINTEST = 0.1
 
 
 def drift_map(batches: Sequence[Batch]) -> Figure | None:
-    """Chart each column's PSI by batch; a batch that was not measured, or had too few rows to judge, is a gap."""
+    """Chart each column's PSI by batch.
+
+    A batch that was not measured, or had too few rows to judge, is a gap.
+    """
     judged = (batch if batch.drift and not batch.drift.too_few else replace(batch, drift=None) for batch in batches)
     batches = list(dropwhile(lambda batch: not batch.drift, judged))
     highest = _highest(batches)

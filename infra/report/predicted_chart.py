@@ -15,7 +15,10 @@ _HUES = {"predicted": HUES[0], "expected": MUTED}
 
 
 def predicted_positive(batches: Sequence[Batch]) -> Figure | None:
-    """Chart the share of each batch's rows that the champion predicts positive, and what the threshold in force lets expect."""
+    """Chart the share of each batch's rows that the champion predicts positive.
+
+    It also shows what the threshold in force lets expect.
+    """
     known = [batch for batch in batches if batch.manifest.predicted_positive is not None]
     if not known:
         return None

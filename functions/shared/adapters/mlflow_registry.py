@@ -238,7 +238,10 @@ def _file_of(flavors: Mapping[str, Mapping[str, Any]], uri: str) -> tuple[str, s
 
 
 def registry_at(tracking_uri: str, stack: str, secret: str = "") -> MlflowRegistry | None:
-    """Return the registry of a stack, or None if it was deployed without one; `secret` names its user and password."""
+    """Return the registry of a stack, or None if it was deployed without one.
+
+    `secret` names the registry's user and password.
+    """
     read = UserSecret(secret, RegistryUnavailableError) if secret else None
     return MlflowRegistry(tracking_uri, stack, read) if tracking_uri else None
 

@@ -1,4 +1,7 @@
-"""What each kind of alert says, what it means, where to look, and what to type: for rules of alerts, the report and messages."""
+"""What each kind of alert says and means, where to look, and what to type.
+
+Alert rules, the report and messages are made from it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

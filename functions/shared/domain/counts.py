@@ -71,7 +71,9 @@ def merge_counts(parts: Iterable[Counts]) -> Counts:
 def counted_manifest(
     draft: Manifest, counts: Counts, *, contract: RowContract, outputs: tuple[StoredFile, ...], quarantine: tuple[StoredFile, ...]
 ) -> Manifest:
-    """Return the draft with what was counted, if it adds up: rows in = scored + quarantined = rows in the files.
+    """Return the draft with what was counted, if it adds up.
+
+    Rows in must be scored plus quarantined, and these the rows in the files.
 
     Raises:
         ConservationError: if rows were lost or made up.

@@ -62,7 +62,10 @@ class Origin(Value):
 
 
 class Fold(Value):
-    """A stretch of days before the holdout, and what both models measured there, knowing only what came before it."""
+    """A stretch of days before the holdout, and what both models measured there.
+
+    Both knew only what came before the stretch.
+    """
 
     first_day: date
     last_day: date
@@ -128,7 +131,10 @@ class Decision(Document):
 
     @property
     def least_loss(self) -> float:
-        """The smallest difference of the mean loss that counts, which a canary is judged by; 0 if it is unknown."""
+        """The smallest difference of the mean loss that counts; 0 if it is unknown.
+
+        A canary is judged by it.
+        """
         if self.compares_costs:
             return self.thresholds.minimum_effect * (self.champion.get("log_loss") or 0.0)
         return self.minimum_effect or 0.0

@@ -33,7 +33,9 @@ class DecisionRule(Value):
     margin: float | None = None
 
     def decide(self, scores: Floats) -> Codes:
-        """Return the number of the outcome that each row's scores predict, shape (rows,); the first of equal ones.
+        """Return the outcome's number for each row's scores, shape (rows,).
+
+        Of equal scores the first counts.
 
         Args:
             scores: as engines give them, shape (rows, outputs).

@@ -18,7 +18,10 @@ class Value(BaseModel):
 
 
 class Written(BaseModel):
-    """A frozen part of a document that a person writes: an unknown field is a mistake and is refused, and so is what JSON cannot hold."""
+    """A frozen part of a document that a person writes.
+
+    An unknown field is a mistake and is refused; so is what JSON cannot hold.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
@@ -59,7 +62,10 @@ class Document(Value):
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
-        """Read what `to_json` of this or an earlier version wrote; what a later one added is passed over, wherever it stands."""
+        """Read what `to_json` of this or an earlier version wrote.
+
+        Fields that a later version added are ignored at any depth.
+        """
         return cls.model_validate_json(text, extra="ignore")
 
     def summary(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""DVC's directory format: a JSON list of files by content, itself stored by content, and the pointer a person commits."""
+"""DVC's directory format: a JSON list of files by their content.
+
+The list is itself stored by content; a person commits a pointer to it.
+"""
 
 import hashlib
 import json

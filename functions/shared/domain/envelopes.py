@@ -55,7 +55,9 @@ class StoredObject(BaseModel):
 
     @classmethod
     def from_event(cls, body: str) -> Self | None:
-        """Read an EventBridge `Object Created` event (its keys are not URL-encoded, unlike S3's own notifications).
+        """Read an EventBridge `Object Created` event.
+
+        Its keys are not URL-encoded, unlike those in S3's own notifications.
 
         Returns:
             None for the `s3:TestEvent` that a bucket sends when it is first wired, and for folder markers.

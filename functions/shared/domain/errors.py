@@ -68,7 +68,10 @@ class NewerSchemaError(EverscoreError):
 
 
 class UnreadableDocumentError(EverscoreError):
-    """A document was about to be stored that nobody could read again: our defect. Nothing is stored; report it."""
+    """A document was about to be stored that nobody could read again.
+
+    This is our defect. Nothing is stored; report it.
+    """
 
 
 class NotFoundError(EverscoreError):
@@ -91,7 +94,10 @@ class BatchRejectedError(InputError):
 
 
 class PartitionsFailedError(EverscoreError):
-    """A batch could not be scored in partitions, and its manifest says so. Redriving the execution takes it up again."""
+    """A batch could not be scored in partitions, and its manifest says so.
+
+    Redriving the execution takes it up again.
+    """
 
 
 class ConservationError(EverscoreError):
@@ -99,11 +105,17 @@ class ConservationError(EverscoreError):
 
 
 class DigestMismatchError(EverscoreError):
-    """A bundle's file is not the file that was released; refuse it and look who wrote it. A retry cannot help."""
+    """A bundle's file is not the file that was released.
+
+    Refuse it, and find out who wrote it. A retry cannot help.
+    """
 
 
 class InvalidBundleError(EverscoreError):
-    """A bundle's file is the released one but breaks its own rules, or holds a type we do not load. A retry cannot help."""
+    """A bundle's file breaks its own rules, or holds a type that is not loaded.
+
+    It is the file that was released. A retry cannot help.
+    """
 
 
 class NotCompilableError(EverscoreError):
@@ -111,15 +123,24 @@ class NotCompilableError(EverscoreError):
 
 
 class TrainingError(InputError):
-    """A training set cannot give a model (too few rows, one class, a missing column). A retry cannot help."""
+    """A training set cannot give a model. A retry cannot help.
+
+    It has too few rows or one class, for example, or lacks a column.
+    """
 
 
 class ImportRefusedError(InputError):
-    """A sealed file cannot become a version here: it was changed, or scores otherwise here. A retry cannot help."""
+    """A sealed file cannot become a version here. A retry cannot help.
+
+    It was changed, or gives other scores here.
+    """
 
 
 class AdoptionRefusedError(InputError):
-    """A logged model cannot become a version here, and the message says what to change. A retry cannot help."""
+    """A logged model cannot become a version here. A retry cannot help.
+
+    The message says what to change.
+    """
 
 
 class RetrainingBusyError(EverscoreError):
@@ -127,11 +148,17 @@ class RetrainingBusyError(EverscoreError):
 
 
 class NothingToLearnError(EverscoreError):
-    """Too little has come since the champion's training to make a challenger; a retry helps when more labels have come."""
+    """Too little has come since the champion's training to make a challenger.
+
+    A retry helps when more labels have come.
+    """
 
 
 class RegistryUnavailableError(EverscoreError):
-    """The model registry does not answer, or refuses. What is served goes on; retry when it is back or its refusal is mended."""
+    """The model registry does not answer, or refuses.
+
+    What is served goes on. A retry helps when the registry is back or no longer refuses.
+    """
 
 
 class TablesDifferError(EverscoreError):
@@ -139,15 +166,24 @@ class TablesDifferError(EverscoreError):
 
 
 class NotForgottenError(EverscoreError):
-    """A version of an object cannot be removed for good (a lock, a missing right); mend that, then ask for the erasure again."""
+    """A version of an object cannot be removed for good.
+
+    It is locked, or a permission is missing. Mend that, then ask for the erasure again.
+    """
 
 
 class NotDeletedError(EverscoreError):
-    """S3 kept an object that was to be deleted (a missing right, or trouble of its own); a retry helps when that has passed."""
+    """S3 kept an object that was to be deleted.
+
+    A permission is missing, or S3 has trouble of its own. A retry helps when that has passed.
+    """
 
 
 class RemoteWriteError(EverscoreError):
-    """The Prometheus server does not take samples. Everything else goes on; the next tick sends what stands then."""
+    """The Prometheus server does not take samples.
+
+    Everything else goes on. The next tick sends the values of that time.
+    """
 
 
 class NotSentError(EverscoreError):
@@ -159,11 +195,17 @@ class ReleaseRefusedError(InputError):
 
 
 class UnreachableError(EverscoreError):
-    """AWS, or an embedded one, does not answer or refuses; a retry helps when it is back or its refusal is mended."""
+    """AWS, or an embedded one, does not answer or refuses.
+
+    A retry helps when it is back or no longer refuses.
+    """
 
 
 class NoStackError(InputError):
-    """The stack that was meant cannot be told: none or several embedded ones run. Start or name one, then retry."""
+    """It is not clear which stack is meant.
+
+    No embedded stack runs, or several do. Start or name one, then retry.
+    """
 
 
 class DeploymentRefusedError(EverscoreError):
@@ -179,4 +221,7 @@ class PortTakenError(InputError):
 
 
 class EmbeddedAwsError(EverscoreError):
-    """The embedded AWS did not come up or ended by itself; the log files it names say why. A retry seldom helps."""
+    """The embedded AWS did not come up, or ended by itself.
+
+    The log files that it names say why. A retry seldom helps.
+    """

@@ -77,7 +77,9 @@ def checked_encoding(name: str) -> str:
 
 
 def checked_time_format(pattern: str) -> str:
-    """Return the pattern of a time if it can be read by: one of `EPOCHS`, or it names year, month and day, each once.
+    """Return the pattern of a time if times can be read by it.
+
+    It is one of `EPOCHS`, or it names year, month and day, each once.
 
     Raises:
         ValueError: otherwise, with what is wrong.

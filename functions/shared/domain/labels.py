@@ -1,4 +1,7 @@
-"""Class labels as text, so that 1, 1.0, "1" and True from a file, a frame or a query mean one thing everywhere."""
+"""Class labels as text.
+
+So 1, 1.0, "1" and True from a file, a frame or a query mean one thing everywhere.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -33,7 +36,9 @@ def canonical_labels(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Regression targets as float64; null where the value is missing, no number or beyond `LARGEST_TARGET`.
+    """Return regression targets as float64.
+
+    A value that is missing, is no number or is beyond `LARGEST_TARGET` becomes null.
 
     >>> numeric_targets(pa.array(["1.5", "", "x", "inf", "-1e80"])).to_pylist()
     [1.5, None, None, None, None]
@@ -48,7 +53,9 @@ def numeric_targets(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def class_codes(labels: pa.Array | pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Index of each label (text) among the spec's classes, -1 for a missing or unknown one; shape (rows,).
+    """Return each label's index among the spec's classes, shape (rows,).
+
+    Labels are texts; a missing or unknown one has -1.
 
     >>> class_codes(pa.array(["yes", None, "no", "?"]), ("no", "yes")).tolist()
     [1, -1, 0, -1]

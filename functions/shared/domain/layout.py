@@ -83,7 +83,10 @@ def replayed_batch(key: str) -> str | None:
 
 
 def partitioned_key(model: str, partition_bytes: int, name: str) -> str:
-    """Where a file is uploaded that is to be scored in partitions of about so many bytes, however small it is."""
+    """Return where to upload a file to score in partitions of about so many bytes.
+
+    It is scored in partitions however small it is.
+    """
     return in_inbox(BATCHES, model, f"partitioned/{partition_bytes}/{name}")
 
 
@@ -98,7 +101,10 @@ def wanted_partition_bytes(key: str) -> int | None:
 
 
 def batch_id(bucket: str, key: str, version_id: str, purpose: str = "score") -> str:
-    """Name of a batch: 32 hex digits, the same for every delivery of one version of one object for one purpose."""
+    """Return the name of a batch: 32 hex digits.
+
+    It is the same for every delivery of one version of one object for one purpose.
+    """
     text = f"{bucket}\0{key}\0{version_id}\0{purpose}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -171,7 +177,9 @@ def quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:
 
 
 def is_of_attempt(key: str) -> bool:
-    """Whether an attempt wrote the object at a key below `scored/` or `quarantine/`; whatever else lies there is not ours to delete.
+    """Return whether an attempt wrote the object at a key.
+
+    The key lies below `scored/` or `quarantine/`. Anything else there is not ours to delete.
 
     >>> is_of_attempt("scored/m/b/a1/part-00000.parquet"), is_of_attempt("scored/m/b/notes.txt")
     (True, False)
@@ -200,7 +208,10 @@ def plan_key(model: str, batch: str, turn: int) -> str:
 
 
 def partition_result_key(model: str, batch: str, start: int, stop: int) -> str:
-    """What became of a partition. Its name is where it lies in the file, so that a later plan finds what is done already."""
+    """Return the key of what became of a partition.
+
+    Its name is where the partition lies in the file, so that a later plan finds what is done already.
+    """
     return f"partitions/{model}/{batch}/results/{start:015d}-{stop:015d}.json"
 
 
@@ -470,5 +481,8 @@ SNAPSHOT_FILES = "snapshots/files/md5"
 
 
 def snapshot_key(md5: str) -> str:
-    """A training file in DVC's content-addressed remote layout; the remote's URL is `s3://<store>/snapshots`."""
+    """Return the key of a training file in DVC's remote layout.
+
+    The layout is addressed by content; the remote's URL is `s3://<store>/snapshots`.
+    """
     return f"{SNAPSHOT_FILES}/{md5[:2]}/{md5[2:]}"

@@ -38,7 +38,10 @@ class Source(Value):
 
 
 class StoredFile(Value):
-    """A file that a batch wrote: key in the store, rows in it, size in bytes, sha-256 of its bytes in hex."""
+    """A file that a batch wrote.
+
+    It has a key in the store, rows, a size in bytes, and the sha-256 of its bytes in hex.
+    """
 
     key: str
     rows: int
@@ -79,7 +82,9 @@ class PinnedRelease(Value):
 
 
 class Timings(Value):
-    """Seconds of wall time by stage: waiting for the reader, predicting (added up over threads), writing, and in all.
+    """Seconds of wall time by stage.
+
+    The stages are: waiting for the reader, predicting (added up over threads), writing, and all of it.
 
     Stages overlap, so their sum may exceed `total_s`. `challenger_predict_s` is the part of `predict_s` that a second model cost.
     `functions_s` is what all functions took together, where partitions were scored at once.
@@ -140,13 +145,19 @@ class Manifest(Document):
 
     @property
     def unseen_shares(self) -> dict[str, float]:
-        """Of the rows that were scored the share whose category the champion does not know, by feature, from the largest down."""
+        """Shares of scored rows whose category the champion does not know.
+
+        They are given by feature, the largest first.
+        """
         scored = sum(self.served.values())
         return {feature: rows / scored for feature, rows in sorted(self.unseen.items(), key=lambda item: (-item[1], item[0]))}
 
     @property
     def predicted_positive(self) -> float | None:
-        """The share of the scored rows that the champion predicts positive; None where it is no binary model, or for earlier batches."""
+        """The share of the scored rows that the champion predicts positive.
+
+        It is None if the model is not binary, and for batches of earlier versions.
+        """
         profile = self.profiles.get(Role.CHAMPION)
         return profile.positives / profile.rows if profile and profile.rows and profile.positives is not None else None
 
@@ -174,5 +185,8 @@ class Manifest(Document):
         return self.created_at + _RESUMED_FOR if self.resumable else datetime.min.replace(tzinfo=UTC)
 
     def may_resume(self, now: datetime) -> bool:
-        """Return whether the batch failed half-way so lately that what its partitions wrote may yet become its own."""
+        """Return whether a batch that failed half-way may still be resumed.
+
+        It failed so lately that what its partitions wrote may yet become its own.
+        """
         return self.resumable and now < self.may_resume_until

@@ -28,7 +28,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a message says. `happened` is one sentence with its figures; `commands` are lines for a shell without the stack's name."""
+    """What a message says.
+
+    `happened` is one sentence with its figures; `commands` are lines for a shell without the stack's name.
+    """
 
     id: str
     model: str

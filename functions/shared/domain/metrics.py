@@ -13,7 +13,10 @@ TOP_COLUMNS = 10
 
 
 class Kind(StrEnum):
-    """How values of a metric add up: a counter's are summed, a gauge's last one stands, a histogram's are counted by size."""
+    """How values of a metric add up.
+
+    A counter's values are summed, a gauge's last value stands, and a histogram's are counted by size.
+    """
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -21,7 +24,10 @@ class Kind(StrEnum):
 
 
 class Occasion(StrEnum):
-    """When values of a metric are told: with a batch, with a file of labels, by the hourly tick, or by the daily sweep."""
+    """When values of a metric are emitted.
+
+    They come with a batch, with a file of labels, by the hourly tick, or by the daily sweep.
+    """
 
     BATCH = "batch"
     LABELS = "labels"

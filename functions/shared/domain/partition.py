@@ -1,4 +1,7 @@
-"""Partitions: an object that is too large for one function, cut into portions that several score at once."""
+"""Partitions: portions of an object that is too large for one function.
+
+Several functions score them at once.
+"""
 
 from datetime import datetime
 from typing import Literal

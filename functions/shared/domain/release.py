@@ -26,7 +26,9 @@ class ServedModel(Value):
 
 
 class ServedChallenger(ServedModel):
-    """A challenger on its way: `share` of entities (0 to 1) it answers, chosen by a salted hash of the id.
+    """A challenger in its rollout.
+
+    It answers `share` of the entities (0 to 1), chosen by a salted hash of the id.
 
     In mode `shadow` it scores every row and answers none.
     """
@@ -52,7 +54,9 @@ class Answered(Value):
 
 
 class Withdrawal(Value):
-    """A challenger whose rollout this release ended, and what it answered till then; batches scored again since are left out.
+    """A challenger whose rollout this release ended, and what it answered.
+
+    Batches that were scored again since are left out.
 
     Where a rollout had very many batches only the newest are listed, so the list is not `complete`.
     """
@@ -69,7 +73,10 @@ class Withdrawal(Value):
 
 
 class Approval(Value):
-    """What a person is asked to approve: that a version answers `share` of the rows from now on; 1 is all, as the champion."""
+    """What a person is asked to approve.
+
+    From now on the version answers `share` of the rows; 1 is all of them, as the champion.
+    """
 
     version: str
     share: Share
@@ -77,7 +84,10 @@ class Approval(Value):
 
 
 class Refusal(Document):
-    """The last wish for a model, made by an alias on the registry's own page, that was not granted: the release `seq` stands instead."""
+    """The last wish for a model that was not granted.
+
+    It was made by an alias on the registry's own page; the release `seq` stands instead.
+    """
 
     model: str
     seq: int = Field(ge=1)

@@ -1,4 +1,7 @@
-"""Names of columns in scored files: the answers' own, and where an input column of such a name is found."""
+"""Names of columns in scored files.
+
+They are the answers' own names, and those under which input columns of such names are found.
+"""
 
 import re
 from collections.abc import Collection
@@ -26,7 +29,9 @@ def said_names(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """Return a taken name after one `input_` more than any column has before it, so that `stored_name` finds it again.
+    """Return a free name for an input column whose name is taken.
+
+    It has one `input_` more than any column has, so that `stored_name` finds it again.
 
     >>> free_name("score", {"id", "score", "prediction"})
     'input_score'
@@ -35,7 +40,9 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 
 def stored_name(name: str, columns: Collection[str], spec: ModelSpec) -> str:
-    """Return where an input column is found among the `columns` of a scored file; the inverse of `free_name`.
+    """Return the name of an input column among the `columns` of a scored file.
+
+    This is the inverse of `free_name`.
 
     >>> from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
     >>> feature = Feature(name="score", kind=FeatureKind.NUMBER)

@@ -121,7 +121,9 @@ class ModelSpec(Document):
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The classes by number, as scores and truth count them: those of the estimator, but of two the positive one last.
+        """The classes by number, as scores and truth count them.
+
+        They are those of the estimator; of two classes the positive one is last.
 
         >>> churn = {"name": "m", "target": "left", "id_column": "id", "features": [{"name": "x", "kind": "number"}], "metric": "auc"}
         >>> spec = ModelSpec(**churn, task=Task.BINARY, estimator="e", classes=("no", "yes"))
@@ -145,7 +147,10 @@ class ModelSpec(Document):
 
     @property
     def rule(self) -> DecisionRule | None:
-        """How its scores become a prediction: the recorded rule, or else the most probable class; None for a regression."""
+        """How the model's scores become a prediction; None for a regression.
+
+        It is the recorded rule, or else the most probable class.
+        """
         if self.task is Task.REGRESSION:
             return None
         most_probable = HIGHEST if self.task is Task.MULTICLASS else above(0.5, inclusive=self.scores_first_class)

@@ -1,4 +1,7 @@
-"""What a model's metrics add up to, as Prometheus wants them: totals that only grow, and gauges as they were last emitted."""
+"""What a model's metrics add up to, as Prometheus wants them.
+
+They are totals that only grow, and gauges as they were last emitted.
+"""
 
 from collections.abc import Mapping
 from datetime import date, datetime

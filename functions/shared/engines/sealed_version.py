@@ -38,7 +38,9 @@ _AGAIN = "export the version again, and move the file without changing it"
 
 
 class SealedVersion(Document):
-    """What a sealed file holds: where its version comes from, and the decisions that led to it, the oldest first.
+    """What a sealed file holds.
+
+    It is where its version comes from, and the decisions that led to it, the oldest first.
 
     `rule` is how the policy there turned its scores into predictions; the policy of another stack may say otherwise.
     """

@@ -94,7 +94,10 @@ class Manifests:
         return self.read(layout.manifest_key(model, arrival.day, arrival.batch))
 
     def entries(self, model: str) -> Iterator[Arrival]:
-        """Return all batches, the newest first: by the UTC day of arrival, in a day by when they were committed."""
+        """Return all batches, the newest first.
+
+        They are ordered by the UTC day of arrival and, within a day, by when they were committed.
+        """
         return self._index.entries(model) if self._index.is_complete(model) else self._walk(model)
 
     def arrivals(self, model: str) -> Iterator[Arrival]:

@@ -1,4 +1,7 @@
-"""Which messages were sent, each recorded by what it is about; the text is composed whenever it is shown."""
+"""Which messages were sent, each recorded by what it is about.
+
+The text is composed whenever it is shown.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -14,7 +14,10 @@ from functions.shared.ports import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class StandingPolicy:
-    """The policy in force, the highest number that any was written under, and what is wrong with those above it, by number."""
+    """The policy in force, and the highest number that any was written under.
+
+    It also says what is wrong with policies of higher numbers, by number.
+    """
 
     policy: Policy
     newest: int

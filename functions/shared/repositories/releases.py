@@ -65,7 +65,10 @@ class Releases:
         return [Release.from_json(self._store.read(found.key)) for found in self._store.list(prefix)]
 
     def rollout(self, release: Release) -> list[Release]:
-        """The releases of the rollout that a release belongs to, oldest first, up to it: no other rollout has their salt."""
+        """Return the releases of a release's rollout up to it, oldest first.
+
+        No other rollout has their salt.
+        """
         found = [release]
         while found[-1].seq > 1 and _same_rollout(before := self.at(release.model, found[-1].seq - 1), release):
             found.append(before)

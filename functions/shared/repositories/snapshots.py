@@ -1,4 +1,7 @@
-"""Snapshots: training sets in DVC's remote layout, one Parquet file an event month, so that unchanged months cost nothing twice."""
+"""Snapshots: training sets in DVC's remote layout.
+
+Each event month is one Parquet file, so that unchanged months are stored once.
+"""
 
 import hashlib
 import io

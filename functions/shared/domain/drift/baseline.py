@@ -1,4 +1,7 @@
-"""The baseline of a version: what its features and scores looked like at training, and how much its days differ."""
+"""The baseline of a version: its features and scores at training.
+
+It also records how much the version's days differ from each other.
+"""
 
 from collections.abc import Mapping
 
@@ -24,7 +27,10 @@ RUN_DAYS = (1, 3, 7, 14, 28)
 
 
 class DayExcess(Value):
-    """By how much runs of `days` successive days differ beyond random draws: mean and variance of PSI in excess."""
+    """How much runs of `days` successive days differ beyond random draws.
+
+    It holds the mean and the variance of PSI in excess.
+    """
 
     days: int
     mean: float
@@ -32,7 +38,9 @@ class DayExcess(Value):
 
 
 class ColumnBaseline(Value):
-    """One column at training: its bins, the training rows in each, and what real days are known to differ by.
+    """One column at training: its bins, and the training rows in each.
+
+    It also records how much real days are known to differ.
 
     `excess` holds an entry for each length of run that training had enough days for, in rising order. `means` holds, by
     output and bin, the mean score if this feature lay in that bin; empty where the version does not record it.
@@ -45,7 +53,9 @@ class ColumnBaseline(Value):
 
 
 class Baseline(Document):
-    """What a version's features and scores looked like at training, and how well it did on rows it had not seen.
+    """What a version's features and scores looked like at training.
+
+    It also holds how well the version did on rows that it had not seen.
 
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
     (log loss, or squared error for a regression), with each row's cut at `loss_ceiling` if there is one (regression only),
@@ -133,7 +143,9 @@ def build_baseline(
 
 
 def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
-    """By how much PSI between some successive days and all others exceeds what random draws of rows would give.
+    """Return how much PSI between successive days exceeds that of random draws.
+
+    Some successive days are compared with all others.
 
     For each length in `RUN_DAYS` of which training had four runs or more (and 28 days at all), every run of that many
     days is compared with all other days. The excess mean e is what the PSIs have on average above `sampling_noise`; the

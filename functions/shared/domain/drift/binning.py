@@ -1,4 +1,7 @@
-"""Columns into bins: fitting a column's bins on training values, and finding the bin of every later value."""
+"""Put columns into bins.
+
+A column's bins are fitted on training values; then each later value has its bin.
+"""
 
 from typing import Any
 
@@ -101,7 +104,9 @@ def column_counts(bins: Bins, values: Column) -> NDArray[np.int64]:
 
 
 def number_counts(edges: tuple[float, ...], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return rows in each bin of a plain float64 array: missing, up to the first edge, up to each next one, beyond the last.
+    """Return the rows in each bin of a plain float64 array.
+
+    The bins are: missing, up to the first edge, up to each next one, beyond the last.
 
     >>> number_counts((1.0, 2.0), np.array([np.nan, 1.0, 1.5, 9.0, 9.0])).tolist()
     [1, 1, 1, 2]

@@ -1,4 +1,6 @@
-"""Whether a model's features or scores have drifted: PSI against what chance and ordinary days would give.
+"""Find out whether a model's features or scores have drifted.
+
+PSI is compared with what chance and ordinary days would give.
 
 What this was measured to do stands in docs/monitoring.md.
 """
@@ -58,7 +60,10 @@ class DriftReport(Value):
     positive: PositiveShare | None = None
 
     def by_effect(self) -> tuple[ColumnDrift, ...]:
-        """Return the features by what their change does to the scores, the greatest first; those whose effect is unknown are left out."""
+        """Return the features by what their change does to the scores.
+
+        The greatest effect comes first; features whose effect is unknown are left out.
+        """
         known = [(column.effect.moved, column) for column in self.columns if column.effect is not None]
         return tuple(column for _, column in sorted(known, key=lambda pair: -pair[0]))
 
@@ -105,7 +110,9 @@ def detect_drift(
 
 
 def rejection_cutoff(p_values: Sequence[float], rate: float) -> float:
-    """Return the p-value up to which Benjamini and Hochberg reject: rate · k/m for the largest k with the k-th smallest below it.
+    """Return the p-value up to which Benjamini and Hochberg reject.
+
+    That is rate · k/m for the largest k with the k-th smallest p-value below it.
 
     If none is rejected, the cutoff that the smallest would have had to reach, rate/m.
 

@@ -9,13 +9,18 @@ type Counts = NDArray[np.integer[Any]]
 
 
 def smoothed(counts: Counts) -> NDArray[np.float64]:
-    """Return shares of the bins (last axis) with half a row added to each, so that none is zero; they sum to 1."""
+    """Return shares of the bins (last axis) that sum to 1.
+
+    Half a row is added to each bin, so that none is zero.
+    """
     raised = counts + 0.5
     return raised / raised.sum(axis=-1, keepdims=True)
 
 
 def psi(baseline: Counts, counts: Counts) -> NDArray[np.float64]:
-    """Population stability index Σ (q - p) ln(q / p) over smoothed shares; 0 for equal shares, no upper bound.
+    """Return the population stability index Σ (q - p) ln(q / p).
+
+    It is taken over smoothed shares: 0 for equal shares, without an upper bound.
 
     Args:
         baseline: shape (…, bins).
@@ -32,7 +37,10 @@ def psi(baseline: Counts, counts: Counts) -> NDArray[np.float64]:
 
 
 def jensen_shannon(baseline: Counts, counts: Counts) -> NDArray[np.float64]:
-    """Jensen-Shannon distance of smoothed shares, base 2: 0 for equal shares, 1 for shares without a common bin."""
+    """Return the Jensen-Shannon distance of smoothed shares, base 2.
+
+    It is 0 for equal shares, and 1 for shares without a common bin.
+    """
     p, q = smoothed(baseline), smoothed(counts)
     middle = (p + q) / 2
     divergence = np.sum(p * np.log2(p / middle) + q * np.log2(q / middle), axis=-1) / 2

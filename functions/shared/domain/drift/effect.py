@@ -1,4 +1,6 @@
-"""What a feature's drift does to the scores: how far the mass that moved between its bins moves what the model answers there.
+"""What a feature's drift does to the scores.
+
+It is how far the mass that moved between the feature's bins moves what the model answers there.
 
 Each bin's mean score is Friedman's partial dependence (Greedy function approximation, Ann. Statist. 2001), recorded at
 training: the mean answer if the feature lay in this bin and all others stayed as they are. It asks the model and not the

@@ -47,7 +47,10 @@ class Gamma:
 
 @dataclass(frozen=True, slots=True)
 class RowNull:
-    """PSI of independent rows: counted from draws and, in the last hundredth, the tail of the gamma fitted to them."""
+    """The distribution of PSI of independent rows.
+
+    It is counted from draws; its last hundredth is the tail of a gamma distribution that is fitted to them.
+    """
 
     draws: NDArray[np.float64]
     fitted: Gamma

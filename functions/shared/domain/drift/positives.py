@@ -1,4 +1,6 @@
-"""The share of rows that a binary model predicts positive, held against what its training has by the same rule.
+"""The share of rows that a binary model predicts positive.
+
+It is compared with the share that the same rule gives at training.
 
 The rule in force decides what is expected, so that a policy which changes the threshold is no drift.
 """
@@ -17,7 +19,10 @@ PREDICTED_POSITIVE = "predicted_positive"
 
 
 class PositiveShare(Value):
-    """The share of rows predicted positive, and that of the version's held-out rows by the same threshold, each 0 to 1."""
+    """The shares predicted positive, each 0 to 1.
+
+    One is that of the rows, the other that of the version's held-out rows by the same threshold.
+    """
 
     share: float
     expected: float

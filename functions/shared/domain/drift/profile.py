@@ -1,4 +1,7 @@
-"""Profiles: mergeable counts of a batch's features and scores in the bins its model's baseline fixed at training."""
+"""Profiles: mergeable counts of a batch's features and scores.
+
+They count in the bins that the model's baseline fixed at training.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -52,7 +55,10 @@ def profile_batch(baseline: Baseline, batch: pa.RecordBatch, scores: NDArray[np.
 
 
 def unseen_rows(baseline: Baseline, profile: Profile) -> dict[str, int]:
-    """By category, how many of a profile's rows have one that training did not; features whose values were all known are left out."""
+    """Return rows of a profile with a category that training lacked, by feature.
+
+    Features whose values were all known are left out.
+    """
     categories = [column.bins.name for column in baseline.features if column.bins.kind is FeatureKind.CATEGORY]
     counts = {name: profile.features[name][-1] for name in categories if name in profile.features}
     return {name: rows for name, rows in counts.items() if rows}

@@ -1,4 +1,7 @@
-"""Whether the newest rows can be trusted at all: asked before any comparison, since winning on corrupt rows proves nothing."""
+"""Find out whether the newest rows can be trusted at all.
+
+This comes before any comparison, since winning on corrupt rows proves nothing.
+"""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +26,10 @@ _BLIND_AUC = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SuspectUnit:
-    """A feature that looks as if its unit changed: today's value is about `factor` times what it would have been."""
+    """A feature that looks as if its unit changed.
+
+    Today's value is about `factor` times what it would have been.
+    """
 
     feature: str
     factor: float
@@ -116,7 +122,9 @@ def suspect_labels(task: Task, labels: LabelProbe, policy: GatePolicy) -> Reason
 
 
 def as_many(days: Days, wanted: Days, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Choose rows of a long stretch of days that are like another stretch: as many, and of as many days if these hold enough.
+    """Choose rows of a long stretch of days that are like another stretch.
+
+    They are as many, and of as many days if these hold enough.
 
     The newest days are taken, and of their rows a random part.
 
@@ -142,7 +150,9 @@ def as_many(days: Days, wanted: Days, rng: np.random.Generator) -> NDArray[np.bo
 
 
 def probe_folds(days: Days) -> NDArray[np.bool_]:
-    """Divide rows in two by alternating weeks, for a probe trained on either half and tested on the other.
+    """Divide rows in two by alternating weeks.
+
+    A probe is trained on either half and tested on the other.
 
     Whole weeks, since neighbouring rows and days share what a model could learn of them by heart.
 

@@ -1,4 +1,7 @@
-"""Inference on a mean per row when rows of one day share that day's shocks: days are resampled, not rows."""
+"""Inference on a mean per row when rows of one day share its shocks.
+
+So days are resampled, not rows.
+"""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +15,9 @@ type Days = NDArray[np.datetime64]
 
 @dataclass(frozen=True, slots=True)
 class DayClusteredMean:
-    """A mean per row, its standard error over days, and how the studentized mean varies from resample to resample.
+    """A mean per row and its standard error over days.
+
+    It also holds how the studentized mean varies between resamples.
 
     `studentized` is sorted. With fewer than two days the standard error is infinite, and every bound with it.
     """
@@ -91,7 +96,9 @@ def mean_over_days(days: Days, values: Floats, *, resamples: int, rng: np.random
 
 
 def holm(p_values: Floats, alpha: float) -> NDArray[np.bool_]:
-    """Return which hypotheses are rejected when the chance of any false rejection is to stay below `alpha`.
+    """Return which hypotheses Holm's method rejects.
+
+    The chance of any false rejection stays below `alpha`.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
 

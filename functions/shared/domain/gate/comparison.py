@@ -1,4 +1,7 @@
-"""The gate: whether a challenger beats the champion on rows that neither has seen, by enough to be worth a change."""
+"""The gate: whether a challenger beats the champion on unseen rows.
+
+It must win by enough to be worth a change.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -54,7 +57,9 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the gate found. `difference` is the champion's mean loss or cost minus the challenger's: positive is better.
+    """What the gate found.
+
+    `difference` is the champion's mean loss or cost minus the challenger's: positive is better.
 
     `ci_low` and `ci_high` are its one-sided bounds at `alpha` each, `minimum_effect` is in the same unit. All four are
     None without rows; the bounds are infinite with a single day.

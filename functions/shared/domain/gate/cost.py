@@ -17,7 +17,10 @@ type Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class ComparedCosts:
-    """What each row's answer by champion and challenger costs, both of shape (rows,), where one wrong answer costs `each`."""
+    """What each row's answer by champion and challenger costs.
+
+    Both have the shape (rows,); one wrong answer costs `each`.
+    """
 
     champion: Floats
     challenger: Floats
@@ -44,7 +47,9 @@ class ComparedCosts:
 
 
 def predicted_by_others_days(days: Days, positive: Flags, scores: NDArray[np.float64], costs: Costs) -> Flags:
-    """Return what a model predicts by the cheapest threshold, shape (rows,), as honestly as its cost can be known before it serves.
+    """Return what a model predicts by the cheapest threshold, shape (rows,).
+
+    That is as honest as its cost can be known before the model serves.
 
     Its threshold is chosen on the holdout, where it would look cheaper than it is. So the rows of every second day are decided by
     the threshold that costs least on the days between, and these by theirs. With a single day nothing is left out.

@@ -1,4 +1,6 @@
-"""Metrics of a holdout written as means over its rows, so that one interval over days serves them all.
+"""Metrics of a holdout written as means over its rows.
+
+So one interval over days serves them all.
 
 Each function gives one value per row whose mean *is* the metric on these rows and whose spread over days is the
 metric's own: exact for a loss, the first-order influence for AUC and ECE.
@@ -35,7 +37,9 @@ def auc_by_row(positive: NDArray[np.bool_], score: Floats) -> Floats:
 
 
 def ece_by_row(correct: NDArray[np.bool_], confidence: Floats) -> Floats:
-    """Return values whose mean is the expected calibration error over `CALIBRATION_BINS` equal bins of [0, 1].
+    """Return values whose mean is the expected calibration error.
+
+    It is taken over `CALIBRATION_BINS` equal bins of [0, 1].
 
     The error of a bin is the absolute sum of outcome minus probability, so each row counts its own difference with its
     bin's sign. Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
@@ -55,7 +59,9 @@ def ece_by_row(correct: NDArray[np.bool_], confidence: Floats) -> Floats:
 
 
 def brier_by_row(truth: NDArray[np.intp], probabilities: Floats) -> Floats:
-    """Return the squared distance of the probabilities from what happened: 0 to 1 for two classes, 0 to 2 for more.
+    """Return the squared distance of the probabilities from what happened.
+
+    It is 0 to 1 for two classes, and 0 to 2 for more.
 
     Args:
         truth: n class numbers.

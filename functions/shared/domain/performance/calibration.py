@@ -1,4 +1,7 @@
-"""From a binary model's scores to probabilities that hold on rows it was not fitted on, and how sure they are."""
+"""Calibrate a binary model's scores to probabilities.
+
+They hold on rows that the model was not fitted on, and say how sure they are.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +50,9 @@ class Calibration(Value):
 
 @dataclass(frozen=True, slots=True)
 class ScoreGroups:
-    """Rows of like scores taken together: their mean score, rising, and how many; both of shape (groups,).
+    """Groups of rows with like scores.
+
+    Each has its mean score, rising, and its number of rows; both of shape (groups,).
 
     `index` is each row's group, shape (rows,).
     """
@@ -58,7 +63,10 @@ class ScoreGroups:
 
     @classmethod
     def of(cls, scores: Floats, limit: int) -> Self:
-        """Return at most `limit` groups of nearly equal size that never split equal scores; one a score if they are few."""
+        """Return at most `limit` groups of nearly equal size.
+
+        Equal scores are never split. If there are few scores, each has a group.
+        """
         distinct, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
         if distinct.size > limit:
             middle = np.cumsum(counts) - counts / 2
@@ -69,7 +77,9 @@ class ScoreGroups:
 
 
 def fit_calibration(positive: NDArray[np.bool_], scores: Floats, rng: np.random.Generator) -> Calibration | None:
-    """Fit a calibration: Platt's with fewer than 1,000 rows of the rarer class, isotonic regression from there on.
+    """Fit a calibration.
+
+    It is Platt's with fewer than 1,000 rows of the rarer class, and isotonic regression otherwise.
 
     Platt's is a logistic regression on the score's logit, so a calibrated model leaves scores as they are. Rows of like
     scores are taken together in at most 60 groups.

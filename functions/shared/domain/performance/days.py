@@ -18,7 +18,9 @@ class Interval(Value):
 
 
 class GroupPerformance(Value):
-    """One version in one role on one event day, over all labelled rows that it scored, whoever answered them.
+    """One version in one role on one event day.
+
+    It covers all labelled rows that the version scored, whichever version answered them.
 
     `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
     `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up; a regression's are
@@ -37,7 +39,9 @@ class GroupPerformance(Value):
 
 
 class PairedLosses(Value):
-    """A challenger against its champion on the rows of one event day that both scored and that are labelled.
+    """A challenger against its champion on the rows of one event day.
+
+    The rows are those that both scored and that are labelled.
 
     `sums` are over d = loss of challenger - loss of champion, one per row: positive means that the challenger did worse. For a log
     loss d is clipped to [-2, 2]; each squared error is cut at the champion's `loss_ceiling`. A row enters once, with the first label

@@ -14,7 +14,9 @@ COST = "cost"
 
 
 class ErrorCurve(Value):
-    """Wrong answers on `rows` rows of known truth, by the score from which on the positive class is predicted.
+    """Wrong answers on `rows` rows of known truth.
+
+    They are given by the score from which the positive class is predicted.
 
     `thresholds` rise, from one that no score is below to one that all scores are. They lie half-way between two scores, so that
     the last digits of a score change no answer.

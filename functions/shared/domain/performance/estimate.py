@@ -1,4 +1,6 @@
-"""Performance before labels: what a calibrated binary model says of itself, and when it should say nothing.
+"""Performance before labels, estimated from a calibrated binary model.
+
+It also decides when the model should say nothing of itself.
 
 Confidence-based performance estimation takes it for granted that the probability of the truth given the features has not
 changed. It therefore starts no retraining and no promotion; when labels come, it is held against them.
@@ -76,7 +78,10 @@ class Estimate(Value):
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
-    """How a version's estimates did: of how many the labels came, how many they bore out, and whether they ended its estimates."""
+    """How well a version's estimates did.
+
+    It says for how many the labels came, how many these confirmed, and whether they ended the estimates.
+    """
 
     compared: int = 0
     borne_out: int = 0
@@ -148,7 +153,9 @@ def estimate_performance(
 
 
 def input_alerts(baseline: Baseline, profile: Profile) -> list[str]:
-    """Return what is wrong with some rows' inputs, in words: many more missing values, unseen categories, or another unit.
+    """Return what is wrong with the inputs of some rows, in words.
+
+    That is many more missing values, unseen categories, or another unit.
 
     Args:
         baseline: of the version that scored them.

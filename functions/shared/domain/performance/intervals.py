@@ -29,7 +29,9 @@ CONFIDENCE = 0.95
 
 
 def intervals(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -> dict[str, Interval]:
-    """95 % intervals of the task's metrics, without those that are undefined on these rows or have no method.
+    """Return 95 % intervals of the task's metrics.
+
+    Metrics that are undefined on these rows, or have no method, are left out.
 
     Arguments as `performance.measure` takes them.
     """

@@ -1,4 +1,7 @@
-"""What an answer costs, once its truth is known: the loss that gate, canary and decay compare models by."""
+"""What an answer costs, once its truth is known.
+
+Gate, canary and decay compare models by this loss.
+"""
 
 from typing import Any, Final
 
@@ -24,7 +27,9 @@ ABSURD: Final = 100
 
 
 def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | None = None) -> NDArray[np.float64]:
-    """Each row's loss, shape (rows,): -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or squared error.
+    """Return each row's loss, shape (rows,).
+
+    It is -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or the squared error.
 
     A squared error is at most that of `LARGEST_TARGET`, so that its squares add up to a number however absurd an answer was.
 

@@ -57,7 +57,9 @@ def auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | Non
 
 
 def calibration_error(hit: NDArray[np.bool_], confidence: NDArray[np.float64]) -> float:
-    """Expected calibration error, 0 to 1: mean distance of confidence and hits over ten equal bins of confidence.
+    """Return the expected calibration error, 0 to 1.
+
+    It is the mean distance of confidence and hits over ten equal bins of confidence.
 
     Binary tasks give the positive class and its probability, multiclass ones the predicted class. It is above 0 even for
     a perfect model, by about the noise of a bin. Source: Guo et al., On calibration of modern neural networks, 2017.

@@ -1,4 +1,7 @@
-"""What labels say of one batch, once they count as complete; an estimate made before them is held against it."""
+"""What labels say of one batch, once they count as complete.
+
+An estimate that was made before them is compared with it.
+"""
 
 from collections.abc import Iterable
 from datetime import date

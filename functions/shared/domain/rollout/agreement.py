@@ -80,7 +80,9 @@ def merge_agreements(agreements: Iterable[Agreement]) -> Agreement:
 
 
 def rank_correlation(agreement: Agreement) -> float | None:
-    """Spearman's correlation of the two models' binned scores, -1 to 1; rows of one bin share their mean rank.
+    """Return Spearman's correlation of the two models' binned scores, -1 to 1.
+
+    Rows of one bin share their mean rank.
 
     None without rows, or if all scores of one model lie in a single bin.
     """

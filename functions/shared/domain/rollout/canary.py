@@ -1,4 +1,7 @@
-"""A rollout: who is served what, by a salted hash of the id, and whether the share may grow, by labels and guardrails."""
+"""A rollout: which model answers whom, and whether its share may grow.
+
+A salted hash of the id decides the first, labels and guardrails the second.
+"""
 
 import hashlib
 import math
@@ -60,7 +63,9 @@ def answered_by_challenger(ids: pa.Array, *, salt: str, share: float) -> NDArray
 
 
 class Action(StrEnum):
-    """What a tick does to a rollout: more share, the same, all for good, none for good; `none` if there is no rollout.
+    """What a tick does to a rollout.
+
+    It gives the challenger more rows, the same, all for good or none for good; `none` if there is no rollout.
 
     With `wait` the share stays the same until a person approves more.
     """

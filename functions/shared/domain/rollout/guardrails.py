@@ -1,4 +1,7 @@
-"""Guardrails of a rollout that need no labels: the challenger must behave as it did when the gate let it pass."""
+"""Guardrails of a rollout that need no labels.
+
+The challenger must behave as it did when the gate let it pass.
+"""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""CatBoost: its estimators for scikit-learn, whose trees ask the same at every node of a level, as an option of the image."""
+"""CatBoost's estimators for scikit-learn, an option of the image.
+
+Its trees ask the same at every node of a level.
+"""
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -61,7 +61,10 @@ class _Columns:
         self._categories = {info["feature_index"]: info["flat_feature_index"] for info in categories}
 
     def asked(self, split: _Json) -> tuple[int, float, bool, CategorySplit | None]:
-        """Return the column, the threshold, whether a missing value passes it, and what to ask of a category instead."""
+        """Return a question of a tree.
+
+        It is the column, the threshold, whether a missing value passes, and what to ask of a category instead.
+        """
         match split["split_type"]:
             case "FloatFeature":
                 info = self._floats[split["float_feature_index"]]
