@@ -1,4 +1,6 @@
-"""Where the code and the project's own files lie, in a checkout and in an installed package.
+"""Where the code and the project's own files lie.
+
+They may be in a checkout or in an installed package.
 
 A checkout is both. A package keeps the project's files (template, samples of events, locked requirements) in
 `share/everscore` of its environment; `everscore init` copies them to a folder of one's own.

@@ -1,4 +1,7 @@
-"""The repository of a stack's image: one for all functions, which forgets old images by itself."""
+"""The repository of a stack's image.
+
+There is one for all functions; it forgets old images by itself.
+"""
 
 import json
 

@@ -91,7 +91,10 @@ def row_of(manifest: Manifest, etag: str) -> Row:
 
 
 def marked(rows: Iterable[Row]) -> list[Row]:
-    """Return rows by id, with whether each stands: of several scorings of one upload, the last does."""
+    """Return rows by id, with whether each stands.
+
+    Of several scorings of one upload, the last one stands.
+    """
     ordered = sorted(rows, key=lambda row: row["batch_id"], reverse=True)  # of equal moments the last is that of `arrival.standing`
     last = {(row["file"], row["file_version"]): row["batch_id"] for row in sorted(ordered, key=lambda row: row["committed_at"])}
     stand = {*last.values()}

@@ -71,7 +71,9 @@ class Columns(Document):
 
 
 def kind_of(kind: pa.DataType) -> str | None:
-    """Return Iceberg's name of a type; None for a type that not all readers of tables know.
+    """Return Iceberg's name of a type.
+
+    It is None for a type that not all readers of tables know.
 
     >>> kind_of(pa.int16()), kind_of(pa.timestamp("us", "UTC")), kind_of(pa.list_(pa.int8()))
     ('int', 'timestamptz', None)
@@ -104,7 +106,9 @@ _KINDS = {
 
 
 def plain_name(name: str) -> str:
-    """Return a name as Athena takes it: letters in lower case, digits, and `_` for each other sign.
+    """Return a name as Athena takes it.
+
+    It has letters in lower case, digits, and `_` for each other sign.
 
     >>> plain_name("Time (local)"), plain_name("dep-delay"), plain_name("气温")
     ('time__local_', 'dep_delay', '气温')

@@ -28,7 +28,7 @@ def ports() -> "Ports":
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Bring the tables to the manifests of an SQS delivery (what failed is delivered again), or do what the scheduler asks."""
+    """Catalogue the manifests of an SQS delivery, or do what the scheduler asks."""
     from functions.cataloguing.delivery import Delivery
     from functions.cataloguing.upkeep import compare, sweep
 

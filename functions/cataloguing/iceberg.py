@@ -48,7 +48,10 @@ class _Change(_OverwriteFiles, _MergeAppendFiles):
 
 
 class IcebergTables:
-    """`Tables` in one namespace of a catalogue, over files below a root such as `s3://bucket/`."""
+    """`Tables` in one namespace of a catalogue.
+
+    Their files lie below a root such as `s3://bucket/`.
+    """
 
     def __init__(self, catalogue: Catalog, *, database: str, root: str) -> None:
         self._catalogue = catalogue

@@ -27,7 +27,10 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many files came into the table of scored rows and went out of it, and its columns."""
+    """What became of the table of scored rows.
+
+    It is how many files came in and went out, and the table's columns.
+    """
 
     added: int
     removed: int
@@ -58,7 +61,10 @@ def catalogue_all(model: str, ports: Ports) -> Outcome:
 
 
 def rebuild(model: str, ports: Ports) -> Outcome:
-    """Make the tables of a model again from its manifests; meanwhile they are not whole."""
+    """Make the tables of a model again from its manifests.
+
+    Meanwhile they are not whole.
+    """
     for kind in (SCORED, BATCHES):
         ports.tables.forget(model, kind)
     return catalogue_all(model, ports)

@@ -20,7 +20,10 @@ def through_store(store: ObjectStore, root: str) -> dict[str, Any]:
 
 
 class StoreIO(FileIO):
-    """Files below a root, through the store: it retries, and its rights are all that is needed."""
+    """Read and write files below a root, through the store.
+
+    The store retries, and needs no other permissions than its own.
+    """
 
     def __init__(self, properties: dict[str, Any] = EMPTY_DICT) -> None:
         super().__init__(properties)

@@ -15,7 +15,10 @@ from functions.shared.repositories.manifests import Manifests
 
 
 def earlier(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield a model's unreferenced file versions, to be deleted permanently if they show people."""
+    """Yield a model's unreferenced file versions.
+
+    They are deleted permanently if they show people.
+    """
     yield from _of_batches(subject, ports)
     yield from _of_labels(subject, ports)
 

@@ -28,5 +28,8 @@ class EraseRequest(BaseModel):
 
     @property
     def seal(self) -> str:
-        """Return what the record keeps of the token and the ids. Without the token nobody can try ids on it."""
+        """Return what the record keeps of the token and the ids.
+
+        Without the token nobody can try ids on it.
+        """
         return hmac.new(self.token.encode(), json.dumps([self.model, sorted(self.ids)]).encode(), hashlib.sha256).hexdigest()

@@ -38,7 +38,10 @@ def ports() -> "Ports":
 
 @answering_refusals
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Erase, and return the record; one that has no end yet when the time is nearly up."""
+    """Erase, and return the record.
+
+    When the time is nearly up, the record has no end yet.
+    """
     from functions.erasure.service import erase
 
     begun = time.monotonic()

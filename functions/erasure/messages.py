@@ -19,7 +19,10 @@ _ERASED = "(what was said here named somebody who was erased)"
 
 
 def messages(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield manifests and alerts, whose versions are deleted permanently if they name people."""
+    """Yield manifests and alerts.
+
+    Their versions are deleted permanently if they name people.
+    """
     for prefix in (layout.manifest_prefix(subject.model), layout.alert_prefix(subject.model)):
         every = (version.info for version in ports.store.versions(prefix))
         for key, versions in groupby(every, key=lambda info: info.key):

@@ -22,7 +22,9 @@ _TAKEN_UP_WITHIN = timedelta(days=7)
 
 
 def erase(request: EraseRequest, ports: Ports, time_is_up: Callable[[], bool] = lambda: False) -> Erasure:
-    """Erase people's rows from everything stored of a model, until none is found or the time is up.
+    """Erase people's rows from everything stored of a model.
+
+    It ends when none is found, or when the time is up.
 
     A record without `ended_at` is of one that goes on: repeat the request, with its token, until there is one. After an interruption
     do the same. Without a token a repeated request starts again, and finds nothing where it was. Meanwhile the model is

@@ -55,7 +55,9 @@ def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Po
 
 
 def unnamed(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield files that no model's version names, to be deleted permanently if they show people.
+    """Yield files that no model's version names.
+
+    They are deleted permanently if they show people.
 
     While another model is being trained, a new file may belong to it and be named soon.
     """

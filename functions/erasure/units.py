@@ -1,4 +1,7 @@
-"""Pieces of an erasure that are done one at a time, so that it can stop between any two."""
+"""Pieces of an erasure, done one at a time.
+
+So it can stop between any two.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -37,7 +37,9 @@ type _Upload = tuple[str, str]
 
 
 def uploads(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield a model's uploads, whose versions are deleted permanently if they show people.
+    """Yield a model's uploads.
+
+    Their versions are deleted permanently if they show people.
 
     An upload is left if its other rows would be lost.
     """

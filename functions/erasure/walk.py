@@ -1,4 +1,7 @@
-"""Look through everything stored of a model, unit by unit, from where an earlier call stopped."""
+"""Look through everything stored of a model, unit by unit.
+
+A call goes on from where an earlier one stopped.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +41,10 @@ SAVED_EVERY = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class Walk:
-    """An erasure at work. `record` is what stands in the store, or will at the next save."""
+    """An erasure at work.
+
+    `record` is what stands in the store, or will at the next save.
+    """
 
     record: Erasure
     reached: Reached

@@ -68,7 +68,7 @@ def drifted(drift: DriftReport) -> dict[str, float]:
 
 
 def reported_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
-    """Return the columns whose drift from the champion's training was reported before."""
+    """Return the columns whose drift from training was reported before."""
     keys = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
     alerts = (Alert.from_json(store.read(key)) for key in keys)
     return {column for alert in alerts if alert.version == _champion(manifest) for column in alert.evidence}
@@ -128,7 +128,10 @@ def alerted_lately(alert: Alert, store: ObjectStore, *, days: float) -> bool:
 
 
 def rhythm_alerts(model: str, silent_hours: float | None, age_days: float, policy: WatchPolicy, now: datetime) -> list[Alert]:
-    """Alert on a missing batch and on an old champion, once a day, by the model's rhythm."""
+    """Alert on a missing batch and on an old champion, once a day.
+
+    The model's rhythm says when.
+    """
     alerts, window = [], now.date().isoformat()
     longest, oldest = policy.max_hours_between_batches, policy.max_champion_age_days
     if longest is not None and silent_hours is not None and silent_hours > longest:

@@ -137,7 +137,7 @@ def gather(days: Collection[date], model: Model) -> Gathered:
 
 
 def gather_arrived(arrivals: Iterable[Arrival], model: Model) -> Gathered:
-    """Gather the rows of some batches by the UTC day on which they arrived, and keep them.
+    """Gather the rows of some batches by UTC day of arrival, and keep them.
 
     Of each day all batches that stand are to be among them.
     """

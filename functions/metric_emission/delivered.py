@@ -1,4 +1,7 @@
-"""What a delivery brings to measure: manifests from the store, labels from the inbox."""
+"""Measure what a delivery brings.
+
+Manifests come from the store, labels from the inbox.
+"""
 
 from collections.abc import Callable
 

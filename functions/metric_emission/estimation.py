@@ -54,7 +54,10 @@ def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
 
 
 def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
-    """Return the files of a batch; of a very large one only as many as fit into memory."""
+    """Return the files of a batch.
+
+    Of a very large batch they are only as many as fit into memory.
+    """
     every = ceil(sum(output.rows for output in outputs) / _MOST_ROWS)
     return outputs[:: max(every, 1)]
 

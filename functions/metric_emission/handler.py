@@ -1,7 +1,4 @@
-"""Lambda entry point: measure batches and labels, and look after all models.
-
-Manifests and labels come through SQS, ticks and sweeps from the scheduler; metrics, performance and alerts go out.
-"""
+"""Lambda entry point: measure batches and labels, and look after all models."""
 
 from collections.abc import Mapping
 from functools import cache, partial
@@ -57,10 +54,7 @@ def _sender(settings: "MeasuringSettings") -> "Send":
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Measure what an SQS delivery brings, or do what the scheduler asks.
-
-    What failed is delivered again.
-    """
+    """Measure what an SQS delivery brings, or do what the scheduler asks."""
     if "Records" in event:
         from functions.metric_emission.delivered import measuring
 

@@ -49,7 +49,10 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Scored rows with their labels by event day, their batches, and labels without a row."""
+    """Scored rows with their labels by event day.
+
+    It also has their batches, and labels without a row.
+    """
 
     by_day: Mapping[date, pa.Table]
     batches: Sequence[Manifest]

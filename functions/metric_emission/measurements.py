@@ -118,7 +118,10 @@ def _judgement_measurements(model: str, judgement: BatchJudgement) -> Iterator[M
 
 
 def batch_measurements(manifest: Manifest, *, memory_gb: float) -> Iterator[Measurement]:
-    """Yield the operational metrics of one batch, which a function of so much memory scored."""
+    """Yield the operational metrics of one batch.
+
+    The function that scored it had so much memory.
+    """
     model, timings = {"model": counted_model(manifest)}, manifest.timings
     yield Measurement(ROWS_IN, manifest.rows_in, model)
     yield Measurement(ROWS_SCORED, manifest.rows_scored, model)

@@ -141,7 +141,10 @@ class Model:
         return (arrival for arrival in self.newest if arrival.champion == version and arrival.has_rows)
 
     def mature(self, arrivals: Sequence[Arrival]) -> date | None:
-        """Return the last event day whose labels count as complete, by the days of batches."""
+        """Return the last event day whose labels count as complete.
+
+        The days of batches decide it.
+        """
         return mature_day((arrival.reached for arrival in arrivals), self.policy.labels.delay_days)
 
     def judges_decay(self, mature: date) -> bool:

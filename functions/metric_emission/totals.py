@@ -94,7 +94,9 @@ def _is_there(key: str, store: ObjectStore) -> bool:
 
 
 def metric_of(series: Series) -> Metric | None:
-    """Return the metric of a series; None if another version counted it in another shape.
+    """Return the metric of a series.
+
+    It is None if another version counted the metric in another shape.
 
     Such a series starts at zero.
     """

@@ -45,7 +45,10 @@ def forget_truth(manifest: Manifest, model: Model) -> None:
 
 
 def held_before(manifest: Manifest, model: Model) -> Iterator[HeldEstimate]:
-    """Yield the estimates before a batch, the newest first, whose truth mature labels show."""
+    """Yield the estimates before a batch whose truth mature labels show.
+
+    The newest come first.
+    """
     first = days_before(manifest.source.last_modified.date(), model.policy.labels.look_back_days)
     mature = last_mature_day([manifest], model.policy.labels.delay_days)
     prefix = layout.held_prefix(model.name, model.version)

@@ -1,1 +1,4 @@
-"""Alerts, decisions and releases in; messages that a person can act on out, each sent once."""
+"""Send messages about alerts, decisions and releases.
+
+A person can act on each message; each is sent once.
+"""

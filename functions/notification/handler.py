@@ -1,4 +1,4 @@
-"""Lambda entry point: alerts, decisions and releases through SQS, messages to people out."""
+"""Lambda entry point: send messages about alerts, decisions and releases."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,10 @@ def _bucket() -> "ObjectStore":
 
 
 def ports() -> "Ports":
-    """Return the real ports; the secret is read for each delivery, since it may change."""
+    """Return the real ports.
+
+    The secret is read for each delivery, since it may change.
+    """
     from functions.notification.ports import TOPIC, Ports
     from functions.shared.adapters.targets import targets_in
     from functions.shared.adapters.topic import SnsTopic

@@ -12,7 +12,9 @@ TOPIC = "topic"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The store of what messages are about and of their records, and the targets by name.
+    """The store and the targets by name.
+
+    The store has what messages are about, and their records.
 
     `stack` is named in what people are to type.
     """

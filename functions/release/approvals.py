@@ -19,7 +19,9 @@ from functions.shared.repositories.releases import StandingRelease
 
 
 def wait_for_person(standing: StandingRelease, version: str, step: Step, ports: Ports) -> Step:
-    """Let a step wait until a person approves it; when its time is over, it is rejected.
+    """Let a step wait until a person approves it.
+
+    When its time is over, it is rejected.
 
     Args:
         standing: what is served.

@@ -59,7 +59,9 @@ def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterat
 
 
 def newest_met(first: Release, store: ObjectStore, *, most: int) -> tuple[list[Manifest], bool]:
-    """Return the newest batches of a rollout, at most `most`, and whether these are all.
+    """Return at most `most` newest batches of a rollout.
+
+    It also says whether these are all.
 
     `first` is the release that it began with.
     """

@@ -51,7 +51,7 @@ def publish_next(
     rolled_back: str | None = None,
     **changed: ServedModel | ServedChallenger | None,
 ) -> Release:
-    """Serve the standing release with some of its versions changed, or retire the model.
+    """Serve the standing release with other versions, or retire the model.
 
     Args:
         approval: the step that waits for a person from then on; whatever waited before waits no more.

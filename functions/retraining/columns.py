@@ -31,7 +31,10 @@ def columns_seen(columns: Mapping[str, ColumnSeen | None], spec: ModelSpec, tabl
 
 
 def column_left_out(name: str, values: pa.ChunkedArray) -> ColumnSeen:
-    """Describe a column as its file has it; lists, records and bytes are only counted."""
+    """Describe a column as its file has it.
+
+    Lists, records and bytes are only counted.
+    """
     try:
         plain = pa.chunked_array([missing_as_null(to_texts(plain_texts(chunk))) for chunk in values.chunks], pa.string())
     except WrongTypeError:

@@ -1,4 +1,7 @@
-"""Make a version of a sealed file from another stack, after proving it in this image."""
+"""Make a version of a sealed file from another stack.
+
+First it is proved in this image.
+"""
 
 import io
 

@@ -46,7 +46,10 @@ def held_out_answers(version: Predicting, rows: TrainingSet, scores: Floats, dec
 
 
 def costs_of(rows: TrainingSet, answers: Codes | None, decision: DecisionPolicy) -> Floats | None:
-    """Return what a binary model's answers cost by row; None if the policy knows no costs."""
+    """Return what a binary model's answers cost by row.
+
+    It is None if the policy knows no costs.
+    """
     if rows.spec.task is not Task.BINARY or answers is None or decision.costs is None:
         return None
     return cost_by_row(rows.truth() == 1, answers == 1, decision.costs)

@@ -52,7 +52,9 @@ _KINDS = {ColumnKind.NUMBER: FeatureKind.NUMBER, ColumnKind.BOOLEAN: FeatureKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """An uploaded file's rows to learn, all its columns in order, and what was left out.
+    """An uploaded file's rows to learn.
+
+    It also has all columns in order, and what was left out.
 
     Rows are counted by the reason for which they were left out. `columns` holds facts about the columns that are left out, None for the
     others.

@@ -40,7 +40,7 @@ def ports() -> "Ports":
 
 @answering_refusals
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
-    """Score an SQS delivery's uploads (failed ones are delivered again), a partition, or a batch again."""
+    """Score a delivery's uploads, a partition, or a batch again."""
     if "Records" in event:
         return process_records(event, context, score_upload)
     from functions.scoring.again import rescore_batch, verify_batch

@@ -26,7 +26,10 @@ class ObjectInfo:
 
 
 class Upload(Protocol):
-    """A file on its way to the store: invisible until `finish`, and never visible if that is not reached."""
+    """A file on its way to the store.
+
+    It is invisible until `finish`, and stays so if that is not reached.
+    """
 
     def write(self, data: bytes) -> int:
         """Append bytes."""

@@ -119,7 +119,10 @@ def scoring_seconds(load: Load, measured: Measured, memory_mb: int, *, partition
 
 
 def idle_month(basis: Basis, models: int) -> Bill:
-    """Return the bill of a month in which `models` are monitored but nothing is scored."""
+    """Return the bill of an idle month.
+
+    `models` are monitored in it, but nothing is scored.
+    """
     prices, stack = basis.prices, basis.deployed
     starts = sum(function.starts for function in stack.functions.values())
     measured = basis.measured.cold_starts.seconds
@@ -206,7 +209,10 @@ def labels_bill(load: Load, basis: Basis) -> Bill:
 
 
 def watching_bill(load: Load, prices: Prices) -> Bill:
-    """Return the cost of batch metrics: each is billed per hour in which it has a value."""
+    """Return the cost of batch metrics.
+
+    Each is billed per hour in which it has a value.
+    """
     series = all_series(load.models, load.columns) - ticked_series(load.models)
     return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))
 

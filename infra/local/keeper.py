@@ -1,4 +1,4 @@
-"""The process that keeps an embedded AWS's servers running, and ends them with it.
+"""Keep an embedded AWS's servers running, and end them with this process.
 
 A keeper leads its own session, and everything that its servers start stays in its process group, such as workers for functions and
 for MLflow. Killing the group ends everything at once. A keeper does so itself

@@ -1,4 +1,6 @@
-"""Keep ministack's state on disk, so that a stack survives a kill of its processes.
+"""Keep ministack's state on disk.
+
+So a stack survives a kill of its processes.
 
 ministack writes objects to disk as they come, and saves all else when it is ended in order. Beyond that, here
 

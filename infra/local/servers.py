@@ -31,7 +31,10 @@ DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 class Server(Value):
-    """A process to keep: its command, whole environment, and the descriptor of its listening socket."""
+    """A process to keep.
+
+    It has a command, its whole environment, and the descriptor of its listening socket.
+    """
 
     name: str
     command: tuple[str, ...]

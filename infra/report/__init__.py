@@ -1,1 +1,4 @@
-"""The report: one self-contained page on a model's history, from its stored documents."""
+"""The report: one self-contained page on a model's history.
+
+It is made from the model's stored documents.
+"""

@@ -1,4 +1,7 @@
-"""Prove that a stack works: train a model on made-up rows, score ten, measure them."""
+"""Prove that a stack works.
+
+A model is trained on made-up rows; ten are scored and measured.
+"""
 
 from uuid import uuid4
 

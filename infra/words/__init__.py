@@ -1,4 +1,6 @@
-"""Texts for people in their language: English as in the code, or Chinese by `zh.po`.
+"""Texts for people in their language.
+
+English is in the code, Chinese in `zh.po`.
 
 `_` and `plural` mark messages of the command and the report. Texts that functions compose (decisions, alerts, errors) are stored in
 English, since documents and JSON are an interface. `stored` and `coded` translate them where they are shown.

@@ -1,4 +1,7 @@
-"""Read a user and password from Secrets Manager, again and again, since they may rotate."""
+"""Read a user and password from Secrets Manager.
+
+They are read again and again, since they may rotate.
+"""
 
 import json
 import time

@@ -1,1 +1,4 @@
-"""Pure rules and documents: no AWS, no MLflow, no clock, no chance but what is passed in."""
+"""Pure rules and documents.
+
+They know neither AWS nor MLflow; clock and chance are passed in.
+"""

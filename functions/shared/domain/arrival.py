@@ -59,7 +59,10 @@ class Arrival:
 
     @staticmethod
     def named(name: str) -> "Arrival":
-        """Read a `name`; the newest ones of a model are read for each delivery, so they are kept."""
+        """Read a `name`.
+
+        A model's newest names are read for each delivery, so they are kept.
+        """
         return _named(name)
 
 

@@ -13,14 +13,19 @@ from functions.shared.domain.rollout.agreement import Agreement
 
 
 class Verdict(StrEnum):
-    """What happens to the challenger: `promote` starts a canary, `keep` leaves the champion."""
+    """What happens to the challenger.
+
+    `promote` starts a canary, `keep` leaves the champion.
+    """
 
     PROMOTE = "promote"
     KEEP = "keep"
 
 
 class Reason(Value):
-    """One sentence of a decision, with a stable code: a `GateCode`, or that of a remark.
+    """One sentence of a decision, with a stable code.
+
+    The code is a `GateCode`, or that of a remark.
 
     A `warning` decided nothing. It says what to look at before the version is trusted.
     """
@@ -31,7 +36,9 @@ class Reason(Value):
 
 
 class Snapshot(Value):
-    """The exact data of a version, fit and holdout: a DVC directory of Parquet files, one an event month.
+    """The exact data of a version, fit and holdout.
+
+    It is a DVC directory of Parquet files, one for each event month.
 
     `md5` is the directory's hash with its `.dir` suffix; `files` counts its files, `bytes` their sizes.
     """
@@ -45,7 +52,9 @@ class Snapshot(Value):
 
 
 class Origin(Value):
-    """Where an imported version was made: a stack, the model's name and the version's number there.
+    """Where an imported version was made.
+
+    It names the stack, the model and the version's number there.
 
     `account` is that of AWS, None for an embedded stack. `digest` is the version's own there. `was_first` says that it had no
     champion to beat, and `has_rows` that its snapshot came with it.

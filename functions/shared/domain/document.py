@@ -1,4 +1,7 @@
-"""How stored documents are written and read: canonical JSON that names its schema version."""
+"""How stored documents are written and read.
+
+They are canonical JSON that names its schema version.
+"""
 
 from typing import Any, ClassVar, Self
 

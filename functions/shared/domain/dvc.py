@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DvcFile:
-    """One file of a DVC directory: path relative to it, md5 of its bytes in hex, size in bytes."""
+    """One file of a DVC directory.
+
+    It has its relative path, the md5 of its bytes in hex, and its size in bytes.
+    """
 
     path: str
     md5: str

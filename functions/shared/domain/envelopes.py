@@ -1,4 +1,7 @@
-"""AWS's own envelopes, read for the few fields that matter here and blind to the rest."""
+"""AWS's own envelopes.
+
+Only the few fields that matter here are read.
+"""
 
 from datetime import datetime
 from typing import Self

@@ -1,4 +1,6 @@
-"""Every error this project raises on purpose, each saying whether a retry can help.
+"""Every error this project raises on purpose.
+
+Each says whether a retry can help.
 
 Class names are a public interface: Step Functions, SQS consumers and the command match them.
 """
@@ -64,7 +66,10 @@ class InvalidNameError(InputError):
 
 
 class NewerSchemaError(EverscoreError):
-    """A stored document was written by a later version of Everscore; update this one, then retry."""
+    """A stored document was written by a later version of Everscore.
+
+    Update this one, then retry.
+    """
 
 
 class UnreadableDocumentError(EverscoreError):
@@ -75,7 +80,10 @@ class UnreadableDocumentError(EverscoreError):
 
 
 class NotFoundError(EverscoreError):
-    """A stored object that was named does not exist; a retry helps only if its writer is still at work."""
+    """A stored object that was named does not exist.
+
+    A retry helps only if its writer is still at work.
+    """
 
 
 class ConflictError(EverscoreError):
@@ -83,7 +91,9 @@ class ConflictError(EverscoreError):
 
 
 class BatchRejectedError(InputError):
-    """A whole batch cannot be scored; it becomes a `failed` manifest. A retry cannot help.
+    """A whole batch cannot be scored. A retry cannot help.
+
+    It becomes a `failed` manifest.
 
     Args:
         remedy: by default what usually helps.
@@ -101,7 +111,10 @@ class PartitionsFailedError(EverscoreError):
 
 
 class ConservationError(EverscoreError):
-    """Rows in differ from rows scored + quarantined: our defect. Nothing is committed; report it."""
+    """Rows in differ from rows scored + quarantined.
+
+    This is our defect. Nothing is committed; report it.
+    """
 
 
 class DigestMismatchError(EverscoreError):
@@ -119,7 +132,10 @@ class InvalidBundleError(EverscoreError):
 
 
 class NotCompilableError(EverscoreError):
-    """A fitted pipeline has no exact compiled form; it is served natively. A retry cannot help."""
+    """A fitted pipeline has no exact compiled form. A retry cannot help.
+
+    It is served natively.
+    """
 
 
 class TrainingError(InputError):
@@ -144,7 +160,10 @@ class AdoptionRefusedError(InputError):
 
 
 class RetrainingBusyError(EverscoreError):
-    """Another retraining or an erasure of this model holds the lease; retry when it has ended."""
+    """A retraining or an erasure of this model holds the lease.
+
+    Retry when it has ended.
+    """
 
 
 class NothingToLearnError(EverscoreError):
@@ -187,11 +206,17 @@ class RemoteWriteError(EverscoreError):
 
 
 class NotSentError(EverscoreError):
-    """A target did not take a message. The others have it; the next delivery tries this one again."""
+    """A target did not take a message. The others have it.
+
+    The next delivery tries this target again.
+    """
 
 
 class ReleaseRefusedError(InputError):
-    """The release asked for is not safe or not possible, and says why. A retry cannot help."""
+    """The requested release is not safe or not possible. A retry cannot help.
+
+    The message says why.
+    """
 
 
 class UnreachableError(EverscoreError):
@@ -209,7 +234,10 @@ class NoStackError(InputError):
 
 
 class DeploymentRefusedError(EverscoreError):
-    """New code cannot score what the old code did. Look into its log; a retry seldom helps."""
+    """New code cannot score what the old code did.
+
+    Look into its log. A retry seldom helps.
+    """
 
 
 class NoImageError(InputError):

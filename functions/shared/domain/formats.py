@@ -57,7 +57,9 @@ class Formats(Value):
 
 
 def checked_encoding(name: str) -> str:
-    """Return the name that Python has for an encoding of texts, in which ASCII is itself.
+    """Return Python's name of an encoding of texts.
+
+    ASCII is itself in such an encoding.
 
     Raises:
         ValueError: if there is none of this name, or texts show by themselves that they have it, as UTF-16 does.

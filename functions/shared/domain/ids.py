@@ -1,4 +1,7 @@
-"""The one text of an id, by which rows, labels and people meet, in whatever type a file keeps it."""
+"""The one text of an id, by which rows, labels and people meet.
+
+A file may keep the id in any type.
+"""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

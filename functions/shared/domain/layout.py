@@ -1,4 +1,7 @@
-"""Where things lie in the two buckets. Each prefix has one writer (docs/architecture.md lists them)."""
+"""Where things lie in the two buckets.
+
+Each prefix has one writer (docs/architecture.md lists them).
+"""
 
 import hashlib
 import re
@@ -129,7 +132,10 @@ def manifest_day_prefix(model: str, day: date) -> str:
 
 
 def manifest_key(model: str, day: date, batch: str) -> str:
-    """The commit of a batch; `day` is the UTC day its source version was last modified."""
+    """Return the key of a batch's commit.
+
+    `day` is the UTC day on which its source version was last modified.
+    """
     return f"{manifest_day_prefix(model, day)}{batch}.json"
 
 
@@ -144,7 +150,7 @@ def batches_prefixes(model: str) -> tuple[str, ...]:
 
 
 def manifest_place(key: str) -> tuple[str, date]:
-    """The model of the manifest at a key, and the UTC day on which its upload arrived.
+    """Return the model of a manifest's key, and its upload's UTC day of arrival.
 
     >>> manifest_place("manifests/flights/dt=2013-04-04/5d41402abc4b2a76b9719d911017c592.json")
     ('flights', datetime.date(2013, 4, 4))
@@ -203,7 +209,10 @@ def partitions_prefix(model: str, batch: str) -> str:
 
 
 def plan_key(model: str, batch: str, turn: int) -> str:
-    """The partitions of a batch, as they are cut in the first turn or again in the second."""
+    """Return the key of a batch's partitions.
+
+    They are cut in the first turn, or again in the second.
+    """
     return f"partitions/{model}/{batch}/plan-{turn}.json"
 
 
@@ -266,7 +275,10 @@ def release_key(model: str) -> str:
 
 
 def release_history_key(model: str, seq: int) -> str:
-    """A release as it was decided, written once. Zero-padded, so that a listing is in order."""
+    """Return the key of a release as it was decided, written once.
+
+    It is zero-padded, so that a listing is in order.
+    """
     return f"{RELEASES}{model}/history/{seq:06d}.json"
 
 
@@ -306,7 +318,10 @@ def answers_prefix(model: str) -> str:
 
 
 def answer_key(model: str, token: str) -> str:
-    """The answer to a call whose caller watches for it, by the token that the caller drew."""
+    """Return the key of the answer to a call whose caller watches for it.
+
+    The caller drew the token.
+    """
     return f"{answers_prefix(model)}{token}.json"
 
 
@@ -356,7 +371,10 @@ def identities_key(model: str, day: date) -> str:
 
 
 def arrived_rows_key(model: str, day: date) -> str:
-    """Identities of the rows of all batches that arrived on a UTC day, each with its batch."""
+    """Return the key of the rows that arrived on a UTC day.
+
+    They are the identities of all batches' rows, each with its batch.
+    """
     return f"{identities_prefix(model)}arrived/{day.isoformat()}.parquet"
 
 
@@ -448,7 +466,10 @@ def erasure_key(model: str, erasure: str) -> str:
 
 
 def tables_prefix(model: str) -> str:
-    """The tables of what was scored: their metadata, and the files that are in no other prefix."""
+    """Return the prefix of the tables of what was scored.
+
+    It has their metadata, and files that are in no other prefix.
+    """
     return f"tables/{model}/"
 
 

@@ -19,7 +19,10 @@ _RESUMED_FOR = timedelta(days=15)
 
 
 class Status(StrEnum):
-    """How a batch ended. `suspect`: scored, but more rows were quarantined than the error budget allows."""
+    """How a batch ended.
+
+    `suspect`: it was scored, but more rows were quarantined than the error budget allows.
+    """
 
     SCORED = "scored"
     SUSPECT = "suspect"

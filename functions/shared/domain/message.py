@@ -1,4 +1,7 @@
-"""What a person is sent: what happened, since when, what it means, and what to type."""
+"""What a person is sent.
+
+It is what happened, since when, what it means, and what to type.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +19,10 @@ _LONGEST_SUBJECT = 100
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message. Its `id` is the same whenever it is composed, so that whoever gets it twice can know it."""
+    """A message.
+
+    Its `id` is the same whenever it is composed, so that a person who gets it twice can see that.
+    """
 
     id: str
     model: str

@@ -53,7 +53,9 @@ class Metric:
 
     @property
     def prometheus(self) -> str:
-        """The conventional name in Prometheus; a histogram's series add `_bucket`, `_sum` and `_count`.
+        """The conventional name in Prometheus.
+
+        A histogram's series add `_bucket`, `_sum` and `_count`.
 
         >>> ROWS_IN.prometheus, PREDICTION_SECONDS.prometheus
         ('everscore_rows_in_total', 'everscore_prediction_seconds')

@@ -16,7 +16,9 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def checked_model_name(name: str) -> str:
-    """Return `name` if it is a model name: 1 to 64 letters, digits, `-` or `_`, not starting with a sign.
+    """Return `name` if it is a model name.
+
+    It has 1 to 64 letters, digits, `-` or `_`, and starts with a letter or digit.
 
     Raises:
         InvalidNameError: otherwise. The rule keeps names safe inside S3 keys, metric dimensions and MLflow.

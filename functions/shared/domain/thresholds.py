@@ -27,7 +27,10 @@ _STEM = 4
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """One threshold. `default` is as JSON has it; `takes` says which values are possible."""
+    """One threshold.
+
+    `default` is as JSON has it; `takes` says which values are possible.
+    """
 
     name: str
     meaning: str

@@ -89,7 +89,10 @@ def make_bundle(spec: ModelSpec, baseline: Baseline, compiled: Compiled, pipelin
 
 
 def renamed_bundle(files: Mapping[str, bytes], model: str, version: str) -> dict[str, bytes]:
-    """Return a version's files as those of another model or number; engine and pipeline keep their bytes."""
+    """Return a version's files as those of another model or number.
+
+    Engine and pipeline keep their bytes.
+    """
     index = BundleIndex.from_json(files[INDEX])
     spec = ModelSpec.from_json(files[SPEC]).model_copy(update={"name": model})
     baseline = Baseline.from_json(files[BASELINE]).model_copy(update={"model": model, "version": version})

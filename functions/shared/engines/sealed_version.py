@@ -53,7 +53,10 @@ class SealedVersion(Document):
 
 
 class Signature(Value):
-    """A signature of the SHA-256 of `sealed.json`, by a key of AWS KMS; `signature` is base64."""
+    """A signature of the SHA-256 of `sealed.json`, by a key of AWS KMS.
+
+    `signature` is base64.
+    """
 
     key: str
     algorithm: str
@@ -167,7 +170,7 @@ def proof_of(model: LoadedModel, rows: pa.Table) -> dict[str, bytes]:
 
 
 def differences(model: LoadedModel, rows: pa.Table, answers: pa.Table) -> str:
-    """Describe how a version's answers differ from those it gave before; empty if they agree.
+    """Describe how a version's answers differ from earlier ones; empty if they agree.
 
     Scores may differ by 1e-9, as at a release's proof; predictions may not differ.
     """

@@ -1,4 +1,7 @@
-"""Whose turn it is to set a model's aliases in the registry, which knows no compare-and-swap."""
+"""Whose turn it is to set a model's aliases in the registry.
+
+The registry has no compare-and-swap.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

@@ -1,4 +1,7 @@
-"""Bundles: versions as scoring loads them, checked by digest and kept while the process lives."""
+"""Bundles: versions as scoring loads them.
+
+They are checked by digest and kept while the process lives.
+"""
 
 from typing import Any
 

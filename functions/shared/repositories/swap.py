@@ -1,4 +1,7 @@
-"""Compare-and-swap: read, decide, write if nobody wrote meanwhile, and else all of it again."""
+"""Compare-and-swap.
+
+Read, decide, and write if nobody wrote meanwhile; otherwise do all of it again.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,7 @@
-"""A model's versions: each has a number of the store's own, and a bundle that is written once."""
+"""A model's versions.
+
+Each has a number of the store's own, and a bundle that is written once.
+"""
 
 from collections.abc import Mapping
 

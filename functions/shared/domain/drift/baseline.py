@@ -78,7 +78,9 @@ class Baseline(Document):
 
 
 def build_column_baseline(name: str, kind: FeatureKind, values: Column, days: Days | None = None) -> ColumnBaseline:
-    """Bins fitted on one column's training values, the rows in each, and the excess of its days.
+    """Return a column's bins and its training rows in each.
+
+    The bins are fitted on the column's training values; it also has the excess of its days.
 
     Args:
         values: one a row; null and NaN are missing.

@@ -72,7 +72,9 @@ def fit_bins(name: str, kind: FeatureKind, values: Column) -> Bins:
 
 
 def bin_codes(bins: Bins, values: Column) -> Codes:
-    """Return the bin of every value: shape (rows,), 0 for a missing one, below `bin_count(bins)`.
+    """Return the bin of every value, shape (rows,).
+
+    A missing value has 0; all are below `bin_count(bins)`.
 
     >>> bin_codes(Bins(name="x", kind=FeatureKind.NUMBER, edges=(1.0, 2.0)), pa.array([None, 1.0, 1.5, 9.0])).tolist()
     [0, 1, 2, 3]

@@ -22,7 +22,9 @@ type BinMeans = tuple[tuple[float, ...], ...]
 
 
 class Effect(Value):
-    """The output that a feature's drift moves most, and by how much, in the score's unit.
+    """The output that a feature's drift moves most, and by how much.
+
+    The unit is the score's.
 
     `moved` is how far a score is carried on average (the 1-Wasserstein distance between the bins' means, weighted as at
     training and as now), never below 0; `shift` its direction, the change of the mean score. They differ in size where

@@ -47,7 +47,9 @@ class Positives:
 
 
 def expected_positives(baseline: Baseline, found: Positives) -> ColumnBaseline | None:
-    """Return the version's held-out rows by what the threshold predicts of them: negative, and positive.
+    """Return counts of held-out rows: predicted negative, and positive.
+
+    They are the version's rows, predicted by the threshold.
 
     The curve knows the rows above each of at most 200 thresholds. Of rows between two of them, which may lie on either side, as many
     count as positive as come nearest to what was found: what is not known is no drift. None for versions without a curve.

@@ -19,7 +19,9 @@ from functions.shared.domain.spec import FeatureKind
 
 
 class Profile(Value):
-    """Counts of one batch (or partition, or day) by column name, in the order of the baseline's bins.
+    """Counts of one batch, partition or day by column name.
+
+    They are in the order of the baseline's bins.
 
     `positives` is how many rows are predicted to be of the positive class; None where no threshold decides, and in earlier profiles.
 
@@ -65,7 +67,9 @@ def unseen_rows(baseline: Baseline, profile: Profile) -> dict[str, int]:
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """Return the profile of all rows of `profiles`; of none of them, the empty profile.
+    """Return the profile of all rows of `profiles`.
+
+    Without any profiles it is empty.
 
     Raises:
         InputError: if they were counted in bins of different baselines.

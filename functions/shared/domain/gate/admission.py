@@ -36,7 +36,9 @@ class SuspectUnit:
 
 
 def suspect_units(baseline: Mapping[str, Floats], newest: Mapping[str, Floats]) -> tuple[SuspectUnit, ...]:
-    """Return numeric features whose newest values have the baseline's distribution on another scale.
+    """Return numeric features whose unit seems to have changed.
+
+    Their newest values have the baseline's distribution on another scale.
 
     A feature whose nine deciles are all positive: the deciles' ratios have a median beyond a factor of 3 and agree
     (standard deviation of their logarithms below 0.15). Any other: the newest deciles are the baseline's by a straight

@@ -37,7 +37,10 @@ class DayClusteredMean:
         return self.estimate - self._reach(alpha)
 
     def p_above(self, margin: float) -> float:
-        """One-sided p-value of the hypothesis that the true mean is at most `margin`; small: it lies above."""
+        """Return the p-value of a true mean of at most `margin`.
+
+        It is one-sided; if it is small, the mean lies above.
+        """
         if self.standard_error == 0:
             return 1.0 if self.estimate <= margin else 0.0
         observed = (self.estimate - margin) / self.standard_error

@@ -29,7 +29,9 @@ _OF_SCORES = frozenset({GateCode.VETO_AUC, GateCode.VETO_BRIER, GateCode.VETO_EC
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Labelled rows, newer than every row of the challenger's training, scored by both models.
+    """Labelled rows that both models scored.
+
+    They are newer than every row of the challenger's training.
 
     `days` is each row's event day. `truth` holds class numbers (in the order of the spec's classes) or, for a
     regression, values. `champion` and `challenger` are scores of shape (rows, outputs), as engines give them. `slices`

@@ -1,4 +1,7 @@
-"""What each model's predictions would have cost on the holdout, for a gate that compares costs."""
+"""What each model's predictions would have cost on the holdout.
+
+A gate that compares costs needs it.
+"""
 
 from dataclasses import dataclass
 from math import ceil

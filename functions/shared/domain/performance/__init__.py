@@ -1,1 +1,1 @@
-"""Performance: what labels say of a version, and what is thought before they come."""
+"""Performance: what labels say of a version, and estimates before them."""

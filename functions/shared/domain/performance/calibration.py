@@ -28,7 +28,9 @@ RIDGE = 1e-3
 
 
 class Calibration(Value):
-    """Calibrated probability by score, fitted on `rows` labelled rows that the model's fit did not see.
+    """Calibrated probability by score.
+
+    It is fitted on `rows` labelled rows that the model's fit did not see.
 
     `curve[i]` is the probability of the positive class at score `knots[i]`, straight lines between and level beyond;
     `counts[i]` rows have scores nearest to it; `resampled` holds the curves of bootstrap samples of the rows, on the

@@ -1,4 +1,7 @@
-"""A mean that may be looked at as often as one likes: time-uniform bounds from sums by day."""
+"""A mean that may be looked at as often as one likes.
+
+Its bounds are uniform over time, from sums by day.
+"""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +18,9 @@ _TIGHTEST_AT_ROWS = 2000
 
 
 class DaySums(Value):
-    """Rows of one event day: how many, the sum of their values, and the sum of the values' squares.
+    """Rows of one event day: their number and sums.
+
+    The sums are those of the values and of their squares.
 
     Sums add up: two entries of one day stand for the rows of both.
     """

@@ -54,7 +54,7 @@ class PairedLosses(Value):
 
 
 class BatchLosses(Value):
-    """The champion's losses on the rows of one event day that one batch scored and that are labelled."""
+    """The champion's losses on labelled rows of one event day and batch."""
 
     batch_id: str
     rows: int
@@ -62,7 +62,9 @@ class BatchLosses(Value):
 
 
 class DayPerformance(Document):
-    """All that labels say about one event day of a model; restated whole when labels come late.
+    """All that labels say about one event day of a model.
+
+    It is restated as a whole when labels come late.
 
     `rows_predicted` counts the day's scored rows and `rows_labelled` those whose label has come, each row once. `batches` are those that
     scored them, so that what was estimated of a batch can be held against its own labels.

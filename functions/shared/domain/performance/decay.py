@@ -1,4 +1,7 @@
-"""Whether a champion has become worse than it was when it was made, from the labels that came since."""
+"""Find out whether a champion has become worse since it was made.
+
+Labels that came since decide it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -14,7 +17,9 @@ from functions.shared.domain.release import Role
 
 
 class Decay(Value):
-    """A champion's mean loss against its out-of-time loss at training, over the days judged.
+    """A champion's mean loss over the judged days.
+
+    It is compared with the out-of-time loss at training.
 
     `excess` is the first less the second, in the loss's unit; `low` its one-sided lower bound; `margin` the smallest
     excess that counts. Each is None where it is unknown: without labelled rows, without a baseline's loss, or, for
@@ -37,7 +42,9 @@ class Decay(Value):
 
 
 def detect_decay(days: Sequence[DayPerformance], baseline: Baseline, policy: PerformancePolicy) -> Decay:
-    """Judge the champion's loss over its last days under the canary's confidence sequence.
+    """Judge the champion's loss over its last days.
+
+    The canary's confidence sequence is used.
 
     One may look after every day: within one run of `policy.look_back_days` the lower bound is wrong with probability
     about `policy.alpha` at most. Older days are left out, since the mean of a good year hides a bad month.

@@ -63,7 +63,9 @@ def grade_version(
 
 
 def grade_pair(day: date, task: Task, champion: tuple[str, Losses], challenger: tuple[str, Losses]) -> PairedLosses:
-    """Return the paired sums of two versions on the labelled rows of one event day that both scored.
+    """Return the paired sums of two versions on one event day.
+
+    They are over the labelled rows that both scored.
 
     Args:
         day: the rows' event day.

@@ -1,4 +1,6 @@
-"""Intervals of the metrics of `performance.measure`, in closed form, for rows drawn independently.
+"""Intervals of the metrics of `performance.measure`, in closed form.
+
+Rows must be drawn independently.
 
 | metric | method |
 | --- | --- |
@@ -59,7 +61,9 @@ def wilson(successes: int, trials: int) -> Interval | None:
 
 
 def auc_interval(value: float, positives: int, negatives: int) -> Interval:
-    """95 % interval of an area under the ROC curve, 0 to 1, that stays wide where ranking was perfect.
+    """Return a 95 % interval of an area under the ROC curve, 0 to 1.
+
+    It stays wide where ranking was perfect.
 
     The bounds are the areas whose own standard error puts `value` at the edge of 95 %, with Hanley and McNeil's
     variance (Radiology 143, 1982). Source: Newcombe, Statistics in Medicine 25, 2006, method 5.

@@ -51,7 +51,9 @@ def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | None = Non
 
 
 def loss_ceiling(task: Task, found: NDArray[np.float64]) -> float | None:
-    """Return the most that one row's squared error counts with, about what one row in 10,000 exceeds.
+    """Return the most that one row's squared error counts with.
+
+    About one row in 10,000 exceeds it.
 
     A mean follows its largest value, so one label with a misplaced decimal point would hide all that other rows say. Means of
     losses cut at one ceiling compare models as before: a model that does worse has more losses at the ceiling. The ceiling is

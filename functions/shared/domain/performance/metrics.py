@@ -45,7 +45,9 @@ def measure(task: Task, truth: Truth, scores: Scores, predicted: Codes | None) -
 
 
 def auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """Share of pairs of a positive and a negative row that the scores rank rightly, ties counting half.
+    """Return the share of pairs that the scores rank correctly.
+
+    Each pair is a positive and a negative row; ties count half.
 
     None without both classes. Shapes (rows,). Mann and Whitney's U over the number of pairs.
     """

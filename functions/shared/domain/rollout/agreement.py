@@ -1,4 +1,7 @@
-"""How far two models agree on the same rows, from counts that add up over batches."""
+"""How far two models agree on the same rows.
+
+It comes from counts that add up over batches.
+"""
 
 from collections.abc import Iterable
 
@@ -15,7 +18,9 @@ TOP_CLASS_EDGES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class Agreement(Value):
-    """How two models scored the same rows: joint counts over score bins, champion's bin first.
+    """How two models scored the same rows.
+
+    It is joint counts over score bins, the champion's bin first.
 
     `counts[i][j]` rows had the champion's score in bin i and the challenger's in bin j of the *champion's* score bins;
     `difference_sum` is the sum of challenger's score minus champion's, `difference_squares` that of its squares. All
@@ -60,7 +65,9 @@ def compare_scores(baseline: Baseline, champion: NDArray[np.float64], challenger
 
 
 def merge_agreements(agreements: Iterable[Agreement]) -> Agreement:
-    """Return the agreement over all rows of `agreements`; of none of them, the empty one.
+    """Return the agreement over all rows of `agreements`.
+
+    Without any agreements it is empty.
 
     Raises:
         InputError: if they were counted in bins of different champions.

@@ -1,4 +1,6 @@
-"""What the batches of a rollout add up to, so that a step is decided without reading them all again.
+"""What the batches of a rollout add up to.
+
+So a step is decided without reading them all again.
 
 Sums are exact: floats add up as fractions, so batches may come in any order, and one that was superseded is taken away as if it had
 never counted.
@@ -20,7 +22,10 @@ from functions.shared.domain.rollout.guardrails import Traffic
 
 
 class Sums(Value):
-    """What became of some batches: traffic, and how champion and challenger agreed on their rows."""
+    """What became of some batches.
+
+    It is the traffic, and how champion and challenger agreed on their rows.
+    """
 
     batches: int = 0
     failed: int = 0
