@@ -44,15 +44,18 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
     """
 
     def sweep_model(model: str) -> int:
-        bring_and_count(model, Manifests(ports.store).days(model), ports)
+        bring_and_count(model, Manifests(ports.store).days(model), ports, _there(model, ports))
         return _clear(model, now - _IN_WORK, ports)
 
     deleted = for_each(_models(ports), sweep_model)
     return {"models": len(deleted), "deleted": sum(deleted)}
 
 
-def bring_and_count(model: str, days: Collection[date], ports: Ports) -> int:
+def bring_and_count(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None = None) -> int:
     """Bring a model's tables to its manifests of some days, and return how many files had to come or go.
+
+    Rows of batches that have expired leave the tables where `there` names the files that are left; where counts differ these are
+    looked up.
 
     Raises:
         TablesDifferError: if a batch or a row is missing or too many even so.
@@ -62,16 +65,23 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports) -> int:
         told = {batch for day in days for batch, _ in Manifests(ports.store).on(model, day)}
         if not told:
             return 0
-        outcome = catalogue(model, days, ports)
+        outcome = catalogue(model, days, ports, there)
         changed += outcome.added + outcome.removed
         shown = ports.tables.open(model, SCORED).files(days)
         rows = [row for file in ports.tables.open(model, BATCHES).files(days) for row in rows_in(ports.store.read(file.key))]
         lacking, has = len(told - {row["batch_id"] for row in rows}), sum(file.rows for file in shown)
-        needs = sum(row["rows_scored"] for row in rows if row["standing"])
+        left = None if there is None else {key.split("/")[2] for key in there}
+        needs = sum(row["rows_scored"] for row in rows if row["standing"] and (left is None or row["batch_id"] in left))
         if not lacking and has == needs:
             return changed
+        there = _there(model, ports)
     message = f"the tables of {model!r} lack {counted(lacking, 'batches')} and have {has} scored rows, where its manifests have {needs}"
     raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
+
+
+def _there(model: str, ports: Ports) -> set[str]:
+    """Return the keys of a model's scored files that are left."""
+    return {found.key for found in ports.store.list(layout.batches_prefixes(model)[0])}
 
 
 def _clear(model: str, before: datetime, ports: Ports) -> int:

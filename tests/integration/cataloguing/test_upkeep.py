@@ -50,6 +50,18 @@ def test_a_table_that_cannot_be_brought_to_its_manifests_is_an_error(world: Worl
     assert str(error).startswith("the tables of 'm' lack 0 batches and have 0 scored rows, where its manifests have 3")
 
 
+def test_rows_that_have_expired_leave_the_table_and_are_not_missed(world: World) -> None:
+    expired = world.scored("a.csv", rows(0, 3))
+    world.scored("b.csv", rows(3, 2))
+    sweep(world.ports, ARRIVED)
+    world.expire(expired)
+    sweep(world.ports, ARRIVED)
+    assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
+    world.tables.forget("m", "scored")
+    compare(world.ports, ARRIVED)
+    assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
+
+
 def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(world: World) -> None:
     for number in range(25):
         catalogue("m", days_of(world.scored(f"{number}.csv", rows(number, 1))), world.ports)
