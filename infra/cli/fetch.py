@@ -9,6 +9,7 @@ import typer
 from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.foundation.ahead import map_ahead
+from functions.shared.foundation.counted import counted
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
@@ -82,7 +83,7 @@ def _expired(model: str, batches: "Sequence[Manifest]", operator: "Operator") ->
     gone = {batch.batch_id: batch for batch, there in looked if not there}
     newest = max(batch.created_at for batch in gone.values())
     message = (
-        f"scored rows of {len(gone):,} of {len(batches):,} batches have expired, the newest of them scored at {newest:%Y-%m-%d %H:%M} UTC"
+        f"scored rows have expired in {len(gone):,} of {counted(len(batches), 'batches')}, the newest scored at {newest:%Y-%m-%d %H:%M} UTC"
     )
     remedy = f"choose later days or another batch; `everscore rescore {model} {min(gone)[:8]}` scores one again whose upload is kept"
     return InputError(message, remedy=remedy, code="rows_expired")

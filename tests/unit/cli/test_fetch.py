@@ -408,6 +408,6 @@ def test_rows_that_have_expired_are_refused_with_what_can_be_done(
     out = tmp_path / "rows.parquet"
     assert ended(f"fetch {MODEL} {rows} -o {out} --json", monkeypatch) == 2
     refusal = json.loads(capsys.readouterr().out)
-    assert (refusal["code"], "1 of 1 batches have expired" in refusal["error"]) == ("rows_expired", True)
+    assert (refusal["code"], "expired in 1 of 1 batch," in refusal["error"]) == ("rows_expired", True)
     assert f"everscore rescore {MODEL}" in refusal["remedy"]
     assert list(tmp_path.iterdir()) == []
