@@ -1,19 +1,9 @@
 """Lambda entry point: first trainings, retrainings, and the schedule for all."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from functions.retraining.event import (
-    AdoptRequest,
-    ImportRequest,
-    ReproduceRequest,
-    Reproduction,
-    RetrainingResult,
-    RetrainRequest,
-    TrainRequest,
-    parse_request,
-)
 from functions.shared.runtime.answers import keeping_answers
 from functions.shared.runtime.queue import process_request
 from functions.shared.runtime.refusals import answering_refusals
@@ -55,24 +45,7 @@ def handler(event: dict[str, Any], _context: "LambdaContext") -> Mapping[str, An
 
     What the schedule and alerts ask for comes through a queue, which lets a few models be retrained at once.
     """
-    return process_request(event, _act) if "Records" in event else _act(event)
+    from functions.retraining.requests import act
 
-
-def _act(event: dict[str, Any]) -> dict[str, Any]:
-    from functions.retraining.importing import import_version
-    from functions.retraining.reproduction import reproduce
-    from functions.retraining.service import adopt_first, retrain, train_first
-
-    result: RetrainingResult | Reproduction
-    match parse_request(event):
-        case TrainRequest() as request:
-            result = train_first(request, ports())
-        case AdoptRequest() as request:
-            result = adopt_first(request, ports())
-        case ImportRequest() as request:
-            result = import_version(request, ports())
-        case RetrainRequest() as request:
-            result = retrain(request, ports())
-        case ReproduceRequest() as request:
-            result = reproduce(request, ports())
-    return result.model_dump(mode="json")
+    acting = partial(act, ports=ports())
+    return process_request(event, acting) if "Records" in event else acting(event)
