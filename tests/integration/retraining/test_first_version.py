@@ -572,9 +572,7 @@ def test_doubts_about_columns_stand_in_the_decision() -> None:
 def test_numbers_of_which_a_few_have_a_comma_are_explained() -> None:
     rows = [{**row, "fee": f"{950 + number % 60:,}.5" if number % 3 else "7.5"} for number, row in enumerate(sold(0, 30))]
     some = [{**row, "fee": "1,000.5" if number % 20 == 0 else "7.5"} for number, row in enumerate(sold(0, 30))]
-    with pytest.raises(
-        TrainingError, match=r"15 of 300 values of 'fee'.*holds numbers with a comma for thousands; --thousands , reads them"
-    ):
+    with pytest.raises(TrainingError, match=r"'fee' .*15 of 300.*holds numbers with a comma for thousands; --thousands , reads them"):
         World().train(some)
     assert "taken as a category (--thousands , reads them)" in warnings_of(World().train(rows))[-1]
 
