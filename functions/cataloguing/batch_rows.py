@@ -38,7 +38,6 @@ SCHEMA = pa.schema(
         "champion": pa.string(),
         "challenger": pa.string(),
         "error_code": pa.string(),
-        "error": pa.string(),
         "purpose": pa.string(),
         "replays": pa.string(),
         "partitions": pa.int64(),
@@ -53,6 +52,8 @@ SCHEMA = pa.schema(
 
 def row_of(manifest: Manifest, etag: str) -> Row:
     """Return what the table says of a batch, but for whether it stands.
+
+    An error's message stays out: it may quote a person, who would be in the table after an erasure.
 
     Args:
         etag: that of the manifest, by which it is known again.
@@ -78,7 +79,6 @@ def row_of(manifest: Manifest, etag: str) -> Row:
         "champion": release.champion if release else None,
         "challenger": release.challenger.version if release and release.challenger else None,
         "error_code": error.code if error else None,
-        "error": error.message if error else None,
         "purpose": manifest.purpose,
         "replays": manifest.replays,
         "partitions": manifest.partitions,

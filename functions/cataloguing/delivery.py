@@ -4,6 +4,7 @@ The tables are brought to each model's day once, however many of its manifests c
 """
 
 from datetime import date
+from types import TracebackType
 
 from functions.cataloguing.ports import Ports
 from functions.cataloguing.service import catalogue
@@ -16,7 +17,7 @@ class Delivery:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._ended: dict[tuple[str, date], Exception | None] = {}
+        self._ended: dict[tuple[str, date], tuple[Exception, TracebackType | None] | None] = {}
 
     def catalogue(self, created: StoredObject) -> None:
         """Bring the tables to the day of a manifest, if that was not done already.
@@ -28,12 +29,13 @@ class Delivery:
             return
         if place not in self._ended:
             self._ended[place] = self._ends(model, day)
-        if error := self._ended[place]:
-            raise error
+        if ended := self._ended[place]:
+            error, traceback = ended
+            raise error.with_traceback(traceback)  # else it grows with each manifest, and so does what is logged of it
 
-    def _ends(self, model: str, day: date) -> Exception | None:
+    def _ends(self, model: str, day: date) -> tuple[Exception, TracebackType | None] | None:
         try:
             catalogue(model, {day}, self._ports)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised for each manifest of the day
-            return error
+            return error, error.__traceback__
         return None

@@ -37,27 +37,31 @@ class Outcome:
     columns: Columns
 
 
-def catalogue(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None = None) -> Outcome:
+def catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool = False) -> Outcome:
     """Bring the tables of a model to its manifests of some UTC days of arrival.
 
-    All scorings of an upload have its day, so each day is right by itself. Files that have expired come into no table; those that
-    are in one leave it where `there` names the files that are left.
+    All scorings of an upload have its day, so each day is right by itself. Files that have expired come into no table.
+
+    Args:
+        model: whose tables they are.
+        days: of arrival.
+        ports: of the store and the tables.
+        look: also which files are left, so that those that have expired leave the tables.
 
     Raises:
         ConflictError: if other writers came first at every try.
     """
     for _ in range(_TRIES - 1):
         try:
-            return _catalogue(model, days, ports, there)
+            return _catalogue(model, days, ports, look=look)
         except ConflictError:
             continue
-    return _catalogue(model, days, ports, there)
+    return _catalogue(model, days, ports, look=look)
 
 
 def catalogue_all(model: str, ports: Ports) -> Outcome:
     """Bring the tables of a model to all of its manifests."""
-    there = {found.key for found in ports.store.list(layout.batches_prefixes(model)[0])}
-    return catalogue(model, Manifests(ports.store).days(model), ports, there)
+    return catalogue(model, Manifests(ports.store).days(model), ports, look=True)
 
 
 def rebuild(model: str, ports: Ports) -> Outcome:
@@ -70,13 +74,25 @@ def rebuild(model: str, ports: Ports) -> Outcome:
     return catalogue_all(model, ports)
 
 
-def _catalogue(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None) -> Outcome:
+def files_left(model: str, store: ObjectStore) -> frozenset[str]:
+    """Return the keys of a model's scored files that have not expired."""
+    return frozenset(found.key for found in store.list(layout.batches_prefixes(model)[0]))
+
+
+def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) -> Outcome:
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
     shown, listed = scored.files(days), batches.files(days)
+    there = files_left(model, ports.store) if look else None  # after what is shown: a file that came since is in neither
     before = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
-    read, after = _read(model, days, before, shown, ports)
+    read, after = _read(model, days, before, shown, there, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
-    wanted = {file.key: (file, manifest) for manifest in read.values() if manifest.batch_id in stands for file in manifest.outputs}
+    wanted = {
+        file.key: (file, manifest)
+        for manifest in read.values()
+        if manifest.batch_id in stands
+        for file in manifest.outputs
+        if there is None or file.key in there
+    }
     kept = {
         file.key
         for file in shown
@@ -91,21 +107,28 @@ def _catalogue(model: str, days: Collection[date], ports: Ports, there: Collecti
 
 
 def _read(
-    model: str, days: Collection[date], before: Mapping[date, list[Row]], shown: Collection[TableFile], ports: Ports
+    model: str,
+    days: Collection[date],
+    before: Mapping[date, list[Row]],
+    shown: Collection[TableFile],
+    there: Collection[str] | None,
+    ports: Ports,
 ) -> tuple[dict[str, Manifest], dict[date, list[Row]]]:
-    """Read the manifests that are others than the tables know.
+    """Read the manifests that are others than the tables know, and those of standing batches whose files are left and not shown.
 
     Returns:
         These manifests by batch, and the rows of all batches by day.
     """
-    manifests, there = Manifests(ports.store), {file.batch for file in shown}
+    manifests, has = Manifests(ports.store), {file.batch for file in shown}
+    left = None if there is None else {layout.batch_of(key) for key in there}
     rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in days}
 
     def unknown() -> Iterator[ObjectInfo]:
         for day, known in rows.items():
             for batch, info in manifests.on(model, day):
                 row = known.get(batch)
-                if row is None or row["manifest"] != info.etag or (row["standing"] and row["rows_scored"] and batch not in there):
+                lacks = row is not None and row["standing"] and row["rows_scored"] and batch not in has
+                if row is None or row["manifest"] != info.etag or (lacks and (left is None or batch in left)):
                     yield info
 
     def light(info: ObjectInfo) -> tuple[Manifest, str]:

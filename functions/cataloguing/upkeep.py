@@ -1,11 +1,12 @@
 """What the clock asks for: tables compared with manifests, and files deleted that no table names any more."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
-from functions.cataloguing.batch_rows import rows_in
+from functions.cataloguing.batch_rows import Row, rows_in
 from functions.cataloguing.ports import Ports
-from functions.cataloguing.service import BATCHES, SCORED, catalogue
+from functions.cataloguing.service import BATCHES, SCORED, catalogue, files_left
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TablesDifferError
 from functions.shared.foundation.counted import counted
@@ -44,44 +45,56 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
     """
 
     def sweep_model(model: str) -> int:
-        bring_and_count(model, Manifests(ports.store).days(model), ports, _there(model, ports))
+        bring_and_count(model, Manifests(ports.store).days(model), ports, look=True)
         return _clear(model, now - _IN_WORK, ports)
 
     deleted = for_each(_models(ports), sweep_model)
     return {"models": len(deleted), "deleted": sum(deleted)}
 
 
-def bring_and_count(model: str, days: Collection[date], ports: Ports, there: Collection[str] | None = None) -> int:
+def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: bool = False) -> int:
     """Bring a model's tables to its manifests of some days, and return how many files had to come or go.
 
-    Rows of batches that have expired leave the tables where `there` names the files that are left; where counts differ these are
-    looked up.
+    With `look`, rows that have expired leave the tables; where counts differ, the files that are left are looked up in any case.
 
     Raises:
         TablesDifferError: if a batch or a row is missing or too many even so.
     """
     changed = 0
     for _ in range(_TRIES):  # a batch may be committed while its day is counted
-        told = {batch for day in days for batch, _ in Manifests(ports.store).on(model, day)}
+        told = {batch: info.key for day in days for batch, info in Manifests(ports.store).on(model, day)}
         if not told:
             return 0
-        outcome = catalogue(model, days, ports, there)
+        outcome = catalogue(model, days, ports, look=look)
         changed += outcome.added + outcome.removed
-        shown = ports.tables.open(model, SCORED).files(days)
+        # Rows of batches first: a file that comes between the two looks belongs to a batch that is not counted.
         rows = [row for file in ports.tables.open(model, BATCHES).files(days) for row in rows_in(ports.store.read(file.key))]
-        lacking, has = len(told - {row["batch_id"] for row in rows}), sum(file.rows for file in shown)
-        left = None if there is None else {key.split("/")[2] for key in there}
-        needs = sum(row["rows_scored"] for row in rows if row["standing"] and (left is None or row["batch_id"] in left))
-        if not lacking and has == needs:
+        lacking = told.keys() - {row["batch_id"] for row in rows}
+        differ = _differing(model, days, rows, told, ports)
+        if not lacking and not differ:
             return changed
-        there = _there(model, ports)
-    message = f"the tables of {model!r} lack {counted(lacking, 'batches')} and have {has} scored rows, where its manifests have {needs}"
+        look = True
+    message = f"the tables of {model!r} lack {counted(len(lacking), 'batches')}, and have other rows of {counted(len(differ), 'batches')}"
     raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
 
 
-def _there(model: str, ports: Ports) -> set[str]:
-    """Return the keys of a model's scored files that are left."""
-    return {found.key for found in ports.store.list(layout.batches_prefixes(model)[0])}
+def _differing(model: str, days: Collection[date], rows: Collection[Row], told: Mapping[str, str], ports: Ports) -> list[str]:
+    """Return the batches of which the table of scored rows has more or fewer rows than are left of their files."""
+    has = Counter[str]()
+    for file in ports.tables.open(model, SCORED).files(days):
+        has[file.batch] += file.rows
+    known = [row for row in rows if row["batch_id"] in told]
+    odd = [row for row in known if has[row["batch_id"]] != (row["rows_scored"] if row["standing"] else 0)]
+    there = files_left(model, ports.store) if odd else frozenset[str]()
+    left = {layout.batch_of(key) for key in there}
+
+    def should_have(row: Row) -> int:
+        if not row["standing"] or row["batch_id"] not in left:
+            return 0
+        manifest = Manifests(ports.store).read(told[row["batch_id"]])
+        return sum(file.rows for file in manifest.outputs if file.key in there)
+
+    return [row["batch_id"] for row in odd if has[row["batch_id"]] != should_have(row)]
 
 
 def _clear(model: str, before: datetime, ports: Ports) -> int:

@@ -149,6 +149,15 @@ def batches_prefixes(model: str) -> tuple[str, ...]:
     return f"scored/{model}/", f"quarantine/{model}/", f"partitions/{model}/"
 
 
+def batch_of(key: str) -> str:
+    """Return the batch that left a file below `batches_prefixes`.
+
+    >>> batch_of("scored/flights/5d41402abc4b2a76b9719d911017c592/0-1.parquet")
+    '5d41402abc4b2a76b9719d911017c592'
+    """
+    return key.split("/")[2]
+
+
 def manifest_place(key: str) -> tuple[str, date]:
     """Return the model of a manifest's key, and its upload's UTC day of arrival.
 

@@ -10,7 +10,9 @@ import pytest
 from functions.cataloguing import upkeep
 from functions.cataloguing.service import Outcome, catalogue
 from functions.cataloguing.upkeep import compare, sweep
+from functions.shared.domain import layout
 from functions.shared.domain.errors import TablesDifferError
+from functions.shared.ports import ObjectInfo
 from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 
@@ -42,12 +44,12 @@ def test_a_table_that_cannot_be_brought_to_its_manifests_is_an_error(world: Worl
     table = world.tables.open("m", "scored")
     [file] = table.files({ARRIVED.date()})
     table.commit(table.columns, added=[], removed=[file])
-    monkeypatch.setattr(upkeep, "catalogue", lambda *_: Outcome(0, 0, table.columns))
+    monkeypatch.setattr(upkeep, "catalogue", lambda *_, **__: Outcome(0, 0, table.columns))
     with pytest.raises(ExceptionGroup) as failed:
         compare(world.ports, ARRIVED)
     [error] = failed.value.exceptions
     assert isinstance(error, TablesDifferError)
-    assert str(error).startswith("the tables of 'm' lack 0 batches and have 0 scored rows, where its manifests have 3")
+    assert str(error).startswith("the tables of 'm' lack 0 batches, and have other rows of 1 batch")
 
 
 def test_rows_that_have_expired_leave_the_table_and_are_not_missed(world: World) -> None:
@@ -60,6 +62,47 @@ def test_rows_that_have_expired_leave_the_table_and_are_not_missed(world: World)
     world.tables.forget("m", "scored")
     compare(world.ports, ARRIVED)
     assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
+
+
+@pytest.mark.parametrize("with_expired", [False, True])
+def test_a_batch_that_comes_while_the_night_looks_stays(world: World, monkeypatch: pytest.MonkeyPatch, *, with_expired: bool) -> None:
+    expired = world.scored("a.csv", rows(0, 3))
+    sweep(world.ports, ARRIVED)
+    if with_expired:
+        world.expire(expired)
+    listed, came = world.store.list, list[str]()
+
+    def overtaken(prefix: str) -> list[ObjectInfo]:
+        found = list(listed(prefix))
+        if prefix == "scored/m/" and len(came) < 2:
+            came.append(f"came{len(came)}.csv")
+            catalogue("m", days_of(world.scored(came[-1], rows(len(came) * 10, 2))), world.ports)
+        return found
+
+    monkeypatch.setattr(world.store, "list", overtaken)
+    sweep(world.ports, ARRIVED)
+    left = [] if with_expired else ["0", "1", "2"]
+    assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [(id_,) for id_ in sorted([*left, "10", "11", "20", "21"])]
+
+
+def test_a_batch_of_which_some_files_have_expired_is_counted_by_the_others(world: World) -> None:
+    batch = world.scored("a.csv", rows(0, 3))
+    second = world.stored(layout.scored_key("m", batch.batch_id, "a1", 1), rows(3, 2))
+    both = batch.model_copy(update={"outputs": (*batch.outputs, second), "rows_scored": 5})
+    world.store.write(layout.manifest_key("m", ARRIVED.date(), batch.batch_id), both.to_json())
+    sweep(world.ports, ARRIVED)
+    world.expire(batch)
+    sweep(world.ports, ARRIVED)
+    assert world.query("SELECT id FROM m_scored ORDER BY id", "m_scored") == [("3",), ("4",)]
+
+
+def test_the_night_asks_no_more_for_batches_that_have_expired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.expire(world.scored("a.csv", rows(0, 3)))
+    sweep(world.ports, ARRIVED)
+    read, asked = world.store.read, list[str]()
+    monkeypatch.setattr(world.store, "read", lambda key, *rest: (asked.append(key), read(key, *rest))[1])
+    sweep(world.ports, ARRIVED)
+    assert not [key for key in asked if key.startswith("manifests/")]
 
 
 def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(world: World) -> None:

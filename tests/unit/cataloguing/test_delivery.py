@@ -40,10 +40,12 @@ def test_many_manifests_of_a_day_are_one_commit(brought: list[tuple[str, date]])
 
 
 def test_what_failed_fails_for_each_manifest_and_is_not_tried_again(brought: list[tuple[str, date]]) -> None:
-    delivery = Delivery(ports=None)  # type: ignore[arg-type]
+    delivery, depths = Delivery(ports=None), set()  # type: ignore[arg-type]
     for number in range(3):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(ConnectionError) as failed:
             delivery.catalogue(manifest("broken", "2013-04-04", number))
+        depths.add(len(failed.traceback))
+    assert len(depths) == 1, "what is logged of each does not grow"
     delivery.catalogue(manifest("flights", "2013-04-04", 1))
     assert brought == [("broken", date(2013, 4, 4)), FLIGHTS]
 
