@@ -8,7 +8,7 @@ that they meet. It follows from the scored rows alone, so it may be deleted at a
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from functions.metric_emission.join import ID, TIME, event_days, stored_identity
 from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.arrival import Arrival, Listed
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.ids import id_texts
 from functions.shared.domain.manifest import Manifest
@@ -139,31 +139,33 @@ def gather(days: Collection[date], model: Model) -> Gathered:
 def gather_arrived(arrivals: Iterable[Arrival], model: Model) -> Gathered:
     """Gather the rows of some batches by UTC day of arrival, and keep them.
 
-    Of each day all batches that stand are to be among them.
+    Of each day all batches are to be among them, the newest first.
     """
     found: dict[date, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         found[arrival.day].append(arrival)
-    return _gather(found, _By(layout.arrived_rows_key, _day_of_arrival, 0), model)
+    return _gather(
+        {day: Listed.of(came).with_rows() for day, came in found.items()}, _By(layout.arrived_rows_key, _day_of_arrival, 0), model
+    )
 
 
 def _day_of_arrival(rows: pa.Table, manifest: Manifest, _: ModelSpec) -> pa.ChunkedArray:
     return pa.chunked_array([pa.repeat(pa.scalar(Arrival.of(manifest).day), rows.num_rows)])
 
 
-def _gather(found: Mapping[date, Sequence[Arrival]], by: _By, model: Model) -> Gathered:
-    many = [day for day, arrivals in found.items() if len(arrivals) > by.few]
+def _gather(found: Mapping[date, Listed], by: _By, model: Model) -> Gathered:
+    many = [day for day, listed in found.items() if len(listed.standing) > by.few]
     kept = dict(zip(many, map_ahead(partial(_kept, by=by, model=model), iter(many), threads=AT_ONCE), strict=True))
-    fresh = {arrival.batch: arrival for day, arrivals in found.items() for arrival in arrivals if not _knows(kept.get(day), arrival)}
+    fresh = {arrival.batch: arrival for day, listed in found.items() for arrival in listed.standing if not _knows(kept.get(day), arrival)}
     read = list(map_ahead(partial(_read, by=by, model=model), iter(fresh.values()), threads=AT_ONCE))
     by_day = _by_day([rows for _, rows in read if rows is not None], found)
     rows = {}
-    for day, arrivals in found.items():
-        came = DayRows(by_day[day], frozenset(fresh).intersection(arrival.batch for arrival in arrivals)) if day in by_day else None
-        known = _with_new(day, arrivals, kept.get(day), came, by, model) if day in kept else came
+    for day, listed in found.items():
+        came = DayRows(by_day[day], frozenset(fresh).intersection(arrival.batch for arrival in listed.standing)) if day in by_day else None
+        known = _with_new(day, listed, kept.get(day), came, by, model) if day in kept else came
         if known is not None:
             rows[day] = known
-    arrivals_by_batch = {arrival.batch: arrival for arrivals in found.values() for arrival in arrivals}
+    arrivals_by_batch = {arrival.batch: arrival for listed in found.values() for arrival in listed.standing}
     return Gathered(rows, arrivals_by_batch, {manifest.batch_id: manifest for manifest, _ in read})
 
 
@@ -222,20 +224,27 @@ def _slices(rows: pa.Table, days: Collection[date]) -> Iterator[tuple[date, pa.T
         start += found["counts"]
 
 
-def _with_new(
-    day: date, arrivals: Collection[Arrival], kept: DayRows | None, came: DayRows | None, by: _By, model: Model
-) -> DayRows | None:
+def _with_new(day: date, listed: Listed, kept: DayRows | None, came: DayRows | None, by: _By, model: Model) -> DayRows | None:
     """Add rows that came to those of a day, and keep them for the next time.
 
-    Rows of superseded batches are removed.
+    Another writer's older list may lack batches of this one, and the other way round. So only batches that are known to be superseded
+    are removed, and the answer has all that stand, whoever knows them. Rows that were read from the document earlier are not
+    written again: an erasure may have removed them since.
     """
-    standing = {arrival.batch for arrival in arrivals}
-    if kept is not None and came is None and kept.batches <= standing:
-        return kept
+    batches = {arrival.batch for arrival in listed.standing}
+    if kept is not None and came is None and kept.batches.isdisjoint(listed.superseded):
+        return kept.only(batches)
 
     def brought_up(body: bytes | None) -> tuple[bytes | None, DayRows | None]:
-        before = DayRows.from_bytes(body).only(standing) if body is not None else None
-        now = before.plus(came) if before and came else before or came
-        return (now.to_bytes() if now and now.table.num_rows <= MOST_KEPT else None), now
+        stored = DayRows.from_bytes(body) if body is not None else None
+        before = stored.only(stored.batches - listed.superseded) if stored else None
+        now = _together(before, came)
+        known = _together(now, kept)
+        answer = known.only(batches) if known else None
+        return (now.to_bytes() if now and now.table.num_rows <= MOST_KEPT else None), answer
 
     return swap(model.store, by.key(model.name, day), brought_up)
+
+
+def _together(rows: DayRows | None, others: DayRows | None) -> DayRows | None:
+    return rows.plus(others) if rows and others else rows or others

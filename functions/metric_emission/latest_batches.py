@@ -27,8 +27,8 @@ def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[
     At most a document per day of arrival is read in addition, back to the first day whose batches get labels.
     """
     missing = set(labels.table[ID].to_pylist())
-    recent = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.arrivals(model.name))
-    by_day = ([*arrivals] for _, arrivals in groupby(filter(attrgetter("has_rows"), recent), key=attrgetter("day")))
+    recent = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.entries(model.name))
+    by_day = ([*arrivals] for _, arrivals in groupby(recent, key=attrgetter("day")))
     for days in batched(by_day, TOGETHER, strict=False):
         gathered = gather_arrived([arrival for arrivals in days for arrival in arrivals], model)
         ids_of = gathered.ids_by_batch(pa.array(sorted(missing), pa.string()))

@@ -1,6 +1,6 @@
 """A committed batch as the index names it: all that chooses batches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -91,6 +91,25 @@ def standing(newest_first: Iterable[Arrival]) -> Iterator[Arrival]:
         if arrival.upload not in seen:
             seen.add(arrival.upload)
             yield arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Batches of one day: those that stand, the newest first, and the names of those that another scoring superseded."""
+
+    standing: Sequence[Arrival]
+    superseded: frozenset[str]
+
+    @classmethod
+    def of(cls, newest_first: Iterable[Arrival]) -> "Listed":
+        """Divide all scorings of some uploads."""
+        arrivals = [*newest_first]
+        last = [*standing(arrivals)]
+        return cls(last, frozenset(arrival.batch for arrival in arrivals).difference(arrival.batch for arrival in last))
+
+    def with_rows(self) -> "Listed":
+        """Leave out batches without rows; what they superseded stays so."""
+        return Listed([arrival for arrival in self.standing if arrival.has_rows], self.superseded)
 
 
 @dataclass(frozen=True, slots=True)

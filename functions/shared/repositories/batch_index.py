@@ -8,11 +8,11 @@ is indexed by metric_emission, on first need, day by day from the newest; until 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival, Block, standing
+from functions.shared.domain.arrival import Arrival, Block, Listed, standing
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.manifest import Manifest
@@ -59,11 +59,11 @@ class BatchIndex:
 
     def of_days(self, model: str, days: Collection[date]) -> list[Arrival]:
         """Standing batches that may have rows on some days, the newest first."""
-        found = {arrival.batch: arrival for arrivals in self.by_day(model, days).values() for arrival in arrivals}
+        found = {arrival.batch: arrival for listed in self.by_day(model, days).values() for arrival in listed.standing}
         return sorted(found.values(), key=lambda arrival: arrival.name)
 
-    def by_day(self, model: str, days: Collection[date]) -> dict[date, list[Arrival]]:
-        """Standing batches that may have rows on each of some days.
+    def by_day(self, model: str, days: Collection[date]) -> dict[date, Listed]:
+        """Batches that may have rows on each of some days.
 
         Days without batches are left out.
         """
@@ -76,11 +76,10 @@ class BatchIndex:
         found: dict[date, dict[str, Arrival]] = defaultdict(dict)
         for block, inside in within.items():
             for first, last, arrival in self._of_block(model, block):
-                if again.get(arrival.upload, arrival.batch) == arrival.batch:
-                    for day in inside:
-                        if first <= day <= last:
-                            found[day][arrival.batch] = arrival
-        return {day: [*arrivals.values()] for day, arrivals in found.items()}
+                for day in inside:
+                    if first <= day <= last:
+                        found[day][arrival.batch] = arrival
+        return {day: _listed(arrivals.values(), again) for day, arrivals in found.items()}
 
     def _of_block(self, model: str, block: Block) -> Iterator[tuple[date, date, Arrival]]:
         prefix = layout.block_prefix(model, block.level, block.number)
@@ -128,6 +127,12 @@ class BatchIndex:
 
     def _note(self, model: str, indexed: Indexed) -> None:
         self._store.write(layout.indexed_key(model), indexed.to_json())
+
+
+def _listed(arrivals: Collection[Arrival], again: Mapping[str, str]) -> Listed:
+    """Divide a day's batches by the last scoring of each upload that was scored again."""
+    stand = [arrival for arrival in arrivals if again.get(arrival.upload, arrival.batch) == arrival.batch]
+    return Listed(stand, frozenset(arrival.batch for arrival in arrivals).difference(arrival.batch for arrival in stand))
 
 
 def _keys(manifest: Manifest) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Labels find their batches by the rows of their days, read once, and coverage counts each row once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from functions.shared.domain.manifest import PinnedRelease
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Moment, WatchedStore
 from tests.unit.metric_emission.world import DAY, World, rows
 
 MANY = 150
@@ -77,6 +79,49 @@ def test_a_batch_that_is_scored_again_is_counted_once_and_gets_the_labels() -> N
     world.label(labels_of(3), "second.csv")
     assert (world.performance().rows_predicted, world.performance().rows_labelled) == (day_rows.FEW + 1, 2)
     assert {batch.batch_id for batch in world.performance().batches} == {make_manifest("0.csv").batch_id, "f" * 32}
+
+
+def between_the_reads(world: World, change: Callable[[], None]) -> WatchedStore:
+    """A store that others change once a delivery has read the day's rows, before it brings them up to date."""
+    reads = count()
+
+    def watch(moment: Moment) -> None:
+        if moment.call == f"read {layout.identities_key(MODEL, DAY)}" and moment.side == "before" and next(reads) == 1:
+            change()
+
+    return WatchedStore(world.store, watch)
+
+
+def test_a_batch_that_another_writer_drops_meanwhile_gets_its_labels_all_the_same() -> None:
+    world, _ = crowded(day_rows.FEW + 1)
+    world.label(labels_of(0))
+    key, dropped = layout.identities_key(MODEL, DAY), make_manifest("3.csv").batch_id
+
+    def drop() -> None:
+        kept = DayRows.from_bytes(world.store.read(key))
+        world.store.write(key, kept.only(kept.batches - {dropped}).to_bytes())
+
+    came = world.scored("came.csv", rows(0.9, prefix="came-"))
+    world.label(labels_of(3), "second.csv", store=between_the_reads(world, drop))
+    assert (world.performance().rows_predicted, world.performance().rows_labelled) == (day_rows.FEW + 2, 2)
+    kept = DayRows.from_bytes(world.store.read(key)).batches
+    assert came.batch_id in kept
+    assert dropped not in kept, "the writer may have had a reason, such as an erasure; the next labels read the batch again"
+
+
+def test_a_batch_that_came_after_the_list_of_batches_stays_among_the_rows_of_its_day() -> None:
+    world, _ = crowded(day_rows.FEW + 1)
+    world.label(labels_of(0))
+    late: list[str] = []
+
+    def come() -> None:
+        late.append(world.scored("late.csv", rows(0.9, prefix="3-"), batch_id="e" * 32).batch_id)
+        world.label(labels_of(4), "meanwhile.csv")
+
+    came = world.scored("came.csv", rows(0.9, prefix="came-"))
+    world.label(labels_of(3), "second.csv", store=between_the_reads(world, come))
+    assert {*late, came.batch_id} <= DayRows.from_bytes(world.store.read(layout.identities_key(MODEL, DAY))).batches
+    assert world.performance().rows_labelled == 3
 
 
 def test_of_a_day_with_few_batches_and_of_one_with_very_many_rows_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
