@@ -114,12 +114,14 @@ class Gathered:
         """Return how many rows of a day were scored."""
         return self.days[day].distinct if day in self.days else 0
 
-    def ids_by_batch(self, ids: pa.Array) -> dict[str, set[str]]:
+    def ids_by_batch(self, ids: pa.Array) -> dict[str, pa.Array]:
         """Return the batches with rows of some ids, and which of these each has."""
-        found: dict[str, set[str]] = defaultdict(set)
+        found: dict[str, pa.Array] = {}
         for rows in self.days.values():
-            for row in rows.table.select([ID, _BATCH]).filter(pc.is_in(rows.table[ID], value_set=ids)).to_pylist():
-                found[row[_BATCH]].add(row[ID])
+            met = rows.table.select([ID, _BATCH]).filter(pc.is_in(rows.table[ID], value_set=ids))
+            plain = met.set_column(1, _BATCH, met[_BATCH].cast(pa.string()))
+            by_batch = plain.group_by(_BATCH, use_threads=False).aggregate([(ID, "list")])
+            found |= {batch: its.values for batch, its in zip(by_batch[_BATCH].to_pylist(), by_batch[f"{ID}_list"], strict=True)}
         return found
 
     def holding(self, ids: pa.ChunkedArray) -> list[Arrival]:

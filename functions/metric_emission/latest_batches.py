@@ -5,7 +5,7 @@ For each id that is the latest batch that was asked for before the labels.
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import batched, groupby, takewhile
+from itertools import groupby, islice, takewhile
 from operator import attrgetter
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from functions.metric_emission.ports import Model
 from functions.shared.domain.manifest import Manifest
 
 TOGETHER = 8
-"""Days of arrival that are looked through at a time, the newest first."""
+"""The most days of arrival that are looked through at a time, the newest first: first 1, then 2, 4 and 8."""
 
 
 def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[Manifest]:
@@ -29,15 +29,24 @@ def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[
     missing = set(labels.table[ID].to_pylist())
     recent = takewhile(lambda arrival: arrival.day >= model.first_recent, model.manifests.entries(model.name))
     by_day = ([*arrivals] for _, arrivals in groupby(recent, key=attrgetter("day")))
-    for days in batched(by_day, TOGETHER, strict=False):
+    for days in _more_each_time(by_day):
         gathered = gather_arrived([arrival for arrivals in days for arrival in arrivals], model)
-        ids_of = gathered.ids_by_batch(pa.array(sorted(missing), pa.string()))
+        ids_of = gathered.ids_by_batch(pa.array([*missing], pa.string()))
         for arrival in sorted(map(gathered.arrivals.__getitem__, ids_of), key=attrgetter("name")):
-            if missing.isdisjoint(ids_of[arrival.batch]):
+            met = missing.intersection(ids_of[arrival.batch].to_pylist())
+            if not met:
                 continue
             manifest = gathered.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
             if manifest.source.last_modified <= arrived:
                 yield manifest
-                missing -= ids_of[arrival.batch]
+                missing -= met
         if not missing:
             return
+
+
+def _more_each_time[T](days: Iterator[T]) -> Iterator[list[T]]:
+    """Yield the first, then twice as many each time up to `TOGETHER`; most labels need only the newest."""
+    together = 1
+    while some := [*islice(days, together)]:
+        yield some
+        together = min(2 * together, TOGETHER)

@@ -4,13 +4,15 @@ import io
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.metric_emission.day_rows import gather_arrived
 from functions.metric_emission.join import BATCH
-from functions.metric_emission.latest_batches import TOGETHER
+from functions.metric_emission.ports import Delivery
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import PinnedRelease
 from tests.fakes.counting_store import CountingStore
@@ -97,12 +99,23 @@ def test_what_labels_ask_for_grows_with_days_and_not_with_batches(name: str) -> 
     assert asked[0] == asked[1] < 60
 
 
-def test_batches_before_those_that_have_all_ids_are_not_looked_for() -> None:
+@pytest.mark.parametrize(("ids", "days"), [(["0-0"], 1), (["1-0"], 3), (["0-0", "5-0"], 7), (["12-0"], 15), (["20-0"], 23)])
+def test_days_before_those_that_have_all_ids_are_not_looked_through(ids: list[str], days: int) -> None:
     world, store = crowded(60, 60)
     world.label(f"id,at,bought\n0-0,{DAY}T10:00:00Z,yes\n", "with times.csv")
-    asked = requests_for(world, store, "0-0")
-    assert len([*store.list(f"{layout.identities_prefix(MODEL)}arrived/")]) == TOGETHER
-    assert asked < 100
+    asked = requests_for(world, store, *ids)
+    assert len([*store.list(f"{layout.identities_prefix(MODEL)}arrived/")]) == days
+    assert asked < 100 + 4 * days
+
+
+def test_the_ids_of_each_batch_are_those_that_labels_ask_for() -> None:
+    world, _ = crowded(6, 2)
+    model = Delivery(world.ports()).model(MODEL)
+    gathered = gather_arrived(model.manifests.entries(MODEL), model)
+    met = gathered.ids_by_batch(pa.array(["0-0", "1-0", "4-0", "nobody"]))
+    found = {batch: ids.to_pylist() for batch, ids in met.items()}
+    batches = {number: make_manifest(f"{number}.csv", day=DAY - timedelta(days=number % 2)).batch_id for number in (0, 1, 4)}
+    assert found == {batch: [f"{number}-0"] for number, batch in batches.items()}
 
 
 def test_labels_go_on_from_days_whose_rows_are_known() -> None:
