@@ -21,7 +21,7 @@ from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.performance.estimate import Estimate, TrackRecord, estimate_performance, input_alerts, track_record
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
-from functions.shared.ports import ObjectStore
+from functions.shared.repositories.manifests import file_of
 
 WINDOWS = 12
 """How many earlier batches are held against their labels: the last whose labels have come, however late they do."""
@@ -35,16 +35,20 @@ _MOST_ROWS = 10_000_000
 def estimate_batch(manifest: Manifest, model: Model) -> Estimate | None:
     """Estimate a batch by the champion's calibration, or say why not.
 
-    Only a binary classifier has an estimate; for others the answer is None.
+    Only a binary classifier has an estimate. For others, and if all scored rows have expired, the answer is None.
     """
     champion = model.champion
     rule = manifest.release.decision_rules.get(Role.CHAMPION, champion.rule) if manifest.release else champion.rule
     if champion.spec.task is not Task.BINARY or rule is None:
         return None
+    bodies = (file_of(manifest, output.key, model.store) for output in some_of(manifest.outputs))
+    scores = [_champion_scores(body) for body in bodies if body is not None]
+    if not scores:
+        return None
     baseline, seed = champion.baseline, int(manifest.batch_id[:16], 16)
     return estimate_performance(
         baseline.calibration,
-        np.concatenate([_champion_scores(output, model.store) for output in some_of(manifest.outputs)]),
+        np.concatenate(scores),
         model.policy.estimate,
         rule=rule,
         input_alerts=input_alerts(baseline, manifest.profiles[Role.CHAMPION]),
@@ -62,9 +66,9 @@ def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
     return outputs[:: max(every, 1)]
 
 
-def _champion_scores(output: StoredFile, store: ObjectStore) -> NDArray[np.float64]:
+def _champion_scores(body: bytes) -> NDArray[np.float64]:
     """Return the champion's scores of a file; in a rollout they have columns of their own."""
-    file = pq.ParquetFile(io.BytesIO(store.read(output.key)))
+    file = pq.ParquetFile(io.BytesIO(body))
     name = f"{Role.CHAMPION.value}_score" if f"{Role.CHAMPION.value}_score" in file.schema_arrow.names else "score"
     scores: pa.ChunkedArray = file.read([name])[name]
     return np.asarray(scores.to_numpy(), dtype=np.float64)

@@ -103,10 +103,13 @@ def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
 
 
 def scored_ids(manifest: Manifest, spec: ModelSpec, *, store: ObjectStore) -> pa.ChunkedArray:
-    """Return the ids of a batch's scored rows, as texts."""
+    """Return the ids of a batch's scored rows, as texts, without those of files that have expired."""
     chunks = []
     for output in manifest.outputs:
-        file = pq.ParquetFile(pa.BufferReader(store.read(output.key)))
+        body = file_of(manifest, output.key, store)
+        if body is None:
+            continue
+        file = pq.ParquetFile(pa.BufferReader(body))
         column = stored_name(spec.id_column, file.schema_arrow.names, spec)
         chunks.extend(id_texts(file.read([column])[column]).chunks)
     return pa.chunked_array(chunks, pa.string())

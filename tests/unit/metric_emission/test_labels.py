@@ -21,12 +21,14 @@ from functions.metric_emission.waiting import put_to_wait
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.judgement import BatchJudgement
+from functions.shared.domain.manifest import StoredFile
 from functions.shared.domain.metrics import LABEL_COVERAGE, LABELS, LABELS_REFUSED, PERFORMANCE
 from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
-from functions.shared.repositories.documents import read_documents
+from functions.shared.repositories.documents import read_document, read_documents
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, Scored, World, rows
@@ -566,3 +568,19 @@ def test_labels_of_rows_that_have_expired_meet_nothing_and_those_of_others_are_m
     world.label(csv() + csv(prefix="n").removeprefix("id,at,bought\n"))
     group = champion(world.performance())
     assert (group.rows, group.metrics["accuracy"]) == (4, 1.0 * accuracy_score([1, 0, 0, 1], [score > 0.5 for score in SCORES]))
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_batch_that_is_measured_after_rows_expired_is_estimated_by_the_files_left(left: int) -> None:
+    world = World()
+    profiles = {Role.CHAMPION: like_training(world.baseline)}
+    first = world.scored("a.csv", rows(*SCORES), profiles=profiles)
+    world.label(csv())
+    kept = world.scored("kept.csv", rows(0.9, prefix="other")).outputs[:left]
+    expired = StoredFile(key="scored/expired.parquet", rows=4, bytes=1, sha256="")
+    late = world.scored("again.csv", rows(*SCORES), profiles=profiles, supersedes=first.batch_id, outputs=(expired, *kept))
+    world.record(late)
+    judgement = read_document(world.store, BatchJudgement, layout.emitted_key(MODEL, late.batch_id))
+    assert judgement is not None
+    assert (judgement.estimate.rows if judgement.estimate else 0) == left
+    assert champion(world.performance()).rows == 4
