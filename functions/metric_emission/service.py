@@ -55,16 +55,18 @@ def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
 def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_known: bool) -> None:
     """Add a batch's metrics to the totals.
 
-    The delivery that stores the judgement also emits them.
+    The delivery that stores the judgement also emits them. It alone may be the first to count them: any other looks for the mark of
+    one that did, also after a crash of the first.
     """
     ports = model.ports
     measured = judged_measurements(manifest, judgement, memory_gb=ports.memory_gb)
-    if not is_known and model.store.create(_key(manifest), judgement.to_json()):
+    is_first = not is_known and model.store.create(_key(manifest), judgement.to_json())
+    if is_first:
         ports.emit(measured)
     if model.release:
         hold_against_labels([manifest], model)
     once = _claimed(manifest)
-    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=once, is_first=not is_known)
+    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=once, is_first=is_first)
 
 
 def _key(manifest: Manifest) -> str:

@@ -302,3 +302,17 @@ def test_what_comes_again_after_many_others_counts_once(monkeypatch: pytest.Monk
         world.deliver(file)
     assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(manifest.rows_in for manifest in manifests)
     assert value(totals_of(world), LABELS, model=MODEL) == 8
+
+
+def test_a_delivery_that_is_overtaken_by_another_and_many_others_counts_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals_module, "REMEMBERED", 2)
+    world = World()
+    slow, *others = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(4)]
+    stored = layout.emitted_key(MODEL, slow.batch_id)
+
+    def overtake(moment: Moment) -> None:
+        if moment.call == f"create {stored}" and moment.side == "before":
+            world.record(slow, *others)
+
+    world.record(slow, store=WatchedStore(world.store, overtake))
+    assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(manifest.rows_in for manifest in (slow, *others))
