@@ -97,9 +97,12 @@ def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected:
 
 
 def slip_alert(model: str, file: str, source: str, rows: int, label: float, answer: float, now: datetime) -> Alert:
-    """Return the alert that some labels of a file are absurd, with the worst of them."""
+    """Return the alert that some labels of a file are very far from the answers, with the farthest of them."""
     evidence: Evidence = {"rows": rows, "label": label, "answer": answer, "key": source}
-    message = f"labels in {source} cannot be right, {rows:,} in all: the worst is {label:.6g}, where the answer was {answer:.6g}"
+    message = (
+        f"labels in {source} are very far from the champion's answers, {rows:,} in all: "
+        f"the farthest is {label:.6g}, where the answer was {answer:.6g}"
+    )
     return _alert(model, AlertKind.LABELS, f"{now.date().isoformat()}-{file[:8]}", message, evidence, now)
 
 

@@ -1,6 +1,6 @@
-"""Labels of a regression that must be slips.
+"""Labels of a regression that are very far from the champion's answers.
 
-A misplaced decimal point is an example. People are alerted to them.
+One of the two is wrong: a misplaced decimal point is an example. People are alerted to them.
 """
 
 from collections.abc import Iterable
@@ -8,19 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from functions.metric_emission.alerts import slip_alert
 from functions.metric_emission.day_performance import numbers_of
 from functions.metric_emission.join import LABEL, Joined
 from functions.metric_emission.ports import Model
 from functions.shared.domain.performance.losses import ABSURD, losses
+from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.repositories.alerts import raise_once
 
 
 @dataclass(frozen=True, slots=True)
 class Slips:
-    """How many labels of a file are absurd, and the worst of them with the answer that its row got."""
+    """How many labels of a file are absurd, and the farthest of them with the champion's answer."""
 
     rows: int
     label: float
@@ -50,12 +52,18 @@ def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slip
 
     Args:
         tables: labelled rows.
-        answers: the column with the answer that was given.
+        answers: the column with the answer that was given; the champion's own stands in another where a challenger scored the row too.
         ceiling: the most that a row's loss counts with; an absurd label's is above `ABSURD` times that.
     """
-    rows = [np.column_stack([numbers_of(table[LABEL]), numbers_of(table[answers])]) for table in tables]
-    labels, given = np.concatenate([np.empty((0, 2)), *rows]).T
-    found = losses(Task.REGRESSION, labels, given[:, np.newaxis])
+    rows = [np.column_stack([numbers_of(table[LABEL]), numbers_of(_champions(table, answers))]) for table in tables]
+    labels, said = np.concatenate([np.empty((0, 2)), *rows]).T
+    found = losses(Task.REGRESSION, labels, said[:, np.newaxis])
     absurd = int(np.count_nonzero(found > ABSURD * ceiling))
     worst = int(found.argmax()) if absurd else 0
-    return Slips(absurd, float(labels[worst]), float(given[worst])) if absurd else None
+    return Slips(absurd, float(labels[worst]), float(said[worst])) if absurd else None
+
+
+def _champions(table: pa.Table, answers: str) -> pa.ChunkedArray:
+    """Return the champion's answers: those given, except where a challenger scored the row too."""
+    own = f"{Role.CHAMPION}_{answers}"
+    return pc.coalesce(table[own], table[answers]) if own in table.column_names else table[answers]

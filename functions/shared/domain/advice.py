@@ -98,13 +98,16 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=('everscore approve {model} VERSION --reason "…"', 'everscore reject {model} VERSION --reason "…"'),
     ),
     AlertKind.LABELS: Advice(
-        summary="Labels of a regression are so far from the answers that they must be slips.",
+        summary="Labels of a regression are so far from the champion's answers that one of the two is wrong.",
         meaning=(
             "Labels are more than ten times as far from the champion's answers as the worst that one row in 10,000 of its training "
             "was, as with a misplaced decimal point. Each counts no more than that worst row, so decay, canary and gate judge as before; "
             "metrics such as R² and RMSE of that day follow them."
         ),
-        look_at="The label and the answer in the evidence, then the file that it names: its unit, its decimal point, its columns.",
+        look_at=(
+            "The label and the answer in the evidence, then the file that it names: its unit, its decimal point, its columns. "
+            "If the label is right, the features of that row."
+        ),
         commands=("everscore labels {model} MENDED.csv", "everscore status {model}"),
     ),
 }

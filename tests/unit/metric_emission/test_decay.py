@@ -4,8 +4,11 @@ import math
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from functions.metric_emission.join import LABEL
+from functions.metric_emission.slips import find_slips
 from functions.shared.domain import layout
 from functions.shared.domain.metrics import LABELS_REFUSED
 from functions.shared.domain.release import Role
@@ -95,8 +98,8 @@ def test_a_misplaced_decimal_point_hides_no_decay_and_is_named(absurd: str) -> N
     week(world, DAY, "2.01")
     slip, decay = world.alerts()
     assert (slip.kind, slip.evidence["rows"], slip.evidence["key"]) == ("labels", 1, f"labels/{MODEL}/slipped.csv")
-    worst = f"the worst is {float(absurd):.6g}, where the answer was 0.01"
-    assert slip.message == f"labels in labels/{MODEL}/slipped.csv cannot be right, 1 in all: {worst}"
+    farthest = f"the farthest is {float(absurd):.6g}, where the answer was 0.01"
+    assert slip.message == f"labels in labels/{MODEL}/slipped.csv are very far from the champion's answers, 1 in all: {farthest}"
     capped = (700 * 4 + 1.98**2 + 10) / 702
     assert decay.message == f"version 1 loses {capped:.3f} of squared error a row, 0.500 at training"
 
@@ -106,6 +109,13 @@ def test_an_error_within_ten_times_the_worst_that_training_showed_is_no_slip() -
     world.scored("a.csv", rows(0.0))
     world.label(csv((f"{math.sqrt(1000)}",)), "far.csv")
     assert world.alerts() == []
+
+
+@pytest.mark.parametrize(("ours", "theirs", "named"), [(1.0, 1e6, None), (1e6, 1.0, 1e6)])
+def test_labels_are_held_against_the_champions_answers_whoever_answered(ours: float, theirs: float, named: float | None) -> None:
+    labelled = pa.table({LABEL: [1.0, 2.0], "score": [theirs, 2.0], "champion_score": [ours, None]})
+    found = find_slips([labelled], "score", 10.0)
+    assert (found and found.answer) == named
 
 
 def test_an_absurd_label_that_came_before_its_row_is_named_too() -> None:
