@@ -18,11 +18,12 @@ from functions.retraining.reproduction import reproduce
 from functions.retraining.service import adopt_first, retrain, train_first
 
 
-def act(event: dict[str, Any], ports: Ports) -> dict[str, Any]:
+def act(event: dict[str, Any], deliveries: int = 1, *, ports: Ports) -> dict[str, Any]:
     """Make, import or rebuild a version, or request a retraining of each model.
 
     Args:
         event: what a command, the schedule or an alert asked for.
+        deliveries: how often a queue delivered it, this time included.
         ports: where versions are read and written.
     """
     result: RetrainingResult | Reproduction
@@ -34,7 +35,7 @@ def act(event: dict[str, Any], ports: Ports) -> dict[str, Any]:
         case ImportRequest() as request:
             result = import_version(request, ports)
         case RetrainRequest() as request:
-            result = retrain(request, ports)
+            result = retrain(request, ports, again=deliveries > 1)
         case ReproduceRequest() as request:
             result = reproduce(request, ports)
     return result.model_dump(mode="json")

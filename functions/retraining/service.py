@@ -156,11 +156,17 @@ def _measurable(fitted: Fitted, held: TrainingSet) -> TrainingSet:
     return known
 
 
-def retrain(request: RetrainRequest, ports: Ports) -> RetrainingResult:
+def retrain(request: RetrainRequest, ports: Ports, *, again: bool = False) -> RetrainingResult:
     """Make and judge a challenger for one model; without a name, request all models'.
+
+    Args:
+        request: what to make.
+        ports: what it needs.
+        again: an earlier function began this request. It may have been killed, and its lease then outlives it.
 
     Raises:
         TrainingError: if no version of the model serves yet, or its rows cannot be trained on.
+        RetrainingBusyError: if another one works on the model and this is done again; a first try is skipped.
     """
     if request.model is None:
         return RetrainingResult(requested=_request_all(request.trigger, ports))
@@ -170,8 +176,12 @@ def retrain(request: RetrainRequest, ports: Ports) -> RetrainingResult:
         with Leases(ports.store).held(request.model, holder=ports.new_holder(), now=ports.now):
             _catch_up(request.model, ports)
             return RetrainingResult(decision=_challenge(request.model, request, ports))
-    except (NothingToLearnError, RetrainingBusyError) as reason:
+    except NothingToLearnError as reason:
         return RetrainingResult(skipped=str(reason))
+    except RetrainingBusyError as busy:
+        if again:
+            raise
+        return RetrainingResult(skipped=str(busy))
 
 
 def _catch_up(model: str, ports: Ports) -> None:

@@ -233,7 +233,7 @@ def retraining_request(event: dict[str, Any]) -> BaseModel:
     visibility: Any = SimpleNamespace(hide=lambda *_: None)
     if "Records" not in event:
         return retraining.parse_request(event)
-    assert process_request(event, lambda body: found.append(retraining.parse_request(body)), visibility) == {"batchItemFailures": []}
+    assert process_request(event, lambda body, _: found.append(retraining.parse_request(body)), visibility) == {"batchItemFailures": []}
     [request] = found
     return request
 

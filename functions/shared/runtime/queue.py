@@ -80,14 +80,17 @@ def process_records(
 
 
 def process_request(
-    event: dict[str, Any], handle: Callable[[dict[str, Any]], object], visibility: Visibility | None = None
+    event: dict[str, Any], handle: Callable[[dict[str, Any], int], object], visibility: Visibility | None = None
 ) -> "PartialItemFailureResponse":
-    """Pass the one request of an SQS delivery to `handle`; after an error it is delivered again after a growing pause."""
+    """Pass the one request of an SQS delivery to `handle`, with how often it was delivered, this time included.
+
+    After an error it is delivered again after a growing pause.
+    """
     visibility = visibility or _sqs_visibility()
     [record] = event["Records"]
     try:
         with hidden_while_at_work([record], visibility):
-            handle(json.loads(record["body"]))
+            handle(json.loads(record["body"]), int(record["attributes"]["ApproximateReceiveCount"]))
     except Exception:
         come_again([record], [], visibility)
         raise

@@ -1,21 +1,27 @@
 """A challenger for a model that serves: from which rows, when, and what becomes of it."""
 
 import io
+import json
 import re
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from functions.retraining import handler
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
-from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.errors import RetrainingBusyError, TrainingError
 from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.snapshots import Snapshots
+from functions.shared.runtime import queue
 from tests.fakes.extremes import all_at
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import WatchedStore
@@ -513,6 +519,28 @@ def test_a_retraining_that_died_holds_up_the_next_one_no_longer_than_its_lease()
     world.moment = NOW + LONGEST + timedelta(seconds=1)
     assert world.retrain().decision is not None
     assert not list(world.store.list("leases/"))
+
+
+def test_a_request_that_comes_again_is_not_dropped_for_the_lease_of_its_killed_function() -> None:
+    world = labelled()
+    Leases(world.store).take(MODEL, holder="killed", now=lambda: NOW)
+    with pytest.raises(RetrainingBusyError, match="is running"):
+        world.retrain(again=True)
+    world.moment = NOW + LONGEST + timedelta(seconds=1)
+    assert world.retrain(again=True).decision is not None
+
+
+@pytest.mark.parametrize(("deliveries", "handled"), [(1, nullcontext()), (2, pytest.raises(RetrainingBusyError))])
+def test_a_queue_says_how_often_it_delivered_a_request(deliveries: int, handled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    Leases(world.store).take(MODEL, holder="killed", now=lambda: NOW)
+    monkeypatch.setattr(handler, "ports", world.ports)
+    monkeypatch.setattr(queue, "_sqs_visibility", lambda: SimpleNamespace(hide=lambda *_: None))
+    attributes = {"ApproximateReceiveCount": str(deliveries)}
+    body = json.dumps({"action": "retrain", "model": MODEL})
+    record = {"receiptHandle": "r", "body": body, "eventSourceARN": "arn:aws:sqs:eu-central-1:1:q", "attributes": attributes}
+    with handled:
+        handler.handler({"Records": [record]}, None)  # type: ignore[arg-type]
 
 
 # Alerts

@@ -156,9 +156,9 @@ class World:
         """All that was decided."""
         return Decisions(self.store).all(MODEL)
 
-    def retrain(self, *, ports: Ports | None = None, **request: Any) -> RetrainingResult:
+    def retrain(self, *, ports: Ports | None = None, again: bool = False, **request: Any) -> RetrainingResult:
         """A challenger."""
-        return retrain(RetrainRequest(**({"model": MODEL, "trigger": "person"} | request)), ports or self.ports())
+        return retrain(RetrainRequest(**({"model": MODEL, "trigger": "person"} | request)), ports or self.ports(), again=again)
 
     def challenger(self, **request: Any) -> Decision:
         """A challenger that is made for certain."""

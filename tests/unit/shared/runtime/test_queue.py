@@ -256,7 +256,7 @@ def test_a_request_that_fails_is_hidden_while_at_work_and_comes_again_after_a_gr
         "eventSourceARN": ARN,
     }
 
-    def busy(request: dict[str, Any]) -> None:
+    def busy(request: dict[str, Any], _: int) -> None:
         raise RetrainingBusyError(request["model"])
 
     with pytest.raises(RetrainingBusyError, match="sales"):
@@ -266,8 +266,10 @@ def test_a_request_that_fails_is_hidden_while_at_work_and_comes_again_after_a_gr
     assert middle / 2 <= visibility.hidden[-1]["m"] <= middle * 1.5
 
 
-def test_a_request_that_was_done_leaves_the_queue() -> None:
-    asked: list[dict[str, Any]] = []
-    record = {"messageId": "m", "receiptHandle": "handle of m", "body": '{"model": "sales"}', "eventSourceARN": ARN}
-    assert process_request({"Records": [record]}, asked.append, Recorded()) == {"batchItemFailures": []}
-    assert asked == [{"model": "sales"}]
+def test_a_request_that_was_done_leaves_the_queue_and_was_told_how_often_it_came() -> None:
+    asked: list[tuple[dict[str, Any], int]] = []
+    attributes = {"ApproximateReceiveCount": "2"}
+    record = {"receiptHandle": "handle of m", "body": '{"model": "sales"}', "eventSourceARN": ARN, "attributes": attributes}
+    handled = process_request({"Records": [record]}, lambda request, times: asked.append((request, times)), Recorded())
+    assert handled == {"batchItemFailures": []}
+    assert asked == [({"model": "sales"}, 2)]
