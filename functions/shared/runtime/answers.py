@@ -64,6 +64,8 @@ class _Kept:
         if self._store.create(self._key, self._answer.to_json()):
             return True
         standing = Answer.from_json(self._store.read(self._key))
+        if standing == self._answer:  # a retried request
+            return True
         if not standing.ended and _now() - standing.beat_at > SILENT:
             self._answer = standing
             self.end(failed=(FUNCTION_ENDED, str(EverscoreError(ENDED_EARLY, remedy=ENDED_EARLY_REMEDY))))

@@ -54,6 +54,18 @@ def test_an_event_that_lambda_repeats_is_not_done_again(store: MemoryStore) -> N
     assert kept(store).answer == {"time": 1}
 
 
+def test_a_call_whose_beginning_was_stored_without_an_answer_from_s3_goes_on(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = store.create
+
+    def lost_then_repeated(key: str, body: bytes) -> bool:
+        create(key, body)
+        return create(key, body)
+
+    monkeypatch.setattr(store, "create", lost_then_repeated)
+    assert keeping_answers(lambda: store)(lambda *_: {"decision": "promote"})(EVENT, None) == {"decision": "promote"}
+    assert kept(store).answer == {"decision": "promote"}
+
+
 def test_a_failure_stands_there_and_counts_and_its_repetition_neither_fails_nor_works(store: MemoryStore) -> None:
     @keeping_answers(lambda: store)
     def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
