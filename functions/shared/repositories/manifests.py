@@ -152,7 +152,7 @@ def file_of(manifest: Manifest, key: str, store: ObjectStore) -> bytes | None:
     try:
         return store.read(key)
     except NotFoundError:
-        standing = Manifests(store).named(manifest.model, manifest.batch_id)
-        if key not in {file.key for file in (*standing.outputs, *standing.quarantine)}:
+        standing = Manifests(store).find(manifest.model, manifest.batch_id, manifest.source)
+        if standing is None or key not in {file.key for file in (*standing.outputs, *standing.quarantine)}:
             raise
         return None

@@ -11,6 +11,7 @@ from functions.shared.repositories.manifests import Manifests, file_of, source_o
 from tests.fakes.documents import make_manifest, make_source
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import WatchedStore
 
 
 def test_the_first_commit_of_a_batch_stands_and_later_ones_are_told_of_it() -> None:
@@ -123,8 +124,14 @@ def test_a_file_that_its_manifest_still_names_has_expired_and_one_that_was_repla
     Manifests(store).commit(manifest)
     assert file_of(manifest, output.key, store) == b"rows"
     store.delete([output.key])
-    assert file_of(manifest, output.key, store) is None
+    calls: list[str] = []
+    assert file_of(manifest, output.key, WatchedStore(store, lambda moment: calls.append(moment.call))) is None
+    kept_at = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+    assert {call for call in calls if "manifests/" in call} == {f"read {kept_at}"}, "and no list"
     replaced = manifest.model_copy(update={"outputs": (output.model_copy(update={"key": "scored/m/b/a2/part-00000.parquet"}),)})
-    store.write(layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id), replaced.to_json())
+    store.write(kept_at, replaced.to_json())
+    with pytest.raises(NotFoundError):
+        file_of(manifest, output.key, store)
+    store.delete([kept_at])
     with pytest.raises(NotFoundError):
         file_of(manifest, output.key, store)
