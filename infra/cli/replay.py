@@ -20,6 +20,7 @@ from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import GZIP_MAGIC, Notes
+from functions.shared.repositories.manifests import file_of
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
@@ -29,19 +30,30 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
         The file's ending, and its bytes.
 
     Raises:
-        InputError: if the batch set no row aside.
+        InputError: if the batch set no row aside, or those have expired.
         NotFoundError: if the batch's file is gone, and not by an erasure, which keeps its header.
     """
     if not manifest.quarantine:
         message = f"batch {manifest.batch_id[:8]} has no quarantined row"
         raise InputError(message, remedy=f"`everscore status {manifest.model}` shows which batches have", code="no_rows")
-    texts = [raw_bytes(json.loads(line)) for file in manifest.quarantine for line in store.read(file.key).splitlines()]
+    bodies = [file_of(manifest, file.key, store) for file in manifest.quarantine]
+    texts = [raw_bytes(json.loads(line)) for body in bodies for line in _unexpired(body, manifest).splitlines()]
     header = manifest.header
     if header is None:
         header = header_of(inbox.open(manifest.source.key, manifest.source.version_id), manifest.source.key, manifest.encoding)
     mark = codecs.BOM_UTF8 if Notes(manifest.encoding).needs_naming else b""
     lines = [header.encode(), *texts] if header else texts
     return ".csv" if header else ".jsonl", mark + b"".join(line + b"\n" for line in lines)
+
+
+def _unexpired(body: bytes | None, manifest: Manifest) -> bytes:
+    if body is None:
+        message = f"the quarantined rows of batch {manifest.batch_id[:8]} have expired: the stack keeps them for QuarantineDays"
+        remedy = (
+            f"`everscore rescore {manifest.model} {manifest.batch_id[:8]}` sets them aside again, if the upload is kept; replay that batch"
+        )
+        raise InputError(message, remedy=remedy, code="rows_expired")
+    return body
 
 
 def replayed(

@@ -12,7 +12,7 @@ from functions.shared.domain.alert import Alert
 from functions.shared.domain.calendar import is_plausible, last_mature_day
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.performance.estimate import Estimate
@@ -158,10 +158,13 @@ def _batch(manifest: Manifest, store: ObjectStore) -> Batch:
 
 
 def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:
-    """Yield the first quarantined rows of the last batches with any, a few kB each."""
+    """Yield the first quarantined rows of the last batches with any, a few kB each; those that have expired are skipped."""
     for manifest in islice((manifest for manifest in newest_first if manifest.quarantine), _SAMPLED_BATCHES):
         file = Batch(manifest, None).file
-        start = store.open(manifest.quarantine[0].key).read_at(0, _SAMPLED_BYTES)
+        try:
+            start = store.open(manifest.quarantine[0].key).read_at(0, _SAMPLED_BYTES)
+        except NotFoundError:  # expired, or replaced by an erasure since the manifest was read
+            continue
         whole_lines, _, _ = start.rpartition(b"\n")
         for text in whole_lines.splitlines():
             row = json.loads(text)

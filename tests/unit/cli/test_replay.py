@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
@@ -50,6 +51,17 @@ def test_a_row_of_parquet_that_is_not_utf8_keeps_its_other_texts() -> None:
     ending, body = quarantined_file(manifest, inbox=world.inbox, store=world.store)
     mended = json.loads(body)
     assert (ending, mended["id"], mended["note"]) == (".jsonl", "上海-7", "ÿ")
+
+
+def test_rows_that_have_expired_are_refused_with_how_to_have_them_set_aside_again() -> None:
+    replays = Replays()
+    replays.world.store.delete([file.key for file in replays.batch.quarantine])
+    with pytest.raises(InputError, match="have expired") as refused:
+        quarantined_file(replays.batch, inbox=replays.world.inbox, store=replays.world.store)
+    assert (refused.value.code, f"`everscore rescore {MODEL} {replays.batch.batch_id[:8]}`" in refused.value.remedy) == (
+        "rows_expired",
+        True,
+    )
 
 
 def mended(folder: Path, name: str = "mended.csv", body: bytes = as_csv(good_rows(3))) -> Path:

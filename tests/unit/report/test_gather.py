@@ -104,6 +104,16 @@ def test_samples_are_the_newest_few_of_each_reason() -> None:
     ]
 
 
+def test_quarantined_rows_that_have_expired_are_no_samples_and_the_others_are() -> None:
+    store = MemoryStore()
+    left = write_quarantine(store, batch(0), [rejected(2)])
+    gone = write_quarantine(store, batch(1), [rejected(3)])
+    for manifest in (left, gone):
+        write_batch(store, manifest)
+    store.delete([gone.quarantine[0].key])
+    assert [sample.line for sample in gather(MODEL, store, NOW).samples] == [2]
+
+
 def test_a_huge_quarantine_is_sampled_from_its_start_up_to_the_last_whole_row() -> None:
     store = MemoryStore()
     write_batch(store, write_quarantine(store, batch(0), [rejected(2), rejected(3, "out_of_range", raw="x" * 100_000)]))
