@@ -2,19 +2,22 @@
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import ConflictError, InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
 from infra.cli.outputs import refuse_unwritable
 from infra.cli.screens.transfer import exported_screen, imported_screen
 from infra.words import _
 
 if TYPE_CHECKING:
+    from functions.shared.ports import ObjectInfo
     from infra.cli.operator import Operator
 
 app = typer.Typer()
@@ -103,10 +106,7 @@ def _export(operator: "Operator", model: str, version: str, file: Path, *, data:
 
 
 def _import(operator: "Operator", file: Path, name: str | None, *, key: str | None) -> dict[str, Any]:
-    """Check a sealed file, upload it, have it imported, and remove the upload.
-
-    It may hold people's rows, which nobody would look for in the inbox.
-    """
+    """Check a sealed file, upload it, have it imported, and remove the upload."""
     from functions.shared.domain import layout
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.engines.sealed_version import open_sealed
@@ -120,15 +120,36 @@ def _import(operator: "Operator", file: Path, name: str | None, *, key: str | No
         if key is not None:
             check_signature(opened, key, operator.client("kms"))
     model = checked_model_name(name or opened.sealed.origin.model)
-    uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, f"import/{file.name}"), file, console)
-    try:
+    with _uploaded(operator, layout.in_inbox(layout.TRAINING, model, f"import/{file.name}"), file) as uploaded:
+        request = {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id}
         with console.status(_("proving the version in the stack's image")):
-            made = operator.have_done(
-                "Retraining", {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id}
-            )
-    finally:
-        operator.inbox.forget([uploaded])
+            made = operator.have_done("Retraining", request)
     with console.status(_("waiting for the release")):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
     decision: dict[str, Any] = made["decision"]
     return decision | {"signed_by": opened.signature.key if opened.signature else None, "signature_checked": key is not None}
+
+
+@contextmanager
+def _uploaded(operator: "Operator", key: str, file: Path) -> Iterator["ObjectInfo"]:
+    """Upload a file for a block that has it imported, and remove it when the function has answered.
+
+    It may hold people's rows, which nobody would look for in the inbox. Without an answer the import may still begin, so it stays.
+    """
+    from infra.cli.operator import FunctionFailedError
+
+    uploaded = operator.upload_file(key, file, console)
+    try:
+        yield uploaded
+    except (ConflictError, FunctionFailedError, InputError):
+        operator.inbox.forget([uploaded])
+        raise
+    except BaseException:  # no answer, or Ctrl-C
+        note = _(
+            "the import may still begin, so its file stays at s3://{bucket}/{key}: delete it there, in all versions, after the import",
+            bucket=operator.inbox.bucket,
+            key=key,
+        )
+        console.print(note, highlight=False, soft_wrap=True, markup=False)
+        raise
+    operator.inbox.forget([uploaded])
