@@ -36,7 +36,11 @@ def _outcome(decision: Decision) -> str:
     version, champion = decision.challenger_version, decision.champion_version
     if decision.verdict is Verdict.KEEP:
         return f"the gate keeps version {version} out, and version {champion} serves on: {why}"
-    return f"version {version} won at the gate against version {champion}: {why}" if champion else f"version {version} was made: {why}"
+    if champion is None:
+        return f"version {version} was made: {why}"
+    if decision.origin is not None:
+        return f"version {version} was imported, and goes against version {champion}: {why}"
+    return f"version {version} won at the gate against version {champion}: {why}"
 
 
 def _figures(decision: Decision) -> list[str]:

@@ -29,11 +29,15 @@ class Messages:
     def about(self, key: str, *, stack: str) -> Message | None:
         """Compose the message about the alert, decision or release at a key.
 
-        It is None if nothing stands there any more, or an alert says the same.
+        It is None if nothing stands there any more, or an alert says the same. It is also None of a decision that only an erasure
+        rewrote: nobody was sent a message when it was new.
         """
         if key.startswith(layout.DECISIONS):
             decision = read_document(self._store, Decision, key)
-            return decision_message(decision, stack=stack) if decision else None
+            if decision is None:
+                return None
+            message = decision_message(decision, stack=stack)
+            return message if not decision.erased_rows or self._is_known(message) else None
         if key.startswith(layout.RELEASES):
             release = read_document(self._store, Release, key)
             return release_message(release, self._before(release), stack=stack) if release else None
@@ -42,6 +46,9 @@ class Messages:
 
     def _before(self, release: Release) -> Release | None:
         return Releases(self._store).at(release.model, release.seq - 1) if release.seq > 1 else None
+
+    def _is_known(self, message: Message) -> bool:
+        return read_document(self._store, Sent, layout.message_key(message.model, message.id)) is not None
 
     def begun(self, message: Message, now: datetime) -> Sent:
         """Return the record of a message, which begins at this time unless it began before."""

@@ -10,7 +10,7 @@ from functions.notification.ports import Ports
 from functions.notification.service import notify
 from functions.shared.adapters.webhook import payload
 from functions.shared.domain import layout
-from functions.shared.domain.decision import Decision, Reason, Verdict
+from functions.shared.domain.decision import Decision, Origin, Reason, Verdict
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.gate.codes import GateCode
 from functions.shared.domain.message import Message
@@ -91,6 +91,28 @@ def test_a_version_that_was_kept_out_is_told_with_how_to_try_it_all_the_same() -
     message = World().decide(judged(Verdict.KEEP))
     assert "the gate keeps version 2 out, and version 1 serves on: gains at most 0.001; log_loss 0.31" in message.text
     assert '  everscore promote sales 2 --canary --force --reason "…" --stack prod\n' in message.text
+
+
+def test_an_imported_version_beside_a_champion_is_told_as_imported_and_not_as_winner_at_the_gate() -> None:
+    why = Reason(code="imported", message="imported: version 7 of 'sales' in the stack 'staging'")
+    origin = Origin(stack="staging", model=MODEL, version="7", digest="d7", was_first=True, has_rows=True, exported_at=NOW)
+    message = World().decide(judged(reasons=(why,), champion={}, origin=origin))
+    assert message.text.startswith(f"sales: version 2 was imported, and goes against version 1: {why.message}; log_loss 0.31, on ")
+    assert "won at the gate" not in message.text
+
+
+def test_a_decision_that_an_erasure_rewrote_is_no_news_and_its_message_of_before_stays_known() -> None:
+    rewritten = judged(erased_rows=3)
+    unknown = World()
+    Decisions(unknown.store).write(rewritten)
+    unknown.deliver(layout.decision_key(MODEL, "2"))
+    assert (unknown.got, list(unknown.store.list(layout.MESSAGES))) == ([], [])
+    known = World()
+    known.decide(judged())
+    known.decide(rewritten)
+    messages = Messages(known.store)
+    assert len(known.got) == 1
+    assert [message.id for _, message in messages.named(messages.newest(MODEL), stack="prod")] == ["decision-2"]
 
 
 def test_a_models_first_version_is_told_and_its_warnings_are_what_to_look_at() -> None:
