@@ -166,7 +166,9 @@ def _shortage(holdout: Holdout, gain: DayClusteredMean, policy: GatePolicy) -> s
                 f"{counted(rarer, 'rows')} outside the commonest class, at least {policy.min_rarer_class} are needed (gate.min_rarer_class)"
             )
     if holdout.costs is not None and holdout.costs.differing < holdout.costs.needed:
-        return f"{counted(holdout.costs.differing, 'rows')} of other cost by both versions, at least {holdout.costs.needed} are needed"
+        return (
+            f"the two versions cost differently in {counted(holdout.costs.differing, 'rows')}, at least {holdout.costs.needed} are needed"
+        )
     return ""
 
 

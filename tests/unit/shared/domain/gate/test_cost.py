@@ -55,7 +55,7 @@ def test_few_rows_that_cost_differently_decide_nothing() -> None:
     champion = np.where(ROWS % 28 == 1, 1.0, 0.0)  # 100 false positives that the challenger does not make
     verdict, code, message = decided(holdout(champion, np.zeros(ROWS.size)))
     assert (verdict, code) == (Verdict.KEEP, "cannot_tell")
-    assert message == "by cost per row: 100 rows of other cost by both versions, at least 105 are needed"
+    assert message == "by cost per row: the two versions cost differently in 100 rows, at least 105 are needed"
     assert decided(holdout(champion, np.zeros(ROWS.size), Costs(false_positive=1, false_negative=1)))[0] is Verdict.PROMOTE
 
 
