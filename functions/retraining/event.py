@@ -161,7 +161,8 @@ class ColumnSeen(BaseModel):
 class Learnt(BaseModel):
     """How a first training understood its file, so that a person can correct it.
 
-    It is returned to the caller but not stored, since examples may be personal data. `classes` counts the rows of each class; it is
+    No decision keeps it, since examples may be personal data: only the answer that its caller watches does, which is kept for a day
+    and which an erasure removes. `classes` counts the rows of each class; it is
     empty for a regression. `positive` is the class to which the score refers (binary only).
     """
 
