@@ -1,6 +1,6 @@
 """The metrics of one event day, from all its rows that have a label."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import numpy as np
@@ -21,9 +21,16 @@ from functions.shared.domain.scored_columns import PREDICTION, said_names
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.ports import ObjectStore
 
+type CeilingOf = Callable[[str], float | None]
+"""The `loss_ceiling` of a champion's version."""
+
+
+def _uncut(_: str) -> None:
+    """Cut no losses."""
+
 
 def day_performance(
-    day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None, ceiling: float | None = None
+    day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None, ceiling_of: CeilingOf = _uncut
 ) -> DayPerformance:
     """Return the metrics of one event day from its rows whose label the model knows.
 
@@ -35,7 +42,7 @@ def day_performance(
         store: of the labelled rows.
         predicted: how many rows of the day were scored.
         costs: of wrong answers, if people stated them.
-        ceiling: the champion's `loss_ceiling`.
+        ceiling_of: a champion's `loss_ceiling`, by its version. Losses of its rows are cut there, those of a challenger too.
     """
     rows = _known_rows(day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
@@ -44,9 +51,9 @@ def day_performance(
         day=day,
         rows_predicted=max(predicted, latest.num_rows),
         rows_labelled=latest.num_rows,
-        groups=tuple(_groups(spec, latest, costs, ceiling)),
-        pairs=tuple(_pairs(spec, day, first, ceiling)),
-        batches=tuple(_batches(spec, latest, ceiling)),
+        groups=tuple(_groups(spec, latest, costs, ceiling_of)),
+        pairs=tuple(_pairs(spec, day, first, ceiling_of)),
+        batches=tuple(_batches(spec, latest, ceiling_of)),
     )
 
 
@@ -81,35 +88,44 @@ def _one_label_a_row(spec: ModelSpec, rows: pa.Table, *, newest: bool) -> pa.Tab
     return rows.take(chosen[f"{POSITION}_{choice}"]).sort_by([(name, "ascending") for name in identity])
 
 
-def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None, ceiling: float | None) -> Iterator[GroupPerformance]:
+def _groups(spec: ModelSpec, rows: pa.Table, costs: Costs | None, ceiling_of: CeilingOf) -> Iterator[GroupPerformance]:
     """Yield each champion over all rows that it scored, and each challenger."""
     for role, versions in ((Role.CHAMPION, CHAMPION), (Role.CHALLENGER, CHALLENGER)):
         for version in sorted(pc.unique(rows[versions]).drop_null().to_pylist()):
             scored = rows.filter(pc.equal(rows[versions], version))
             scores = _scores(spec, scored, role)
             predicted = _predicted(spec, scored, role, scores)
-            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, predicted, costs, ceiling)
+            yield grade_version(role, version, spec.task, _truth(spec, scored), scores, predicted, costs, _ceilings(scored, ceiling_of))
 
 
-def _pairs(spec: ModelSpec, day: date, rows: pa.Table, ceiling: float | None) -> Iterator[PairedLosses]:
+def _pairs(spec: ModelSpec, day: date, rows: pa.Table, ceiling_of: CeilingOf) -> Iterator[PairedLosses]:
     """Yield each challenger against each champion whose rows it scored too."""
     both = rows.filter(rows[CHALLENGER].is_valid())
     versions = both.select([CHAMPION, CHALLENGER]).group_by([CHAMPION, CHALLENGER]).aggregate([]).to_pylist()
     for champion, challenger in sorted((pair[CHAMPION], pair[CHALLENGER]) for pair in versions):
         scored = both.filter(pc.and_(pc.equal(both[CHAMPION], champion), pc.equal(both[CHALLENGER], challenger)))
-        truth, roles = _truth(spec, scored), (Role.CHAMPION, Role.CHALLENGER)
-        ours, theirs = (losses(spec.task, truth, _scores(spec, scored, role), ceiling) for role in roles)
+        truth, ceilings, roles = _truth(spec, scored), _ceilings(scored, ceiling_of), (Role.CHAMPION, Role.CHALLENGER)
+        ours, theirs = (losses(spec.task, truth, _scores(spec, scored, role), ceilings) for role in roles)
         yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
 
 
-def _batches(spec: ModelSpec, rows: pa.Table, ceiling: float | None) -> Iterator[BatchLosses]:
+def _batches(spec: ModelSpec, rows: pa.Table, ceiling_of: CeilingOf) -> Iterator[BatchLosses]:
     """Yield losses by batch, without rows whose batch an earlier version did not store."""
     if BATCH not in rows.column_names:
         return
-    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION), ceiling)
+    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION), _ceilings(rows, ceiling_of))
     by_batch = pa.table({BATCH: rows[BATCH], "loss": champions}).filter(rows[BATCH].is_valid()).group_by(BATCH)
     for found in by_batch.aggregate([("loss", "count"), ("loss", "sum")]).sort_by(BATCH).to_pylist():
         yield BatchLosses(batch_id=found[BATCH], rows=found["loss_count"], loss_sum=found["loss_sum"])
+
+
+def _ceilings(rows: pa.Table, ceiling_of: CeilingOf) -> NDArray[np.float64]:
+    """Return the ceiling of each row's champion, infinite if it has none."""
+    versions = pc.unique(rows[CHAMPION])
+    found = (ceiling_of(version) for version in versions.to_pylist())
+    ceilings = np.array([np.inf if ceiling is None else ceiling for ceiling in found], dtype=np.float64)
+    of_rows: NDArray[np.intp] = np.asarray(pc.index_in(rows[CHAMPION], value_set=versions).to_numpy(), dtype=np.intp)
+    return ceilings[of_rows]
 
 
 def _truth(spec: ModelSpec, rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float64]:

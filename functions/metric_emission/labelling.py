@@ -193,7 +193,7 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
             store=model.store,
             predicted=predicted,
             costs=model.policy.decision.costs,
-            ceiling=model.champion.baseline.loss_ceiling,
+            ceiling_of=model.ceiling_of,
         )
         return performance.to_json(), performance
 

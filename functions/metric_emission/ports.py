@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 
 from functions.metric_emission.measurements import Emit
 from functions.shared.domain import layout
@@ -14,7 +14,7 @@ from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
-from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
@@ -62,6 +62,7 @@ class Model:
         self._manifests: dict[str, Manifest] = {}
         self._judgements: dict[str, BatchJudgement] = {}
         self._judged_until: date | None = None
+        self._ceilings: dict[str, float | None] = {}
 
     @cached_property
     def release(self) -> Release | None:
@@ -84,6 +85,24 @@ class Model:
         """That version as it is loaded."""
         assert self.release is not None, "only a model that serves has a champion"
         return self.ports.bundles.load(self.release.champion)
+
+    def ceiling_of(self, version: str) -> float | None:
+        """Return the most that a row's loss counts with where a champion is judged, also one that served before.
+
+        Only a regression has one.
+        """
+        if version not in self._ceilings:
+            champion = self._earlier(version) if self.spec.task is Task.REGRESSION else self.champion
+            self._ceilings[version] = champion.baseline.loss_ceiling
+        return self._ceilings[version]
+
+    def _earlier(self, version: str) -> LoadedModel:
+        """Return a version as it served last; the one that serves now if it never did."""
+        assert self.release is not None, "only a model that serves has a champion"
+        releases = Releases(self.store)
+        before = (releases.at(self.name, seq) for seq in range(self.release.seq - 1, 0, -1))
+        served = (release.champion for release in chain([self.release], before))
+        return self.ports.bundles.load(next((one for one in served if one.version == version), self.release.champion))
 
     @property
     def spec(self) -> ModelSpec:

@@ -1,6 +1,7 @@
 """When labels show that the champion has decayed."""
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from functions.metric_emission.join import LABEL
 from functions.metric_emission.slips import find_slips
 from functions.shared.domain import layout
 from functions.shared.domain.metrics import LABELS_REFUSED
-from functions.shared.domain.release import Role
+from functions.shared.domain.release import Role, ServedModel
 from functions.shared.domain.spec import Task
+from functions.shared.engines.bundle import LoadedModel
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.test_labels import champion, csv
-from tests.unit.metric_emission.world import DAY, MeasuredBundles, World, rows
+from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
 
 
 def week(world: World, first: date, label: str) -> None:
@@ -109,6 +111,30 @@ def test_an_error_within_ten_times_the_worst_that_training_showed_is_no_slip() -
     world.scored("a.csv", rows(0.0))
     world.label(csv((f"{math.sqrt(1000)}",)), "far.csv")
     assert world.alerts() == []
+
+
+class BundlesOfTwo(MeasuredBundles):
+    """Versions whose losses are cut at 10, except those of the second, cut at 1,000."""
+
+    def load(self, served: ServedModel) -> LoadedModel:
+        model = super().load(served)
+        return replace(model, baseline=model.baseline.model_copy(update={"loss_ceiling": 1000.0 if served.version == "2" else 10.0}))
+
+
+def test_after_a_rollback_each_champions_losses_are_cut_where_its_own_training_says() -> None:
+    one, two, three = (make_version(number, seed=int(number), task=Task.REGRESSION) for number in "123")
+    world = World(bundles=BundlesOfTwo(0.5), version=one)
+    world.scored("first.csv", rows(0.0, prefix="first"))
+    world.serve(two)
+    world.scored("second.csv", rows(0.0, prefix="second"))
+    world.serve(two, three)
+    world.scored("both.csv", [Scored("both0", 1.0, challenger=20.0)])
+    world.serve(one)
+    world.label(csv(("21",), prefix="first") + csv(("2e3",), prefix="second")[13:] + csv(("21",), prefix="both")[13:])
+    day = world.performance()
+    losses = {(group.role, group.version): group.loss_sum for group in day.groups}
+    assert losses == {(Role.CHAMPION, "1"): 10, (Role.CHAMPION, "2"): 1000 + 20**2, (Role.CHALLENGER, "3"): 1}
+    assert [(pair.champion, pair.sums.sum) for pair in day.pairs] == [("2", 1 - 20**2)]
 
 
 @pytest.mark.parametrize(("ours", "theirs", "named"), [(1.0, 1e6, None), (1e6, 1.0, 1e6)])

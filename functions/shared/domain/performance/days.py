@@ -24,7 +24,7 @@ class GroupPerformance(Value):
 
     `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
     `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up; a regression's are
-    cut at the champion's `loss_ceiling`.
+    cut at the `loss_ceiling` of the champion that scored the row.
     `prevalence` is the share of the positive class (binary only).
     """
 

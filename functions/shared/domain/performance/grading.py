@@ -29,7 +29,7 @@ def grade_version(
     scores: Scores,
     predicted: Codes | None,
     costs: Costs | None = None,
-    ceiling: float | None = None,
+    ceiling: float | NDArray[np.float64] | None = None,
 ) -> GroupPerformance:
     """Return metrics, intervals and loss sums of one version in one role.
 
@@ -41,7 +41,7 @@ def grade_version(
         scores: of the same rows; shape (rows, outputs).
         predicted: for the same rows, by the rule that was in force, shape (rows,); None for a regression.
         costs: of wrong answers, with which a binary model also has `cost`, the mean per row.
-        ceiling: the most that one row counts with in the sums of losses; metrics have none.
+        ceiling: the most that one row counts with in the sums of losses, or that of each row; metrics have none.
     """
     loss = losses(task, truth, scores, ceiling)
     metrics, bounds = measure(task, truth, scores, predicted), intervals(task, truth, scores, predicted)

@@ -26,7 +26,7 @@ ABSURD: Final = 100
 """A loss so many times above the ceiling, an error ten times as large, is taken for a slip in the label."""
 
 
-def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | None = None) -> NDArray[np.float64]:
+def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return each row's loss, shape (rows,).
 
     It is -ln of the true class's probability clipped to [1e-6, 1 - 1e-6], or the squared error.
@@ -37,7 +37,7 @@ def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | None = Non
         task: of the model.
         truth: of each row.
         scores: of each row.
-        ceiling: the most that one row counts with, from `loss_ceiling`; None for no limit.
+        ceiling: the most that one row counts with, from `loss_ceiling`, or that of each row, shape (rows,); None for no limit.
     """
     match task:
         case Task.BINARY:
