@@ -203,5 +203,5 @@ def test_sam_invokes_each_function_on_an_embedded_aws(image: str, tmp_path: Path
     assert (manifest["status"], manifest["rows_in"]) == ("scored", len(batch_of_flights().splitlines()) - 1)
     assert re.findall("sam local invoke: (.*)", done.stderr) == [
         *("retraining", "release", "scoring", "metric_emission"),
-        *("code_check", "erasure", "partitioning"),
+        *("cataloguing", "code_check", "erasure", "partitioning"),
     ]

@@ -146,7 +146,7 @@ def test_every_plot_is_shown_once_and_has_marks_in_colours_of_the_page(browser: 
     page = visit(browser, file, size).page
     marks = page.eval_on_selector_all(".plot", MARKS)
     assert sorted(mark["name"] for mark in marks) == sorted(page.eval_on_selector_all("figure", "all => all.map(figure => figure.id)"))
-    assert len(marks) == 9
+    assert len(marks) == 10
     assert [mark for mark in marks if mark["painted"] == 0] == []
 
 
@@ -191,7 +191,7 @@ def test_the_dark_page_is_dark_and_the_light_one_light(browser: Browser, file: P
 def test_on_paper_the_plots_are_those_of_a_page_in_light_colours(browser: Browser, file: Path) -> None:
     page = visit(browser, file, PHONE, "dark").page
     page.emulate_media(media="print")
-    assert page.locator(".plot.page:visible").count() == 9
+    assert page.locator(".plot.page:visible").count() == 10
     assert page.locator(".plot.phone:visible").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
