@@ -62,15 +62,15 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: b
     """
     changed = 0
     for _ in range(_TRIES):  # a batch may be committed while its day is counted
-        told = {batch: info.key for day in days for batch, info in Manifests(ports.store).on(model, day)}
-        if not told:
+        manifests = {batch: info.key for day in days for batch, info in Manifests(ports.store).on(model, day)}
+        if not manifests:
             return 0
         outcome = catalogue(model, days, ports, look=look)
         changed += outcome.added + outcome.removed
         # Rows of batches first: a file that comes between the two looks belongs to a batch that is not counted.
         rows = [row for file in ports.tables.open(model, BATCHES).files(days) for row in rows_in(ports.store.read(file.key))]
-        lacking = told.keys() - {row["batch_id"] for row in rows}
-        differ = _differing(model, days, rows, told, ports)
+        lacking = manifests.keys() - {row["batch_id"] for row in rows}
+        differ = _differing(model, days, rows, manifests, ports)
         if not lacking and not differ:
             return changed
         look = True
@@ -78,12 +78,12 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: b
     raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
 
 
-def _differing(model: str, days: Collection[date], rows: Collection[Row], told: Mapping[str, str], ports: Ports) -> list[str]:
+def _differing(model: str, days: Collection[date], rows: Collection[Row], manifests: Mapping[str, str], ports: Ports) -> list[str]:
     """Return the batches of which the table of scored rows has more or fewer rows than are left of their files."""
     has = Counter[str]()
     for file in ports.tables.open(model, SCORED).files(days):
         has[file.batch] += file.rows
-    known = [row for row in rows if row["batch_id"] in told]
+    known = [row for row in rows if row["batch_id"] in manifests]
     odd = [row for row in known if has[row["batch_id"]] != (row["rows_scored"] if row["standing"] else 0)]
     there = files_left(model, ports.store) if odd else frozenset[str]()
     left = {layout.batch_of(key) for key in there}
@@ -91,7 +91,7 @@ def _differing(model: str, days: Collection[date], rows: Collection[Row], told: 
     def should_have(row: Row) -> int:
         if not row["standing"] or row["batch_id"] not in left:
             return 0
-        manifest = Manifests(ports.store).read(told[row["batch_id"]])
+        manifest = Manifests(ports.store).read(manifests[row["batch_id"]])
         return sum(file.rows for file in manifest.outputs if file.key in there)
 
     return [row["batch_id"] for row in odd if has[row["batch_id"]] != should_have(row)]
