@@ -34,6 +34,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SEPARATORS = ",;\t|"
 _UTF8_MARK = b"\xef\xbb\xbf"
+_BLANKS = " \t\r\n"
+_ANY_INTEGER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < 4000 else math.inf)
 
 type Row = dict[str, object]
 
@@ -48,11 +50,15 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file holds: its text (decompressed, in UTF-8), its good rows in order, and the bad ones."""
+    """What a file holds: its text (decompressed, in UTF-8), its good rows in order, and the bad ones.
+
+    Where objects stand over several lines, a row has no line of its own.
+    """
 
     text: bytes
     rows: list[Row]
     bad: list[Bad]
+    has_lines: bool = True
 
 
 class _BrokenError(Exception):
@@ -165,7 +171,11 @@ def is_misquoted(raw: str, separator: str) -> bool:
 
 
 def _json_lines(text: bytes) -> Reading | None:
-    lines = [line for line in _LINE_END.split(text.removeprefix(_UTF8_MARK)) if line]
+    plain = text.removeprefix(_UTF8_MARK)
+    has_lines = not _starts_over_lines(plain)
+    lines = [line for line in _LINE_END.split(plain) if line] if has_lines else _elements(plain)
+    if lines is None:
+        return None
     found = [_object(line) for line in lines]
     names = list(dict.fromkeys(name for record in found if isinstance(record, dict) for name in record))
     if not set(NEEDED) <= set(names):
@@ -177,13 +187,40 @@ def _json_lines(text: bytes) -> Reading | None:
             rows.append(_typed({name: _found(record).get(name) for name in names}))
         except _BrokenError as broken:
             bad.append(Bad(number, str(broken)))
-    return Reading(text, rows, bad)
+    return Reading(text, rows, bad, has_lines=has_lines)
+
+
+def _starts_over_lines(text: bytes) -> bool:
+    """Whether the first object goes on behind a line end, which is a blank between its tokens (RFC 8259, section 2)."""
+    plain = text.decode(errors="ignore").lstrip()
+    try:
+        _, end = _ANY_INTEGER.raw_decode(plain)
+    except (ValueError, RecursionError):
+        return False
+    return bool(_LINE_END.search(plain[:end].encode(errors="ignore")))
+
+
+def _elements(text: bytes) -> list[bytes] | None:
+    """Each value of a text of several, with blanks between any two; None if anything else stands there."""
+    found, place = [], 0
+    try:
+        plain = text.decode().lstrip(_BLANKS)
+        while place < len(plain):
+            _, end = _ANY_INTEGER.raw_decode(plain, place)
+            rest = plain[end:].lstrip(_BLANKS)
+            if rest and plain[end] not in _BLANKS:
+                return None
+            found.append(plain[place:end].encode())
+            place = len(plain) - len(rest)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 def _object(line: bytes) -> Row | str:
     """The object on a line, or the code of why it holds none."""
     try:
-        record = json.loads(line.decode(), parse_int=lambda digits: int(digits) if len(digits) < 4000 else math.inf)
+        record = _ANY_INTEGER.decode(line.decode())
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         return "invalid_utf8"

@@ -41,6 +41,17 @@ def test_most_nasty_files_are_judged_by_the_plain_reader_too() -> None:
     assert len(judged) > len(CORPUS) // 2
 
 
+def test_a_carriage_return_between_fields_is_a_blank_for_both_readers() -> None:
+    # RFC 8259, section 2: a carriage return is insignificant before or after any structural character.
+    row = b'{"id":"%b","size":1,\r"colour":"red","wet":true,"at":"2013-01-01","age":5}'
+    text = b"\n".join(row % name for name in (b"a", b"b", b'"x'))
+    found = read_plainly(text[: text.rindex(b"\n")])
+    assert found is not None
+    assert ([known["id"] for known in found.rows], found.bad) == (["a", "b"], [])
+    assert read_plainly(text) is None, "the last row is no JSON"
+    check(text, 7)
+
+
 @pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="atheris has wheels for Linux on x86_64 only")
 def test_a_fuzzer_finds_no_file_that_breaks_a_promise(tmp_path: Path) -> None:
     # The same inputs every time: what is found by chance belongs into `make fuzz`, not into somebody's unrelated change.
