@@ -18,6 +18,7 @@ from functions.shared.domain.metrics import Occasion
 from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
+from functions.shared.repositories.swap import standing
 
 
 def measure_batch(created: StoredObject, delivery: Delivery) -> None:
@@ -55,18 +56,19 @@ def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
 def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_known: bool) -> None:
     """Add a batch's metrics to the totals.
 
-    The delivery that stores the judgement also emits them. It alone may be the first to count them: any other looks for the mark of
-    one that did, also after a crash of the first.
+    The delivery that stores the judgement also emits them. Nobody counts a batch before its judgement is stored, so totals that were
+    read earlier lack it. Any other delivery looks whether it was counted.
     """
-    ports = model.ports
+    ports, counted = model.ports, counted_model(manifest)
     measured = judged_measurements(manifest, judgement, memory_gb=ports.memory_gb)
+    before = None if is_known else standing(model.store, layout.totals_key(counted))
     is_first = not is_known and model.store.create(_key(manifest), judgement.to_json())
     if is_first:
         ports.emit(measured)
     if model.release:
         hold_against_labels([manifest], model)
-    once = _claimed(manifest)
-    fold(counted_model(manifest), Occasion.BATCH, measured, store=model.store, now=ports.now, once=once, is_first=is_first)
+    once, unseen = _claimed(manifest), before if is_first else None
+    fold(counted, Occasion.BATCH, measured, store=model.store, now=ports.now, once=once, unseen=unseen)
 
 
 def _key(manifest: Manifest) -> str:

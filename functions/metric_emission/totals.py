@@ -17,10 +17,10 @@ from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.metrics import CATALOGUE, Kind, Metric, Occasion
 from functions.shared.domain.totals import Series, Totals
 from functions.shared.ports import ObjectStore
-from functions.shared.repositories.swap import swap
+from functions.shared.repositories.swap import Standing, swap
 
 REMEMBERED = 500
-"""How many batches and label files back totals themselves tell a second delivery; those before have a mark."""
+"""How many of the batches and label files that were counted last totals name themselves; each before them has a mark."""
 
 _TICK = timedelta(milliseconds=1)
 _METRICS = {metric.name: metric for metric in CATALOGUE}
@@ -48,12 +48,13 @@ def fold(
     store: ObjectStore,
     now: Callable[[], datetime],
     once: str | None = None,
-    is_first: bool = False,
+    unseen: Standing | None = None,
 ) -> Folded:
     """Add what was measured on an occasion to the totals of a model or of the fleet.
 
-    The totals remember what they counted last, so a crash before the mark counts nothing twice. The mark remains, so neither does a
-    message that is sent back after days.
+    What must be counted once is, whatever crashes, comes again or runs side by side. For what was counted, the totals name it or it has
+    a mark: a mark is written before its name leaves the totals. So totals that do not name it, read before its mark is missed, lack it,
+    and another writer's count after that changes them, so that they are read again.
 
     Args:
         name: whose totals.
@@ -62,7 +63,7 @@ def fold(
         store: where totals lie.
         now: the time.
         once: what was measured, if it must not be counted twice.
-        is_first: whether this is known to be the first delivery, so that nobody looks for a mark.
+        unseen: totals that were read before anybody could count it, for which no mark has to be looked for.
 
     Raises:
         ConflictError: if others changed the totals at every try.
@@ -71,23 +72,20 @@ def fold(
 
     def with_measured(body: bytes | None) -> tuple[bytes | None, Folded]:
         before = Totals.from_json(body) if body is not None else Totals(told_at=now())
-        if once is not None and once in before.folded:
+        is_unseen = unseen is not None and body is unseen.body
+        if once is not None and (once in before.folded or not (is_unseen or not _is_marked(name, once, store))):
             return None, Folded(before, new=False)
         after = folded(before, occasion, measured, now=now(), once=once)
+        for left in before.folded[: len(before.folded) + (once is not None) - len(after.folded)]:
+            store.create(layout.counted_key(name, left), b"")
         return after.to_json(), Folded(after, new=True)
 
-    mark = layout.counted_key(name, once) if once is not None else None
-    if mark and not is_first and _is_there(mark, store):
-        return Folded(Totals.from_json(store.read(layout.totals_key(name))), new=False)
-    counted = swap(store, layout.totals_key(name), with_measured)
-    if mark:
-        store.create(mark, b"")
-    return counted
+    return swap(store, layout.totals_key(name), with_measured, known=unseen)
 
 
-def _is_there(key: str, store: ObjectStore) -> bool:
+def _is_marked(name: str, once: str, store: ObjectStore) -> bool:
     try:
-        store.info(key)
+        store.info(layout.counted_key(name, once))
     except NotFoundError:
         return False
     return True

@@ -1,6 +1,7 @@
 """What Prometheus is told: each batch once, whatever is delivered twice, crashes or runs side by side."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -16,7 +17,7 @@ from functions.metric_emission.prometheus import families
 from functions.metric_emission.totals import REMEMBERED, fold, folded
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
-from functions.shared.domain.manifest import BatchError, Status
+from functions.shared.domain.manifest import BatchError, Manifest, Status
 from functions.shared.domain.metrics import (
     BATCH_SECONDS,
     CATALOGUE,
@@ -33,10 +34,11 @@ from functions.shared.domain.metrics import (
     Occasion,
 )
 from functions.shared.domain.totals import Series, Totals
+from functions.shared.ports import ObjectStore
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
-from tests.fakes.watched_store import Moment, WatchedStore
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.unit.metric_emission.test_batches import like_training
 from tests.unit.metric_emission.world import DAY, World, rows
 
@@ -304,15 +306,86 @@ def test_what_comes_again_after_many_others_counts_once(monkeypatch: pytest.Monk
     assert value(totals_of(world), LABELS, model=MODEL) == 8
 
 
-def test_a_delivery_that_is_overtaken_by_another_and_many_others_counts_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def moments_of(world: World, act: Callable[[ObjectStore], None]) -> list[Moment]:
+    """Before and after each call that an action makes on a copy of the store."""
+    seen: list[Moment] = []
+    act(WatchedStore(world.store.copy(), seen.append))
+    return seen
+
+
+@pytest.mark.parametrize("judged", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_whenever_a_delivery_is_overtaken_by_another_and_many_others_it_is_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+    judged: bool,  # noqa: FBT001
+    times: int,
+) -> None:
+    """The other delivery is a whole one, and so many follow it that the totals forget its name, at every moment of the first."""
     monkeypatch.setattr(totals_module, "REMEMBERED", 2)
     world = World()
-    slow, *others = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(4)]
-    stored = layout.emitted_key(MODEL, slow.batch_id)
+    before, slow, *others = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(6)]
+    world.record(before)
+    if judged:
+        crash_before(world, slow, f"replace {layout.totals_key(MODEL)}")
+    started = world.store.copy()
+    for moment in moments_of(world, lambda store: world.record(slow, store=store)):
+        world.store = started.copy()
 
-    def overtake(moment: Moment) -> None:
-        if moment.call == f"create {stored}" and moment.side == "before":
-            world.record(slow, *others)
+        def overtake(now: Moment, at: Moment = moment) -> None:
+            if now == at:
+                for number in range(times):
+                    world.record(slow, *others[2 * number : 2 * number + 2])
 
-    world.record(slow, store=WatchedStore(world.store, overtake))
-    assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(manifest.rows_in for manifest in (slow, *others))
+        world.record(slow, store=WatchedStore(world.store, overtake))
+        counted = {manifest.batch_id: manifest.rows_in for manifest in (before, slow, *others[: 2 * times])}
+        assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(counted.values()), moment
+
+
+def crash_before(world: World, manifest: Manifest, call: str) -> None:
+    """A delivery ends just before a call."""
+
+    def end(now: Moment) -> None:
+        if (now.side, now.call) == ("before", call):
+            raise Crash(now)
+
+    with pytest.raises(Crash):
+        world.record(manifest, store=WatchedStore(world.store, end))
+
+
+def test_a_delivery_that_crashes_anywhere_is_counted_once_also_when_it_comes_again_after_many_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(totals_module, "REMEMBERED", 2)
+    world = World()
+    manifests = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(6)]
+    world.record(*manifests[:3])
+    started, crashed = world.store.copy(), manifests[3]
+    for moment in moments_of(world, lambda store: world.record(crashed, store=store)):
+        world.store = started.copy()
+        with pytest.raises(Crash):
+            world.record(crashed, store=WatchedStore(world.store, CrashAt(moment)))
+        world.record(*manifests[4:])
+        world.record(crashed)
+        world.record(crashed, *manifests)
+        assert value(totals_of(world), ROWS_IN, model=MODEL) == sum(manifest.rows_in for manifest in manifests), moment
+
+
+def test_whatever_is_folded_twice_at_once_with_many_others_between_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals_module, "REMEMBERED", 2)
+
+    def count(store: ObjectStore, *names: str) -> None:
+        for name in names:
+            fold(MODEL, Occasion.LABELS, [Measurement(LABELS, 1, {"model": MODEL})], store=store, now=lambda: NOW, once=name)
+
+    started, seen = MemoryStore(), list[Moment]()
+    count(started, "first")
+    count(WatchedStore(started.copy(), seen.append), "twice")
+    for moment in seen:
+        store = started.copy()
+
+        def overtake(now: Moment, at: Moment = moment, store: MemoryStore = store) -> None:
+            if now == at:
+                count(store, "twice", "second", "third")
+
+        count(WatchedStore(store, overtake), "twice")
+        assert value(Totals.from_json(store.read(layout.totals_key(MODEL))), LABELS, model=MODEL) == 4, moment
