@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY := passive
 # Many processes import the same: what one has compiled serves all.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test unit fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit component fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ demo: install ## the whole loop on real flights, on an AWS in one process
 	.venv/bin/everscore demo
 
 test: check browser .asl/installed .sam/installed prometheus ## everything that proves this works
-	$(PYTHON) -m pytest --hypothesis-profile=usual $(IN_PARALLEL) functions tests/unit tests/contract tests/integration tests/fuzz
+	$(PYTHON) -m pytest --hypothesis-profile=usual $(IN_PARALLEL) functions tests/unit tests/component tests/contract tests/integration tests/fuzz
 	$(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder tests/e2e
 
 unit: install ## the unit tests alone, in seconds
 	$(PYTHON) -m pytest $(IN_PARALLEL) tests/unit functions
+
+component: install ## whole functions, with trained models and stores in memory, in a minute
+	$(PYTHON) -m pytest $(IN_PARALLEL) tests/component
 
 fuzz: install ## throw nasty files at the readers for ten minutes, guided by coverage
 	$(PYTHON) -m tests.fuzz --seconds 600

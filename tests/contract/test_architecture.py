@@ -7,6 +7,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -170,7 +171,31 @@ def test_a_contract_that_names_functions_names_each_of_them() -> None:
     assert [found for found in named if found] == [functions] * 3
 
 
-def test_each_folder_of_unit_tests_is_called_as_the_code_that_they_test() -> None:
+def code_of(tests: Path, level: str) -> list[Path]:
+    """Folders of code that a folder of tests of a level is called for."""
+    return [folder for code in ("functions", "infra") if (folder := ROOT / code / tests.relative_to(ROOT / "tests" / level)).is_dir()]
+
+
+def is_called_for_code(test: Path) -> bool:
+    """Whether a unit test is called `test_Y.py` or `test_Y_topic.py` for a module or package Y, or for the package that it is in."""
+    about = test.stem.removeprefix("test_")
+    return any(
+        about == name or about.startswith(f"{name}_")
+        for folder in code_of(test.parent, "unit")
+        for name in (folder.name, *(path.stem for path in folder.iterdir() if not path.stem.startswith("_")))
+    )
+
+
+def test_each_unit_test_is_called_for_the_code_that_it_tests() -> None:
+    about_the_level = {"test_no_network.py"}
     unit = ROOT / "tests/unit"
-    folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
-    assert [folder for folder in folders if not any((ROOT / code / folder).is_dir() for code in ("functions", "infra"))] == []
+    assert [str(test.relative_to(unit)) for test in unit.rglob("test_*.py") if not is_called_for_code(test)] == sorted(about_the_level)
+
+
+def test_each_folder_of_components_is_called_for_the_code_that_it_plays() -> None:
+    component = ROOT / "tests/component"
+    assert [folder for folder in {test.parent for test in component.rglob("test_*.py")} if not code_of(folder, "component")] == []
+
+
+def test_no_unit_test_builds_a_world() -> None:
+    assert [test for test in (ROOT / "tests/unit").rglob("*.py") if test.stem == "world" or "tests.component" in test.read_text()] == []

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from functions.shared.engines.engine import EngineKind
+from tests.component.scoring.world import as_csv, as_jsonl, as_parquet, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.scoring.world import as_csv, as_jsonl, as_parquet, good_rows
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("sklearn", "pandas", "scipy", "mlflow", "joblib", "skops", "xgboost", "lightgbm", "apprise")

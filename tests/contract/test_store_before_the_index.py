@@ -25,10 +25,10 @@ from functions.shared.domain.release import Role
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import World
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import World
 
 GOLDEN = Path(__file__).parent / "golden" / "store-before-the-index.zip"
 ROLLOUT = 2

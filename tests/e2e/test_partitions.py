@@ -26,10 +26,10 @@ from functions.shared.repositories.manifests import Manifests
 from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack, read_keeper
 from infra.places import ROOT
+from tests.component.scoring.world import World, as_csv, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.partitioning.world import as_comparable
-from tests.unit.scoring.world import World, as_csv, good_rows
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

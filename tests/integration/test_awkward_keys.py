@@ -19,9 +19,9 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.layout import UNNAMED_MODEL
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.repositories.bundles import Bundles
+from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.scoring.world import as_csv, good_rows
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

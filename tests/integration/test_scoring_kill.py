@@ -26,9 +26,9 @@ from functions.shared.repositories.manifests import Manifests
 from infra.local.ministack import ministack_python
 from infra.local.servers import HOST, INHERITED, REGION, listening_socket, ministack_server, url_of
 from infra.places import ROOT
+from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.scoring.world import as_csv, good_rows
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,11 +14,11 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from tests.bench.growth.history import OVER_DAYS
+from tests.component.metric_emission.world import DAY, World, rows
+from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_decision
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.world import DAY, World, rows
-from tests.unit.scoring.world import as_csv, good_rows
 
 TOGETHER = 10
 """Manifests in one delivery, as the template has it."""

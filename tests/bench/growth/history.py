@@ -17,13 +17,13 @@ from functions.shared.domain.release import Role
 from functions.shared.ports import TrainingRun
 from functions.shared.repositories.decisions import Decisions
 from infra.cli.state import model_status
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, Scored, World, rows
+from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_decision, serve
 from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, Scored, World, rows
-from tests.unit.scoring.world import as_csv, good_rows
 
 OVER_DAYS = 400
 LABELLED = 30

@@ -8,9 +8,9 @@ from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.repositories.decisions import Decisions
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_decision
-from tests.unit.metric_emission.world import DAY, World, rows
 
 DAYS = 28
 

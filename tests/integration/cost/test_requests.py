@@ -2,8 +2,8 @@
 
 from infra.cost.estimate import GETS_A_BATCH, GETS_A_LABEL_FILE, PUTS_A_BATCH, PUTS_A_LABEL_FILE
 from tests.bench.growth.history import History
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
-from tests.unit.metric_emission.world import DAY, World, rows
 
 MOST_OF_SCORING = 11
 MANY = 20

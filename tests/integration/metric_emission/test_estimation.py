@@ -27,9 +27,9 @@ from functions.shared.domain.release import Role, ServedModel
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, World, rows
 from tests.unit.shared.domain.performance.test_estimate import drawn, fitted
 
 ROWS = 1000

@@ -10,10 +10,10 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import DRIFTED_COLUMNS
 from functions.shared.domain.release import Role
 from functions.shared.repositories.decisions import Decisions
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, World
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_decision
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, World
 
 MOST_REQUESTS = 40
 SPREADS: dict[str, Callable[[int], date]] = {"in one day": lambda _: DAY, "over days": lambda number: DAY - timedelta(days=number % 300)}

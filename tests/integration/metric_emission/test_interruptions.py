@@ -6,11 +6,11 @@ from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.manifest import Manifest
+from tests.component.metric_emission.test_labels import SCORES, TRUTH, champion, csv
+from tests.component.metric_emission.test_waiting import arrive, waiting
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
-from tests.unit.metric_emission.test_labels import SCORES, TRUTH, champion, csv
-from tests.unit.metric_emission.test_waiting import arrive, waiting
-from tests.unit.metric_emission.world import DAY, World, rows
 
 
 def two_files() -> World:

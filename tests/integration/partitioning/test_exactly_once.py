@@ -21,11 +21,11 @@ from functions.shared.domain.partition import Partition, Portion
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.partitions import Partitions
+from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.documents import NOW, serve
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 from tests.integration.partitioning.world import PartitionedWorld, as_comparable
-from tests.unit.scoring.world import as_csv, good_rows
 
 ROWS = [{**row, "price": "x"} if number % 9 == 4 else {**row, "note": "a, b"} for number, row in enumerate(good_rows(24))]
 BODY = as_csv(ROWS)

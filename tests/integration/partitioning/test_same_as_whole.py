@@ -15,10 +15,10 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.partition import Partition
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.partitions import Partitions
+from tests.component.scoring.world import HEADER, as_csv, as_jsonl, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.partitioning.world import LIMIT, PartitionedWorld, as_comparable
-from tests.unit.scoring.world import HEADER, as_csv, as_jsonl, good_rows
 
 ROWS = [{**row, "price": "x"} if number % 9 == 4 else row for number, row in enumerate(good_rows(60))]
 CITIES = [

@@ -21,9 +21,9 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.partitions import Partitions
+from tests.component.scoring.world import World
 from tests.fakes.documents import NOW
 from tests.fakes.versions import MODEL
-from tests.unit.scoring.world import World
 
 LIMIT = 10_000_000
 

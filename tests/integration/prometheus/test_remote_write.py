@@ -14,12 +14,12 @@ from functions.shared.domain.manifest import BatchError, Status, Timings
 from functions.shared.domain.totals import Totals
 from functions.shared.repositories.decisions import Decisions
 from infra.prometheus.rules import RULES
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import World, rows
 from tests.fakes import memory_store
 from tests.fakes.documents import make_decision, make_source
 from tests.fakes.versions import MODEL
 from tests.integration.prometheus.server import Prometheus, running_prometheus
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import World, rows
 
 HOUR = timedelta(hours=1)
 

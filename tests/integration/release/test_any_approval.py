@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import doubtful_rollback
-from tests.unit.release.world import World, serving
+from tests.component.release.world import World, serving
 
 STEPS = (0.05, 0.25, 0.5, 1.0)
 FASTER = (0.25, 1.0)

@@ -11,9 +11,9 @@ from functions.shared.domain import layout
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.repositories.decisions import Decisions
+from tests.component.release.world import World, check, serving
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment
-from tests.unit.release.world import World, check, serving
 
 VERSIONS = st.sampled_from(["1", "2", "3", "4"])
 

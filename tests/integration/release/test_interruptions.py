@@ -16,10 +16,10 @@ from functions.shared.domain import layout
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ConflictError, RegistryUnavailableError, ReleaseRefusedError
 from functions.shared.domain.release import Release
+from tests.component.release.world import World, check, in_canary, quiet, serving, waiting, waiting_for_a_step
 from tests.fakes.turns import Turns
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, Watcher
-from tests.unit.release.world import World, check, in_canary, quiet, serving, waiting, waiting_for_a_step
 
 type Act = Callable[[World, Watcher], Any]
 

@@ -14,9 +14,9 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.engines.families.table import families
 from functions.shared.engines.skops_file import trusted_types
 from functions.shared.repositories.bundles import Bundles
+from tests.component.scoring.world import World as Scoring
 from tests.fakes.versions import MODEL
 from tests.integration.retraining.world import LINEAR, World, as_csv, sold
-from tests.unit.scoring.world import World as Scoring
 
 FAMILY = """
 import numpy as np

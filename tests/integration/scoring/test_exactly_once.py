@@ -18,11 +18,11 @@ from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.domain.policy import RowContract
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.bundles import Bundles
+from tests.component.scoring.world import HEADER, Row, World, as_csv, good_rows, in_small_blocks
 from tests.fakes.documents import serve
 from tests.fakes.turns import Turns
 from tests.fakes.versions import MODEL, Version, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
-from tests.unit.scoring.world import HEADER, Row, World, as_csv, good_rows, in_small_blocks
 
 ROWS: Sequence[Row] = [{**row, "price": "x"} if number % 8 == 5 else row for number, row in enumerate(good_rows(16))]
 

@@ -15,10 +15,10 @@ from functions.shared.domain.metrics import LABELS_REFUSED
 from functions.shared.domain.release import Role, ServedModel
 from functions.shared.domain.spec import Task
 from functions.shared.engines.bundle import LoadedModel
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.test_labels import champion, csv
+from tests.component.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.test_labels import champion, csv
-from tests.unit.metric_emission.world import DAY, MeasuredBundles, Scored, World, rows
 
 
 def week(world: World, first: date, label: str) -> None:

@@ -14,9 +14,9 @@ from functions.metric_emission.measurements import Measurement, performance_meas
 from functions.shared.domain.metrics import CATALOGUE, PERFORMANCE, ROWS_IN, Metric
 from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Role
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, World, rows
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.manifests import Manifests
+from tests.component.metric_emission.world import DAY, Scored, World
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.metric_emission.world import DAY, Scored, World
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 LATER = "2013-05-01T00:00:00+00:00"

@@ -13,9 +13,9 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Status
 from functions.shared.domain.policy import RowContract
 from functions.shared.reading.files import read_blocks
+from tests.component.scoring.world import World
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.scoring.world import World
 from tests.unit.shared.reading.files import MemoryFile
 
 NUMBERS = [1, 0, None, 3]

@@ -8,9 +8,9 @@ from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import RegistryUnavailableError
 from functions.shared.domain.rollout.canary import Action
 from functions.shared.repositories.releases import Releases
+from tests.component.release.world import World, check, in_canary, serving
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment
-from tests.unit.release.world import World, check, in_canary, serving
 
 
 def away(moment: Moment) -> None:

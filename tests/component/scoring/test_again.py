@@ -12,10 +12,10 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
+from tests.component.scoring.test_service import as_csv, by_scikit_learn, good_rows, scores
+from tests.component.scoring.world import World
 from tests.fakes.documents import NOW, make_release, serve
 from tests.fakes.versions import DISTANCE, FEATURES, MODEL, make_version
-from tests.unit.scoring.test_service import as_csv, by_scikit_learn, good_rows, scores
-from tests.unit.scoring.world import World
 
 
 def serving(version: str = "1", seed: int = 1, seq: int = 1) -> World:

@@ -8,14 +8,14 @@ from functions.shared.domain.decision import Verdict
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.rollout.canary import Action
 from functions.shared.repositories.manifests import Manifests
-from tests.fakes.versions import MODEL
-from tests.unit.release.world import (
+from tests.component.release.world import (
     BAD,
     GOOD,
     World,
     answered,
     in_canary_that_answered,
 )
+from tests.fakes.versions import MODEL
 
 
 def test_a_rollback_by_itself_records_the_batches_and_rows_that_the_challenger_answered() -> None:

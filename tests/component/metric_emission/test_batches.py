@@ -43,12 +43,12 @@ from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
+from tests.component.metric_emission.world import World
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
-from tests.unit.metric_emission.world import World
 
 
 def like_training(baseline: Baseline, *moved: str) -> Profile:

@@ -12,11 +12,11 @@ from functions.metric_emission import day_rows
 from functions.metric_emission.day_rows import DayRows
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import PinnedRelease
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, WatchedStore
-from tests.unit.metric_emission.world import DAY, World, rows
 
 MANY = 150
 DAYS = (DAY, DAY + timedelta(days=1), DAY + timedelta(days=40))

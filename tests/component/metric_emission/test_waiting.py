@@ -7,13 +7,13 @@ from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import LABELS_UNMATCHED
 from functions.shared.domain.release import Role
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.test_decay import decaying, week
+from tests.component.metric_emission.test_labels import SCORES, champion, csv, without_time
+from tests.component.metric_emission.test_totals import totals_of, value
+from tests.component.metric_emission.test_upkeep import run_sweep
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.test_decay import decaying, week
-from tests.unit.metric_emission.test_labels import SCORES, champion, csv, without_time
-from tests.unit.metric_emission.test_totals import totals_of, value
-from tests.unit.metric_emission.test_upkeep import run_sweep
-from tests.unit.metric_emission.world import DAY, World, rows
 
 
 def profile(world: World) -> dict[Role, Profile]:

@@ -7,7 +7,7 @@ import pytest
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.rollout.canary import Action
-from tests.unit.release.world import (
+from tests.component.release.world import (
     BAD,
     World,
     check,

@@ -6,8 +6,8 @@ from datetime import timedelta
 from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.release import ServedModel
 from functions.shared.engines.bundle import LoadedModel
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, MeasuredBundles, World, rows
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, MeasuredBundles, World, rows
 
 MANY = {"drift": {"min_rows": 100}, "performance": {"min_days": 2, "min_labels": 1}, "labels": {"delay_days": 0}}
 

@@ -35,12 +35,12 @@ from functions.shared.domain.metrics import (
 )
 from functions.shared.domain.totals import Series, Totals
 from functions.shared.ports import ObjectStore
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, World, rows
 
 EMPTY = Totals(told_at=NOW)
 NEXT_DAY = DAY + timedelta(days=1)

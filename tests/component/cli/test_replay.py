@@ -20,10 +20,10 @@ from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.replay import _in_one_order, quarantined_file, replayed
+from tests.component.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
-from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
 
 NAMES = ",".join(HEADER)
 ROWS = as_csv(good_rows(4)).split(b"\n", 1)[1].decode()

@@ -28,11 +28,11 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.bundle import BASELINE
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
+from tests.component.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows, in_small_blocks
 from tests.fakes.documents import NOW, serve
 from tests.fakes.memory_store import MemoryStore, MemoryUpload
 from tests.fakes.versions import DISTANCE, ESTIMATORS, FEATURES, MODEL, Version, make_version
 from tests.fakes.watched_store import Moment, WatchedStore
-from tests.unit.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, by_scikit_learn, good_rows, in_small_blocks
 
 WITH_DISTANCE = (*FEATURES, DISTANCE)
 

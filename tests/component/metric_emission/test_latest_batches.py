@@ -15,10 +15,10 @@ from functions.metric_emission.join import BATCH
 from functions.metric_emission.ports import Delivery
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import PinnedRelease
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.versions import MODEL
-from tests.unit.metric_emission.world import DAY, World, rows
 
 PEOPLE = "abcd"
 UPLOADS = st.lists(

@@ -29,9 +29,9 @@ from functions.shared.domain.policy import Costs, DecisionPolicy
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.repositories.documents import read_document, read_documents
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.world import DAY, Scored, World, rows
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.metric_emission.test_batches import like_training
-from tests.unit.metric_emission.world import DAY, Scored, World, rows
 
 SCORES = (0.9, 0.8, 0.3, 0.6)
 TRUTH = ("yes", "no", "no", "yes")

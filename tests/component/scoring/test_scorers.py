@@ -9,9 +9,9 @@ from functions.shared.kernels.library import SETTING, kernel_library
 from infra.cli.options import show
 from infra.cli.screens.status import status_screen
 from infra.cli.state import model_status
+from tests.component.scoring.world import World, as_csv, good_rows
 from tests.fakes.documents import make_decision, serve
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.scoring.world import World, as_csv, good_rows
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from functions.shared.domain.release import Approval
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
+from tests.component.metric_emission.world import World, rows
 from tests.fakes.documents import NOW, make_decision, make_manifest
 from tests.fakes.memory_store import EPOCH
 from tests.fakes.versions import MODEL, make_version
-from tests.unit.metric_emission.world import World, rows
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

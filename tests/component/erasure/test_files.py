@@ -4,9 +4,9 @@ import pytest
 
 from functions.erasure.files import lighter
 from functions.erasure.people import People
+from tests.component.scoring.world import World, as_csv, as_parquet_with_bytes, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import make_version
-from tests.unit.scoring.world import World, as_csv, as_parquet_with_bytes, good_rows
 
 ROW = dict(good_rows(1)[0]) | {"id": "上海-7"}
 NOT_UTF8 = [as_parquet_with_bytes(ROW, note=b"\xff"), as_csv([ROW | {"note": "ÿ"}]).replace("ÿ".encode(), b"\xff")]

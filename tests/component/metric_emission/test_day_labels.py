@@ -19,12 +19,12 @@ from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.manifest import PinnedRelease
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore
+from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
-from tests.unit.metric_emission.world import DAY, World, rows
 
 SPEC = make_version().spec
 AT = datetime(DAY.year, DAY.month, DAY.day, 10, tzinfo=UTC)

@@ -12,8 +12,7 @@ from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.release import Role
 from functions.shared.domain.rollout.canary import Action
 from functions.shared.repositories.manifests import Manifests
-from tests.fakes.versions import MODEL
-from tests.unit.release.world import (
+from tests.component.release.world import (
     BAD,
     FIRST_DAY,
     GOOD,
@@ -27,6 +26,7 @@ from tests.unit.release.world import (
     manifests_read,
     serving,
 )
+from tests.fakes.versions import MODEL
 
 
 def test_a_challenger_that_labels_speak_for_grows_step_by_step_into_the_champion() -> None:

@@ -16,12 +16,12 @@ from infra.cli.batches import answered_by_withdrawn
 from infra.cli.releases import served_at
 from infra.cli.screens.batches import manifest_screen
 from infra.cli.screens.releases import history_screen, release_screen
+from tests.component.release.world import World, in_canary, serving
 from tests.fakes.documents import NOW, make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, WatchedStore
 from tests.unit.cli.terminal import ended
-from tests.unit.release.world import World, in_canary, serving
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 

@@ -7,8 +7,7 @@ import pytest
 from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.rollout.canary import Action
-from tests.fakes.watched_store import Moment
-from tests.unit.release.world import (
+from tests.component.release.world import (
     World,
     check,
     codes,
@@ -16,6 +15,7 @@ from tests.unit.release.world import (
     joint,
     serving,
 )
+from tests.fakes.watched_store import Moment
 
 
 def test_a_version_is_promoted_by_hand_over_a_rollout() -> None:

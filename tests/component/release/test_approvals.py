@@ -12,8 +12,8 @@ from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.rollout.canary import Action, Step
+from tests.component.release.world import World, check, in_canary, serving, waiting, waiting_for_a_step
 from tests.fakes.versions import MODEL
-from tests.unit.release.world import World, check, in_canary, serving, waiting, waiting_for_a_step
 
 BAD = 0.1
 

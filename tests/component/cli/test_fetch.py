@@ -27,11 +27,11 @@ from functions.shared.repositories.manifests import Manifests
 from infra.cli import operator, outputs
 from infra.cli.options import console
 from infra.cli.scored_rows import ALL_DAYS, Days, write_scored
+from tests.component.scoring.world import World, as_csv, as_parquet, good_rows
 from tests.fakes.documents import NOW, make_manifest, serve
 from tests.fakes.versions import MODEL, make_version
 from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
-from tests.unit.scoring.world import World, as_csv, as_parquet, good_rows
 
 SOMEBODY = UUID("b9f1ada0-2b81-476a-86a1-a5942c8732c8")
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -373,7 +373,7 @@ def test_a_last_batch_that_failed_is_not_passed_over(
 ) -> None:
     scored(world, "a", dated("2013-04-01"))
     world.score(world.upload(b"", f"batches/{MODEL}/empty.csv"))
-    monkeypatch.setattr("tests.unit.scoring.world.NOW", NOW + timedelta(hours=1))
+    monkeypatch.setattr("tests.component.scoring.world.NOW", NOW + timedelta(hours=1))
     world.score(world.upload(b"", f"batches/{MODEL}/empty2.csv"))
     assert ended(f"fetch {MODEL} --last -o {tmp_path / 'rows.csv'}", monkeypatch) == 2
     assert "empty2.csv) has no scored row: the file has no bytes" in capsys.readouterr().err
