@@ -3,7 +3,7 @@
 Drift is pooled over a batch and those before it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from functions.metric_emission.estimation import estimate_batch
@@ -45,21 +45,27 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
     if not pooled:
         return None
     profile = merge_profiles([batch.profiles[Role.CHAMPION] for batch in pooled])
-    days = len({day for batch in pooled for day in batch.event_days})
-    return detect_drift(model.champion.baseline, profile, model.policy.drift, days=days, predicted=_positives(pooled))
+    return detect_drift(model.champion.baseline, profile, model.policy.drift, days=_days(pooled), predicted=_positives(pooled))
 
 
 def _positives(pooled: Sequence[Manifest]) -> Positives | None:
     """Return how many rows are predicted positive, of the batches that the newest one's threshold decided."""
-    rule = _threshold(pooled[0])
-    profiles = [batch.profiles[Role.CHAMPION] for batch in pooled if _threshold(batch) == rule]
-    if rule is None or any(profile.positives is None for profile in profiles):
+    threshold = _threshold(pooled[0])
+    decided = [batch for batch in pooled if _threshold(batch) == threshold]
+    profiles = [batch.profiles[Role.CHAMPION] for batch in decided]
+    if threshold is None or any(profile.positives is None for profile in profiles):
         return None
     return Positives(
         rows=sum(profile.rows for profile in profiles),
         positives=sum(profile.positives or 0 for profile in profiles),
-        threshold=rule,
+        threshold=threshold,
+        days=_days(decided),
     )
+
+
+def _days(batches: Iterable[Manifest]) -> int:
+    """Return on how many event days the rows of batches lie."""
+    return len({day for batch in batches for day in batch.event_days})
 
 
 def _threshold(manifest: Manifest) -> float | None:

@@ -10,6 +10,9 @@ from functions.shared.domain.document import Value
 type Floats = NDArray[np.float64]
 type Codes = NDArray[np.intp]
 
+PREDICTED_POSITIVE = "predicted_positive"
+"""The share of rows that a binary model's rule predicts positive: a column of drift, and a metric of event days."""
+
 
 class RuleKind(StrEnum):
     """What decides: a threshold on the score, the highest of several scores, or only the pipeline's own `predict`."""

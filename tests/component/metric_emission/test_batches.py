@@ -192,6 +192,14 @@ def test_drift_is_judged_over_the_last_batches_together() -> None:
     assert world.values(DRIFTED_COLUMNS) == [0, 0, 1, 1, 1]
 
 
+def share_of(world: World, manifest: Manifest) -> ColumnDrift:
+    """How the share predicted positive was judged."""
+    emitted = read_document(world.store, BatchJudgement, layout.emitted_key(MODEL, manifest.batch_id))
+    assert emitted is not None
+    assert emitted.drift is not None
+    return emitted.drift.columns[-1]
+
+
 def decided(world: World, positives: int, threshold: float) -> dict[str, Any]:
     """A batch like training whose threshold predicts some of its 120 rows positive."""
     rules = {Role.CHAMPION: above(threshold, inclusive=True)}
@@ -223,6 +231,18 @@ def test_batches_of_another_threshold_are_not_pooled_with_those_of_the_threshold
         world.record(world.profiled(f"{number}.csv", **decided(world, round(expected[threshold] * 120 / curve.rows), threshold)))
     assert world.alerts() == []
     assert world.values(PREDICTED_POSITIVE_EXPECTED) == [expected[threshold] / curve.rows for threshold in (low,) * 3 + (high,) * 3]
+
+
+def test_the_share_predicted_positive_is_judged_only_over_batches_of_the_threshold_in_force() -> None:
+    world = World()
+    recorded = []
+    for number, threshold in enumerate((0.5, 0.5, 0.9, 0.9, 0.9)):
+        recorded.append(world.profiled(f"{number}.csv", **decided(world, 118, threshold)))
+        world.record(recorded[-1])
+    found = [share_of(world, manifest) for manifest in recorded]
+    # 120 rows a batch and at least 300 to judge: not until the third batch that 0.9 decided.
+    assert [column.p_value is not None for column in found] == [False, False, False, False, True]
+    assert [column.drifted for column in found] == [False, False, False, False, True]
 
 
 def test_drift_is_told_once_and_again_when_another_column_joins() -> None:

@@ -16,7 +16,7 @@ from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.divergence import jensen_shannon, psi, sampling_noise
 from functions.shared.domain.drift.effect import Effect, effect_of_drift
 from functions.shared.domain.drift.nulls import Null, day_null, row_null
-from functions.shared.domain.drift.positives import Positives, PositiveShare, expected_positives
+from functions.shared.domain.drift.positives import Positives, PositiveShare, expected_positives, smallest_change
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.policy import DriftPolicy
@@ -74,7 +74,8 @@ def detect_drift(
     """Judge all features and scores of pooled batches at once.
 
     A column has drifted if Benjamini and Hochberg's procedure over all columns rejects it (rate
-    `policy.false_discovery_rate`) *and* its PSI is above what chance gives (`sampling_noise`) by `policy.floor` or more.
+    `policy.false_discovery_rate`) *and* its PSI is above what chance gives (`sampling_noise`) by `policy.floor` or more, for the share
+    predicted positive by `smallest_change`.
     Its p-value is the larger of that under draws of rows and, where the baseline knows its days, under draws of days.
 
     Args:
@@ -82,7 +83,8 @@ def detect_drift(
         profile: the merged profiles of the last `policy.pooled_batches` batches.
         policy: thresholds.
         days: number of event days that the batches' rows lie on. A few days differ more from the baseline than many do.
-        predicted: how many rows of those batches that the threshold in force decided are predicted positive.
+        predicted: how many rows of those batches that the threshold in force decided are predicted positive; not judged below
+            `policy.min_rows` of them.
 
     Raises:
         InputError: if the profile was not counted in this baseline's bins.
@@ -90,20 +92,20 @@ def detect_drift(
     if not profile.rows:
         return DriftReport(alert=False, rows=0, too_few=True, columns=())
     columns = [
-        *_comparisons(baseline.features, profile.features, "feature"),
-        *_comparisons(baseline.scores, profile.scores, "score"),
+        *_comparisons(baseline.features, profile.features, "feature", days),
+        *_comparisons(baseline.scores, profile.scores, "score", days),
     ]
     expected = expected_positives(baseline, predicted) if predicted is not None and predicted.rows else None
     if predicted is not None and expected is not None:
-        columns.append(_Comparison(expected, predicted.counts, "prediction"))
+        columns.append(_Comparison(expected, predicted.counts, "prediction", predicted.days))
     outputs = [score.bins.name for score in baseline.scores]
-    too_few = profile.rows < policy.min_rows
+    enough = [column for column in columns if column.rows >= policy.min_rows]
     shown = [column.shown(outputs) for column in columns]
-    judged = tuple(shown) if too_few else _judge(columns, shown, policy, days)
+    judged = (*_judge(enough, shown[: len(enough)], policy), *shown[len(enough) :])
     return DriftReport(
         alert=any(column.drifted for column in judged),
         rows=profile.rows,
-        too_few=too_few,
+        too_few=profile.rows < policy.min_rows,
         columns=judged,
         positive=predicted.shared(expected) if predicted is not None and expected is not None else None,
     )
@@ -132,6 +134,11 @@ class _Comparison:
     baseline: ColumnBaseline
     counts: tuple[int, ...]
     role: ColumnRole
+    days: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts)
 
     def shown(self, outputs: Sequence[str]) -> ColumnDrift:
         expected, counts = np.array(self.baseline.counts), np.array(self.counts)
@@ -143,34 +150,39 @@ class _Comparison:
             effect=effect_of_drift(expected, counts, self.baseline.means, outputs),
         )
 
-    def nulls(self, days: int) -> tuple[Null, ...]:
-        """Draws of rows, and of the longest runs of days that are no longer than `days`."""
-        rows = sum(self.counts)
-        excesses = [excess for excess in self.baseline.excess if excess.days <= days]
+    def nulls(self) -> tuple[Null, ...]:
+        """Draws of rows, and of the longest runs of days that are no longer than its own."""
+        excesses = [excess for excess in self.baseline.excess if excess.days <= self.days]
         return (
-            row_null(self.baseline.counts, rows),
-            *(day_null(self.baseline.counts, rows, excess) for excess in excesses[-1:]),
+            row_null(self.baseline.counts, self.rows),
+            *(day_null(self.baseline.counts, self.rows, excess) for excess in excesses[-1:]),
         )
 
-    def noise(self) -> float:
-        return float(sampling_noise(np.array(self.baseline.counts), np.array(self.counts)))
+    def smallest(self, floor: float) -> float:
+        """The PSI from which on a change is large enough to matter."""
+        noise = float(sampling_noise(np.array(self.baseline.counts), np.array(self.counts)))
+        return noise + (smallest_change(self.baseline, self.counts, floor) if self.role == "prediction" else floor)
 
 
-def _comparisons(baselines: Iterable[ColumnBaseline], counts: Mapping[str, tuple[int, ...]], role: ColumnRole) -> Iterable[_Comparison]:
+def _comparisons(
+    baselines: Iterable[ColumnBaseline], counts: Mapping[str, tuple[int, ...]], role: ColumnRole, days: int
+) -> Iterable[_Comparison]:
     for baseline in baselines:
         name = baseline.bins.name
         if len(counts.get(name, ())) != len(baseline.counts):
             message = f"the profile has no counts of {role} {name!r} in this baseline's bins: it belongs to another version"
             raise InputError(message)
-        yield _Comparison(baseline, counts[name], role)
+        yield _Comparison(baseline, counts[name], role, days)
 
 
-def _judge(columns: Sequence[_Comparison], shown: Sequence[ColumnDrift], policy: DriftPolicy, days: int) -> tuple[ColumnDrift, ...]:
-    nulls = [column.nulls(days) for column in columns]
+def _judge(columns: Sequence[_Comparison], shown: Sequence[ColumnDrift], policy: DriftPolicy) -> tuple[ColumnDrift, ...]:
+    if not columns:
+        return ()
+    nulls = [column.nulls() for column in columns]
     p_values = [max(null.tail(column.value) for null in column_nulls) for column, column_nulls in zip(shown, nulls, strict=True)]
     cutoff = rejection_cutoff(p_values, policy.false_discovery_rate)
     return tuple(
-        _judged(column, p_value, cutoff=cutoff, nulls=column_nulls, smallest=compared.noise() + policy.floor)
+        _judged(column, p_value, cutoff=cutoff, nulls=column_nulls, smallest=compared.smallest(policy.floor))
         for column, p_value, column_nulls, compared in zip(shown, p_values, nulls, columns, strict=True)
     )
 

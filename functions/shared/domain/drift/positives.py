@@ -5,17 +5,20 @@ It is compared with the share that the same rule gives at training.
 The rule in force decides what is expected, so that a policy which changes the threshold is no drift.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from functions.shared.domain.decision_rule import PREDICTED_POSITIVE
 from functions.shared.domain.document import Value
 from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
 from functions.shared.domain.drift.binning import Bins
+from functions.shared.domain.drift.divergence import smoothed
 from functions.shared.domain.performance.error_curve import ErrorCurve
 from functions.shared.domain.spec import FeatureKind
-
-PREDICTED_POSITIVE = "predicted_positive"
 
 
 class PositiveShare(Value):
@@ -30,11 +33,12 @@ class PositiveShare(Value):
 
 @dataclass(frozen=True, slots=True)
 class Positives:
-    """How many of some rows a threshold predicts positive."""
+    """How many of some rows, which lie on `days` event days, a threshold predicts positive."""
 
     rows: int
     positives: int
     threshold: float
+    days: int
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -63,6 +67,29 @@ def expected_positives(baseline: Baseline, found: Positives) -> ColumnBaseline |
     nearest = min(max(round(curve.rows * found.positives / found.rows), fewest), most)
     bins = Bins(name=PREDICTED_POSITIVE, kind=FeatureKind.NUMBER)
     return ColumnBaseline(bins=bins, counts=(curve.rows - nearest, nearest), excess=baseline.scores[0].excess)
+
+
+def smallest_change(expected: ColumnBaseline, found: Sequence[int], floor: float) -> float:
+    """Return the PSI from which on a change of the share is large enough to matter.
+
+    That is where its odds have changed by a factor of exp(2 √floor), or by its inverse: for an even share a PSI of about `floor`. The
+    PSI itself hardly counts what happens to a rare class: of a share of 2 %, three times as much is still below .05.
+
+    Args:
+        expected: rows predicted negative, and positive.
+        found: the same of the rows that are judged.
+        floor: as of features and scores.
+
+    >>> from functions.shared.domain.drift.binning import Bins
+    >>> def even(rows: int) -> ColumnBaseline:
+    ...     return ColumnBaseline(bins=Bins(name="", kind=FeatureKind.NUMBER), counts=(rows, rows))
+    >>> round(smallest_change(even(10**6), (4, 6), floor=0.05), 3)
+    0.049
+    """
+    negative, positive = (float(share) for share in smoothed(np.array(expected.counts)))
+    change = math.copysign(2 * math.sqrt(floor), found[1] * negative - found[0] * positive)
+    moved = positive * math.exp(change) / (negative + positive * math.exp(change))
+    return (moved - positive) * change
 
 
 def _positives(curve: ErrorCurve, threshold: float) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.baseline import Baseline, DayExcess
 from functions.shared.domain.drift.detection import DriftReport, detect_drift
 from functions.shared.domain.drift.positives import Positives, expected_positives
 from functions.shared.domain.performance.error_curve import error_curve
@@ -25,11 +25,19 @@ def usual(seed: int = 0, rows: int = HELD_OUT, shift: float = 0.0) -> np.ndarray
     return np.clip(np.random.default_rng(seed).beta(1.5, 5, rows) + shift, 0, 1)
 
 
-def judged(scores: np.ndarray, threshold: float, *, baseline: Baseline | None = None, policy: DriftPolicy = POLICY) -> DriftReport:
-    """Rows of which only the share predicted positive can differ."""
+def judged(
+    scores: np.ndarray,
+    threshold: float,
+    *,
+    baseline: Baseline | None = None,
+    policy: DriftPolicy = POLICY,
+    earlier_rows: int = 0,
+    days: int = 3,
+) -> DriftReport:
+    """Rows of which only the share predicted positive can differ, pooled with rows that another threshold decided."""
     baseline = baseline or version(usual(), np.random.default_rng(1).random(HELD_OUT) < usual())
-    found = Positives(rows=scores.size, positives=int(np.count_nonzero(scores >= threshold)), threshold=threshold)
-    return detect_drift(baseline, profile_of(scores.size, [0.0]), policy, days=3, predicted=found)
+    found = Positives(rows=scores.size, positives=int(np.count_nonzero(scores >= threshold)), threshold=threshold, days=days)
+    return detect_drift(baseline, profile_of(scores.size + earlier_rows, [0.0]), policy, days=9, predicted=found)
 
 
 grid = st.integers(0, 12).map(lambda number: number / 12)
@@ -40,7 +48,7 @@ def test_what_is_expected_is_as_near_to_what_was_found_as_the_held_out_rows_allo
     rows: list[tuple[float, bool]], threshold: float, positives: int
 ) -> None:
     scores, truth = (np.array(column) for column in zip(*rows, strict=True))
-    found = Positives(rows=50, positives=positives, threshold=threshold)
+    found = Positives(rows=50, positives=positives, threshold=threshold, days=1)
     expected = expected_positives(version(scores, truth), found)
     assert expected is not None
     assert sum(expected.counts) == scores.size
@@ -87,6 +95,38 @@ def test_few_distinct_scores_are_no_drift_wherever_between_them_the_threshold_li
 
 
 def test_without_a_curve_or_rows_there_is_nothing_to_expect() -> None:
-    found = Positives(rows=1000, positives=400, threshold=0.5)
+    found = Positives(rows=1000, positives=400, threshold=0.5, days=3)
     report = detect_drift(baseline_of(1), profile_of(1000, [0.0]), POLICY, days=3, predicted=found)
     assert (report.positive, {column.column for column in report.columns}) == (None, {"feature", "score"})
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])
+def test_a_rare_class_need_change_its_odds_no_more_than_a_common_one(share: float) -> None:
+    """Of a million rows chance is no matter: what is left is the smallest change of the odds, exp(2 √.05) or 1.564."""
+    rows = 1_000_000
+    baseline = version(np.arange(rows) < share * rows, np.arange(rows) % 7 == 0)
+    for factor, drifted in ((1.6, True), (1.5, False), (1 / 1.5, False), (1 / 1.6, True)):
+        odds = factor * share / (1 - share)
+        scores = (np.arange(rows) < rows * odds / (1 + odds)).astype(float)
+        assert judged(scores, 0.5, baseline=baseline).alert == drifted, factor
+
+
+def test_too_few_rows_of_the_threshold_in_force_are_shown_and_not_judged() -> None:
+    scores = usual(2, POLICY.min_rows - 1, shift=0.5)
+    report = judged(scores, 0.5, earlier_rows=3000)
+    share = report.columns[-1]
+    assert (report.alert, report.too_few) == (False, False)
+    assert (share.column, share.p_value, share.threshold, share.drifted) == ("prediction", None, None, False)
+    assert all(column.p_value is not None for column in report.columns[:-1]), "features and scores are judged over all rows"
+    assert report.positive is not None
+    assert report.positive.share == np.mean(scores >= 0.5)
+    assert judged(usual(2, POLICY.min_rows, shift=0.5), 0.5, earlier_rows=3000).alert
+
+
+def test_the_share_is_judged_by_the_days_of_its_own_rows() -> None:
+    """Single days differ by more than this change, runs of seven do not."""
+    plain = version(usual(), np.random.default_rng(1).random(HELD_OUT) < usual())
+    excess = (DayExcess(days=1, mean=0.2, variance=0.04), DayExcess(days=7, mean=0.0, variance=1e-9))
+    baseline = plain.model_copy(update={"scores": (plain.scores[0].model_copy(update={"excess": excess}),)})
+    alarms = [judged(usual(2, 3000, shift=0.15), 0.5, baseline=baseline, days=days).alert for days in (1, 6, 7)]
+    assert alarms == [False, False, True]
