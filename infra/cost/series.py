@@ -78,4 +78,4 @@ def _in_prometheus(metric: Metric) -> int:
 
 def _metrics_emitted(metric: Metric, task: Task) -> int:
     """Return how many metrics of a task the dimension `metric` has: bounds are emitted for the model's own metric only."""
-    return {PERFORMANCE: len(METRICS[task]), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)
+    return {PERFORMANCE: len(METRICS[task]) + (task is Task.BINARY), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)

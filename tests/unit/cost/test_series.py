@@ -11,7 +11,7 @@ from functions.metric_emission.measurements import (
     label_measurements,
     performance_measurements,
 )
-from functions.shared.domain.decision_rule import above
+from functions.shared.domain.decision_rule import PREDICTED_POSITIVE, above
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.positives import PositiveShare
 from functions.shared.domain.drift.profile import Profile
@@ -44,7 +44,7 @@ def told_of_batches_and_labels() -> list[Measurement]:
             role=role,
             version="1",
             rows=10,
-            metrics=dict.fromkeys(METRICS[Task.BINARY], 0.5),
+            metrics=dict.fromkeys((*METRICS[Task.BINARY], PREDICTED_POSITIVE), 0.5),
             intervals={"log_loss": Interval(low=0.4, high=0.6)},
             loss_sum=1,
             loss_sum_squares=1,
@@ -87,5 +87,5 @@ def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> Non
 
 def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
     classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
-    # 8 metrics a role against 4, four estimates with two bounds, one beside its truth, three counts of them, and two shares.
-    assert classified - regressed == 2 * (8 - 4) + 4 + 2 + 4 + 3 + 2
+    # 9 metrics a role against 4, four estimates with two bounds, one beside its truth, three counts of them, and two shares.
+    assert classified - regressed == 2 * (9 - 4) + 4 + 2 + 4 + 3 + 2

@@ -22,7 +22,8 @@ class GroupPerformance(Value):
 
     It covers all labelled rows that the version scored, whichever version answered them.
 
-    `metrics` has the names of `METRICS`, None where undefined; `intervals` those that have one.
+    `metrics` has the names of `METRICS`, None where undefined, and of a binary model `predicted_positive`, and `cost` where people stated
+    costs; `intervals` those that have one.
     `loss_sum` and `loss_sum_squares` are sums of `losses` and of their squares over the `rows`, so days add up; a regression's are
     cut at the `loss_ceiling` of the champion that scored the row.
     `prevalence` is the share of the positive class (binary only).

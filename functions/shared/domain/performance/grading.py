@@ -5,11 +5,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.shared.domain.decision_rule import Codes
+from functions.shared.domain.decision_rule import PREDICTED_POSITIVE, Codes
 from functions.shared.domain.performance.confidence import DaySums
 from functions.shared.domain.performance.days import GroupPerformance, PairedLosses
 from functions.shared.domain.performance.error_curve import COST, cost_by_row
-from functions.shared.domain.performance.intervals import interval_from_zero, intervals
+from functions.shared.domain.performance.intervals import interval_from_zero, intervals, wilson
 from functions.shared.domain.performance.losses import Scores, Truth, losses
 from functions.shared.domain.performance.metrics import measure
 from functions.shared.domain.policy import Costs
@@ -45,6 +45,11 @@ def grade_version(
     """
     loss = losses(task, truth, scores, ceiling)
     metrics, bounds = measure(task, truth, scores, predicted), intervals(task, truth, scores, predicted)
+    if predicted is not None and task is Task.BINARY and loss.size:
+        positives = int(np.count_nonzero(predicted == 1))
+        metrics[PREDICTED_POSITIVE] = positives / loss.size
+        if share := wilson(positives, loss.size):
+            bounds[PREDICTED_POSITIVE] = share
     if costs is not None and predicted is not None and task is Task.BINARY and loss.size:
         cost = cost_by_row(truth == 1, predicted == 1, costs)
         metrics[COST] = float(cost.mean())

@@ -20,6 +20,15 @@ def test_predictions_by_another_rule_are_measured_and_not_the_scores_own() -> No
     group = grade_version(Role.CHAMPION, "1", Task.BINARY, truth, scores, by_costs)
     assert (group.metrics["accuracy"], group.metrics["precision"], group.metrics["recall"]) == (0.75, 2 / 3, 1.0)
     assert (group.intervals["recall"], group.intervals["precision"]) == (wilson(2, 2), wilson(2, 3))
+    assert (group.metrics["predicted_positive"], group.intervals["predicted_positive"]) == (0.75, wilson(3, 4))
+
+
+def test_only_days_of_a_binary_model_have_a_share_predicted_positive() -> None:
+    truth, scores = np.array([0, 1, 2]), np.eye(3)
+    assert "predicted_positive" not in grade_version(Role.CHAMPION, "1", Task.MULTICLASS, truth, scores, truth).metrics
+    numbers = truth.astype(np.float64)
+    assert "predicted_positive" not in grade_version(Role.CHAMPION, "1", Task.REGRESSION, numbers, scores[:, :1], None).metrics
+    assert "predicted_positive" not in grade_version(Role.CHAMPION, "1", Task.BINARY, truth[:0], scores[:0, :1], truth[:0]).metrics
 
 
 def test_a_version_is_graded_with_sums_that_add_up_over_days() -> None:
