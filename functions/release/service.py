@@ -51,9 +51,8 @@ def tick(model: str, ports: Ports) -> Step:
 
 
 def _next_step(standing: StandingRelease, ports: Ports) -> Step:
-    model = standing.release.model
     if standing.release.retired:
-        return _nothing(model, f"retired: {standing.release.reason}")
+        return _nothing(f"retired: {standing.release.reason}")
     if standing.release.challenger is not None:
         step = _rollout_step(standing, ports)
         return step if step.action is not Action.HOLD else pin_policy(standing, ports) or step
@@ -62,8 +61,7 @@ def _next_step(standing: StandingRelease, ports: Ports) -> Step:
 
 def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, ports: Ports) -> Step:
     """Look at a running rollout, since it may have to end; begin nothing new."""
-    model = standing.release.model
-    step = _rollout_step(standing, ports) if standing.release.challenger is not None else _nothing(model, "nothing new begins")
+    step = _rollout_step(standing, ports) if standing.release.challenger is not None else _nothing("nothing new begins")
     return Step(step.action, step.share, (*step.reasons, Reason(code="registry_unavailable", message=str(away))))
 
 
@@ -186,14 +184,14 @@ def retire(model: str, *, reason: str, who: str, ports: Ports) -> Release:
     return publish_next(serving(model, ports), ports, challenger=None, retired=True, reason=reason, who=who)
 
 
-def _nothing(model: str, why: str) -> Step:
-    return Step(Action.NONE, 0.0, (Reason(code="nothing", message=f"{model}: {why}"),))
+def _nothing(why: str) -> Step:
+    return Step(Action.NONE, 0.0, (Reason(code="nothing", message=why),))
 
 
 def _begin_serving(model: str, ports: Ports) -> Step:
     winners = _winners(Decisions(ports.store).all(model))
     if not winners:
-        return _nothing(model, "no version was ever decided on")
+        return _nothing("no version was ever decided on")
     publish_first(winners[-1], ports)
     return Step(Action.PROMOTE, 1.0, winners[-1].reasons)
 
@@ -212,7 +210,7 @@ def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
     untried = _winners(Decisions(ports.store).after(release.model, release.newest))
     winners = [decision for decision in untried if decision.champion_version == release.champion.version]
     if not winners:
-        return _nothing(release.model, "no challenger is on its way")
+        return _nothing("no challenger is on its way")
     winner = winners[-1]
     challenger = challenging(servable(release.model, winner.challenger_version, ports), ports, model=release.model)
     step = Step(Action.EXPAND, challenger.share, winner.reasons)

@@ -13,7 +13,7 @@ from functions.shared.domain.release import Role
 from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.names import looked_up
-from infra.cli.options import AsJson, File, Model, New, StackName, console, show
+from infra.cli.options import AsJson, File, Model, New, StackName, console, say, show
 from infra.cli.outputs import ending_of, refuse_unwritable
 from infra.cli.screens.batches import (
     labels_screen,
@@ -98,7 +98,7 @@ def _awaited(uploaded: "ObjectInfo", model: str, operator: "Operator") -> Manife
             return operator.await_manifest(uploaded, timeout_s=300 + uploaded.bytes / 2**20)
     except KeyboardInterrupt:
         stands = _("{key} is uploaded and will be scored all the same; `everscore status {model}` shows it", key=uploaded.key, model=model)
-        console.print(stands, highlight=False, soft_wrap=True, markup=False)
+        say(stands)
         raise
 
 
@@ -133,7 +133,7 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"}) | besides
     show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
-        console.print(_("scored rows: {file}", file=out), highlight=False, soft_wrap=True, markup=False)
+        say(_("scored rows: {file}", file=out))
     if manifest.status is Status.FAILED:
         raise typer.Exit(2)
     if manifest.status is Status.SUSPECT or not manifest.rows_scored:
@@ -142,7 +142,7 @@ def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besid
             quarantined=manifest.rows_quarantined,
             rows=counted(manifest.rows_in, "rows"),
         )
-        console.print(doubt, style="yellow", highlight=False, soft_wrap=True)
+        say(doubt, "yellow")
         raise typer.Exit(_SUSPECT)
 
 
@@ -177,7 +177,7 @@ def replay(
             ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
         if known:
             note = _("{file} was replayed before, with this result; --again scores it once more", file=file)
-            console.print(note, highlight=False, soft_wrap=True, markup=False)
+            say(note)
         _write_out(ended, out, operator)
         _show(ended, as_json=as_json, out=out, replayed_before=known)
         return

@@ -14,7 +14,7 @@ from functions.shared.domain.rejections import FileCode
 from functions.shared.reading.encodings import HEAD_BYTES, UTF8, Doubt, shown_encoding
 from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
-from infra.cli.options import console
+from infra.cli.options import say
 from infra.cli.workbook import is_workbook, write_lines
 from infra.words import CHINESE, _, language
 
@@ -96,7 +96,7 @@ def _beyond_ascii(chunks: Iterable[bytes]) -> bytes:
 
 
 def _noted(note: str, encoding: str) -> str:
-    console.print(note, highlight=False, soft_wrap=True, markup=False)
+    say(note)
     return encoding
 
 

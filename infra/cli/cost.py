@@ -9,6 +9,7 @@ from rich.text import Text
 
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
+from infra.cli.screens.prose import Prose
 from infra.cost.deployed import deployed
 from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, labels_bill, scoring_bill, watching_bill
 from infra.cost.prices import listed_prices
@@ -157,7 +158,7 @@ def _screen(answer: dict[str, Any]) -> Group:
             **answer | {"models": models},
         ),
     )
-    return Group(table, Text(), *map(Text, lines), Text(stored(answer["basis"]), style="dim"))
+    return Group(table, Text(), *map(Prose, lines), Prose(stored(answer["basis"]), style="dim"))
 
 
 def _cells(item: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.options import AsJson, Overwrite, console
+from infra.cli.options import AsJson, Overwrite, console, say
 from infra.cli.outputs import refuse_replacing
 from infra.cli.screens.status import status_screen
 from infra.words import _, counted, plural, stored
@@ -26,6 +26,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Play the whole loop on the flights of 2013, on an embedded AWS of its own that ends with the demo."""
+    from rich.console import Group
     from rich.progress import Progress
 
     from infra.cli.operator import embedded
@@ -45,11 +46,11 @@ def demo(
         sys.stdout.write(json.dumps(totals) + "\n")
         return
     console.print()
-    console.print(status_screen(totals["final"]), highlight=False)
+    console.print(Group(status_screen(totals["final"])), highlight=False, markup=False, crop=False)
     console.print()
     batches = plural("{number:,} batch", "{number:,} batches", totals["batches"])
     sums = {name: totals[name] for name in ("rows_in", "rows_scored", "rows_quarantined", "elapsed_s")}
     equation = _("{rows} in = {rows_scored:,} scored + {rows_quarantined:,} quarantined", rows=counted(sums["rows_in"], "rows"), **sums)
     checked = _("{batches}: {equation}, checked batch by batch; {elapsed_s:.0f} s", batches=batches, equation=equation, **sums)
-    console.print(checked, highlight=False)
-    console.print(_("report: {file}", file=totals["report"]), highlight=False, soft_wrap=True)
+    say(checked)
+    say(_("report: {file}", file=totals["report"]))

@@ -11,7 +11,7 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.counted import counted
 from functions.shared.repositories.manifests import Manifests
-from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say, show
 from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
 from infra.cli.screens.batches import fetched_screen
 from infra.words import _
@@ -66,7 +66,7 @@ def fetch(
         batches = [_one(model, batch_id, operator)] if days == ALL_DAYS else _of_days(model, days, operator, spec.day_zone)
     if batch_id and (newest := newest_answer(batches[0], release.seq, operator.store)) != batches[0].batch_id:
         note = _("note: this batch was scored again later; batch {batch} has the newest scores", batch=newest[:8])
-        console.print(note, highlight=False, soft_wrap=True)
+        say(note)
     refuse_long(sum(days.rows(batch) for batch in batches if not batch.rows_erased), out)
     try:
         rows = write_scored(batches, out, download=operator.download, console=console, spec=spec, days=days)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from functions.shared.domain.errors import EmbeddedAwsError, InputError
+from infra.cli.options import say
 from infra.local.embedded import detached_aws, embedded_aws, logs_of, stop_stack
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
 from infra.local.stacks import CHOICE, Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
@@ -50,7 +50,7 @@ def up(
                 if console.is_terminal:
                     status.update(stored(step))
                 else:
-                    console.print(stored(step))
+                    say(stored(step), to=console)
 
             start = time.monotonic()
             options: dict[str, Any] = {
@@ -61,13 +61,13 @@ def up(
                 "containers": containers,
             }
             running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, kept=True, **options))
-        console.print(_("{stack} is up after {seconds:.1f} s", stack=running.name, seconds=time.monotonic() - start))
+        say(_("{stack} is up after {seconds:.1f} s", stack=running.name, seconds=time.monotonic() - start), to=console)
         _show(running, console)
         if detach:
-            console.print(_until(running), soft_wrap=True, highlight=False)
+            say(_until(running), to=console)
         else:
             with suppress(KeyboardInterrupt):
-                console.print(_("Ctrl-C stops it and keeps its data."))
+                say(_("Ctrl-C stops it and keeps its data."), to=console)
                 _watch(running)
 
 
@@ -95,10 +95,10 @@ def down(
     console = Console(stderr=True)
     if keep:
         stop_stack(folder)
-        console.print(_("{stack} has stopped; `everscore local up --stack {stack}` starts it again", stack=folder.name), soft_wrap=True)
+        say(_("{stack} has stopped; `everscore local up --stack {stack}` starts it again", stack=folder.name), to=console)
         return
     remove_stack(folder)
-    console.print(_("{stack} is down, and its data is removed", stack=folder.name))
+    say(_("{stack} is down, and its data is removed", stack=folder.name), to=console)
     _name_others(console)
 
 
@@ -123,7 +123,7 @@ def _name_others(console: Console) -> None:
     if others := other_names():
         rest = _(" and {number} more", number=len(others) - MOST_NAMED) if len(others) > MOST_NAMED else ""
         parts = {"names": ", ".join(others[:MOST_NAMED]), "rest": rest, "folder": stacks_home()}
-        console.print(Text(_("left as they are, for they are no stacks: {names}{rest} in {folder}", **parts), "dim"), soft_wrap=True)
+        say(_("left as they are, for they are no stacks: {names}{rest} in {folder}", **parts), "dim", to=console)
 
 
 def _show(running: Stack, console: Console) -> None:
@@ -136,8 +136,8 @@ def _show(running: Stack, console: Console) -> None:
         "Prometheus": running.env()["EVERSCORE_PROMETHEUS_CONFIG"],
         _("logs"): str(running.folder),
     }.items():
-        console.print(f"  {what:<10} {where}", soft_wrap=True, highlight=False)
-    console.print(f'  shell      eval "$(everscore local env --stack {running.name})"', highlight=False)
+        say(f"  {what:<10} {where}", to=console)
+    say(f'  shell      eval "$(everscore local env --stack {running.name})"', to=console)
 
 
 def _until(running: Stack) -> str:
@@ -158,6 +158,6 @@ def _watch(running: Stack) -> None:
         new = [key for key in messages.newest() if key not in known]
         known.update(new)
         for sent, told in messages.named(new, stack=running.name):
-            console.print(message_shown(told.text, sent.begun_at.isoformat()), soft_wrap=True)
+            say(message_shown(told.text, sent.begun_at.isoformat()), to=console)
     message = f"the embedded AWS ended unexpectedly\n{logs_of(running.folder)}"
     raise EmbeddedAwsError(message)

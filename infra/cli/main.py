@@ -20,12 +20,12 @@ def run() -> None:
     """Run a command and end the process: 2 for what the user can fix, 1 for what failed, each with what is wrong and what to do."""
     at_work = signal.signal(signal.SIGINT, _end_at_once)  # nothing has begun that would have to be cleared up
     import typer
-    from rich.markup import escape
 
     from functions.shared.domain.errors import EverscoreError, InputError
     from infra.cli.app import app
     from infra.cli.help import in_readers_language
-    from infra.cli.options import console
+    from infra.cli.options import say
+    from infra.cli.screens.prose import Prose
     from infra.words import _, headed, stored
 
     command = in_readers_language(app)
@@ -42,7 +42,7 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except typer.Abort:
-        console.print(_("Aborted."))
+        say(_("Aborted."))
         sys.exit(1)
     except EverscoreError as raised:
         error = raised
@@ -53,7 +53,9 @@ def run() -> None:
     is_refusal = isinstance(error, InputError)
     head = _("error:") if is_refusal else _("failed:")
     remedy = f"\n{headed(_('remedy:'), stored(error.remedy))}" if error.remedy else ""
-    console.print(headed(f"[red]{head}[/]", escape(stored(error.message) + remedy)), highlight=False, soft_wrap=True)
+    told = Prose(headed(head, stored(error.message) + remedy))
+    told.stylize("red", 0, len(head))
+    say(told)
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
     sys.exit(2 if is_refusal else 1)

@@ -1,6 +1,7 @@
 """What all commands share: arguments, and how an answer is shown."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from functions.shared.domain.errors import InputError
+from infra.cli.screens.prose import Prose
 from infra.local.stacks import CHOICE
 
 console = Console(stderr=True)
 """For people: progress, screens and errors. Standard output is for what `--json` prints."""
 
 PIPED_WIDTH = 240
-"""Columns of output that goes to no terminal: wide enough that no key is broken in two."""
+"""Columns of output that goes to no terminal, where COLUMNS is not set: wide enough for every table."""
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 File = Annotated[Path, typer.Argument(help="CSV or JSON lines (plain or gzipped), Parquet, or Excel's .xlsx.", exists=True, dir_okay=False)]
@@ -68,9 +70,19 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
         sys.stdout.write(json.dumps(answer) + "\n")
     else:
         out = Console(highlight=False, markup=False)  # names and reasons may hold brackets
-        if not out.is_terminal:
+        if not _has_width(out):
             out.width = PIPED_WIDTH
-        out.print(screen(answer))
+        out.print(Group(screen(answer)), crop=False)
+
+
+def say(text: str | Prose, style: str = "", *, to: Console = console) -> None:
+    """Print a text for people on standard error; where no width is known, its lines stay as long as they are."""
+    prose = text if isinstance(text, Prose) else Prose(text, style)
+    to.print(Group(prose), soft_wrap=not _has_width(to), crop=False)
+
+
+def _has_width(out: Console) -> bool:
+    return out.is_terminal or "COLUMNS" in os.environ
 
 
 def confirmed(question: str, refusal: InputError) -> None:

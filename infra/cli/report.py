@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.names import looked_up
-from infra.cli.options import AsJson, Model, Overwrite, StackName, console
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say
 from infra.cli.outputs import refuse_replacing
 from infra.words import _
 
@@ -37,4 +37,4 @@ def report(
     if as_json:
         sys.stdout.write(json.dumps({"model": model, "report": str(output)}) + "\n")
     else:
-        console.print(_("report: {file} (open it in a browser)", file=output), highlight=False, soft_wrap=True, markup=False)
+        say(_("report: {file} (open it in a browser)", file=output))

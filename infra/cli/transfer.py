@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from functions.shared.domain.errors import ConflictError, InputError
-from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
+from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say, show
 from infra.cli.outputs import refuse_unwritable
 from infra.cli.screens.transfer import exported_screen, imported_screen
 from infra.words import _
@@ -150,6 +150,6 @@ def _uploaded(operator: "Operator", key: str, file: Path) -> Iterator["ObjectInf
             bucket=operator.inbox.bucket,
             key=key,
         )
-        console.print(note, highlight=False, soft_wrap=True, markup=False)
+        say(note)
         raise
     operator.inbox.forget([uploaded])

@@ -11,7 +11,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.spec import Task
 from infra.cli.converted import converted
 from infra.cli.labelled_file import LabelledFile
-from infra.cli.options import AsJson, File, Model, StackName, console, pairs, show, waiting, with_options
+from infra.cli.options import AsJson, File, Model, StackName, console, pairs, say, show, waiting, with_options
 from infra.cli.policy import write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 from infra.words import _
@@ -61,7 +61,7 @@ def _warn_of_many_classes(file: Path, request: dict[str, Any]) -> None:
             target=request["target"],
             classes=classes,
         )
-        console.print(warning, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        say(warning, "yellow")
 
 
 @app.command()
@@ -114,7 +114,7 @@ def _first_version(
         with waiting(at_work):
             made = operator.have_done("Retraining", request)
     except KeyboardInterrupt:
-        console.print(_("the function goes on; `everscore status {model}` will show the version", model=model), highlight=False)
+        say(_("the function goes on; `everscore status {model}` will show the version", model=model))
         raise
     with console.status(_("waiting for the release")):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")

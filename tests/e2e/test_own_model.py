@@ -32,7 +32,7 @@ class Command:
     """The installed command, with stacks of its own."""
 
     def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, "EVERSCORE_HOME": str(home), "COLUMNS": "100"}
+        self.environment = {**os.environ, "EVERSCORE_HOME": str(home), "COLUMNS": "1000"}
 
     def run(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([EVERSCORE, *arguments], capture_output=True, text=True, timeout=200, check=False, env=self.environment)

@@ -3,16 +3,16 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from functions.shared.domain.manifest import Manifest
 from infra.cli.screens.drawing import unseen_lines
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, listed, plural, stored
 
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
     """Show an upload that nobody waits for."""
-    return Text(_("uploaded as {key}", key=uploaded["key"]))
+    return Prose(_("uploaded as {key}", key=uploaded["key"]))
 
 
 def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
@@ -35,7 +35,7 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
     if uploaded["unknown"]:
         classes = listed(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
         lines.append(_("  not used, since the model does not know these classes: {classes}", classes=classes))
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
@@ -45,7 +45,7 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
         error = manifest["error"]
         failed = _("{name}: failed ({code})", name=name, code=error["code"])
         remedy = f"  {_('remedy:')} {stored(error['remedy'])}"
-        return Text.assemble((f"{failed}\n", "red"), f"  {stored(error['message'])}\n{remedy}")
+        return Prose.assemble((f"{failed}\n", "red"), f"  {stored(error['message'])}\n{remedy}")
     release, challenger = manifest["release"], manifest["release"]["challenger"]
     parts = {
         "rows": plural("{number:,} row", "{number:,} rows", manifest["rows_in"]),
@@ -67,7 +67,7 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
         *(_("  quarantined as {reason}: {rows:,}", reason=reason, rows=rows) for reason, rows in manifest["quarantined_by_reason"].items()),
         *_where(manifest),
     ]
-    return Group(Text("\n".join(lines)), *unseen_lines(Manifest.model_validate(manifest).unseen_shares))
+    return Group(Prose("\n".join(lines)), *unseen_lines(Manifest.model_validate(manifest).unseen_shares))
 
 
 def _where(manifest: dict[str, Any]) -> list[str]:
@@ -93,7 +93,7 @@ def quarantine_screen(written: dict[str, Any]) -> RenderableType:
     """Show where the rows to mend are, and the next step."""
     rows = plural("{number:,} quarantined row", "{number:,} quarantined rows", written["rows"])
     head = _("{file}: {rows}. Mend the file, then:", file=written["file"], rows=rows)
-    return Text(f"{head}\n  everscore replay {written['model']} {written['batch_id'][:8]} {written['file']}")
+    return Prose(f"{head}\n  everscore replay {written['model']} {written['batch_id'][:8]} {written['file']}")
 
 
 def fetched_screen(written: dict[str, Any]) -> RenderableType:
@@ -101,13 +101,13 @@ def fetched_screen(written: dict[str, Any]) -> RenderableType:
     rows = plural("{number:,} scored row", "{number:,} scored rows", written["rows"])
     batches = plural("batch {first}", "{number:,} batches", len(written["batches"]), first=written["batches"][0][:8])
     whole = _("{file}: {rows} of {model}, {batches}", file=written["file"], rows=rows, model=written["model"], batches=batches)
-    return Text("\n".join([whole, _("  days and times of {zone}", zone=written["day_zone"])]))
+    return Prose("\n".join([whole, _("  days and times of {zone}", zone=written["day_zone"])]))
 
 
 def rescored_screen(answer: dict[str, Any]) -> RenderableType:
     """Show batches that were scored again."""
     if not answer["rescored"]:
-        return Text(_("{model}: no batch is left to score again", model=answer["model"]))
+        return Prose(_("{model}: no batch is left to score again", model=answer["model"]))
     return Group(*(manifest_screen(manifest) for manifest in answer["rescored"]))
 
 
@@ -115,5 +115,5 @@ def verification_screen(found: dict[str, Any]) -> RenderableType:
     """Show whether a batch came out the same."""
     named = {"batch": found["batch_id"][:8], "model": found["model"]}
     if found["identical"]:
-        return Text(_("batch {batch} of {model}: scored again, identical byte by byte", **named))
-    return Text("\n".join([_("batch {batch} of {model}: not identical", **named), *(f"  {key}" for key in found["different"])]))
+        return Prose(_("batch {batch} of {model}: scored again, identical byte by byte", **named))
+    return Prose("\n".join([_("batch {batch} of {model}: not identical", **named), *(f"  {key}" for key in found["different"])]))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from infra.cli.screens.drawing import erased, table_of
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, counted, listed, plural
 
 
@@ -22,7 +22,7 @@ def snapshots_screen(found: dict[str, Any]) -> RenderableType:
 
 def checkout_screen(written: dict[str, Any]) -> RenderableType:
     """Show where a training set was written."""
-    return Text(_("{folder}: {rows_in_files} of {model} version {version}", **written, rows_in_files=_rows_in_files(written)))
+    return Prose(_("{folder}: {rows_in_files} of {model} version {version}", **written, rows_in_files=_rows_in_files(written)))
 
 
 def pointer_screen(written: dict[str, Any]) -> RenderableType:
@@ -32,7 +32,7 @@ def pointer_screen(written: dict[str, Any]) -> RenderableType:
         **written,
         rows_in_files=_rows_in_files(written),
     )
-    return Text(message)
+    return Prose(message)
 
 
 def _rows_in_files(written: dict[str, Any]) -> str:
@@ -51,4 +51,4 @@ def diff_screen(found: dict[str, Any]) -> RenderableType:
     table = table_of(_("feature"), "PSI")
     for feature in sorted(found["features"], key=lambda feature: -feature["psi"]):
         table.add_row(feature["feature"], f"{feature['psi']:.3f}")
-    return Group(Text("\n".join(lines)), table)
+    return Group(Prose("\n".join(lines)), table)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, listed
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -44,7 +44,7 @@ def erased(version: dict[str, Any]) -> str:
     return _(" ({rows:,} erased later)", rows=version["erased_rows"]) if version["erased_rows"] else ""
 
 
-def unseen_lines(shares: dict[str, float]) -> list[Text]:
+def unseen_lines(shares: dict[str, float]) -> list[Prose]:
     """Return lines on the share of rows with a category unknown to training, by column; large shares are warnings."""
     few = listed(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
     many = [
@@ -57,8 +57,8 @@ def unseen_lines(shares: dict[str, float]) -> list[Text]:
         if share >= UNSEEN_WARNED
     ]
     return [
-        *(Text(line, "yellow") for line in many),
-        *([Text(_("rows with a category unknown to training: {columns}", columns=few))] if few else []),
+        *(Prose(line, "yellow") for line in many),
+        *([Prose(_("rows with a category unknown to training: {columns}", columns=few))] if few else []),
     ]
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Any
 
 from rich.console import RenderableType
-from rich.text import Text
 
 from functions.shared.domain import layout
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, listed, plural
 
 _UPLOADS = 5
@@ -51,7 +51,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
             if not answer["dry_run"]
         ),
     ]
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def _is_batch(key: str) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from functions.shared.domain.thresholds import thresholds, value_of
 from infra.cli.screens.drawing import table_of
+from infra.cli.screens.prose import Prose
 from infra.words import _, stored, unit
 
 
@@ -27,10 +28,10 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
         "`everscore policy {model} --set NAME=VALUE` writes a new one from policy {number}", model=policy["model"], number=policy["number"]
     )
     damaged = [
-        Text(_("warning: policy {number} cannot be read and is not in force: {problem}; {mended}", **found, mended=mended), "yellow")
+        Prose(_("warning: policy {number} cannot be read and is not in force: {problem}; {mended}", **found, mended=mended), "yellow")
         for found in policy["unreadable"]
     ]
-    return Group(*damaged, table, Text(_("* differs from the default; `--set NAME=VALUE` changes a value"), "dim"))
+    return Group(*damaged, table, Prose(_("* differs from the default; `--set NAME=VALUE` changes a value"), "dim"))
 
 
 def _title(policy: dict[str, Any]) -> str:

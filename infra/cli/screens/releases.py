@@ -3,9 +3,9 @@
 from typing import Any
 
 from rich.console import RenderableType
-from rich.text import Text
 
 from infra.cli.screens.drawing import table_of
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, plural, stored
 
 
@@ -14,7 +14,7 @@ def release_screen(release: dict[str, Any]) -> RenderableType:
     message = _(
         "{model}: {serving} (release {seq}: {reason})", **release | {"serving": serving(release), "reason": stored(release["reason"])}
     )
-    return Text("\n".join([message, *approval_lines(release), *withdrawn_lines(release)]))
+    return Prose("\n".join([message, *approval_lines(release), *withdrawn_lines(release)]))
 
 
 def approval_lines(release: dict[str, Any]) -> list[str]:
@@ -39,8 +39,10 @@ def serving(release: dict[str, Any]) -> str:
 def step_screen(step: dict[str, Any]) -> RenderableType:
     """Show one step of a rollout."""
     reasons = _("; ").join(stored(reason["message"]) for reason in step["reasons"])
+    if step["action"] == "none":
+        return Prose(f"{step['model']}{_(': ')}{reasons}")
     said = step | {"action": coded(step["action"]), "reasons": reasons}
-    return Text(_("{model}: {action}, challenger's share {share:.0%} ({reasons})", **said))
+    return Prose(_("{model}: {action}, challenger's share {share:.0%} ({reasons})", **said))
 
 
 def history_screen(found: dict[str, Any]) -> RenderableType:

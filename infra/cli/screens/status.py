@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
+from infra.cli.screens.prose import Prose
 from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
 from infra.words import _, coded, counted, listed, plural, stored
 
@@ -18,7 +19,7 @@ def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
     """Show one line per model."""
     if not fleet["models"]:
         command = "everscore train MODEL FILE --target COLUMN --id COLUMN"
-        return Text(_("No model serves here yet.\nTo train the first: {command}", command=command))
+        return Prose(_("No model serves here yet.\nTo train the first: {command}", command=command))
     table = table_of(_("model"), coded("champion"), coded("challenger"), _("release"), _("why"))
     for served in fleet["models"]:
         champion = _("retired") if served["retired"] else served["champion"]["version"]
@@ -39,17 +40,17 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         "who": stored(state["decided_by"]),
         "reason": stored(state["reason"]),
     }
-    head = Text.assemble(
+    head = Prose.assemble(
         (state["model"], "bold"),
         _(": {serving}; challenger: {challenger}; previous champion: {previous}", **served),
         "\n",
         (_("release {seq} of {moment} UTC by {who}: {reason}", **release), "dim"),
         f"\n{meaning(state)}" if state["target"] else "",
     )
-    costs = [Text(line) for line in (*withdrawn_lines(state), *_second_model(state))]
+    costs = [Prose(line) for line in (*withdrawn_lines(state), *_second_model(state))]
     parts: list[RenderableType] = [
         head,
-        *(Text(line, "yellow") for line in approval_lines(state)),
+        *(Prose(line, "yellow") for line in approval_lines(state)),
         *_refusal(state["refused"]),
         *costs,
         *_versions({state[role]["version"] for role in ("champion", "challenger") if state[role]}, state["versions"]),
@@ -60,7 +61,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     if state["batches"]:
         parts.append(_batches(state["batches"]))
         parts += unseen_lines(state["batches"][0]["unseen"])
-    parts += [Text(_alert(alert), "yellow") for alert in state["alerts"]]
+    parts += [Prose(_alert(alert), "yellow") for alert in state["alerts"]]
     return Group(*parts)
 
 
@@ -79,7 +80,7 @@ def _refusal(refused: dict[str, Any] | None) -> list[RenderableType]:
     if refused is None:
         return []
     moment, reason = refused["refused_at"][:16].replace("T", " "), stored(refused["reason"])
-    return [Text(_("  refused on {moment} UTC: {reason}", moment=moment, reason=reason), "yellow")]
+    return [Prose(_("  refused on {moment} UTC: {reason}", moment=moment, reason=reason), "yellow")]
 
 
 def _second_model(state: dict[str, Any]) -> list[str]:
@@ -98,7 +99,7 @@ def _second_model(state: dict[str, Any]) -> list[str]:
     return [_("  version {version} takes {second:.2f} of {both:.2f} s of prediction in {batches}", **parts)]
 
 
-def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Text]:
+def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Prose]:
     """Return warnings about the training files of the versions that score."""
     found = [
         _("version {version}: {message}", version=version["version"], message=stored(message))
@@ -108,7 +109,7 @@ def _warnings(served: set[str], versions: list[dict[str, Any]]) -> list[Text]:
     ]
     rest = len(found) - _WARNINGS
     more = [plural("{number:,} more warning: --json has it", "{number:,} more warnings: --json has them", rest)] if rest > 0 else []
-    return [Text(_("warning: {message}", message=line), "yellow") for line in found[:_WARNINGS]] + [Text(line, "yellow") for line in more]
+    return [Prose(_("warning: {message}", message=line), "yellow") for line in found[:_WARNINGS]] + [Prose(line, "yellow") for line in more]
 
 
 def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[RenderableType]:
@@ -125,11 +126,11 @@ def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[Renderab
             f"{metric} {measured:.3f}" if measured is not None else "",
         )
     why = [
-        Text(_("version {version}: {message}", version=version["version"], message=stored(version["explanation"])), "dim")
+        Prose(_("version {version}: {message}", version=version["version"], message=stored(version["explanation"])), "dim")
         for version in versions[-_EXPLAINED:]
     ]
     native = [
-        Text(
+        Prose(
             _(
                 "version {version} runs in its library itself: {reason}",
                 version=version["version"],
@@ -152,7 +153,7 @@ def _earlier(version: dict[str, Any]) -> list[RenderableType]:
     )
     parts = {"metric": metric, "version": version["version"], "compared": listed(compared)}
     message = _("{metric} of version {version} against its champion on earlier days, both trained on the days before: {compared}", **parts)
-    return [Text(message, "dim")] if folds else []
+    return [Prose(message, "dim")] if folds else []
 
 
 def _engine(version: dict[str, Any]) -> str:
@@ -165,7 +166,7 @@ def _engine(version: dict[str, Any]) -> str:
 def _performance(state: dict[str, Any]) -> RenderableType:
     """Return the metric by event day, one line per version that has labels."""
     if not state["performance"]:
-        return Text(_("Performance: no labels yet. To send some: {command}", command=f"everscore labels {state['model']} FILE"))
+        return Prose(_("Performance: no labels yet. To send some: {command}", command=f"everscore labels {state['model']} FILE"))
     metric = state["versions"][0]["metric"]
     by_version: dict[tuple[str, str], list[float]] = defaultdict(list)
     for group in state["performance"]:
@@ -191,14 +192,14 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     )
     if estimate["refusals"]:
         reasons = _("; ").join(stored(reason["message"]) for reason in estimate["refusals"])
-        return [Text(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
+        return [Prose(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
     figures = (_("{name} {value:.3f} ({low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
-    return [Text(_("Estimate of the newest batch before its labels: {figures}{score}", figures=listed(figures), score=score))]
+    return [Prose(_("Estimate of the newest batch before its labels: {figures}{score}", figures=listed(figures), score=score))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:
     if drift is None or drift["too_few"]:
-        return Text(_("Drift: too few scored rows to judge yet."))
+        return Prose(_("Drift: too few scored rows to judge yet."))
     drifted = [column for column in drift["features"] if column["drifted"]]
     title = plural(
         "Drift over {rows}: {number:,} column drifted",
@@ -209,12 +210,12 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
     table = table_of(_("column"), "PSI", _("drifts from"), _("moves scores by"), _("by batch"), "", title=title)
     for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
-        mark = Text(_("drifted"), "yellow") if column["drifted"] else Text("")
+        mark = Text(_("drifted"), "yellow") if column["drifted"] else Text()
         history = sparkline(column["history"], 0.0, column["threshold"])
         table.add_row(_name(column), f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
     if drift["positive"] is None:
         return table
-    return Group(table, Text(_("predicted positive: {share:.1%}, expected {expected:.1%}", **drift["positive"])))
+    return Group(table, Prose(_("predicted positive: {share:.1%}, expected {expected:.1%}", **drift["positive"])))
 
 
 def _name(column: dict[str, Any]) -> Text | str:

@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from infra.cli.screens.prose import Prose
 from infra.words import _, counted, listed, plural
 
 MOST_SHOWN = 200
@@ -19,7 +19,7 @@ def answer_screen(found: dict[str, Any]) -> RenderableType:
     more = len(found["rows"]) - MOST_SHOWN
     return (
         Group(
-            table, Text(plural("and {number:,} more row; -o FILE writes all", "and {number:,} more rows; -o FILE writes all", more), "dim")
+            table, Prose(plural("and {number:,} more row; -o FILE writes all", "and {number:,} more rows; -o FILE writes all", more), "dim")
         )
         if more > 0
         else table
@@ -28,17 +28,17 @@ def answer_screen(found: dict[str, Any]) -> RenderableType:
 
 def written_screen(found: dict[str, Any]) -> RenderableType:
     """Show how many rows were written where."""
-    return Text(_("{rows} written to {file}", rows=counted(found["rows"], "rows"), file=found["file"]))
+    return Prose(_("{rows} written to {file}", rows=counted(found["rows"], "rows"), file=found["file"]))
 
 
 def brought_screen(found: dict[str, Any]) -> RenderableType:
     """Show what became of a model's table, with what it lacks and calls otherwise."""
     files, removed = counted(found["added"], "files"), found["removed"]
     return Group(
-        Text(_("{model}: {files} came into the table, {removed:,} went out", model=found["model"], files=files, removed=removed)),
+        Prose(_("{model}: {files} came into the table, {removed:,} went out", model=found["model"], files=files, removed=removed)),
         *(
-            Text(_("left out: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
+            Prose(_("left out: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
             for column, kinds in found["left_out"].items()
         ),
-        *(Text(_("{column} is called {name} in the table", column=column, name=name)) for column, name in found["renamed"].items()),
+        *(Prose(_("{column} is called {name} in the table", column=column, name=name)) for column, name in found["renamed"].items()),
     )

@@ -3,8 +3,8 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
+from infra.cli.screens.prose import Prose
 from infra.cli.screens.versions import decision_screen
 from infra.words import _, stored
 
@@ -16,13 +16,13 @@ def exported_screen(exported: dict[str, Any]) -> RenderableType:
         _("  sha256 {sha256}", sha256=exported["sha256"]),
         _("  `everscore import {file} --stack STACK` serves it there", file=exported["file"]),
     )
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def imported_screen(decision: dict[str, Any]) -> RenderableType:
     """Show what became of an imported version, and whether its signature was checked."""
     doubts = [
-        Text(_("warning: {message}", message=stored(reason["message"])), "yellow") for reason in decision["reasons"] if reason["warning"]
+        Prose(_("warning: {message}", message=stored(reason["message"])), "yellow") for reason in decision["reasons"] if reason["warning"]
     ]
     if decision["signed_by"] is None:
         signed = _("The file bears no signature.")
@@ -30,4 +30,4 @@ def imported_screen(decision: dict[str, Any]) -> RenderableType:
         signed = _("The file was signed by {key}.", key=decision["signed_by"])
     else:
         signed = _("The file names the signature of {key}, which was not checked (--signed-by does).", key=decision["signed_by"])
-    return Group(decision_screen(decision), *doubts, Text(signed, "dim"))
+    return Group(decision_screen(decision), *doubts, Prose(signed, "dim"))

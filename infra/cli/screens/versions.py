@@ -3,9 +3,9 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from infra.cli.screens.drawing import figure, meaning, table_of
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, counted, listed, plural, stored
 
 _CLASSES, _COLUMNS = 20, 40
@@ -15,7 +15,7 @@ _SAME_SCORE = 1e-9
 
 def requested_screen(requested: dict[str, Any]) -> RenderableType:
     """Show a retraining that nobody waits for."""
-    return Text(_("{model}: retraining has started; `everscore status {model}` will show the decision", model=requested["model"]))
+    return Prose(_("{model}: retraining has started; `everscore status {model}` will show the decision", model=requested["model"]))
 
 
 def first_version_screen(made: dict[str, Any]) -> RenderableType:
@@ -24,8 +24,8 @@ def first_version_screen(made: dict[str, Any]) -> RenderableType:
     more = _(" and {number} more", number=len(made["classes"]) - _CLASSES) if len(made["classes"]) > _CLASSES else ""
     lines = [meaning(made), *([_("rows by class: {classes}{more}", classes=classes, more=more)] if classes else [])]
     doubts = (stored(reason["message"]) for reason in made["reasons"] if reason["warning"])
-    warnings = [Text(_("warning: {message}", message=doubt), "yellow") for doubt in doubts]
-    return Group(decision_screen(made), Text("\n".join(lines)), _columns(made["columns"]), *warnings)
+    warnings = [Prose(_("warning: {message}", message=doubt), "yellow") for doubt in doubts]
+    return Group(decision_screen(made), Prose("\n".join(lines)), _columns(made["columns"]), *warnings)
 
 
 def _columns(columns: list[dict[str, Any]]) -> RenderableType:
@@ -46,7 +46,7 @@ def _columns(columns: list[dict[str, Any]]) -> RenderableType:
 def decision_screen(decision: dict[str, Any]) -> RenderableType:
     """Show the gate's decision, or why there is none."""
     if decision["decision"] is None:
-        return Text(_("{model}: no challenger. {why}", model=decision["model"], why=stored(decision["skipped"])))
+        return Prose(_("{model}: no challenger. {why}", model=decision["model"], why=stored(decision["skipped"])))
     alone = not decision["champion"]
     table = table_of(_("metric"), _("on held-out rows")) if alone else table_of(_("metric"), coded("champion"), coded("challenger"))
     for name, value in decision["challenger"].items():
@@ -67,9 +67,9 @@ def decision_screen(decision: dict[str, Any]) -> RenderableType:
         else _("  trained on {file_rows}, measured on {held_out}", file_rows=trained, held_out=held_out, **decision)
     )
     learnt += _("; {made_by}engine {engine}", engine=decision["engine"], made_by=made_by)
-    note = [Text(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []
+    note = [Prose(_("The last lines measure models that knew only the days before."), "dim")] if decision["cross_validation"] else []
     engine = f" ({stored(decision['engine_reason'])})" if decision["engine"] == "native" else ""
-    return Group(Text("\n".join([_verdict(decision), *reasons])), Text(f"{learnt}{engine}"), table, *note)
+    return Group(Prose("\n".join([_verdict(decision), *reasons])), Prose(f"{learnt}{engine}"), table, *note)
 
 
 def _verdict(decision: dict[str, Any]) -> str:
@@ -86,7 +86,7 @@ def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
     rows = plural("{number:,} row", "{number:,} rows", rebuilt["rows"])
     named = {"model": rebuilt["model"], "version": rebuilt["version"]}
     if rebuilt["identical"]:
-        return Text(_("{model} version {version}: rebuilt from its {rows}, identical byte by byte", **named, rows=rows))
+        return Prose(_("{model} version {version}: rebuilt from its {rows}, identical byte by byte", **named, rows=rows))
     lines = [_("{model} version {version}: not identical: {difference}", **named, difference=stored(rebuilt["difference"]))]
     if (largest := rebuilt["largest_score_difference"]) is not None:
         alike = _("equal within 1e-9") if largest <= _SAME_SCORE else _("more than 1e-9 apart")
@@ -95,4 +95,4 @@ def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:
         _("  {library} is {present}, {recorded} was recorded", library=library, present=present, recorded=recorded)
         for library, (recorded, present) in rebuilt["libraries"].items()
     ]
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
