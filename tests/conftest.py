@@ -4,6 +4,7 @@
 """
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 for name, examples in {"quick": 5, "usual": 30, "thorough": 1000}.items():
     settings.register_profile(name, max_examples=examples, deadline=None)
 settings.load_profile("quick")
+os.environ.pop("COLUMNS", None)  # a terminal's width, which pytest and xdist hand on
 gc.disable()  # while tests are collected there is no garbage
 
 
