@@ -11,8 +11,8 @@ from functions.shared.domain.release import Role
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import HUES, Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import Batch
-from infra.report.wording import count, listed, seconds, sentences
-from infra.words import _, coded
+from infra.report.wording import count, seconds, sentences
+from infra.words import _, coded, listed
 
 STAGES = {"read": "read_s", "predict": "predict_s", "write": "write_s"}
 

@@ -12,8 +12,8 @@ from functions.shared.domain.drift.detection import ColumnDrift
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch
-from infra.report.wording import figure, listed, sentences
-from infra.words import _, counted
+from infra.report.wording import figure, sentences
+from infra.words import _, counted, listed
 
 DRIFT_ROWS = 24
 FAINTEST = 0.1

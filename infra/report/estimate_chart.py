@@ -13,8 +13,8 @@ from functions.shared.domain.performance.truth import true_loss
 from infra.report.axes import day_axis, place_of
 from infra.report.drawing import ALARM, CALM, GOOD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import History
-from infra.report.wording import count, figure, listed, metric_name, sentences
-from infra.words import _, coded, counted
+from infra.report.wording import count, figure, metric_name, sentences
+from infra.words import _, coded, counted, listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import altair as alt
 
 from functions.shared.domain.decision import Decision, Verdict
 from infra.report.drawing import ALARM, GOOD, MUTED, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
-from infra.report.wording import extent, figure, listed, sentences, verdict
-from infra.words import _, coded
+from infra.report.wording import extent, figure, sentences, verdict
+from infra.words import _, coded, listed
 
 JUDGED_VERSIONS = 12
 

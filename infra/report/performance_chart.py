@@ -11,8 +11,8 @@ from infra.report.axes import day_axis, place_of
 from infra.report.drawing import Canvas, Drawing, Figure, Key, data, drawn, hue_by
 from infra.report.gather import History
 from infra.report.series import BOUNDS, SMOOTHED_DAYS, Point, points_of, smoothed, visible_range
-from infra.report.wording import day, figure, listed, metric_name, sentences
-from infra.words import _, coded
+from infra.report.wording import day, figure, metric_name, sentences
+from infra.words import _, coded, listed
 
 LOSSES = ("log_loss", "rmse")
 """Metrics that are always shown, in addition to the model's own."""

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.thresholds import changed_thresholds
-from infra.report.wording import listed, share
-from infra.words import _, counted, plural
+from infra.report.wording import share
+from infra.words import _, counted, listed, plural
 
 
 class Change(StrEnum):

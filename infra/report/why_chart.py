@@ -7,8 +7,8 @@ import altair as alt
 
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from infra.report.drawing import ALARM, CALM, Canvas, Drawing, Figure, Key, data, drawn, figure_axis
-from infra.report.wording import listed, sentences
-from infra.words import _
+from infra.report.wording import sentences
+from infra.words import _, listed
 
 MOVERS = 10
 

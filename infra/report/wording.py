@@ -1,7 +1,6 @@
 """Format numbers, dates and shares for a page, in the reader's language."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from markupsafe import Markup
@@ -177,8 +176,3 @@ def sentences(*texts: str) -> str:
     'One. Two.'
     """
     return ("" if language() == CHINESE else " ").join(filter(None, texts))
-
-
-def listed(items: Iterable[str]) -> str:
-    """Join items as a list."""
-    return _(", ").join(items)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 
 from functions.shared.foundation.counted import counted as in_english
 from functions.shared.foundation.counted import singular
@@ -61,8 +62,9 @@ def counted(number: int, nouns: str) -> str:
 
 
 def listed(items: Iterable[str]) -> str:
-    """Return items as a list, with the reader's commas."""
-    return _(", ").join(items)
+    """Return items as a list, with what the reader's language puts between them."""
+    first, *others = tuple(items) or ("",)
+    return reduce(lambda before, item: _("{before}, {item}", before=before, item=item), others, first)
 
 
 def coded(code: str) -> str:

@@ -54,6 +54,12 @@ def keys(language: str) -> set[tuple[str | None, str]]:
     return {(entry.msgctxt, entry.msgid) for entry in _read(language) if not entry.obsolete}
 
 
+def translations(language: str) -> list[str]:
+    """Return the translations of a catalogue, without those of former messages."""
+    current = [entry for entry in _read(language) if not entry.obsolete]
+    return [text for entry in current for text in (entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr])]
+
+
 def unfit(language: str) -> list[str]:
     """Return translations whose fields differ from their message's.
 

@@ -13,7 +13,7 @@ from infra.words.sentences import sentences
 if TYPE_CHECKING:
     from jinja2 import nodes
 
-MARKED = ("infra/cli", "infra/report", "infra/cost", "infra/demo")
+MARKED = ("infra/cli", "infra/report", "infra/cost", "infra/demo", "infra/words/__init__.py")
 """Files in which `_` and `plural` mark messages."""
 COMPOSED = ("functions", "infra/cli", "infra/cost", "infra/local", "infra/report/gather.py", "infra/places.py", "infra/deploy.py")
 """Files in which errors and documents are composed in English."""

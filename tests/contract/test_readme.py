@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -21,6 +22,8 @@ from tests.contract.template import ROOT
 REFUSALS = {"docs/formats.md": ("reason", "code"), "docs/formats.zh-CN.md": ("原因", "代码")}
 """By page, the headers of the tables of reasons to refuse a row and a file."""
 IN_BOTH_LANGUAGES = ("README", "docs/guide", "docs/formats", "docs/deploying")
+EVERYWHERE = {"--stack", "--json", "--help"}
+"""Options that the text below the table names once for all commands."""
 README_LINES, README_WIDTH = 110, 120
 LARGEST_PICTURE = 100_000
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
@@ -95,6 +98,12 @@ def test_each_command_has_its_row() -> None:
     assert sorted(rows) == sorted(commands())
 
 
+def test_each_row_has_the_options_of_its_command() -> None:
+    rows = re.findall(r"^\| `everscore ([a-z]+(?: [a-z]+)?)([^`]*)`", text_of("docs/commands.zh-CN.md"), re.MULTILINE)
+    shown = {name: sorted(set(re.findall(r"--[a-z-]+", usage)) - EVERYWHERE) for name, usage in rows}
+    assert shown == {name: sorted(set(long_options(command)) - EVERYWHERE) for name, command in all_commands()}
+
+
 def test_the_page_of_commands_says_what_their_help_does(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "typer", "infra.cli.app", "utils", "docs", "--name", "everscore", "--title", "Commands"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COLUMNS": "80"}
@@ -103,10 +112,21 @@ def test_the_page_of_commands_says_what_their_help_does(tmp_path: Path) -> None:
     assert page.read_text() == text_of("docs/commands.md"), "run `make commands`"
 
 
-def commands() -> Iterator[str]:
+def commands() -> list[str]:
+    return [name for name, _ in all_commands()]
+
+
+def all_commands() -> Iterator[tuple[str, Any]]:
     for name, command in typer.main.get_command(app).commands.items():
         inner = getattr(command, "commands", None)
-        yield from (f"{name} {below}" for below in inner) if inner else (name,)
+        yield from ((f"{name} {below}", one) for below, one in inner.items()) if inner else ((name, command),)
+
+
+def long_options(command: Any) -> Iterator[str]:
+    """Yield each option of a command; of those with a short form too, the short one, as it is typed."""
+    for option in (part for part in command.params if part.param_type_name == "option"):
+        if not any(len(name) == 2 for name in option.opts):
+            yield (option.secondary_opts or option.opts)[0]
 
 
 def test_the_changelog_has_each_metric_and_no_other() -> None:

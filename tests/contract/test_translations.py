@@ -24,8 +24,9 @@ from infra.cli.screens.releases import history_screen, release_screen
 from infra.cli.screens.status import fleet_screen, status_screen
 from infra.cli.screens.versions import decision_screen
 from infra.cli.state import fleet_status, model_status
+from infra.places import CODE as ROOT
 from infra.words import CHINESE, ENGLISH, speaking, stored
-from infra.words.book import keys, missing, unfit
+from infra.words.book import keys, missing, translations, unfit
 from infra.words.catalogue import catalogue_of
 from infra.words.messages import all_messages
 from infra.words.sentences import sentences
@@ -47,6 +48,29 @@ def test_no_translation_is_left_of_a_message_that_is_gone() -> None:
 
 def test_a_translation_names_no_field_that_its_message_has_not() -> None:
     assert unfit(CHINESE) == []
+
+
+OTHER_WORDS = "金丝雀 闸门 错误预算 堆栈 账户 打分 清单 证据 重训 应答 评审 采纳 机密 正例".split()  # noqa: SIM905
+"""Words for ideas that have another one: see docs/glossary.md."""
+
+
+def chinese() -> dict[str, str]:
+    """Return all Chinese text by where it stands, without commands and file names."""
+    pages = [*(ROOT / "docs").glob("*.zh-CN.md"), ROOT / "README.zh-CN.md"]
+    texts = {page.name: page.read_text() for page in pages} | {text: text for text in translations(CHINESE)}
+    return {place: re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}]*\}", "X", text, flags=re.DOTALL) for place, text in texts.items()}
+
+
+def test_chinese_has_one_word_for_each_idea() -> None:
+    found = {place: [word for word in OTHER_WORDS if word in text] for place, text in chinese().items()}
+    assert {place: words for place, words in found.items() if words} == {}
+
+
+def test_chinese_sentences_have_full_width_punctuation() -> None:
+    half = re.compile(r"[\u4e00-\u9fff][,;:!?()]|[,;:!?()][\u4e00-\u9fff]")
+    arguments = re.compile(r"首日:末日|=数值,|最小值?, 最大|名称=值")
+    found = {place: half.findall(arguments.sub("X", text)) for place, text in chinese().items()}
+    assert {place: marks for place, marks in found.items() if marks} == {}
 
 
 @pytest.mark.parametrize(
