@@ -4,12 +4,13 @@ Each is written once; its key says what it is about.
 """
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from functions.metric_emission.measurements import counted_model
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
+from functions.shared.domain.cause import Causes
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.positives import PositiveShare
 from functions.shared.domain.envelopes import StoredObject
@@ -17,38 +18,112 @@ from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.performance.decay import Decay
 from functions.shared.domain.policy import Policy, WatchPolicy
+from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.causes import Over, Sight
 from functions.shared.repositories.policies import StandingPolicy
 
 EXPLAINED = 5
 """How many features an alert names as its possible cause."""
 
+QUIET = timedelta(days=7)
+"""Time without another such file after which an alert about files is closed."""
+
+_OF_FILES = {AlertKind.FAILED, AlertKind.QUARANTINE, AlertKind.LABELS}
+_ENDED = {
+    AlertKind.SILENT.value: "no batch is overdue any more",
+    AlertKind.STALE.value: "the champion is not too old any more",
+    AlertKind.POLICY.value: "a policy that can be read is in force",
+}
+
 type Evidence = dict[str, float | str]
 
 
-def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collection[str], policy: Policy, now: datetime) -> list[Alert]:
+def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collection[str], policy: Policy, now: datetime) -> list[Sight]:
     """Return the alerts that follow from a batch.
 
-    Drift in columns that were `reported` before raises none.
+    Drift in columns that were `reported` before calls nobody.
     """
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
         evidence: Evidence = {"code": manifest.error.code, "key": manifest.source.key}
         message = f"{manifest.source.key} failed: {manifest.error.message}"
-        alerts.append(_about(manifest, AlertKind.FAILED, message, evidence, now))
+        alerts.append(Sight(_about(manifest, AlertKind.FAILED, message, evidence, now)))
     if manifest.status is Status.SUSPECT:
         share = manifest.rows_quarantined / manifest.rows_in
         message = f"{share:.1%} of the rows of {manifest.source.key} were quarantined"
         evidence = {"share": share, "budget": policy.row_contract.error_budget}
-        alerts.append(_about(manifest, AlertKind.QUARANTINE, message, evidence, now))
-    if drift is not None and drift.alert and (columns := drifted(drift)).keys() - reported:
+        alerts.append(Sight(_about(manifest, AlertKind.QUARANTINE, message, evidence, now)))
+    if drift is not None and drift.alert:
+        columns = drifted(drift)
         found = sorted((column for column in drift.columns if column.drifted), key=_by_effect)
         message = "drift in " + ", ".join(_described(column, drift.positive) for column in found)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
-        alerts.append(alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)}))
+        alert = alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)})
+        alerts.append(Sight(alert, news=bool(columns.keys() - reported)))
     return alerts
+
+
+def over_by_batch(manifest: Manifest, drift: DriftReport | None) -> Over:
+    """Return what a batch shows to be over: failures, quarantine, drift."""
+    is_scored = manifest.status is not Status.FAILED
+    file = manifest.source.key.split("/", 2)[-1]
+
+    def over(name: str) -> str:
+        kind, _, rest = name.partition("-")
+        if kind == AlertKind.FAILED and is_scored and not rest.startswith("labels-"):
+            return f"{file} was scored"
+        if kind == AlertKind.QUARANTINE and is_scored:
+            return f"few rows of {file} were quarantined"
+        if kind == AlertKind.DRIFT and drift is not None and not drift.too_few and rest == f"v{_champion(manifest)}":
+            return "the last batches look as at training again"
+        return ""
+
+    return over
+
+
+def over_by_labels(file: str, *, absurd: bool) -> Over:
+    """Return what a file of labels that was read shows to be over: unreadable ones, and absurd ones if it has none."""
+
+    def over(name: str) -> str:
+        if name.startswith(f"{AlertKind.FAILED}-labels-"):
+            return f"the labels in {file} were read"
+        return f"the labels in {file} are plausible" if name == AlertKind.LABELS and not absurd else ""
+
+    return over
+
+
+def over_by_release(release: Release) -> Over:
+    """Return what another champion, or a person's answer, shows to be over."""
+    version, asked = release.champion.version, release.approval.version if release.approval else None
+
+    def over(name: str) -> str:
+        kind, _, rest = name.partition("-")
+        if kind in {AlertKind.DRIFT, AlertKind.PERFORMANCE} and rest != f"v{version}":
+            return f"version {version} serves instead"
+        return "nothing waits for approval of it any more" if kind == AlertKind.APPROVAL and rest != f"v{asked}" else ""
+
+    return over
+
+
+def over_by_sweep(causes: Causes, now: datetime) -> Over:
+    """Return that what files caused is over: a week without another such file, or no upload without a manifest."""
+
+    def over(name: str) -> str:
+        cause = causes.causes[name]
+        if cause.kind is AlertKind.UNSCORED:
+            return "no upload is without a manifest"
+        return f"not seen again for {counted(QUIET.days, 'days')}" if cause.kind in _OF_FILES and now - cause.seen_at >= QUIET else ""
+
+    return over
+
+
+def over_by_clock(release: Release) -> Over:
+    """Return what the hourly look at a model shows to be over; what it saw just now is not asked about."""
+    by_release = over_by_release(release)
+    return lambda name: by_release(name) or _ENDED.get(name.partition("-")[0], "")
 
 
 def _by_effect(column: ColumnDrift) -> float:

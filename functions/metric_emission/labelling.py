@@ -33,7 +33,7 @@ from functions.shared.reading.files import read_table
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.unforeseen import unforeseen_refused
-from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.causes import Sight, follow
 from functions.shared.repositories.performances import gather_days
 from functions.shared.repositories.swap import swap
 
@@ -53,7 +53,8 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
         model = _served(created.key, delivery)
         labels = read_labels(created, model.spec, inbox=ports.inbox)
     except BatchRejectedError as rejected:
-        raise_once(labels_alert(created, _whose(created.key, rejected), arrived, rejected, ports.now()), ports.store)
+        whose, now = _whose(created.key, rejected), ports.now()
+        follow(whose, ports.store, now, seen=[Sight(labels_alert(created, whose, arrived, rejected, now))])
         return
     file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
     index_batches(model)

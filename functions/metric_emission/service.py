@@ -1,6 +1,6 @@
 """Measure a committed batch: judge it, label its rows, alert on it, count it."""
 
-from functions.metric_emission.alerts import batch_alerts, reported_drift
+from functions.metric_emission.alerts import batch_alerts, over_by_batch, reported_drift
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batch
 from functions.metric_emission.judging import judge
@@ -15,7 +15,7 @@ from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion
-from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.causes import follow
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.swap import standing
@@ -49,8 +49,9 @@ def _label(manifest: Manifest, model: Model) -> None:
 def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
     drift = judgement.drift
     reported = reported_drift(manifest, model.store) if drift and drift.alert else set[str]()
-    for alert in batch_alerts(manifest, drift, reported, model.policy, model.ports.now()):
-        raise_once(alert, model.store)
+    now = model.ports.now()
+    seen = batch_alerts(manifest, drift, reported, model.policy, now)
+    follow(counted_model(manifest), model.store, now, seen=seen, over=over_by_batch(manifest, drift))
 
 
 def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_known: bool) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from functions.metric_emission.alerts import slip_alert
+from functions.metric_emission.alerts import over_by_labels, slip_alert
 from functions.metric_emission.day_performance import numbers_of
 from functions.metric_emission.join import LABEL, Joined
 from functions.metric_emission.ports import Model
 from functions.shared.domain.performance.losses import ABSURD, losses
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
-from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.causes import Sight, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Slips:
 
 
 def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None:
-    """Alert if labels that were joined are absurd.
+    """Alert if labels that were joined are absurd; close what this file shows to be over.
 
     They count with a loss of the champion's ceiling, so no other label is drowned by them.
 
@@ -40,11 +40,12 @@ def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None
         source: its key, as people know it.
         model: that scored the rows.
     """
-    ceiling = model.champion.baseline.loss_ceiling
-    if model.spec.task is not Task.REGRESSION or ceiling is None:
-        return
-    if slips := find_slips(joined.by_day.values(), model.spec.score_columns[0], ceiling):
-        raise_once(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, model.ports.now()), model.store)
+    ceiling, now = model.champion.baseline.loss_ceiling, model.ports.now()
+    slips = None
+    if model.spec.task is Task.REGRESSION and ceiling is not None:
+        slips = find_slips(joined.by_day.values(), model.spec.score_columns[0], ceiling)
+    seen = [Sight(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, now))] if slips else []
+    follow(model.name, model.store, now, seen=seen, over=over_by_labels(source, absurd=bool(slips)))
 
 
 def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slips | None:

@@ -7,13 +7,15 @@ from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from functions.metric_emission.alerts import policy_alert, rhythm_alerts, unscored_alert
+from functions.metric_emission.alerts import over_by_clock, over_by_sweep, policy_alert, rhythm_alerts, unscored_alert
 from functions.metric_emission.indexing import index_batches, index_missing
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.ports import Model, Ports
 from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.cause import State, state_of
 from functions.shared.domain.metrics import (
     ALERTS,
     APPROVAL_AGE,
@@ -28,11 +30,12 @@ from functions.shared.domain.metrics import (
     UNSCORED_FILES,
     Occasion,
 )
-from functions.shared.domain.release import Release
+from functions.shared.domain.release import Release, approval_window
 from functions.shared.foundation.fan_out import AT_ONCE, for_each
 from functions.shared.ports import ObjectStore
-from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.causes import Sight, causes_of, follow
 from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
@@ -106,8 +109,9 @@ def _state(served: Model) -> list[Measurement]:
     age = now - decision.decided_at
     standing = Policies(store).standing(model)
     damaged = [policy_alert(model, standing, now)] if standing.unreadable else []
-    for alert in [*rhythm_alerts(model, silent / _HOUR, age / _DAY, standing.policy.watch, now), *damaged]:
-        raise_once(alert, store)
+    watched = [*rhythm_alerts(model, silent / _HOUR, age / _DAY, standing.policy.watch, now), *damaged]
+    seen = [*map(Sight, watched), *_awaited(release, store)]
+    follow(model, store, now, seen=seen, over=over_by_clock(release))
     named = {"model": model}
     return [
         Measurement(CHAMPION_AGE, age / _SECOND, named),
@@ -119,6 +123,14 @@ def _state(served: Model) -> list[Measurement]:
     ]
 
 
+def _awaited(release: Release, store: ObjectStore) -> Iterator[Sight]:
+    """Yield what waits for approval, of which the release called people."""
+    if asked := release.approval:
+        alert = read_document(store, Alert, layout.alert_key(release.model, approval_window(asked), AlertKind.APPROVAL.value))
+        if alert is not None:
+            yield Sight(alert, news=False)
+
+
 def _approval_measurements(release: Release, now: datetime) -> Iterator[Measurement]:
     if asked := release.approval:
         waited = max((now - asked.since) / _SECOND, 0.0)
@@ -126,9 +138,12 @@ def _approval_measurements(release: Release, now: datetime) -> Iterator[Measurem
 
 
 def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterator[Measurement]:
-    """Alerts of the last day by kind, which ends their keys."""
+    """Alerts of the last day by kind, which ends their keys, and those that are open still unless a person silenced them."""
     raised = (found.key for found in store.list(layout.alert_prefix(model)) if now - found.last_modified < _DAY)
-    for kind, alerts in Counter(key.removesuffix(".json").rsplit("-", 1)[1] for key in raised).items():
+    kinds = (key.removesuffix(".json").rsplit("-", 1)[1] for key in raised if not layout.is_closing(key))
+    causes = causes_of(model, store)
+    lasting = {cause.kind.value for name, cause in causes.open().items() if state_of(causes, name, now) is not State.SILENCED}
+    for kind, alerts in (Counter(dict.fromkeys(lasting, 1)) | Counter(kinds)).items():
         yield Measurement(ALERTS, alerts, {"model": model, "kind": kind})
 
 
@@ -151,7 +166,10 @@ def sweep(ports: Ports) -> dict[str, int]:
         index_missing(model, store)
     unscored = _unscored_uploads(ports.inbox, store, now())
     for model, keys in unscored.items():
-        raise_once(unscored_alert(model, keys, now()), store)
+        follow(model, store, now(), seen=[Sight(unscored_alert(model, keys, now()))])
+    for model in store.folders(layout.CAUSES):
+        if model not in unscored:
+            follow(model, store, now(), over=over_by_sweep(causes_of(model, store), now()))
     uploads = sum(len(keys) for keys in unscored.values())
     measured = [Measurement(UNSCORED_FILES, uploads, {})]
     ports.emit(measured)

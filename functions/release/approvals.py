@@ -9,7 +9,7 @@ from functions.release.rollout import GROWTH, decided_step, take_step
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision, Reason
 from functions.shared.domain.errors import ReleaseRefusedError
-from functions.shared.domain.release import Approval, Release
+from functions.shared.domain.release import Approval, Release, approval_window
 from functions.shared.domain.rollout.canary import Action, Step
 from functions.shared.foundation.counted import counted
 from functions.shared.repositories.alerts import raise_once
@@ -108,7 +108,7 @@ def _alert(model: str, asked: Approval, why: str, ports: Ports) -> Alert:
     return Alert(
         model=model,
         kind=AlertKind.APPROVAL,
-        window=f"{asked.since:%Y-%m-%dT%H%M%SZ}-v{asked.version}",
+        window=approval_window(asked),
         message=message,
         evidence=evidence,
         version=asked.version,

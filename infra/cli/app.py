@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import (
+    alerts,
     batches,
     cost,
     data,
@@ -37,6 +38,7 @@ app.add_typer(deploy.app)
 app.add_typer(versions.app)
 app.add_typer(status.app)
 app.add_typer(messages.app)
+app.add_typer(alerts.app)
 app.add_typer(policy.app)
 app.add_typer(releases.app)
 app.add_typer(transfer.app)

@@ -1,17 +1,21 @@
 """What `everscore status` shows of a model, gathered from stored documents."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.cause import cause_of, state_of
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.alerts import raised
+from functions.shared.repositories.causes import causes_of
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -34,8 +38,9 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     """Return the state of a release's model, as `status --json` prints it."""
     model = release.model
     batches = list(islice(Manifests(store).newest(model), _BATCHES))
-    last = sorted(store.list(layout.alert_prefix(model)), key=lambda alert: alert.last_modified)[-_ALERTS:]
+    last = sorted(raised(model, store), key=lambda alert: alert.last_modified)[-_ALERTS:]
     alerts = sorted((Alert.from_json(store.read(found.key)) for found in last), key=lambda alert: alert.raised_at)
+    causes = causes_of(model, store)
     means = _last_means(batches)
     refusal = Releases(store).refusal(release)
     return {
@@ -57,7 +62,15 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
         ],
         "batches": [_batch(manifest) for manifest in batches],
         "alerts": [
-            {"kind": alert.kind.value, "window": alert.window, "message": alert.message, "file": alert.evidence.get("key")}
+            {
+                "kind": alert.kind.value,
+                "window": alert.window,
+                "message": alert.message,
+                "file": alert.evidence.get("key"),
+                "name": cause_of(alert),
+                "since": alert.raised_at.isoformat(),
+                "state": state_of(causes, cause_of(alert), datetime.now(UTC)).value if cause_of(alert) in causes.causes else None,
+            }
             for alert in alerts
         ],
     }

@@ -24,7 +24,8 @@ from functions.shared.domain.manifest import Manifest, PinnedRelease
 from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.domain.policy import GatePolicy, Policy, RowContract
 from functions.shared.domain.release import Withdrawal
-from functions.shared.repositories.documents import read_document, read_documents
+from functions.shared.repositories.alerts import raised
+from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
@@ -250,7 +251,7 @@ class Story:
         return _("; the week before: log loss {loss:.3f} on {rows:,} labels", loss=loss, rows=rows)
 
     def _tell_alerts(self) -> None:
-        for alert in read_documents(self.operator.store, Alert, layout.alert_prefix(MODEL)):
+        for alert in (Alert.from_json(self.operator.store.read(found.key)) for found in raised(MODEL, self.operator.store)):
             name = f"{alert.kind}-{alert.window}"
             if name not in self.alerts_told:
                 self.alerts_told.add(name)

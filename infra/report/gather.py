@@ -21,6 +21,7 @@ from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.alerts import raised
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -113,7 +114,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         standing = _standing(manifests)
         batches = readers.map(lambda manifest: _batch(manifest, store), standing)
         days = performance_keys(model, store)[-DAYS:]
-        alerts = [found.key for found in store.list(layout.alert_prefix(model))][-ALERTS:]
+        alerts = [found.key for found in raised(model, store)][-ALERTS:]
         history = History(
             model=model,
             now=now,

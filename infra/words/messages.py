@@ -134,9 +134,9 @@ MISUSED = (
 
 def advice() -> Iterator[Message]:
     """Yield the report's advice on each kind of alert."""
-    from functions.shared.domain.advice import ADVICE
+    from functions.shared.domain.advice import ADVICE, CLOSED
 
-    for each in ADVICE.values():
+    for each in (*ADVICE.values(), CLOSED):
         yield from (Message(text, place="functions/shared/domain/advice.py") for text in (each.meaning, each.look_at))
 
 
@@ -145,6 +145,7 @@ def codes() -> Iterator[Message]:
     from functions.retraining.caveats import DoubtCode
     from functions.retraining.event import ALERT, SCHEDULE
     from functions.shared.domain.alert import AlertKind
+    from functions.shared.domain.cause import State
     from functions.shared.domain.decision import Verdict
     from functions.shared.domain.gate.codes import GateCode
     from functions.shared.domain.manifest import Status
@@ -157,7 +158,7 @@ def codes() -> Iterator[Message]:
     from functions.shared.domain.thresholds import thresholds
     from infra.report.batch_charts import STAGES
 
-    named: list[str] = [member.value for kind in (AlertKind, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
+    named: list[str] = [member.value for kind in (AlertKind, State, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
     yield from (Message(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     reasons = [*RowCode, *FileCode, *GateCode, *DoubtCode, MISSED_TRUTH]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.cause import Causes
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.document import Document
 from functions.shared.domain.drift.baseline import Baseline
@@ -38,6 +39,7 @@ KINDS: Mapping[str, type[Document]] = {
     "alerts": Alert,
     "baseline": Baseline,
     "bundle": BundleIndex,
+    "causes": Causes,
     "decisions": Decision,
     "emitted": BatchJudgement,
     "erasure": Erasure,

@@ -99,7 +99,7 @@ class World:
     @property
     def alerts(self) -> list[Alert]:
         """What people were told."""
-        return list(read_documents(self.store, Alert, f"alerts/{MODEL}/"))
+        return [alert for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if not alert.closed]
 
 
 def created(bucket: str, info: ObjectInfo) -> StoredObject:

@@ -111,3 +111,11 @@ ADVICE: Mapping[AlertKind, Advice] = {
         commands=("everscore labels {model} MENDED.csv", "everscore status {model}"),
     ),
 }
+
+CLOSED = Advice(
+    summary="What an alert was about is over.",
+    meaning="What the alert was about is over. It closed by itself; nothing has to be done.",
+    look_at="Whether it comes and goes: then its cause is still there.",
+    commands=("everscore alerts {model} --all",),
+)
+"""Of an alert of any kind that is closed."""

@@ -30,6 +30,7 @@ class Alert(Document):
 
     `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first; `version` is, for drift,
     the champion whose training the batches are held against, and for an approval the version that waits for it.
+    `closed` marks the alert that says that an earlier one of the same window and kind is over.
     """
 
     model: str
@@ -41,3 +42,4 @@ class Alert(Document):
     version: str | None = None
     runbook: str
     raised_at: datetime
+    closed: bool = False

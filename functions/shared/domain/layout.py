@@ -23,12 +23,16 @@ WAITING = "waiting/"
 IDENTITIES = "identities/"
 """Identities of scored rows, of all models."""
 
+ALERTS, CAUSES = "alerts/", "causes/"
+"""Alerts, and what causes them, of all models."""
+
 RELEASES, DECISIONS, LEASES, TOTALS = "releases/", "decisions/", "leases/", "totals/"
 """Releases, decisions, leases and totals of all models."""
 
 FLEET = "_fleet"
 """Whose totals are of no model; no model can have this name."""
 
+_CLOSING = "-closed.json"
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 _OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
 _MANIFEST = re.compile(r"manifests/([^/]+)/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/[0-9a-f]{32}\.json")
@@ -419,12 +423,27 @@ def performance_month_key(model: str, month: str) -> str:
 
 def alert_prefix(model: str) -> str:
     """All alerts about a model."""
-    return f"alerts/{model}/"
+    return f"{ALERTS}{model}/"
 
 
 def alert_key(model: str, window: str, kind: str) -> str:
     """One alert, written once."""
-    return f"alerts/{model}/{window}-{kind}.json"
+    return f"{alert_prefix(model)}{window}-{kind}.json"
+
+
+def closing_key(model: str, window: str, kind: str) -> str:
+    """That an alert is over, written once."""
+    return f"{alert_prefix(model)}{window}-{kind}{_CLOSING}"
+
+
+def is_closing(key: str) -> bool:
+    """Return whether an alert's key is of one that says that another is over."""
+    return key.endswith(_CLOSING)
+
+
+def causes_key(model: str) -> str:
+    """Which alerts about a model are open, and what people said of them."""
+    return f"{CAUSES}{model}/open.json"
 
 
 def message_prefix(model: str) -> str:

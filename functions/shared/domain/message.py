@@ -6,7 +6,7 @@ It is what happened, since when, what it means, and what to type.
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.domain.advice import ADVICE
+from functions.shared.domain.advice import ADVICE, CLOSED
 from functions.shared.domain.alert import Alert, AlertKind
 
 DECISION, RELEASE = "decision", "release"
@@ -88,9 +88,9 @@ def message_about(alert: Alert, *, stack: str) -> Message:
     With plots: everscore report churn -o churn.html --stack everscore
     More: docs/runbook.md#silent
     """
-    advice = ADVICE[alert.kind]
+    advice = CLOSED if alert.closed else ADVICE[alert.kind]
     news = News(
-        id=f"{alert.window}-{alert.kind.value}",
+        id=f"{alert.window}-{alert.kind.value}{'-closed' if alert.closed else ''}",
         model=alert.model,
         kind=alert.kind.value,
         since=alert.raised_at,

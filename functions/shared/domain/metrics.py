@@ -169,7 +169,7 @@ CHALLENGER_SHARE = _gauge("ChallengerShare", "None", Occasion.TICK, _MODEL, "sha
 APPROVAL_AGE = _gauge(
     "ApprovalAgeSeconds", "Seconds", Occasion.TICK, ("model", "version"), "time for which a version has waited for a person's approval"
 )
-ALERTS = _gauge("Alerts", "Count", Occasion.TICK, ("model", "kind"), "alerts that were raised in the last day, by kind")
+ALERTS = _gauge("Alerts", "Count", Occasion.TICK, ("model", "kind"), "alerts that are open or were raised in the last day, by kind")
 UNSCORED_FILES = _gauge("UnscoredFiles", "Count", Occasion.SWEEP, (), "uploads of the last two days that have no manifest after an hour")
 
 CATALOGUE = (

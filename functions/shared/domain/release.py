@@ -83,6 +83,11 @@ class Approval(Value):
     since: datetime
 
 
+def approval_window(asked: Approval) -> str:
+    """Return the window of the alert that asks for an approval."""
+    return f"{asked.since:%Y-%m-%dT%H%M%SZ}-v{asked.version}"
+
+
 class Refusal(Document):
     """The last wish for a model that was not granted.
 

@@ -2,9 +2,14 @@
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import ObjectInfo, ObjectStore
 
 
-def raise_once(alert: Alert, store: ObjectStore) -> None:
-    """Write an alert unless it stands already."""
-    store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
+def raise_once(alert: Alert, store: ObjectStore) -> bool:
+    """Write an alert unless it stands already, and return whether it did not."""
+    return store.create(layout.alert_key(alert.model, alert.window, alert.kind.value), alert.to_json())
+
+
+def raised(model: str, store: ObjectStore) -> list[ObjectInfo]:
+    """Return what stands of a model's alerts, in order of key, without those that say that another is over."""
+    return [found for found in store.list(layout.alert_prefix(model)) if not layout.is_closing(found.key)]

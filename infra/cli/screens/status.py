@@ -66,7 +66,8 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
 
 
 def _alert(alert: dict[str, Any]) -> str:
-    return _("alert {kind} ({window}): {message}", kind=coded(alert["kind"]), window=alert["window"], message=_message(alert))
+    line = _("alert {kind} ({window}): {message}", kind=coded(alert["kind"]), window=alert["window"], message=_message(alert))
+    return line if alert["state"] in {None, "open"} else f"{line} [{coded(alert['state'])}]"
 
 
 def _message(alert: dict[str, Any]) -> str:

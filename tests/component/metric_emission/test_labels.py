@@ -434,7 +434,8 @@ def test_people_are_told_of_a_file_that_holds_no_labels_and_nothing_changes(text
     assert (alert.kind, alert.evidence["key"]) == ("failed", f"labels/{MODEL}/labels.csv")
     assert code in {alert.evidence["code"], None}
     after = world.store.keys()
-    assert (after - before, before - after) == ({found.key for found in world.store.list("alerts/")}, set())
+    told = {found.key for prefix in ("alerts/", "causes/") for found in world.store.list(prefix)}
+    assert (after - before, before - after) == (told, set())
     assert not world.emitted
 
 

@@ -17,6 +17,7 @@ from functions.metric_emission.ports import Delivery, Ports
 from functions.metric_emission.service import measure_batch
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
+from functions.shared.domain.cause import Causes
 from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.envelopes import StoredObject
@@ -29,6 +30,7 @@ from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
+from functions.shared.repositories.causes import causes_of
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
@@ -229,8 +231,16 @@ class World:
         return [measurement.value for measurement in self.emitted if measurement.metric is metric]
 
     def alerts(self) -> list[Alert]:
-        """What people were told, in order of key."""
-        return list(read_documents(self.store, Alert, f"alerts/{MODEL}/"))
+        """What people were told, in order of key, without what is over."""
+        return [alert for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if not alert.closed]
+
+    def closings(self) -> list[str]:
+        """What people were told to be over, in order of key."""
+        return [alert.message for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if alert.closed]
+
+    def causes(self) -> Causes:
+        """What is known of the causes of alerts."""
+        return causes_of(MODEL, self.store)
 
     def kinds(self) -> list[str]:
         """The kinds of what people were told."""

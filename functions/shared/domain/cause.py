@@ -1,0 +1,177 @@
+"""Why alerts were raised, each cause once: open while it lasts, then closed.
+
+A cause that is seen again does not call people again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.document import Document, Value
+
+KEPT = timedelta(days=30)
+"""Time for which a cause that is closed is still shown."""
+
+_ONE_AT_A_TIME = {AlertKind.QUARANTINE, AlertKind.SILENT, AlertKind.STALE, AlertKind.UNSCORED, AlertKind.LABELS}
+
+
+def cause_of(alert: Alert) -> str:
+    """Return the name of what an alert is about; alerts of one cause share it.
+
+    Drift and decay are of one champion, a failure of one error code, an approval of one version, and an unreadable policy of its number.
+
+    >>> from datetime import UTC
+    >>> plain = dict(model="churn", message="", runbook="", raised_at=datetime(2013, 4, 1, tzinfo=UTC))
+    >>> cause_of(Alert(kind=AlertKind.DRIFT, window="2013-04-01-0a1b2c3d", evidence={"temp": 0.3}, version="7", **plain))
+    'drift-v7'
+    >>> cause_of(Alert(kind=AlertKind.PERFORMANCE, window="2013-04-01-v7", evidence={}, **plain))
+    'performance-v7'
+    >>> evidence = {"code": "no_table", "key": "labels/churn/april.csv"}
+    >>> cause_of(Alert(kind=AlertKind.FAILED, window="2013-04-01-0a1b2c3d", evidence=evidence, **plain))
+    'failed-labels-no_table'
+    """
+    kind = alert.kind
+    if alert.closed:
+        return str(alert.evidence["cause"])
+    if kind in _ONE_AT_A_TIME:
+        return kind.value
+    if kind is AlertKind.FAILED:
+        of_labels = "labels-" if str(alert.evidence.get("key", "")).startswith(f"{layout.LABELS}/") else ""
+        return f"{kind.value}-{of_labels}{alert.evidence.get('code', '')}"
+    if kind is AlertKind.POLICY:
+        return f"{kind.value}-{alert.evidence.get('unreadable', '')}"
+    version = alert.version or alert.window.rpartition("-v")[2]
+    return f"{kind.value}-v{version}"
+
+
+class Said(Value):
+    """What a person said about a cause, who and when."""
+
+    who: str
+    reason: str
+    at: datetime
+
+
+class Silence(Said):
+    """No message is sent about a cause, or a kind of alert, until a time."""
+
+    until: datetime
+
+
+class Cause(Value):
+    """One cause of alerts.
+
+    `window` is that of the alert that opened it, `latest` of the one that was seen last; `message` is the last one's. It is empty for
+    a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts.
+    """
+
+    kind: AlertKind
+    window: str
+    latest: str
+    message: str
+    opened_at: datetime
+    seen_at: datetime
+    seen: int = 1
+    acknowledged: Said | None = None
+    closed_at: datetime | None = None
+    closed_by: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it lasts."""
+        return self.closed_at is None
+
+
+class Causes(Document):
+    """The causes of a model's alerts that are open, or were closed lately.
+
+    `silences` go by the name of a cause or of a kind, and may stand before there is any.
+    """
+
+    model: str
+    causes: Mapping[str, Cause] = {}
+    silences: Mapping[str, Silence] = {}
+
+    def silence_of(self, name: str, kind: AlertKind, now: datetime) -> Silence | None:
+        """Return what silences a cause at a time, if anything does."""
+        found = (self.silences.get(silenced) for silenced in (name, kind.value))
+        return next((silence for silence in found if silence and now < silence.until), None)
+
+    def open(self) -> Mapping[str, Cause]:
+        """Return those that last."""
+        return {name: cause for name, cause in self.causes.items() if cause.is_open}
+
+    def calls(self, alert: Alert, *, now: datetime) -> bool:
+        """Return whether people are to be called: the cause is not open yet, or was silenced for a time that is over."""
+        name = cause_of(alert)
+        known = self.causes.get(name)
+        return known is None or not known.is_open or self._lapsed(name, alert.kind, now)
+
+    def _lapsed(self, name: str, kind: AlertKind, now: datetime) -> bool:
+        return self.silence_of(name, kind, now) is None and any(
+            silenced in self.silences and self.causes[name].seen_at < self.silences[silenced].until for silenced in (name, kind.value)
+        )
+
+    def sighted(self, alert: Alert, *, now: datetime, opens: str | None) -> "Causes":
+        """Return these with one more sight of a cause: opened, or brought up to date.
+
+        Args:
+            alert: what was seen. The same alert counts once, however often it is delivered.
+            now: when.
+            opens: the window under which the cause opens again if it is closed; None leaves it closed.
+        """
+        name = cause_of(alert)
+        known = self.causes.get(name)
+        message = "" if alert.kind is AlertKind.FAILED else alert.message
+        if known is not None and known.is_open:
+            seen = known.seen + (known.latest != alert.window)
+            found = known.model_copy(update={"latest": alert.window, "message": message, "seen_at": now, "seen": seen})
+        elif known is None or opens:
+            window, opened = opens or alert.window, alert.raised_at
+            found = Cause(kind=alert.kind, window=window, latest=alert.window, message=message, opened_at=opened, seen_at=now)
+        else:
+            return self
+        return self._with(name, found)
+
+    def closed(self, name: str, why: str, now: datetime) -> "Causes":
+        """Return these with one closed."""
+        return self._with(name, self.causes[name].model_copy(update={"closed_at": now, "closed_by": why}))
+
+    def acknowledged(self, name: str, said: Said) -> "Causes":
+        """Return these with one that a person has taken up."""
+        return self._with(name, self.causes[name].model_copy(update={"acknowledged": said}))
+
+    def silenced(self, name: str, silence: Silence) -> "Causes":
+        """Return these with a cause or kind silenced; silence until now or earlier ends it."""
+        others = {known: found for known, found in self.silences.items() if known != name}
+        return self.model_copy(update={"silences": others if silence.until <= silence.at else {**others, name: silence}})
+
+    def kept(self, now: datetime) -> "Causes":
+        """Return these without what ended long ago."""
+        causes = {name: cause for name, cause in self.causes.items() if cause.closed_at is None or now - cause.closed_at < KEPT}
+        silences = {name: silence for name, silence in self.silences.items() if now - silence.until < KEPT}
+        return self.model_copy(update={"causes": causes, "silences": silences})
+
+    def _with(self, name: str, cause: Cause) -> "Causes":
+        return self.model_copy(update={"causes": {**self.causes, name: cause}})
+
+
+class State(StrEnum):
+    """How a cause stands. One that is silenced, or that a person looks after, is open too."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+    CLOSED = "closed"
+
+
+def state_of(causes: Causes, name: str, now: datetime) -> State:
+    """Return how a cause stands."""
+    cause = causes.causes[name]
+    if not cause.is_open:
+        return State.CLOSED
+    if causes.silence_of(name, cause.kind, now):
+        return State.SILENCED
+    return State.ACKNOWLEDGED if cause.acknowledged else State.OPEN

@@ -1,0 +1,144 @@
+"""What is open, who looks after it, and what nobody is sent messages about."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.notification.ports import Ports
+from functions.notification.service import notify
+from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.errors import InputError
+from functions.shared.repositories.causes import Sight, causes_of, follow
+from infra.cli import operator
+from infra.cli.alerts import ack, alerts, silence
+from tests.fakes.versions import MODEL
+from tests.unit.cli.stack import Stack
+from tests.unit.notification.test_service import Mailbox
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    stack = Stack(MODEL)
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    return stack
+
+
+def drift(stack: Stack, now: datetime, batch: str = "0a1b2c3d", message: str = "drift in price (PSI 0.31)") -> Alert:
+    """Drift is seen at a time."""
+    alert = Alert(
+        model=MODEL,
+        kind=AlertKind.DRIFT,
+        window=f"2013-04-01-{batch}",
+        message=message,
+        evidence={"price": 0.31},
+        version="1",
+        runbook="docs/runbook.md#drift",
+        raised_at=now,
+    )
+    follow(MODEL, stack.store, now, seen=[Sight(alert)])
+    return alert
+
+
+def messages(stack: Stack, now: datetime) -> list[str]:
+    """The subjects of what is sent if all that is stored about alerts is delivered at a time."""
+    mail = Mailbox()
+    for found in stack.store.list("alerts/"):
+        created = StoredObject(bucket="store", key=found.key, version_id="v", etag="", size_bytes=1)
+        notify(created, Ports(stack.store, {"mail": mail}, "prod", lambda: now))
+    return [message.subject for message in mail.got]
+
+
+def listed(capsys: pytest.CaptureFixture[str], *, every: bool = False) -> list[dict[str, object]]:
+    alerts(MODEL, every=every, as_json=True)
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["alerts"]
+    return found
+
+
+def test_an_alert_is_listed_with_how_often_it_was_seen(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    drift(stack, now + HOUR, "11111111")
+    [shown] = listed(capsys)
+    assert (shown["name"], shown["state"], shown["seen"]) == ("drift-v1", "open", 2)
+    assert (shown["since"], shown["seen_at"]) == (now.isoformat(), (now + HOUR).isoformat())
+
+
+def test_an_alert_that_somebody_looks_after_says_who_and_why(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    drift(stack, datetime.now(UTC))
+    ack(MODEL, "drift-v1", reason="new prices since Monday")
+    assert f"drift-v1 is looked after by {stack.who}: new prices since Monday" in capsys.readouterr().out
+    [shown] = listed(capsys)
+    assert shown["state"] == "acknowledged"
+
+
+def test_a_closed_alert_is_shown_when_asked_for(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    follow(MODEL, stack.store, now + HOUR, over=lambda _: "version 2 serves instead")
+    assert listed(capsys) == []
+    [shown] = listed(capsys, every=True)
+    assert (shown["state"], shown["closed_by"]) == ("closed", "version 2 serves instead")
+    alerts(MODEL, every=True)
+    assert "version 2 serves instead" in capsys.readouterr().out
+
+
+def test_one_cause_sends_one_message_and_one_when_it_is_over(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    for number in range(5):
+        drift(stack, now + number * HOUR, f"{number}" * 8)
+    follow(MODEL, stack.store, now + 6 * HOUR, over=lambda _: "version 2 serves instead")
+    over, raised = sorted(messages(stack, now + 6 * HOUR))
+    assert raised == f"prod, {MODEL}: drift: drift in price (PSI 0.31)"
+    assert over.startswith(f"prod, {MODEL}: drift: closed, version 2 serves instead; since ")
+    assert messages(stack, now + 7 * HOUR) == []
+
+
+@pytest.mark.parametrize("named", ["drift", "drift-v1"])
+def test_nothing_is_sent_while_an_alert_or_its_kind_is_silenced(stack: Stack, named: str) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    silence(MODEL, named, reason="known season", days=7)
+    assert messages(stack, now + HOUR) == []
+    assert messages(stack, now + timedelta(days=8)) == [f"prod, {MODEL}: drift: drift in price (PSI 0.31)"], "if it is delivered then"
+
+
+def test_what_lasts_beyond_its_silence_calls_again(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    assert len(messages(stack, now)) == 1
+    silence(MODEL, "drift-v1", reason="known season", days=7)
+    for day in (3, 8, 9):
+        drift(stack, now + timedelta(days=day), f"{day}" * 8, f"drift in price (PSI 0.{day})")
+    assert messages(stack, now + timedelta(days=9)) == [f"prod, {MODEL}: drift: drift in price (PSI 0.8)"]
+
+
+def test_a_silence_of_no_days_ends_one(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    drift(stack, datetime.now(UTC))
+    silence(MODEL, "drift-v1", reason="known season", days=7)
+    assert "no messages about drift-v1 until" in capsys.readouterr().out
+    silence(MODEL, "drift-v1", reason="not so known", days=0)
+    assert causes_of(MODEL, stack.store).silences == {}
+
+
+def test_an_unknown_alert_is_refused_with_those_that_are_open(stack: Stack) -> None:
+    drift(stack, datetime.now(UTC))
+    with pytest.raises(InputError, match=r"no open alert of 'sales' is called 'drfit'\nremedy: choose from: drift-v1$"):
+        ack(MODEL, "drfit", reason="a slip")
+    with pytest.raises(InputError, match="choose from: drift-v1, drift, performance"):
+        silence(MODEL, "drfit", reason="a slip")
+
+
+def test_a_failure_is_listed_without_what_it_quotes(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    evidence = {"code": "missing_column", "key": f"batches/{MODEL}/a.csv"}
+    plain = {"model": MODEL, "window": "2013-04-01-0a1b2c3d", "runbook": "docs/runbook.md#failed", "raised_at": now}
+    broken = Alert(kind=AlertKind.FAILED, message=f"batches/{MODEL}/a.csv failed: no column 'price'", evidence=evidence, **plain)
+    follow(MODEL, stack.store, now, seen=[Sight(broken)])
+    assert b"price" not in stack.store.read(layout.causes_key(MODEL))
+    alerts(MODEL)
+    assert "see everscore status" in capsys.readouterr().out
