@@ -75,7 +75,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class ModelAlert:
-    """One kind of alert about a model, as a rule that shows for a day that such alerts were raised."""
+    """One kind of alert about a model, as a rule that fires for a day."""
 
     kind: AlertKind
 
@@ -106,7 +106,10 @@ def _dead_letters(queue: str, name: str, summary: str) -> Alarm:
 
 
 def _late(delay: Metric, queued: str, queue: str, summary: str) -> Alarm:
-    """More waited longer than an hour than three hours ago; or, as a wait is known by its end, some lay there for three hours."""
+    """Alert if more waited over an hour than three hours ago, or some waited three.
+
+    A wait is known only by its end.
+    """
     condition = CloudWatchCondition("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueAgeAlarmSeconds", watched=queue)
     within = f'bucket{{le="{_HOUR_S}"}}'
     late = " - ".join(f"sum by (stack) (last_over_time({delay.prometheus}_{series}[{HELD}]))" for series in ("count", within))
@@ -125,7 +128,10 @@ def _errors(function: str, summary: str) -> Alarm:
 
 
 def _repeated_errors(function: str, summary: str) -> Alarm:
-    """Of a function whose work a queue delivers again: one error mends itself, errors in two of three periods do not."""
+    """Alert on errors in two of three periods, for work that a queue repeats.
+
+    One error is mended by the next delivery.
+    """
     condition = CloudWatchCondition("AWS/Lambda", "Errors", 0, watched=function, statistic="Sum", periods=3, beyond_in=2)
     return Alarm(f"{function}ErrorsAlarm", summary, condition, None)
 

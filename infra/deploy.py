@@ -97,7 +97,10 @@ def _options(environment: str, root: Path) -> Mapping[str, Any]:
 
 
 def _by_name(configured: Mapping[str, Any] | Sequence[str] | str) -> dict[str, str]:
-    """Read the forms that SAM takes: a table, a list of `NAME=VALUE`, or one text of them in which values may be quoted."""
+    """Read the forms that SAM takes: a table, a list, or text of `NAME=VALUE`.
+
+    Values in a text may be quoted.
+    """
     if isinstance(configured, Mapping):
         return {name: str(value) for name, value in configured.items()}
     entries = shlex.split(configured) if isinstance(configured, str) else configured

@@ -43,7 +43,7 @@ def image_repository(stack: str) -> str:
 
 
 def _functions(repository_arn: str) -> str:
-    """Return how ARNs of functions begin in the partition, region and account of a repository.
+    """Return the ARN prefixes of functions in a repository's account and region.
 
     >>> _functions("arn:aws-cn:ecr:cn-north-1:123456789012:repository/everscore")
     'arn:aws-cn:lambda:cn-north-1:123456789012:function'

@@ -28,7 +28,7 @@ class Column(Value):
 
 
 class Columns(Document):
-    """Columns of a table: its own, which no file has, and the types that each column of its files has been met with.
+    """Columns of a table: its own, and the types of each column of its files.
 
     What has been met stays, so that columns do not depend on the order in which files came.
     """
@@ -122,6 +122,6 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _one(kinds: tuple[str, ...]) -> str | None:
-    """Return the one type that a column of these types has in a table; None if there is none."""
+    """Return the one type that a table gives a column of these types, or None."""
     found = kinds[0] if len(kinds) == 1 else _WIDER.get(kinds)
     return None if found is None or found.startswith(_UNKNOWN) else found

@@ -1,4 +1,4 @@
-"""What wakes cataloguing besides manifests: the scheduler, every hour and every night."""
+"""What calls cataloguing apart from manifests: a schedule, hourly and nightly."""
 
 from typing import Literal
 
@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ScheduledRequest(BaseModel):
-    """`compare` looks at the last days of every model; `sweep` looks at all days, and clears what no table names any more."""
+    """A comparison of tables with manifests, or a sweep.
+
+    `compare` looks at the last days of every model. `sweep` looks at all days, and deletes files that no table names any more.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -38,7 +38,10 @@ def read_footer(store: ObjectStore, stored: StoredFile, file: TableFile) -> Foot
 
 
 def _bounds(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, tuple[int, int]]:
-    """Return the least and greatest time of each column of times that has statistics in all row groups."""
+    """Return the least and greatest value of each time column with statistics.
+
+    Columns without statistics in some row group are left out.
+    """
     places = {metadata.schema.column(place).path: place for place in range(len(metadata.schema))}
     found = {}
     for field in schema:

@@ -1,4 +1,4 @@
-"""Lambda entry point: manifests through SQS in, tables of what was scored out; the scheduler has them compared."""
+"""Lambda entry point: manifests or a schedule come in, tables go out."""
 
 from collections.abc import Mapping
 from functools import cache

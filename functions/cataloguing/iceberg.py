@@ -44,7 +44,10 @@ _ALWAYS = {
 
 
 class _Change(_OverwriteFiles, _MergeAppendFiles):
-    """A change of files that merges manifests, as pyiceberg does when it appends: else each change would add one for good."""
+    """A change of files that merges manifests, as pyiceberg's append does.
+
+    Without that, each change would add a manifest for good.
+    """
 
 
 class IcebergTables:
@@ -113,7 +116,7 @@ class IcebergTable:
         return [self._file(found) for found in self._found(days)]
 
     def named(self) -> set[str]:
-        """Return all keys below `tables/` that some state of the table which may be asked for needs."""
+        """Return the keys below `tables/` that a kept state of the table needs."""
         metadata, io = self._loaded.metadata, self._loaded.io
         manifests = {manifest.manifest_path: manifest for state in metadata.snapshots for manifest in state.manifests(io)}
         data = {entry.data_file.file_path for manifest in manifests.values() for entry in manifest.fetch_manifest_entry(io)}
@@ -122,7 +125,7 @@ class IcebergTable:
         return {path.removeprefix(self._root) for path in data | manifests.keys() | lists | logged | {self._loaded.metadata_location}}
 
     def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
-        """Change columns and files at once, or raise ConflictError if another writer came first."""
+        """Change columns and files at once; raise ConflictError if another did first."""
         gone = [found for found in self._found({file.day for file in removed}) if self._file(found) in removed]
         try:
             with self._loaded.transaction() as transaction:
@@ -142,7 +145,7 @@ class IcebergTable:
             raise ConflictError(message) from error
 
     def _old_snapshots(self, kept: int) -> list[int]:
-        """Return the snapshots that are kept no longer: each commit copies the list of all."""
+        """Return the snapshots to drop, since each commit copies the list of all."""
         newest_first = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms, reverse=True)
         return [snapshot.snapshot_id for snapshot in newest_first[kept:]]
 

@@ -46,10 +46,10 @@ class Table(Protocol):
         """Return the files of batches that arrived on some days."""
 
     def named(self) -> set[str]:
-        """Return all keys below `tables/` that some state of the table which may be asked for needs."""
+        """Return the keys below `tables/` that a kept state of the table needs."""
 
     def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
-        """Change columns and files at once, or raise ConflictError if another writer came first.
+        """Change columns and files at once; raise ConflictError if another did first.
 
         Args:
             removed: files that the table shows no longer; they stay where they are.

@@ -114,7 +114,9 @@ def _read(
     there: Collection[str] | None,
     ports: Ports,
 ) -> tuple[dict[str, Manifest], dict[date, list[Row]]]:
-    """Read the manifests that are others than the tables know, and those of standing batches whose files are left and not shown.
+    """Read the manifests of batches whose files the tables lack, or must drop.
+
+    These are manifests that differ from what the tables know, and those of standing batches whose remaining files are not shown.
 
     Returns:
         These manifests by batch, and the rows of all batches by day.
@@ -155,7 +157,10 @@ def _commit_scored(
 
 
 def _footer(stored: StoredFile, file: TableFile, store: ObjectStore) -> Footer | None:
-    """Return a file's footer; None if it has expired, or was replaced by an erasure, whose manifest comes then."""
+    """Return a file's footer, or None if the file has expired or was replaced.
+
+    An erasure replaces files; its own manifest comes later.
+    """
     try:
         return read_footer(store, stored, file)
     except NotFoundError:

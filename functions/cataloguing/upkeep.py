@@ -1,4 +1,4 @@
-"""What the clock asks for: tables compared with manifests, and files deleted that no table names any more."""
+"""What the schedule asks for: tables compared, and unused files deleted."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ _IN_WORK = _DAY
 
 
 def compare(ports: Ports, now: datetime) -> dict[str, int]:
-    """Bring all models' tables to the manifests of the last days, and count what is in them.
+    """Make all models' tables show the last days' manifests, and count rows.
 
     Returns:
         How many models have tables, and how many files their tables lacked or had too many.
@@ -53,7 +53,7 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
 
 
 def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: bool = False) -> int:
-    """Bring a model's tables to its manifests of some days, and return how many files had to come or go.
+    """Bring a model's tables to some days' manifests; return how many files changed.
 
     With `look`, rows that have expired leave the tables; where counts differ, the files that are left are looked up in any case.
 
@@ -79,7 +79,7 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: b
 
 
 def _differing(model: str, days: Collection[date], rows: Collection[Row], manifests: Mapping[str, str], ports: Ports) -> list[str]:
-    """Return the batches of which the table of scored rows has more or fewer rows than are left of their files."""
+    """Return the batches whose rows in the table are more or fewer than in files."""
     has = Counter[str]()
     for file in ports.tables.open(model, SCORED).files(days):
         has[file.batch] += file.rows
@@ -98,7 +98,7 @@ def _differing(model: str, days: Collection[date], rows: Collection[Row], manife
 
 
 def _clear(model: str, before: datetime, ports: Ports) -> int:
-    """Delete files of a model's tables that were written before a moment and that no table names."""
+    """Delete old files below a model's tables that no table names."""
     written = [info.key for info in ports.store.list(layout.tables_prefix(model)) if info.last_modified < before]
     named = {key for kind in (SCORED, BATCHES) for key in ports.tables.open(model, kind).named()} if written else set()
     left = [key for key in written if key not in named]

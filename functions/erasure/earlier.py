@@ -47,7 +47,7 @@ def _named(manifest: Manifest | None) -> set[str]:
 
 
 def _of_labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield replaced versions of labelled rows, waiting labels and rows of days, by key."""
+    """Yield replaced versions of labelled rows, waiting labels and day rows."""
     for prefix in layout.replaced_prefixes(subject.model):
         replaced = (version.info for version in ports.store.versions(prefix) if not version.newest)
         for key, versions in groupby(replaced, key=lambda info: info.key):

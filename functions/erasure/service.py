@@ -79,7 +79,7 @@ def _new(request: EraseRequest, subject: Subject, ports: Ports) -> Erasure:
 
 
 def _standing(request: EraseRequest, ports: Ports) -> Erasure | None:
-    """Return the erasure that an earlier call with the same token and ids began and did not end.
+    """Return the unfinished erasure of an earlier call with the same token and ids.
 
     If that call was killed, or somebody may have learnt since, another look follows this one.
     """

@@ -72,7 +72,7 @@ def _remove(
 
 
 def _manifests_by_upload(keys: Iterable[str], ports: Ports) -> Mapping[_Upload, Sequence[str]]:
-    """Return the manifests of each version of an upload, which may have been scored again."""
+    """Return the manifests by version of an upload; scoring again adds some."""
     found = defaultdict(list)
     for key in keys:
         source = Manifests(ports.store).read(key).source

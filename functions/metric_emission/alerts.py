@@ -85,7 +85,10 @@ def over_by_batch(manifest: Manifest, drift: DriftReport | None) -> Over:
 
 
 def over_by_labels(file: str, *, absurd: bool) -> Over:
-    """Return what a file of labels that was read shows to be over: unreadable ones, and absurd ones if it has none."""
+    """Return the alerts that a readable file of labels ends.
+
+    Alerts on unreadable files are over, and so are those on absurd labels if it has none.
+    """
 
     def over(name: str) -> str:
         if name.startswith(f"{AlertKind.FAILED}-labels-"):
@@ -109,7 +112,10 @@ def over_by_release(release: Release) -> Over:
 
 
 def over_by_sweep(causes: Causes, now: datetime) -> Over:
-    """Return that what files caused is over: a week without another such file, or no upload without a manifest."""
+    """Return the alerts on files that are over.
+
+    A week passed without another such file, or no upload lacks its manifest.
+    """
 
     def over(name: str) -> str:
         cause = causes.causes[name]
@@ -121,7 +127,10 @@ def over_by_sweep(causes: Causes, now: datetime) -> Over:
 
 
 def over_by_clock(release: Release) -> Over:
-    """Return what the hourly look at a model shows to be over; what it saw just now is not asked about."""
+    """Return the alerts that the hourly look at a model ends.
+
+    What it saw just now is not asked about.
+    """
     by_release = over_by_release(release)
     return lambda name: by_release(name) or _ENDED.get(name.partition("-")[0], "")
 
@@ -172,7 +181,10 @@ def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected:
 
 
 def slip_alert(model: str, file: str, source: str, rows: int, label: float, answer: float, now: datetime) -> Alert:
-    """Return the alert that some labels of a file are very far from the answers, with the farthest of them."""
+    """Return an alert that some labels are very far from their answers.
+
+    It names the farthest of them.
+    """
     evidence: Evidence = {"rows": rows, "label": label, "answer": answer, "key": source}
     message = (
         f"labels in {source} are very far from the champion's answers, {rows:,} in all: "

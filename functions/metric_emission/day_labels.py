@@ -95,7 +95,7 @@ def _columns(spec: ModelSpec) -> list[str]:
 
 
 def _with_texts_decoded(rows: pa.Table) -> pa.Table:
-    """Return rows with plain texts, since files of several versions differ in dictionaries."""
+    """Return rows with plain texts, since files of versions differ in dictionaries."""
     fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema)
     return rows.cast(pa.schema(fields))
 
@@ -106,7 +106,7 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def _plus(kept: _Kept, standing: set[str], came: _Kept) -> _Kept:
-    """Return the kept rows of files that still stand, with the rows of those that came."""
+    """Return the kept rows of files that still stand, and the rows of new files."""
     rows = kept.table.filter(pc.is_in(kept.table[_FILE], value_set=pa.array(sorted(standing), pa.string())))
     return _Kept(_together([rows, *([came.table] if came.files else [])]), {name: kept.files[name] for name in standing} | {**came.files})
 
@@ -132,7 +132,7 @@ def _kept(key: str, spec: ModelSpec, store: ObjectStore) -> tuple[_Kept | None, 
 
 
 def _keep(key: str, kept: _Kept, etag: str | None, spec: ModelSpec, store: ObjectStore) -> None:
-    """Keep the rows, unless another writer came first: what lacks there, the next labels add."""
+    """Keep the rows, unless another writer did first; the next labels add the rest."""
     sink = pa.BufferOutputStream()
     noted = {_FILES: json.dumps(dict(sorted(kept.files.items()))).encode(), _COLUMNS: _signature(spec)}
     pq.write_table(kept.table.replace_schema_metadata(noted), sink, compression="zstd")

@@ -110,7 +110,7 @@ def _pairs(spec: ModelSpec, day: date, rows: pa.Table, ceiling_of: CeilingOf) ->
 
 
 def _batches(spec: ModelSpec, rows: pa.Table, ceiling_of: CeilingOf) -> Iterator[BatchLosses]:
-    """Yield losses by batch, without rows whose batch an earlier version did not store."""
+    """Yield losses by batch; rows stored without their batch are left out."""
     if BATCH not in rows.column_names:
         return
     champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION), _ceilings(rows, ceiling_of))

@@ -193,7 +193,10 @@ def _knows(kept: DayRows | None, arrival: Arrival) -> bool:
 
 
 def _read(arrival: Arrival, *, by: _By, model: Model) -> tuple[Manifest, pa.Table | None]:
-    """Return the identities of a batch's rows, with day and batch; None without rows, or if they have expired."""
+    """Return the identities of a batch's rows, with day and batch.
+
+    Return None without rows, or if they have expired.
+    """
     manifest = model.manifests.at(model.name, arrival)
     bodies = (file_of(manifest, output.key, model.store) for output in manifest.outputs)
     tables = [_identities(body, manifest, by, model) for body in bodies if body is not None]

@@ -39,7 +39,10 @@ def alert_on_decay(model: Model, mature: date | None) -> None:
 
 
 def _over(decay: Decay, version: str) -> Over:
-    """Return that a decay is over where the loss itself is back within the margin; that it is no longer sure does not suffice."""
+    """Return that a decay is over: the loss itself is back within the margin.
+
+    That the decay is no longer sure does not suffice.
+    """
     is_back = decay.ready and decay.excess is not None and decay.margin is not None and decay.excess <= decay.margin
     why = f"its loss is {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training" if is_back else ""
     return lambda name: why if name == f"{AlertKind.PERFORMANCE}-v{version}" else ""

@@ -21,7 +21,7 @@ def print_measurements(measurements: Iterable[Measurement], *, stack: str) -> No
 
 
 def _printable(value: str) -> str:
-    r"""Return a dimension's value as CloudWatch takes it: ASCII, at most 1,024 characters.
+    r"""Return a dimension's value as CloudWatch takes it: short, printable ASCII.
 
     A column may have any name.
 

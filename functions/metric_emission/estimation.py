@@ -67,7 +67,7 @@ def some_of(outputs: Sequence[StoredFile]) -> Sequence[StoredFile]:
 
 
 def _champion_scores(body: bytes) -> NDArray[np.float64]:
-    """Return the champion's scores of a file; in a rollout they have columns of their own."""
+    """Return the champion's scores of a file; rollouts store them separately."""
     file = pq.ParquetFile(io.BytesIO(body))
     name = f"{Role.CHAMPION.value}_score" if f"{Role.CHAMPION.value}_score" in file.schema_arrow.names else "score"
     scores: pa.ChunkedArray = file.read([name])[name]

@@ -96,14 +96,14 @@ def label_days(labels: Labels, spec: ModelSpec) -> set[date] | None:
 
 
 def _may_hold(manifest: Manifest, days: set[date] | None, arrived: str) -> bool:
-    """Return whether a batch has rows of some days or, without days, came before the labels."""
+    """Return whether a batch may have rows of these days, or came before the labels."""
     if days is not None:
         return bool(days & manifest.event_days.keys())
     return manifest.source.last_modified <= datetime.fromisoformat(arrived)
 
 
 def scored_ids(manifest: Manifest, spec: ModelSpec, *, store: ObjectStore) -> pa.ChunkedArray:
-    """Return the ids of a batch's scored rows, as texts, without those of files that have expired."""
+    """Return the ids of a batch's scored rows as texts, without expired files."""
     chunks = []
     for output in manifest.outputs:
         body = file_of(manifest, output.key, store)
@@ -118,7 +118,7 @@ def scored_ids(manifest: Manifest, spec: ModelSpec, *, store: ObjectStore) -> pa
 def relabelled(
     manifest: Manifest, day: date, keys: Iterable[str], spec: ModelSpec, *, store: ObjectStore
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Yield those of some files of labelled rows that a later batch scored again, with the rows to keep."""
+    """Yield the labelled files that a later batch scored again, with rows to keep."""
     for key in keys:
         rows = pq.read_table(pa.BufferReader(store.read(key)))
         identities = _identities(rows, spec)
@@ -138,7 +138,7 @@ def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
 
 
 def stored_identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
-    """Return what `ID` and, where the model has times, `TIME` are called among the columns of scored rows."""
+    """Return the names of `ID` and any `TIME` among the columns of scored rows."""
     names = {ID: spec.id_column, TIME: spec.time_column}
     return {name: stored_name(column, columns, spec) for name, column in names.items() if column}
 
@@ -190,7 +190,10 @@ def _latest(pairs: pa.Table) -> pa.Array:
 
 
 def _paired(scored: pa.Table, waiting: pa.Table, identity: Sequence[str]) -> pa.Table:
-    """`ROW` of the scored row, the last in time, of each identity that a label waits for, with the label and its `POSITION`."""
+    """Return each label with the `ROW` of the last scoring of its identity.
+
+    The result holds the label and its `POSITION` too.
+    """
     known = scored.filter(pc.is_in(scored[ID], value_set=waiting[ID]))
     if TIME in known.column_names:
         known = known.sort_by([(TIME, "ascending"), (ROW, "ascending")])

@@ -49,7 +49,7 @@ def _drift(manifest: Manifest, model: Model) -> DriftReport | None:
 
 
 def _positives(pooled: Sequence[Manifest]) -> Positives | None:
-    """Return how many rows are predicted positive, of the batches that the newest one's threshold decided."""
+    """Count rows predicted positive in batches with the newest one's threshold."""
     threshold = _threshold(pooled[0])
     decided = [batch for batch in pooled if _threshold(batch) == threshold]
     profiles = [batch.profiles[Role.CHAMPION] for batch in decided]

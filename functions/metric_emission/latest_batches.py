@@ -45,7 +45,10 @@ def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[
 
 
 def _more_each_time[T](days: Iterator[T]) -> Iterator[list[T]]:
-    """Yield the first, then twice as many each time up to `TOGETHER`; most labels need only the newest."""
+    """Yield the first, then twice as many each time, up to `TOGETHER`.
+
+    Most labels need only the newest batches.
+    """
     together = 1
     while some := [*islice(days, together)]:
         yield some

@@ -105,7 +105,7 @@ def judged_measurements(manifest: Manifest, judgement: BatchJudgement, *, memory
 
 
 def _predicted_measurements(manifest: Manifest) -> Iterator[Measurement]:
-    """Yield the share of a batch's rows that the champion predicts positive, where a threshold decides."""
+    """Yield the share of rows predicted positive, where a threshold decides."""
     if manifest.predicted_positive is not None:
         yield Measurement(PREDICTED_POSITIVE, manifest.predicted_positive, {"model": manifest.model})
 
@@ -191,7 +191,7 @@ def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Me
 
 
 def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerformance]:
-    """Yield one version per role, as metrics need it: on a day of two champions, the one that scored more rows."""
+    """Yield one version per role: of two champions, the one that scored more rows."""
     for role in Role:
         if several := [group for group in groups if group.role is role]:
             yield max(several, key=attrgetter("rows"))

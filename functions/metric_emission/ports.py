@@ -87,7 +87,9 @@ class Model:
         return self.ports.bundles.load(self.release.champion)
 
     def ceiling_of(self, version: str) -> float | None:
-        """Return the most that a row's loss counts with where a champion is judged, also one that served before.
+        """Return the most that one row's loss counts when a champion is judged.
+
+        The champion may be one that served before.
 
         Only a regression has one.
         """

@@ -22,7 +22,7 @@ from functions.shared.repositories.causes import Sight, follow
 
 @dataclass(frozen=True, slots=True)
 class Slips:
-    """How many labels of a file are absurd, and the farthest of them with the champion's answer."""
+    """The number of absurd labels in a file, and the farthest with its answer."""
 
     rows: int
     label: float
@@ -30,7 +30,7 @@ class Slips:
 
 
 def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None:
-    """Alert if labels that were joined are absurd; close what this file shows to be over.
+    """Alert on absurd labels after the join; close what this file ends.
 
     They count with a loss of the champion's ceiling, so no other label is drowned by them.
 
@@ -65,6 +65,6 @@ def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slip
 
 
 def _champions(table: pa.Table, answers: str) -> pa.ChunkedArray:
-    """Return the champion's answers: those given, except where a challenger scored the row too."""
+    """Return the champion's answers, except where a challenger scored the row too."""
     own = f"{Role.CHAMPION}_{answers}"
     return pc.coalesce(table[own], table[answers]) if own in table.column_names else table[answers]

@@ -138,7 +138,10 @@ def _approval_measurements(release: Release, now: datetime) -> Iterator[Measurem
 
 
 def _alert_measurements(model: str, store: ObjectStore, now: datetime) -> Iterator[Measurement]:
-    """Alerts of the last day by kind, which ends their keys, and those that are open still unless a person silenced them."""
+    """Yield counts of alerts by kind: of the last day, or still open.
+
+    A kind that a person silenced is not open.
+    """
     raised = (found.key for found in store.list(layout.alert_prefix(model)) if now - found.last_modified < _DAY)
     kinds = (key.removesuffix(".json").rsplit("-", 1)[1] for key in raised if not layout.is_closing(key))
     causes = causes_of(model, store)

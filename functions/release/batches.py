@@ -50,7 +50,7 @@ def tally(rollout: Sequence[Release], store: ObjectStore) -> Tally:
 
 
 def _changes(known: Tally, first: Release, entries: Sequence[Arrival]) -> Iterator[Arrival]:
-    """Yield the batches that are not counted yet, and counted ones that are superseded."""
+    """Yield batches that are not counted yet, and counted ones now superseded."""
     stand, counted = {arrival.batch for arrival in standing(entries)}, set(known.counted)
     for arrival in {entry.batch: entry for entry in entries}.values():
         stands = arrival.batch in stand

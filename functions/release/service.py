@@ -202,7 +202,7 @@ def _winners(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
-    """Roll out the newest version that won against this champion, or ask a person first.
+    """Roll out the newest version that won against this champion, or ask first.
 
     The version was never served or tried before.
     """

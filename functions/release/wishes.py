@@ -83,7 +83,7 @@ def _champion_wish(standing: StandingRelease, aliases: Mapping[str, str], ports:
 
 
 def _other_wish(release: Release, champion: str, aliases: Mapping[str, str], ports: Ports) -> tuple[Reason, ...]:
-    """Return the refusal of a challenger that was wished for together with a champion.
+    """Return the refusal of a challenger wished for together with a champion.
 
     The champion has to serve before a challenger begins.
     """

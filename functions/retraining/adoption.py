@@ -202,7 +202,7 @@ def adoptable_rows(adopted: Adopted, rows: TrainingSet) -> TrainingSet:
 
 
 def _tried(adopted: Adopted, spec: ModelSpec, rows: pa.Table) -> tuple[Feature, ...]:
-    """Return the spec's features, nullable where the pipeline scores rows without one.
+    """Return the spec's features, nullable where the pipeline accepts missing.
 
     Rows that lack other features are quarantined later, since one of them would fail its whole batch. An unseen category would do so
     too, but rows with one cannot be avoided, so the pipeline must accept it.

@@ -91,7 +91,10 @@ def _sample(counts: pa.StructArray) -> pa.StructArray:
 
 
 def _outer_disguise(counts: pa.StructArray) -> Disguise | None:
-    """Return the disguise of nearly all texts; of a currency or percent sign it hides how the number itself is written."""
+    """Return the disguise of nearly all texts, such as a percent sign.
+
+    A currency or percent sign may hide how the number itself is written.
+    """
     texts, rows = counts.field("values"), counts.field("counts").to_pylist()
     is_number = ~to_numbers(texts).refused
     found = Counter[str]()

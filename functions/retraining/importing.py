@@ -177,7 +177,10 @@ def _reasons(sealed: SealedVersion, policy: Policy) -> tuple[Reason, ...]:
 
 
 def _agreement(opened: OpenedVersion, bundle: dict[str, bytes], champion: ServedModel | None, ports: Ports) -> Agreement | None:
-    """Compare the scores of champion and version on the rows that came along; None without a champion or its columns."""
+    """Compare the scores of champion and version on the rows of the import.
+
+    Return None without a champion, or if its columns are missing.
+    """
     if champion is None:
         return None
     serving, rows = ports.bundles.load(champion), read_rows(opened.read(ROWS))
@@ -189,7 +192,10 @@ def _agreement(opened: OpenedVersion, bundle: dict[str, bytes], champion: Served
 
 
 def _recorded(decision: Decision, bundle: dict[str, bytes], registry: Registry) -> Decision:
-    """Record the version; an unavailable registry stops nothing: the next retraining records it."""
+    """Record the version, or leave that to the next retraining.
+
+    An unavailable registry stops nothing.
+    """
     digest = decision.digest
     try:
         spec = load_bundle(bundle.__getitem__, digest).spec

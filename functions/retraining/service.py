@@ -290,7 +290,10 @@ def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, 
 
 
 def _compared(champion: Floats | None, challenger: Floats | None, policy: Policy) -> ComparedCosts | None:
-    """Return what the gate compares instead of losses, if the policy wants costs compared and the model has any."""
+    """Return costs to compare instead of losses, if the policy wants that.
+
+    Return None for a model without costs.
+    """
     each = policy.decision.costs
     if policy.gate.metric != COST or champion is None or challenger is None or each is None:
         return None

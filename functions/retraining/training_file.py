@@ -144,7 +144,7 @@ def possible_features(request: FirstRequest, inbox: ObjectStore) -> dict[str, Co
 
 
 def _sieved(request: TrainRequest, read: TableRead, target: Target, policy: Policy, arrived: datetime) -> tuple[pa.Table, Counter[str]]:
-    """Return the rows that can be learnt, with their targets, and counts of those left out by reason."""
+    """Return rows to learn from, their targets, and rows left out by reason."""
     left_out = Counter[str](rejected.code for rejected in read.rejected)
     table = read.table.set_column(read.table.column_names.index(request.target), request.target, target.values)
     for reason, kept in _sieves(request, policy, arrived):
@@ -157,7 +157,7 @@ def _sieved(request: TrainRequest, read: TableRead, target: Target, policy: Poli
 
 
 def _days(request: TrainRequest, table: pa.Table, spec: ModelSpec, arrived: datetime) -> pa.ChunkedArray:
-    """Return each row's event day: that of its time or, without a time column, that of the file's arrival."""
+    """Return each row's event day; without a time column, the file's arrival."""
     if request.time_column:
         return days_of(table[request.time_column], spec.day_zone)
     return pa.chunked_array([pa.repeat(pa.scalar(day_of(arrived, spec.day_zone)), table.num_rows)])

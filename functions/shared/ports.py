@@ -57,7 +57,7 @@ class ObjectStore(Protocol):
         """Return the whole of a small object, or raise NotFoundError."""
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
-        """Return the newest version's bytes and its ETag, read together, or raise NotFoundError."""
+        """Return the newest version's bytes with its ETag, or raise NotFoundError."""
 
     def open(self, key: str, version_id: str | None = None) -> Readable:
         """Random access to an object, or raise NotFoundError."""
@@ -66,7 +66,10 @@ class ObjectStore(Protocol):
         """Write, whatever stands there."""
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write if nothing stands there; False if something does (which may be our own, after a retried request)."""
+        """Write if nothing is there, else return False.
+
+        What is there may be our own, after a retried request.
+        """
 
     def replace(self, key: str, body: bytes, *, etag: str) -> None:
         """Write if the newest version still has this ETag, or raise ConflictError."""
@@ -84,7 +87,7 @@ class ObjectStore(Protocol):
         """Delete objects; absent ones are no error."""
 
     def delete_unchanged(self, key: str, *, etag: str) -> bool:
-        """Delete an object if its newest version still has this ETag; return whether it was deleted."""
+        """Delete an object if its newest version still has this ETag; return whether."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class VersionedStore(ObjectStore, Protocol):
     """A bucket with its past, for whoever must remove something for good."""
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:
-        """Return all versions of all objects below a prefix, deletions left out, in order of key."""
+        """Return all versions of all objects below a prefix, by key, no deletions."""
 
     def forget(self, versions: Iterable[ObjectInfo]) -> None:
         """Remove versions for good; absent ones are no error."""
@@ -144,7 +147,7 @@ class Registry(Protocol):
     """
 
     def register(self, model: str, version: str, run: TrainingRun) -> str:
-        """Record a run with its model, register it as a version of this number, and return the run's id."""
+        """Record a run with its model, register that version; return the run's id."""
 
     def recorded_runs(self, model: str) -> frozenset[str]:
         """Ids of all runs of a model that were ever recorded here."""
@@ -162,7 +165,7 @@ class Registry(Protocol):
         """Version by alias; empty if the model is unknown."""
 
     def set_aliases(self, model: str, wanted: Mapping[str, str | None]) -> None:
-        """Set each alias to its version, or remove it where that is None or a version that is gone."""
+        """Set each alias to its version; remove it if that is None or gone."""
 
     def sequence(self, model: str) -> int:
         """Return the release sequence the aliases were last set for; 0 if never."""

@@ -1,4 +1,4 @@
-"""Commands about alerts: what is open, who takes it up, and what nobody wants to hear of for a time."""
+"""Commands about alerts: list them, take them up, silence them for a time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ def alerts(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a model's open alerts: since when, how often seen, and what people said of them."""
+    """Show a model's open alerts: since when, how often, and people's notes."""
     from functions.shared.repositories.causes import causes_of
     from infra.cli.operator import connect
 

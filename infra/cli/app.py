@@ -64,4 +64,4 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version of Everscore and exit.")
     ] = False,
 ) -> None:
-    """Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back."""
+    """Take the options that come before any command."""

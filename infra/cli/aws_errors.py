@@ -24,7 +24,7 @@ _GONE = {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.No
 
 
 def as_told(error: Exception) -> EverscoreError:
-    """Return what to tell a person: an InputError if they can mend it, or else that AWS could not be reached."""
+    """Return an InputError if a person can fix it, or that AWS was unreachable."""
     match error:
         case ClientError():
             told = _answered(error)

@@ -129,7 +129,10 @@ def _refuse_out(out: Path, file: Path) -> None:
 
 
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besides: object) -> None:
-    """Show a manifest. The command exits with 2 if the batch failed, which the user can fix, and with 3 if it is suspect."""
+    """Show a manifest; exit with 2 if the batch failed, with 3 if it is suspect.
+
+    The user can fix what exits with 2.
+    """
     shown: dict[str, Any] = manifest.model_dump(mode="json", exclude={"profiles", "agreement"}) | besides
     show(shown, manifest_screen, as_json=as_json)
     if out is not None and manifest.outputs:
@@ -158,7 +161,9 @@ def replay(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a batch's quarantined rows to a file, to mend. With FILE, score the mended rows as a replay of the batch.
+    """Write a batch's quarantined rows to a file, to mend.
+
+    With FILE, score the mended rows as a replay of the batch.
 
     The rows are written exactly as they came. Mend them in a text editor: a spreadsheet runs what looks like a formula,
     and changes ids and times when it saves. A file that was replayed before is not scored twice.
@@ -204,7 +209,10 @@ def rescore(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a batch again with the version that serves now. The new result replaces the old one."""
+    """Score a batch again with the version that serves now.
+
+    The new result replaces the old one.
+    """
     from infra.cli.operator import connect
 
     if (batch_id is None) != withdrawn or (withdrawn and verify):
@@ -235,7 +243,9 @@ def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
 
 
 def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:
-    """Return the batches with answers of the last withdrawn challenger, except those whose uploads were erased.
+    """Return the batches that the last withdrawn challenger answered.
+
+    Batches whose uploads were erased are left out.
 
     Manifests decide, not the release's list: batches that were under way when it was made have ended since.
 
@@ -269,7 +279,10 @@ def labels(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload labels: a file with the id and target columns. A time column makes the match exact where ids come up again."""
+    """Upload labels: a file with the id and target columns.
+
+    A time column makes the match exact where ids come up again.
+    """
     from infra.cli.label_file import look_at_labels
     from infra.cli.operator import connect
 

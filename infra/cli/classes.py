@@ -23,7 +23,10 @@ _ROWS = 200_000
 
 
 def classes_to_learn(file: Path, request: dict[str, Any]) -> int:
-    """Return how many classes the first rows of a training file hold; 0 of a regression, and of a file that training will refuse."""
+    """Return how many classes the first rows of a training file hold.
+
+    Return 0 for a regression, and for a file that training will refuse.
+    """
     task, formats, name = request.get("task"), Formats.model_validate(request["formats"]), request["target"]
     found: set[str] = set()
     rows, numbers, others = 0, 0, 0

@@ -1,4 +1,7 @@
-"""A file as the functions read it: before the upload, a sheet becomes JSON lines, and text of a named encoding UTF-8."""
+"""A file as the functions read it.
+
+Before the upload, a sheet becomes JSON lines, and text of a named encoding becomes UTF-8.
+"""
 
 import codecs
 import gzip
@@ -48,7 +51,9 @@ def converted(file: Path, *, encoding: str | None = None, sheet: str | None = No
 
 
 def settled_encoding(file: Path, *, unless: Callable[[], bool] = lambda: False) -> str | None:
-    """Return the encoding of a text of which the functions would take too few rows to find it; None if they read it right.
+    """Return the encoding of a text that the functions would not find, or None.
+
+    They look at too few rows for it.
 
     It is what rows further down show, or what is usual in the reader's language.
 
@@ -76,7 +81,10 @@ def settled_encoding(file: Path, *, unless: Callable[[], bool] = lambda: False) 
 
 
 def _shown_beyond(file: Path) -> str | Doubt | None:
-    """Return the encoding that all of a text shows; None if its beginning, which the functions look at, shows one."""
+    """Return the encoding that all of a text shows, or None if its start does.
+
+    The functions look at the start alone.
+    """
     with closing(decompressed_chunks(LocalFile(file), HEAD_BYTES)) as chunks:
         head = next(chunks, b"")
         found = shown_encoding(head)
@@ -101,7 +109,10 @@ def _noted(note: str, encoding: str) -> str:
 
 
 def _in_utf8(file: Path, encoding: str, target: Path) -> Path:
-    """Return the text in UTF-8, with the mark that leaves no doubt about it; bytes that are no UTF-8 stay if that is what it is."""
+    """Return the text in UTF-8, with the mark that leaves no doubt about it.
+
+    Bytes that are no UTF-8 stay, if the text counts as UTF-8.
+    """
     try:
         known = checked_encoding(encoding)
     except ValueError as error:

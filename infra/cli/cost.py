@@ -51,7 +51,10 @@ def cost(
     at_once: Annotated[int | None, typer.Option(min=1, help="Scoring functions that may run at once (default: the template's).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate the monthly AWS bill from measured speed and listed prices: idle, per million rows, and in total."""
+    """Estimate the monthly AWS bill: idle, per million rows, and in total.
+
+    It uses measured speed and listed prices.
+    """
     basis = Basis(measured(), listed_prices(), deployed())
     model = MODELS.get(engine, engine)  # earlier commands named the benchmark's model
     if model not in basis.measured.stages.seconds:
@@ -166,7 +169,7 @@ def _cells(item: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _named(what: str) -> str:
-    """Return what is paid or counted, which may be one word, in the reader's language."""
+    """Return what is paid or counted, perhaps one word, in the reader's language."""
     return coded(stored(what))
 
 

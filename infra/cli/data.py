@@ -52,7 +52,7 @@ def checkout(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a version's training set to a folder, and check each file against its digest."""
+    """Write a version's training set to a folder, and check each file's digest."""
     from infra.cli.operator import connect
 
     store = connect(stack).store
@@ -72,7 +72,10 @@ def checkout(
 
 
 def _write_pointer(file: Path, snapshot: Snapshot) -> dict[str, Any]:
-    """Write DVC's pointer over the one before it, so that git has one file whose versions are the model's."""
+    """Write DVC's pointer over the one before it.
+
+    So git has one file, whose versions are the model's.
+    """
     if file.suffix != ".dvc":
         message = f"{file} cannot be a pointer: DVC reads only files whose names end in .dvc"
         raise InputError(message, remedy=f"write it with -o {file.name}.dvc", code="unknown_ending")
@@ -88,7 +91,7 @@ def diff(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the training sets of two versions: rows, labels, columns and distributions."""
+    """Compare two versions' training sets: rows, labels, columns, distributions."""
     from infra.cli.operator import connect
     from infra.cli.snapshot_diff import compare_snapshots
 

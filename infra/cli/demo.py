@@ -25,7 +25,10 @@ def demo(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play the whole loop on the flights of 2013, on an embedded AWS of its own that ends with the demo."""
+    """Play the whole loop on the flights of 2013, on an embedded AWS of its own.
+
+    The embedded AWS ends with the demo.
+    """
     from rich.console import Group
     from rich.progress import Progress
 

@@ -1,4 +1,4 @@
-"""`everscore deploy` and `undeploy`: a stack into an AWS account, and out of it again."""
+"""`everscore deploy` and `undeploy`: put a stack on AWS, and remove it again."""
 
 import os
 import platform
@@ -139,7 +139,10 @@ def _deployed_screen(answer: Mapping[str, Any]) -> str:
 
 @app.command()
 def undeploy(environment: Environment = "dev", yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete a deployed stack. Its buckets and what they hold are kept; it says what that costs."""
+    """Delete a deployed stack. Its buckets and what they hold are kept.
+
+    The command shows what keeping them costs.
+    """
     import boto3
 
     from infra import deploy as settings

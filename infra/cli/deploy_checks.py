@@ -1,4 +1,4 @@
-"""What must be there before a stack is deployed to an AWS account, each refused with what to do."""
+"""What a deployment needs; each thing that lacks is refused with its remedy."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def docker() -> None:
 
 
 def base_of_aws() -> None:
-    """Make sure that the image's base is here and is AWS's own; fetch it where it is missing.
+    """Make sure that AWS's own base image is here; fetch it if it is missing.
 
     Raises:
         InputError: if it cannot be fetched, or is the stand-in that tests make.

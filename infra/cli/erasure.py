@@ -47,7 +47,10 @@ def erase(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove people's rows for good from everything stored of a model. Repeat it until it reports that none is left."""
+    """Remove people's rows for good from everything stored of a model.
+
+    Repeat it until it reports that none is left.
+    """
     from infra.cli.operator import connect
 
     operator = connect(stack)
@@ -79,7 +82,9 @@ def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str])
 
 
 def _until_ended(operator: "Operator", request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of an erasure that may take several calls; one that was killed is taken up where it was.
+    """Return the record of an erasure, which may take several calls.
+
+    One that was killed goes on where it stopped.
 
     Raises:
         FunctionFailedError: if calls failed several times in a row.
@@ -105,7 +110,10 @@ def _left(records: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _pause_s(records: Sequence[dict[str, Any]], now: datetime) -> float:
-    """Return the seconds until the files whose time is known may go; nobody knows when others are worked off."""
+    """Return the seconds until files with a known time may go.
+
+    Nobody knows when the others are worked off.
+    """
     moments = [datetime.fromisoformat(until) for record in records for until in record["left_until"].values()]
     return max(LEAST_PAUSE_S, *((moment - now).total_seconds() for moment in moments), 0.0)
 

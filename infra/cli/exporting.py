@@ -80,7 +80,7 @@ def exportable(model: str, version: str, store: ObjectStore) -> Decision:
 
 
 def _history(decision: Decision, store: ObjectStore) -> tuple[Decision, ...]:
-    """Return the decisions on the champions that a version followed, the oldest first."""
+    """Return the decisions on the champions that a version followed, oldest first."""
     found = [decision]
     while (before := found[-1].champion_version) is not None and (earlier := Decisions(store).of(decision.model, before)) is not None:
         found.append(earlier)

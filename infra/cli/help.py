@@ -13,7 +13,10 @@ type Explained = TyperCommand | TyperGroup | TyperArgument | TyperOption
 
 
 def in_readers_language(app: typer.Typer) -> TyperGroup:
-    """Return a command whose help, with that of its options and subcommands, is in the reader's language."""
+    """Return a command whose whole help is in the reader's language.
+
+    That includes its options and subcommands.
+    """
     rich_utils.ARGUMENTS_PANEL_TITLE = _("Arguments")
     rich_utils.OPTIONS_PANEL_TITLE = _("Options")
     rich_utils.COMMANDS_PANEL_TITLE = _("Commands")
@@ -28,7 +31,7 @@ def in_readers_language(app: typer.Typer) -> TyperGroup:
 
 
 def explained(command: TyperCommand | TyperGroup) -> Iterator[Explained]:
-    """Yield everything of a command that has a help text: itself, its arguments and options, its subcommands."""
+    """Yield each part of a command with a help text: itself, options, subcommands."""
     yield command
     context = typer.Context(command)
     yield from (part for part in command.get_params(context) if isinstance(part, TyperArgument | TyperOption))

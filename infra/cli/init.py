@@ -33,7 +33,10 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder of the new project; created if missing.", file_okay=False)] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Write the template, settings, sample events and functions to a folder, to change and deploy."""
+    """Write a project of your own to a folder, to change and deploy.
+
+    It holds the template, settings, sample events and functions.
+    """
     files = lay_down(folder)
     show({"folder": str(folder), "files": files}, _screen, as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""A file of labels, looked at before it is uploaded: can it be read, and does the model know its classes."""
+"""Check a file of labels before the upload: its format and its classes."""
 
 from collections import Counter
 from pathlib import Path

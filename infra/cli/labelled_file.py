@@ -1,4 +1,4 @@
-"""What `train` and `adopt` are told of the labelled rows that a model's first version is made with."""
+"""Options of `train` and `adopt` about a first version's labelled rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,10 @@ Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """Options of a file with labelled rows: its columns, how it is written, and how scores become predictions."""
+    """Options of a file with labelled rows: columns, formats, and decisions.
+
+    Decisions say how scores become predictions.
+    """
 
     target: Target
     id_column: IdColumn
@@ -52,7 +55,7 @@ class LabelledFile:
     sheet: Sheet = None
 
     def request(self, file: Path) -> dict[str, Any]:
-        """Return the columns and formats of `file` as a request for a first version holds them.
+        """Return the columns and formats of `file` for a first version's request.
 
         Raises:
             InputError: if an option does not take its value.
@@ -70,7 +73,7 @@ class LabelledFile:
         return columns | {"timezone": self.timezone, "formats": formats, "positive": self.positive, "metric": self.metric}
 
     def decision(self) -> dict[str, object]:
-        """Return what options say of how scores become predictions, as thresholds of a policy."""
+        """Return how options turn scores into predictions, as a policy's thresholds."""
         asked = {"decision.threshold": self.threshold, "decision.costs": self.costs}
         return {name: value for name, value in asked.items() if value is not None}
 

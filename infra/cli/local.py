@@ -1,4 +1,4 @@
-"""`everscore local`: the embedded AWS, for trying things out and for working on Everscore."""
+"""`everscore local`: the embedded AWS, to try things and work on Everscore."""
 
 import json
 import os
@@ -39,7 +39,10 @@ def up(
         bool, typer.Option("--containers", help="Run the functions in containers of the built image, restricted as on Lambda.")
     ] = False,
 ) -> None:
-    """Start a local stack: an embedded AWS with Everscore deployed to it. A stopped stack starts again with its data."""
+    """Start a local stack: an embedded AWS with Everscore deployed to it.
+
+    A stopped stack starts again with its data.
+    """
     console = Console(stderr=True)
     _refuse_taken(stack)
     _name_others(console)
@@ -76,7 +79,10 @@ def env(
     stack: Name = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of shell exports.")] = False,
 ) -> None:
-    """Print the environment of a local stack, for this command and other tools: eval "$(everscore local env)"."""
+    """Print the environment of a local stack: eval "$(everscore local env)".
+
+    This command and other tools then use that stack.
+    """
     variables = running_stack(stack).env()
     if as_json:
         typer.echo(json.dumps(variables, indent=1))
@@ -113,7 +119,7 @@ def _refuse_taken(name: str) -> None:
 
 
 def _folder_of(name: str | None) -> Path:
-    """Return the folder of a stack: the running one or, by its name only, one that has stopped."""
+    """Return a stack's folder: the running one or, by name only, a stopped one."""
     stopped = {folder.name: folder for folder in stopped_stacks()}
     return stopped[name] if name in stopped else running_stack(name).folder
 

@@ -1,4 +1,7 @@
-"""A folder on this machine as a bucket, for scoring without AWS: one version a key, written whole or not at all."""
+"""A local folder as a bucket, for scoring without AWS.
+
+It keeps one version per key, written whole or not at all.
+"""
 
 import hashlib
 import os

@@ -17,7 +17,10 @@ INTERRUPTED = 130
 
 
 def run() -> None:
-    """Run a command and end the process: 2 for what the user can fix, 1 for what failed, each with what is wrong and what to do."""
+    """Run a command and end the process with its exit code.
+
+    2 is for what the user can fix, 1 for what failed; both show what is wrong and what to do.
+    """
     at_work = signal.signal(signal.SIGINT, _end_at_once)  # nothing has begun that would have to be cleared up
     import typer
 
@@ -62,7 +65,10 @@ def run() -> None:
 
 
 def _known(lost: Exception) -> "EverscoreError | None":
-    """Return what AWS, a pipe, a terminal or a full disk did as an error with its remedy; None for anything else."""
+    """Return an error with its remedy for known failures, None for others.
+
+    AWS, a pipe, a terminal or a full disk may have failed.
+    """
     from functions.shared.domain.errors import InputError
 
     if type(lost).__module__.startswith("botocore."):  # boto3 is imported by the commands that need it

@@ -22,7 +22,7 @@ def messages(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest messages that people were sent about alerts, decisions and releases, the newest last."""
+    """Show the newest messages about alerts, decisions and releases, newest last."""
     from functions.shared.repositories.messages import Messages
     from infra.cli.operator import connect
 

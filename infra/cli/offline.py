@@ -23,7 +23,7 @@ from infra.cli.scored_rows import write_scored
 
 
 def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -> Manifest:
-    """Score `file` into `out` with what is served of a model; nothing else is stored anywhere.
+    """Score `file` into `out` with a model's served version; store nothing else.
 
     Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any. A batch that fails writes neither
     file: the manifest says why.

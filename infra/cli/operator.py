@@ -69,12 +69,15 @@ class FunctionFailedError(EverscoreError):
 
 
 class NoAnswerError(EverscoreError):
-    """An upload had no result in time; look at the queue, the dead-letter queue and the function's log."""
+    """An upload had no result in time; its queues and the function's log show why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How other programs than boto3 reach a stack; `token` and `endpoint` are empty where there is none."""
+    """Addresses by which other programs reach a stack.
+
+    `token` and `endpoint` are empty where there is none.
+    """
 
     key: str
     secret: str
@@ -84,7 +87,7 @@ class Access:
 
 
 class Operator:
-    """What the command can do with one stack: write to the inbox, read the store, call a function."""
+    """One stack for the command: write to the inbox, read the store, call functions."""
 
     def __init__(self, session: Any, endpoint: str | None, outputs: Mapping[str, str], *, name: str) -> None:
         self.name = name
@@ -114,7 +117,7 @@ class Operator:
 
     @cached_property
     def who(self) -> str:
-        """Return who decides, for the record: the IAM principal on AWS, here the user of this machine."""
+        """Return who decides, for the record: IAM's principal, or this machine's user."""
         if self._endpoint is not None:
             return getuser()
         return str(self._session.client("sts").get_caller_identity()["Arn"])
@@ -150,7 +153,7 @@ class Operator:
         self._functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(request).encode())
 
     def have_done(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Have a function do what takes minutes, watch the store for its answer, and return that.
+        """Have a function do what takes minutes; return its answer from the store.
 
         No connection waits meanwhile: a NAT gateway forgets one that is idle for 350 seconds. Errors are those of `ask`.
 
@@ -272,14 +275,16 @@ class Operator:
             raise NoAnswerError(message, remedy=remedy) from late
 
     def _messages(self, queue: str) -> tuple[int, int]:
-        """Return about how many messages wait in a queue of the stack, and how many are being worked on."""
+        """Return about how many messages of a queue wait, and how many are in work."""
         client: SQSClient = self.client("sqs")
         found = client.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _probe_idle_connections(client: Any) -> None:
-    """Have a client's idle connections probed each minute, since a NAT gateway forgets one that was idle for 350 seconds.
+    """Probe a client's idle connections each minute.
+
+    A NAT gateway forgets a connection that was idle for 350 seconds.
 
     botocore turns probes on but leaves their pace to the system, which is two hours on Linux; it has no option for it.
     """
@@ -289,7 +294,7 @@ def _probe_idle_connections(client: Any) -> None:
 
 
 def _refusal(raised: str, message: str, remedy: str, code: str) -> EverscoreError:
-    """Return what the command raises where a function raised, or answered, an error of this name."""
+    """Return what to raise where a function raised or answered this error."""
     if raised == ConflictError.__name__:
         return ConflictError(message, remedy=remedy or "somebody else changes the same at this moment: try again")
     refusals = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}

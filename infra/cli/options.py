@@ -38,7 +38,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Reason to record.")]
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show on a terminal, until the block ends, what is waited for and how long it has taken so far."""
+    """Show on a terminal, until the block ends, what is waited for and how long."""
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task(what, total=None)
@@ -46,7 +46,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the fields of an argument that is a dataclass as options of its own."""
+    """Give a command the fields of a dataclass argument as options of its own."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, type[Any]] = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
 
@@ -65,7 +65,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableType], *, as_json: bool) -> None:
-    """Print an answer on standard output: as one JSON object, or as `screen` draws it."""
+    """Print an answer on standard output: as JSON, or as `screen` draws it."""
     if as_json:
         sys.stdout.write(json.dumps(answer) + "\n")
     else:
@@ -76,7 +76,10 @@ def show(answer: dict[str, Any], screen: Callable[[dict[str, Any]], RenderableTy
 
 
 def say(text: str | Prose, style: str = "", *, to: Console = console) -> None:
-    """Print a text for people on standard error; where no width is known, its lines stay as long as they are."""
+    """Print a text for people on standard error.
+
+    Where no width is known, its lines keep their length.
+    """
     prose = text if isinstance(text, Prose) else Prose(text, style)
     to.print(Group(prose), soft_wrap=not _has_width(to), crop=False)
 

@@ -36,7 +36,7 @@ def refuse_unwritable(out: Path) -> None:
 
 
 def refuse_replacing(out: Path, *, ours: str, overwrite: bool) -> None:
-    """Check that a page can be written at this place without the loss of another file.
+    """Check that a page can be written here without the loss of another file.
 
     Args:
         out: the page's file.

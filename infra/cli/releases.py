@@ -64,7 +64,10 @@ def reject(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reject what waits: the champion serves all rows, and the version does not come back by itself."""
+    """Reject what waits for approval; the champion serves all rows.
+
+    The version does not come back by itself.
+    """
     _ask({"action": "reject", "model": model, "version": version, "reason": reason}, stack, as_json=as_json)
 
 
@@ -76,7 +79,9 @@ def rollback(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a running canary, or else serve the previous champion again. With VERSION, serve that earlier champion.
+    """End a running canary, or else serve the previous champion again.
+
+    With VERSION, serve that earlier champion.
 
     Right after another rollback it asks first; without a terminal it refuses unless VERSION is given.
     """
@@ -93,7 +98,10 @@ def rollback(
 
 @app.command()
 def retire(model: Model, reason: Reason = "", stack: StackName = None, as_json: AsJson = False) -> None:
-    """Stop serving a model: later batches fail with the reason, until a version is promoted."""
+    """Stop serving a model; later batches fail until a version is promoted.
+
+    They fail with the reason.
+    """
     _ask({"action": "retire", "model": model, "reason": reason}, stack, as_json=as_json)
 
 

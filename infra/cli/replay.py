@@ -1,4 +1,6 @@
-"""Quarantined rows as a file to mend, in the form in which they came, and that file's way back, once.
+"""Quarantined rows as a file to mend, and that file's way back, once.
+
+The file has the form in which the rows came.
 
 What looks like a spreadsheet's formula is not escaped: the rows come back as they are, and must not hold more than they did.
 """
@@ -24,7 +26,9 @@ from functions.shared.repositories.manifests import file_of
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
-    """Return the rows that a batch set aside, as they stood in its file: delimited text with the header, or JSON lines; in UTF-8.
+    """Return the rows that a batch set aside, in UTF-8, as its file had them.
+
+    That is delimited text with the header, or JSON lines.
 
     Returns:
         The file's ending, and its bytes.
@@ -59,7 +63,9 @@ def _unexpired(body: bytes | None, manifest: Manifest) -> bytes:
 def replayed(
     batch: Manifest, file: Path, *, inbox: ObjectStore, manifest_of: Callable[[ObjectInfo], Manifest], again: bool = False
 ) -> tuple[Manifest, bool]:
-    """Have the mended rows of a batch scored, once however often they are sent, and by however many at a time.
+    """Score the mended rows of a batch once, however often they are sent.
+
+    Several people may send them at a time.
 
     They are uploaded under the digest of their rows, where nobody can upload a second time: the same rows in another order or with
     other line ends are the same replay. What failed is sent under the next name.
@@ -88,7 +94,10 @@ def replayed(
 
 
 def _in_one_order(body: bytes, *, has_header: bool) -> bytes:
-    """Return text with sorted rows and plain line ends; other bytes, and text with rows of several lines, as they are."""
+    """Return text with sorted rows and plain line ends.
+
+    Other bytes, and text with rows of several lines, stay as they are.
+    """
     lines = body.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
     if not is_utf8(body) or any(line.count(b'"') % 2 for line in lines):
         return body

@@ -24,7 +24,10 @@ def report(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write one self-contained HTML page: releases, versions, performance, drift, quarantine, batches and alerts."""
+    """Write one self-contained HTML page about a model.
+
+    It shows releases, versions, performance, drift, quarantine, batches and alerts.
+    """
     from infra.cli.operator import connect
     from infra.report.report import OURS, make_report
 

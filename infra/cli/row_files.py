@@ -1,4 +1,4 @@
-"""Files of rows for people: Parquet, CSV, or a sheet of Excel, written some rows at a time in bounded memory.
+"""Files of rows for people: Parquet, CSV or Excel, in bounded memory.
 
 Cells are written as they are. What looks like a formula stays the text that it is in Parquet and in Excel's own format; a
 spreadsheet that opens CSV may run it.
@@ -73,7 +73,10 @@ class _CsvFile:
 
 
 def _with_all_digits(column: pa.Array) -> pa.Array:
-    """A column of floats that holds large whole numbers as a column of integers or, if it holds others too, of texts."""
+    """Return floats with large whole numbers as integers, or else as texts.
+
+    Texts are for columns that hold other numbers too.
+    """
     if not pa.types.is_floating(column.type):
         return column
     values = pc.cast(column, pa.float64())
@@ -88,7 +91,10 @@ def _with_all_digits(column: pa.Array) -> pa.Array:
 
 
 class _SheetFile:
-    """One sheet with a header, written row by row: the library keeps one row in memory, and the sheet beside the file."""
+    """One sheet with a header, written row by row.
+
+    The library keeps one row in memory; the sheet itself is a temporary file.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, named: Path) -> None:
         import xlsxwriter
@@ -164,7 +170,9 @@ def begun(path: Path, schema: pa.Schema, *, named: Path) -> RowFile:
 
 
 def united(files: Iterable[Path]) -> pa.Schema:
-    """The columns of several Parquet files, in the order in which they come up. One that they hold in different types is text.
+    """Return the columns of several Parquet files, in order of first appearance.
+
+    A column with different types becomes text.
 
     Raises:
         InputError: if such a column is of a type that is no text.
@@ -206,7 +214,10 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 class _Fitting:
-    """A file that takes rows of other files: their columns are cast to its own, and those that they lack are missing there."""
+    """A file that takes rows of other files and casts their columns to its own.
+
+    Columns that they lack are missing there.
+    """
 
     def __init__(self, file: RowFile, schema: pa.Schema) -> None:
         self._file, self._schema = file, schema

@@ -56,14 +56,19 @@ ALL_DAYS = Days()
 
 
 def newest_answer(batch: Manifest, seq: int, store: ObjectStore) -> str:
-    """Return the batch that stands for the upload of a batch: itself, unless that was scored again by a release up to number `seq`."""
+    """Return the batch that stands for an upload, as of release number `seq`.
+
+    It is the batch itself, unless that was scored again by then.
+    """
     upload, known = batch.source, Manifests(store).keys(batch.model)
     again = (layout.batch_id(upload.bucket, upload.key, upload.version_id, layout.rescoring(number)) for number in range(seq, 0, -1))
     return next((name for name in again if name in known), batch.batch_id)
 
 
 def standing_batches(model: str, store: ObjectStore) -> list[Manifest]:
-    """Return the batches of a model that hold rows, in the order of their commit: of one that was scored again the newest answers.
+    """Return a model's batches with rows, in the order of their commit.
+
+    Of a batch that was scored again, only the newest answers count.
 
     What a manifest counts by column is left out: of very many batches it would fill the memory.
     """
@@ -83,7 +88,9 @@ def _light(batch: Manifest) -> Manifest:
 def write_scored(
     batches: Sequence[Manifest], out: Path, *, download: Download, console: Console, spec: ModelSpec | None = None, days: Days = ALL_DAYS
 ) -> int:
-    """Write the scored rows of batches, in their order, to one file, whose ending says its format. It appears when it is whole.
+    """Write the scored rows of batches to one file, in their order.
+
+    Its ending says its format. It appears when it is whole.
 
     Event times are written as clocks of the model's zone show them, so a row lies on the day that `days` asked for. Memory is
     bounded; on the disk the batches' files lie beside `out` meanwhile.

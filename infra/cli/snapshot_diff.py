@@ -15,7 +15,9 @@ from functions.shared.domain.spec import Feature, ModelSpec
 
 
 def compare_snapshots(spec: ModelSpec, old: pa.Table, new: pa.Table) -> dict[str, Any]:
-    """Return rows added, removed, relabelled and otherwise changed (by identity), columns that came and went, and PSI by feature.
+    """Return rows added, removed, relabelled or changed, by identity.
+
+    Columns that came or went and PSI by feature belong to it.
 
     Args:
         spec: of the older version: names the identity, the target and the features that are compared.
@@ -49,7 +51,10 @@ def _row_changes(spec: ModelSpec, old: pa.Table, new: pa.Table, features: list[F
 
 
 def _side(table: pa.Table, identity: list[str], compared: list[str], side: str) -> pa.Table:
-    """Return the compared columns, named by position, since a column may have any name; and a mark that the row is there."""
+    """Return the compared columns by position, and a mark that the row is there.
+
+    A column may have any name.
+    """
     table = table.set_column(table.column_names.index(identity[0]), identity[0], id_texts(table[identity[0]]))
     named = table.select([*identity, *compared]).rename_columns([*_numbered("key", identity), *_numbered(side, compared)])
     return named.append_column(side, pa.array([True] * table.num_rows, pa.bool_()))

@@ -83,7 +83,7 @@ def _locations(operator: Operator) -> dict[str, str]:
 
 
 def _words(sql: str) -> set[str]:
-    """Return all that may be a table's name in a query, so that no other table is opened."""
+    """Return all words of a query that may name a table; only these are opened."""
     return set("".join(letter if letter.isalnum() or letter == "_" else " " for letter in sql.lower()).split())
 
 

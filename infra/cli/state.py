@@ -77,7 +77,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
 
 
 def _why(release: Release, store: ObjectStore) -> str:
-    """Return why a release serves what it does: changes of the policy alone explain nothing of that."""
+    """Return why a release serves what it does, apart from policy changes."""
     while release.seq > 1:
         before = read_document(store, Release, layout.release_history_key(release.model, release.seq - 1))
         if (
@@ -118,7 +118,10 @@ def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
 
 
 def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
-    """Return drift and estimate of the newest batch that could be judged; each column with its PSI by batch, oldest first."""
+    """Return drift and estimate of the newest batch that could be judged.
+
+    Each column has its PSI by batch, oldest first.
+    """
     with ThreadPoolExecutor(_READERS) as readers:
         emitted = readers.map(lambda batch: measured(batch, store), batches)
         judged = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]

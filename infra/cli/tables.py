@@ -1,4 +1,4 @@
-"""`everscore query`, `everscore rows` and `everscore table`: what was scored, as tables."""
+"""`everscore query`, `everscore rows` and `everscore table`: rows as tables."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -86,7 +86,7 @@ def rows(
 
 @table_app.command("update")
 def update(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Bring a model's tables to the batches that stand now; the first time, make them."""
+    """Bring a model's tables to the batches that stand now, or make them."""
     from functions.cataloguing.service import catalogue_all
 
     _brought(catalogue_all, model, stack, as_json=as_json)
@@ -94,7 +94,10 @@ def update(model: Model, stack: StackName = None, as_json: AsJson = False) -> No
 
 @table_app.command("rebuild")
 def rebuild(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Make a model's tables again from its manifests. Columns that were left out get another chance."""
+    """Make a model's tables again from its manifests.
+
+    Columns that were left out get another chance.
+    """
     from functions.cataloguing.service import rebuild
 
     _brought(rebuild, model, stack, as_json=as_json)

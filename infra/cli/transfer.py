@@ -62,7 +62,10 @@ def import_(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a version of another stack in this one's image, and release it: as the first, or by a canary."""
+    """Prove a version of another stack in this one's image, and release it.
+
+    It becomes the first version, or begins a canary.
+    """
     from infra.cli.operator import connect
 
     show(_import(connect(stack), file, model, key=signed_by), imported_screen, as_json=as_json)
@@ -132,7 +135,7 @@ def _import(operator: "Operator", file: Path, name: str | None, *, key: str | No
 
 @contextmanager
 def _uploaded(operator: "Operator", key: str, file: Path) -> Iterator["ObjectInfo"]:
-    """Upload a file for a block that has it imported, and remove it when the function has answered.
+    """Upload a file for an import, and remove it after the function's answer.
 
     It may hold people's rows, which nobody would look for in the inbox. Without an answer the import may still begin, so it stays.
     """

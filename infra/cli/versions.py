@@ -78,7 +78,10 @@ def adopt(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a model that was trained elsewhere. FILE holds labelled rows like those it will score."""
+    """Serve a model that was trained elsewhere.
+
+    FILE holds labelled rows like those it will score.
+    """
     request, decision = {"action": "adopt", **labelled.request(file)}, labelled.decision()
     file = context.with_resource(converted(file, sheet=labelled.sheet))
     _first_version(model, file, request, decision, stack, as_json=as_json, source=source)
@@ -94,7 +97,7 @@ def _first_version(
     as_json: bool,
     source: str | None = None,
 ) -> None:
-    """Upload a file, make a first version with it or of the model at `source`, and wait until that version serves."""
+    """Make a first version from a file or from `source`, and wait until it serves."""
     from functions.shared.domain.spec import checked_model_name
     from functions.shared.repositories.releases import Releases
     from infra.cli.operator import connect, wait_for
@@ -122,7 +125,7 @@ def _first_version(
 
 
 def _source(source: str, model: str, operator: "Operator") -> dict[str, Any]:
-    """Return what a request says of the place of a model to adopt; a file is uploaded."""
+    """Return a request's words for where a model is; a file is uploaded."""
     if source.startswith(("models:/", "runs:/")):
         return {"uri": source}
     file = Path(source)
@@ -144,7 +147,10 @@ def retrain(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a challenger on all labels up to now, and have the gate compare it with the champion."""
+    """Train a challenger on all labels up to now.
+
+    The gate compares it with the champion.
+    """
     from infra.cli.operator import connect
 
     recipe = {"estimator": estimator, "parameters": pairs(param, example="max_iter=200"), "drop": drop or []}
@@ -180,7 +186,10 @@ def reproduce(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a version from its training set and compare it with the released one, byte by byte."""
+    """Rebuild a version from its training set, and compare it byte by byte.
+
+    The released version is what it is compared with.
+    """
     from infra.cli.operator import connect
 
     operator = connect(stack)

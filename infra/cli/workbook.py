@@ -1,4 +1,6 @@
-"""One sheet of an Excel workbook as JSON lines: numbers stay numbers, dates are ISO 8601, empty cells are missing.
+"""One sheet of an Excel workbook as JSON lines.
+
+Numbers stay numbers, dates are ISO 8601, empty cells are missing.
 
 Each row keeps its number: line 7 of the text is row 7 of the sheet, so that messages lead back to it.
 """
@@ -70,7 +72,7 @@ def _chosen(book: Any, file: Path, sheet: str | None) -> str:
 
 
 def _lines(file: Path, rows: Sequence[_Cells]) -> Iterator[str]:
-    """Yield a text for each row of a sheet; that of the header, and of rows without a value, is empty."""
+    """Yield a text per row; the header and rows without values yield an empty one."""
     head = next((number for number, cells in enumerate(rows) if _is_filled(cells)), None)
     if head is None:
         raise _nothing_in(file)

@@ -61,7 +61,9 @@ def deployed(template: Path = ROOT / "template.yaml") -> Deployed:
 
 
 def starts_a_month(schedule: str) -> float:
-    """Return how often `rate(…)`, or a `cron(…)` of one time per day, starts in a month of 730 hours.
+    """Return how often a `rate(…)` or daily `cron(…)` starts in a month.
+
+    A month has 730 hours.
 
     Raises:
         ValueError: for any other expression.
@@ -89,7 +91,7 @@ def _package(properties: Mapping[str, Any]) -> str:
 
 
 def _default(template: Template, value: Any) -> Any:
-    """Return a value of the template, or the default of the parameter that it refers to."""
+    """Return a value of the template, or its parameter's default."""
     return template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
 
 

@@ -56,7 +56,7 @@ class Line:
 
     @property
     def dollars_beyond_free(self) -> float:
-        """Return the price after the free amount, if the account uses it for nothing else."""
+        """Return the price after the free amount, if nothing else uses that."""
         return max(0.0, self.amount - self.price.free) * self.price.dollars
 
 
@@ -218,7 +218,7 @@ def watching_bill(load: Load, prices: Prices) -> Bill:
 
 
 def additions(prices: Prices) -> Bill:
-    """Return the monthly cost of what a parameter of the template may add, one of each."""
+    """Return the monthly cost of one of each addition that a parameter makes."""
     return Bill(
         (
             Line("a key of your own (KmsKeyArn), without its requests", 1, prices.kms_key_month),

@@ -93,7 +93,7 @@ class Forecast:
 
 
 def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tuple[Forecast, str]:
-    """Forecast a load: small files all at once, large ones in turn; and name the unit.
+    """Forecast a load: small files all at once, large ones in turn.
 
     Large files are scored in partitions.
     """

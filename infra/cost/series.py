@@ -1,4 +1,4 @@
-"""Count the series of the metric catalogue: one per combination of dimension values.
+"""Count the series of the metric catalogue: one per set of dimension values.
 
 CloudWatch charges for each metric that has a value in an hour, and Prometheus keeps each series in memory. Neither counts a column
 any more after it has left the largest ones.
@@ -62,7 +62,7 @@ def ticked_series(models: int) -> int:
 
 
 def all_series(models: int, columns: int) -> int:
-    """Return the number of CloudWatch metrics of a stack of models with these columns."""
+    """Return the number of CloudWatch metrics of models with these columns."""
     return series_of_a_stack().cloudwatch + models * series_of_a_model(columns).cloudwatch
 
 
@@ -77,5 +77,8 @@ def _in_prometheus(metric: Metric) -> int:
 
 
 def _metrics_emitted(metric: Metric, task: Task) -> int:
-    """Return how many metrics of a task the dimension `metric` has: bounds are emitted for the model's own metric only."""
+    """Return how many metrics of a task the dimension `metric` has.
+
+    Bounds are emitted for the model's own metric only.
+    """
     return {PERFORMANCE: len(METRICS[task]) + (task is Task.BINARY), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)

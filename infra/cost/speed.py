@@ -14,7 +14,7 @@ ONCE = ("start and import", "load the model")
 
 
 class Stages(Value):
-    """Processor seconds by the benchmark's model and stage, for `rows` rows of `columns` columns."""
+    """Processor seconds by model and stage, for `rows` rows of `columns` columns."""
 
     date: str
     machine: str

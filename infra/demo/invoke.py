@@ -1,4 +1,4 @@
-"""`make invoke`: run each function of the built image once with `sam local invoke`."""
+"""`make invoke`: run each of the image's functions once by `sam local invoke`."""
 
 import json
 import sys

@@ -33,7 +33,7 @@ IDLE = "def handler(event, context):\n    return {}\n"
 
 @contextmanager
 def idle_stack(progress: Progress) -> Iterator[Stack]:
-    """Run an embedded AWS whose own functions do nothing, so that only the invoked ones work."""
+    """Run an embedded AWS whose own functions do nothing; only invoked ones work."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         shutil.copy(ROOT / "template.yaml", root)
@@ -52,7 +52,9 @@ def batch_of_flights() -> bytes:
 
 
 def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str], model: str = MODEL) -> Manifest:
-    """Train and release a first version, score and measure a week; return the manifest.
+    """Train and release a first version, score and measure a week.
+
+    Return the manifest.
 
     Then bring that week into tables, check the code of scoring on that week, cut another week, and erase two flights.
 

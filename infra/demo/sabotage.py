@@ -54,7 +54,7 @@ def slip_in(files: Mapping[str, bytes], decision: Decision, store: ObjectStore) 
 
 
 def force_into_canary(decision: Decision, stack: Stack) -> None:
-    """Move the registry's alias `challenger` to a version, as a person does on MLflow's page.
+    """Move the registry's alias `challenger`, as a person does on MLflow's page.
 
     Raises:
         RegistryUnavailableError: if MLflow refuses.

@@ -1,4 +1,4 @@
-"""The whole loop on real flights: train, score, label, retrain, release, roll back.
+"""The whole loop on real flights: train, score, retrain, release, roll back.
 
 It also shows a canary, a refused challenger, and the automatic withdrawal of a sabotaged version.
 """
@@ -105,7 +105,7 @@ class Story:
         return self._totals(time.monotonic() - started)
 
     def _update(self, departures: Any, previous: flights.Week | None, task: TaskID, aside: ThreadPoolExecutor) -> None:
-        """Promote a better version, refuse a worse one, roll back, and withdraw a bad one."""
+        """Promote a better version, refuse a worse one, roll back, withdraw a bad one."""
         won = self._retrain({"action": "retrain"}, _("the nightly schedule asks for a retraining"))
         bad = aside.submit(bundle_of_shuffled_labels, won, self.operator.store)
         self.progress.advance(task)

@@ -1,4 +1,4 @@
-"""`python -m infra.grafana`: write what is made from the catalogue, below this folder."""
+"""`python -m infra.grafana`: write what is made from the catalogue."""
 
 from infra.grafana.written import FOLDER, files
 

@@ -1,4 +1,4 @@
-"""The fleet's page: every model next to the others, and whether anybody watches them."""
+"""The fleet's page: every model, and whether anybody watches them."""
 
 from functions.shared.domain.metrics import (
     ALERTS,

@@ -46,7 +46,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page. `of_model` says that it is about the one model which its variable names."""
+    """A page; `of_model` says that it is about the one model of its variable."""
 
     name: str
     title: str

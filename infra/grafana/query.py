@@ -1,4 +1,4 @@
-"""What a panel asks, in the catalogue's words; each data source says it in its own language."""
+"""A panel's question in the catalogue's words, for each data source."""
 
 import re
 from collections.abc import Mapping

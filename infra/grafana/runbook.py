@@ -1,4 +1,4 @@
-"""The runbook as a page of Grafana, so that an alert there leads to what it means without leaving it."""
+"""The runbook as a page of Grafana, so that an alert's link stays there."""
 
 import re
 
@@ -11,7 +11,7 @@ _SECTIONS = re.compile(r"^### (.*)\n", re.MULTILINE)
 
 
 def runbook_page(markdown: str) -> dashboard.Dashboard:
-    """Return a panel for what stands first, and one for each section, in the order of the document."""
+    """Return a panel for the introduction and one per section, in order."""
     title, body = markdown.removeprefix("# ").split("\n", 1)
     first, *parts = _PARTS.split(body)
     page = dashboard.Dashboard("Everscore: runbook").uid(UID).description(title).tags(["everscore"]).with_panel(_panel(title, first))

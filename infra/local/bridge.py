@@ -1,4 +1,4 @@
-"""Let containers reach servers that listen only on this machine's loopback interface.
+"""Let containers reach servers that listen only on this machine's loopback.
 
 Docker's bridge is an interface of this machine that containers see and other machines don't. A forwarder listens there and
 passes every connection on, so that the servers themselves stay where they are.

@@ -1,4 +1,4 @@
-"""Run the code check and receive its responses, since the embedded AWS lacks CodeDeploy."""
+"""Run the code check and receive its answers, as CodeDeploy does on AWS."""
 
 import json
 from collections.abc import Iterator

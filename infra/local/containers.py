@@ -32,7 +32,7 @@ USAGE = ("/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu.stat")
 
 @dataclass(frozen=True, slots=True)
 class ContainerFunction:
-    """A function as its stack configures it, with addresses that containers can reach."""
+    """A function as its stack configures it, with addresses for containers."""
 
     command: str
     memory_mb: int

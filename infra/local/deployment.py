@@ -28,7 +28,7 @@ REQUIRED_OUTPUTS = {"InboxBucket", "StoreBucket", "ScoringFunction", "MetricEmis
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """Functions in containers of an image, and the endpoint by which they reach the embedded AWS."""
+    """Functions in containers of an image, and their endpoint of the embedded AWS."""
 
     image: str
     endpoint: str
@@ -44,7 +44,9 @@ def deploy(
     s3: "S3Client",
     cloudformation: "CloudFormationClient",
 ) -> dict[str, str]:
-    """Create the stack from the template under `root`, or `again` update it; return its outputs.
+    """Create the stack from the template under `root`, or `again` update it.
+
+    Return its outputs.
 
     The functions are those under `root`, or in containers.
 

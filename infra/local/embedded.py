@@ -131,7 +131,10 @@ def detached_aws(
 
 @dataclass(frozen=True, slots=True)
 class _Addresses:
-    """Where a stack's servers answer on this machine, and where its functions find MLflow and, from containers, AWS."""
+    """Addresses of a stack's servers: on this machine, and for its functions.
+
+    Functions in containers reach MLflow and AWS by other addresses.
+    """
 
     endpoint: str
     mlflow_uri: str
@@ -151,7 +154,7 @@ def _start(
     containers: bool,
     kept: bool,
 ) -> tuple[Stack, IO[bytes]]:
-    """Start a stack whose end is left to `undo`; the returned pipe ties it to this process."""
+    """Start a stack that `undo` ends; the returned pipe ties it to this process."""
     python = ministack_python(progress)
     with state_folder(name, kept=kept) as folder:
         before = _stack_before(folder, name)
@@ -195,7 +198,7 @@ def _stack_before(folder: Path, name: str) -> Stack | None:
 def _start_servers(
     folder: Path, python: Path, before: Stack | None, port: int | None, undo: ExitStack, *, containers: bool
 ) -> tuple[_Addresses, IO[bytes]]:
-    """Start the servers, each with a socket that listens already; return where they answer, and their tie."""
+    """Start the servers on listening sockets; return their addresses and their tie."""
     if containers:
         require_image()
     with ExitStack() as sockets:
@@ -260,7 +263,7 @@ def _not_up(folder: Path, error: Exception) -> EmbeddedAwsError:
 
 
 def _wait_for_answer(url: str) -> None:
-    """Send one request: since the socket listens already, it waits until the server is up."""
+    """Send one request, which waits until the server behind the socket is up."""
     address = urlsplit(url)
     connection = HTTPConnection(address.netloc, timeout=ANSWER_S)
     try:

@@ -1,4 +1,4 @@
-"""Serve an embedded AWS's totals to Prometheus, read from the store at each scrape."""
+"""Serve an embedded AWS's totals to Prometheus, read at each scrape."""
 
 import socket
 import sys

@@ -40,7 +40,7 @@ class _Deployed(Document):
 
 
 def checked_stack_name(text: str) -> str:
-    """Return the name of an embedded stack, which also names its folder and resources.
+    """Return an embedded stack's name, which names its folder and resources.
 
     Raises:
         InvalidNameError: if a stack cannot have this name.
@@ -111,7 +111,7 @@ def read_state[D: Document](path: Path, kind: type[D]) -> D | None:
 
 
 def write_whole(path: Path, body: bytes) -> None:
-    """Write a file that is never half written, even if this process or the machine ends."""
+    """Write a file that is never half written, even if the machine ends."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     with unfinished.open("wb") as file:
         file.write(body)

@@ -79,7 +79,7 @@ class Kept:
 
 
 def keep(servers: Sequence[Server], folder: Path) -> None:
-    """Run the servers until one of them cannot be kept or, while tied to it, standard input ends.
+    """Run the servers until one fails or, while tied, standard input ends.
 
     Args:
         servers: what to run; each is given the socket whose descriptor this process inherited, as its standard input.

@@ -179,7 +179,7 @@ def error_type(trace: str, message: str) -> str | None:
 
 
 def name_error_types() -> None:
-    """Make ministack's Lambda name the type of a raised error, as AWS's Python runtime does.
+    """Make ministack's Lambda name a raised error's type, as AWS's runtime does.
 
     It also answers the end of a process as Lambda does.
     """

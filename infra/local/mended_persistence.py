@@ -109,7 +109,7 @@ def _read(get_state: Callable[[], Any]) -> Any:
 
 
 def go_on(since: float) -> None:
-    """Deliver unfinished work again, and announce again what was written since a time."""
+    """Deliver unfinished work again; announce again what was written since a time."""
     queues: Any = import_module("ministack.services.sqs")
     for queue in queues._queues.all_values():
         deliver_again(queue["messages"], time.time())
@@ -158,7 +158,7 @@ def undo_torn_writes(objects: Path, since: float) -> None:
 
 
 def _changed_since(folder: Path, since: float) -> Iterator[Path]:
-    """Yield data files that, or whose sidecars, were written since; remove unfinished ones."""
+    """Yield data files changed since a time, or their sidecars; drop unfinished."""
     found = set()
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -37,7 +37,7 @@ def take_concurrency_from_input(service: Any) -> None:
 
 
 def keep_failures(service: Any) -> None:
-    """Make a failed Distributed Map write its failed items where its ResultWriter says."""
+    """Make a failed Distributed Map write its failures to its ResultWriter."""
     run, s3 = service._run_distributed_map, import_module("ministack.services.s3")
 
     def run_and_keep(state: Mapping[str, Any], raw_input: Any, effective: Any, iterator: Any, execution: Any, context: Any) -> Any:
@@ -74,7 +74,7 @@ def show_redrives(service: Any) -> None:
 
 
 def redrive_executions(service: Any) -> None:
-    """Make the service answer `RedriveExecution`: continue from the state that failed.
+    """Make the service answer `RedriveExecution`: go on from the failed state.
 
     The state gets the input that it had.
     """

@@ -1,4 +1,4 @@
-"""ministack's own environment, `.ministack`: its pins conflict with the project's."""
+"""ministack's own environment, `.ministack`: its pins conflict with ours."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ REQUIREMENTS = ROOT / "requirements" / "ministack.txt"
 
 
 def ministack_python(progress: Callable[[str], None]) -> Path:
-    """Return the interpreter that runs ministack; install the locked set if it is not there yet.
+    """Return ministack's interpreter; install the locked set if it is missing.
 
     Raises:
         EmbeddedAwsError: if it cannot be installed.

@@ -1,4 +1,6 @@
-"""The servers of an embedded AWS: ministack, MLflow on sqlite, and what Prometheus scrapes.
+"""The servers of an embedded AWS: ministack, MLflow, and the exposition.
+
+Prometheus scrapes the exposition.
 
 Each is given a socket that listens already, as its standard input. So a port is never chosen and then lost to another
 process, and a client may connect at once: it waits in the socket's queue until the server accepts.
@@ -49,7 +51,7 @@ class Servers(Document):
 
 
 def listening_socket(port: int | None = None) -> socket.socket:
-    """Return a socket that listens on the loopback interface, on `port` or on a free one.
+    """Return a socket that listens on loopback, on `port` or on a free one.
 
     Raises:
         PortTakenError: if `port` is in use.
@@ -67,7 +69,7 @@ def listening_socket(port: int | None = None) -> socket.socket:
 
 
 def socket_again(url: str, port: int | None) -> socket.socket:
-    """Return the socket at which a stopped stack answered, since its queues' URLs hold the port.
+    """Return a stopped stack's socket again, since queues' URLs hold its port.
 
     Raises:
         PortTakenError: if another port is asked for, or somebody else has this one.

@@ -19,7 +19,7 @@ def starts_containers(folder: Path) -> bool:
 
 
 def remove_containers(folder: Path) -> None:
-    """Remove the containers of the stack in a folder, if it starts any, running or not."""
+    """Remove the containers of the stack in a folder, running or not."""
     if not starts_containers(folder):
         return
     find = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={folder}"]

@@ -83,7 +83,7 @@ class Keeper(Document):
 
 
 class Stack(Document):
-    """A running embedded AWS with Everscore deployed to it, as `stack.json` in its folder says.
+    """A running embedded AWS with Everscore deployed, as `stack.json` says.
 
     `outputs` are the template's; `functions` maps scoring, metric_emission, retraining and release to deployed names.
     """
@@ -99,7 +99,7 @@ class Stack(Document):
     outputs: Mapping[str, str]
 
     def env(self) -> dict[str, str]:
-        """Return the environment that a shell, an SDK or the command needs for this stack."""
+        """Return the environment that a shell, an SDK or the command needs here."""
         return {
             CHOICE: self.name,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -200,7 +200,7 @@ def _keeper_at_work(folder: Path) -> Keeper | None:
 
 @contextmanager
 def state_folder(name: str, *, kept: bool = False) -> Iterator[Path]:
-    """A state folder to start a stack in; nobody else makes or clears one until the block ends.
+    """Hold a state folder to start a stack in; nobody else makes or clears one.
 
     That is the folder of a stopped stack, if it is to be `kept`; else a new one. If the name is taken, a new one gets the next free
     `<name>-2`, `<name>-3`, … A dead stack's name is free if what it held is nobody's: it never came up, or was not `kept`.

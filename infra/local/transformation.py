@@ -45,7 +45,7 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def read_template(text: str) -> Template:
-    """Parse a CloudFormation template in YAML; short tags come out in their long form.
+    """Parse a CloudFormation template in YAML, with short tags in long form.
 
     >>> read_template("A: !GetAtt B.Arn")
     {'A': {'Fn::GetAtt': ['B', 'Arn']}}
@@ -113,7 +113,7 @@ def for_embedded_aws(
 
 
 def with_definitions(template: Mapping[str, Any], root: Path) -> Template:
-    """Return the template with its state machines' definitions, from files under `root`."""
+    """Return the template with its state machines' definitions from files."""
     resources = {name: _with_definition(resource, root) for name, resource in template["Resources"].items()}
     return {**template, "Resources": resources}
 

@@ -1,1 +1,1 @@
-"""Prometheus with Everscore: what it scrapes, and the rules that it calls people by."""
+"""Prometheus with Everscore: what it scrapes, and its alerting rules."""

@@ -18,13 +18,13 @@ _HEAD = "# Made by `python -m infra.prometheus.rules` from infra/alarms.py.\n"
 
 
 def rules_text(runbook: str = RUNBOOK) -> str:
-    """Return the rule file, in YAML; its links go to sections of the runbook at that address."""
+    """Return the rule file in YAML; its links go to that runbook's sections."""
     groups = [{"name": "everscore", "rules": [_rule(alarm, runbook) for alarm in with_rules()]}]
     return _HEAD + yaml.safe_dump({"groups": groups}, sort_keys=False, width=120, allow_unicode=True)
 
 
 def rule_name(alarm: Alarm | ModelAlert) -> str:
-    """Return a rule's name: `Everscore` and the alarm's name, or the kind of the alert."""
+    """Return a rule's name: `Everscore` and the alarm's name or alert's kind."""
     return f"Everscore{alarm.name.removesuffix('Alarm') if isinstance(alarm, Alarm) else alarm.kind.capitalize()}"
 
 

@@ -65,7 +65,9 @@ def place_of(value: date) -> int:
 
 
 def round_days(first: date, last: date, at_most: int) -> list[date]:
-    """Choose at most `at_most` days, spaced by days, weeks or months; at least the last.
+    """Choose at most `at_most` days, evenly spaced; at least the last one.
+
+    They are spaced by days, weeks or months.
 
     >>> [f"{day:%d %b}" for day in round_days(date(2013, 11, 20), date(2014, 2, 3), 4)]
     ['01 Dec', '01 Jan', '01 Feb']
@@ -84,7 +86,7 @@ def round_days(first: date, last: date, at_most: int) -> list[date]:
 
 
 def day_labels(days: Sequence[date | None]) -> list[Label]:
-    """Return a label per day, with the year below if it differs from the last label's.
+    """Return a label per day, with the year below it where the year changes.
 
     >>> day_labels([date(2013, 12, 30), None, date(2013, 12, 31), date(2014, 1, 1)])
     [['30 Dec', '2013'], '', '31 Dec', ['1 Jan', '2014']]

@@ -31,7 +31,7 @@ def figures_of(history: History) -> Mapping[str, tuple[Figure, ...]]:
 
 
 def by_event_day(batches: Sequence[Batch]) -> list[Batch]:
-    """Sort batches by event day, since repaired rows and late files arrive out of order.
+    """Sort batches by event day, since repaired and late files come out of order.
 
     A batch without scored rows has no event day, and stays behind the batch that arrived before it.
     """

@@ -69,7 +69,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RejectedSample:
-    """A quarantined row: file, line (None in a file without lines), row, reason, text."""
+    """A quarantined row: file, line (None if it has none), row, reason, text."""
 
     file: str
     line: int | None
@@ -81,7 +81,7 @@ class RejectedSample:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A model's history up to `now`, oldest first; `alerts` and `samples` newest first.
+    """A model's history up to `now`, oldest first; alerts and samples newest first.
 
     `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
     as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
@@ -142,7 +142,7 @@ def _served_spec(release: Release | None, store: ObjectStore) -> ModelSpec | Non
 
 
 def _standing(manifests: list[Manifest]) -> list[Manifest]:
-    """Return manifests that are not superseded, by day of arrival, as `Manifests.newest`.
+    """Return standing manifests by day of arrival, as `Manifests.newest` does.
 
     Rescoring a batch does not make it newer.
     """
@@ -159,7 +159,10 @@ def _batch(manifest: Manifest, store: ObjectStore) -> Batch:
 
 
 def _samples(newest_first: Iterator[Manifest], store: ObjectStore) -> Iterator[RejectedSample]:
-    """Yield the first quarantined rows of the last batches with any, a few kB each; those that have expired are skipped."""
+    """Yield the first quarantined rows of the last batches, a few kB each.
+
+    Expired ones are skipped.
+    """
     for manifest in islice((manifest for manifest in newest_first if manifest.quarantine), _SAMPLED_BATCHES):
         file = Batch(manifest, None).file
         try:

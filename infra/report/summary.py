@@ -33,7 +33,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RecentLoss:
-    """The champion's loss over the last days of mature labels, and at training if known.
+    """The champion's loss over the last mature days, and at training if known.
 
     It is the mean log loss per row, or the root mean squared error for a regression; `name` says which.
     """

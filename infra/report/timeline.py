@@ -14,7 +14,7 @@ from infra.words import _, counted, listed, plural
 
 
 class Change(StrEnum):
-    """What a release changed; `approval`: what a person is asked, `policy`: only the policy."""
+    """A release's change: `approval` is a question, `policy` only the policy."""
 
     CHAMPION = "champion"
     CANARY = "canary"

@@ -24,7 +24,7 @@ def count(number: int) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Format a number with three or four significant digits; a whole number unchanged.
+    """Format a number with three or four significant digits; keep whole numbers.
 
     >>> [figure(value) for value in (0.47812, 0.56, 12.5, 1234.5, 7.0, 0.0, 2e-173, None)]
     ['0.478', '0.560', '12.5', '1,234', '7', '0', '2.00e-173', 'n/a']

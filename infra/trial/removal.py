@@ -15,7 +15,7 @@ _ROUNDS = 20
 
 
 def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pause_s: float = PAUSE_S) -> int:
-    """Remove every version of every object of a model from both buckets, and return how many there were.
+    """Remove every version of a model's objects from both buckets; count them.
 
     It looks again until nothing comes up any more, since events that are on their way write a little later. Training sets
     are removed too. They are named by their content, so another model that was trained on the very same rows would lose
@@ -41,7 +41,7 @@ def _removed(model: str, inbox: VersionedStore, store: VersionedStore) -> int:
 
 
 def _of(model: str, bucket: VersionedStore) -> Iterator[ObjectInfo]:
-    """Yield what lies under `PREFIX/MODEL/` or is `PREFIX/MODEL.json`, as every key of a model does."""
+    """Yield a model's keys: those under `PREFIX/MODEL/`, and `PREFIX/MODEL.json`."""
     for top in {*bucket.folders(""), *PASSING}:
         yield from (found.info for found in bucket.versions(f"{top}/{model}/"))
         yield from (found.info for found in bucket.versions(f"{top}/{model}.json"))

@@ -22,7 +22,9 @@ class TrialFailedError(EverscoreError):
 
 
 def try_out(operator: Operator) -> dict[str, int]:
-    """Train, score, label and measure with a model of its own, remove it again, and return what was seen.
+    """Train, score, label and measure with a model of its own, then remove it.
+
+    Return what was seen.
 
     Raises:
         TrialFailedError: if rows are missing.

@@ -51,13 +51,13 @@ def _(message: str, /, **fields: object) -> str:
 
 
 def plural(one: str, many: str, number: int, /, **fields: object) -> str:
-    """Return the message for one or for many, with its `{number}` and other fields filled in."""
+    """Return the message for one or for many, with its fields filled in."""
     found = _catalogue().find(one) or (one if number == 1 else many)
     return found.format(number=number, **fields)
 
 
 def counted(number: int, nouns: str) -> str:
-    """Return a number and its noun, which is given as a plural, in the reader's language."""
+    """Return a number and its noun, given as a plural, in the reader's language."""
     return stored(in_english(number, nouns))
 
 

@@ -1,4 +1,4 @@
-"""`python -m infra.words` updates `zh.po`: adds new messages, and removes old ones."""
+"""`python -m infra.words` updates `zh.po`: adds new messages, drops old ones."""
 
 import sys
 

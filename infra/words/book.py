@@ -17,7 +17,7 @@ _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def update(language: str, messages: Iterable[Message]) -> None:
-    """Write a catalogue of these messages, and keep translations of those that documents may hold."""
+    """Write a catalogue of these messages; keep translations that documents hold."""
     known = _read(language)
     book = polib.POFile(wrapwidth=0)
     book.metadata = known.metadata
@@ -50,7 +50,7 @@ def missing(language: str, messages: Iterable[Message]) -> list[Message]:
 
 
 def keys(language: str) -> set[tuple[str | None, str]]:
-    """Return the context and English text of each message in a catalogue, without former ones."""
+    """Return the context and English text of a catalogue's current messages."""
     return {(entry.msgctxt, entry.msgid) for entry in _read(language) if not entry.obsolete}
 
 

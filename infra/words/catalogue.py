@@ -118,7 +118,7 @@ class Catalogue:
         return None
 
     def _of_columns(self, text: str) -> str | None:
-        """Translate what is said of columns: their names, a colon, a message, and perhaps its remedy in brackets."""
+        """Translate texts about columns: names, a colon, a message, and any remedy."""
         names, colon, said = text.partition(_COLON)
         if not colon:
             return None

@@ -43,7 +43,10 @@ class Template:
         return len(self.landmark) < _PARTICULAR or (_COLON in text and not self.has_colon)
 
     def found_in(self, text: str, before: str = "") -> tuple[str, ...] | None:
-        """Return what stands at the fields, if the whole text is the message, after what matches `before`."""
+        """Return what fills the fields if the whole text is the message.
+
+        The message may follow what matches `before`.
+        """
         found = re.fullmatch(before + self.pattern, text, re.DOTALL)
         return found and found.groups()
 

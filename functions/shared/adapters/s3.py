@@ -126,7 +126,7 @@ class S3ObjectStore:
             raise ConflictError(message)
 
     def _conditional(self, key: str, ask: Callable[[dict[str, Any]], object]) -> bool:
-        """Ask for a conditional write or deletion of a key; return whether its condition was met."""
+        """Ask for a conditional write or deletion; return whether it was done."""
         for _ in range(_CONFLICT_ATTEMPTS):
             try:
                 ask(self._named(key, None))
@@ -170,7 +170,7 @@ class S3ObjectStore:
                 raise NotDeletedError(message)
 
     def delete_unchanged(self, key: str, *, etag: str) -> bool:
-        """Delete an object if its newest version has this ETag; return whether it was deleted."""
+        """Delete an object if its newest version has this ETag; return whether it did."""
         return self._conditional(key, lambda named: self._client.delete_object(**named, IfMatch=etag))
 
     def versions(self, prefix: str) -> Iterator[StoredVersion]:

@@ -95,7 +95,7 @@ def standing(newest_first: Iterable[Arrival]) -> Iterator[Arrival]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Batches of one day: those that stand, the newest first, and the names of those that another scoring superseded."""
+    """The standing batches of one day, newest first, and the superseded ones."""
 
     standing: Sequence[Arrival]
     superseded: frozenset[str]

@@ -113,7 +113,7 @@ def batch_watermark(event_days: Mapping[date, int]) -> date | None:
 
 
 def last_mature_day(manifests: Iterable[Manifest], delay_days: float) -> date | None:
-    """Return the last event day with complete labels, by how far the batches have come.
+    """Return the last event day with complete labels, judged by the batches.
 
     It is None without scored rows.
 

@@ -104,7 +104,7 @@ class Causes(Document):
         return {name: cause for name, cause in self.causes.items() if cause.is_open}
 
     def calls(self, alert: Alert, *, now: datetime) -> bool:
-        """Return whether people are to be called: the cause is not open yet, or was silenced for a time that is over."""
+        """Return whether to call people: for a new cause, or after a silence."""
         name = cause_of(alert)
         known = self.causes.get(name)
         return known is None or not known.is_open or self._lapsed(name, alert.kind, now)
@@ -144,7 +144,7 @@ class Causes(Document):
         return self._with(name, self.causes[name].model_copy(update={"acknowledged": said}))
 
     def silenced(self, name: str, silence: Silence) -> "Causes":
-        """Return these with a cause or kind silenced; silence until now or earlier ends it."""
+        """Return these with a cause or kind silenced; a past time ends its silence."""
         others = {known: found for known, found in self.silences.items() if known != name}
         return self.model_copy(update={"silences": others if silence.until <= silence.at else {**others, name: silence}})
 
@@ -159,7 +159,7 @@ class Causes(Document):
 
 
 class State(StrEnum):
-    """How a cause stands. One that is silenced, or that a person looks after, is open too."""
+    """The state of a cause; silenced ones and those in a person's care are open."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"

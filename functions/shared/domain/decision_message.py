@@ -44,7 +44,7 @@ def _outcome(decision: Decision) -> str:
 
 
 def _figures(decision: Decision) -> list[str]:
-    """Return what both versions reached on rows that they had not seen, as far as it was measured."""
+    """Return what both versions reached on rows that they had not seen."""
     ours, theirs = decision.challenger.get(decision.metric), decision.champion.get(decision.metric)
     if ours is None:
         return []

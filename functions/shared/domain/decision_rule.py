@@ -15,7 +15,7 @@ PREDICTED_POSITIVE = "predicted_positive"
 
 
 class RuleKind(StrEnum):
-    """What decides: a threshold on the score, the highest of several scores, or only the pipeline's own `predict`."""
+    """What decides: a threshold, the highest score, or the pipeline's `predict`."""
 
     THRESHOLD = "threshold"
     ARGMAX = "argmax"

@@ -56,7 +56,7 @@ def parse_listing(listing: bytes) -> dict[str, str]:
 
 
 def dvc_pointer(md5: str, *, size_bytes: int, files: int, path: str) -> bytes:
-    """Return the `.dvc` file from which stock `dvc pull` restores a directory at `path`."""
+    """Return the `.dvc` file by which `dvc pull` restores a directory at `path`."""
     lines = (
         "outs:",
         f"- md5: {md5}",

@@ -9,7 +9,7 @@ from functions.shared.domain.rejections import FileCode
 
 
 class EverscoreError(Exception):
-    r"""Root of the tree. Catch a leaf, not this, unless you are the command's last line.
+    r"""Root of the tree. Catch a leaf, unless you are the command's last line.
 
     Its text is the message and, on a line of its own, the remedy, so that both cross the border of a function.
 
@@ -181,7 +181,10 @@ class RegistryUnavailableError(EverscoreError):
 
 
 class TablesDifferError(EverscoreError):
-    """Tables show other batches or rows than the manifests say, even after they were brought to them; `table rebuild` makes them again."""
+    """Tables differ from the manifests even after they were brought to them.
+
+    `everscore table rebuild` makes them again.
+    """
 
 
 class NotForgottenError(EverscoreError):

@@ -56,7 +56,10 @@ def is_raw(kind: pa.DataType) -> bool:
 
 
 def inexact(ids: pa.Array) -> Mask:
-    """Return where an id is a float so large that integers share floats: it may be another's id, rounded."""
+    """Return where an id is a float too large to be exact.
+
+    Such an id may be another one, rounded.
+    """
     if ids.type not in _FLOATS:
         return np.zeros(len(ids), np.bool_)
     dtype, exact = _FLOATS[ids.type]

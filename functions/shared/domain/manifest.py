@@ -179,12 +179,12 @@ class Manifest(Document):
 
     @property
     def resumable(self) -> bool:
-        """Whether the batch failed half-way, so that another manifest may still take the place of this one."""
+        """Return whether the batch stopped half-way, so another manifest may follow."""
         return self.error is not None and self.error.code == FileCode.PARTITIONS_FAILED
 
     @property
     def may_resume_until(self) -> datetime:
-        """Until when what the batch's partitions wrote may yet become its own, if it failed half-way."""
+        """Return until when a batch that stopped half-way may still be completed."""
         return self.created_at + _RESUMED_FOR if self.resumable else datetime.min.replace(tzinfo=UTC)
 
     def may_resume(self, now: datetime) -> bool:

@@ -104,7 +104,7 @@ def message_about(alert: Alert, *, stack: str) -> Message:
 
 
 def _subject(text: str) -> str:
-    r"""Return a subject as mail takes it: one line of printable ASCII, and not too long.
+    r"""Return a subject as mail takes it: one short line of printable ASCII.
 
     >>> _subject("café:\n" + "x" * 200)[:8], len(_subject("x" * 200))
     ('caf?: xx', 99)

@@ -1,4 +1,6 @@
-"""The thresholds a person may set, with the defaults that were measured (docs/monitoring.md, docs/updating.md).
+"""The thresholds a person may set, with their measured defaults.
+
+The measurements are in docs/monitoring.md and docs/updating.md.
 
 A field's description is what people are shown of it, on screens and in docs/policy.md.
 """
@@ -16,7 +18,9 @@ from functions.shared.domain.document import Document, Value, Written
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a threshold is counted in, and between which values it makes sense: far beyond any use, and short of what overflows.
+    """The unit of a threshold, and the values between which it makes sense.
+
+    They are far beyond any use, and short of what overflows.
 
     Reading does not ask for the latter, since decisions and releases keep the thresholds of their time. `takes` says what is
     possible where that is no number or one of some words.
@@ -45,7 +49,7 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def _closed(bounds: tuple[float, float]) -> tuple[float | None, float | None]:
-    """Return a range as JSON has it, where there are no infinities: an open end is null."""
+    """Return a range as JSON has it: an open end is null, since JSON has no infinity."""
     low, high = bounds
     return (None if math.isinf(low) else low, None if math.isinf(high) else high)
 
@@ -64,7 +68,7 @@ Margin = Annotated[float, Field(ge=0), Unit("", most=1_000_000)]
 
 
 class RowContract(Written):
-    """What a row must satisfy to be scored, and what of it is stored beside its score."""
+    """The rules that a scored row must meet, and what is stored with its score."""
 
     error_budget: Share = Field(default=0.10, description="Quarantined rows above which a batch is suspect.")
     ranges: Annotated[Mapping[str, Range], Unit("", takes="[lowest, highest] by number feature, null where there is no limit")] = Field(
@@ -77,14 +81,17 @@ class RowContract(Written):
 
 
 def _spelled(value: object) -> object:
-    """Costs that are written as a person types them: `false_positive=1,false_negative=20`."""
+    """Read costs as a person types them: `false_positive=1,false_negative=20`."""
     if not isinstance(value, str):
         return value
     return dict(part.split("=", 1) for part in value.replace(" ", "").split(",") if "=" in part)
 
 
 class Costs(Value):
-    """What a wrong answer costs: `false_positive` where the positive class was predicted wrongly, `false_negative` where it was missed."""
+    """The cost of a wrong answer, by kind.
+
+    `false_positive` is where the positive class was predicted wrongly, `false_negative` where it was missed.
+    """
 
     false_positive: Annotated[float, Field(ge=0, le=1e12)]
     false_negative: Annotated[float, Field(ge=0, le=1e12)]
@@ -98,7 +105,10 @@ class Costs(Value):
 
 
 class DecisionPolicy(Written):
-    """How a binary model's score becomes its prediction, for every version; without both, each version has a rule of its own."""
+    """How a binary model's score becomes its prediction, for every version.
+
+    Without a threshold and costs, each version keeps its own rule.
+    """
 
     threshold: Annotated[float | None, Unit("score")] = Field(
         default=None, ge=0, le=1, description="Score from which the positive class is predicted; null for each version's own rule."
@@ -119,7 +129,10 @@ class LabelPolicy(Written):
 
 
 class DriftPolicy(Written):
-    """PSI of the pooled last batches against the version's baseline; characteristics in docs/monitoring.md."""
+    """When drift counts: PSI of the last batches against the version's baseline.
+
+    Characteristics are in docs/monitoring.md.
+    """
 
     pooled_batches: Annotated[int, Unit("batches", most=1000)] = Field(default=3, ge=1, description="Last batches that are pooled.")
     min_rows: Rows = Field(default=300, description="Pooled rows below which drift is not judged.")
@@ -130,7 +143,10 @@ class DriftPolicy(Written):
 
 
 class PerformancePolicy(Written):
-    """When a champion counts as decayed: its loss over the last days against its out-of-time loss at training."""
+    """When a champion counts as decayed: its recent loss against that at training.
+
+    The loss at training is measured out of time.
+    """
 
     look_back_days: Annotated[int, Unit("days", most=36_500)] = Field(default=28, ge=2, description="Labelled event days that are judged.")
     min_days: Annotated[int, Unit("days", most=36_500)] = Field(
@@ -142,7 +158,10 @@ class PerformancePolicy(Written):
 
 
 class WatchPolicy(Written):
-    """A model's rhythm, for those that have one: wall-clock time after which a missing batch or an old champion raises an alert."""
+    """A model's rhythm: the time after which silence or age raises an alert.
+
+    Times are of the clock on the wall. Models without a rhythm have none.
+    """
 
     max_hours_between_batches: Annotated[float | None, Unit("hours", most=876_000)] = Field(
         default=None, gt=0, description="Time without a batch that raises an alert; null for none."
@@ -153,7 +172,7 @@ class WatchPolicy(Written):
 
 
 class EstimatePolicy(Written):
-    """When performance is estimated before labels; short of any of these the estimate refuses.
+    """When performance is estimated before labels; short of these it is not.
 
     The first three are about the rows that the calibration was fitted on, the others about the rows estimated.
     """
@@ -216,7 +235,10 @@ class RetrainingPolicy(Written):
 
 
 class VetoPolicy(Written):
-    """Harm that forbids a promotion although the loss improves, where it is *significantly* above these margins."""
+    """Harm that forbids a promotion although the loss improves.
+
+    It counts where it is *significantly* above these margins.
+    """
 
     auc: Share = Field(default=0.01, description="Fall of the AUC that is allowed, absolute.")
     brier: Share = Field(default=0.02, description="Rise of the Brier score that is allowed, relative to the champion's.")

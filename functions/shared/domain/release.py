@@ -1,4 +1,4 @@
-"""What is served: one small document per model, which is all that scoring reads of the control plane."""
+"""What is served: one small document per model, all that scoring must read."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 class ServedModel(Value):
-    """A version's bundle: where it lies in the store and the sha-256 of its `bundle.json`."""
+    """A version's bundle: its place in the store and `bundle.json`'s sha-256."""
 
     version: str
     digest: str
@@ -101,7 +101,7 @@ class Refusal(Document):
 
 
 class Release(Document):
-    """The release document. `seq` rises by one a change; each is kept whole under `history/`.
+    """The release document. `seq` rises with each change; `history/` keeps all.
 
     `newest` is the highest version this model ever served or tried: only later ones are candidates. A `retired` model scores
     no batch; its champion is the one it had last. `withdrawn` is the challenger that was on its way until this release, if it
@@ -131,7 +131,7 @@ class Release(Document):
 
 
 def doubtful_rollback(release: Release) -> str | None:
-    """Return why it is unclear what one more rollback is meant to do, or None if it is clear.
+    """Return why it is unclear what one more rollback should do, or None.
 
     Asked twice, or after somebody else, it would serve the version again that was rolled back, or take the champion after its challenger.
     """

@@ -52,7 +52,9 @@ class FeatureKind(StrEnum):
 
 
 class Feature(Value):
-    """One input column. `nullable` is false where the training set had no missing value and the person said so.
+    """One input column; `nullable` is false if a person said so at training.
+
+    The training set then had no missing value in it.
 
     A `canonical` category is read in one form however a file writes it, as it was learnt; another exactly as it is written.
     `sign` is the currency or percent sign that a number's texts bear.
@@ -136,7 +138,10 @@ class ModelSpec(Document):
 
     @property
     def scores_first_class(self) -> bool:
-        """Whether a person wants to know of the estimator's first class, where its second would be the usual."""
+        """Return whether a person asked for the estimator's first class.
+
+        The usual positive class is its second.
+        """
         return self.task is Task.BINARY and self.positive in self.classes[:1]
 
     @property

@@ -1,4 +1,7 @@
-"""Each threshold of a policy by the name that people set it by: what it means, what it takes, and what is wrong with a value."""
+"""Each threshold of a policy by the name that people set it by.
+
+It says what it means, what it takes, and what is wrong with a value.
+"""
 
 import json
 import re
@@ -94,7 +97,7 @@ def _plain(number: float) -> str:
 
 
 def refuse_senseless(policy: Policy) -> None:
-    """Pass if each threshold lies where it makes sense, and computing with it overflows nowhere.
+    """Check that each threshold makes sense and that nothing overflows.
 
     Raises:
         ValueError: with a sentence that names the first which does not.
@@ -149,7 +152,10 @@ def unknown(name: str) -> str:
 
 
 def _of_like_words(name: str) -> list[str]:
-    """Return the thresholds whose names or meanings share most with a name, those of its section if it has one; the nearest come first."""
+    """Return the thresholds that share most with a name, the nearest first.
+
+    Names and meanings count; if the name has a section, only that section's thresholds.
+    """
     section, _, rest = name.partition(".")
     within = {full: threshold for full, threshold in thresholds().items() if rest and full.startswith(f"{section}.")}
     asked, known = (_words(rest), within) if within else (_words(name), thresholds())
@@ -160,7 +166,7 @@ def _of_like_words(name: str) -> list[str]:
 
 
 def _likeness(asked: Sequence[str], threshold: Threshold) -> int:
-    """Return how many letters of words a threshold shares; those of its name count twice."""
+    """Return how many letters of words a threshold shares; its name's count twice."""
     name, meaning = _words(threshold.name), _words(threshold.meaning)
     return sum(len(word) * (2 if _is_among(word, name, typos=True) else _is_among(word, meaning)) for word in asked)
 
@@ -180,7 +186,7 @@ def _words(text: str) -> list[str]:
 
 
 def sentences(error: ValidationError) -> str:
-    """Return what is wrong with a policy, in words of ours: each threshold once, with what it takes."""
+    """Return what is wrong with a policy: each threshold once, with what it takes."""
     return "; ".join(dict.fromkeys(_sentence(problem["loc"], problem.get("input"), problem) for problem in error.errors()))
 
 

@@ -203,6 +203,9 @@ def _parquet(table: pa.Table) -> bytes:
 
 
 def same_question(one: ModelSpec, other: ModelSpec) -> bool:
-    """Return whether two specs answer the same about rows identified alike, so that they can take turns."""
+    """Return whether two specs answer the same question about the same rows.
+
+    If so, their models can take turns.
+    """
     asked = ("task", "target", "id_column", "time_column", "timezone", "positive_class")
     return all(getattr(one, name) == getattr(other, name) for name in asked) and set(one.classes) >= set(other.classes)

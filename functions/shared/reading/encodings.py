@@ -168,7 +168,7 @@ class Doubt:
 
 
 def _detected(text: bytes) -> str:
-    """Return the encoding that a text shows, or UTF-8 if damage of a few rows is as likely."""
+    """Return the encoding that a text shows, or UTF-8 if damage is as likely."""
     judged = _judged(text)
     if isinstance(judged, str):
         return judged
@@ -178,7 +178,10 @@ def _detected(text: bytes) -> str:
 
 
 def shown_encoding(text: bytes) -> str | Doubt:
-    """Return the encoding that whole lines of a text show, or what it may be. Binary data counts as UTF-8, as others judge that."""
+    """Return the encoding that whole lines of a text show, or candidates.
+
+    Binary data counts as UTF-8, since other parts judge that.
+    """
     return UTF8 if b"\0" in text or is_utf8_text(text) else _judged(_whole_characters(text))
 
 
@@ -210,7 +213,10 @@ def _alike(readings: "list[_Reading]", pieces: list[bytes]) -> "list[_Reading]":
 
 
 def _shows_enough(readings: "list[_Reading]", distinct: list[bytes], found: list[bytes]) -> bool:
-    """Return whether the best of these readings rests on enough bytes, or leads so far that the same few, repeated, suffice."""
+    """Return whether the best reading rests on enough bytes.
+
+    It may also lead so far that the same few bytes, repeated, suffice.
+    """
     is_far_ahead = len(readings) == 1 or readings[1].nonsense - readings[0].nonsense >= _FAR
     return readings[0].nonsense < _FAR and _beyond_ascii(found if is_far_ahead else distinct) >= _LEAST_BYTES
 

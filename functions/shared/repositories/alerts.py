@@ -11,5 +11,5 @@ def raise_once(alert: Alert, store: ObjectStore) -> bool:
 
 
 def raised(model: str, store: ObjectStore) -> list[ObjectInfo]:
-    """Return what stands of a model's alerts, in order of key, without those that say that another is over."""
+    """Return a model's standing alerts by key, without those that end another."""
     return [found for found in store.list(layout.alert_prefix(model)) if not layout.is_closing(found.key)]

@@ -130,7 +130,7 @@ class BatchIndex:
 
 
 def _listed(arrivals: Collection[Arrival], again: Mapping[str, str]) -> Listed:
-    """Divide a day's batches by the last scoring of each upload that was scored again."""
+    """Divide a day's batches by the last scoring of each upload scored again."""
     stand = [arrival for arrival in arrivals if again.get(arrival.upload, arrival.batch) == arrival.batch]
     return Listed(stand, frozenset(arrival.batch for arrival in arrivals).difference(arrival.batch for arrival in stand))
 

@@ -1,4 +1,4 @@
-"""Follow what causes alerts: call people once, keep what is open up to date, and close it."""
+"""Follow what causes alerts: call people once, keep it current, close it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sigh
 
 
 def _opens(sight: Sight, known: Causes, store: ObjectStore, now: datetime) -> str | None:
-    """Return the window under which a closed cause opens again, and call people if they are to be called.
+    """Return the window in which a closed cause opens again; call people if due.
 
     What opens without a call keeps the window of the last one, so that people who are not called are sent no second closing.
     """
@@ -95,7 +95,7 @@ def _write_closing(name: str, cause: Cause, why: str, model: str, store: ObjectS
 
 
 def _quoted(cause: Cause, model: str, store: ObjectStore) -> str:
-    """Return what the first alert said, which may quote a file; the kind where it was erased."""
+    """Return the first alert's words, which may quote a file; or its kind if erased."""
     first = read_document(store, Alert, layout.alert_key(model, cause.window, cause.kind.value))
     return first.message if first else cause.kind.value
 
@@ -111,7 +111,7 @@ def change_causes(model: str, store: ObjectStore, change: Callable[[Causes], Cau
 
 
 def checked_cause(name: str, causes: Causes, *, or_kind: bool = False) -> str:
-    """Return the name of an open alert, or of a kind where one may stand for all of its alerts.
+    """Return the name of an open alert, or a kind that stands for all of its alerts.
 
     Raises:
         InputError: if there is none, with those that there are.

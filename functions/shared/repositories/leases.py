@@ -21,7 +21,7 @@ class Lease(Document):
 
 
 def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> datetime | None:
-    """Take a lease, if need be after a holder that is dead; one that is ours already is taken for longer.
+    """Take a lease, also from a dead holder; one that is ours is extended.
 
     Returns:
         None, or until when another one holds it at the latest.
@@ -54,7 +54,7 @@ class Leases:
 
     @contextmanager
     def held(self, model: str, *, holder: str, now: Callable[[], datetime]) -> Iterator[None]:
-        """Hold a model's lease for the length of a `with` block. Arguments and errors are those of `take`."""
+        """Hold a model's lease in a `with` block; arguments and errors as of `take`."""
         self.take(model, holder=holder, now=now)
         try:
             yield

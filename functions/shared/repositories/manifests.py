@@ -1,4 +1,4 @@
-"""Manifests: the commit of a batch, and the batches of a model from the newest on."""
+"""Manifests: the commit of a batch, and a model's batches from the newest on."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -51,7 +51,7 @@ class Manifests:
         return [date.fromisoformat(folder.removeprefix("dt=")) for folder in self._store.folders(layout.manifest_prefix(model))]
 
     def on(self, model: str, day: date) -> Iterator[tuple[str, ObjectInfo]]:
-        """The batches whose uploads arrived on a UTC day, each with its manifest's object."""
+        """Return the batches that arrived on a UTC day, each with its manifest."""
         prefix = layout.manifest_day_prefix(model, day)
         return ((found.key.removeprefix(prefix).removesuffix(".json"), found) for found in self._store.list(prefix))
 
@@ -64,7 +64,7 @@ class Manifests:
         return self.read(key)
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Write a manifest if its batch has none yet, or one of work that stopped half-way.
+        """Write a manifest if its batch has none, or only one that stopped half-way.
 
         Returns:
             The manifest that stands: this one, or another attempt's that was first. A retried request of ours that had
@@ -105,14 +105,14 @@ class Manifests:
         return standing(self.entries(model))
 
     def newest(self, model: str, *, since: date | None = None) -> Iterator[Manifest]:
-        """Manifests that nothing supersedes, newest first, of batches that arrived on or after a UTC day."""
+        """Yield standing manifests, newest first, that arrived on or after a UTC day."""
         for arrival in self.arrivals(model):
             if since is not None and arrival.day < since:
                 return
             yield self.at(model, arrival)
 
     def of_days(self, model: str, days: Collection[date], *, since: date = date.min) -> Iterator[Manifest]:
-        """Manifests that nothing supersedes, newest first, of batches with rows on one of some event days.
+        """Yield standing manifests, newest first, with rows on one of some event days.
 
         Args:
             since: the UTC day on which batches arrived, or later.
@@ -129,7 +129,7 @@ class Manifests:
             yield from sorted(day, key=lambda arrival: arrival.name)
 
     def written_since(self, model: str, moment: datetime) -> list[Manifest]:
-        """Manifests that nothing supersedes, newest first, of those written since a moment of the store's clock."""
+        """Yield standing manifests, newest first, written since a time of the store."""
         recent = [self.read(info.key) for info in self._store.list(layout.manifest_prefix(model)) if info.last_modified >= moment]
         return list(_standing(sorted(recent, key=lambda manifest: manifest.created_at, reverse=True)))
 
@@ -144,7 +144,9 @@ def _key(model: str, batch: str, source: Source) -> str:
 
 
 def file_of(manifest: Manifest, key: str, store: ObjectStore) -> bytes | None:
-    """Return a file that a manifest names; None if it has expired, as scored and quarantined rows do where a bucket's rules say so.
+    """Return a file that a manifest names, or None if it has expired.
+
+    Scored and quarantined rows expire where a bucket's rules say so.
 
     Raises:
         NotFoundError: if the manifest was changed since it was read, and names other files now.

@@ -51,7 +51,7 @@ class Messages:
         return read_document(self._store, Sent, layout.message_key(message.model, message.id)) is not None
 
     def begun(self, message: Message, now: datetime) -> Sent:
-        """Return the record of a message, which begins at this time unless it began before."""
+        """Return the record of a message, which begins now unless it began before."""
 
         def found(body: bytes | None) -> tuple[bytes | None, Sent]:
             record = Sent.from_json(body) if body is not None else Sent(model=message.model, begun_at=now)

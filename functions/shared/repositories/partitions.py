@@ -1,4 +1,4 @@
-"""Partitions of a batch at work: the plans by turn, and what became of each partition."""
+"""Partitions of a batch at work: plans by turn, and each partition's outcome."""
 
 import json
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Partitions:
         return standing
 
     def resume(self, model: str, batch: str, redrives: int, *, asked_at: str) -> bool:
-        """Return whether this is the first request to take a batch up again after that many redrives.
+        """Return whether this request is the first after that many redrives.
 
         The same request, by its time, may come once more.
         """

@@ -1,4 +1,4 @@
-"""Policies: numbered thresholds, of which the highest number that can be read is in force."""
+"""Policies: numbered thresholds; the highest readable number is in force."""
 
 from contextlib import suppress
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class Releases:
         return StandingRelease(Release.from_json(body), etag)
 
     def finished(self, model: str) -> StandingRelease | None:
-        """As `standing`, after publishing what was decided already and a crash kept from being served.
+        """Return `standing`, after publishing a decision that a crash kept back.
 
         Raises:
             ConflictError: if its decider is at work all the same; look again.

@@ -25,7 +25,7 @@ class Snapshots:
         self._store = store
 
     def write(self, table: pa.Table, days: pa.Array) -> Snapshot:
-        """Store a training set; `days` (date32, one per row) says which month each row belongs to.
+        """Store a training set; `days` (date32, one per row) says each row's month.
 
         The same rows in the same order give the same bytes, hence the same md5.
         """

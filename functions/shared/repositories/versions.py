@@ -22,7 +22,7 @@ class Versions:
         self._store = store
 
     def next_number(self, model: str) -> str:
-        """Return one more than the highest that has a bundle, a part of one, or a decision."""
+        """Return one more than the highest number with a decision or part of a bundle."""
         bundles = (int(name) for name in self._store.folders(layout.versions_prefix(model)) if name.isdecimal())
         return str(1 + max((*bundles, *Decisions(self._store).numbers(model)), default=0))
 

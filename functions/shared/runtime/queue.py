@@ -1,4 +1,7 @@
-"""Handle what comes from an SQS queue: S3's "object created" events, each of which fails on its own, and requests."""
+"""Handle an SQS queue: "object created" events of S3, and requests.
+
+Each event fails on its own.
+"""
 
 import json
 from collections.abc import Callable
@@ -82,7 +85,9 @@ def process_records(
 def process_request(
     event: dict[str, Any], handle: Callable[[dict[str, Any], int], object], visibility: Visibility | None = None
 ) -> "PartialItemFailureResponse":
-    """Pass the one request of an SQS delivery to `handle`, with how often it was delivered, this time included.
+    """Pass the one request of an SQS delivery to `handle`, with its delivery count.
+
+    The count includes this delivery.
 
     After an error it is delivered again after a growing pause.
     """

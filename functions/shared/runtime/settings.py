@@ -22,14 +22,17 @@ class Settings(BaseModel):
 
 
 class RegistrySettings(Settings):
-    """Settings with the address of the model registry, if there is one, and the name of the secret that it asks for."""
+    """Settings with the model registry's address and its secret's name, if any."""
 
     mlflow_tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI", default="")
     mlflow_secret: str = Field(alias="EVERSCORE_MLFLOW_SECRET", default="")
 
 
 class MeasuringSettings(Settings):
-    """Settings with scoring's memory (MB), queue URLs by name, a Prometheus URL, and the name of the secret that it asks for."""
+    """Settings with scoring's memory (MB), queue URLs by name, and Prometheus.
+
+    Prometheus has a URL, and the name of the secret that it asks for.
+    """
 
     scoring_memory_mb: int = Field(alias="EVERSCORE_SCORING_MEMORY_MB", gt=0)
     queues: dict[str, str] = Field(alias="EVERSCORE_QUEUES")
@@ -62,7 +65,7 @@ class PartitioningSettings(Settings):
 
 
 class NotifyingSettings(Settings):
-    """Settings with the ARN of the topic that people subscribe to, and the name of a secret with further targets.
+    """Settings with the topic's ARN, and the name of a secret with more targets.
 
     `endpoint` is an embedded AWS's.
     """

@@ -1,1 +1,1 @@
-"""What people see of an answer: each screen draws one of the commands' JSON objects."""
+"""What people see of an answer: each screen draws a command's JSON object."""

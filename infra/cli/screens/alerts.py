@@ -26,7 +26,10 @@ def alerts_screen(found: dict[str, Any]) -> RenderableType:
 
 
 def _what(alert: dict[str, Any]) -> str:
-    """Return what an alert says, and why it is over; a failure's file is quoted by status alone."""
+    """Return what an alert says, and why it is over.
+
+    Of a failure, only the status quotes the file.
+    """
     message = stored(alert["message"]) if alert["message"] else _("see everscore status")
     return f"{message}{_('; ')}{stored(alert['closed_by'])}" if alert["closed_by"] else message
 

@@ -16,7 +16,7 @@ def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
 
 
 def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
-    """Show what a file of labels holds; labels are joined with their rows in the background."""
+    """Show what a file of labels holds; they are joined in the background."""
     labels = plural("{number:,} label", "{number:,} labels", uploaded["labels"])
     lines = [_("uploaded {labels} as {key}", labels=labels, key=uploaded["key"])]
     if uploaded["encoding"]:

@@ -16,7 +16,7 @@ UNSEEN_WARNED = 0.05
 
 
 def sparkline(values: Sequence[float], *marks: float) -> str:
-    """Return values as a line of bars, on a scale that holds all of them and the marks too.
+    """Return values as a line of bars, on a scale that also holds the marks.
 
     >>> sparkline([1.0, 2.0, 8.0]), sparkline([6.0, 7.0, 8.0], 0.0), sparkline([0.0, 1.0], 7.0)
     ('▁▂█', '▆▇█', '▁▂')
@@ -45,7 +45,7 @@ def erased(version: dict[str, Any]) -> str:
 
 
 def unseen_lines(shares: dict[str, float]) -> list[Prose]:
-    """Return lines on the share of rows with a category unknown to training, by column; large shares are warnings."""
+    """Return lines on categories unknown to training; large shares are warnings."""
     few = listed(f"{feature} {share:.1%}" for feature, share in shares.items() if share < UNSEEN_WARNED)
     many = [
         _(

@@ -14,7 +14,7 @@ from infra.words import _, stored, unit
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
-    """Show every threshold by the name that `--set` takes, with its meaning; changed ones are marked."""
+    """Show each threshold by its name for `--set`; changed ones are marked."""
     table = table_of("", _("name"), _("value"), title=_title(policy))
     for threshold in thresholds().values():
         value = value_of(policy, threshold.name)

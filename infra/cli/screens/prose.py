@@ -15,7 +15,9 @@ _UNIT = re.compile(rf"[{_OPENING}]*(?:(?:`[^`]+`|[^\s{_WIDE}{_OPENING}{_CLOSING}
 
 
 class Prose(Text):
-    """Text whose lines break between words and between Chinese characters, and go on below their own beginning.
+    """Text that breaks between words or Chinese characters.
+
+    A broken line goes on below its own beginning.
 
     A path or a command between backticks is never broken, even if it is longer than a line, so that it can be copied.
     """

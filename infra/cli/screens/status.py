@@ -1,4 +1,4 @@
-"""Screens of how models are doing: one line for each model, or one model as a whole."""
+"""Screens of how models are doing: one line per model, or one whole model."""
 
 from collections import defaultdict
 from typing import Any
@@ -146,7 +146,7 @@ def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[Renderab
 
 
 def _earlier(version: dict[str, Any]) -> list[RenderableType]:
-    """Return how a version and its champion would have done on earlier days, if that was measured."""
+    """Return how a version and its champion would have done on earlier days."""
     folds, metric = version["cross_validation"], version["metric"]
     compared = (
         _("{challenger} against {champion} ({first_day} to {last_day})", **fold | {side: figure(fold[side].get(metric)) for side in _SIDES})
@@ -158,7 +158,10 @@ def _earlier(version: dict[str, Any]) -> list[RenderableType]:
 
 
 def _engine(version: dict[str, Any]) -> str:
-    """Return the library, the engine and, once the version has scored, whether compiled loops or NumPy computed the scores."""
+    """Return the library and engine, and whether compiled loops or NumPy scored.
+
+    The latter is known once the version has scored.
+    """
     library, means = version["library"], version["engine_means"]
     how = "" if means in {None, library, "scikit-learn"} else f" ({means})"
     return f"{library}, {version['engine']}{how}" if library else f"{version['engine']}{how}"
@@ -183,7 +186,10 @@ def _performance(state: dict[str, Any]) -> RenderableType:
 
 
 def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
-    """Return the estimated performance of the newest batch, before its labels; nothing for tasks without an estimate."""
+    """Return the newest batch's estimated performance, before its labels.
+
+    Tasks without an estimate have no such line.
+    """
     if estimate is None:
         return []
     score = (
@@ -230,7 +236,7 @@ def _name(column: dict[str, Any]) -> Text | str:
 
 
 def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:
-    """Sort by what drifted, then what moves the scores, then what is nearest to its threshold."""
+    """Sort by drift, then effect on scores, then nearness to the threshold."""
     moved = column["effect"]["moved"] if column["effect"] else 0.0
     return not column["drifted"], -moved, -column["value"] / column["threshold"]
 

@@ -167,7 +167,7 @@ def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
 
 
 def _excess_of_runs(by_day: Counts, length: int) -> DayExcess:
-    """Return the excess of all runs of `length` days; `by_day` has shape (days, bins)."""
+    """Return the excess of runs of `length` days; `by_day` is (days, bins)."""
     run = sliding_window_view(by_day, length, axis=0).sum(axis=-1)
     rest = by_day.sum(axis=0) - run
     spread = 1 / run.sum(axis=1) + 1 / rest.sum(axis=1)

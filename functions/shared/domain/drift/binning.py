@@ -99,7 +99,7 @@ def number_codes(edges: tuple[float, ...], values: NDArray[np.float64]) -> Codes
 
 
 def column_counts(bins: Bins, values: Column) -> NDArray[np.int64]:
-    """Return rows in each bin, shape (bin_count(bins),): `bin_counts` of `bin_codes`, but faster."""
+    """Return rows in each bin, shape (bin_count(bins),); fast `bin_counts`."""
     if bins.kind is FeatureKind.NUMBER:
         return number_counts(bins.edges, _numbers(values))
     return bin_counts(bins, bin_codes(bins, values))
@@ -185,7 +185,10 @@ def _present(array: pa.Array) -> NDArray[np.bool_]:
 
 
 def _fixed_width(array: pa.Array) -> NDArray[Any]:
-    """Return the values, undefined where null, by their buffer: `to_numpy` imports pandas, which scoring must do without."""
+    """Return the values from their buffer, undefined where null.
+
+    `to_numpy` would import pandas, and scoring must do without it.
+    """
     values = pa.Array.from_buffers(array.type, len(array), [None, array.buffers()[1]], offset=array.offset)
     return np.from_dlpack(values)
 

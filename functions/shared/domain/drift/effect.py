@@ -58,7 +58,10 @@ def effect_of_drift(baseline: Counts, counts: Counts, means: BinMeans, outputs: 
 
 
 def _carried(before: Floats, now: Floats, means: Floats) -> float:
-    """Wasserstein distance of order 1 between two weightings of the same values, each of shape (bins,)."""
+    """Return the Wasserstein distance of order 1 between two weightings.
+
+    Both weigh the same values; each has shape (bins,).
+    """
     order = np.argsort(means)
     apart = np.abs(np.cumsum(now[order] - before[order]))[:-1]
     return float(apart @ np.diff(means[order]))

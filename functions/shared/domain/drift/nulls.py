@@ -74,7 +74,7 @@ class RowNull:
 
 @lru_cache(maxsize=512)
 def row_null(baseline: tuple[int, ...], rows: int) -> RowNull:
-    """PSI between a baseline and `rows` rows drawn from what it was itself drawn from.
+    """Return the PSI that `rows` rows of the baseline's own source show by chance.
 
     The true shares are unknown, so each of 4,000 draws takes them from their posterior: shares ~ Dirichlet(counts + ½),
     then counts ~ Multinomial(rows, shares). Seeded by the arguments, so equal questions have equal answers.

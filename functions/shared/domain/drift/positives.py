@@ -33,7 +33,7 @@ class PositiveShare(Value):
 
 @dataclass(frozen=True, slots=True)
 class Positives:
-    """How many of some rows, which lie on `days` event days, a threshold predicts positive."""
+    """How many rows a threshold predicts positive, of rows on `days` event days."""
 
     rows: int
     positives: int
@@ -93,7 +93,7 @@ def smallest_change(expected: ColumnBaseline, found: Sequence[int], floor: float
 
 
 def _positives(curve: ErrorCurve, threshold: float) -> tuple[int, int]:
-    """Return the fewest and the most of the curve's rows that a threshold can predict positive.
+    """Return the fewest and most of the curve's rows predicted positive.
 
     >>> curve = ErrorCurve(rows=4, thresholds=(0.1, 0.5, 1.1), false_positives=(2, 1, 0), false_negatives=(0, 0, 2))
     >>> _positives(curve, 0.5), _positives(curve, 0.7), _positives(curve, 0.0), _positives(curve, 2.0)
@@ -105,6 +105,6 @@ def _positives(curve: ErrorCurve, threshold: float) -> tuple[int, int]:
 
 
 def _above(curve: ErrorCurve) -> Sequence[int]:
-    """Return how many rows are no lower than each threshold: positive ones that are found, and others that are mistaken for them."""
+    """Return how many rows reach each threshold: true and false positives."""
     positive = curve.false_negatives[-1]
     return [wrong + positive - missed for wrong, missed in zip(curve.false_positives, curve.false_negatives, strict=True)]

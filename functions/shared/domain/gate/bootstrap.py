@@ -48,7 +48,10 @@ class DayClusteredMean:
         return (1 + as_extreme) / (1 + self.studentized.size)
 
     def _reach(self, probability: float) -> float:
-        """Quantile of the mean's error: an order statistic away from the middle, so that few resamples widen the bounds."""
+        """Return the quantile of the mean's error, one order statistic outward.
+
+        So few resamples widen the bounds.
+        """
         if self.standard_error == 0:
             return 0.0
         if math.isinf(self.standard_error):

@@ -132,7 +132,7 @@ def judge(holdout: Holdout, policy: GatePolicy, *, retry: int, rng: np.random.Ge
 
 
 def _unsure(low: float, high: float, minimum: float) -> str:
-    """Return that a gain may be too small, without the bounds that few days leave unknown.
+    """Return that a gain may be too small; few days leave its bounds unknown.
 
     >>> _unsure(0.1, 0.25, 0.2)
     'gains between 0.1 and 0.25, which may be less than the minimum 0.2'
@@ -220,14 +220,20 @@ def _slice_harms(holdout: Holdout, champion: Floats, challenger: Floats, policy:
 
 
 def _mean_auc_by_row(truth: NDArray[np.intp], scores: Floats) -> Floats:
-    """Return one class against the rest, averaged over the classes that occur; of two classes, the positive against the other."""
+    """Return the AUC of one class against the rest, averaged over the classes.
+
+    Only classes that occur count. Of two classes, the positive one is measured against the other.
+    """
     if scores.shape[1] == 1:
         return auc_by_row(truth == 1, scores[:, 0])
     return np.mean([auc_by_row(truth == number, scores[:, number]) for number in np.unique(truth)], axis=0)
 
 
 def _calibration(truth: NDArray[np.intp], scores: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """Return the event whose probability is checked: the positive one of two classes, or that the first choice is right."""
+    """Return the event whose probability is checked for calibration.
+
+    Of two classes it is the positive one; of more, that the first choice is right.
+    """
     if scores.shape[1] == 1:
         return truth == 1, scores[:, 0]
     return truth == scores.argmax(axis=1), scores.max(axis=1)

@@ -120,7 +120,9 @@ def fit_calibration(positive: NDArray[np.bool_], scores: Floats, rng: np.random.
 
 
 def _error_bound(groups: ScoreGroups, positive: NDArray[np.bool_], fit: Fit, rng: np.random.Generator) -> float:
-    """Return the upper bound of the calibration error that fits on four fifths of the rows have on the others.
+    """Return the upper bound of the calibration error of fits on other rows.
+
+    Each fit uses four fifths of the rows and is measured on the last fifth.
 
     The error is above 0 by noise alone, and a bootstrap's by noise twice: the pivotal bound 2 x error - lower quantile
     takes it out.
@@ -173,5 +175,5 @@ def _logistic(value: Floats) -> Floats:
 
 
 def _rounded(probabilities: Floats) -> tuple[float, ...]:
-    """Six digits: more than a calibration knows, and few enough to keep its document small."""
+    """Return six digits: enough for a calibration, and a small document."""
     return tuple(np.clip(probabilities, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR).round(6).tolist())

@@ -47,7 +47,7 @@ class Bounds:
 
 
 def confidence_sequence(days: Sequence[DaySums], alpha: float) -> Bounds:
-    """One-sided asymptotic confidence sequences, below and above, of the mean per row.
+    """Return one-sided asymptotic confidence sequences of the mean per row.
 
     Each of `low` and `high` misses the true mean at *any* time of the stream with probability at most about `alpha`,
     so a rule may look after every day and stop when it likes. The mean found at such a stop is biased away from zero.

@@ -234,7 +234,10 @@ def _unlike(calibration: Calibration, scores: Floats, policy: EstimatePolicy) ->
 
 
 def _effective_share(calibration: Calibration, scores: Floats) -> float:
-    """Kish's effective sample size of the calibration's rows, weighted by density ratio to look like `scores`, 0 to 1."""
+    """Return Kish's effective sample size as a share of the rows, 0 to 1.
+
+    The calibration's rows are weighted by density ratio to look like `scores`.
+    """
     knots, there = np.array(calibration.knots), np.array(calibration.counts)
     nearest = np.searchsorted((knots[:-1] + knots[1:]) / 2, scores)
     here = np.bincount(nearest, minlength=knots.size) / scores.size

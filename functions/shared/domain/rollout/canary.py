@@ -154,7 +154,7 @@ def _breaches(policy: CanaryPolicy, evidence: RolloutEvidence) -> Iterator[Reaso
 
 
 def _enough_labels(bounds: Bounds, policy: CanaryPolicy) -> bool:
-    """Before its first look the confidence sequence's normal approximation is not to be trusted."""
+    """Return whether there are enough labels for the normal approximation."""
     return bounds.days >= policy.min_days and bounds.rows >= policy.min_labels
 
 
@@ -184,7 +184,9 @@ def _missing(challenger: ServedChallenger, bounds: Bounds, policy: CanaryPolicy,
 
 
 def _polynomials(text: pa.Array) -> Hashes:
-    """Return each text's bytes as digits of a number to the base of `_MULTIPLIER`, after a leading 1.
+    """Return each text's bytes as digits to the base of `_MULTIPLIER`.
+
+    A leading 1 comes first.
 
     A running sum over all bytes of a block, weighted by falling powers, gives every text's polynomial as a difference
     of two of its terms: no loop over rows, whatever their lengths.

@@ -83,7 +83,7 @@ def traffic_breaches(before: Traffic, now: Traffic, policy: GuardrailPolicy) -> 
 
 
 def agreement_breaches(gate: Agreement, now: Agreement, policy: GuardrailPolicy) -> Iterator[Reason]:
-    """Compare how the two models agree on the same rows with how they did at the gate.
+    """Compare the two models' agreement on the same rows with the gate's.
 
     Absolute limits would be wrong: a challenger that learnt a changed concept may well agree little with the champion,
     and did so at the gate. Two moves are bounded, each by a margin for what real days differ (policy; simulated in

@@ -28,7 +28,7 @@ def is_ours(body: bytes) -> bool:
 
 
 def estimator_in(body: bytes) -> Any:
-    """Return the model of a file as a fitted estimator, with the parameters that the file names.
+    """Return a file's model as a fitted estimator, with the file's parameters.
 
     Raises:
         AdoptionRefusedError: if CatBoost is not there, if the file is damaged, or if its model gives neither probabilities nor numbers.
@@ -104,7 +104,10 @@ def _recipe(model: Any) -> dict[str, Any]:
 
 
 def _immutable(value: Any, model: Any) -> Any:
-    """Return a parameter's value in a form that a clone can share: lists as tuples, what is said by column as a tuple over the columns."""
+    """Return a parameter's value in a form that a clone can share.
+
+    Lists become tuples; what is given by column becomes a tuple over the columns.
+    """
     if isinstance(value, dict) and set(value) <= set(model.feature_names_):
         return tuple(value.get(name, 0) for name in model.feature_names_)
     return tuple(value) if isinstance(value, list) else value

@@ -135,7 +135,7 @@ def _nested(tree: _Json, columns: _Columns, sums: int) -> Tree:
 
 @cache
 def _codes() -> Mapping[int, int]:
-    """By CatBoost's hash, the codes that a category may have where splits are on single ones.
+    """Return, by CatBoost's hash, the codes of a category where splits use one.
 
     CatBoost says its hashes only where it writes a model as a program.
     """

@@ -33,7 +33,10 @@ def native_columns(spec: ModelSpec) -> ColumnTransformer:
 
 
 def whole_codes(spec: ModelSpec, *, missing: int, unseen: int) -> ColumnTransformer:
-    """As `native_columns`, in a frame whose category codes are whole numbers, however many; `missing` and `unseen` are two of them."""
+    """Return columns as `native_columns` does, with whole numbers as codes.
+
+    `missing` and `unseen` are two of them, however many there are.
+    """
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=unseen, encoded_missing_value=missing, dtype=np.int64)
     categories = of_kind(spec, FeatureKind.CATEGORY)
     numbers = native_names(spec)[len(categories) :]

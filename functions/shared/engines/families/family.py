@@ -62,10 +62,13 @@ class Family:
         return nullcontext()
 
     def fitted(self, model: Any) -> None:
-        """Remove what differs between equal fits from a fitted estimator, such as the time."""
+        """Remove from a fitted estimator what differs between equal fits.
+
+        An example is the time.
+        """
 
     def alone(self, model: Any) -> None:
-        """Make a fitted estimator score in the calling thread, if it has no parameter for that."""
+        """Make an estimator without a thread parameter score in the calling thread."""
 
     def columns(self, model: Any, spec: ModelSpec, empty: Collection[str]) -> "ColumnTransformer":
         """Return the preprocessor of an unfitted estimator, and configure that for it.

@@ -42,7 +42,7 @@ def library_of(model: Any) -> str:
 
 
 def threaded_jobs(pipeline: Any) -> list[str]:
-    """Return thread parameters, such as `n_jobs`, of estimators that use all processors by default."""
+    """Return thread parameters, such as `n_jobs`, of estimators that use all cores."""
     parameters = pipeline.get_params()
     owners = {name: family_of(parameters.get(name.rpartition("__")[0], pipeline)) for name in parameters if says_threads(name)}
     return [name for name, family in owners.items() if family.threaded and name.rpartition("__")[2] == family.jobs]
