@@ -44,9 +44,11 @@ class StoreIO(FileIO):
         self._store.delete([named.removeprefix(self._root)])
 
 
-class _In(InputFile):
+class _Stored:
+    """What a file to read and a file to write have in common."""
+
     def __init__(self, location: str, store: ObjectStore, key: str) -> None:
-        super().__init__(location)
+        super().__init__(location)  # type: ignore[call-arg]
         self._store, self._key = store, key
 
     def __len__(self) -> int:
@@ -55,6 +57,8 @@ class _In(InputFile):
     def exists(self) -> bool:
         return _exists(self._store, self._key)
 
+
+class _In(_Stored, InputFile):
     def open(self, seekable: bool = True) -> io.BytesIO:  # noqa: ARG002, FBT001, FBT002 - pyiceberg's signature
         try:
             return io.BytesIO(self._store.read(self._key))
@@ -62,17 +66,7 @@ class _In(InputFile):
             raise FileNotFoundError(self.location) from error
 
 
-class _Out(OutputFile):
-    def __init__(self, location: str, store: ObjectStore, key: str) -> None:
-        super().__init__(location)
-        self._store, self._key = store, key
-
-    def __len__(self) -> int:
-        return self._store.info(self._key).bytes
-
-    def exists(self) -> bool:
-        return _exists(self._store, self._key)
-
+class _Out(_Stored, OutputFile):
     def to_input_file(self) -> InputFile:
         return _In(self.location, self._store, self._key)
 

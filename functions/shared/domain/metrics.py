@@ -172,6 +172,23 @@ APPROVAL_AGE = _gauge(
 ALERTS = _gauge("Alerts", "Count", Occasion.TICK, ("model", "kind"), "alerts that are open or were raised in the last day, by kind")
 UNSCORED_FILES = _gauge("UnscoredFiles", "Count", Occasion.SWEEP, (), "uploads of the last two days that have no manifest after an hour")
 
+_OF_BINARY = (
+    PREDICTED_POSITIVE,
+    PREDICTED_POSITIVE_EXPECTED,
+    ESTIMATED,
+    ESTIMATED_LOW,
+    ESTIMATED_HIGH,
+    HELD_ESTIMATE,
+    HELD_ESTIMATE_LOW,
+    HELD_ESTIMATE_HIGH,
+    HELD_TRUTH,
+    ESTIMATES_COMPARED,
+    ESTIMATES_BORNE_OUT,
+    ESTIMATES_REFUSED,
+)
+OF_BINARY = frozenset(_OF_BINARY)
+"""What is measured of binary models alone: no other has a threshold, or an estimate before labels."""
+
 CATALOGUE = (
     ROWS_IN,
     ROWS_SCORED,
@@ -189,18 +206,7 @@ CATALOGUE = (
     MEASURING_DELAY,
     DRIFT,
     DRIFTED_COLUMNS,
-    PREDICTED_POSITIVE,
-    PREDICTED_POSITIVE_EXPECTED,
-    ESTIMATED,
-    ESTIMATED_LOW,
-    ESTIMATED_HIGH,
-    HELD_ESTIMATE,
-    HELD_ESTIMATE_LOW,
-    HELD_ESTIMATE_HIGH,
-    HELD_TRUTH,
-    ESTIMATES_COMPARED,
-    ESTIMATES_BORNE_OUT,
-    ESTIMATES_REFUSED,
+    *_OF_BINARY,
     LABELS,
     LABELS_UNMATCHED,
     LABELS_REFUSED,
@@ -219,21 +225,3 @@ CATALOGUE = (
     ALERTS,
     UNSCORED_FILES,
 )
-
-OF_BINARY = frozenset(
-    {
-        PREDICTED_POSITIVE,
-        PREDICTED_POSITIVE_EXPECTED,
-        ESTIMATED,
-        ESTIMATED_LOW,
-        ESTIMATED_HIGH,
-        HELD_ESTIMATE,
-        HELD_ESTIMATE_LOW,
-        HELD_ESTIMATE_HIGH,
-        HELD_TRUTH,
-        ESTIMATES_COMPARED,
-        ESTIMATES_BORNE_OUT,
-        ESTIMATES_REFUSED,
-    }
-)
-"""What is measured of binary models alone: no other has a threshold, or an estimate before labels."""

@@ -4,24 +4,21 @@ Manifests, quarantined rows, metrics and messages hold these codes: they are a p
 """
 
 from enum import StrEnum
-from typing import Self
+
+from functions.shared.domain.described import Described
 
 
-class FileCode(StrEnum):
+class FileCode(Described):
     """Why a whole file is refused, and what usually helps.
 
     >>> FileCode("empty_file").remedy
     'upload a file with at least one row'
     """
 
-    remedy: str
-
-    def __new__(cls, code: str, remedy: str = "") -> Self:
-        """Make a code that is itself the text that is stored."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.remedy = remedy
-        return member
+    @property
+    def remedy(self) -> str:
+        """Return what usually helps."""
+        return self.text
 
     NO_MODEL = "no_model", "upload to batches/<model>/<file>"
     NO_RELEASE = "no_release", "train a first version by `everscore train`, then upload the file again"

@@ -101,7 +101,7 @@ def table_blocks(
 ) -> Generator[Block]:
     """Yield the blocks of `read_table`, a few in memory at a time.
 
-    Ids keep the file's type. The errors are the same. The errors are the same.
+    Ids keep the file's type. The errors are the same.
     """
     return _blocks(source, key, table_rules(columns, timezone, formats), DEFAULT_BLOCK_BYTES, notes)
 

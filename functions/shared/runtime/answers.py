@@ -3,11 +3,9 @@
 A training takes minutes, and no connection should have to wait for it: the caller sends an event, which Lambda takes at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
-from threading import Event, Thread
 from typing import Any
 
 from functions.shared.domain import layout
@@ -15,6 +13,7 @@ from functions.shared.domain.answer import ASKED, ENDED_EARLY, ENDED_EARLY_REMED
 from functions.shared.domain.errors import EverscoreError
 from functions.shared.domain.spec import checked_model_name
 from functions.shared.ports import ObjectStore
+from functions.shared.runtime.heartbeat import beating
 from functions.shared.runtime.observability import logger
 
 BEAT_S = 15.0
@@ -38,7 +37,7 @@ def keeping_answers(store: Callable[[], ObjectStore]) -> Callable[[Handler], Han
             if not kept.begin():
                 return {}
             try:
-                with kept.alive():
+                with beating(kept.renew, BEAT_S):
                     answer = handler(request, context)
             except Exception as error:  # whatever it is: who watches reads it, and Lambda counts it
                 kept.end(failed=(type(error).__name__, str(error)))
@@ -75,25 +74,12 @@ class _Kept:
         """Keep the answer, or the failure, for who watches."""
         self._write(beat_at=_now(), **found)
 
-    @contextmanager
-    def alive(self) -> Iterator[None]:
-        """Renew the sign of life while the block runs."""
-        done = Event()
-
-        def beat() -> None:
-            while not done.wait(BEAT_S):
-                try:
-                    self._write(beat_at=_now())
-                except Exception:  # noqa: BLE001 - whatever it is, the work goes on
-                    logger().warning("no sign of life could be given", exc_info=True)
-
-        beating = Thread(target=beat, daemon=True)
-        beating.start()
+    def renew(self) -> None:
+        """Give a sign of life."""
         try:
-            yield
-        finally:
-            done.set()
-            beating.join()
+            self._write(beat_at=_now())
+        except Exception:  # noqa: BLE001 - whatever it is, the work goes on
+            logger().warning("no sign of life could be given", exc_info=True)
 
     def _write(self, **changed: Any) -> None:
         self._store.write(self._key, self._answer.model_copy(update=changed).to_json())

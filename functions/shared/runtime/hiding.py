@@ -5,12 +5,12 @@ would retry for half an hour. So the function hides its messages for only a minu
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Event, Thread
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from functions.shared.ports import Visibility
+from functions.shared.runtime.heartbeat import beating
 from functions.shared.runtime.observability import logger
 
 AT_WORK_S, BEAT_S = 60, 20
@@ -24,24 +24,9 @@ type Record = Mapping[str, Any]
 """A message as Lambda delivers it."""
 
 
-@contextmanager
-def hidden_while_at_work(records: Sequence[Record], visibility: Visibility) -> Iterator[None]:
+def hidden_while_at_work(records: Sequence[Record], visibility: Visibility) -> AbstractContextManager[None]:
     """Hide a delivery's messages while the block runs, up to a minute beyond a kill."""
-    done = Event()
-
-    def beat() -> None:
-        while True:
-            _hide(records, dict.fromkeys(map(_handle, records), AT_WORK_S), visibility)
-            if done.wait(BEAT_S):
-                return
-
-    beating = Thread(target=beat, daemon=True)
-    beating.start()
-    try:
-        yield
-    finally:
-        done.set()
-        beating.join()
+    return beating(lambda: _hide(records, dict.fromkeys(map(_handle, records), AT_WORK_S), visibility), BEAT_S, at_once=True)
 
 
 def come_again(failed: Sequence[Record], postponed: Sequence[Record], visibility: Visibility) -> None:

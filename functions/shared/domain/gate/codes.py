@@ -3,25 +3,20 @@
 Decisions hold these codes: they are a public interface.
 """
 
-from enum import StrEnum
-from typing import Self
+from functions.shared.domain.described import Described
 
 
-class GateCode(StrEnum):
+class GateCode(Described):
     """A reason that decides about a version, and what it means.
 
     >>> GateCode("no_gain").meaning
     'The challenger surely gains less than `gate.minimum_effect`.'
     """
 
-    meaning: str
-
-    def __new__(cls, code: str, meaning: str = "") -> Self:
-        """Make a code that is itself the text that is stored."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.meaning = meaning
-        return member
+    @property
+    def meaning(self) -> str:
+        """Return what the reason means."""
+        return self.text
 
     FIRST = "first", "The model had no version, so there was no champion to beat."
     ADOPTED = "adopted", "The model was trained elsewhere and serves as its first version."
