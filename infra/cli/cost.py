@@ -1,5 +1,6 @@
 """`everscore cost`: the monthly bill, before anything is deployed."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -60,39 +61,40 @@ def cost(
     if model not in basis.measured.stages.seconds:
         remedy = f"choose from: {', '.join(MODELS)}"
         raise InputError(f"no speed was measured for --engine {engine}", remedy=remedy, code="usage")
-    idle = idle_month(basis, models)
     load = Load(rows, columns, files, model, models, files if label_files is None else label_files)
+    show(_answer(load, basis, engine, at_once), _screen, as_json=as_json)
+
+
+def _answer(load: Load, basis: Basis, engine: str, at_once: int | None) -> dict[str, Any]:
+    """Return the bills of a load, its time, and what they rest on."""
+    idle = idle_month(basis, load.models)
     scoring = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings()))
     labels, watching = labels_bill(load, basis), watching_bill(load, basis.prices)
     stages, prices = basis.measured.stages, basis.prices
     listed = f"prices of {prices.as_of}, {prices.region}"
-    show(
-        {
-            "rows": rows,
-            "files": files,
-            "label_files": load.label_files,
-            "models": models,
-            "dollars_a_million_rows": scoring.dollars / rows * MILLION,
-            "dollars_for_the_rows": scoring.dollars,
-            "dollars_for_their_labels": labels.dollars,
-            "dollars_for_their_metrics": watching.dollars,
-            "dollars_total": idle.dollars + scoring.dollars + labels.dollars + watching.dollars,
-            "dollars_an_idle_month": idle.dollars,
-            "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
-            "metric_series": all_series(models, columns),
-            "prometheus_series": series_of_a_stack().prometheus + models * series_of_a_model(columns).prometheus,
-            "alarms": basis.deployed.alarms,
-            "idle": _items(idle),
-            "scoring": _items(scoring),
-            "labels": _items(labels),
-            "watching": _items(watching),
-            "additions": _items(additions(basis.prices)),
-            "time": _time(load, basis, at_once),
-            "basis": f"{listed}; {engine} as measured on {stages.date}, {stages.machine}",
-        },
-        _screen,
-        as_json=as_json,
-    )
+    return {
+        "rows": load.rows,
+        "files": load.files,
+        "label_files": load.label_files,
+        "models": load.models,
+        "dollars_a_million_rows": scoring.dollars / load.rows * MILLION,
+        "dollars_for_the_rows": scoring.dollars,
+        "dollars_for_their_labels": labels.dollars,
+        "dollars_for_their_metrics": watching.dollars,
+        "dollars_total": idle.dollars + scoring.dollars + labels.dollars + watching.dollars,
+        "dollars_an_idle_month": idle.dollars,
+        "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
+        "metric_series": all_series(load.models, load.columns),
+        "prometheus_series": series_of_a_stack().prometheus + load.models * series_of_a_model(load.columns).prometheus,
+        "alarms": basis.deployed.alarms,
+        "idle": _items(idle),
+        "scoring": _items(scoring),
+        "labels": _items(labels),
+        "watching": _items(watching),
+        "additions": _items(additions(basis.prices)),
+        "time": _time(load, basis, at_once),
+        "basis": f"{listed}; {engine} as measured on {stages.date}, {stages.machine}",
+    }
 
 
 def _items(bill: Bill) -> list[dict[str, Any]]:
@@ -127,7 +129,6 @@ def _screen(answer: dict[str, Any]) -> Group:
     rows = plural("{number:,} row", "{number:,} rows", answer["rows"])
     files = plural("{number:,} file", "{number:,} files", answer["files"])
     label_files = plural("{number:,} file", "{number:,} files", answer["label_files"])
-    models = plural("{number:,} model", "{number:,} models", answer["models"])
     for title, part, total in (
         (_("An idle month"), "idle", "dollars_an_idle_month"),
         (_("Scoring {rows} in {files}", rows=rows, files=files), "scoring", "dollars_for_the_rows"),
@@ -141,6 +142,11 @@ def _screen(answer: dict[str, Any]) -> Group:
     table.add_row(Text(_("Not in it: what a deployment may have in addition"), style="bold"), "", "", "")
     for item in answer["additions"]:
         table.add_row(*_cells(item))
+    return Group(table, Text(), *map(Prose, _sentences(answer)), Prose(stored(answer["basis"]), style="dim"))
+
+
+def _sentences(answer: dict[str, Any]) -> Iterator[str]:
+    """Yield what the figures amount to, in words."""
     time = answer["time"]
     narrowest = time["limits"][0]
     duration = {
@@ -150,18 +156,16 @@ def _screen(answer: dict[str, Any]) -> Group:
         "each": amount(time["seconds_a_unit"]),
     }
     limit = {"what": _named(narrowest["what"]), "rate": amount(narrowest["units_a_second"]), "moved_by": _named(narrowest["moved_by"])}
-    lines = (
-        _("Scoring costs {dollars_a_million_rows:.4f} dollars per million rows.", **answer),
-        _("AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out."),
-        _("With those, an idle month costs {dollars_an_idle_month_beyond_free:.2f} dollars if the account runs nothing else.", **answer),
-        _("From upload to manifest: {seconds} s ({units:,} {unit}, {each} s each).", **duration),
-        _("The first limit: {what}, {rate} per second; to move it: {moved_by}.", **limit),
-        _(
-            "{models}: about {metric_series:,} metrics in CloudWatch, {prometheus_series:,} series in Prometheus, {alarms:,} alarms.",
-            **answer | {"models": models},
-        ),
+    models = plural("{number:,} model", "{number:,} models", answer["models"])
+    yield _("Scoring costs {dollars_a_million_rows:.4f} dollars per million rows.", **answer)
+    yield _("AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out.")
+    yield _("With those, an idle month costs {dollars_an_idle_month_beyond_free:.2f} dollars if the account runs nothing else.", **answer)
+    yield _("From upload to manifest: {seconds} s ({units:,} {unit}, {each} s each).", **duration)
+    yield _("The first limit: {what}, {rate} per second; to move it: {moved_by}.", **limit)
+    yield _(
+        "{models}: about {metric_series:,} metrics in CloudWatch, {prometheus_series:,} series in Prometheus, {alarms:,} alarms.",
+        **answer | {"models": models},
     )
-    return Group(table, Text(), *map(Prose, lines), Prose(stored(answer["basis"]), style="dim"))
 
 
 def _cells(item: dict[str, Any]) -> tuple[str, ...]:

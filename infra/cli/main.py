@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from functions.shared.domain.errors import EverscoreError
+    from functions.shared.domain.errors import EverscoreError, InputError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -28,20 +28,16 @@ def run() -> None:
     from infra.cli.app import app
     from infra.cli.help import in_readers_language
     from infra.cli.options import say
-    from infra.cli.screens.prose import Prose
-    from infra.words import _, headed, stored
+    from infra.words import _
 
     command = in_readers_language(app)
     signal.signal(signal.SIGINT, at_work)
     try:
         sys.exit(command(standalone_mode=False))
     except typer.TyperException as misused:
-        if not (message := misused.format_message().replace(": Value error, ", ": ")):  # help was asked for, and is shown
+        if not (message := misused.format_message()):  # help was asked for, and is shown
             sys.exit(2)
-        message = message.replace("Input should be", "it must be")  # pydantic's words, of numbers out of range
-        piped = "standard input is not read: write it to a file, and name that"
-        remedy = piped if "'-'" in message else "add --help to see arguments and options"
-        error: EverscoreError = InputError(message, remedy=remedy, code="usage")
+        error: EverscoreError = _misuse(message)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except typer.Abort:
@@ -53,15 +49,34 @@ def run() -> None:
         if (known := _known(lost)) is None:
             raise
         error = known
-    is_refusal = isinstance(error, InputError)
-    head = _("error:") if is_refusal else _("failed:")
+    _show_error(error)
+    sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+def _misuse(message: str) -> "InputError":
+    """Return what the command's parser refused, in plain words."""
+    from functions.shared.domain.errors import InputError
+
+    message = message.replace(": Value error, ", ": ").replace("Input should be", "it must be")  # pydantic's words
+    piped = "standard input is not read: write it to a file, and name that"
+    remedy = piped if "'-'" in message else "add --help to see arguments and options"
+    return InputError(message, remedy=remedy, code="usage")
+
+
+def _show_error(error: "EverscoreError") -> None:
+    """Show what is wrong and what to do; with --json as an object too."""
+    from functions.shared.domain.errors import InputError
+    from infra.cli.options import say
+    from infra.cli.screens.prose import Prose
+    from infra.words import _, headed, stored
+
+    head = _("error:") if isinstance(error, InputError) else _("failed:")
     remedy = f"\n{headed(_('remedy:'), stored(error.remedy))}" if error.remedy else ""
-    told = Prose(headed(head, stored(error.message) + remedy))
-    told.stylize("red", 0, len(head))
-    say(told)
+    shown = Prose(headed(head, stored(error.message) + remedy))
+    shown.stylize("red", 0, len(head))
+    say(shown)
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
-    sys.exit(2 if is_refusal else 1)
 
 
 def _known(lost: Exception) -> "EverscoreError | None":

@@ -62,13 +62,22 @@ def deploy(
     source = with_definitions(read_template((root / "template.yaml").read_text()), code_of(root))
     template = for_embedded_aws(source, parameters, packing=packing, variables=variables)
     s3.put_object(Bucket=CODE_BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
+    url = f"{s3.meta.endpoint_url}/{CODE_BUCKET}/{TEMPLATE_KEY}"  # a request holds no more than 51,200 bytes
+    _change(stack_name, url, parameters, again=again, cloudformation=cloudformation)
+    return _outputs(stack_name, cloudformation)
+
+
+def _change(
+    stack_name: str, template_url: str, parameters: Mapping[str, str], *, again: bool, cloudformation: "CloudFormationClient"
+) -> None:
+    """Create or update the stack, and wait until that is done."""
     change, changed = (
         (cloudformation.update_stack, "stack_update_complete") if again else (cloudformation.create_stack, "stack_create_complete")
     )
     try:
         change(
             StackName=stack_name,
-            TemplateURL=f"{s3.meta.endpoint_url}/{CODE_BUCKET}/{TEMPLATE_KEY}",  # a request holds no more than 51,200 bytes
+            TemplateURL=template_url,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
@@ -80,6 +89,10 @@ def deploy(
     except WaiterError as error:
         message = f"the stack could not be deployed: {_reasons(stack_name, cloudformation) or error}"
         raise EmbeddedAwsError(message) from error
+
+
+def _outputs(stack_name: str, cloudformation: "CloudFormationClient") -> dict[str, str]:
+    """Return the stack's outputs, which must be all that are needed."""
     [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     if missing := sorted(REQUIRED_OUTPUTS - set(outputs)):
