@@ -12,7 +12,13 @@ import pyarrow as pa
 from functions.shared.domain.document import Document, Value
 
 DAY, BATCH = "arrived_on", "batch_id"
-"""Columns that no file has: their values are those of the file's partition."""
+OWN: Mapping[str, tuple[str, ...]] = {
+    "scored": (DAY, BATCH),
+    "batches": (DAY,),
+    "labelled": ("event_day",),
+    "performance": ("event_month",),
+}
+"""Columns of each table that no file has: their values are those of the file's partition, of which the first is its period."""
 
 _UNKNOWN = "?"
 """Before the name of a type that no table holds."""

@@ -33,8 +33,13 @@ def read_footer(store: ObjectStore, stored: StoredFile, file: TableFile) -> Foot
     if length > len(end):
         end = source.read_at(source.size - length, length)
     metadata = pq.read_metadata(io.BytesIO(b"PAR1" + end[-length:]))
+    return footer_of(metadata, file, stored.bytes)
+
+
+def footer_of(metadata: pq.FileMetaData, file: TableFile, size: int) -> Footer:
+    """Return what a file's metadata says."""
     schema = metadata.schema.to_arrow_schema()
-    return Footer(schema, NewFile(file, stored.rows, stored.bytes, _bounds(metadata, schema)))
+    return Footer(schema, NewFile(file, metadata.num_rows, size, _bounds(metadata, schema)))
 
 
 def _bounds(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, tuple[int, int]]:

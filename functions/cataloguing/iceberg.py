@@ -20,7 +20,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
 
-from functions.cataloguing.columns import BATCH, DAY, Columns
+from functions.cataloguing.columns import BATCH, OWN, Columns
 from functions.cataloguing.names import table_name
 from functions.cataloguing.ports import NewFile, TableFile
 from functions.shared.domain.errors import ConflictError, InputError
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _TYPE: TypeAdapter[PrimitiveType] = TypeAdapter(PrimitiveType)
 _EPOCH = date(1970, 1, 1)
 _MODEL, _COLUMNS, _NAMES = "everscore.model", "everscore.columns", "schema.name-mapping.default"
-_OWN: Mapping[str, PrimitiveType] = {DAY: DateType(), BATCH: StringType()}
-_PARTED_BY_BATCHES = frozenset({"scored"})
 _KEPT_SNAPSHOTS = 10
 _ALWAYS = {
     "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
@@ -73,14 +71,20 @@ class IcebergTables:
             raise InputError(message, remedy="give one of the two models another name", code="table_name_taken")
         return IcebergTable(loaded, self._root)
 
+    def exists(self, model: str, kind: str) -> bool:
+        """Return whether a model has a table."""
+        return self._catalogue.table_exists((self._database, table_name(model, kind)))
+
     def forget(self, model: str, kind: str) -> None:
-        """Take a table out of the catalogue; its files stay where they are."""
+        """Take a table, if there is one, out of the catalogue; its files stay where they are."""
+        if not self.exists(model, kind):
+            return
         self.open(model, kind)
         self._catalogue.drop_table((self._database, table_name(model, kind)))
 
     def _created(self, identifier: tuple[str, str], model: str, kind: str) -> Loaded:
-        own = (DAY, BATCH) if kind in _PARTED_BY_BATCHES else (DAY,)
-        fields = [NestedField(number, name, _OWN[name]) for number, name in enumerate(own, start=1)]
+        own = OWN[kind]
+        fields = [NestedField(number, name, StringType() if name == BATCH else DateType()) for number, name in enumerate(own, start=1)]
         parts = [PartitionField(field.field_id, 999 + field.field_id, IdentityTransform(), field.name) for field in fields]
         self._catalogue.create_namespace_if_not_exists(self._database)
         try:
@@ -111,8 +115,8 @@ class IcebergTable:
         """Return the table's columns."""
         return Columns.from_json(self._loaded.properties[_COLUMNS])
 
-    def files(self, days: Collection[date]) -> Sequence[TableFile]:
-        """Return the files of batches that arrived on some days."""
+    def files(self, days: Collection[date] | None = None) -> Sequence[TableFile]:
+        """Return the files of some periods, or all."""
         return [self._file(found) for found in self._found(days)]
 
     def named(self) -> set[str]:
@@ -149,11 +153,14 @@ class IcebergTable:
         newest_first = sorted(self._loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms, reverse=True)
         return [snapshot.snapshot_id for snapshot in newest_first[kept:]]
 
-    def _found(self, days: Collection[date]) -> list[DataFile]:
+    def _found(self, days: Collection[date] | None) -> list[DataFile]:
+        if days is None:
+            return [task.file for task in self._loaded.scan().plan_files()]
         if not days:
             return []
-        period = f"{DAY} >= '{min(days)}' and {DAY} <= '{max(days)}'"
-        found = [task.file for task in self._loaded.scan(row_filter=period).plan_files()]
+        period = self._loaded.spec().fields[0].name
+        between = f"{period} >= '{min(days)}' and {period} <= '{max(days)}'"
+        found = [task.file for task in self._loaded.scan(row_filter=between).plan_files()]
         return [file for file in found if self._file(file).day in days]
 
     def _file(self, found: DataFile) -> TableFile:

@@ -13,7 +13,8 @@ from functions.shared.ports import ObjectStore
 class TableFile:
     """A Parquet file of a table: its key in the store, and its partition.
 
-    `batch` is empty in tables that are not parted by batches. `rows` is known of files that a table shows.
+    `day` is the table's period: the day of arrival, the event day, or the first of the event month. `batch` is empty in tables that are
+    not parted by batches. `rows` is known of files that a table shows.
     """
 
     key: str
@@ -42,8 +43,8 @@ class Table(Protocol):
     def columns(self) -> Columns:
         """Its columns."""
 
-    def files(self, days: Collection[date]) -> Sequence[TableFile]:
-        """Return the files of batches that arrived on some days."""
+    def files(self, days: Collection[date] | None = None) -> Sequence[TableFile]:
+        """Return the files of some periods, or all."""
 
     def named(self) -> set[str]:
         """Return the keys below `tables/` that a kept state of the table needs."""
@@ -63,8 +64,11 @@ class Tables(Protocol):
     def open(self, model: str, kind: str) -> Table:
         """Return a model's table as it stands now. A new one has no columns."""
 
+    def exists(self, model: str, kind: str) -> bool:
+        """Return whether a model has a table."""
+
     def forget(self, model: str, kind: str) -> None:
-        """Take a table out of the catalogue. Its files stay where they are."""
+        """Take a table, if there is one, out of the catalogue. Its files stay where they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from functions.cataloguing.batch_rows import SCHEMA, Row, marked, row_of, rows_in, written
-from functions.cataloguing.columns import Columns
+from functions.cataloguing.columns import OWN, Columns
 from functions.cataloguing.footers import Footer, read_footer
+from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.ports import NewFile, Ports, Table, TableFile
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
@@ -60,16 +61,18 @@ def catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool = 
 
 
 def catalogue_all(model: str, ports: Ports) -> Outcome:
-    """Bring the tables of a model to all of its manifests."""
-    return catalogue(model, Manifests(ports.store).days(model), ports, look=True)
+    """Bring all tables of a model to what is stored of it."""
+    outcome = catalogue(model, Manifests(ports.store).days(model), ports, look=True)
+    catalogue_labels(model, ports)
+    return outcome
 
 
 def rebuild(model: str, ports: Ports) -> Outcome:
-    """Make the tables of a model again from its manifests.
+    """Make the tables of a model again from what is stored of it.
 
     Meanwhile they are not whole.
     """
-    for kind in (SCORED, BATCHES):
+    for kind in OWN:
         ports.tables.forget(model, kind)
     return catalogue_all(model, ports)
 
@@ -174,7 +177,7 @@ def _commit_batches(model: str, table: Table, listed: Collection[TableFile], cha
     added = []
     for day, rows in changed.items():
         name, body = written(rows)
-        file = TableFile(layout.batch_rows_key(model, day, name), day)
+        file = TableFile(layout.table_file_key(model, BATCHES, day, name), day)
         ports.store.write(file.key, body)
         added.append(NewFile(file, len(rows), len(body), bounds={}))
     table.commit(table.columns.with_files([SCHEMA]), added=added, removed=[file for file in listed if file.day in changed])

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
 from functions.cataloguing.batch_rows import Row, rows_in
+from functions.cataloguing.columns import OWN
+from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.ports import Ports
 from functions.cataloguing.service import BATCHES, SCORED, catalogue, files_left
 from functions.shared.domain import layout
@@ -21,7 +23,7 @@ _IN_WORK = _DAY
 
 
 def compare(ports: Ports, now: datetime) -> dict[str, int]:
-    """Make all models' tables show the last days' manifests, and count rows.
+    """Make all tables show the last days' manifests and all labels, and count.
 
     Returns:
         How many models have tables, and how many files their tables lacked or had too many.
@@ -30,7 +32,7 @@ def compare(ports: Ports, now: datetime) -> dict[str, int]:
         ExceptionGroup: at the end, of what was raised for some models: TablesDifferError, if counts differ even so.
     """
     days = {now.date() - number * _DAY for number in range(_RECENT_DAYS)}
-    changed = for_each(_models(ports), lambda model: bring_and_count(model, days, ports))
+    changed = for_each(_models(ports), lambda model: bring_and_count(model, days, ports) + catalogue_labels(model, ports))
     return {"models": len(changed), "files": sum(changed)}
 
 
@@ -46,6 +48,7 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
 
     def sweep_model(model: str) -> int:
         bring_and_count(model, Manifests(ports.store).days(model), ports, look=True)
+        catalogue_labels(model, ports)
         return _clear(model, now - _IN_WORK, ports)
 
     deleted = for_each(_models(ports), sweep_model)
@@ -100,7 +103,8 @@ def _differing(model: str, days: Collection[date], rows: Collection[Row], manife
 def _clear(model: str, before: datetime, ports: Ports) -> int:
     """Delete old files below a model's tables that no table names."""
     written = [info.key for info in ports.store.list(layout.tables_prefix(model)) if info.last_modified < before]
-    named = {key for kind in (SCORED, BATCHES) for key in ports.tables.open(model, kind).named()} if written else set()
+    kinds = [kind for kind in OWN if written and ports.tables.exists(model, kind)]
+    named = {key for kind in kinds for key in ports.tables.open(model, kind).named()}
     left = [key for key in written if key not in named]
     ports.store.delete(left)
     return len(left)

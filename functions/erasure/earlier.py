@@ -21,6 +21,7 @@ def earlier(subject: Subject, ports: Ports) -> Iterator[Unit]:
     """
     yield from _of_batches(subject, ports)
     yield from _of_labels(subject, ports)
+    yield from _of_tables(subject, ports)
 
 
 def _of_batches(subject: Subject, ports: Ports) -> Iterator[Unit]:
@@ -52,6 +53,12 @@ def _of_labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
         replaced = (version.info for version in ports.store.versions(prefix) if not version.newest)
         for key, versions in groupby(replaced, key=lambda info: info.key):
             yield Unit(key, partial(_clear, [*versions], subject, ports))
+
+
+def _of_tables(subject: Subject, ports: Ports) -> Iterator[Unit]:
+    """Yield the files of the table of labelled rows, the newest versions too: cataloguing makes them again without these people."""
+    for key, versions in groupby(ports.store.versions(layout.labelled_table_prefix(subject.model)), key=lambda version: version.info.key):
+        yield Unit(key, partial(_clear, [version.info for version in versions], subject, ports))
 
 
 def _clear(idle: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.metric_emission.join import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, stored_identity
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.labelled_columns import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, stored_identity
 from functions.shared.domain.scored_columns import said_names
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.metric_emission.day_labels import labelled_rows
-from functions.metric_emission.join import BATCH, CHALLENGER, CHAMPION, ID, LABEL, POSITION, TIME
+from functions.metric_emission.join import POSITION
 from functions.shared.domain.decision_rule import Codes
+from functions.shared.domain.labelled_columns import BATCH, CHALLENGER, CHAMPION, ID, LABEL, TIME
 from functions.shared.domain.labels import class_codes
 from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, PairedLosses
 from functions.shared.domain.performance.grading import grade_pair, grade_version

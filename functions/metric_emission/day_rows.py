@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from functions.metric_emission.join import ID, TIME, event_days, stored_identity
+from functions.metric_emission.join import event_days
 from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival, Listed
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.labelled_columns import ID, TIME, stored_identity
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.labelled_columns import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, TIME, stored_identity
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.release import Role
 from functions.shared.domain.scored_columns import stored_name
@@ -22,15 +23,8 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.manifests import file_of
 
-LABEL = "everscore_label"
-ARRIVED = "everscore_label_arrived"
-CHAMPION = "everscore_champion"
-CHALLENGER = "everscore_challenger"
-BATCH = "everscore_batch"
-"""Columns that labelled rows add to scored ones: the label, when its file arrived, the versions and the batch."""
-ID, TIME = "id", "time"
 POSITION, ROW, _PLACE = "position", "row", "place"
-"""Columns of the join: a row's identity, and where it lies among the labels and in its file."""
+"""Columns of the join: where a row lies among the labels and in its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +129,6 @@ def _identities(rows: pa.Table, spec: ModelSpec) -> pa.Table:
     columns = {name: rows[stored] for name, stored in stored_identity(rows.column_names, spec).items()}
     columns[ID] = id_texts(columns[ID])
     return pa.table(columns).append_column(ROW, pa.array(np.arange(rows.num_rows)))
-
-
-def stored_identity(columns: Sequence[str], spec: ModelSpec) -> dict[str, str]:
-    """Return the names of `ID` and any `TIME` among the columns of scored rows."""
-    names = {ID: spec.id_column, TIME: spec.time_column}
-    return {name: stored_name(column, columns, spec) for name, column in names.items() if column}
 
 
 def _last(table: pa.Table, identity: Sequence[str]) -> pa.Table:

@@ -11,7 +11,7 @@ from functions.metric_emission.day_performance import day_performance
 from functions.metric_emission.day_rows import Gathered, gather, keep_up
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
-from functions.metric_emission.join import ID, Joined, Labels, join_labels, label_days, relabelled, scored_ids, write_labelled
+from functions.metric_emission.join import Joined, Labels, join_labels, label_days, relabelled, scored_ids, write_labelled
 from functions.metric_emission.latest_batches import latest_batches
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
@@ -22,6 +22,7 @@ from functions.metric_emission.waiting import leave_waiting, put_to_wait, waitin
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, InputError
+from functions.shared.domain.labelled_columns import ID
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import Occasion

@@ -11,8 +11,9 @@ from operator import attrgetter
 import pyarrow as pa
 
 from functions.metric_emission.day_rows import gather_arrived
-from functions.metric_emission.join import ID, Labels
+from functions.metric_emission.join import Labels
 from functions.metric_emission.ports import Model
+from functions.shared.domain.labelled_columns import ID
 from functions.shared.domain.manifest import Manifest
 
 TOGETHER = 8

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from functions.metric_emission.alerts import over_by_labels, slip_alert
 from functions.metric_emission.day_performance import numbers_of
-from functions.metric_emission.join import LABEL, Joined
+from functions.metric_emission.join import Joined
 from functions.metric_emission.ports import Model
+from functions.shared.domain.labelled_columns import LABEL
 from functions.shared.domain.performance.losses import ABSURD, losses
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.join import TIME, Labels
+from functions.metric_emission.join import Labels
 from functions.shared.domain import layout
 from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.labelled_columns import TIME
 from functions.shared.ports import ObjectStore
 
 LONGEST = timedelta(days=2)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.ids import id_texts
+from functions.shared.domain.labelled_columns import ARRIVED, LABEL
 from functions.shared.domain.labels import canonical_labels, class_codes, numeric_targets
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import FeatureKind, ModelSpec, Task
@@ -126,7 +127,7 @@ def labelled_on(spec: ModelSpec, day: date, store: ObjectStore) -> list[pa.Table
     Rewriting a file does not make it newer.
     """
     found = [pq.read_table(io.BytesIO(store.read(info.key))) for info in store.list(layout.labelled_prefix(spec.name, day))]
-    files = sorted((rows for rows in found if rows.num_rows), key=lambda rows: rows["everscore_label_arrived"][0].as_py())
+    files = sorted((rows for rows in found if rows.num_rows), key=lambda rows: rows[ARRIVED][0].as_py())
     return [_labelled(rows, spec).append_column(DAY, pa.array([day] * rows.num_rows, pa.date32())) for rows in files]
 
 
@@ -135,4 +136,4 @@ def _labelled(rows: pa.Table, spec: ModelSpec) -> pa.Table:
     inputs = [spec.id_column, *([spec.time_column] if spec.time_column else []), *(feature.name for feature in spec.features)]
     stored = {name: stored_name(name, rows.column_names, spec) for name in inputs}
     present = {name: rows[place] for name, place in stored.items() if place in rows.column_names}
-    return pa.table({**present, spec.target: rows["everscore_label"]})
+    return pa.table({**present, spec.target: rows[LABEL]})

@@ -16,13 +16,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.metric_emission.join import LABEL
 from functions.metric_emission.labelling import measure_labels
 from functions.metric_emission.ports import Delivery
 from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
+from functions.shared.domain.labelled_columns import LABEL
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.bundles import Bundles
 from infra.cli.local_folder import LocalFolder

@@ -36,6 +36,7 @@ _CLOSING = "-closed.json"
 _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 _OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
 _MANIFEST = re.compile(r"manifests/([^/]+)/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/[0-9a-f]{32}\.json")
+_OF_LABELS = re.compile(r"(?:labelled/([^/]+)/dt=[^/]+|performance/([^/]+))/[^/]+")
 _POLICY = re.compile(r"policies/[^/]+/([0-9]{6,12})\.json")
 _PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
@@ -363,6 +364,27 @@ def labelled_key(model: str, day: date, labels: str) -> str:
     return f"{labelled_prefix(model, day)}{labels}.parquet"
 
 
+def labelled_day(key: str) -> date:
+    """Return the event day of a file of labelled rows.
+
+    >>> labelled_day("labelled/flights/dt=2013-04-04/5d41402abc4b2a76b9719d911017c592.parquet")
+    datetime.date(2013, 4, 4)
+    """
+    return date.fromisoformat(key.split("/")[2].removeprefix("dt="))
+
+
+def labels_model(key: str) -> str | None:
+    """Return whose labels changed, by the key of labelled rows or of an event day's performance.
+
+    >>> labels_model("labelled/flights/dt=2013-04-04/5d41402a.parquet"), labels_model("performance/flights/2013-04-04.json")
+    ('flights', 'flights')
+    >>> labels_model("performance/flights/months/2013-04.json"), labels_model("manifests/flights/x")
+    (None, None)
+    """
+    found = _OF_LABELS.fullmatch(key)
+    return (found[1] or found[2]) if found else None
+
+
 def waiting_prefix(model: str) -> str:
     """Labels that wait for their rows to be scored."""
     return f"{WAITING}{model}/"
@@ -399,6 +421,11 @@ def labelled_rows_key(model: str, day: date) -> str:
 def replaced_prefixes(model: str) -> tuple[str, ...]:
     """Where metric_emission keeps rows in files that it replaces."""
     return labelled_prefix(model), waiting_prefix(model), identities_prefix(model)
+
+
+def labelled_table_prefix(model: str) -> str:
+    """Return the prefix of the labelled rows that a model's table of them shows."""
+    return table_files_prefix(model, "labelled")
 
 
 def performance_prefix(model: str) -> str:
@@ -501,9 +528,14 @@ def tables_prefix(model: str) -> str:
     return f"tables/{model}/"
 
 
-def batch_rows_key(model: str, day: date, name: str) -> str:
-    """The rows of the table of batches that arrived on a day, by their content."""
-    return f"tables/{model}/batches/data/{day.isoformat()}-{name}.parquet"
+def table_file_key(model: str, kind: str, period: date, name: str) -> str:
+    """Return the key of a table's rows of a period, by what they follow from."""
+    return f"{table_files_prefix(model, kind)}{period.isoformat()}-{name}.parquet"
+
+
+def table_files_prefix(model: str, kind: str) -> str:
+    """Return the prefix of a table's own rows."""
+    return f"{tables_prefix(model)}{kind}/data/"
 
 
 def policy_prefix(model: str) -> str:

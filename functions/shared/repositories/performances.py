@@ -13,7 +13,7 @@ from functions.shared.domain.calendar import FIRST_DAY, LAST_DAY
 from functions.shared.domain.document import Document
 from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.performance.days import DayPerformance
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.swap import swap
 
 
@@ -23,18 +23,23 @@ class PerformanceMonth(Document):
     days: tuple[DayPerformance, ...]
 
 
-def performance_keys(model: str, store: ObjectStore) -> list[str]:
-    """Keys of the days that have labels, in order, without implausible days.
+def listed_days(model: str, store: ObjectStore) -> list[ObjectInfo]:
+    """Return the documents of the days that have labels, in order, without implausible days.
 
     Earlier versions stored such days.
     """
     first, last = (layout.performance_key(model, day) for day in (FIRST_DAY, LAST_DAY))
-    return [found.key for found in store.list(layout.performance_prefix(model)) if first <= found.key <= last]
+    return [found for found in store.list(layout.performance_prefix(model)) if first <= found.key <= last]
+
+
+def performance_keys(model: str, store: ObjectStore) -> list[str]:
+    """Return the keys of the days that have labels, in order."""
+    return [found.key for found in listed_days(model, store)]
 
 
 def labelled_days(model: str, store: ObjectStore) -> list[date]:
     """Return the days that have labels, in order."""
-    return [_day_of(key) for key in performance_keys(model, store)]
+    return [day_of_key(key) for key in performance_keys(model, store)]
 
 
 def performances(model: str, store: ObjectStore, days: Sequence[date]) -> Iterator[DayPerformance]:
@@ -79,7 +84,7 @@ def _gather(model: str, month: str, days: Sequence[date], store: ObjectStore) ->
 
 
 def _month(model: str, month: str, store: ObjectStore) -> PerformanceMonth:
-    keys = [key for key in performance_keys(model, store) if _month_of(_day_of(key)) == month]
+    keys = [key for key in performance_keys(model, store) if _month_of(day_of_key(key)) == month]
     return PerformanceMonth(days=tuple(_read(key, store) for key in keys))
 
 
@@ -87,7 +92,8 @@ def _read(key: str, store: ObjectStore) -> DayPerformance:
     return DayPerformance.from_json(store.read(key)).model_copy(update={"batches": ()})
 
 
-def _day_of(key: str) -> date:
+def day_of_key(key: str) -> date:
+    """Return the event day of a document."""
     return date.fromisoformat(key.rsplit("/", 1)[-1].removesuffix(".json"))
 
 

@@ -13,9 +13,10 @@ from functions.erasure.files import lighter
 from functions.erasure.people import People
 from functions.metric_emission import day_labels
 from functions.metric_emission.day_labels import labelled_rows
-from functions.metric_emission.join import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL, write_labelled
+from functions.metric_emission.join import write_labelled
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.labelled_columns import ARRIVED, BATCH, CHALLENGER, CHAMPION, ID, LABEL
 from functions.shared.domain.manifest import PinnedRelease
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from functions.metric_emission.join import LABEL
 from functions.metric_emission.slips import find_slips
 from functions.shared.domain import layout
+from functions.shared.domain.labelled_columns import LABEL
 from functions.shared.domain.metrics import LABELS_REFUSED
 from functions.shared.domain.release import Role, ServedModel
 from functions.shared.domain.spec import Task

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.metric_emission.day_performance import day_performance
-from functions.metric_emission.join import CHALLENGER, LABEL, Labels, join_labels, write_labelled
+from functions.metric_emission.join import Labels, join_labels, write_labelled
 from functions.shared.domain import layout
+from functions.shared.domain.labelled_columns import CHALLENGER, LABEL
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.manifests import Manifests

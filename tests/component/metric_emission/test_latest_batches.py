@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.metric_emission.day_rows import gather_arrived
-from functions.metric_emission.join import BATCH
 from functions.metric_emission.ports import Delivery
 from functions.shared.domain import layout
+from functions.shared.domain.labelled_columns import BATCH
 from functions.shared.domain.manifest import PinnedRelease
 from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore

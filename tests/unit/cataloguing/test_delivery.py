@@ -55,6 +55,21 @@ def test_uploads_whose_key_names_no_model_are_in_no_table(brought: list[tuple[st
     assert brought == []
 
 
+def test_many_files_of_labels_are_one_look_at_each_models_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought: list[str] = []
+    monkeypatch.setattr(delivery, "catalogue_labels", lambda model, _: brought.append(model))
+    came = Delivery(ports=None)  # type: ignore[arg-type]
+    for key in (
+        "labelled/flights/dt=2013-04-04/a.parquet",
+        "labelled/flights/dt=2013-04-05/a.parquet",
+        "performance/flights/2013-04-05.json",
+        "performance/flights/months/2013-04.json",
+        "labelled/churn/dt=2013-04-05/b.parquet",
+    ):
+        came.catalogue(StoredObject(bucket="b", key=key, version_id="v", etag="e", size_bytes=1))
+    assert brought == ["flights", "churn"]
+
+
 def test_what_is_no_manifest_is_refused() -> None:
     with pytest.raises(InputError, match="is no manifest's key"):
         Delivery(ports=None).catalogue(manifest("flights", "april", 1))  # type: ignore[arg-type]

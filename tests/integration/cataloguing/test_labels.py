@@ -1,0 +1,204 @@
+"""Tables of labels show what is known now; DuckDB counts after each step, and day documents and plain dictionaries say what is right."""
+
+import io
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from functions.cataloguing import followed
+from functions.cataloguing.labels import catalogue_labels
+from functions.cataloguing.service import catalogue_all, rebuild
+from functions.cataloguing.upkeep import compare, sweep
+from functions.erasure.event import EraseRequest
+from functions.erasure.ports import Ports as ErasurePorts
+from functions.erasure.service import erase
+from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL, make_version
+from tests.integration.cataloguing.world import World
+from tests.unit.metric_emission.test_labels import csv
+from tests.unit.metric_emission.world import DAY, Scored, rows
+from tests.unit.metric_emission.world import World as Measured
+
+LABELLED, PERFORMANCE = f"{MODEL}_labelled", f"{MODEL}_performance"
+SHOWN = f"SELECT id, prediction, everscore_label FROM {LABELLED} ORDER BY event_day, id"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with closing(World(tmp_path)) as world:
+        yield world
+
+
+@pytest.fixture
+def measured(world: World) -> Measured:
+    """Metric emission over the same store, whose model serves."""
+    return Measured(store=world.store)
+
+
+def shown(world: World) -> list[tuple[Any, ...]]:
+    """The labelled rows after the tables were brought to what is stored."""
+    catalogue_labels(MODEL, world.ports)
+    return world.query(SHOWN, LABELLED)
+
+
+def test_predictions_are_joined_with_their_labels(world: World, measured: Measured) -> None:
+    batch = measured.scored("a.csv", rows(0.9, 0.2, 0.7))
+    measured.label(csv(("yes", "no", "no")))
+    assert shown(world) == [("r0", "yes", "yes"), ("r1", "no", "no"), ("r2", "yes", "no")]
+    assert world.query(f"SELECT DISTINCT event_day, everscore_batch, everscore_champion FROM {LABELLED}", LABELLED) == [
+        (DAY, batch.batch_id, "1")
+    ]
+
+
+def test_of_several_labels_of_a_row_the_last_is_shown(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    assert shown(world) == [("r0", "yes", "yes"), ("r1", "no", "no")]
+    measured.label(csv(("no",)), "corrected.csv")
+    assert shown(world) == [("r0", "yes", "no"), ("r1", "no", "no")]
+    measured.label(csv(("perhaps",)), "unknown.csv")
+    assert shown(world) == [("r0", "yes", "no"), ("r1", "no", "no")], "a label that the model does not know counts nowhere"
+
+
+def test_labels_that_come_again_change_nothing(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    assert catalogue_labels(MODEL, world.ports) == 2
+    assert catalogue_labels(MODEL, world.ports) == 0
+
+
+def test_rows_that_were_scored_again_show_their_newest_answers(world: World, measured: Measured) -> None:
+    first = measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    assert [row[1] for row in shown(world)] == ["yes", "no"]
+    again = measured.scored("again.csv", rows(0.1, 0.8), supersedes=first.batch_id)
+    measured.record(again)
+    assert shown(world) == [("r0", "no", "yes"), ("r1", "yes", "no")]
+    assert world.query(f"SELECT DISTINCT everscore_batch FROM {LABELLED}", LABELLED) == [(again.batch_id,)]
+
+
+def test_performance_is_that_of_the_day_documents(world: World, measured: Measured) -> None:
+    measured.serve(make_version(), make_version("2", seed=2))
+    later = DAY + timedelta(days=40)
+    measured.scored("a.csv", [Scored("r0", 0.9, challenger=0.6), Scored("r1", 0.2, challenger=0.3)])
+    measured.serve(make_version())
+    measured.scored("b.csv", rows(0.9, 0.2, day=later))
+    measured.label(csv(("yes",)))
+    measured.label("id,at,bought\n" + csv(("no", "no")).splitlines()[2] + "\n", "late.csv")
+    measured.label(csv(("no", "no"), day=later), "later.csv")
+    catalogue_labels(MODEL, world.ports)
+    expected = [
+        (day, group.role.value, group.version, group.rows, group.metrics["accuracy"], group.metrics["auc"], group.loss_sum)
+        for day in (DAY, later)
+        for group in sorted(measured.performance(day).groups, key=lambda group: group.role.value)
+    ]
+    assert len(expected) == 3
+    columns = "event_day, role, version, rows, accuracy, auc, loss_sum"
+    assert world.query(f"SELECT {columns} FROM {PERFORMANCE} ORDER BY event_day, role", PERFORMANCE) == expected
+    joined = f"SELECT event_day, count(*) FROM {LABELLED} GROUP BY 1 ORDER BY 1"
+    assert world.query(joined, LABELLED) == [(day, measured.performance(day).rows_labelled) for day in (DAY, later)]
+
+
+def test_without_labels_there_is_no_such_table(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    assert catalogue_labels(MODEL, world.ports) == 0
+    assert not world.tables.exists(MODEL, "labelled")
+
+
+def erase_person(measured: Measured, person: str) -> None:
+    names = iter(f"n{number}" for number in range(99))
+    ports = ErasurePorts(MemoryStore("inbox"), measured.store, names.__next__, measured.now)
+    erase(EraseRequest(model=MODEL, ids=(person,), who="ada"), ports)
+
+
+def test_an_erased_person_is_in_no_version_of_any_file_of_the_tables(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    assert len(shown(world)) == 2
+    erase_person(measured, "r0")
+    for version in world.store.versions("tables/"):
+        assert b"r0" not in world.store.read(version.info.key, version.info.version_id)
+    assert shown(world) == [("r1", "no", "no")]
+    [state] = world.catalogue.load_table(("everscore", LABELLED)).snapshots()
+    assert state.summary is not None
+    assert state.summary["total-records"] == "1"
+    erase_person(measured, "r1")
+    assert shown(world) == []
+
+
+def test_a_person_who_is_erased_while_rows_are_read_is_not_shown(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    written, keys = world.store.write, list[str]()
+
+    def erased_meanwhile(key: str, body: bytes) -> Any:
+        if key.startswith(f"tables/{MODEL}/labelled/data/") and not keys:
+            keys.append(key)
+            erase_person(measured, "r0")
+        return written(key, body)
+
+    monkeypatch.setattr(world.store, "write", erased_meanwhile)
+    assert shown(world) == [("r1", "no", "no")]
+    assert keys[0] not in {info.key for info in world.store.list("tables/")}
+
+
+def test_labels_whose_event_was_lost_come_within_the_hour(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    compare(world.ports, measured.now())
+    assert world.query(f"SELECT count(*) FROM {LABELLED}", LABELLED) == [(2,)]
+    assert world.query(f"SELECT sum(rows) FROM {PERFORMANCE}", PERFORMANCE) == [(2,)]
+
+
+def test_rebuilt_tables_are_the_same_and_the_night_clears_what_was_replaced(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2))
+    for number, truth in enumerate((("yes", "no"), ("no", "no"), ("no", "yes"))):
+        measured.label(csv(truth), f"{number}.csv")
+        before = shown(world)
+    rebuild(MODEL, world.ports)
+    assert world.query(SHOWN, LABELLED) == before == [("r0", "yes", "no"), ("r1", "no", "yes")]
+    sweep(world.ports, max(info.last_modified for info in world.store.list("tables/")) + timedelta(days=2))
+    kept = [info.key for info in world.store.list(f"tables/{MODEL}/labelled/data/")]
+    assert len(kept) == 1
+    assert world.query(SHOWN, LABELLED) == before
+
+
+def test_a_long_past_comes_in_steps(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [DAY + timedelta(days=number) for number in range(5)]
+    measured.scored("a.csv", [row for day in days for row in rows(0.9, day=day)])
+    measured.label(csv(("yes",)) + "".join(csv(("yes",), day=day).removeprefix("id,at,bought\n") for day in days[1:]))
+    monkeypatch.setattr(followed, "_AT_A_TIME", 2)
+    catalogue_all(MODEL, world.ports)
+    assert world.query(f"SELECT event_day, id FROM {LABELLED} ORDER BY 1", LABELLED) == [(day, "r0") for day in days]
+    assert len(world.catalogue.load_table(("everscore", LABELLED)).snapshots()) == 3
+
+
+def test_columns_whose_types_differ_are_left_out_of_all_days(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9))
+    measured.label(csv(("yes",)))
+    catalogue_labels(MODEL, world.ports)
+    [first] = world.store.list(layout.labelled_prefix(MODEL))
+    table = pq.read_table(io.BytesIO(world.store.read(first.key)))
+    for number, note in enumerate((pa.array([7]), pa.array(["seven"]))):
+        sink = io.BytesIO()
+        moved = table.set_column(table.column_names.index("id"), "id", pa.array([f"n{number}"])).append_column("note", note)
+        pq.write_table(moved, sink)
+        world.store.write(layout.labelled_key(MODEL, DAY, f"extra{number}"), sink.getvalue())
+    assert [row[0] for row in shown(world)] == ["n0", "n1", "r0"]
+    assert world.tables.open(MODEL, "labelled").columns.left_out == {"note": ("long", "string")}
+
+
+def test_a_source_that_changes_at_every_try_is_a_conflict(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.scored("a.csv", rows(0.9))
+    measured.label(csv(("yes",)))
+    monkeypatch.setattr(followed, "_still", lambda *_: False)
+    with pytest.raises(ConflictError, match="changed meanwhile"):
+        catalogue_labels(MODEL, world.ports)
