@@ -108,7 +108,7 @@ def written(rows: Iterable[Row]) -> tuple[str, bytes]:
     return hashlib.sha256(sink.getvalue()).hexdigest()[:32], sink.getvalue()
 
 
-def rows_in(body: bytes) -> list[Row]:
-    """Read what `written` wrote."""
-    rows: list[Row] = pq.read_table(io.BytesIO(body)).to_pylist()
-    return rows
+def rows_in(body: bytes) -> list[Row] | None:
+    """Read what `written` wrote; None if an earlier Everscore wrote it."""
+    table = pq.read_table(io.BytesIO(body))
+    return table.to_pylist() if table.schema.equals(SCHEMA) else None

@@ -20,6 +20,9 @@ OWN: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of each table that no file has: their values are those of the file's partition, of which the first is its period."""
 
+NOTED = "everscore.columns"
+"""The property of a table that has its columns as JSON."""
+
 _UNKNOWN = "?"
 """Before the name of a type that no table holds."""
 _WIDER: Mapping[tuple[str, ...], str] = {("int", "long"): "long", ("double", "float"): "double"}

@@ -17,14 +17,14 @@ type _Failure = tuple[Exception, TracebackType | None]
 
 
 class Delivery:
-    """A delivery of manifests and labelled rows, all of which were written before it began."""
+    """A delivery of manifests and labels, all written before it began."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._ended: dict[object, _Failure | None] = {}
 
     def catalogue(self, created: StoredObject) -> None:
-        """Bring the tables to the day of a manifest, or to a model's labels, if that was not done already.
+        """Bring the tables to a manifest's day or to a model's labels, once.
 
         What failed once in a delivery fails for all messages about the same, without another try.
         """

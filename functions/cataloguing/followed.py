@@ -19,6 +19,7 @@ from functions.cataloguing.footers import Footer, footer_of
 from functions.cataloguing.ports import Ports, TableFile
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError, TablesDifferError
+from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
 
 type Sources = Mapping[str, str]
@@ -54,11 +55,15 @@ class Followed(Protocol):
         """Return what there is, by period."""
 
     def made(self, sources: Sources, store: ObjectStore) -> Made:
-        """Return the file of a period, or raise ConflictError if an object is of another version."""
+        """Return the file of a period.
+
+        Raises:
+            ConflictError: if a source is of another version than was listed.
+        """
 
 
 def bring(model: str, followed: Followed, ports: Ports) -> int:
-    """Bring a table to what its sources say, and return how many files came and went.
+    """Bring a table to what its sources say; return how many files changed.
 
     Raises:
         ConflictError: if sources or the table changed at every try.
@@ -79,7 +84,7 @@ def bring(model: str, followed: Followed, ports: Ports) -> int:
 
 
 def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
-    """Commit some of what the table lacks, and all that it has too much; return how many files these are."""
+    """Commit some of what differs, and return how many files that are."""
     sources = followed.sources(ports.store)
     if not sources and not ports.tables.exists(model, followed.kind):
         return 0
@@ -89,15 +94,15 @@ def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
     removed = [file for file in shown if file.key not in wanted]
     lacking = wanted.keys() - {file.key for file in shown}
     if lost := lacking & came:
-        message = f"the table of {followed.kind} rows of {model!r} lacks {len(lost)} files that were committed"
-        raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes it again")
+        message = f"the table {followed.kind!r} of {model!r} lacks {counted(len(lost), 'files')} that were committed"
+        raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
     some = dict(islice(((key, wanted[key]) for key in sorted(lacking)), _AT_A_TIME))
     if not some and not removed:
         return 0
     footers, schemas = _written(some, followed, ports.store)
     if not _still(some.values(), followed, ports.store):
         ports.store.delete(some)  # it may show people who were erased since
-        message = f"what the table of {followed.kind} rows of {model!r} follows from changed meanwhile"
+        message = f"what the table {followed.kind!r} of {model!r} follows from changed meanwhile"
         raise ConflictError(message)
     gone = [file for file in removed if len(lacking) == len(some) or file.day in {period for period, _ in some.values()}]
     columns = table.columns.with_files(schemas)
@@ -117,7 +122,7 @@ def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store
 
 
 def _still(some: Collection[tuple[date, Sources]], followed: Followed, store: ObjectStore) -> bool:
-    """Return whether sources are as they were: of those that changed while they were read, nothing may be shown."""
+    """Return whether sources are as they were when they were read."""
     now = followed.sources(store) if some else {}
     return all(now.get(period) == of for period, of in some)
 
@@ -128,13 +133,16 @@ def _file(model: str, followed: Followed, period: date, sources: Sources) -> Tab
 
 
 def tagged(key: str, *, store: ObjectStore, sources: Sources) -> bytes:
-    """Return the bytes of a source, or raise ConflictError if it is of another version than was listed."""
+    """Return the bytes of a source, of the version that was listed.
+
+    Raises:
+        ConflictError: if it is of another version, or gone.
+    """
     try:
         body, etag = store.read_tagged(key)
-    except NotFoundError as error:
-        message = f"{key} is gone"
-        raise ConflictError(message) from error
+    except NotFoundError:
+        body, etag = b"", ""
     if etag != sources[key]:
-        message = f"{key} was changed"
+        message = f"{key} was changed while a table was made from it"
         raise ConflictError(message)
     return body

@@ -20,7 +20,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
 
-from functions.cataloguing.columns import BATCH, OWN, Columns
+from functions.cataloguing.columns import BATCH, NOTED, OWN, Columns
 from functions.cataloguing.names import table_name
 from functions.cataloguing.ports import NewFile, TableFile
 from functions.shared.domain.errors import ConflictError, InputError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TYPE: TypeAdapter[PrimitiveType] = TypeAdapter(PrimitiveType)
 _EPOCH = date(1970, 1, 1)
-_MODEL, _COLUMNS, _NAMES = "everscore.model", "everscore.columns", "schema.name-mapping.default"
+_MODEL, _NAMES = "everscore.model", "schema.name-mapping.default"
 _KEPT_SNAPSHOTS = 10
 _ALWAYS = {
     "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
@@ -76,7 +76,7 @@ class IcebergTables:
         return self._catalogue.table_exists((self._database, table_name(model, kind)))
 
     def forget(self, model: str, kind: str) -> None:
-        """Take a table, if there is one, out of the catalogue; its files stay where they are."""
+        """Take any such table out of the catalogue; its files stay."""
         if not self.exists(model, kind):
             return
         self.open(model, kind)
@@ -93,7 +93,7 @@ class IcebergTables:
                 Schema(*fields),
                 location=f"{self._root}tables/{model}/{kind}",
                 partition_spec=PartitionSpec(*parts),
-                properties={**_ALWAYS, _MODEL: model, _COLUMNS: Columns(own=own).model_dump_json(), _NAMES: "[]"},
+                properties={**_ALWAYS, _MODEL: model, NOTED: Columns(own=own).model_dump_json(), _NAMES: "[]"},
             )
         except TableAlreadyExistsError:
             return self._catalogue.load_table(identifier)
@@ -113,7 +113,7 @@ class IcebergTable:
     @property
     def columns(self) -> Columns:
         """Return the table's columns."""
-        return Columns.from_json(self._loaded.properties[_COLUMNS])
+        return Columns.from_json(self._loaded.properties[NOTED])
 
     def files(self, days: Collection[date] | None = None) -> Sequence[TableFile]:
         """Return the files of some periods, or all."""
@@ -205,5 +205,5 @@ def _evolve(transaction: Transaction, before: Columns, after: Columns) -> Mappin
     ids = {source: schema.find_field(column.name).field_id for source, column in new.items()}
     if before != after:
         names = [{"field-id": number, "names": [source]} for source, number in ids.items()]
-        transaction.set_properties({_COLUMNS: after.model_dump_json(), _NAMES: json.dumps(names)})
+        transaction.set_properties({NOTED: after.model_dump_json(), _NAMES: json.dumps(names)})
     return ids

@@ -1,4 +1,4 @@
-"""The table of labelled rows: what was predicted and what came true, each row of an event day once."""
+"""The table of labelled rows: what was predicted and what came true."""
 
 import json
 from collections import defaultdict
@@ -25,9 +25,9 @@ _AT_ONCE = 16
 
 
 class LabelledRows:
-    """Rows of an event day with the last label that the model knows, as its metrics count them.
+    """Rows of an event day, each once, with the last label that the model knows.
 
-    Files of labelled rows are not in the table as they lie: a row is in several if its label was corrected.
+    So its metrics count them. Files of labelled rows are not in the table as they lie: a row is in several if its label was corrected.
     """
 
     kind = "labelled"
@@ -65,7 +65,10 @@ class LabelledRows:
         return Made(bytes(sink.getvalue()), schemas)
 
     def _standing(self, files: Iterable[pq.ParquetFile]) -> pa.Table:
-        """Return where the row with the last label of each identity lies, in order: the number of its file, and its place in that."""
+        """Return where each identity's row with the last label lies, in order.
+
+        That is the number of its file, and its place in it.
+        """
         tables = [self._identities(number, file) for number, file in enumerate(files)]
         every = pa.concat_tables(tables, promote_options="permissive").sort_by(_ascending(ARRIVED, _FILE, _ROW))
         if self._spec.task is not Task.REGRESSION:
@@ -86,7 +89,7 @@ class LabelledRows:
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """Return a schema with texts that are no dictionaries, since files differ in these."""
+    """Return a schema without dictionaries, in which files differ."""
     fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema)
     return pa.schema([field.with_nullable(nullable=True) for field in fields])
 

@@ -10,9 +10,9 @@ from functions.shared.repositories.releases import Releases
 
 
 def catalogue_labels(model: str, ports: Ports) -> int:
-    """Bring the tables of labelled rows and of performance to what is stored, and return how many files came and went.
+    """Bring the tables of labels to what is stored; return how many files changed.
 
-    A model has them from its first labels on.
+    These are the labelled rows, and performance. A model has them from its first labels on.
     """
     changed = bring(model, PerformanceRows(model), ports)
     release = Releases(ports.store).current(model)

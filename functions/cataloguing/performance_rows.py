@@ -1,4 +1,4 @@
-"""The table of performance: what labels said of each version, per event day and role."""
+"""The table of performance: what labels said of each version by event day."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -30,9 +30,9 @@ _ALWAYS = {
 
 
 class PerformanceRows:
-    """One row per version, role and event day; a metric is a column, and each of its bounds.
+    """One row per version, role and event day.
 
-    The days of a month are one file: a day has a handful of rows.
+    A metric is a column, and each of its bounds. The days of a month are one file: a day has a handful of rows.
     """
 
     kind = "performance"

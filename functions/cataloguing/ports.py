@@ -68,7 +68,7 @@ class Tables(Protocol):
         """Return whether a model has a table."""
 
     def forget(self, model: str, kind: str) -> None:
-        """Take a table, if there is one, out of the catalogue. Its files stay where they are."""
+        """Take any such table out of the catalogue; its files stay."""
 
 
 @dataclass(frozen=True, slots=True)

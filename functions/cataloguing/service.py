@@ -86,7 +86,8 @@ def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) 
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
     shown, listed = scored.files(days), batches.files(days)
     there = files_left(model, ports.store) if look else None  # after what is shown: a file that came since is in neither
-    before = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
+    found = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
+    before = {day: rows for day, rows in found.items() if rows is not None}
     read, after = _read(model, days, before, shown, there, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
     wanted = {
@@ -105,7 +106,8 @@ def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) 
     removed = [file for file in shown if file.key not in kept]
     replaced = any(file.batch in stands for file in removed)  # by an erasure, or they have expired
     added, columns = _commit_scored(scored, missing, removed, ports, forget=replaced)
-    _commit_batches(model, batches, listed, {day: rows for day, rows in after.items() if rows != before.get(day, [])}, ports)
+    changed = {day: rows for day, rows in after.items() if rows != before.get(day, [])}
+    _commit_batches(model, batches, listed, changed, ports, forget=len(before) < len(found))
     return Outcome(added, len(removed), columns)
 
 
@@ -170,8 +172,13 @@ def _footer(stored: StoredFile, file: TableFile, store: ObjectStore) -> Footer |
         return None
 
 
-def _commit_batches(model: str, table: Table, listed: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports) -> None:
-    """Replace the files of the days whose rows changed: there is one per day."""
+def _commit_batches(
+    model: str, table: Table, listed: Collection[TableFile], changed: Mapping[date, list[Row]], ports: Ports, *, forget: bool
+) -> None:
+    """Replace the files of the days whose rows changed: there is one per day.
+
+    Columns are those of this Everscore alone. What another one wrote may be asked for no more: errors' texts may quote a person.
+    """
     if not changed:
         return
     added = []
@@ -180,7 +187,8 @@ def _commit_batches(model: str, table: Table, listed: Collection[TableFile], cha
         file = TableFile(layout.table_file_key(model, BATCHES, day, name), day)
         ports.store.write(file.key, body)
         added.append(NewFile(file, len(rows), len(body), bounds={}))
-    table.commit(table.columns.with_files([SCHEMA]), added=added, removed=[file for file in listed if file.day in changed])
+    columns = Columns(own=OWN[BATCHES]).with_files([SCHEMA])
+    table.commit(columns, added=added, removed=[file for file in listed if file.day in changed], forget=forget)
 
 
 def _in_table(stored: StoredFile, manifest: Manifest) -> TableFile:

@@ -71,7 +71,7 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: b
         outcome = catalogue(model, days, ports, look=look)
         changed += outcome.added + outcome.removed
         # Rows of batches first: a file that comes between the two looks belongs to a batch that is not counted.
-        rows = [row for file in ports.tables.open(model, BATCHES).files(days) for row in rows_in(ports.store.read(file.key))]
+        rows = [row for file in ports.tables.open(model, BATCHES).files(days) for row in rows_in(ports.store.read(file.key)) or ()]
         lacking = manifests.keys() - {row["batch_id"] for row in rows}
         differ = _differing(model, days, rows, manifests, ports)
         if not lacking and not differ:

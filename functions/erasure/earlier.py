@@ -56,7 +56,10 @@ def _of_labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
 
 
 def _of_tables(subject: Subject, ports: Ports) -> Iterator[Unit]:
-    """Yield the files of the table of labelled rows, the newest versions too: cataloguing makes them again without these people."""
+    """Yield the files of the table of labelled rows, the newest versions too.
+
+    Cataloguing makes them again without these people.
+    """
     for key, versions in groupby(ports.store.versions(layout.labelled_table_prefix(subject.model)), key=lambda version: version.info.key):
         yield Unit(key, partial(_clear, [version.info for version in versions], subject, ports))
 

@@ -1,10 +1,12 @@
 """What `everscore status` shows of a model, gathered from stored documents."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from functions.cataloguing.columns import NOTED, Columns
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.cause import cause_of, state_of
@@ -49,6 +51,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
         "refused": {"reason": refusal.reason, "refused_at": refusal.refused_at.isoformat()} if refusal else None,
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
+        "left_out": _left_out(model, store),
         "performance": [
             {
                 "day": day.day.isoformat(),
@@ -74,6 +77,20 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
             for alert in alerts
         ],
     }
+
+
+def _left_out(model: str, store: ObjectStore) -> dict[str, list[str]]:
+    """Return the columns that the table of scored rows leaves out, with types.
+
+    There are none without a table. The table's newest metadata says so, since whoever may read the store need not be allowed to ask the
+    catalogue.
+    """
+    written = (found for found in store.list(layout.table_metadata_prefix(model, "scored")) if found.key.endswith(".metadata.json"))
+    newest = max(written, key=lambda found: found.last_modified, default=None)
+    if newest is None:
+        return {}
+    columns = Columns.from_json(json.loads(store.read(newest.key))["properties"][NOTED])
+    return {name: [*kinds] for name, kinds in columns.left_out.items()}
 
 
 def _why(release: Release, store: ObjectStore) -> str:

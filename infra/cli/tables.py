@@ -33,7 +33,7 @@ Out = Annotated[Path, typer.Option("-o", "--out", help="File to write: .parquet,
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="SQL of DuckDB over MODEL_scored and MODEL_batches.")],
+    sql: Annotated[str, typer.Argument(help="SQL of DuckDB over MODEL_scored, MODEL_batches, MODEL_labelled and MODEL_performance.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write: .parquet, .csv or .xlsx.", dir_okay=False)] = None,
     overwrite: Overwrite = False,
     stack: StackName = None,
@@ -86,7 +86,7 @@ def rows(
 
 @table_app.command("update")
 def update(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Bring a model's tables to the batches that stand now, or make them."""
+    """Bring a model's tables to what is stored of it now, or make them."""
     from functions.cataloguing.service import catalogue_all
 
     _brought(catalogue_all, model, stack, as_json=as_json)
@@ -94,7 +94,7 @@ def update(model: Model, stack: StackName = None, as_json: AsJson = False) -> No
 
 @table_app.command("rebuild")
 def rebuild(model: Model, stack: StackName = None, as_json: AsJson = False) -> None:
-    """Make a model's tables again from its manifests.
+    """Make a model's tables again from what is stored of it.
 
     Columns that were left out get another chance.
     """

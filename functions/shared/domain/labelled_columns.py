@@ -1,4 +1,4 @@
-"""Names of columns in files of labelled rows: those of scored files, and what labels add."""
+"""Names of columns in files of labelled rows."""
 
 from collections.abc import Collection
 

@@ -374,7 +374,7 @@ def labelled_day(key: str) -> date:
 
 
 def labels_model(key: str) -> str | None:
-    """Return whose labels changed, by the key of labelled rows or of an event day's performance.
+    """Return whose labels changed, by a key of labelled rows or a day's metrics.
 
     >>> labels_model("labelled/flights/dt=2013-04-04/5d41402a.parquet"), labels_model("performance/flights/2013-04-04.json")
     ('flights', 'flights')
@@ -423,8 +423,13 @@ def replaced_prefixes(model: str) -> tuple[str, ...]:
     return labelled_prefix(model), waiting_prefix(model), identities_prefix(model)
 
 
+def table_metadata_prefix(model: str, kind: str) -> str:
+    """Return the prefix of a table's metadata."""
+    return f"{tables_prefix(model)}{kind}/metadata/"
+
+
 def labelled_table_prefix(model: str) -> str:
-    """Return the prefix of the labelled rows that a model's table of them shows."""
+    """Return the prefix of what a model's table of labelled rows shows."""
     return table_files_prefix(model, "labelled")
 
 

@@ -24,9 +24,9 @@ class PerformanceMonth(Document):
 
 
 def listed_days(model: str, store: ObjectStore) -> list[ObjectInfo]:
-    """Return the documents of the days that have labels, in order, without implausible days.
+    """Return the documents of the days that have labels, in order.
 
-    Earlier versions stored such days.
+    Implausible days are left out: earlier versions stored such days.
     """
     first, last = (layout.performance_key(model, day) for day in (FIRST_DAY, LAST_DAY))
     return [found for found in store.list(layout.performance_prefix(model)) if first <= found.key <= last]

@@ -62,6 +62,10 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         parts.append(_batches(state["batches"]))
         parts += unseen_lines(state["batches"][0]["unseen"])
     parts += [Prose(_alert(alert), "yellow") for alert in state["alerts"]]
+    parts += [
+        Prose(_("not in the table of scored rows: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
+        for column, kinds in state["left_out"].items()
+    ]
     return Group(*parts)
 
 

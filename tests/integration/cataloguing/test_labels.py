@@ -20,12 +20,12 @@ from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
+from tests.component.metric_emission.test_labels import csv
+from tests.component.metric_emission.world import DAY, Scored, rows
+from tests.component.metric_emission.world import World as Measured
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.cataloguing.world import World
-from tests.unit.metric_emission.test_labels import csv
-from tests.unit.metric_emission.world import DAY, Scored, rows
-from tests.unit.metric_emission.world import World as Measured
 
 LABELLED, PERFORMANCE = f"{MODEL}_labelled", f"{MODEL}_performance"
 SHOWN = f"SELECT id, prediction, everscore_label FROM {LABELLED} ORDER BY event_day, id"

@@ -1,13 +1,17 @@
 """The clock finds what no event brought, rings when counts differ, and deletes what no table names."""
 
+import io
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from functions.cataloguing import upkeep
+from functions.cataloguing.ports import NewFile, TableFile
 from functions.cataloguing.service import Outcome, catalogue
 from functions.cataloguing.upkeep import compare, sweep
 from functions.shared.domain import layout
@@ -103,6 +107,28 @@ def test_the_night_asks_no_more_for_batches_that_have_expired(world: World, monk
     monkeypatch.setattr(world.store, "read", lambda key, *rest: (asked.append(key), read(key, *rest))[1])
     sweep(world.ports, ARRIVED)
     assert not [key for key in asked if key.startswith("manifests/")]
+
+
+def test_the_night_takes_out_what_an_earlier_everscore_told_of_errors(world: World) -> None:
+    """Then the table of batches had their texts, which may quote a person."""
+    batch = world.scored("a.csv", None)
+    sweep(world.ports, ARRIVED)
+    table = world.tables.open("m", "batches")
+    [file] = table.files()
+    earlier = pq.read_table(io.BytesIO(world.store.read(file.key))).append_column("error_message", pa.array(["no column 'Ada'"]))
+    sink = io.BytesIO()
+    pq.write_table(earlier, sink)
+    told = TableFile(layout.table_file_key("m", "batches", file.day, "earlier"), file.day)
+    world.store.write(told.key, sink.getvalue())
+    new = NewFile(told, 1, len(sink.getvalue()), bounds={})
+    table.commit(table.columns.with_files([earlier.schema]), added=[new], removed=[file])
+    assert world.query("SELECT error_message FROM m_batches", "m_batches") == [("no column 'Ada'",)]
+    sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(days=2))
+    columns = [name for (name,) in world.query("SELECT column_name FROM (DESCRIBE m_batches)", "m_batches")]
+    assert "error_message" not in columns
+    assert world.query("SELECT batch_id FROM m_batches", "m_batches") == [(batch.batch_id,)]
+    assert told.key not in {info.key for info in world.store.list("tables/m/")}, "nor is it left in an earlier state"
+    assert len(world.catalogue.load_table(("everscore", "m_batches")).snapshots()) == 1
 
 
 def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(world: World) -> None:

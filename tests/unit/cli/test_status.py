@@ -1,11 +1,14 @@
 """What `everscore status MODEL` says of a model, from its stored documents."""
 
 import io
+import json
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 
+from functions.cataloguing.columns import Columns
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import Task
@@ -25,6 +28,19 @@ def state_of(store: MemoryStore) -> dict[str, Any]:
     release = Releases(store).current(MODEL)
     assert release is not None
     return model_status(release, store)
+
+
+def test_columns_that_the_table_of_scored_rows_does_not_show_are_named() -> None:
+    store = whole_story()
+    assert state_of(store)["left_out"] == {}
+    for number, files in enumerate(([], [pa.schema({"note": pa.string()}), pa.schema({"note": pa.int64()})])):
+        columns = Columns(own=("arrived_on",)).with_files(files)
+        metadata = json.dumps({"properties": {"everscore.columns": columns.model_dump_json()}})
+        store.write(f"tables/{MODEL}/scored/metadata/0000{number}-f.metadata.json", metadata.encode())
+        store.write(f"tables/{MODEL}/scored/metadata/snap-{number}.avro", b"")
+    state = state_of(store)
+    assert state["left_out"] == {"note": ["long", "string"]}
+    assert "not in the table of scored rows: note, which is long, string" in lines_of(state)
 
 
 def lines_of(state: dict[str, Any], width: int = 120) -> list[str]:
