@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from infra.local.mended_persistence import SAVE, keep_state, save_all
+from infra.local.mended_persistence import SAVE, keep_state, save_all, save_catalogue_at_once
 from infra.local.mended_stepfunctions import mend_step_functions
 
 type Message = MutableMapping[str, Any]
@@ -250,6 +250,7 @@ def with_saving(application: Application) -> Application:
 def ministack_application() -> Application:
     """Return what hypercorn serves."""
     keep_state(Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"]))
+    save_catalogue_at_once()
     cut_bodies_early()
     name_versions_in_events()
     name_error_types()

@@ -5,6 +5,7 @@ So a stack survives a kill of its processes.
 ministack writes objects to disk as they come, and saves all else when it is ended in order. Beyond that, here
 
 - queues and executions are saved every second if they changed, and everything each minute or when it is asked for;
+- Glue's catalogue is on disk before a change of it is answered;
 - objects whose writing was interrupted are as they were before: nobody learned that they had been written;
 - what was being worked on is delivered again at once, since whoever worked on it is gone;
 - objects of the last moments are announced again, since what was said of them may not have been saved.
@@ -21,7 +22,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -75,6 +76,25 @@ def save_all() -> None:
     for name, get_state in application._build_persistence_save_dict().items():
         if (state := _read(get_state)) is not None:
             persistence.save_state(name, state)
+
+
+def save_catalogue_at_once() -> None:
+    """Have a change of Glue's catalogue on disk before it is answered, as objects are.
+
+    A table that went back a minute would name metadata which later commits have removed.
+    """
+    glue: Any = import_module("ministack.services.glue")
+    persistence: Any = import_module("ministack.core.persistence")
+    answer, one_saves = glue._handle_request_sync, threading.Lock()
+
+    def answer_saved(method: str, path: str, headers: Mapping[str, str], *rest: Any) -> Any:
+        answered = answer(method, path, headers, *rest)
+        if not headers.get("x-amz-target", "").startswith("AWSGlue.Get"):
+            with one_saves:
+                persistence.save_state("glue", _read(glue.get_state))
+        return answered
+
+    glue._handle_request_sync = answer_saved
 
 
 def _save_for_ever(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""ministack's objects after a crash at any step of any write: as before the write or as after it, and never between."""
+"""ministack's objects and tables after a crash at any step of any write: as before the write or as after it, and never between."""
 
 import json
 import subprocess
@@ -87,6 +87,44 @@ for step in itertools.count(0):
     if step and not crashed:
         break
 """
+
+
+COMMITS = """
+import asyncio, json, os, sys
+from infra.local.mended_persistence import save_catalogue_at_once
+from ministack.core import persistence
+from ministack.services import glue
+
+def ask(action, **body):
+    headers = {"x-amz-target": f"AWSGlue.{action}"}
+    status, _, answer = asyncio.run(glue.handle_request("POST", "/", headers, json.dumps(body).encode(), {}))
+    assert status == 200, answer
+    return json.loads(answer or "{}")
+
+match sys.argv[1]:
+    case "commit":
+        save_catalogue_at_once()
+        ask("CreateDatabase", DatabaseInput={"Name": "shop"})
+        ask("CreateTable", DatabaseName="shop", TableInput={"Name": "scored", "Parameters": {"metadata_location": "0"}})
+        for number in range(1, 21):
+            ask("UpdateTable", DatabaseName="shop", TableInput={"Name": "scored", "Parameters": {"metadata_location": str(number)}})
+            print(number, flush=True)
+        os._exit(9)
+    case "read":
+        glue.load_persisted_state(persistence.load_state("glue") or {})
+        print(ask("GetTable", DatabaseName="shop", Name="scored")["Table"]["Parameters"]["metadata_location"])
+"""
+
+
+def test_a_table_of_the_catalogue_does_not_go_back_when_the_process_is_killed(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT), "PERSIST_STATE": "1", "STATE_DIR": str(tmp_path)}
+    command = [str(ministack_python(print)), "-c", COMMITS]
+    committed, found = (
+        subprocess.run([*command, act], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        for act in ("commit", "read")
+    )
+    assert (committed.returncode, committed.stdout.split()[-1:]) == (9, ["20"]), committed.stderr
+    assert found.stdout.split() == ["20"], found.stderr
 
 
 def crashes(folder: Path, how: str) -> list[tuple[list[Any], Any]]:
