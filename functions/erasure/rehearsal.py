@@ -31,8 +31,8 @@ class Unchanged:
     def open(self, key: str, version_id: str | None = None) -> Readable:
         return self.inner.open(key, version_id)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return self.inner.list(prefix)
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
+        return self.inner.list(prefix, after=after, most=most)
 
     def folders(self, prefix: str) -> Iterator[str]:
         return self.inner.folders(prefix)

@@ -1,6 +1,7 @@
 """Judge by complete labels whether the champion has decayed, and alert if so."""
 
 from datetime import date
+from itertools import islice
 
 from functions.metric_emission.alerts import alerted_lately, decay_alert
 from functions.metric_emission.ports import Model
@@ -50,7 +51,7 @@ def _over(decay: Decay, version: str) -> Over:
 
 def _last_drift(model: Model) -> DriftReport | None:
     """Return what was last seen of the champion's features."""
-    for arrival in list(model.scored_by(model.version))[:_LOOKED_BACK]:
+    for arrival in islice(model.scored(), _LOOKED_BACK):
         judged = model.judgement(arrival.batch)
         if judged is not None and judged.drift is not None:
             return judged.drift

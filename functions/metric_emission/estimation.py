@@ -88,8 +88,7 @@ def _track_record(manifest: Manifest, model: Model) -> TrackRecord:
 def _earlier(manifest: Manifest, model: Model) -> Iterator[Arrival]:
     """Earlier batches of the same champion within the look-back, the newest first."""
     first = days_before(manifest.source.last_modified.date(), model.policy.labels.look_back_days)
-    scored = model.scored_by(model.version)
-    return (arrival for arrival in scored if arrival.day >= first and arrival.created_at < manifest.created_at)
+    return (arrival for arrival in model.scored_before(manifest) if arrival.day >= first)
 
 
 def _estimates(arrivals: Iterator[Arrival], model: Model) -> Iterator[Estimate]:

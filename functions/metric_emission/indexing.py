@@ -19,11 +19,9 @@ def index_batch(manifest: Manifest, model: Model) -> None:
     A crash may have come between its commit and its names.
     """
     index_batches(model)
-    arrival, index = Arrival.of(manifest), BatchIndex(model.store)
-    if model.is_among_newest(arrival) or (model.is_before_newest(arrival) and index.has(manifest)):
-        return
-    index.add(manifest)
-    model.batches_came()
+    if not model.is_indexed(Arrival.of(manifest)):
+        BatchIndex(model.store).add(manifest)
+        model.batches_came()
 
 
 def index_batches(model: Model) -> None:

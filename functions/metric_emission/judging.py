@@ -79,8 +79,7 @@ def _up_to(manifest: Manifest, model: Model) -> Iterator[Manifest]:
 
     Batches whose rows nobody counted are left out.
     """
-    before = (arrival for arrival in model.scored_by(model.version) if arrival.created_at <= manifest.created_at)
-    others = (model.manifest(arrival) for arrival in before if arrival.batch != manifest.batch_id)
+    others = map(model.manifest, model.scored_before(manifest))
     return (batch for batch in chain([manifest], others) if batch.rows_scored and Role.CHAMPION in batch.profiles)
 
 

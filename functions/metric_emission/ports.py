@@ -6,9 +6,10 @@ from datetime import date, datetime
 from functools import cached_property
 from itertools import chain, islice
 
+from functions.metric_emission.adjoining import Adjoining, found_in
 from functions.metric_emission.measurements import Emit
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.arrival import Arrival, standing
 from functions.shared.domain.calendar import days_before, mature_day
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
@@ -18,6 +19,7 @@ from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.domain.totals import Totals
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.batch_index import FIRST, BatchIndex
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -26,7 +28,7 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 LOOKED_THROUGH = 2000
-"""How many of a model's newest batches are searched for those of a version."""
+"""How many batches, the newest or those before one, are searched for those of a version."""
 
 type Send = Callable[[Totals], None]
 """Hand totals on to a Prometheus server, if there is one."""
@@ -111,22 +113,27 @@ class Model:
         """The champion's."""
         return self.champion.spec
 
-    @cached_property
-    def newest(self) -> Sequence[Arrival]:
-        """The batches to look through."""
-        return tuple(islice(self.manifests.arrivals(self.name), LOOKED_THROUGH))
+    @property
+    def newest(self) -> Iterator[Arrival]:
+        """The newest batches that nothing supersedes, as many as are looked through."""
+        return islice(standing(self._adjoining[0].since(0)), LOOKED_THROUGH)
 
     @cached_property
-    def _by_batch(self) -> Mapping[str, Arrival]:
-        return {arrival.batch: arrival for arrival in self.newest}
+    def _adjoining(self) -> list[Adjoining]:
+        """The newest batches, and those from others on that the delivery is about."""
+        return [Adjoining(BatchIndex(self.store).entries(self.name))]
 
-    def is_among_newest(self, arrival: Arrival) -> bool:
-        """Return whether a batch is among those to look through."""
-        return self._by_batch.get(arrival.batch) == arrival
+    def is_indexed(self, arrival: Arrival) -> bool:
+        """Return whether a batch is in the index."""
+        return self._since(arrival) is not None
 
-    def is_before_newest(self, arrival: Arrival) -> bool:
-        """Return whether a batch came before all of those, as after many files at once."""
-        return bool(self.newest) and arrival.name > self.newest[-1].name
+    def _since(self, arrival: Arrival) -> Iterator[Arrival] | None:
+        """Return a batch and those before it; None if it is not in the index."""
+        found = found_in(self._adjoining, arrival, within=FIRST)
+        if found is None:
+            self._adjoining.append(Adjoining(BatchIndex(self.store).entries(self.name, since=arrival)))
+            found = found_in(self._adjoining[-1:], arrival, within=FIRST)
+        return found
 
     @cached_property
     def labelled_days(self) -> Sequence[date]:
@@ -157,9 +164,17 @@ class Model:
         """Labels are joined with batches that arrived on this day or later."""
         return days_before(self.ports.now().date(), self.policy.labels.look_back_days)
 
-    def scored_by(self, version: str) -> Iterator[Arrival]:
-        """Return batches with rows that a champion scored, the newest first."""
-        return (arrival for arrival in self.newest if arrival.champion == version and arrival.has_rows)
+    def scored(self) -> Iterator[Arrival]:
+        """Return batches with rows that the version which serves scored, the newest first."""
+        return (arrival for arrival in self.newest if arrival.champion == self.version and arrival.has_rows)
+
+    def scored_before(self, manifest: Manifest) -> Iterator[Arrival]:
+        """Return those that came before a batch, as they stood then: what superseded one of them later does not matter."""
+        arrival = Arrival.of(manifest)
+        since = self._since(arrival)
+        assert since is not None, "a batch is put into the index before it is measured"
+        before = (one for one in islice(standing(since), 1, LOOKED_THROUGH) if one.created_at <= arrival.created_at)
+        return (one for one in before if one.champion == self.version and one.has_rows)
 
     def mature(self, arrivals: Sequence[Arrival]) -> date | None:
         """Return the last event day whose labels count as complete.
@@ -177,9 +192,8 @@ class Model:
         return fresh
 
     def batches_came(self) -> None:
-        """Look again which batches are the newest."""
-        for known in ("newest", "_by_batch"):
-            self.__dict__.pop(known, None)
+        """Look again which batches are in the index."""
+        self.__dict__.pop("_adjoining", None)
 
     def labels_came(self) -> None:
         """Look again which days have labels."""

@@ -77,8 +77,8 @@ class ObjectStore(Protocol):
     def upload(self, key: str) -> Upload:
         """Begin a large file."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Newest versions below a prefix, in order of key."""
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
+        """Newest versions below a prefix, in order of key, of keys after one; at most so many."""
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Return names one level below a prefix that ends in a slash."""

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -79,11 +80,12 @@ class LocalFolder:
         """Begin a large file."""
         return LocalUpload(self._unfinished(key), self._root / key, key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
         """Objects below a prefix, in order of key."""
         above = self._root / prefix.rpartition("/")[0]
         keys = sorted(path.relative_to(self._root).as_posix() for path in above.rglob("*") if path.is_file())
-        return (self.info(key) for key in keys if key.startswith(prefix) and _UNFINISHED not in key)
+        below = (key for key in keys if key.startswith(prefix) and key > after and _UNFINISHED not in key)
+        return (self.info(key) for key in islice(below, most))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Return names one level below a prefix that ends in a slash."""

@@ -291,6 +291,17 @@ def test_a_listing_is_in_order_of_the_keys_bytes_and_knows_newest_versions_only(
     assert keys(bucket, "nothing/") == []
 
 
+def test_a_listing_may_begin_behind_a_key_and_end_after_so_many(bucket: ObjectStore) -> None:
+    everything = ["o/z", "p/Z", "p/a", "p/a-", "p/b", "p/ü", "p/東", "q/c"]
+    for key in everything:
+        bucket.write(key, b"")
+    for prefix in ("", "p/", "p/a", "none/"):
+        for after in ("", "o", "p/", "p/Z", "p/a", "p/a,", "p/ü", "q"):
+            below = [key for key in everything if key.startswith(prefix) and key.encode() > after.encode()]
+            for most in (1, 2, 7, 8, None):
+                assert [info.key for info in bucket.list(prefix, after=after, most=most)] == below[:most]
+
+
 def test_folders_are_the_names_one_level_below_a_prefix(store: ObjectStore) -> None:
     for key in ("p/b/1", "p/b/2", "p/a/deep/er", "p/file", "pq/c/1"):
         store.write(key, b"")

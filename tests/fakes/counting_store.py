@@ -1,6 +1,6 @@
 """A bucket in memory that counts what S3 would be asked."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 
 from functions.shared.ports import ObjectInfo
@@ -65,8 +65,8 @@ class CountingStore(MemoryStore):
         self.gets -= 1
         return super().upload(key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        below = self._below(prefix)
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
+        below = self._below(prefix, after, most)
         self.puts += not below
         for number, key in enumerate(below):
             self.puts += number % _PAGE == 0
@@ -85,6 +85,7 @@ class CountingStore(MemoryStore):
         if gone:
             self._order = [key for key in self._order if key in self._newest]
 
-    def _below(self, prefix: str) -> Sequence[str]:
-        first = bisect_left(self._order, prefix)
-        return self._order[first : bisect_left(self._order, prefix + chr(0x10FFFF), lo=first)]
+    def _below(self, prefix: str, after: str = "", most: int | None = None) -> Sequence[str]:
+        first = max(bisect_left(self._order, prefix), bisect_right(self._order, after))
+        last = bisect_left(self._order, prefix + chr(0x10FFFF), lo=first)
+        return self._order[first : last if most is None else min(last, first + most)]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from threading import RLock
 from types import TracebackType
 from typing import Self
@@ -78,11 +79,11 @@ class MemoryStore:
     def upload(self, key: str) -> "MemoryUpload":
         return MemoryUpload(self, key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        for key in sorted(self._newest, key=str.encode):
-            if key.startswith(prefix):
-                found = self._newest[key].info
-                yield ObjectInfo(key, found.bytes, found.etag, "", found.last_modified)
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
+        below = (key for key in sorted(self._newest, key=str.encode) if key.startswith(prefix) and key.encode() > after.encode())
+        for key in islice(below, most):
+            found = self._newest[key].info
+            yield ObjectInfo(key, found.bytes, found.etag, "", found.last_modified)
 
     def folders(self, prefix: str) -> Iterator[str]:
         below = (info.key.removeprefix(prefix) for info in self.list(prefix))

@@ -88,8 +88,8 @@ class WatchedStore:
     def upload(self, key: str) -> "WatchedUpload":
         return WatchedUpload(self, key, self.watched(f"upload {key}", lambda: self._inner.upload(key)))
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        yield from self.watched(f"list {prefix}", lambda: [*self._inner.list(prefix)])
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
+        yield from self.watched(f"list {prefix}", lambda: [*self._inner.list(prefix, after=after, most=most)])
 
     def folders(self, prefix: str) -> Iterator[str]:
         yield from self.watched(f"list {prefix}", lambda: [*self._inner.folders(prefix)])

@@ -144,9 +144,12 @@ class S3ObjectStore:
         """Start the upload of a large file."""
         return S3Upload(self._client, self._bucket, key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
         """List the newest versions below a prefix by key; version ids are unknown (`""`)."""
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        start: Any = {"StartAfter": after} if after else {}
+        limits: Any = {} if most is None else {"MaxItems": most, "PageSize": min(most, 1000)}
+        pages = self._client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, PaginationConfig=limits, **start):
             for found in page.get("Contents", []):
                 yield ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), "", found["LastModified"])
 

@@ -53,9 +53,14 @@ class Arrival:
 
         Within a day of arrival, the last commit comes first.
         """
-        day, moment = _LAST_DAY - self.day.toordinal(), (_LAST_MOMENT - self.created_at) // _TICK
         reached = self.reached.toordinal() if self.reached else 0
-        return f"{day:07}-{moment:018}-{self.batch}-{self.upload}-{self.seq}-{int(self.has_rows)}-{reached}-{self.champion}"
+        return f"{self.moment}-{self.batch}-{self.upload}-{self.seq}-{int(self.has_rows)}-{reached}-{self.champion}"
+
+    @property
+    def moment(self) -> str:
+        """The beginning of the name, which says when: in order, it comes before the names of that moment."""
+        day, moment = _LAST_DAY - self.day.toordinal(), (_LAST_MOMENT - self.created_at) // _TICK
+        return f"{day:07}-{moment:018}"
 
     @staticmethod
     def named(name: str) -> "Arrival":

@@ -14,12 +14,13 @@ from datetime import date
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival, Block, Listed, standing
 from functions.shared.domain.document import Document
-from functions.shared.domain.errors import NotFoundError
 from functions.shared.domain.manifest import Manifest
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
 
+FIRST = 100
+"""How many of a model's batches are listed first; most readers need no more."""
 _NAME = b""
 _AT_ONCE = 16
 
@@ -41,21 +42,20 @@ class BatchIndex:
         for key in _keys(manifest):
             self._store.create(key, _NAME)
 
-    def has(self, manifest: Manifest) -> bool:
-        """Return whether all names of a batch are written."""
-        *_, last = _keys(manifest)
-        try:
-            self._store.info(last)
-        except NotFoundError:
-            return False
-        return True
-
-    def entries(self, model: str) -> Iterator[Arrival]:
-        """Return all batches of a model, the newest first.
+    def entries(self, model: str, *, since: Arrival | None = None) -> Iterator[Arrival]:
+        """Yield all batches of a model, the newest first.
 
         They are ordered by the UTC day of arrival, and within a day by their commit.
+
+        Args:
+            model: whose they are.
+            since: the first to be yielded; from there on they are older.
         """
-        return self._named(layout.arrivals_prefix(model))
+        prefix = layout.arrivals_prefix(model)
+        first = [*self._named(prefix, after=f"{prefix}{since.moment}" if since else "", most=FIRST)]
+        yield from first
+        if len(first) == FIRST:
+            yield from self._named(prefix, after=f"{prefix}{first[-1].name}")
 
     def of_days(self, model: str, days: Collection[date]) -> list[Arrival]:
         """Standing batches that may have rows on some days, the newest first."""
@@ -88,8 +88,8 @@ class BatchIndex:
             first, last = map(date.fromisoformat, span.split("_"))
             yield first, last, Arrival.named(name)
 
-    def _named(self, prefix: str) -> Iterator[Arrival]:
-        return (Arrival.named(found.key.removeprefix(prefix)) for found in self._store.list(prefix))
+    def _named(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[Arrival]:
+        return (Arrival.named(found.key.removeprefix(prefix)) for found in self._store.list(prefix, after=after, most=most))
 
     def is_complete(self, model: str) -> bool:
         """Return whether all batches of a model are in the index."""

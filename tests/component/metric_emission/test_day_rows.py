@@ -50,7 +50,7 @@ def requests_for(world: World, store: CountingStore, *numbers: int) -> int:
 
 def test_labels_ask_for_no_more_on_a_day_of_many_batches_than_on_one_of_few() -> None:
     asked = []
-    for batches in (50, 150):
+    for batches in (120, 240):
         world, store = crowded(batches)
         world.label(labels_of(0, 1))
         asked.append(requests_for(world, store, 7, 8))

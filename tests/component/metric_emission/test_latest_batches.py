@@ -92,7 +92,7 @@ def requests_for(world: World, store: CountingStore, *names: str) -> int:
 @pytest.mark.parametrize("name", ["0-0", "nobody"])
 def test_what_labels_ask_for_grows_with_days_and_not_with_batches(name: str) -> None:
     asked = []
-    for batches in (40, 200):
+    for batches in (120, 240):
         world, store = crowded(batches, 20)
         requests_for(world, store, "nobody", "1-0")
         asked.append(requests_for(world, store, name, "2-0"))

@@ -34,12 +34,12 @@ class TroubledStore(MemoryStore):
             assert self.others_done.wait(timeout=20), "the slow model holds up others"
         return super().read_tagged(key)
 
-    def list(self, prefix: str) -> Any:
+    def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Any:
         if self.is_ticked and prefix.startswith("policies/"):
             self.looked_at.add(prefix.split("/")[1])
             if len(self.looked_at) == MODELS - 2:
                 self.others_done.set()
-        return super().list(prefix)
+        return super().list(prefix, after=after, most=most)
 
 
 def serving(store: MemoryStore, registry: MemoryRegistry, model: str) -> None:

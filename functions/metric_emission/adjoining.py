@@ -1,0 +1,39 @@
+"""Batches that adjoin each other in the index, the newest first: read once, and only as far as they are asked for."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from functions.shared.domain.arrival import Arrival
+
+
+class Adjoining:
+    """Batches from one on, the newest first."""
+
+    def __init__(self, entries: Iterator[Arrival]) -> None:
+        self._entries, self._read = entries, list[Arrival]()
+
+    def place(self, arrival: Arrival, *, within: int) -> int | None:
+        """Return the place of a batch, if it is among the first ones."""
+        for number, found in enumerate(self.since(0)):
+            if found.name >= arrival.name or number == within:
+                return number if found == arrival else None
+        return None
+
+    def since(self, place: int) -> Iterator[Arrival]:
+        """Yield the batches from a place on."""
+        for number in count(place):
+            while len(self._read) <= number:
+                following = next(self._entries, None)
+                if following is None:
+                    return
+                self._read.append(following)
+            yield self._read[number]
+
+
+def found_in(several: Sequence[Adjoining], arrival: Arrival, *, within: int) -> Iterator[Arrival] | None:
+    """Return a batch and those before it, if one of several runs has it among its first ones."""
+    for batches in several:
+        place = batches.place(arrival, within=within)
+        if place is not None:
+            return batches.since(place)
+    return None
