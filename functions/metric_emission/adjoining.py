@@ -1,4 +1,7 @@
-"""Batches that adjoin each other in the index, the newest first: read once, and only as far as they are asked for."""
+"""Batches that adjoin each other in the index, the newest first.
+
+They are read once, and only as far as they are asked for.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -31,7 +34,10 @@ class Adjoining:
 
 
 def found_in(several: Sequence[Adjoining], arrival: Arrival, *, within: int) -> Iterator[Arrival] | None:
-    """Return a batch and those before it, if one of several runs has it among its first ones."""
+    """Return a batch and those before it.
+
+    It is None if no run has the batch among its first ones.
+    """
     for batches in several:
         place = batches.place(arrival, within=within)
         if place is not None:

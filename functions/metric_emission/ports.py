@@ -165,14 +165,17 @@ class Model:
         return days_before(self.ports.now().date(), self.policy.labels.look_back_days)
 
     def scored(self) -> Iterator[Arrival]:
-        """Return batches with rows that the version which serves scored, the newest first."""
+        """Return the champion's batches with rows, the newest first."""
         return (arrival for arrival in self.newest if arrival.champion == self.version and arrival.has_rows)
 
     def scored_before(self, manifest: Manifest) -> Iterator[Arrival]:
-        """Return those that came before a batch, as they stood then: what superseded one of them later does not matter."""
+        """Return the champion's batches with rows before one, the newest first.
+
+        They are those that stood then: it does not matter what superseded one of them later.
+        """
         arrival = Arrival.of(manifest)
         since = self._since(arrival)
-        assert since is not None, "a batch is put into the index before it is measured"
+        assert since is not None  # it is put into the index before it is measured
         before = (one for one in islice(standing(since), 1, LOOKED_THROUGH) if one.created_at <= arrival.created_at)
         return (one for one in before if one.champion == self.version and one.has_rows)
 

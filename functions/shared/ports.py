@@ -78,7 +78,10 @@ class ObjectStore(Protocol):
         """Begin a large file."""
 
     def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
-        """Newest versions below a prefix, in order of key, of keys after one; at most so many."""
+        """Newest versions below a prefix, in order of key.
+
+        Keys come after one, and there are at most so many.
+        """
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Return names one level below a prefix that ends in a slash."""

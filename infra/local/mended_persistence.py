@@ -79,7 +79,7 @@ def save_all() -> None:
 
 
 def save_catalogue_at_once() -> None:
-    """Have a change of Glue's catalogue on disk before it is answered, as objects are.
+    """Have a change of Glue's catalogue on disk before it is answered.
 
     A table that went back a minute would name metadata which later commits have removed.
     """

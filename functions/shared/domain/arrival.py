@@ -58,7 +58,10 @@ class Arrival:
 
     @property
     def moment(self) -> str:
-        """The beginning of the name, which says when: in order, it comes before the names of that moment."""
+        """The beginning of the name, which says when.
+
+        In order, it comes before all names of that moment.
+        """
         day, moment = _LAST_DAY - self.day.toordinal(), (_LAST_MOMENT - self.created_at) // _TICK
         return f"{day:07}-{moment:018}"
 

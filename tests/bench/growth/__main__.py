@@ -15,7 +15,7 @@ from infra.local.transformation import read_template
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.growth.burst import Burst
 from tests.bench.growth.fleet import Fleet
-from tests.bench.growth.history import OVER_DAYS, History
+from tests.bench.growth.history import OFTEN, OVER_DAYS, TIMES, History
 from tests.bench.growth.labelled import Labelled
 from tests.bench.scoring.processes import machine
 
@@ -56,7 +56,7 @@ def _history(sizes: list[int]) -> str:
         for batches in sizes:
             history = History(batches, spread)
             header.append(f"{batches:,} batches {name}")
-            columns.append({what: _timed(history.requests, act) for what, act in history.acts()})
+            columns.append({what: _timed(history.requests, act, TIMES if what in OFTEN else 1) for what, act in history.acts()})
     return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
@@ -105,10 +105,12 @@ def _labelled(sizes: list[int]) -> str:
     return markdown_table(header, [[what, *(column[what] for column in columns)] for what in columns[0]])
 
 
-def _timed(requests: Callable[[], int], act: Callable[[], object]) -> str:
+def _timed(requests: Callable[[], int], act: Callable[[], object], times: int = 1) -> str:
     before, began = requests(), process_time()
-    act()
-    return f"{process_time() - began:.3f} / {requests() - before:,}"
+    for _ in range(times):
+        act()
+    asked = (requests() - before) / times
+    return f"{(process_time() - began) / times:.3f} / {asked:,.{0 if asked.is_integer() else 1}f}"
 
 
 def _source() -> str:

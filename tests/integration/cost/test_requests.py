@@ -1,5 +1,8 @@
 """What an estimate takes batches and labels to ask of S3 is what they do ask."""
 
+import pytest
+
+from functions.metric_emission import totals
 from infra.cost.estimate import GETS_A_BATCH, GETS_A_LABEL_FILE, PUTS_A_BATCH, PUTS_A_LABEL_FILE
 from tests.bench.growth.history import History
 from tests.component.metric_emission.world import DAY, World, rows
@@ -10,6 +13,12 @@ MANY = 20
 """More files of labels than are read one by one, of a day with more batches than are."""
 PARTS_WRITTEN = 1
 """Files of scored rows, which an estimate counts by their bytes."""
+
+
+@pytest.fixture(autouse=True)
+def _totals_name_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many were counted as totals name, so that one gets its mark with each that comes."""
+    monkeypatch.setattr(totals, "REMEMBERED", 1)
 
 
 def test_scoring_and_measuring_a_batch_ask_for_as_much_as_a_bill_says() -> None:
