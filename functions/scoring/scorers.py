@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from functions.shared.domain.decision_rule import Codes, DecisionRule
 from functions.shared.domain.errors import DigestMismatchError, InvalidBundleError, NotFoundError
 from functions.shared.domain.release import Release, Role, ServedChallenger
-from functions.shared.domain.rollout.canary import answered_by_challenger
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import LoadedModel
 from functions.shared.foundation.arrow import booleans, fixed_width, texts
@@ -84,6 +83,8 @@ class Scorers:
         predicted = self.champion.predict(rows, champion)
         if self.challenge is None:
             return Answers(champion, predicted)
+        from functions.shared.domain.rollout.canary import answered_by_challenger
+
         started, terms = time.perf_counter(), self.challenge.terms
         ids = rows.column(self.champion.spec.id_column)
         share = terms.share if terms.mode == "canary" else 0.0

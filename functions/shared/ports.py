@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from functions.shared.domain.manifest import StoredFile
-from functions.shared.domain.message import Message
 from functions.shared.reading.readable import Readable
+
+if TYPE_CHECKING:
+    from functions.shared.domain.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class Visibility(Protocol):
 class Target(Protocol):
     """Somebody who gets messages."""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: "Message") -> None:
         """Send a message, or raise whatever kept it from going."""
 
 

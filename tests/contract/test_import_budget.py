@@ -16,6 +16,8 @@ from tests.fakes.versions import MODEL, make_version
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("sklearn", "pandas", "scipy", "mlflow", "joblib", "skops", "xgboost", "lightgbm", "apprise")
+NEEDLESS = ("boto3", "s3transfer", "asyncio", "requests", "functions.shared.domain.message", "functions.shared.domain.rollout.canary")
+"""What a batch that one model scores has no use for, each tens of milliseconds: botocore alone makes clients."""
 HANDLERS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("functions/*/handler.py"))
 
 SCORING = """
@@ -101,6 +103,21 @@ def test_scoring_by_compiled_engines_loads_no_library_that_only_training_needs(t
     # The native engine is scikit-learn: were it not seen here, nothing above would mean anything.
     assert len(native) == 3
     assert all({"sklearn", "pandas", "scipy"} <= set(loaded[2:]) for loaded in native.values())
+
+
+def test_a_batch_that_one_model_scores_loads_neither_boto3_nor_what_only_rollouts_and_messages_need(tmp_path: Path) -> None:
+    report = json.loads(run(SCORING, ",".join(NEEDLESS), str(lay_out(tmp_path / "linear", EngineKind.LINEAR))))
+    assert report == {"use case": [], **{f"linear {file}": [39, 1] for file in ("a.csv", "a.jsonl", "a.parquet")}}
+
+
+def test_importing_documents_builds_no_validator_before_it_is_used() -> None:
+    script = """
+from functions.shared.domain.manifest import Manifest, Source
+before = Manifest.__pydantic_complete__, Source.__pydantic_complete__
+Source(bucket="b", key="k", version_id="v", etag="e", bytes=1, last_modified="2026-01-01T00:00:00Z")
+print(*before, Source.__pydantic_complete__, Manifest.__pydantic_complete__)
+"""
+    assert run(script).split() == ["False", "False", "True", "False"]
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto import mock_aws
 
 from functions.notification import handler
@@ -14,6 +13,7 @@ from functions.shared.adapters import targets
 from functions.shared.adapters.topic import SnsTopic
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.message import Message
+from functions.shared.runtime.queue import DeliveryFailedError
 from functions.shared.runtime.settings import notifying_settings
 from tests.contract.template import ROOT
 from tests.fakes.documents import NOW
@@ -61,10 +61,10 @@ def test_the_function_sends_what_its_queue_delivers_to_the_topic_and_says_what_t
             model="flights", kind=AlertKind.DRIFT, window="2013-04-04-5d41402a", message="drift", evidence={}, runbook="x", raised_at=NOW
         )
         boto3.client("s3").put_object(Bucket="store", Key=body["detail"]["object"]["key"], Body=alert.to_json())
-        with pytest.raises(BatchProcessingError, match="the secret hooks cannot be read"):
+        with pytest.raises(DeliveryFailedError, match="the secret hooks cannot be read"):
             handler.handler(event, context)
         [received] = mailbox.receive_messages()
-        with pytest.raises(BatchProcessingError):
+        with pytest.raises(DeliveryFailedError):
             handler.handler(event, context)
         assert mailbox.receive_messages() == [], "the topic has it already"
     assert json.loads(received.body)["Subject"] == "prod, flights: drift: drift"

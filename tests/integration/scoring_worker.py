@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 import boto3
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.scoring import attempt, handler, scored_file
 from functions.shared.adapters import s3
 from functions.shared.reading.files import read_blocks
+from functions.shared.runtime.queue import DeliveryFailedError
 
 PART_BYTES = 2048
 BLOCK_BYTES = 2048
@@ -70,7 +70,7 @@ def work(event: dict[str, Any]) -> int:
     """One delivery, as the Lambda runtime would hand it over: 1 if it is to be delivered again."""
     try:
         answer = handler.handler(event, Context())  # type: ignore[arg-type]
-    except BatchProcessingError:
+    except DeliveryFailedError:
         return 1
     return 1 if answer["batchItemFailures"] else 0
 

@@ -5,8 +5,9 @@ from functools import cached_property
 from itertools import batched
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
+
+from functions.shared.adapters.clients import client
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,9 +17,9 @@ _MOST_ENTRIES = 10
 
 def queued_messages(urls: Mapping[str, str]) -> dict[str, int]:
     """Return roughly how many messages wait in each queue, without those in work."""
-    client = boto3.client("sqs")
+    sqs: SQSClient = client("sqs")
     attributes = {
-        name: client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+        name: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
         for name, url in urls.items()
     }
     return {name: int(found["ApproximateNumberOfMessages"]) for name, found in attributes.items()}
@@ -29,7 +30,9 @@ class SqsVisibility:
 
     @cached_property
     def _client(self) -> "SQSClient":
-        return boto3.client("sqs", config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}))
+        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+        made: SQSClient = client("sqs", config=config)
+        return made
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
         """Hide messages for seconds from now, by receipt handle; ignore deleted ones."""

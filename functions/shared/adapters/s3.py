@@ -33,13 +33,13 @@ def s3_client() -> "S3Client":
 
     It keeps enough connections for concurrent parts.
     """
-    import boto3
     from botocore.config import Config
 
-    return boto3.client(
-        "s3",
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60, max_pool_connections=16),
-    )
+    from functions.shared.adapters.clients import client
+
+    config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60, max_pool_connections=16)
+    made: S3Client = client("s3", config=config)
+    return made
 
 
 def _code(error: ClientError) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from functions.shared.adapters.clients import client
+
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -17,15 +19,13 @@ class StateMachine:
 
     @cached_property
     def _client(self) -> "SFNClient":
-        import boto3
-
-        return boto3.client("stepfunctions")
+        made: SFNClient = client("stepfunctions")
+        return made
 
     def start(self, name: str, request: Mapping[str, str]) -> bool:
         """Start an execution; False if its name was used within the last 90 days."""
-        client = self._client
         try:
-            client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request, sort_keys=True))
-        except client.exceptions.ExecutionAlreadyExists:
+            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request, sort_keys=True))
+        except self._client.exceptions.ExecutionAlreadyExists:
             return False
         return True

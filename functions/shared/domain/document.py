@@ -14,10 +14,11 @@ from functions.shared.domain.errors import NewerSchemaError, UnreadableDocumentE
 class Value(BaseModel):
     """A frozen part of a document.
 
-    Unknown fields are ignored, so an older reader accepts a newer minor writer.
+    Unknown fields are ignored, so an older reader accepts a newer minor writer. Its validator is built when it is first used: an
+    import then costs nothing for the documents that a function never meets.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), ser_json_inf_nan="constants")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=(), ser_json_inf_nan="constants")
 
 
 class Written(BaseModel):
@@ -26,7 +27,7 @@ class Written(BaseModel):
     An unknown field is a mistake and is refused; so is what JSON cannot hold.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class Document(Value):

@@ -13,7 +13,7 @@ LAST_DELIVERY = 5
 
 
 class _Envelope(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", populate_by_name=True)
 
 
 class _Bucket(_Envelope):
@@ -46,7 +46,7 @@ class StoredObject(BaseModel):
     `created_at`: when, as the event says. `deliveries`: how often its message was handed out, this time included.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     bucket: str
     key: str

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import ValidationError
 
 from functions.shared.domain.envelopes import LAST_DELIVERY, StoredObject
 from functions.shared.ports import Visibility
-from functions.shared.runtime.hiding import come_again, hidden_while_at_work
+from functions.shared.runtime.hiding import Record, come_again, hidden_while_at_work
 from functions.shared.runtime.observability import logger
 
 if TYPE_CHECKING:
@@ -31,6 +29,10 @@ time left, it goes back to the queue, for a function with its full time.
 
 class DeadlineError(Exception):
     """Too little time is left to start another object; it is delivered again."""
+
+
+class DeliveryFailedError(Exception):
+    """No message of a delivery could be handled. All of them are delivered again."""
 
 
 def process_records(
@@ -51,12 +53,12 @@ def process_records(
         The ids of messages to deliver again: those that failed, which is logged, and those that were postponed.
 
     Raises:
-        BatchProcessingError: if all of them failed. They are delivered again too, and Lambda counts an error, which alarms watch.
+        DeliveryFailedError: if all of them failed. They are delivered again too, and Lambda counts an error, which alarms watch.
     """
     visibility, begun = visibility or _sqs_visibility(), list[str]()
 
-    def record_handler(record: SQSRecord) -> None:
-        created = StoredObject.from_event(record.body)
+    def attend(record: Record) -> None:
+        created = StoredObject.from_event(record["body"])
         if created is None:
             return
         needed_ms = min(RESERVE_MS + created.size_bytes // BYTES_A_MS, MOST_MS)
@@ -64,22 +66,27 @@ def process_records(
             message = f"{created.key} was not begun: less than {needed_ms / 1000:.0f} s are left"
             raise DeadlineError(message)
         begun.append(created.key)
-        handle(created.model_copy(update={"deliveries": int(record.attributes.approximate_receive_count)}))
+        handle(created.model_copy(update={"deliveries": int(record["attributes"]["ApproximateReceiveCount"])}))
 
-    in_turn = {**event, "Records": sorted(event["Records"], key=_turn)}
-    processor = BatchProcessor(event_type=EventType.SQS)
+    failed: list[tuple[Record, Exception]] = []
+    postponed: list[Record] = []
     try:
         with hidden_while_at_work(event["Records"], visibility):
-            answer = process_partial_response(in_turn, record_handler, processor, context)
+            for record in sorted(event["Records"], key=_turn):
+                try:
+                    attend(record)
+                except DeadlineError:
+                    postponed.append(record)
+                except Exception as error:  # noqa: BLE001 - a message fails on its own, whatever the error
+                    logger().error("to be delivered again", exc_info=error)
+                    failed.append((record, error))
     finally:
-        messages: list[Any] = processor.fail_messages
-        failures = [(message.raw_event, kind) for message, (kind, *_) in zip(messages, processor.exceptions, strict=True)]
-        failed, postponed = ([record for record, kind in failures if (kind is DeadlineError) is late] for late in (False, True))
-        come_again(failed, postponed, visibility)
-    for _, error, _ in processor.exceptions:
-        if not isinstance(error, DeadlineError):
-            logger().error("to be delivered again", exc_info=error)
-    return answer
+        come_again([record for record, _ in failed], postponed, visibility)
+    again = [*(record for record, _ in failed), *postponed]
+    if failed and len(again) == len(event["Records"]):
+        message = "; ".join(repr(error) for _, error in failed)
+        raise DeliveryFailedError(message) from failed[0][1]
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in again]}
 
 
 def process_request(
@@ -109,11 +116,11 @@ def _sqs_visibility() -> Visibility:
     return SqsVisibility()
 
 
-def _turn(record: dict[str, Any]) -> tuple[bool, int]:
+def _turn(record: Record) -> tuple[bool, int]:
     return int(record["attributes"]["ApproximateReceiveCount"]) < LAST_DELIVERY, _size(record)
 
 
-def _size(record: dict[str, Any]) -> int:
+def _size(record: Record) -> int:
     """Return the size of a record's object; unreadable records come first."""
     try:
         created = StoredObject.from_event(record["body"])

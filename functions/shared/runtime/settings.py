@@ -14,7 +14,7 @@ class MissingSettingError(Exception):
 class Settings(BaseModel):
     """Settings of every function."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     stack: str = Field(alias="EVERSCORE_STACK", min_length=1)
     inbox: str = Field(alias="EVERSCORE_INBOX", min_length=1)

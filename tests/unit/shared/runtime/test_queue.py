@@ -7,12 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import RetrainingBusyError
 from functions.shared.runtime.hiding import AT_WORK_S, pause_s
-from functions.shared.runtime.queue import RESERVE_MS, process_records, process_request
+from functions.shared.runtime.queue import RESERVE_MS, DeliveryFailedError, process_records, process_request
 
 EVENTS = Path(__file__).parents[4] / "events" / "scoring"
 
@@ -109,7 +108,7 @@ def test_if_all_fail_it_is_an_error_that_lambda_counts(bodies: dict[str, str]) -
     def handle(_: StoredObject) -> None:
         raise RuntimeError
 
-    with pytest.raises(BatchProcessingError, match="RuntimeError"):
+    with pytest.raises(DeliveryFailedError, match="RuntimeError"):
         deliver(bodies, handle)
 
 
@@ -226,7 +225,7 @@ def test_what_failed_comes_again_after_a_pause_and_what_there_was_no_time_for_at
 
 def test_if_all_fail_they_come_again_after_their_pause_too() -> None:
     visibility = Recorded()
-    with pytest.raises(BatchProcessingError):
+    with pytest.raises(DeliveryFailedError):
         deliver({"1": upload("a", 1)}, failing("a"), visibility=visibility)
     assert 5 <= visibility.hidden[-1]["1"] <= 15
 

@@ -1,0 +1,24 @@
+"""Make clients of AWS by botocore.
+
+boto3 makes the same ones, but it also imports transfers and resources, which nothing here uses.
+"""
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from botocore.session import Session, get_session
+
+_ONE_AT_A_TIME = Lock()
+"""A session may not make two clients at the same time."""
+
+
+def client(service: str, **settings: Any) -> Any:
+    """Return a client of a service, with the region and credentials of the environment."""
+    with _ONE_AT_A_TIME:
+        return _session().create_client(service, **settings)
+
+
+@cache
+def _session() -> Session:
+    return get_session()
