@@ -16,10 +16,8 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import boto3
-
 from functions.scoring import attempt, handler, scored_file
-from functions.shared.adapters import s3
+from functions.shared.adapters import clients, s3
 from functions.shared.reading.files import read_blocks
 from functions.shared.runtime.queue import DeliveryFailedError
 
@@ -115,7 +113,7 @@ def main() -> None:
     scored_file.ROW_GROUP_BYTES = BLOCK_BYTES
     vars(attempt)["read_blocks"] = partial(read_blocks, block_bytes=BLOCK_BYTES)
     calls = Calls()
-    events = boto3._get_default_session().events
+    events = clients.session().get_component("event_emitter")
     events.register_first("before-call.s3", calls.begin)
     events.register_last("after-call.s3", calls.end)
     # Each fork inherits a client that has not connected yet.

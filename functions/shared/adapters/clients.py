@@ -16,9 +16,10 @@ _ONE_AT_A_TIME = Lock()
 def client(service: str, **settings: Any) -> Any:
     """Return a client of a service, with the region and credentials of the environment."""
     with _ONE_AT_A_TIME:
-        return _session().create_client(service, **settings)
+        return session().create_client(service, **settings)
 
 
 @cache
-def _session() -> Session:
+def session() -> Session:
+    """Return the session that makes all clients."""
     return get_session()
