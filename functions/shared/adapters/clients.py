@@ -14,7 +14,7 @@ _ONE_AT_A_TIME = Lock()
 
 
 def client(service: str, **settings: Any) -> Any:
-    """Return a client of a service, with the region and credentials of the environment."""
+    """Return a client of a service, set up by the environment."""
     with _ONE_AT_A_TIME:
         return session().create_client(service, **settings)
 
