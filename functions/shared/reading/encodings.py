@@ -56,6 +56,7 @@ _LEAST_READ: Final = 0.9
 """The share of non-ASCII fields that an encoding must decode; the rest count as damaged."""
 _FEW_CHARACTERS: Final = 4
 """Up to this many characters may look like UTF-8 by chance, if the named encoding decodes them too."""
+_DIGITS: Final = b"0123456789"
 _ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
 _SHOWN_CHARACTERS: Final = 40
 _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
@@ -203,7 +204,11 @@ def _judged(text: bytes) -> str | Doubt:
 
 
 def _distinct(pieces: list[bytes]) -> list[bytes]:
-    return list(dict.fromkeys(pieces))[:_SAMPLE_PIECES]
+    """Return words that differ by more than digits, so that no prefix of numbered ids outweighs all other words."""
+    found: dict[bytes, bytes] = {}
+    for piece in pieces:
+        found.setdefault(piece.translate(None, _DIGITS), piece)
+    return list(found.values())[:_SAMPLE_PIECES]
 
 
 def _alike(readings: "list[_Reading]", pieces: list[bytes]) -> "list[_Reading]":

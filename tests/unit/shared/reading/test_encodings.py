@@ -53,6 +53,23 @@ def test_an_encoding_that_alone_makes_sense_is_taken_and_noted(encoding: str, bl
     assert data.decode(notes.encoding) == data.decode(encoding)
 
 
+NUMBERED = {
+    "gb18030": ("客户 注册 套餐 流失", "客", "基础版 高级版 企业版 是 否"),
+    "big5": ("客戶 註冊 方案 流失", "客", "基本方案 進階方案 專業方案 是 否"),
+    "cp932": ("顧客 登録 プラン 解約", "客", "ひらがな カタカナ 東京 はい いいえ"),
+}
+
+
+@pytest.mark.parametrize("encoding", NUMBERED)
+def test_ids_of_one_word_and_a_number_do_not_outweigh_the_other_words(encoding: str) -> None:
+    columns, prefix, words = NUMBERED[encoding]
+    some = words.split()
+    rows = (f"{prefix}{row:05d},2024-01-01,{some[row % 3]},{some[3 + row % 2]}" for row in range(1000))
+    text = "\n".join([",".join(columns.split()), *rows, ""])
+    head = text.encode(encoding)
+    assert head.decode(encoding_of(head, None, complete=True, detect=True)) == text
+
+
 @pytest.mark.parametrize("encoding", FEW)
 def test_a_few_words_show_an_encoding_by_the_letters_that_its_languages_use(encoding: str) -> None:
     some = FEW[encoding].split()
