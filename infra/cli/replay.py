@@ -9,6 +9,7 @@ import codecs
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -67,8 +68,8 @@ def replayed(
 
     Several people may send them at a time.
 
-    They are uploaded under the digest of their rows, where nobody can upload a second time: the same rows in another order or with
-    other line ends are the same replay. What failed is sent under the next name.
+    They are uploaded under the digest of their rows, where nobody can upload a second time: the same rows in another order, with
+    other line ends or in another encoding are the same replay. What failed is sent under the next name.
 
     Args:
         manifest_of: waits for what becomes of an upload.
@@ -82,7 +83,7 @@ def replayed(
     """
     body = file.read_bytes()
     ending, turns = _ending(file), count(2)
-    name = hashlib.sha256(_in_one_order(body, has_header=ending == ".csv")).hexdigest()[:32]
+    name = hashlib.sha256(_in_one_order(_in_utf8(body, batch.encoding), has_header=ending == ".csv")).hexdigest()[:32]
     key = layout.replay_key(batch.model, batch.batch_id, name + ending)
     while True:
         is_new = inbox.create(key, body)
@@ -91,6 +92,14 @@ def replayed(
             if is_new or manifest.status is not Status.FAILED:
                 return manifest, not is_new
         key = layout.replay_key(batch.model, batch.batch_id, f"{name}-{next(turns)}{ending}")
+
+
+def _in_utf8(body: bytes, encoding: str | None) -> bytes:
+    """Return text as UTF-8 without a mark; other bytes as they are. An editor may save rows in the encoding of their batch or not."""
+    if encoding and not is_utf8(body):
+        with suppress(UnicodeDecodeError):
+            body = body.decode(encoding).encode()
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _in_one_order(body: bytes, *, has_header: bool) -> bytes:

@@ -29,6 +29,7 @@ from functions.shared.repositories.performances import performance_keys
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.measured import measured
+from infra.words import stored
 
 BATCHES, DAYS, ALERTS = 400, 400, 100
 """Newest batches in a report: a year of daily batches, and a limit for busier models."""
@@ -57,8 +58,8 @@ class Batch:
 
     @property
     def file(self) -> str:
-        """Return the file's name below the model's folder in the inbox."""
-        return self.manifest.source.key.split("/", 2)[-1]
+        """Return the file's name for people."""
+        return stored(layout.upload_name(self.manifest.source.key))
 
     @property
     def lost(self) -> int:

@@ -90,6 +90,16 @@ def replayed_batch(key: str) -> str | None:
     return found[1] if found else None
 
 
+def upload_name(key: str) -> str:
+    """Return an upload's name for people: its path below the model's folder or, of mended rows, whose they are.
+
+    >>> upload_name("batches/flights/june/1.csv"), upload_name("batches/flights/replays/0123456789abcdef0123456789abcdef/a.csv")
+    ('june/1.csv', 'mended rows of 01234567')
+    """
+    batch = replayed_batch(key)
+    return f"mended rows of {batch[:8]}" if batch else key.split("/", 2)[-1]
+
+
 def partitioned_key(model: str, partition_bytes: int, name: str) -> str:
     """Return where to upload a file to score in partitions of about so many bytes.
 

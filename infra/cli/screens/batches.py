@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from infra.cli.screens.drawing import unseen_lines
 from infra.cli.screens.prose import Prose
@@ -40,7 +41,7 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
 
 def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
     """Show the result of a batch."""
-    name = manifest["source"]["key"].split("/", 2)[-1]
+    name = stored(layout.upload_name(manifest["source"]["key"]))
     if manifest["error"]:
         error = manifest["error"]
         failed = _("{name}: failed ({code})", name=name, code=error["code"])
@@ -63,7 +64,6 @@ def manifest_screen(manifest: dict[str, Any]) -> RenderableType:
         *([_predicting(manifest["timings"])] if challenger else []),
         *([_("  the upload was removed with the erased rows")] if manifest["rows_erased"] else []),
         *([_("  replaces batch {batch}", batch=manifest["supersedes"][:8])] if manifest["supersedes"] else []),
-        *([_("  mended rows of batch {batch}", batch=manifest["replays"][:8])] if manifest["replays"] else []),
         *(_("  quarantined as {reason}: {rows:,}", reason=reason, rows=rows) for reason, rows in manifest["quarantined_by_reason"].items()),
         *_where(manifest),
     ]

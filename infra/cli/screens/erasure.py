@@ -25,13 +25,18 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     parts = {
         "model": answer["model"],
         "ids": plural("{number:,} id", "{number:,} ids", answer["people"]),
-        "found": listed(f"{coded(kind)} {count:,}" for kind, count in rows.items()) or _("none"),
+        "found": listed(f"{_kind(kind)} {count:,}" for kind, count in rows.items()) or _("none"),
         "objects": objects,
     }
     would_be = plural(
         "  {number:,} upload with such rows would be removed whole", "  {number:,} uploads with such rows would be removed whole", uploads
     )
     were = plural("  {number:,} upload with such rows was removed whole", "  {number:,} uploads with such rows were removed whole", uploads)
+    kept = plural(
+        "  other people's rows in it stay scored, but cannot be scored again",
+        "  other people's rows in them stay scored, but cannot be scored again",
+        uploads,
+    )
     lines = [
         _("{model}: rows of {ids} that would be removed: {found}", **parts)
         if answer["dry_run"]
@@ -41,7 +46,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
             for version, count in versions.items()
         ),
         *([would_be if answer["dry_run"] else were] if uploads else []),
-        *([_("  other people's rows in these uploads stay scored, but cannot be scored again")] if any(map(_is_batch, whole)) else []),
+        *([kept] if any(map(_is_batch, whole)) else []),
         *(f"    {key}" for key in whole[:_UPLOADS]),
         *([f"    {_('and {number:,} more: --json has them', number=uploads - _UPLOADS)}"] if uploads > _UPLOADS else []),
         *(_("  kept until {moment}, so erase again then: {file}", moment=_moment(until.get(key)), file=key) for key in answer["left"]),
@@ -52,6 +57,10 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
         ),
     ]
     return Prose("\n".join(lines))
+
+
+def _kind(kind: str) -> str:
+    return _("waiting for labels") if kind == "waiting" else coded(kind)
 
 
 def _is_batch(key: str) -> bool:

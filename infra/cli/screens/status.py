@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from functions.shared.domain import layout
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.prose import Prose
 from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
@@ -262,6 +263,6 @@ def _batches(batches: list[dict[str, Any]]) -> RenderableType:
             *([f"{batch['rows_erased']:,}"] if has_erased else []),
             batch["champion"] or "",
             f"{batch['total_s']:.2f}",
-            batch["key"].split("/", 2)[-1],
+            stored(layout.upload_name(batch["key"])),
         )
     return table

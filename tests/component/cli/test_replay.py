@@ -115,6 +115,15 @@ def test_the_same_rows_in_another_order_or_with_other_line_ends_are_the_same_rep
     assert replays.rows_scored() == 3
 
 
+def test_the_same_rows_in_the_batchs_own_encoding_or_in_utf8_are_the_same_replay(tmp_path: Path) -> None:
+    replays, rows = Replays(), [{**row, "note": "已修改"} for row in good_rows(3)]
+    replays.batch = replays.batch.model_copy(update={"encoding": "gb18030"})
+    for number, encoding in enumerate(("gb18030", "utf-8", "utf-8-sig")):
+        file = mended(tmp_path, f"{encoding}.csv", body=as_csv(rows).decode().encode(encoding))
+        assert replays.send(file)[1] is (number > 0)
+    assert replays.rows_scored() == 3
+
+
 @given(st.lists(st.lists(st.sampled_from('ab\n\r"'), min_size=2, max_size=2), min_size=2, max_size=3))
 def test_files_that_pythons_reader_reads_otherwise_are_other_replays(rows: list[list[str]]) -> None:
     def body(table: list[list[str]]) -> bytes:
