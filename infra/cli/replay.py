@@ -95,7 +95,10 @@ def replayed(
 
 
 def _in_utf8(body: bytes, encoding: str | None) -> bytes:
-    """Return text as UTF-8 without a mark; other bytes as they are. An editor may save rows in the encoding of their batch or not."""
+    """Return text as UTF-8 without a mark; other bytes as they are.
+
+    An editor may save rows in the encoding of their batch or not.
+    """
     if encoding and not is_utf8(body):
         with suppress(UnicodeDecodeError):
             body = body.decode(encoding).encode()

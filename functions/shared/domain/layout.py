@@ -91,7 +91,9 @@ def replayed_batch(key: str) -> str | None:
 
 
 def upload_name(key: str) -> str:
-    """Return an upload's name for people: its path below the model's folder or, of mended rows, whose they are.
+    """Return an upload's name for people: its path below the model's folder.
+
+    Of mended rows it says which batch they are of.
 
     >>> upload_name("batches/flights/june/1.csv"), upload_name("batches/flights/replays/0123456789abcdef0123456789abcdef/a.csv")
     ('june/1.csv', 'mended rows of 01234567')

@@ -204,7 +204,10 @@ def _judged(text: bytes) -> str | Doubt:
 
 
 def _distinct(pieces: list[bytes]) -> list[bytes]:
-    """Return words that differ by more than digits, so that no prefix of numbered ids outweighs all other words."""
+    """Return words that differ by more than digits.
+
+    Otherwise the word in front of numbered ids outweighs all others.
+    """
     found: dict[bytes, bytes] = {}
     for piece in pieces:
         found.setdefault(piece.translate(None, _DIGITS), piece)

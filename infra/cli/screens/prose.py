@@ -10,8 +10,12 @@ from rich.text import Text
 
 _OPENING, _CLOSING = "\uff08\u300a\u300c\u201c\u2018", "\uff09\u300b\u300d\u201d\u2019\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f"
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60"
-_UNIT = re.compile(rf"[{_OPENING}]*(?:(?:`[^`]+`|[^\s{_WIDE}{_OPENING}{_CLOSING}])+|[{_WIDE}])[{_CLOSING}]*")
-"""What stays on one line: a word, a command between backticks, or a Chinese character; with the punctuation around it."""
+_SIGN = r"--[a-z-]+ (?:' '|[^\s\w-]+)"
+_UNIT = re.compile(rf"[{_OPENING}]*(?:(?:`[^`]+`|{_SIGN}|[^\s{_WIDE}{_OPENING}{_CLOSING}])+|[{_WIDE}])[{_CLOSING}]*")
+"""What stays on one line, with the punctuation around it.
+
+That is a word, a command between backticks, an option with its sign such as `--decimal ,`, or a Chinese character.
+"""
 
 
 class Prose(Text):

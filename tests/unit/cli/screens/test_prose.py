@@ -23,6 +23,11 @@ def test_a_command_between_backticks_stays_on_one_line_to_be_copied() -> None:
     assert lines_of(text, 40) == ["version 2 waits:", "`everscore approve churn 2 --reason WHY`", "lets it begin"]
 
 
+def test_a_sign_stays_with_its_option() -> None:
+    assert lines_of("a category (--decimal , reads it)", 22) == ["a category", "(--decimal , reads it)"]
+    assert lines_of("a category (--thousands ' ' reads it)", 24) == ["a category", "(--thousands ' ' reads", "it)"]
+
+
 def test_a_path_that_is_longer_than_the_line_is_not_broken() -> None:
     path = "/home/" + "x" * 60
     assert lines_of(f"written to {path} now", 30) == ["written to", path, "now"]
