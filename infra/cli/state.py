@@ -145,7 +145,8 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
     if not judged:
         return {"drift": None, "estimate": None}
     newest, report = judged[0]
-    history = [column for found, drift in reversed(judged) if found.version == newest.version for column in drift.columns]
+    alike = [drift for found, drift in reversed(judged) if found.version == newest.version and not drift.too_few]
+    history = [column for drift in alike for column in drift.columns]
     features = [
         column.model_dump(mode="json")
         | {"history": [past.value for past in history if (past.feature, past.column) == (column.feature, column.column)]}

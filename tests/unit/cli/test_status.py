@@ -11,6 +11,7 @@ from rich.console import Console
 from functions.cataloguing.columns import Columns
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Reason
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.spec import Task
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import Releases
@@ -59,6 +60,16 @@ def test_each_column_is_shown_with_its_drift_by_batch_and_what_it_moves() -> Non
     features = {column["feature"]: column for column in state["drift"]["features"]}
     assert features["price"]["history"] == [0.02 * number for number in range(10)]
     assert line_of(state, "price") == f"price 0.180 0.100 0.018 {RISING} drifted"
+
+
+def test_batches_of_too_few_rows_to_judge_are_left_out_of_the_history_as_the_report_leaves_them_out() -> None:
+    store = whole_story()
+    key = layout.emitted_key(MODEL, batch(8).batch_id)
+    judged = BatchJudgement.from_json(store.read(key))
+    assert judged.drift is not None
+    store.write(key, judged.model_copy(update={"drift": judged.drift.model_copy(update={"too_few": True})}).to_json())
+    features = {column["feature"]: column for column in state_of(store)["drift"]["features"]}
+    assert features["price"]["history"] == [0.02 * number for number in range(10) if number != 8]
 
 
 def test_a_columns_drift_is_drawn_up_to_where_it_would_count() -> None:
