@@ -12,7 +12,7 @@ from functions.shared.domain.drift.detection import ColumnDrift
 from infra.report.axes import column_axis, columns_of, sharing, span
 from infra.report.drawing import ALARM, CALM, CARD, Canvas, Drawing, Figure, Key, data, drawn
 from infra.report.gather import Batch
-from infra.report.wording import figure, sentences
+from infra.report.wording import column_name, figure, sentences
 from infra.words import _, counted, listed
 
 DRIFT_ROWS = 24
@@ -81,21 +81,12 @@ def _drift_map(canvas: Canvas, *, batches: Sequence[Batch], names: Sequence[str]
     return chart
 
 
-def _name(column: ColumnDrift) -> str:
-    match column.column:
-        case "feature":
-            return column.feature
-        case "score":
-            return _("output: {name}", name=column.feature)
-    return _("share predicted positive")
-
-
 def _highest(batches: Iterable[Batch]) -> dict[str, ColumnDrift]:
     """Return each column's largest PSI; a score never takes the name of a feature."""
     highest: dict[str, ColumnDrift] = {}
     for batch in batches:
         for column in batch.drift.columns if batch.drift else ():
-            name = _name(column)
+            name = column_name(column)
             if name not in highest or highest[name].value < column.value:
                 highest[name] = column
     return highest

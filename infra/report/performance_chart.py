@@ -6,6 +6,7 @@ from itertools import groupby
 
 import altair as alt
 
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.release import Role
 from infra.report.axes import day_axis, place_of
 from infra.report.drawing import Canvas, Drawing, Figure, Key, data, drawn, hue_by
@@ -19,12 +20,16 @@ LOSSES = ("log_loss", "rmse")
 
 
 def shown_metrics(history: History) -> tuple[str, ...]:
-    """Return the model's own metric, then its loss, as far as they were measured."""
+    """Return the model's own metric, its loss, and the cost per row.
+
+    Those that were not measured are left out. Only where people stated costs is there a cost.
+    """
     measured = {
         name for performed in history.days for group in performed.groups for name, value in group.metrics.items() if value is not None
     }
     own = [decision.metric for decision in history.decisions[-1:]]
-    return tuple(dict.fromkeys(name for name in (*own, *LOSSES, "auc", "r2") if name in measured))[:2]
+    always = tuple(dict.fromkeys(name for name in (*own, *LOSSES, "auc", "r2") if name in measured))[:2]
+    return (*always, COST) if COST in measured else always
 
 
 def performance(history: History, metric: str, hues: Mapping[str, str]) -> Figure:

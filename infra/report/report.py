@@ -70,6 +70,7 @@ def environment() -> Environment:
         wording.day,
         wording.moment,
         wording.metric_name,
+        wording.column_name,
         wording.breakable,
         wording.verdict,
         words.coded,

@@ -8,13 +8,14 @@ from statistics import median
 
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.performance.days import DayPerformance, Interval
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.release import Role
 
 SMOOTHED_DAYS = 7
 
 BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc", "ece"), (0.0, 1.0)),
-    **dict.fromkeys(("log_loss", "brier", "mae", "rmse", "mape"), (0.0, math.inf)),
+    **dict.fromkeys(("log_loss", "brier", "mae", "rmse", "mape", COST), (0.0, math.inf)),
     "r2": (-math.inf, 1.0),
 }
 """Bounds of each metric, beyond which no axis goes."""

@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime
 from markupsafe import Markup
 
 from functions.shared.domain.decision import Verdict
+from functions.shared.domain.decision_rule import PREDICTED_POSITIVE
+from functions.shared.domain.drift.detection import ColumnDrift
+from functions.shared.domain.performance.error_curve import COST
 from infra.words import CHINESE, _, coded, language
 
 _PARTS = re.compile(r"[^/_.-]*[/_.-]+|[^/_.-]+")
@@ -149,10 +152,24 @@ _METRICS = {"auc": "AUC", "ece": "ECE", "f1": "F1", "mae": "MAE", "mape": "MAPE"
 def metric_name(metric: str) -> str:
     """Return a metric's name as people write it.
 
-    >>> metric_name("auc"), metric_name("log_loss")
-    ('AUC', 'log loss')
+    >>> metric_name("auc"), metric_name("log_loss"), metric_name("cost")
+    ('AUC', 'log loss', 'cost per row')
     """
+    if metric == COST:
+        return _("cost per row")
+    if metric == PREDICTED_POSITIVE:
+        return _("share predicted positive")
     return _METRICS.get(metric) or coded(metric)
+
+
+def column_name(column: ColumnDrift) -> str:
+    """Return the name of a column of drift: a feature's own, or what else was judged."""
+    match column.column:
+        case "feature":
+            return column.feature
+        case "score":
+            return _("output: {name}", name=column.feature)
+    return metric_name(column.feature)
 
 
 def breakable(name: str) -> Markup:

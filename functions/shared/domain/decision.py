@@ -139,6 +139,11 @@ class Decision(Document):
         return self.thresholds.metric == COST and COST in self.challenger
 
     @property
+    def compared_metric(self) -> str:
+        """The metric whose figures of both versions say most of the decision."""
+        return COST if self.compares_costs else self.metric
+
+    @property
     def least_loss(self) -> float:
         """The smallest difference of the mean loss that counts; 0 if it is unknown.
 

@@ -45,9 +45,10 @@ def _outcome(decision: Decision) -> str:
 
 def _figures(decision: Decision) -> list[str]:
     """Return what both versions reached on rows that they had not seen."""
-    ours, theirs = decision.challenger.get(decision.metric), decision.champion.get(decision.metric)
+    ours, theirs = decision.challenger.get(decision.compared_metric), decision.champion.get(decision.compared_metric)
     if ours is None:
         return []
     against = "" if theirs is None else f", the champion's {theirs:.4g}"
     rows = f", on {decision.rows:,} held-out rows of {counted(decision.days, 'days')}" if decision.rows and decision.days else ""
-    return [f"{decision.metric} {ours:.4g}{against}{rows}"]
+    name = "cost per row" if decision.compares_costs else decision.metric
+    return [f"{name} {ours:.4g}{against}{rows}"]

@@ -1,12 +1,14 @@
 """Screens of how models are doing: one line per model, or one whole model."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from functions.shared.domain import layout
+from functions.shared.domain.performance.error_curve import COST
 from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
 from infra.cli.screens.prose import Prose
 from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
@@ -55,7 +57,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         *_refusal(state["refused"]),
         *costs,
         *_versions({state[role]["version"] for role in ("champion", "challenger") if state[role]}, state["versions"]),
-        _performance(state),
+        *_performance(state),
         *_estimate(state["estimate"]),
     ]
     parts.append(_drift(state["drift"]))
@@ -172,17 +174,24 @@ def _engine(version: dict[str, Any]) -> str:
     return f"{library}, {version['engine']}{how}" if library else f"{version['engine']}{how}"
 
 
-def _performance(state: dict[str, Any]) -> RenderableType:
-    """Return the metric by event day, one line per version that has labels."""
+def _performance(state: dict[str, Any]) -> Iterator[RenderableType]:
+    """Yield the model's own metric by event day, and the cost if it is known."""
     if not state["performance"]:
-        return Prose(_("Performance: no labels yet. To send some: {command}", command=f"everscore labels {state['model']} FILE"))
-    metric = state["versions"][0]["metric"]
+        yield Prose(_("Performance: no labels yet. To send some: {command}", command=f"everscore labels {state['model']} FILE"))
+        return
+    yield _by_day(state, state["versions"][0]["metric"])
+    if any(group["metrics"].get(COST) is not None for group in state["performance"]):
+        yield _by_day(state, COST)
+
+
+def _by_day(state: dict[str, Any], metric: str) -> RenderableType:
+    """Return a metric by event day, one line per version that has labels."""
     by_version: dict[tuple[str, str], list[float]] = defaultdict(list)
     for group in state["performance"]:
         if (value := group["metrics"].get(metric)) is not None:
             by_version[group["version"], group["role"]].append(value)
     zone = _(" of {zone}", zone=state["day_zone"]) if state["day_zone"] not in {None, "UTC"} else ""
-    title = _("Performance: {metric} by event day{zone}", metric=metric, zone=zone)
+    title = _("Performance: {metric} by event day{zone}", metric=_("cost per row") if metric == COST else metric, zone=zone)
     table = table_of(_("version"), _("served as"), _("last day"), _("mean"), _("the last {days} days", days=_DAYS), title=title)
     for (version, role), values in by_version.items():
         mean = sum(values) / len(values)
@@ -223,8 +232,10 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
     for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
         mark = Text(_("drifted"), "yellow") if column["drifted"] else Text()
-        history = sparkline(column["history"], 0.0, column["threshold"])
-        table.add_row(_name(column), f"{column['value']:.3f}", f"{column['threshold']:.3f}", moved, history, mark)
+        threshold = column["threshold"]
+        history = sparkline(column["history"], 0.0, *([] if threshold is None else [threshold]))
+        judged = _("too few rows yet") if threshold is None else f"{threshold:.3f}"
+        table.add_row(_name(column), f"{column['value']:.3f}", judged, moved, history, mark)
     if drift["positive"] is None:
         return table
     return Group(table, Prose(_("predicted positive: {share:.1%}, expected {expected:.1%}", **drift["positive"])))
@@ -243,7 +254,8 @@ def _name(column: dict[str, Any]) -> Text | str:
 def _worth_a_look(column: dict[str, Any]) -> tuple[bool, float, float]:
     """Sort by drift, then effect on scores, then nearness to the threshold."""
     moved = column["effect"]["moved"] if column["effect"] else 0.0
-    return not column["drifted"], -moved, -column["value"] / column["threshold"]
+    nearness = column["value"] / column["threshold"] if column["threshold"] is not None else 0.0
+    return not column["drifted"], -moved, -nearness
 
 
 def _batches(batches: list[dict[str, Any]]) -> RenderableType:

@@ -86,6 +86,23 @@ def test_the_share_predicted_positive_is_shown_with_what_is_expected_of_it() -> 
     assert line_of(state, "share predicted positive").endswith("drifted")
 
 
+def test_a_share_of_too_few_rows_is_shown_without_a_judgement() -> None:
+    state = state_of(whole_story())
+    unjudged = {"feature": "predicted_positive", "column": "prediction", "threshold": None, "drifted": False, "effect": None}
+    state["drift"]["features"].append(state["drift"]["features"][0] | unjudged)
+    assert "too few rows yet" in line_of(state, "share predicted positive")
+
+
+def test_what_answers_cost_is_shown_by_event_day_where_people_stated_costs() -> None:
+    state = state_of(whole_story())
+    assert not [line for line in lines_of(state) if "cost per row" in line]
+    last = state["performance"][-1]
+    last["metrics"]["cost"] = 1.25
+    shown = lines_of(state)
+    [title] = [number for number, line in enumerate(shown) if line == "Performance: cost per row by event day"]
+    assert shown[title + 2].split()[:4] == [last["version"], last["role"], "1.250", "1.250"]
+
+
 def test_drifted_columns_come_first_and_then_those_that_move_the_scores() -> None:
     store = whole_story()
     write_batch(store, batch(10), {"hour": 0.01, "price": 0.3, "shop": 0.09})

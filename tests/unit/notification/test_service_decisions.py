@@ -87,6 +87,14 @@ def test_a_version_that_won_is_told_with_both_figures() -> None:
     assert message.text.endswith("everscore report sales -o sales.html --stack prod\nMore: docs/runbook.md#decision")
 
 
+def test_where_the_gate_compares_costs_the_figures_are_costs() -> None:
+    figures = {"champion": {"log_loss": 0.34, "cost": 0.6468}, "challenger": {"log_loss": 0.31, "cost": 0.6214}}
+    thresholds = make_decision("2").thresholds.model_copy(update={"metric": "cost"})
+    message = World().decide(judged(**figures, thresholds=thresholds))
+    assert "; cost per row 0.6214, the champion's 0.6468, on 12,345 held-out rows of 28 days" in message.text
+    assert "log_loss" not in message.text
+
+
 def test_a_version_that_was_kept_out_is_told_with_how_to_try_it_all_the_same() -> None:
     message = World().decide(judged(Verdict.KEEP))
     assert "the gate keeps version 2 out, and version 1 serves on: gains at most 0.001; log_loss 0.31" in message.text
