@@ -29,7 +29,7 @@ _WIDER: Mapping[tuple[str, ...], str] = {("int", "long"): "long", ("double", "fl
 """Types that become one: what was stored as the narrower is read as the wider."""
 
 
-class Column(Value):
+class TableColumn(Value):
     """A column: its name in the table, and its type as Iceberg calls it."""
 
     name: str
@@ -54,14 +54,14 @@ class Columns(Document):
         return self.model_copy(update={"met": {source: tuple(sorted(kinds)) for source, kinds in met.items()}})
 
     @cached_property
-    def standing(self) -> Mapping[str, Column]:
+    def standing(self) -> Mapping[str, TableColumn]:
         """The columns that the table shows, by their names in files."""
         alike = Counter(source.lower() for source in self.met)
-        names, shown = [*self.own], dict[str, Column]()
+        names, shown = [*self.own], dict[str, TableColumn]()
         for source, kinds in self.met.items():
             names.append(_free(plain_name(source), names))
             if (kind := _one(kinds)) is not None and alike[source.lower()] == 1:
-                shown[source] = Column(name=names[-1], kind=kind)
+                shown[source] = TableColumn(name=names[-1], kind=kind)
         return shown
 
     @property

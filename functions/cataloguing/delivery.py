@@ -16,7 +16,7 @@ from functions.shared.domain.envelopes import StoredObject
 type _Failure = tuple[Exception, TracebackType | None]
 
 
-class Delivery:
+class TableDelivery:
     """A delivery of manifests and labels, all written before it began."""
 
     def __init__(self, ports: Ports) -> None:

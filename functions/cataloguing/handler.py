@@ -29,11 +29,11 @@ def ports() -> "Ports":
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any]:
     """Catalogue the manifests of an SQS delivery, or do what the scheduler asks."""
-    from functions.cataloguing.delivery import Delivery
+    from functions.cataloguing.delivery import TableDelivery
     from functions.cataloguing.upkeep import compare, sweep
 
     if "Records" in event:
-        return process_records(event, context, Delivery(ports()).catalogue)
+        return process_records(event, context, TableDelivery(ports()).catalogue)
     match ScheduledRequest.model_validate(event).action:
         case "compare":
             return compare(ports(), utc_now())

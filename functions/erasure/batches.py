@@ -11,17 +11,17 @@ from functools import partial
 from functions.erasure.files import Lighter, lighter
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.repositories.manifests import Manifests, file_of
 from functions.shared.repositories.swap import swap
 
 
-def batches(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def batches(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield all batches of a model, including superseded ones, by manifest."""
     for key in Manifests(ports.store).keys(subject.model).values():
-        yield Unit(key, partial(_found_in, key, subject, ports))
+        yield WorkUnit(key, partial(_found_in, key, subject, ports))
 
 
 def _found_in(key: str, subject: Subject, ports: Ports) -> Found:

@@ -7,14 +7,14 @@ from itertools import groupby
 from functions.erasure.files import shows
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectInfo, StoredVersion
 from functions.shared.repositories.manifests import Manifests
 
 
-def earlier(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def earlier(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield a model's unreferenced file versions.
 
     They are deleted permanently if they show people.
@@ -24,12 +24,12 @@ def earlier(subject: Subject, ports: Ports) -> Iterator[Unit]:
     yield from _of_tables(subject, ports)
 
 
-def _of_batches(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def _of_batches(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield scored and quarantined files, by kind and batch."""
     committed = Manifests(ports.store).keys(subject.model)
     for prefix in layout.batches_prefixes(subject.model):
         for batch, versions in groupby(ports.store.versions(prefix), key=lambda version: version.info.key.split("/")[2]):
-            yield Unit(f"{prefix}{batch}", partial(_clear_batch, committed.get(batch), [*versions], subject, ports))
+            yield WorkUnit(f"{prefix}{batch}", partial(_clear_batch, committed.get(batch), [*versions], subject, ports))
 
 
 def _clear_batch(committed: str | None, versions: Sequence[StoredVersion], subject: Subject, ports: Ports) -> Found:
@@ -47,21 +47,21 @@ def _named(manifest: Manifest | None) -> set[str]:
     return {file.key for file in (*manifest.outputs, *manifest.quarantine)} if manifest else set()
 
 
-def _of_labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def _of_labels(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield replaced versions of labelled rows, waiting labels and day rows."""
     for prefix in layout.replaced_prefixes(subject.model):
         replaced = (version.info for version in ports.store.versions(prefix) if not version.newest)
         for key, versions in groupby(replaced, key=lambda info: info.key):
-            yield Unit(key, partial(_clear, [*versions], subject, ports))
+            yield WorkUnit(key, partial(_clear, [*versions], subject, ports))
 
 
-def _of_tables(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def _of_tables(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield the files of the table of labelled rows, the newest versions too.
 
     Cataloguing makes them again without these people.
     """
     for key, versions in groupby(ports.store.versions(layout.labelled_table_prefix(subject.model)), key=lambda version: version.info.key):
-        yield Unit(key, partial(_clear, [version.info for version in versions], subject, ports))
+        yield WorkUnit(key, partial(_clear, [version.info for version in versions], subject, ports))
 
 
 def _clear(idle: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:

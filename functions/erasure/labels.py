@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 from functions.erasure.files import lighter
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.repositories.swap import swap
 
 
-def labels(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def labels(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield files of labelled rows, waiting labels and rows of days."""
     for prefix in layout.replaced_prefixes(subject.model):
         for found in ports.store.list(prefix):
-            yield Unit(found.key, partial(_erase_from_file, found.key, subject, ports))
+            yield WorkUnit(found.key, partial(_erase_from_file, found.key, subject, ports))
 
 
 def _erase_from_file(key: str, subject: Subject, ports: Ports) -> Found:

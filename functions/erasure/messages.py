@@ -9,7 +9,7 @@ from itertools import groupby
 
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.manifest import Manifest
@@ -18,7 +18,7 @@ from functions.shared.ports import ObjectInfo
 _ERASED = "(what was said here named somebody who was erased)"
 
 
-def messages(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def messages(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield manifests and alerts.
 
     Their versions are deleted permanently if they name people.
@@ -26,7 +26,7 @@ def messages(subject: Subject, ports: Ports) -> Iterator[Unit]:
     for prefix in (layout.manifest_prefix(subject.model), layout.alert_prefix(subject.model)):
         every = (version.info for version in ports.store.versions(prefix))
         for key, versions in groupby(every, key=lambda info: info.key):
-            yield Unit(key, partial(_erase_from_document, key, [*versions], subject, ports))
+            yield WorkUnit(key, partial(_erase_from_document, key, [*versions], subject, ports))
 
 
 def _erase_from_document(key: str, versions: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:

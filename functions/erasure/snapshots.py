@@ -12,7 +12,7 @@ from operator import attrgetter
 from functions.erasure.files import lighter, shows
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.dvc import DvcDirectory, dvc_directory, dvc_file, parse_listing
@@ -21,12 +21,12 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST, Leases
 
 
-def snapshots(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def snapshots(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield the training sets of all versions of a model, by decision."""
     for decision in Decisions(ports.store).all(subject.model):
         if decision.has_rows:
             key = layout.decision_key(decision.model, decision.challenger_version)
-            yield Unit(key, partial(_erase_from_snapshot, decision, subject, ports))
+            yield WorkUnit(key, partial(_erase_from_snapshot, decision, subject, ports))
 
 
 def _erase_from_snapshot(decision: Decision, subject: Subject, ports: Ports) -> Found:
@@ -54,7 +54,7 @@ def _rename(decision: Decision, directory: DvcDirectory, removed: int, ports: Po
     ports.store.replace(key, decision.model_copy(update=changed).to_json(), etag=etag)
 
 
-def unnamed(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def unnamed(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield files that no model's version names.
 
     They are deleted permanently if they show people.
@@ -65,7 +65,7 @@ def unnamed(subject: Subject, ports: Ports) -> Iterator[Unit]:
     training = Leases(ports.store).running(ports.now()) - {subject.model}
     idle = (version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named)
     for key, versions in groupby(idle, key=attrgetter("key")):
-        yield Unit(key, partial(_clear, [*versions], subject, ports, training=bool(training)))
+        yield WorkUnit(key, partial(_clear, [*versions], subject, ports, training=bool(training)))
 
 
 def _clear(versions: Sequence[ObjectInfo], subject: Subject, ports: Ports, *, training: bool) -> Found:

@@ -30,7 +30,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class WorkUnit:
     """One object, batch or version to look through.
 
     `erase` may be repeated: it then finds nothing. `place` is unique within a step, and gives the order of its units.

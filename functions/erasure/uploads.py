@@ -12,7 +12,7 @@ from itertools import groupby
 
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.manifest import Manifest
@@ -36,7 +36,7 @@ type _Upload = tuple[str, str]
 """Key and version."""
 
 
-def uploads(subject: Subject, ports: Ports) -> Iterator[Unit]:
+def uploads(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
     """Yield a model's uploads.
 
     Their versions are deleted permanently if they show people.
@@ -48,7 +48,7 @@ def uploads(subject: Subject, ports: Ports) -> Iterator[Unit]:
     for kind in (layout.BATCHES, layout.LABELS, layout.TRAINING):
         every = (version.info for version in ports.inbox.versions(f"{kind}/{subject.model}/"))
         for key, versions in groupby(every, key=lambda info: info.key):
-            yield Unit(key, partial(_remove, key, [*versions], committed, by_upload, subject, ports))
+            yield WorkUnit(key, partial(_remove, key, [*versions], committed, by_upload, subject, ports))
 
 
 def _remove(

@@ -17,12 +17,12 @@ from functions.erasure.messages import messages
 from functions.erasure.people import Subject
 from functions.erasure.ports import Ports
 from functions.erasure.snapshots import snapshots, unnamed
-from functions.erasure.units import Found, Unit
+from functions.erasure.units import Found, WorkUnit
 from functions.erasure.uploads import WORKED_OFF, uploads
 from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure, Reached
 
-STEPS: Mapping[str, Callable[[Subject, Ports], Iterator[Unit]]] = {
+STEPS: Mapping[str, Callable[[Subject, Ports], Iterator[WorkUnit]]] = {
     "batches": batches,
     "labels": labels,
     "snapshots": snapshots,
@@ -85,7 +85,7 @@ class Walk:
                 self._do(step, unit)
         return True
 
-    def _do(self, step: str, unit: Unit) -> None:
+    def _do(self, step: str, unit: WorkUnit) -> None:
         found, self.worked = unit.erase(), True
         self.record = with_found(self.record, found)
         removed = self.reached.removed or found.removed

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.ports import ObjectStore, Target
+from functions.shared.ports import MessageTarget, ObjectStore
 
 TOPIC = "topic"
 """The target that is the stack's topic; those of the secret have names of their own."""
@@ -20,6 +20,6 @@ class Ports:
     """
 
     store: ObjectStore
-    targets: Mapping[str, Target]
+    targets: Mapping[str, MessageTarget]
     stack: str
     now: Callable[[], datetime]

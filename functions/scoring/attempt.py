@@ -14,7 +14,7 @@ from functions.scoring.block import score_block
 from functions.scoring.output import AttemptOutputs
 from functions.scoring.ports import Ports
 from functions.scoring.scorers import Scorers, load_scorers
-from functions.scoring.tally import Tally
+from functions.scoring.tally import BatchTally
 from functions.shared.domain import layout
 from functions.shared.domain.counts import Counts, counted_manifest
 from functions.shared.domain.errors import BatchRejectedError
@@ -81,7 +81,7 @@ def score_rows(read: Read, release: Release, outputs: AttemptOutputs, *, bundles
     whole, damaged = load_scorers(release, bundles)
     reading_since = time.perf_counter()
     scorers, blocks, lacking = _opened(read, whole)
-    tally = Tally()
+    tally = BatchTally()
     score = partial(score_block, scorers=scorers, contract=contract, arrived=arrived)
     with outputs:
         for block in map_ahead(score, tally.timed_reading(blocks, since=reading_since)):

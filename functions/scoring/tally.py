@@ -18,7 +18,7 @@ from functions.shared.reading.rows import Block
 
 
 @dataclass
-class Tally:
+class BatchTally:
     """Rows by outcome, and seconds by stage."""
 
     rows_in: int = 0

@@ -196,7 +196,7 @@ class Visibility(Protocol):
         """Hide messages of a queue for so many seconds from now, by receipt handle."""
 
 
-class Target(Protocol):
+class MessageTarget(Protocol):
     """Somebody who gets messages."""
 
     def send(self, message: "Message") -> None:

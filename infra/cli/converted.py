@@ -14,7 +14,7 @@ from pathlib import Path
 from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.formats import checked_encoding
 from functions.shared.domain.rejections import FileCode
-from functions.shared.reading.encodings import HEAD_BYTES, UTF8, Doubt, shown_encoding
+from functions.shared.reading.encodings import HEAD_BYTES, UTF8, EncodingDoubt, shown_encoding
 from functions.shared.reading.readable import LocalFile
 from functions.shared.reading.text import GZIP_MAGIC, decompressed_chunks
 from infra.cli.options import say
@@ -72,7 +72,7 @@ def settled_encoding(file: Path, *, unless: Callable[[], bool] = lambda: False) 
         return None
     if shown is None or shown == UTF8 or unless():
         return None
-    if not isinstance(shown, Doubt):
+    if not isinstance(shown, EncodingDoubt):
         return _noted(_("note: {file} is read as {encoding}; --encoding names another", file=file.name, encoding=shown), shown)
     if language() == CHINESE and _OF_CHINESE in shown.encodings and _ELSEWHERE not in shown.encodings:
         said = _("note: {file} is read as {encoding}, usual for Chinese; --encoding names another", file=file.name, encoding=_OF_CHINESE)
@@ -80,7 +80,7 @@ def settled_encoding(file: Path, *, unless: Callable[[], bool] = lambda: False) 
     raise InputError(f"{file.name}: {shown.message}", remedy=shown.remedy, code=FileCode.INVALID_ENCODING)
 
 
-def _shown_beyond(file: Path) -> str | Doubt | None:
+def _shown_beyond(file: Path) -> str | EncodingDoubt | None:
     """Return the encoding that all of a text shows, or None if its start does.
 
     The functions look at the start alone.

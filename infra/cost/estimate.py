@@ -42,7 +42,7 @@ READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillLine:
     """A line of a bill: an amount at a price."""
 
     what: str
@@ -90,7 +90,7 @@ class Basis:
 class Bill:
     """Lines and their sum."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[BillLine, ...]
 
     @property
     def dollars(self) -> float:
@@ -136,15 +136,15 @@ def idle_month(basis: Basis, models: int) -> Bill:
     polls = stack.polled_queues * POLLERS * HOURS_A_MONTH * 3600 / POLL_S
     return Bill(
         (
-            Line("alarms, by metrics that they look at", stack.alarm_metrics, prices.cloudwatch_alarm_month),
-            Line("metrics of the hourly tick", ticked_series(models), prices.cloudwatch_metric_month),
-            Line("waiting at the queues, requests", polls, prices.sqs_request),
-            Line("ticks, GB-seconds, each a cold start", gb_seconds, prices.gb_second(stack.architecture)),
-            Line("ticks, calls", starts, prices.lambda_request),
-            Line("ticks, schedules", starts, prices.scheduler_invocation),
-            Line("ticks, traces", starts * stack.traced, prices.xray_trace),
-            Line("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
-            Line("images in the repository, GB at most", image_gb * KEPT_IMAGES, prices.ecr_gb_month),
+            BillLine("alarms, by metrics that they look at", stack.alarm_metrics, prices.cloudwatch_alarm_month),
+            BillLine("metrics of the hourly tick", ticked_series(models), prices.cloudwatch_metric_month),
+            BillLine("waiting at the queues, requests", polls, prices.sqs_request),
+            BillLine("ticks, GB-seconds, each a cold start", gb_seconds, prices.gb_second(stack.architecture)),
+            BillLine("ticks, calls", starts, prices.lambda_request),
+            BillLine("ticks, schedules", starts, prices.scheduler_invocation),
+            BillLine("ticks, traces", starts * stack.traced, prices.xray_trace),
+            BillLine("ticks, GB of logs", starts * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+            BillLine("images in the repository, GB at most", image_gb * KEPT_IMAGES, prices.ecr_gb_month),
         )
     )
 
@@ -171,17 +171,17 @@ def scoring_bill(load: Load, basis: Basis, *, partitions: int = 0) -> Bill:
     transitions = TRANSITIONS_A_BATCH * parted + TRANSITIONS_A_PARTITION * partitions
     return Bill(
         (
-            Line("scoring, GB-seconds", scoring_s * scoring / 1024, prices.gb_second(stack.architecture)),
-            Line("measuring, GB-seconds", measuring_s * measuring / 1024, prices.gb_second(stack.architecture)),
-            Line("calls", calls, prices.lambda_request),
-            Line("traces at most", calls * stack.traced, prices.xray_trace),
-            Line("state transitions of partitions", transitions, prices.step_functions_transition),
-            Line("writes to S3", puts + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
-            Line("reads from S3", gets + input_bytes / READ_BYTES, prices.s3_get),
-            Line("input and output kept a month, GB", input_bytes * (1 + OUTPUT_SHARE) / 1e9, prices.s3_gb_month),
-            Line("messages", SQS_A_BATCH * load.files, prices.sqs_request),
-            Line("events", EVENTS_A_BATCH * load.files, prices.eventbridge_event),
-            Line("GB of logs", calls * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+            BillLine("scoring, GB-seconds", scoring_s * scoring / 1024, prices.gb_second(stack.architecture)),
+            BillLine("measuring, GB-seconds", measuring_s * measuring / 1024, prices.gb_second(stack.architecture)),
+            BillLine("calls", calls, prices.lambda_request),
+            BillLine("traces at most", calls * stack.traced, prices.xray_trace),
+            BillLine("state transitions of partitions", transitions, prices.step_functions_transition),
+            BillLine("writes to S3", puts + input_bytes * OUTPUT_SHARE / PART_BYTES, prices.s3_put),
+            BillLine("reads from S3", gets + input_bytes / READ_BYTES, prices.s3_get),
+            BillLine("input and output kept a month, GB", input_bytes * (1 + OUTPUT_SHARE) / 1e9, prices.s3_gb_month),
+            BillLine("messages", SQS_A_BATCH * load.files, prices.sqs_request),
+            BillLine("events", EVENTS_A_BATCH * load.files, prices.eventbridge_event),
+            BillLine("GB of logs", calls * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
         )
     )
 
@@ -196,14 +196,14 @@ def labels_bill(load: Load, basis: Basis) -> Bill:
     seconds = basis.measured.cold_starts.seconds["metric_emission"] * files
     return Bill(
         (
-            Line("measuring, GB-seconds", seconds * gigabytes, prices.gb_second(stack.architecture)),
-            Line("calls", files, prices.lambda_request),
-            Line("traces at most", files * stack.traced, prices.xray_trace),
-            Line("writes to S3", PUTS_A_LABEL_FILE * files, prices.s3_put),
-            Line("reads from S3", GETS_A_LABEL_FILE * files, prices.s3_get),
-            Line("messages", SQS_A_LABEL_FILE * files, prices.sqs_request),
-            Line("events", files, prices.eventbridge_event),
-            Line("GB of logs", files * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+            BillLine("measuring, GB-seconds", seconds * gigabytes, prices.gb_second(stack.architecture)),
+            BillLine("calls", files, prices.lambda_request),
+            BillLine("traces at most", files * stack.traced, prices.xray_trace),
+            BillLine("writes to S3", PUTS_A_LABEL_FILE * files, prices.s3_put),
+            BillLine("reads from S3", GETS_A_LABEL_FILE * files, prices.s3_get),
+            BillLine("messages", SQS_A_LABEL_FILE * files, prices.sqs_request),
+            BillLine("events", files, prices.eventbridge_event),
+            BillLine("GB of logs", files * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
         )
     )
 
@@ -214,18 +214,18 @@ def watching_bill(load: Load, prices: Prices) -> Bill:
     Each is billed per hour in which it has a value.
     """
     series = all_series(load.models, load.columns) - ticked_series(load.models)
-    return Bill((Line("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))
+    return Bill((BillLine("metrics of batches, months", series * min(1.0, load.files / HOURS_A_MONTH), prices.cloudwatch_metric_month),))
 
 
 def additions(prices: Prices) -> Bill:
     """Return the monthly cost of one of each addition that a parameter makes."""
     return Bill(
         (
-            Line("a key of your own (KmsKeyArn), without its requests", 1, prices.kms_key_month),
-            Line("a secret (MlflowSecret, PrometheusSecret, NotificationSecret)", 1, prices.secret_month),
-            Line("an interface endpoint in a zone (MlflowSubnets), hours", HOURS_A_MONTH, prices.vpc_endpoint_hour),
-            Line("a NAT gateway instead (MlflowSubnets), hours", HOURS_A_MONTH, prices.nat_gateway_hour),
-            Line("a thousand emails (AlarmEmail)", 1000, prices.sns_email),
-            Line("a person who edits pages (ManagedGrafana)", 1, prices.grafana_editor_month),
+            BillLine("a key of your own (KmsKeyArn), without its requests", 1, prices.kms_key_month),
+            BillLine("a secret (MlflowSecret, PrometheusSecret, NotificationSecret)", 1, prices.secret_month),
+            BillLine("an interface endpoint in a zone (MlflowSubnets), hours", HOURS_A_MONTH, prices.vpc_endpoint_hour),
+            BillLine("a NAT gateway instead (MlflowSubnets), hours", HOURS_A_MONTH, prices.nat_gateway_hour),
+            BillLine("a thousand emails (AlarmEmail)", 1000, prices.sns_email),
+            BillLine("a person who edits pages (ManagedGrafana)", 1, prices.grafana_editor_month),
         )
     )

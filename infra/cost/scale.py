@@ -35,7 +35,7 @@ PUTS_A_FILE, GETS_A_FILE = 3, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ScaleSettings:
     """Parameters of the template that decide how much runs at once."""
 
     partition_mb: int
@@ -46,10 +46,10 @@ class Settings:
 
 
 @cache
-def template_settings(at_once: int | None = None) -> Settings:
+def template_settings(at_once: int | None = None) -> ScaleSettings:
     """Return the template's defaults; `at_once` replaces both limits on functions."""
     parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]
-    return Settings(
+    return ScaleSettings(
         partition_mb=parameters["PartitionMb"]["Default"],
         partition_above_mb=parameters["PartitionAboveMb"]["Default"],
         partition_concurrency=at_once or parameters["PartitionConcurrency"]["Default"],
@@ -92,7 +92,7 @@ class Forecast:
         return 3600 * self.limits[0].units_per_s
 
 
-def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tuple[Forecast, str]:
+def forecast(load: Load, basis: Basis, quotas: Quotas, settings: ScaleSettings) -> tuple[Forecast, str]:
     """Forecast a load: small files all at once, large ones in turn.
 
     Large files are scored in partitions.
@@ -102,7 +102,7 @@ def forecast(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> tu
     return one_file(replace(load, rows=ceil(load.rows / load.files), files=1), basis, quotas, settings), "partitions of each file"
 
 
-def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
+def partitions_of(load: Load, basis: Basis, settings: ScaleSettings) -> int:
     """Return the total partitions of all files; 0 if each is scored whole."""
     file_bytes = bytes_in(load, basis.measured) / load.files
     if file_bytes <= settings.partition_above_mb * MB:
@@ -110,7 +110,7 @@ def partitions_of(load: Load, basis: Basis, settings: Settings) -> int:
     return load.files * ceil(file_bytes / (settings.partition_mb * MB))
 
 
-def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
+def one_file(load: Load, basis: Basis, quotas: Quotas, settings: ScaleSettings) -> Forecast:
     """Return the time for all rows in one file, scored in partitions."""
     input_bytes = bytes_in(load, basis.measured)
     units = max(1, ceil(input_bytes / (settings.partition_mb * MB)))
@@ -131,7 +131,7 @@ def one_file(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Fo
     return Forecast(units, seconds, start + cold, 1 + units / COMMIT_FILES_PER_S, _narrowest_first(limits))
 
 
-def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> Forecast:
+def many_files(load: Load, basis: Basis, quotas: Quotas, settings: ScaleSettings) -> Forecast:
     """Return the time for files that arrive at once, each scored by a warm function."""
     seconds = _seconds(load, basis, settings) / load.files + OVERHEAD_S
     at_once = {
@@ -147,7 +147,7 @@ def many_files(load: Load, basis: Basis, quotas: Quotas, settings: Settings) -> 
     return Forecast(load.files, seconds, ramp / 2 + cold, 0.0, _narrowest_first(limits))
 
 
-def _seconds(load: Load, basis: Basis, settings: Settings) -> float:
+def _seconds(load: Load, basis: Basis, settings: ScaleSettings) -> float:
     """Return the seconds of one processor for all rows."""
     memory = min(settings.scoring_memory_mb, MEMORY_OF_A_CPU_MB)
     return scoring_seconds(Load(load.rows, load.columns, files=0, model=load.model), basis.measured, memory)

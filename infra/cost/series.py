@@ -33,7 +33,7 @@ _OF_A_HISTOGRAM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class SeriesCount:
     """Numbers of CloudWatch metrics and of Prometheus series.
 
     Prometheus counts each bucket of a histogram.
@@ -43,14 +43,14 @@ class Series:
     prometheus: int
 
 
-def series_of_a_model(columns: int, task: Task = Task.BINARY) -> Series:
+def series_of_a_model(columns: int, task: Task = Task.BINARY) -> SeriesCount:
     """Return the series of one model with this many columns, outputs included."""
     named = {"model": 1, "column": min(columns, TOP_COLUMNS), **SEEN}
     emitted = [metric for metric in CATALOGUE if "model" in metric.dimensions and (task is Task.BINARY or metric not in OF_BINARY)]
     return _counted({metric: named | {"metric": _metrics_emitted(metric, task)} for metric in emitted})
 
 
-def series_of_a_stack() -> Series:
+def series_of_a_stack() -> SeriesCount:
     """Return the series of a stack without a model."""
     return _counted({metric: SEEN for metric in CATALOGUE if "model" not in metric.dimensions})
 
@@ -66,10 +66,10 @@ def all_series(models: int, columns: int) -> int:
     return series_of_a_stack().cloudwatch + models * series_of_a_model(columns).cloudwatch
 
 
-def _counted(values: Mapping[Metric, Mapping[str, int]]) -> Series:
+def _counted(values: Mapping[Metric, Mapping[str, int]]) -> SeriesCount:
     """Count over metrics, given the number of values of each dimension."""
     counts = {metric: prod(seen[dimension] for dimension in metric.dimensions) for metric, seen in values.items()}
-    return Series(sum(counts.values()), sum(count * _in_prometheus(metric) for metric, count in counts.items()))
+    return SeriesCount(sum(counts.values()), sum(count * _in_prometheus(metric) for metric, count in counts.items()))
 
 
 def _in_prometheus(metric: Metric) -> int:

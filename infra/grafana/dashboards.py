@@ -40,7 +40,7 @@ type AnyPanel = stat.Panel | statushistory.Panel | timeseries.Panel
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceKind:
     """A kind of data source.
 
     It says how Grafana calls it, how it is asked, and how it lists stacks and a dimension's values.
@@ -57,12 +57,12 @@ class Source:
         return DataSourceRef(type_val=self.type, uid="${source}")
 
 
-PROMETHEUS = Source(promql.TYPE, promql.target, promql.values_query, promql.stacks_query)
-CLOUDWATCH = Source(cloudwatch.TYPE, cloudwatch.target, cloudwatch.values_query, cloudwatch.stacks_query)
+PROMETHEUS = SourceKind(promql.TYPE, promql.target, promql.values_query, promql.stacks_query)
+CLOUDWATCH = SourceKind(cloudwatch.TYPE, cloudwatch.target, cloudwatch.values_query, cloudwatch.stacks_query)
 SOURCES = (CLOUDWATCH, PROMETHEUS)
 
 
-def page_json(page: Page, source: Source) -> str:
+def page_json(page: Page, source: SourceKind) -> str:
     """Return the page on one kind of data source."""
     return dashboard_json(_dashboard(page, source))
 
@@ -74,12 +74,12 @@ def dashboard_json(made: dashboard.Dashboard) -> str:
     return json.dumps({**built, "panels": panels}, indent=1) + "\n"
 
 
-def uid(page: Page, source: Source) -> str:
+def uid(page: Page, source: SourceKind) -> str:
     """Return the dashboard's name in links."""
     return f"everscore-{page.name}-{source.type}"
 
 
-def _dashboard(page: Page, source: Source) -> dashboard.Dashboard:
+def _dashboard(page: Page, source: SourceKind) -> dashboard.Dashboard:
     made = (
         dashboard.Dashboard(page.title)
         .uid(uid(page, source))
@@ -105,7 +105,7 @@ def _dashboard(page: Page, source: Source) -> dashboard.Dashboard:
     return made
 
 
-def _to_other_pages(source: Source) -> dashboard.DashboardLink:
+def _to_other_pages(source: SourceKind) -> dashboard.DashboardLink:
     link = dashboard.DashboardLink("Everscore").type(DashboardLinkType.DASHBOARDS).tags([TAG, source.type])
     return link.keep_time(keep_time=True).include_vars(include_vars=True)
 
@@ -115,19 +115,19 @@ def _steps() -> dashboard.IntervalVariable:
     return dashboard.IntervalVariable(STEP.removeprefix("$")).label("A point is").values(",".join(STEPS)).current(chosen)
 
 
-def _values(name: str, label: str, metric: Metric, source: Source, *, of_model: bool) -> dashboard.QueryVariable:
+def _values(name: str, label: str, metric: Metric, source: SourceKind, *, of_model: bool) -> dashboard.QueryVariable:
     variable = _listed(name, label, source.values_query(metric, name, of_model=of_model), source)
     if metric is PERFORMANCE:
         variable = variable.current(VariableOption(selected=True, text=USUAL_METRIC, value=USUAL_METRIC))
     return variable
 
 
-def _listed(name: str, label: str, query: dict[str, object], source: Source) -> dashboard.QueryVariable:
+def _listed(name: str, label: str, query: dict[str, object], source: SourceKind) -> dashboard.QueryVariable:
     variable = dashboard.QueryVariable(name).label(label).datasource(source.chosen).query(query)
     return variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
 
 
-def _panel(panel: Panel, source: Source) -> AnyPanel:
+def _panel(panel: Panel, source: SourceKind) -> AnyPanel:
     made = _looking(panel).title(panel.title).description(panel.help).datasource(source.chosen)
     made = made.unit(panel.unit).span(panel.width).height(4 if panel.look is Look.FIGURES else 8).interval(STEP)
     made = made.thresholds(_levels(panel.levels))

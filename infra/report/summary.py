@@ -15,7 +15,7 @@ RECENT_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class PageTotals:
     """Rows of all batches shown; `broken` counts batches with lost rows."""
 
     batches: int
@@ -52,7 +52,7 @@ class Summary:
 
     current: Release | None
     since: Release | None
-    totals: Totals
+    totals: PageTotals
     labelled_share: float | None
     recent: RecentLoss | None
     drift: DriftReport | None
@@ -76,9 +76,9 @@ def last_drift(history: History) -> DriftReport | None:
     return next((batch.drift for batch in reversed(history.batches) if batch.drift and batch.drift.columns), None)
 
 
-def _totals(batches: Sequence[Batch]) -> Totals:
+def _totals(batches: Sequence[Batch]) -> PageTotals:
     manifests = [batch.manifest for batch in batches]
-    return Totals(
+    return PageTotals(
         batches=len(batches),
         rows_in=sum(manifest.rows_in for manifest in manifests),
         rows_scored=sum(manifest.rows_scored for manifest in manifests),

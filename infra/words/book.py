@@ -9,14 +9,14 @@ from collections.abc import Container, Iterable, Iterator
 import polib
 
 from infra.words.catalogue import FOLDER, STORED
-from infra.words.messages import Message
+from infra.words.messages import Translatable
 
 _DOCUMENTS = "functions/"
 """Where texts of documents are composed."""
 _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 
-def update(language: str, messages: Iterable[Message]) -> None:
+def update(language: str, messages: Iterable[Translatable]) -> None:
     """Write a catalogue of these messages; keep translations that documents hold."""
     known = _read(language)
     book = polib.POFile(wrapwidth=0)
@@ -43,7 +43,7 @@ def _former(known: polib.POFile, current: Container[str]) -> Iterator[polib.POEn
             yield polib.POEntry(msgctxt=STORED, msgid=entry.msgid, msgstr=entry.msgstr, obsolete=True)
 
 
-def missing(language: str, messages: Iterable[Message]) -> list[Message]:
+def missing(language: str, messages: Iterable[Translatable]) -> list[Translatable]:
     """Return the messages without a translation in a catalogue."""
     done = {(entry.msgctxt, entry.msgid) for entry in _read(language) if entry.translated()}
     return [message for message in messages if message.key not in done]

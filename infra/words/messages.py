@@ -33,7 +33,7 @@ INTERNAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Translatable:
     """A message with its context, any plural form, and its file."""
 
     text: str
@@ -47,13 +47,13 @@ class Message:
         return self.context, self.text
 
 
-def all_messages() -> list[Message]:
+def all_messages() -> list[Translatable]:
     """Return each message once, by context and text."""
     found = [*marked_messages(), *template_messages(), *help_messages(), *composed_messages(), *advice(), *codes(), *nouns()]
     return sorted({message.key: message for message in reversed(found)}.values(), key=lambda message: (message.context or "", message.text))
 
 
-def marked_messages() -> Iterator[Message]:
+def marked_messages() -> Iterator[Translatable]:
     """Yield the messages of `_` and `plural` in Python."""
     for place, tree in _modules(MARKED):
         for call in ast.walk(tree):
@@ -61,12 +61,12 @@ def marked_messages() -> Iterator[Message]:
                 texts = list(_constants(call.args[0]))
                 if call.func.id == "plural":
                     [many] = _constants(call.args[1])
-                    yield from (Message(text, None, many, place) for text in texts)
+                    yield from (Translatable(text, None, many, place) for text in texts)
                 else:
-                    yield from (Message(text, None, None, place) for text in texts)
+                    yield from (Translatable(text, None, None, place) for text in texts)
 
 
-def template_messages() -> Iterator[Message]:
+def template_messages() -> Iterator[Translatable]:
     """Yield the messages of the report's page."""
     from jinja2 import nodes
 
@@ -77,33 +77,33 @@ def template_messages() -> Iterator[Message]:
         if isinstance(call.node, nodes.Name) and call.node.name in {"_", "_html", "plural"}:
             texts = [constant.value for argument in call.args for constant in _jinja_constants(argument)]
             if call.node.name == "plural":
-                yield Message(texts[0], None, texts[1], place)
+                yield Translatable(texts[0], None, texts[1], place)
             else:
-                yield from (Message(text, place=place) for text in texts)
+                yield from (Translatable(text, place=place) for text in texts)
 
 
-def help_messages() -> Iterator[Message]:
+def help_messages() -> Iterator[Translatable]:
     """Yield the command's help, with its options and subcommands."""
     from infra.cli.app import app
     from infra.cli.help import explained, in_readers_language
     from infra.words import ENGLISH, speaking
 
     with speaking(ENGLISH):
-        yield from (Message(part.help, place="--help") for part in explained(in_readers_language(app)) if part.help)
+        yield from (Translatable(part.help, place="--help") for part in explained(in_readers_language(app)) if part.help)
 
 
-def composed_messages() -> Iterator[Message]:
+def composed_messages() -> Iterator[Translatable]:
     """Yield the messages of errors, documents and the command's parser."""
     from functions.shared.domain.rollout.canary import Action
     from functions.shared.domain.thresholds import thresholds
 
     for place, tree in _modules(COMPOSED):
         if not place.startswith(INTERNAL):
-            yield from (Message(text, STORED, None, place) for text in sentences(tree))
-    yield from (Message(text, STORED, None, "typer") for text in MISUSED)
+            yield from (Translatable(text, STORED, None, place) for text in sentences(tree))
+    yield from (Translatable(text, STORED, None, "typer") for text in MISUSED)
     for threshold in thresholds().values():
-        yield Message(threshold.takes.replace("{", "{{").replace("}", "}}"), STORED, None, "functions/shared/domain/thresholds.py")
-    yield from (Message(f"canary {action.value}: {{0}}", STORED) for action in Action)
+        yield Translatable(threshold.takes.replace("{", "{{").replace("}", "}}"), STORED, None, "functions/shared/domain/thresholds.py")
+    yield from (Translatable(f"canary {action.value}: {{0}}", STORED) for action in Action)
 
 
 MISUSED = (
@@ -132,15 +132,15 @@ MISUSED = (
 """Messages with which typer refuses arguments."""
 
 
-def advice() -> Iterator[Message]:
+def advice() -> Iterator[Translatable]:
     """Yield the report's advice on each kind of alert."""
     from functions.shared.domain.advice import ADVICE, CLOSED
 
     for each in (*ADVICE.values(), CLOSED):
-        yield from (Message(text, place="functions/shared/domain/advice.py") for text in (each.meaning, each.look_at))
+        yield from (Translatable(text, place="functions/shared/domain/advice.py") for text in (each.meaning, each.look_at))
 
 
-def codes() -> Iterator[Message]:
+def codes() -> Iterator[Translatable]:
     """Yield codes of documents that are shown as words."""
     from functions.retraining.caveats import DoubtCode
     from functions.retraining.event import ALERT, SCHEDULE
@@ -159,26 +159,28 @@ def codes() -> Iterator[Message]:
     from infra.report.batch_charts import STAGES
 
     named: list[str] = [member.value for kind in (AlertKind, State, Verdict, Status, Role, Task, Action, FeatureKind) for member in kind]
-    yield from (Message(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
+    yield from (Translatable(threshold.unit, UNIT) for threshold in thresholds().values() if threshold.unit)
     triggers = ["person", SCHEDULE, *(ALERT + kind.value for kind in AlertKind)]
     reasons = [*RowCode, *FileCode, *GateCode, *DoubtCode, MISSED_TRUTH]
     metrics = [metric for metrics in METRICS.values() for metric in metrics]
-    yield from (Message(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *reasons))
+    yield from (Translatable(code, CODES) for code in (*named, *COLUMNS, *COUNTED, *triggers, *metrics, *STAGES, *reasons))
     for place, tree in _modules(("functions",)):
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "code":
-                yield from (Message(text, CODES, None, place) for text in _constants(node.value))
+                yield from (Translatable(text, CODES, None, place) for text in _constants(node.value))
             elif place in _ALERTS and isinstance(node, ast.Dict | ast.Tuple):
                 names = node.keys if isinstance(node, ast.Dict) else node.elts
-                yield from (Message(text, CODES, None, place) for name in names if name for text in _constants(name) if text.isidentifier())
+                yield from (
+                    Translatable(text, CODES, None, place) for name in names if name for text in _constants(name) if text.isidentifier()
+                )
 
 
-def nouns() -> Iterator[Message]:
+def nouns() -> Iterator[Translatable]:
     """Yield what `counted` puts behind a number."""
     for place, tree in _modules(("functions", *MARKED)):
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "counted" and len(call.args) > 1:
-                yield from (Message(text, UNIT, None, place) for text in _constants(call.args[1]))
+                yield from (Translatable(text, UNIT, None, place) for text in _constants(call.args[1]))
 
 
 COLUMNS = ("id", "time", "target", "left out")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
-from functions.cataloguing.delivery import Delivery as CataloguingDelivery
+from functions.cataloguing.delivery import TableDelivery
 from functions.cataloguing.glue import glue_tables
 from functions.cataloguing.ports import Ports as CataloguingPorts
 from functions.cataloguing.upkeep import compare
@@ -199,7 +199,7 @@ class Story:
 
     def bring_into_tables(self, *manifests: Manifest) -> None:
         """What a delivery does."""
-        delivery = CataloguingDelivery(self.cataloguing())
+        delivery = TableDelivery(self.cataloguing())
         for manifest in manifests:
             key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
             delivery.catalogue(StoredObject(bucket="Store", key=key, version_id="null", etag="", size_bytes=1))

@@ -1,11 +1,13 @@
 """docs/architecture.md says what the code and the template do."""
 
 import ast
+import importlib
 import inspect
 import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from datetime import date
 from pathlib import Path
 
@@ -199,3 +201,28 @@ def test_each_folder_of_components_is_called_for_the_code_that_it_plays() -> Non
 
 def test_no_unit_test_builds_a_world() -> None:
     assert [test for test in (ROOT / "tests/unit").rglob("*.py") if test.stem == "world" or "tests.component" in test.read_text()] == []
+
+
+OF_EACH_FUNCTION = {"Ports", "ScheduledRequest"}
+"""Classes that each function has of its own, in one shape."""
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    """One word has one meaning."""
+    places = defaultdict(list)
+    for top in ("functions", "infra"):
+        for path in (ROOT / top).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in OF_EACH_FUNCTION} == {}
+
+
+@pytest.mark.parametrize("function", sorted({*FUNCTIONS, *ERASURE}))
+def test_each_function_takes_its_ports_in_one_shape(function: str) -> None:
+    ports = importlib.import_module(f"functions.{function}.ports").Ports
+    handler = ROOT / f"functions/{function}/handler.py"
+    assert is_dataclass(ports)
+    assert ports.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert "ports" in {node.name for node in ast.parse(handler.read_text()).body if isinstance(node, ast.FunctionDef)}
+    assert len(handler.read_text().splitlines()) <= 70

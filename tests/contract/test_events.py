@@ -262,7 +262,7 @@ def arrived(monkeypatch: pytest.MonkeyPatch) -> list[StoredObject]:
     monkeypatch.setattr(notification, "ports", lambda: None)
     monkeypatch.setattr(notifying, "notify", lambda created, _: arrived.append(created))
     monkeypatch.setattr(cataloguing, "ports", lambda: None)
-    monkeypatch.setattr(delivering.Delivery, "catalogue", lambda _, created: arrived.append(created))
+    monkeypatch.setattr(delivering.TableDelivery, "catalogue", lambda _, created: arrived.append(created))
     monkeypatch.setattr(delivered, "measure_labels", lambda created, _: arrived.append(created))
     return arrived
 

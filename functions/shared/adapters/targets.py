@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from functions.shared.adapters.webhook import Webhook, signature
 from functions.shared.domain.errors import InputError, NotSentError
 from functions.shared.domain.message import Message
-from functions.shared.ports import Target
+from functions.shared.ports import MessageTarget
 
 SECRET = "secret"  # noqa: S105 - the name of what stands for a secret that cannot be read
 
@@ -50,7 +50,7 @@ class Unreadable:
         raise NotSentError(f"{message.id}: {self._why}")
 
 
-def targets_in(secret: str, *, guarded: bool) -> Mapping[str, Target]:
+def targets_in(secret: str, *, guarded: bool) -> Mapping[str, MessageTarget]:
     """Return the targets that a secret names; nothing of it stands in an error."""
     try:
         text = _client().get_secret_value(SecretId=secret)["SecretString"]
@@ -67,7 +67,7 @@ def targets_in(secret: str, *, guarded: bool) -> Mapping[str, Target]:
     return {name: _target(entry, guarded=guarded) for name, entry in entries.items()}
 
 
-def _target(entry: _Webhook | _Chat, *, guarded: bool) -> Target:
+def _target(entry: _Webhook | _Chat, *, guarded: bool) -> MessageTarget:
     if isinstance(entry, _Webhook):
         return Webhook(entry.url, entry.secret, guarded=guarded)
     from functions.shared.adapters.chat import Chat

@@ -121,22 +121,22 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class DayBlock:
     """Days from a multiple of two to the power of `level` on, as many as that."""
 
     level: int
     number: int
 
     @classmethod
-    def of(cls, day: date, level: int) -> "Block":
+    def of(cls, day: date, level: int) -> "DayBlock":
         """Return the block of a level that a day lies in."""
         return cls(level, day.toordinal() >> level)
 
     @classmethod
-    def covering(cls, first: date, last: date) -> "set[Block]":
+    def covering(cls, first: date, last: date) -> "set[DayBlock]":
         """Return the one or two blocks of one size that hold all days of a period.
 
-        >>> sorted(block.number for block in Block.covering(date(2013, 4, 1), date(2013, 4, 1)))
+        >>> sorted(block.number for block in DayBlock.covering(date(2013, 4, 1), date(2013, 4, 1)))
         [734959]
         """
         level = (last - first).days.bit_length()

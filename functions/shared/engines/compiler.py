@@ -22,7 +22,7 @@ from functions.shared.engines.families.table import family_of
 from functions.shared.engines.forest_compiler import forest_model, steps_by_feature
 from functions.shared.engines.linear import BinTerm, LinearModel, NumberTerm
 from functions.shared.engines.linear_forms import LinearForm
-from functions.shared.engines.origins import Origin, trace
+from functions.shared.engines.origins import ColumnOrigin, trace
 from functions.shared.engines.probe import Probe, last_passing, source_origins
 from functions.shared.engines.slots import CategorySlots, Slots
 from functions.shared.engines.steps import steps_of
@@ -92,7 +92,7 @@ def _probe(features: Sequence[Feature], steps: Sequence[Any]) -> Probe:
     return Probe(features, origins, partial(_transformed, steps))
 
 
-def _in_fitted_order(sources: list[Origin], steps: Sequence[Any]) -> list[Origin]:
+def _in_fitted_order(sources: list[ColumnOrigin], steps: Sequence[Any]) -> list[ColumnOrigin]:
     """Sort origins by the columns of the frame on which a preprocessor was fitted."""
     names = getattr(steps[0], "feature_names_in_", None) if steps else None
     if names is None:

@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ColumnOrigin:
     """One column: its feature, the line it follows if any, and where it may step."""
 
     feature: str
@@ -47,7 +47,7 @@ class Origin:
     points: frozenset[object] = frozenset()
 
 
-def trace(transformer: Any, inputs: Sequence[Origin]) -> list[Origin]:
+def trace(transformer: Any, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     """Return the origins of a fitted transformer's output columns from its inputs'.
 
     Raises:
@@ -64,14 +64,14 @@ def trace(transformer: Any, inputs: Sequence[Origin]) -> list[Origin]:
     raise NotCompilableError(message)
 
 
-def _pipeline(pipeline: Pipeline, inputs: Sequence[Origin]) -> list[Origin]:
+def _pipeline(pipeline: Pipeline, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     origins = list(inputs)
     for _, step in pipeline.steps:
         origins = trace(step, origins)
     return origins
 
 
-def _columns(columns: ColumnTransformer, inputs: Sequence[Origin]) -> list[Origin]:
+def _columns(columns: ColumnTransformer, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     by_part = {
         name: trace(part, [inputs[k] for k in columns._transformer_to_input_indices[name]])  # noqa: SLF001 - the only record
         for name, part, _ in columns.transformers_
@@ -83,14 +83,14 @@ def _columns(columns: ColumnTransformer, inputs: Sequence[Origin]) -> list[Origi
     return [origin for _, _, name in places for origin in by_part[name]]
 
 
-def _union(union: FeatureUnion, inputs: Sequence[Origin]) -> list[Origin]:
+def _union(union: FeatureUnion, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     if union.transformer_weights:
         message = "FeatureUnion with weights is not compiled"
         raise NotCompilableError(message)
     return list(chain.from_iterable(trace(part, inputs) for _, part in union.transformer_list))
 
 
-def _function(transformer: FunctionTransformer, inputs: Sequence[Origin]) -> list[Origin]:
+def _function(transformer: FunctionTransformer, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     function = transformer.func
     checks_only = isinstance(function, partial) and function.func is check_array
     if function is not None and not checks_only:
@@ -99,11 +99,11 @@ def _function(transformer: FunctionTransformer, inputs: Sequence[Origin]) -> lis
     return list(inputs)
 
 
-def _selector(selector: SelectorMixin, inputs: Sequence[Origin]) -> list[Origin]:
+def _selector(selector: SelectorMixin, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     return [inputs[k] for k in selector.get_support(indices=True)]
 
 
-def _imputer(imputer: SimpleImputer, inputs: Sequence[Origin]) -> list[Origin]:
+def _imputer(imputer: SimpleImputer, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     _nan_is_missing(imputer)
     # A column without values has no statistic, and is dropped by default.
     kept = [imputer.keep_empty_features or value == value for value in imputer.statistics_]  # noqa: PLR0124
@@ -111,9 +111,9 @@ def _imputer(imputer: SimpleImputer, inputs: Sequence[Origin]) -> list[Origin]:
     return filled + (_indicator(imputer.indicator_, inputs) if imputer.add_indicator else [])
 
 
-def _indicator(indicator: MissingIndicator, inputs: Sequence[Origin]) -> list[Origin]:
+def _indicator(indicator: MissingIndicator, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     _nan_is_missing(indicator)
-    return [Origin(inputs[k].feature, None) for k in indicator.features_]
+    return [ColumnOrigin(inputs[k].feature, None) for k in indicator.features_]
 
 
 def _nan_is_missing(transformer: Any) -> None:
@@ -122,16 +122,16 @@ def _nan_is_missing(transformer: Any) -> None:
         raise NotCompilableError(message)
 
 
-def _one_hot(encoder: OneHotEncoder, inputs: Sequence[Origin]) -> list[Origin]:
+def _one_hot(encoder: OneHotEncoder, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     stepped = _steps(encoder.categories_, inputs)
     return [origin for origin, width in zip(stepped, encoder._n_features_outs, strict=True) for _ in range(width)]  # noqa: SLF001
 
 
-def _ordinal(encoder: OrdinalEncoder, inputs: Sequence[Origin]) -> list[Origin]:
+def _ordinal(encoder: OrdinalEncoder, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     return _steps(encoder.categories_, inputs)
 
 
-def _steps(categories: Sequence[NDArray[Any]], inputs: Sequence[Origin]) -> list[Origin]:
+def _steps(categories: Sequence[NDArray[Any]], inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     origins = []
     for known, origin in zip(categories, inputs, strict=True):
         points = origin.points
@@ -142,16 +142,16 @@ def _steps(categories: Sequence[NDArray[Any]], inputs: Sequence[Origin]) -> list
         elif origin.line is not None:
             message = f"encoding {origin.feature} after scaling it is not compiled"
             raise NotCompilableError(message)
-        origins.append(Origin(origin.feature, None, points))
+        origins.append(ColumnOrigin(origin.feature, None, points))
     return origins
 
 
-def _standard(scaler: StandardScaler, inputs: Sequence[Origin]) -> list[Origin]:
+def _standard(scaler: StandardScaler, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     count = len(inputs)
     return _scaled(inputs, scaler.mean_ if scaler.with_mean else np.zeros(count), scaler.scale_ if scaler.with_std else np.ones(count))
 
 
-def _robust(scaler: RobustScaler, inputs: Sequence[Origin]) -> list[Origin]:
+def _robust(scaler: RobustScaler, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     count = len(inputs)
     return _scaled(
         inputs,
@@ -160,21 +160,21 @@ def _robust(scaler: RobustScaler, inputs: Sequence[Origin]) -> list[Origin]:
     )
 
 
-def _max_abs(scaler: MaxAbsScaler, inputs: Sequence[Origin]) -> list[Origin]:
+def _max_abs(scaler: MaxAbsScaler, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     if getattr(scaler, "clip", False):
         message = "MaxAbsScaler with clip is not compiled"
         raise NotCompilableError(message)
     return _scaled(inputs, np.zeros(len(inputs)), scaler.scale_)
 
 
-def _min_max(scaler: MinMaxScaler, inputs: Sequence[Origin]) -> list[Origin]:
+def _min_max(scaler: MinMaxScaler, inputs: Sequence[ColumnOrigin]) -> list[ColumnOrigin]:
     if scaler.clip:
         message = "MinMaxScaler with clip is not compiled"
         raise NotCompilableError(message)
     return _scaled(inputs, -scaler.min_ / scaler.scale_, 1 / scaler.scale_)
 
 
-def _scaled(inputs: Sequence[Origin], centers: Floats, divisors: Floats) -> list[Origin]:
+def _scaled(inputs: Sequence[ColumnOrigin], centers: Floats, divisors: Floats) -> list[ColumnOrigin]:
     origins = []
     for origin, center, divisor in zip(inputs, centers, divisors, strict=True):
         line = origin.line
@@ -184,7 +184,7 @@ def _scaled(inputs: Sequence[Origin], centers: Floats, divisors: Floats) -> list
     return origins
 
 
-_RULES: Mapping[type, Callable[[Any, Sequence[Origin]], list[Origin]]] = {
+_RULES: Mapping[type, Callable[[Any, Sequence[ColumnOrigin]], list[ColumnOrigin]]] = {
     Pipeline: _pipeline,
     ColumnTransformer: _columns,
     FeatureUnion: _union,

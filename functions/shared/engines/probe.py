@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from functions.shared.domain.spec import Feature, FeatureKind
 from functions.shared.engines.engine import Floats
-from functions.shared.engines.origins import Line, Origin
+from functions.shared.engines.origins import ColumnOrigin, Line
 from functions.shared.engines.slots import BooleanSlots, CategorySlots, NumberSlots, Slots
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_CELLS = 2**24
 class Probe:
     """Runs a fitted preprocessor, of one feature per column, on chosen values."""
 
-    def __init__(self, features: Sequence[Feature], columns: Sequence[Origin], transform: Callable[["pd.DataFrame"], Any]) -> None:
+    def __init__(self, features: Sequence[Feature], columns: Sequence[ColumnOrigin], transform: Callable[["pd.DataFrame"], Any]) -> None:
         """Take the preprocessor as `transform`, and the origins of its columns."""
         self._transform = transform
         self.features = tuple(features)
@@ -183,6 +183,6 @@ def _number(keys: NDArray[np.int64]) -> Floats:
     return np.where(keys < 0, np.iinfo(np.int64).min - keys, keys).view(np.float64)
 
 
-def source_origins(features: Sequence[Feature]) -> list[Origin]:
+def source_origins(features: Sequence[Feature]) -> list[ColumnOrigin]:
     """Return the features themselves as columns, before any transformer."""
-    return [Origin(feature.name, Line() if feature.kind is FeatureKind.NUMBER else None) for feature in features]
+    return [ColumnOrigin(feature.name, Line() if feature.kind is FeatureKind.NUMBER else None) for feature in features]

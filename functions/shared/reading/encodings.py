@@ -160,7 +160,7 @@ def _is_damaged_utf8(text: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class EncodingDoubt:
     """Which encodings a text may be in, and what a person can do."""
 
     encodings: tuple[str, ...]
@@ -178,7 +178,7 @@ def _detected(text: bytes) -> str:
     raise BatchRejectedError(FileCode.INVALID_ENCODING, judged.message, judged.remedy)
 
 
-def shown_encoding(text: bytes) -> str | Doubt:
+def shown_encoding(text: bytes) -> str | EncodingDoubt:
     """Return the encoding that whole lines of a text show, or candidates.
 
     Binary data counts as UTF-8, since other parts judge that.
@@ -186,7 +186,7 @@ def shown_encoding(text: bytes) -> str | Doubt:
     return UTF8 if b"\0" in text or is_utf8_text(text) else _judged(_whole_characters(text))
 
 
-def _judged(text: bytes) -> str | Doubt:
+def _judged(text: bytes) -> str | EncodingDoubt:
     found = _PIECE.findall(text)
     pieces = _distinct(found)
     readings = _readings(pieces)
@@ -200,7 +200,7 @@ def _judged(text: bytes) -> str | Doubt:
     if len(likely) == 1:
         message = f"the text is not UTF-8, and too few letters show its encoding: it may begin as {shown[0]}"
     remedy = f"if that is right, add --encoding {likely[0].encoding}; otherwise {_REMEDY}" if len(likely) == 1 else _REMEDY
-    return Doubt(tuple(reading.encoding for reading in alike), message, remedy)
+    return EncodingDoubt(tuple(reading.encoding for reading in alike), message, remedy)
 
 
 def _distinct(pieces: list[bytes]) -> list[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival, Block, Listed, standing
+from functions.shared.domain.arrival import Arrival, DayBlock, Listed, standing
 from functions.shared.domain.document import Document
 from functions.shared.domain.manifest import Manifest
 from functions.shared.foundation.ahead import map_ahead
@@ -68,10 +68,10 @@ class BatchIndex:
         Days without batches are left out.
         """
         levels = [int(level) for level in self._store.folders(layout.days_prefix(model))]
-        within: dict[Block, list[date]] = defaultdict(list)
+        within: dict[DayBlock, list[date]] = defaultdict(list)
         for day in days:
             for level in levels:
-                within[Block.of(day, level)].append(day)
+                within[DayBlock.of(day, level)].append(day)
         again = {arrival.upload: arrival.batch for arrival in standing(self._named(layout.again_prefix(model)))} if levels else {}
         found: dict[date, dict[str, Arrival]] = defaultdict(dict)
         for block, inside in within.items():
@@ -81,7 +81,7 @@ class BatchIndex:
                         found[day][arrival.batch] = arrival
         return {day: _listed(arrivals.values(), again) for day, arrivals in found.items()}
 
-    def _of_block(self, model: str, block: Block) -> Iterator[tuple[date, date, Arrival]]:
+    def _of_block(self, model: str, block: DayBlock) -> Iterator[tuple[date, date, Arrival]]:
         prefix = layout.block_prefix(model, block.level, block.number)
         for found in self._store.list(prefix):
             span, name = found.key.removeprefix(prefix).split("/")
@@ -142,6 +142,6 @@ def _keys(manifest: Manifest) -> Iterator[str]:
         yield f"{layout.again_prefix(model)}{name}"
     if manifest.event_days:
         first, last = min(manifest.event_days), max(manifest.event_days)
-        for block in Block.covering(first, last):
+        for block in DayBlock.covering(first, last):
             yield f"{layout.block_prefix(model, block.level, block.number)}{first.isoformat()}_{last.isoformat()}/{name}"
     yield f"{layout.arrivals_prefix(model)}{name}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.cataloguing import delivery
-from functions.cataloguing.delivery import Delivery
+from functions.cataloguing.delivery import TableDelivery
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import InputError
 
@@ -32,7 +32,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, date]]:
 
 
 def test_many_manifests_of_a_day_are_one_commit(brought: list[tuple[str, date]]) -> None:
-    delivery = Delivery(ports=None)  # type: ignore[arg-type]
+    delivery = TableDelivery(ports=None)  # type: ignore[arg-type]
     for number in range(1000):
         delivery.catalogue(manifest("flights", "2013-04-04", number))
         delivery.catalogue(manifest("churn", "2013-04-03", number))
@@ -40,7 +40,7 @@ def test_many_manifests_of_a_day_are_one_commit(brought: list[tuple[str, date]])
 
 
 def test_what_failed_fails_for_each_manifest_and_is_not_tried_again(brought: list[tuple[str, date]]) -> None:
-    delivery, depths = Delivery(ports=None), set()  # type: ignore[arg-type]
+    delivery, depths = TableDelivery(ports=None), set()  # type: ignore[arg-type]
     for number in range(3):
         with pytest.raises(ConnectionError) as failed:
             delivery.catalogue(manifest("broken", "2013-04-04", number))
@@ -51,14 +51,14 @@ def test_what_failed_fails_for_each_manifest_and_is_not_tried_again(brought: lis
 
 
 def test_uploads_whose_key_names_no_model_are_in_no_table(brought: list[tuple[str, date]]) -> None:
-    Delivery(ports=None).catalogue(manifest("_unnamed", "2013-04-04", 1))  # type: ignore[arg-type]
+    TableDelivery(ports=None).catalogue(manifest("_unnamed", "2013-04-04", 1))  # type: ignore[arg-type]
     assert brought == []
 
 
 def test_many_files_of_labels_are_one_look_at_each_models_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     brought: list[str] = []
     monkeypatch.setattr(delivery, "catalogue_labels", lambda model, _: brought.append(model))
-    came = Delivery(ports=None)  # type: ignore[arg-type]
+    came = TableDelivery(ports=None)  # type: ignore[arg-type]
     for key in (
         "labelled/flights/dt=2013-04-04/a.parquet",
         "labelled/flights/dt=2013-04-05/a.parquet",
@@ -72,4 +72,4 @@ def test_many_files_of_labels_are_one_look_at_each_models_labels(monkeypatch: py
 
 def test_what_is_no_manifest_is_refused() -> None:
     with pytest.raises(InputError, match="is no manifest's key"):
-        Delivery(ports=None).catalogue(manifest("flights", "april", 1))  # type: ignore[arg-type]
+        TableDelivery(ports=None).catalogue(manifest("flights", "april", 1))  # type: ignore[arg-type]

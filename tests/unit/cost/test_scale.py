@@ -10,7 +10,7 @@ from infra.cost.deployed import Deployed, Function
 from infra.cost.estimate import Basis, Load
 from infra.cost.prices import Price, Prices
 from infra.cost.quotas import Quota, Quotas, listed_quotas
-from infra.cost.scale import OVERHEAD_S, Settings, forecast, many_files, one_file, partitions_of, template_settings
+from infra.cost.scale import OVERHEAD_S, ScaleSettings, forecast, many_files, one_file, partitions_of, template_settings
 from infra.cost.speed import ColdStarts, Measured, Stages
 
 MB = 2**20
@@ -31,7 +31,7 @@ PRICES = Prices(
     **{name: Price(dollars=1.0, source="made up") for name in Prices.model_fields if name not in {"as_of", "region"}},  # type: ignore[arg-type]
 )
 BASIS = Basis(FIGURES, PRICES, Deployed({"scoring": Function(1769, 0)}, "x86_64", 2, 7, 7, traced=True))
-SETTINGS = Settings(partition_mb=100, partition_above_mb=200, partition_concurrency=5, scoring_concurrency=4, scoring_memory_mb=1769)
+SETTINGS = ScaleSettings(partition_mb=100, partition_above_mb=200, partition_concurrency=5, scoring_concurrency=4, scoring_memory_mb=1769)
 
 
 def quotas(**amounts: int) -> Quotas:
@@ -72,7 +72,9 @@ def test_what_is_narrowest_is_named_first_with_what_moves_it() -> None:
 
 
 def test_functions_come_up_by_and_by() -> None:
-    many = Settings(partition_mb=100, partition_above_mb=200, partition_concurrency=2500, scoring_concurrency=4, scoring_memory_mb=1769)
+    many = ScaleSettings(
+        partition_mb=100, partition_above_mb=200, partition_concurrency=2500, scoring_concurrency=4, scoring_memory_mb=1769
+    )
     # 2,500 functions at 1,000 every ten seconds: the last come up after 20 s.
     found = one_file(Load(10**9, 10, files=1), BASIS, quotas(lambda_ramp_per_10_s=1000), many)
     assert found.start_s == pytest.approx(20 + 2)

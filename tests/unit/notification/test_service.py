@@ -23,7 +23,7 @@ from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
 
 if TYPE_CHECKING:
-    from functions.shared.ports import Target
+    from functions.shared.ports import MessageTarget
 
 
 @dataclass
@@ -54,7 +54,7 @@ class World:
     def deliver(self, alert: Alert, watcher: Watcher = lambda _: None) -> None:
         key = layout.alert_key(alert.model, alert.window, alert.kind.value)
         created = StoredObject(bucket=self.store.bucket, key=key, version_id="v", etag="", size_bytes=1)
-        targets: dict[str, Target] = {"mail": self.mail, "pager": self.pager}
+        targets: dict[str, MessageTarget] = {"mail": self.mail, "pager": self.pager}
         notify(created, Ports(WatchedStore(self.store, watcher), targets, "prod", lambda: NOW))
 
     def moments(self, alert: Alert) -> list[Moment]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.words import CHINESE, ENGLISH, VARIABLES, _, book, coded, language, plural, speaking, stored
 from infra.words.catalogue import STORED
-from infra.words.messages import Message
+from infra.words.messages import Translatable
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_a_text_of_an_earlier_version_is_translated() -> None:
 def test_a_message_that_documents_may_hold_stays_when_its_words_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book, "FOLDER", tmp_path)
     (tmp_path / "xx.po").write_text('msgid ""\nmsgstr ""\n')
-    stored_once = Message("labels are late", STORED, None, "functions/release/service.py")
-    shown_once = Message("no such file", STORED, None, "infra/cli/fetch.py")
+    stored_once = Translatable("labels are late", STORED, None, "functions/release/service.py")
+    shown_once = Translatable("no such file", STORED, None, "infra/cli/fetch.py")
     book.update("xx", [stored_once, shown_once])
     translated = (tmp_path / "xx.po").read_text().replace('msgstr ""\n\n', 'msgstr "X"\n\n').removesuffix('msgstr ""\n') + 'msgstr "X"\n'
     (tmp_path / "xx.po").write_text(translated)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival, Block
+from functions.shared.domain.arrival import Arrival, DayBlock
 from functions.shared.domain.manifest import Manifest, PinnedRelease
 from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.manifests import Manifests
@@ -97,9 +97,9 @@ def test_a_name_says_what_it_was_made_of(made: list[Manifest]) -> None:
 def test_one_or_two_blocks_cover_any_days(first: date, days: int, inside: int) -> None:
     last = date.fromordinal(min(first.toordinal() + days, date.max.toordinal()))
     day = min(last, date.fromordinal(min(first.toordinal() + inside, date.max.toordinal())))
-    blocks = Block.covering(first, last)
+    blocks = DayBlock.covering(first, last)
     assert len(blocks) <= 2
-    assert any(Block.of(day, block.level) == block for block in blocks)
+    assert any(DayBlock.of(day, block.level) == block for block in blocks)
 
 
 def test_of_two_scorings_by_different_releases_the_later_one_stands() -> None:
