@@ -58,7 +58,7 @@ fuzz: install ## throw nasty files at the readers for ten minutes, guided by cov
 chaos: install ## hurt a stack for an hour, audit it, and write docs/security.md; CHAOS="--minutes 15 --seed 2" for another run
 	$(PYTHON) -m tests.chaos $(CHAOS)
 
-bench: install ## time the scorer on a quiet machine, and write docs/performance.md
+bench: install .peers/installed ## time the scorer on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.scoring
 	$(PYTHON) -m tests.bench.kernels
 

@@ -1,7 +1,8 @@
 """Write the Parquet file of a batch's scored rows into an upload."""
 
+from collections.abc import Collection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -18,8 +19,9 @@ class ScoredFile:
     """Takes rows, and writes row groups.
 
     Close it, or use it in a `with` block, before the upload is discarded. Only columns whose values repeat in the first rows get a
-    dictionary; for others, it would grow too large and be thrown away. Minima and maxima are stored for times only, since files tend
-    to be ordered by time.
+    dictionary; for others, it would grow too large and be thrown away. Those others are compressed by zstd at its fastest: ids and times
+    then take a fifth to a half of the bytes. Numbers of dictionary entries gain little by it, so they stay with the faster snappy.
+    Minima and maxima are stored for times only, since files tend to be ordered by time.
     """
 
     def __init__(self, upload: Upload, first: pa.RecordBatch) -> None:
@@ -31,7 +33,8 @@ class ScoredFile:
         times = [field.name for field in first.schema if pa.types.is_temporal(field.type)]
         sink = pa.PythonFile(_Sink(upload), mode="w")
         self._upload = upload
-        self._writer = pq.ParquetWriter(sink, first.schema, use_dictionary=repetitive, write_statistics=times)
+        codecs = _codecs(first.schema, repetitive)
+        self._writer = pq.ParquetWriter(sink, first.schema, use_dictionary=repetitive, write_statistics=times, **codecs)
         self._gathered: list[pa.RecordBatch] = []
         self._rows = 0
 
@@ -78,6 +81,14 @@ class _Sink:
 
     def close(self) -> None:
         self.closed = True
+
+
+def _codecs(schema: pa.Schema, repetitive: Collection[str]) -> dict[str, Any]:
+    """Return the codecs by column; one for all if a nested type has columns."""
+    if any(pa.types.is_nested(kind) for kind in schema.types):
+        return {"compression": "zstd", "compression_level": 1}
+    codecs = {name: "snappy" if name in repetitive else "zstd" for name in schema.names}
+    return {"compression": codecs, "compression_level": {name: 1 for name, codec in codecs.items() if codec == "zstd"}}
 
 
 def _repeats(column: pa.Array) -> bool:

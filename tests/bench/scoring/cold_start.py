@@ -9,13 +9,13 @@ from pathlib import Path
 
 def libraries() -> None:
     """The packages that scoring imports before it knows what a file is, and an S3 client."""
-    import aws_lambda_powertools.utilities.batch
-    import boto3
+    import aws_lambda_powertools
+    import botocore.session
     import numpy as np
     import pyarrow.compute
     import pydantic
 
-    boto3.client("s3", region_name="us-east-1")
+    botocore.session.get_session().create_client("s3", region_name="us-east-1")
     assert all((aws_lambda_powertools, np, pyarrow, pydantic))
 
 

@@ -19,38 +19,6 @@ def everscore(model: str, file: Path, out: Path, folder: Path) -> None:
     assert manifest.error is None, manifest.error
 
 
-def floor(model: str, file: Path, out: Path, folder: Path) -> None:
-    """The same reader and writer and nothing else: no model, no profile, no checksum."""
-    import pyarrow.parquet as pq
-
-    from functions.shared.domain.policy import RowContract
-    from functions.shared.domain.spec import ModelSpec
-    from functions.shared.engines.bundle import SPEC
-    from functions.shared.reading.files import read_blocks
-    from functions.shared.reading.readable import LocalFile
-
-    spec = ModelSpec.from_json((folder / "store" / "releases" / model / "versions" / "1" / SPEC).read_bytes())
-    writer = None
-    for block in read_blocks(LocalFile(file), key=file.name, spec=spec, contract=RowContract()):
-        writer = writer or pq.ParquetWriter(out, block.rows.schema)
-        writer.write_batch(block.rows)
-    assert writer is not None
-    writer.close()
-
-
-def arrow(model: str, file: Path, out: Path, folder: Path) -> None:
-    """Bare pyarrow, CSV to Parquet: types guessed from the first block, nothing checked."""
-    import pyarrow.csv
-    import pyarrow.parquet as pq
-
-    with (
-        pyarrow.csv.open_csv(file, read_options=pyarrow.csv.ReadOptions(block_size=8 * 2**20)) as blocks,
-        pq.ParquetWriter(out, blocks.schema) as writer,
-    ):
-        for block in blocks:
-            writer.write_batch(block)
-
-
 def pyfunc(model: str, file: Path, out: Path, folder: Path) -> None:
     """`pandas.read_csv`, `mlflow.pyfunc`, `to_parquet`."""
     import mlflow.pyfunc
@@ -62,7 +30,7 @@ def pyfunc(model: str, file: Path, out: Path, folder: Path) -> None:
     rows.to_parquet(out)
 
 
-CONTENDERS: Mapping[str, Callable[[str, Path, Path, Path], None]] = {made.__name__: made for made in (everscore, floor, arrow, pyfunc)}
+CONTENDERS: Mapping[str, Callable[[str, Path, Path, Path], None]] = {made.__name__: made for made in (everscore, pyfunc)}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What the scorers are timed on: flights drawn again from the demo's, and four models as this project and MLflow keep them.
+"""What the scorers are timed on: flights drawn again from the demo's, and models as this project and MLflow keep them.
 
     python -m tests.bench.scoring.making FOLDER
 
 Everything is made from seeds. A file of n rows is n flights drawn with replacement, each with an id of its own.
 """
 
+import gzip
 import json
 import shutil
 import sys
@@ -12,10 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from functions.retraining.fitting import Fitted, fit
 from functions.retraining.training_set import DAY, TrainingSet, assemble
@@ -27,7 +31,7 @@ from functions.shared.engines.bundle import bundle_digest, make_bundle
 from functions.shared.engines.skops_file import dump_pipeline
 from infra.cli.local_folder import LocalFolder
 from infra.demo import flights
-from tests.bench.scoring.world import BROKEN, FOREST_ROWS, LARGE_BYTES, MILLION, World
+from tests.bench.scoring.world import BROKEN, FOREST_ROWS, LARGE_BYTES, MILLION, WIDE_COLUMNS, WIDE_ROWS, World
 
 CATEGORIES = ("carrier", "origin", "dest")
 NUMBERS = (
@@ -60,9 +64,10 @@ MODELS = {
     "logistic": Contestant("sklearn.linear_model.LogisticRegression", {}),
     "boosting": Contestant("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 100}),
     "xgboost": Contestant("xgboost.XGBClassifier", {"n_estimators": 100}),
+    "lightgbm": Contestant("lightgbm.LGBMClassifier", {"n_estimators": 100, "verbosity": -1}),
     "forest": Contestant("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 100}),
 }
-"""One-hot logistic regression; boosting with native categories, scikit-learn's and XGBoost's; deep trees (no limit of depth)."""
+"""One-hot logistic regression; boosting with native categories, scikit-learn's, XGBoost's and LightGBM's; deep trees (no limit of depth)."""
 
 
 def make(world: World) -> None:
@@ -72,6 +77,11 @@ def make(world: World) -> None:
     for form in ("csv", "jsonl"):
         for how in BROKEN:
             _written(world.broken(how, form), partial(_write_broken, world.rows(MILLION), how, form))
+    million = world.rows(MILLION)
+    _written(world.of_kind("csv.gz"), partial(_write_gzip, million))
+    _written(world.of_kind("parquet"), partial(_write_parquet, million))
+    _written(world.of_kind("wide.csv"), partial(_write_wide, million))
+    _written(world.of_kind("texts.csv"), partial(_write_texts, world.rows(FOREST_ROWS)))
     _written(world.large, partial(_repeat, world.rows(MILLION)))
     for name, contestant in MODELS.items():
         _written(world.mlflow_model(name), partial(_make_model, name, contestant, LocalFolder(world.store)))
@@ -121,6 +131,37 @@ def _as_json(name: str, value: object) -> object:
     if name not in NUMBERS or value == "warm":
         return value
     return float(str(value)) if value else None
+
+
+def _write_gzip(file: Path, path: Path) -> None:
+    with file.open("rb") as rows, gzip.open(path, "wb", compresslevel=6) as written:
+        shutil.copyfileobj(rows, written)
+
+
+def _write_parquet(file: Path, path: Path) -> None:
+    pq.write_table(pyarrow.csv.read_csv(file), path)
+
+
+def _write_wide(file: Path, path: Path) -> None:
+    """Flights with further columns of numbers, drawn from a few thousand texts."""
+    drawn = np.random.default_rng(2014)
+    known = np.array([f"{number:.4f}" for number in drawn.normal(size=5_000)])
+    more = WIDE_COLUMNS - len(COLUMNS)
+    with file.open() as rows, path.open("w") as written:
+        written.write(",".join([next(rows).rstrip("\n"), *(f"n{place}" for place in range(more))]) + "\n")
+        for row in islice(rows, WIDE_ROWS):
+            written.write(",".join([row.rstrip("\n"), *known[drawn.integers(0, len(known), more)]]) + "\n")
+
+
+def _write_texts(file: Path, path: Path) -> None:
+    """Flights with a long text each: words in any order."""
+    drawn = np.random.default_rng(2015)
+    words = np.array(["runway", "gate", "weather", "crew", "late", "early", "north", "holding", "fuel", "slot"])
+    with file.open() as rows, path.open("w") as written:
+        written.write(next(rows).rstrip("\n") + ",remark\n")
+        for row in rows:
+            remark = " ".join(words[drawn.integers(0, len(words), 200)])[:1000]
+            written.write(f"{row.rstrip('\n')},{remark}\n")
 
 
 def _repeat(file: Path, path: Path) -> None:

@@ -55,6 +55,10 @@ class Runs:
         """Median of the ratios of wall time, run by run."""
         return median(mine.wall_s / its.wall_s for mine, its in zip(self.runs, other.runs, strict=True))
 
+    def times_more_processor_than(self, other: "Runs") -> float:
+        """Median of the ratios of processor time, run by run."""
+        return median(mine.cpu_s / its.cpu_s for mine, its in zip(self.runs, other.runs, strict=True))
+
 
 def run(command: Command, folder: Path) -> Run:
     """Run a command; bytecode is kept in `folder`, as an image that is built once keeps it.

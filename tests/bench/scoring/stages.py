@@ -9,12 +9,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from functions.scoring.block import score_block
+from functions.scoring.block import ScoredBlock, score_block
 from functions.scoring.scored_file import ScoredFile
 from functions.scoring.scorers import Scorers, load_scorers
 from functions.shared.domain.policy import RowContract
@@ -37,16 +37,16 @@ def stage_seconds(model: str, file: Path, folder: Path) -> Mapping[str, float]:
     releases = LocalFolder(folder / "store")
     release = Releases(releases).current(model)
     assert release is not None
-    panel, _ = load_scorers(release, Bundles(releases))
+    scorers, _ = load_scorers(release, Bundles(releases))
     loaded_s = time.process_time() - IMPORTED_S
     source = LocalFile(file)
-    blocks = partial(read_blocks, source, key=file.name, spec=panel.reading_spec, contract=RowContract())
+    blocks = partial(read_blocks, source, key=file.name, spec=scorers.reading_spec, contract=RowContract())
     passes: dict[str, Callable[[], object]] = {
         "fetch": lambda: _drain(stored_chunks(source, DEFAULT_BLOCK_BYTES)),
         "parse and check": lambda: _drain(blocks()),
-        "predict": lambda: _drain(map_ahead(lambda block: panel.score(block.rows), blocks())),
-        "profile and lay out": lambda: _drain(_scored(panel, blocks())),
-        "write Parquet, checksum": lambda: _write(panel, blocks(), LocalFolder(folder / "stages")),
+        "predict": lambda: _drain(map_ahead(lambda block: scorers.score(block.rows), blocks())),
+        "profile and lay out": lambda: _drain(_scored(scorers, blocks())),
+        "write Parquet, checksum": lambda: _write(scorers, blocks(), LocalFolder(folder / "stages")),
     }
     seconds = {"start and import": IMPORTED_S, "load the model": loaded_s}
     before = 0.0
@@ -69,14 +69,14 @@ def _drain(items: Iterator[object]) -> None:
         pass
 
 
-def _scored(panel: Scorers, blocks: Iterator[Block]) -> Iterator[object]:
-    return map_ahead(partial(score_block, panel=panel, contract=RowContract(), arrival=date(2013, 1, 1)), blocks)
+def _scored(scorers: Scorers, blocks: Iterator[Block]) -> Iterator[ScoredBlock]:
+    return map_ahead(partial(score_block, scorers=scorers, contract=RowContract(), arrived=datetime(2013, 1, 1, tzinfo=UTC)), blocks)
 
 
-def _write(panel: Scorers, blocks: Iterator[Block], folder: LocalFolder) -> None:
+def _write(scorers: Scorers, blocks: Iterator[Block], folder: LocalFolder) -> None:
     file: ScoredFile | None = None
     with folder.upload("scored.parquet") as upload:
-        for block in map_ahead(partial(score_block, panel=panel, contract=RowContract(), arrival=date(2013, 1, 1)), blocks):
+        for block in _scored(scorers, blocks):
             file = file or ScoredFile(upload, block.rows)
             file.add(block.rows)
         assert file is not None

@@ -11,6 +11,17 @@ BROKEN = {
     "shape": "a field too many, or no closing brace",
 }
 """Ways in which a row may be broken."""
+WIDE_ROWS, WIDE_COLUMNS = 5_000, 10_000
+KINDS = {
+    "csv": "CSV",
+    "csv.gz": "CSV, gzip",
+    "jsonl": "JSON Lines",
+    "parquet": "Parquet",
+    "wide.csv": f"CSV of {WIDE_COLUMNS:,} columns, {WIDE_ROWS:,} rows",
+    "texts.csv": "CSV with a text of 1,000 characters per row, 200,000 rows",
+}
+"""Kinds of files, by the ending of their names."""
+AS_WE_WRITE = "as Everscore writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,10 @@ class World:
     def broken(self, how: str, form: str) -> Path:
         """The million as CSV or JSON Lines (`form`), but every hundredth row is broken, in one of the ways of `BROKEN`."""
         return self.folder / f"flights-{how}.{form}"
+
+    def of_kind(self, kind: str) -> Path:
+        """The flights in a file of one of `KINDS`: a million rows where it does not say otherwise."""
+        return {"csv": self.rows(MILLION), "jsonl": self.broken("clean", "jsonl")}.get(kind, self.folder / f"flights.{kind}")
 
     @property
     def large(self) -> Path:

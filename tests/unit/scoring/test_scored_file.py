@@ -38,6 +38,22 @@ def test_only_columns_whose_values_repeat_get_a_dictionary_and_only_times_get_st
     assert {name for name, column in columns.items() if column.is_stats_set} == {"at"}
 
 
+def codecs(rows: pa.RecordBatch) -> dict[str, str]:
+    group = pq.ParquetFile(io.BytesIO(written(rows))).metadata.row_group(0)
+    return {group.column(place).path_in_schema: group.column(place).compression for place in range(group.num_columns)}
+
+
+def test_columns_without_a_dictionary_are_compressed_by_zstd_and_the_others_by_snappy() -> None:
+    assert codecs(pa.record_batch(COLUMNS)) == {"id": "ZSTD", "score": "ZSTD", "colour": "SNAPPY", "size": "SNAPPY", "at": "SNAPPY"}
+
+
+def test_no_part_of_a_nested_column_is_left_uncompressed() -> None:
+    assert codecs(pa.record_batch({"list": pa.array([[1, 2], None]), "dotted.name": pa.array(["a", "a"])})) == {
+        "list.list.element": "ZSTD",
+        "dotted.name": "ZSTD",
+    }
+
+
 @given(st.lists(st.lists(st.sampled_from(["red", "green", "blue", None]), min_size=1), min_size=1))
 def test_blocks_with_dictionaries_of_their_own_come_back_as_they_were(blocks: list[list[str | None]]) -> None:
     encoded = [pa.record_batch({"colour": pa.array(block, pa.string()).dictionary_encode()}) for block in blocks]
