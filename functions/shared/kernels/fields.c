@@ -4,17 +4,13 @@
    whole grammar: what is here need not. Who calls has made the arrays large enough: no text has more records than line feeds
    and one, nor more fields than that times its columns. Text is ASCII or UTF-8; nothing in it is trusted. */
 
-#include "kernels.h"
+#include "fields.h"
 
 #include <string.h>
 
 enum { NOT_PLAIN = -1 };
 
 /* ---- where fields lie ---- */
-
-typedef struct {
-    uint32_t start, length;
-} field;
 
 typedef struct {
     int64_t record, fields;
@@ -48,12 +44,6 @@ INLINE void take_unquoted(splitting *so_far, int64_t start, int64_t end) {
     const int ends_record = end == so_far->size || so_far->text[end] == '\n';
     const int64_t length = end - start - (ends_record && end > start && so_far->text[end - 1] == '\r');
     if (length || !ends_record || so_far->count) take_field(so_far, start, length, ends_record);
-}
-
-/* The highest bit of each byte that is zero. */
-INLINE uint64_t zero_bytes(uint64_t word) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
-    return ~(((word & low) + low) | word | low);
 }
 
 /* The highest bit of each of eight bytes that ends an unquoted field. */

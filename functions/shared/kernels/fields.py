@@ -63,14 +63,14 @@ class FieldKernel:
         most = self.library.everscore_most_records(text, len(text))
         if most == _NOT_PLAIN:
             return None
-        fields, odd, odd_count = self._room(most), np.empty((most, 2), np.int64), ctypes.c_int64()
+        fields, odd, odd_count = self.room(most), np.empty((most, 2), np.int64), ctypes.c_int64()
         made = fields.ctypes.data, odd.ctypes.data, ctypes.byref(odd_count)
         records = self.library.everscore_split(text, len(text), self._separator, self._columns, most, *made)
         if records == _NOT_PLAIN:
             return None
         return Fields(self, text, fields[:, :records], odd[: odd_count.value])
 
-    def _room(self, records: int) -> NDArray[Any]:
+    def room(self, records: int) -> NDArray[Any]:
         """Return a thread's buffer for the fields of this many records.
 
         It is reused for all texts of the thread, since allocating memory costs more than filling it.

@@ -4,7 +4,8 @@ The columns are the keys of the objects within the first `JSONL_HEAD_BYTES`, in 
 its value is missing. A row with a key that first appears later is rejected, since no column can hold it. Values may be texts,
 under the same grammar as in delimited text, or JSON's own numbers and booleans.
 
-Lines of the shape seen in the head are parsed together, the others one by one, with the same result. Blank lines are not rows.
+Lines of the shape seen in the head are parsed together, by the compiled kernel or else by Arrow, and the others one by one, with
+the same result. Blank lines are not rows.
 An array of objects, and objects over several lines, are rewritten as lines first.
 """
 
@@ -17,7 +18,6 @@ from itertools import compress
 import numpy as np
 import pyarrow as pa
 import pyarrow.json as arrow_json
-from numpy.typing import NDArray
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode, RowCode
@@ -31,13 +31,12 @@ from functions.shared.reading.json_documents import lined
 from functions.shared.reading.json_records import MalformedRecordError, Record, column_of, parse_record
 from functions.shared.reading.json_shape import LineShape, may_be_integers
 from functions.shared.reading.limits import JSONL_HEAD_BYTES
+from functions.shared.reading.plain_objects import Places, PlainObjects
 from functions.shared.reading.records import LINES, Spans, TextBlock, cut, line_ends, refuse_long, spans
 from functions.shared.reading.rejected import rejected_rows
 from functions.shared.reading.rows import Block
 from functions.shared.reading.rules import ColumnKind, Rules
 from functions.shared.reading.values import to_texts
-
-type Places = NDArray[np.int64]
 
 
 def jsonl_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
@@ -118,12 +117,21 @@ class _Parser:
         self._rules = rules
         refuse_columns(self._names, rules.columns)
         self._shape = LineShape(self._names, head, rules)
+        self._plain = PlainObjects(self._shape.schema, rules)
 
     def parse(self, text: TextBlock) -> Block:
         """Type the lines of a block; describe those that cannot be."""
         found = spans(text, LINES)
-        part = self._whole(text.data, found) or self._sieved(text.data, found)
+        part = self._plainly(text.data, found) or self._whole(text.data, found) or self._sieved(text.data, found)
         return Block(part.rows, rejected_rows(part.issues, text, LINES, records=len(found.starts)))
+
+    def _plainly(self, data: bytes, found: Spans) -> _Part | None:
+        """Parse with the kernel what it knows, and the other lines one by one."""
+        if (read := self._plain.read(data, found)) is None:
+            return None
+        raw, aside = read
+        part = self._conformed(raw, np.delete(np.arange(len(found.starts)), aside))
+        return _interleaved(part, self._one_by_one(data, found, aside)) if len(aside) else part
 
     def _whole(self, data: bytes, found: Spans) -> _Part | None:
         """Parse all lines together; None if some have another shape."""
@@ -136,8 +144,8 @@ class _Parser:
         lines = [data[start:end] for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
         raw = self._at_once(b"\n".join(compress(lines, shaped)) + b"\n", int(shaped.sum())) if shaped.any() else None
         if raw is None:
-            return self._one_by_one(lines, np.arange(len(lines)))
-        return _interleaved(self._conformed(raw, np.flatnonzero(shaped)), self._one_by_one(lines, np.flatnonzero(~shaped)))
+            return self._one_by_one(data, found, np.arange(len(lines)))
+        return _interleaved(self._conformed(raw, np.flatnonzero(shaped)), self._one_by_one(data, found, np.flatnonzero(~shaped)))
 
     def _at_once(self, data: bytes, lines: int) -> pa.RecordBatch | None:
         """Parse lines with the types seen in the head; None if one does not fit."""
@@ -160,7 +168,7 @@ class _Parser:
             columns[position] = to_texts(columns[position])
         return pa.RecordBatch.from_arrays(columns, names=self._names)
 
-    def _one_by_one(self, lines: Sequence[bytes], places: Places) -> _Part:
+    def _one_by_one(self, data: bytes, found: Spans, places: Places) -> _Part:
         """Parse lines with Python's json module; give each bad line its own issue."""
         known = frozenset(self._names)
         records: list[Record] = []
@@ -168,7 +176,7 @@ class _Parser:
         issues: list[Issue] = []
         for place in places.tolist():
             try:
-                record = parse_record(lines[place])
+                record = parse_record(data[found.starts[place] : found.ends[place]])
                 _refuse_unexpected(record, known)
             except MalformedRecordError as malformed:
                 issues.append(Issue(place, malformed.code, str(malformed)))

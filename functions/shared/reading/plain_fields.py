@@ -28,14 +28,19 @@ class PlainFields:
         """
         if self._kernel is None or (fields := self._kernel.split(text)) is None:
             return None
-        columns = {name: _typed(fields, place, kind) or _texts(fields, place) for place, (name, kind) in enumerate(self._columns)}
+        columns = {name: _column(fields, place, kind) for place, (name, kind) in enumerate(self._columns)}
         return RawRows(pa.RecordBatch.from_pydict(columns), tuple(map(tuple, fields.odd.tolist())))
 
 
-def _typed(fields: Fields, column: int, kind: ColumnKind) -> pa.Array | None:
-    if kind is ColumnKind.NUMBER and (numbers := fields.numbers(column)) is not None:
-        values, valid = numbers
-        return pa.Array.from_buffers(pa.float64(), len(values), [None if valid is None else pa.py_buffer(valid), pa.py_buffer(values)])
+def _column(fields: Fields, place: int, kind: ColumnKind) -> pa.Array:
+    typed = typed_column(fields, place, kind)
+    return text_column(fields, place) if typed is None else typed
+
+
+def typed_column(fields: Fields, column: int, kind: ColumnKind) -> pa.Array | None:
+    """Return a column's values in the type of their kind; None if they stay texts."""
+    if kind is ColumnKind.NUMBER:
+        return number_column(fields, column)
     if kind is ColumnKind.TIME and (times := fields.times(column)) is not None:
         return fixed_width(times, _LOCAL_TIME)
     if kind is ColumnKind.CATEGORY and (categories := fields.categories(column)) is not None:
@@ -44,6 +49,15 @@ def _typed(fields: Fields, column: int, kind: ColumnKind) -> pa.Array | None:
     return None
 
 
-def _texts(fields: Fields, column: int) -> pa.Array:
+def number_column(fields: Fields, column: int) -> pa.Array | None:
+    """Return a column's numbers; None if one is not plain."""
+    if (numbers := fields.numbers(column)) is None:
+        return None
+    values, valid = numbers
+    return pa.Array.from_buffers(pa.float64(), len(values), [None if valid is None else pa.py_buffer(valid), pa.py_buffer(values)])
+
+
+def text_column(fields: Fields, column: int) -> pa.Array:
+    """Return a column's fields as texts."""
     offsets, together = fields.texts(column)
     return pa.Array.from_buffers(pa.string(), fields.records, [None, pa.py_buffer(offsets), pa.py_buffer(together)])

@@ -15,6 +15,7 @@ TESTS = (
     "tests/integration/engines/test_kernel_bits.py",
     "tests/unit/shared/kernels",
     "tests/unit/shared/reading/test_delimited.py",
+    "tests/unit/shared/reading/test_jsonlines.py",
 )
 BEYOND_THE_LAST_NODE = """
 import numpy as np

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.shared.reading import jsonlines, records
+from functions.shared.reading import jsonlines, plain_objects, records
 from functions.shared.reading.json_records import parse_record
 from tests.unit.shared.reading.files import read, refusal
 
@@ -159,3 +159,28 @@ def test_numbers_that_are_carried_are_read_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(jsonlines._Parser, "_one_by_one", None)
     rows, _ = read(data, KEY)
     assert [row["note"] for row in rows[:10]] == ["0", "0.125", "0.25", "0.375", "0.5", "0.625", "0.75", "0.875", "1", "1.125"]
+
+
+DRAWN = st.fixed_dictionaries(
+    {"id": st.text(max_size=8) | st.integers()},
+    optional={
+        "size": st.floats() | st.integers() | st.sampled_from(["1.5", "oops", "NA", ""]) | st.none(),
+        "colour": st.text(max_size=3) | st.integers(0, 3) | st.none(),
+        "wet": st.booleans() | st.sampled_from(["yes", 1, None]),
+        "at": st.sampled_from(["2013-01-01T05:15:00", "2013-01-01 05:15Z", "noon", 0, "", None]),
+        "age": st.integers(0, 300) | st.floats(0, 300) | st.none(),
+        "note": st.text(max_size=8) | st.floats() | st.integers(-(2**70), 2**70) | st.booleans() | st.none() | st.just([1]),
+        "late": st.just(1),
+    },
+)
+
+
+@given(st.lists(DRAWN, max_size=12), st.sampled_from([1.5, 7, True, "n", -0.0]), st.booleans())
+def test_the_kernel_changes_nothing_but_time(records: list[dict[str, object]], note: object, ascii_only: bool) -> None:  # noqa: FBT001
+    body = b"".join(
+        json.dumps(record, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") + b"\n" for record in [GOOD | {"note": note}, *records]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_objects.PlainObjects, "read", lambda *_: None)
+        without = read(body, KEY)
+    assert repr(read(body, KEY)) == repr(without)
