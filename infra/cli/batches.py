@@ -14,7 +14,7 @@ from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, File, Model, New, StackName, console, say, show
-from infra.cli.outputs import ending_of, refuse_unwritable
+from infra.cli.outputs import ending_of, refuse_unwritable, whole_file
 from infra.cli.screens.batches import (
     labels_screen,
     manifest_screen,
@@ -191,7 +191,8 @@ def replay(
     if out.exists():
         remedy = f"send it with `everscore replay {model} {batch_id} {out}`, or name another file with -o"
         raise InputError(f"{out} exists already", remedy=remedy, code="exists")
-    out.write_bytes(body)
+    with whole_file(out) as whole:
+        whole.write_bytes(body)
     answer = {"model": model, "batch_id": manifest.batch_id, "file": str(out), "rows": manifest.rows_quarantined}
     show(answer, quarantine_screen, as_json=as_json)
 

@@ -13,6 +13,7 @@ from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, StackName, show
+from infra.cli.outputs import refuse_unwritable, whole_file
 from infra.cli.screens.data import checkout_screen, diff_screen, pointer_screen, snapshots_screen
 
 app = typer.Typer(help="Training sets of a model's versions: DVC directories with one Parquet file per month.", no_args_is_help=True)
@@ -64,9 +65,11 @@ def checkout(
     folder = out or Path(f"{model}-v{version}")
     if folder.exists():
         raise InputError(f"{folder} exists already", remedy="name another folder with -o", code="exists")
-    folder.mkdir(parents=True)
-    for name, body in Snapshots(store).files(decision.snapshot.md5):
-        (folder / name).write_bytes(body)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder) as whole:
+        whole.mkdir()
+        for name, body in Snapshots(store).files(decision.snapshot.md5):
+            (whole / name).write_bytes(body)
     answer = {"model": model, "version": version, "folder": str(folder), "files": decision.snapshot.files, "rows": decision.snapshot.rows}
     show(answer, checkout_screen, as_json=as_json)
 
@@ -79,7 +82,10 @@ def _write_pointer(file: Path, snapshot: Snapshot) -> dict[str, Any]:
     if file.suffix != ".dvc":
         message = f"{file} cannot be a pointer: DVC reads only files whose names end in .dvc"
         raise InputError(message, remedy=f"write it with -o {file.name}.dvc", code="unknown_ending")
-    file.write_bytes(dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path=file.stem))
+    refuse_unwritable(file)
+    pointer = dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path=file.stem)
+    with whole_file(file) as whole:
+        whole.write_bytes(pointer)
     return {"pointer": str(file), "folder": str(file.with_suffix("")), "files": snapshot.files, "rows": snapshot.rows}
 
 

@@ -96,7 +96,10 @@ def _known(lost: Exception) -> "EverscoreError | None":
         case UnicodeEncodeError():
             message = f"the terminal's encoding, {lost.encoding}, lacks {lost.object[lost.start]!a}"
             return InputError(message, remedy="set PYTHONIOENCODING=utf-8")
-        case OSError(errno=errno.ENOSPC):
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS, filename=str(place)):
+            remedy = "write elsewhere, or get the permission; local stacks lie in EVERSCORE_HOME"
+            return InputError(f"{place} cannot be opened: there is no permission, or the disk is read-only", remedy=remedy)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return InputError(f"there is no space left to write to: {lost}", remedy="make room, or write elsewhere")
         case _:
             return None

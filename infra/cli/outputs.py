@@ -1,7 +1,10 @@
 """Files that commands write: what can be refused before any work is done."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from functions.shared.domain.errors import InputError
 
@@ -25,6 +28,18 @@ def ending_of(out: Path) -> str:
         message = f"{out} has no ending that says how to write rows"
         raise InputError(message, remedy=f"end the file's name in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", code="unknown_ending")
     return ending
+
+
+@contextmanager
+def whole_file(out: Path) -> Iterator[Path]:
+    """Give a place to write a file or folder, which becomes `out` when whole.
+
+    On a full disk or after Ctrl-C nothing half-written is left, and what was there before stays.
+    """
+    with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
+        whole = Path(folder, out.name)
+        yield whole
+        whole.replace(out)
 
 
 def refuse_unwritable(out: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from infra.cli.names import looked_up
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say
-from infra.cli.outputs import refuse_replacing
+from infra.cli.outputs import refuse_replacing, whole_file
 from infra.words import _
 
 app = typer.Typer()
@@ -36,7 +36,8 @@ def report(
     looked_up(model, operator.store)
     with console.status(_("reading what is stored of {model}", model=model)):
         page = make_report(model, operator.store, datetime.now(UTC))
-    output.write_text(page, encoding="utf-8")
+    with whole_file(output) as whole:
+        whole.write_text(page, encoding="utf-8")
     if as_json:
         sys.stdout.write(json.dumps({"model": model, "report": str(output)}) + "\n")
     else:

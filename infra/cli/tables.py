@@ -3,7 +3,6 @@
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
-from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
+from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable, whole_file
 from infra.cli.screens.tables import answer_screen, brought_screen, written_screen
 from infra.words import _
 
@@ -131,12 +130,9 @@ def _write(answer: "pa.Table", out: Path) -> None:
     from infra.cli.row_files import begun
 
     refuse_long(answer.num_rows, out)
-    with TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as folder:
-        whole = Path(folder) / out.name
-        with closing(begun(whole, answer.schema, named=out)) as file:
-            for part in answer.to_batches():
-                file.write(part)
-        whole.replace(out)
+    with whole_file(out) as whole, closing(begun(whole, answer.schema, named=out)) as file:
+        for part in answer.to_batches():
+            file.write(part)
 
 
 def _rows_wanted(

@@ -12,7 +12,7 @@ import typer
 
 from functions.shared.domain.errors import ConflictError, InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say, show
-from infra.cli.outputs import refuse_unwritable
+from infra.cli.outputs import refuse_unwritable, whole_file
 from infra.cli.screens.transfer import exported_screen, imported_screen
 from infra.words import _
 
@@ -98,11 +98,8 @@ def _export(operator: "Operator", model: str, version: str, file: Path, *, data:
 
     decision = exportable(model, version, operator.store)
     sign = None if key is None else partial(signed_by, key, kms=operator.client("kms"))
-    with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=".everscore-") as folder:
-        whole = Path(folder, file.name)
-        with console.status(_("packing version {version}", version=version)), whole.open("wb") as out:
-            write_version(decision, out, operator.store, stack=operator.name, account=operator.account, data=data, sign=sign)
-        whole.replace(file)
+    with whole_file(file) as whole, console.status(_("packing version {version}", version=version)), whole.open("wb") as out:
+        write_version(decision, out, operator.store, stack=operator.name, account=operator.account, data=data, sign=sign)
     with file.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
     return {"file": str(file), "sha256": digest, "model": model, "version": version}

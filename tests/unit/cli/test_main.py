@@ -1,5 +1,6 @@
 """How a command ends that cannot do what was asked."""
 
+import errno
 import io
 import json
 import os
@@ -83,6 +84,29 @@ def test_a_refusal_says_what_to_do_to_people_and_to_programs(monkeypatch: pytest
     assert ended("status --json", monkeypatch) == 2
     told = {"error": "two stacks run", "code": "several_stacks", "remedy": "name one with --stack"}
     assert json.loads(capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "EVERSCORE_HOME"),
+        (errno.EPERM, "EVERSCORE_HOME"),
+        (errno.EROFS, "EVERSCORE_HOME"),
+    ],
+)
+def test_a_full_a_read_only_and_a_forbidden_disk_are_refusals(
+    number: int, remedy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused_by_the_system(_stack: str | None) -> None:
+        raise OSError(number, os.strerror(number), "/home/somebody/.local")
+
+    monkeypatch.setattr(operator, "connect", refused_by_the_system)
+    assert ended("status", monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert "/home/somebody/.local" in said
+    assert remedy in said
 
 
 def test_a_failure_that_is_not_the_users_ends_with_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,12 @@
 """What commands write does not take the place of somebody's file."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from functions.shared.domain.errors import InputError
-from infra.cli.outputs import refuse_replacing
+from infra.cli.outputs import refuse_replacing, whole_file
 from infra.report.report import OURS, environment
 
 
@@ -31,3 +32,22 @@ def test_a_report_says_at_its_beginning_who_wrote_it() -> None:
     assert loader is not None
     source, _, _ = loader.get_source(environment(), "page.html.jinja")
     assert source.index("{{ mark }}") < source.index("<style>")
+
+
+def test_a_file_appears_when_it_is_whole_and_what_was_there_stays_until_then(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    for body in ("one", "two"):
+        with whole_file(out) as whole:
+            whole.write_text(body)
+        assert out.read_text() == body
+    with suppress(KeyboardInterrupt), whole_file(out) as whole:
+        whole.write_text("hal")
+        raise KeyboardInterrupt
+    assert (out.read_text(), list(tmp_path.iterdir())) == ("two", [out])
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "v1") as whole:
+        whole.mkdir()
+        (whole / "2024-01.parquet").write_bytes(b"PAR1")
+    assert [file.name for file in (tmp_path / "v1").iterdir()] == ["2024-01.parquet"]
