@@ -73,6 +73,7 @@ bench-growth: install ## count what measuring asks for after many batches and wi
 
 bench-tables: install ## count what commits and queries of tables ask for after a year of batches, and write docs/tables.md
 	$(PYTHON) -m tests.bench.tables
+	$(PYTHON) -m tests.bench.small_uploads
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.image

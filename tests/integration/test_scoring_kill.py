@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import os
 import random
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -23,17 +20,15 @@ from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest, StoredFile
 from functions.shared.engines.engine import EngineKind
 from functions.shared.repositories.manifests import Manifests
-from infra.local.ministack import ministack_python
-from infra.local.servers import HOST, INHERITED, REGION, listening_socket, ministack_server, url_of
-from infra.places import ROOT
+from infra.local.servers import REGION
 from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
+from tests.integration.embedded import INBOX, STORE, embedded_aws, order_taker
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-INBOX, STORE = "everscore-inbox", "everscore-store"
 BODY = as_csv([{**row, "price": "x"} if number % 8 == 5 else row for number, row in enumerate(good_rows(80))])
 KEYS = count()
 
@@ -136,18 +131,8 @@ def comparable(manifest: Manifest) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The embedded AWS's S3 alone; its endpoint."""
-    folder = tmp_path_factory.mktemp("ministack")
-    (folder / "tmp").mkdir()
-    with listening_socket() as listener, (folder / "ministack.log").open("wb") as log:
-        server = ministack_server(folder, ministack_python(print), listener)
-        process = subprocess.Popen(
-            server.command, env=dict(server.environment), stdin=listener.fileno(), stdout=log, stderr=log, cwd=folder
-        )
-        try:
-            yield url_of(listener)
-        finally:
-            process.terminate()
-            process.wait()
+    with embedded_aws(tmp_path_factory.mktemp("ministack")) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="module")
@@ -158,30 +143,8 @@ def stage(aws: str) -> Iterator[Stage]:
         client.create_bucket(Bucket=bucket)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     serve(S3ObjectStore(client, STORE), make_version(), make_version("2", EngineKind.BITVECTOR, seed=2), share=0.5)
-    environment = {
-        **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": aws,
-        "NO_PROXY": HOST,
-        "POWERTOOLS_SERVICE_NAME": "scoring",
-        "EVERSCORE_STACK": "kill",
-        "EVERSCORE_INBOX": INBOX,
-        "EVERSCORE_STORE": STORE,
-        "EVERSCORE_PARTITION_ABOVE_MB": "512",
-        "EVERSCORE_STATE_MACHINE": "none",
-        "PYTHONPATH": str(ROOT),
-        # A process that forks must have no thread besides its own, not even a library's.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    }
-    command = [sys.executable, "-W", "error:This process:DeprecationWarning", "-m", "tests.integration.scoring_worker"]
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdin is not None
-        with closing(worker.stdin):
-            yield Stage(client, worker)
+    with order_taker("scoring", aws, EVERSCORE_PARTITION_ABOVE_MB="512", EVERSCORE_STATE_MACHINE="none") as worker:
+        yield Stage(client, worker)
 
 
 @pytest.fixture(scope="module")

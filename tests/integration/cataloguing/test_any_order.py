@@ -1,6 +1,6 @@
 """Whatever happens in whatever order, tables show the standing manifests: a plain dictionary says which these are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.cataloguing.service import catalogue
+from functions.cataloguing.service import catalogue, rebuild
+from functions.cataloguing.upkeep import bring_and_count
+from functions.shared.repositories.manifests import Manifests
 from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 if TYPE_CHECKING:
     from functions.shared.domain.manifest import Manifest
+
+UPKEEP: tuple[Callable[[str, World], object], ...] = (
+    lambda model, world: bring_and_count(model, {ARRIVED.date()}, world.ports),
+    lambda model, world: bring_and_count(model, Manifests(world.store).days(model), world.ports, look=True),
+    lambda model, world: rebuild(model, world.ports),
+)
+"""The hourly comparison, the nightly one, and a rebuilding."""
 
 UPLOADS = st.integers(0, 3)
 STEPS = st.lists(
@@ -23,6 +32,7 @@ STEPS = st.lists(
         st.tuples(st.just("rescore"), UPLOADS),
         st.tuples(st.just("erase"), UPLOADS),
         st.tuples(st.just("deliver"), st.integers(0, 9)),
+        st.tuples(st.just("upkeep"), st.integers(0, 2)),
     ),
     min_size=1,
     max_size=12,
@@ -63,18 +73,31 @@ def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str,
                 left = rows(10 * number + erased[number], 3 - erased[number])
                 world.erased(newest[number], left, f"e{hour}")
                 told.append(newest[number])
-            case "deliver" if told:
-                catalogue(model, days_of(told[number % len(told)]), world.ports)
+            case "deliver" | "upkeep":
+                bring(world, model, what, number, told)
     for batch in reversed(told):
         catalogue(model, days_of(batch), world.ports)
 
     if told:
-        expected = sorted(
-            (batch.batch_id, str(10 * upload + place)) for upload, batch in newest.items() for place in range(erased.get(upload, 0), 3)
-        )
-        shown: list[tuple[Any, ...]] = world.query(f"SELECT batch_id, id FROM {model}_scored", f"{model}_scored")
-        assert sorted(shown) == expected
-        stand = world.query(f"SELECT batch_id FROM {model}_batches WHERE standing", f"{model}_batches")
-        assert {batch for (batch,) in stand} == {batch.batch_id for batch in newest.values()}
-        counts = world.query(f"SELECT sum(rows_scored) FROM {model}_batches WHERE standing", f"{model}_batches")
-        assert counts == [(len(expected),)]
+        check(world, model, newest, erased)
+
+
+def bring(world: World, model: str, what: str, number: int, told: list["Manifest"]) -> None:
+    """Deliver a manifest, or do what the clock or a person asks for."""
+    if what == "upkeep":
+        UPKEEP[number](model, world)
+    elif told:
+        catalogue(model, days_of(told[number % len(told)]), world.ports)
+
+
+def check(world: World, model: str, newest: dict[int, "Manifest"], erased: dict[int, int]) -> None:
+    """What DuckDB reads is what the newest manifests say."""
+    expected = sorted(
+        (batch.batch_id, str(10 * upload + place)) for upload, batch in newest.items() for place in range(erased.get(upload, 0), 3)
+    )
+    shown: list[tuple[Any, ...]] = world.query(f"SELECT batch_id, id FROM {model}_scored", f"{model}_scored")
+    assert sorted(shown) == expected
+    stand = world.query(f"SELECT batch_id FROM {model}_batches WHERE standing", f"{model}_batches")
+    assert {batch for (batch,) in stand} == {batch.batch_id for batch in newest.values()}
+    counts = world.query(f"SELECT sum(rows_scored) FROM {model}_batches WHERE standing", f"{model}_batches")
+    assert counts == [(len(expected),)]

@@ -10,19 +10,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from functions.cataloguing import followed
 from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.service import catalogue_all, rebuild
 from functions.cataloguing.upkeep import compare, sweep
 from functions.erasure.event import EraseRequest
+from functions.erasure.files import lighter
+from functions.erasure.people import People
 from functions.erasure.ports import Ports as ErasurePorts
 from functions.erasure.service import erase
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError
+from tests.component.metric_emission.test_day_labels import put
 from tests.component.metric_emission.test_labels import csv
 from tests.component.metric_emission.world import DAY, Scored, rows
 from tests.component.metric_emission.world import World as Measured
+from tests.fakes.documents import serve
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.cataloguing.world import World
@@ -202,3 +208,57 @@ def test_a_source_that_changes_at_every_try_is_a_conflict(world: World, measured
     monkeypatch.setattr(followed, "_still", lambda *_: False)
     with pytest.raises(ConflictError, match="changed meanwhile"):
         catalogue_labels(MODEL, world.ports)
+
+
+PEOPLE = "abcd"
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("labels come"),
+            st.sampled_from(["f1", "f2", "f3"]),
+            st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(["yes", "no", "perhaps"])), min_size=1, max_size=4),
+        ),
+        st.tuples(st.just("a person is erased"), st.sampled_from(PEOPLE), st.none()),
+        st.tuples(st.just("the file goes"), st.sampled_from(["f1", "f2", "f3"]), st.none()),
+        st.tuples(st.sampled_from(["catalogue", "rebuild"]), st.none(), st.none()),
+    ),
+    max_size=12,
+)
+
+
+def take_out(person: str, world: World) -> None:
+    """Rewrite files of labelled rows as an erasure does."""
+    for info in [*world.store.list(layout.labelled_prefix(MODEL))]:
+        light = lighter(info.key, world.store.read(info.key), make_version().spec, People((person,)))
+        if light is not None:
+            world.store.write(info.key, light.body)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_becomes_of_labels_each_row_is_shown_with_the_last_of_them(tmp_path: Path, steps: list[tuple[str, Any, Any]]) -> None:
+    with closing(World(tmp_path)) as world:
+        serve(world.store, make_version())
+        files: dict[str, tuple[int, list[tuple[str, str]]]] = {}
+        for minute, (what, name, rows_of_file) in enumerate([*steps, ("catalogue", None, None)]):
+            match what:
+                case "labels come":
+                    files[name] = minute, rows_of_file
+                    put(world.store, name, rows_of_file, minute)
+                case "a person is erased":
+                    files = {file: (came, [row for row in labelled if row[0] != name]) for file, (came, labelled) in files.items()}
+                    take_out(name, world)
+                case "the file goes":
+                    files.pop(name, None)
+                    world.store.delete([layout.labelled_key(MODEL, DAY, name)])
+                case "catalogue":
+                    catalogue_labels(MODEL, world.ports)
+                case "rebuild":
+                    rebuild(MODEL, world.ports)
+        in_turn = sorted(files.values(), key=lambda file: file[0])
+        expected = {name: label for _, labelled in in_turn for name, label in labelled if label != "perhaps"}
+        if world.tables.exists(MODEL, "labelled"):
+            assert dict(world.query(f"SELECT id, everscore_label FROM {LABELLED}", LABELLED)) == expected
+            assert world.query(f"SELECT count(*) FROM {LABELLED}", LABELLED) == [(len(expected),)]
+        else:
+            assert expected == {}

@@ -18,7 +18,7 @@ from functions.cataloguing.store_io import through_store
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.manifest import Manifest, Source, Status, StoredFile
-from functions.shared.ports import ObjectInfo
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 from tests.fakes.memory_store import MemoryStore
 
@@ -40,34 +40,16 @@ class FolderStore(MemoryStore):
         return super().write(key, body)
 
 
-class World:
-    def __init__(self, folder: Path) -> None:
-        self._models, self._folder = 0, folder
-        self.store = FolderStore(folder)
-        root = f"file://{folder}/"
-        self.catalogue = InMemoryCatalog("tests", warehouse=f"{root}warehouse", **through_store(self.store, root))
-        self.tables = IcebergTables(self.catalogue, database=DATABASE, root=root)
-        self.ports = Ports(store=self.store, tables=self.tables)
-        self._duckdb = duckdb.connect(config={"autoinstall_known_extensions": False})
-        self._duckdb.execute("SET TimeZone = 'UTC'")
-        for name in ("avro", "iceberg"):
-            (extension,) = files(f"duckdb_extension_{name}").rglob("*.duckdb_extension")  # type: ignore[attr-defined]
-            self._duckdb.execute(f"LOAD '{extension}'")
+class Scorings:
+    """Batches as scoring leaves them in a store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store, self._models = store, 0
 
     def new_model(self) -> str:
         """A name that no table has yet."""
         self._models += 1
         return f"m{self._models}"
-
-    def expire(self, batch: Manifest) -> None:
-        """Remove a batch's scored rows, as the bucket's rules do."""
-        self.store.delete([output.key for output in batch.outputs])
-        for output in batch.outputs:
-            (self._folder / output.key).unlink()
-
-    def close(self) -> None:
-        self._duckdb.close()
-        self.catalogue.close()
 
     def scored(
         self,
@@ -112,6 +94,32 @@ class World:
         body = sink.getvalue()
         self.store.write(key, body)
         return StoredFile(key=key, rows=table.num_rows, bytes=len(body), sha256=hashlib.sha256(body).hexdigest())
+
+
+class World(Scorings):
+    def __init__(self, folder: Path, root: str | None = None) -> None:
+        """With a root, readers find the folder there."""
+        super().__init__(FolderStore(folder))
+        self._folder = folder
+        root = root or f"file://{folder}/"
+        self.catalogue = InMemoryCatalog("tests", warehouse=f"{root}warehouse", **through_store(self.store, root))
+        self.tables = IcebergTables(self.catalogue, database=DATABASE, root=root)
+        self.ports = Ports(store=self.store, tables=self.tables)
+        self._duckdb = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._duckdb.execute("SET TimeZone = 'UTC'")
+        for name in ("httpfs", "avro", "iceberg"):
+            (extension,) = files(f"duckdb_extension_{name}").rglob("*.duckdb_extension")  # type: ignore[attr-defined]
+            self._duckdb.execute(f"LOAD '{extension}'")
+
+    def expire(self, batch: Manifest) -> None:
+        """Remove a batch's scored rows, as the bucket's rules do."""
+        self.store.delete([output.key for output in batch.outputs])
+        for output in batch.outputs:
+            (self._folder / output.key).unlink()
+
+    def close(self) -> None:
+        self._duckdb.close()
+        self.catalogue.close()
 
     def query(self, sql: str, *tables: str) -> list[tuple[Any, ...]]:
         """What DuckDB answers, to whom tables are their metadata alone."""
