@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from botocore.config import Config
+
+from functions.shared.adapters.clients import client
+
 
 def glue_client() -> Any:
     """Return a client that retries throttling and lost connections."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client("glue", config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60))
+    return client("glue", config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60))
