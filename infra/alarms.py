@@ -117,6 +117,12 @@ def _late(delay: Metric, queued: str, queue: str, summary: str) -> Alarm:
     return Alarm(f"{queue}AgeAlarm", summary, condition, f"({late}) > (({before}) or 0 * ({late})) or {_stuck(queued)}")
 
 
+def _waiting(queued: str, queue: str, summary: str, threshold: str = "QueueAgeAlarmSeconds") -> Alarm:
+    """Messages lie there; of these queues no wait is measured by its end."""
+    condition = CloudWatchCondition("AWS/SQS", "ApproximateAgeOfOldestMessage", threshold, watched=queue)
+    return Alarm(f"{queue}AgeAlarm", summary, condition, _stuck(queued))
+
+
 def _stuck(queued: str) -> str:
     waiting = f'{QUEUED_MESSAGES.prometheus}{{queue="{queued}"}}[{HELD}]'
     return f"(min by (stack) (min_over_time({waiting})) > 0 and min by (stack) (last_over_time({waiting} offset 2h)) > 0)"
@@ -162,6 +168,11 @@ ALARMS = (
     ),
     _late(WAIT, "scoring", "ScoringQueue", "A file has been waiting to be scored for too long."),
     _late(MEASURING_DELAY, "metric", "MetricQueue", "A manifest or a file of labels has been waiting to be measured for too long."),
+    _waiting("notification", "NotificationQueue", "A message to people has been waiting for too long; `everscore status` shows alerts."),
+    _waiting("cataloguing", "CataloguingQueue", "A batch has been waiting to be brought into tables for too long."),
+    _waiting(
+        "retraining", "RetrainingQueue", "A model has been waiting to be retrained for too long.", threshold="RetrainingAgeAlarmSeconds"
+    ),
     _repeated_errors("Scoring", "Scoring fails. Batches that cannot be scored are no errors; this is the function or what it reads."),
     _errors("Partitioning", "A large upload could not be scored in partitions; its manifest says why, and its execution can be redriven."),
     _repeated_errors("MetricEmission", "metric_emission fails, so drift and performance are not watched."),

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from functions.erasure.event import EraseRequest
+from functions.erasure.event import EraseRequest, Place
 from functions.erasure.people import People, Subject
 from functions.erasure.ports import Ports
 from functions.erasure.rehearsal import Unchanged
-from functions.erasure.walk import STEPS, Walk, with_found
+from functions.erasure.walk import STEPS, Walk, units_after, with_found
 from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure, Reached
 from functions.shared.domain.errors import InputError
@@ -42,7 +42,7 @@ def erase(request: EraseRequest, ports: Ports, time_is_up: Callable[[], bool] = 
     """
     subject = Subject(_spec(request.model, ports), People(request.ids))
     if request.dry_run:
-        return _rehearsed(request, subject, ports)
+        return _rehearsed(request, subject, ports, time_is_up)
     begun = _standing(request, ports) or _new(request, subject, ports)
     assert begun.reached is not None, "only an ended erasure has no position"
     leases, holder = Leases(ports.store), begun.reached.seal
@@ -56,14 +56,22 @@ def erase(request: EraseRequest, ports: Ports, time_is_up: Callable[[], bool] = 
             leases.give_back(request.model, holder=holder)
 
 
-def _rehearsed(request: EraseRequest, subject: Subject, ports: Ports) -> Erasure:
-    """Return what one look would remove."""
+def _rehearsed(request: EraseRequest, subject: Subject, ports: Ports, time_is_up: Callable[[], bool]) -> Erasure:
+    """Return what one look would remove; where the time is up, what the part until `reached` would.
+
+    A call without `after` looks at everything, however long that takes.
+    """
     unchanged = replace(ports, inbox=Unchanged(ports.inbox), store=Unchanged(ports.store))
-    erasure = _new(request, subject, ports).model_copy(update={"reached": None})
-    for step in STEPS.values():
-        for unit in step(subject, unchanged):
-            erasure = with_found(erasure, unit.erase())
-    return erasure.model_copy(update={"objects": 0})
+    erasure = _new(request, subject, ports)
+    begun, reached, after = erasure.reached, None, request.after or Place()
+    for step, unit in units_after(after.step, after.place, subject, unchanged):
+        if request.after and reached and time_is_up():
+            break
+        erasure, reached = with_found(erasure, unit.erase()), Place(step=step, place=unit.place)
+    else:
+        reached = None
+    stopped = begun.model_copy(update={**reached.model_dump(), "paused": True}) if begun and reached else None
+    return erasure.model_copy(update={"objects": 0, "reached": stopped})
 
 
 def _new(request: EraseRequest, subject: Subject, ports: Ports) -> Erasure:

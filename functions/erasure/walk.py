@@ -74,15 +74,10 @@ class Walk:
         """Look at all that is left of one look; False if the time was up before its end."""
         if not self.reached.step:
             self.record = self.record.model_copy(update={"left": (), "left_until": {}})
-        names = [*STEPS]
-        for step in names[names.index(self.reached.step or names[0]) :]:
-            done = self.reached.place if step == self.reached.step else ""
-            for unit in sorted(STEPS[step](self.subject, self.ports), key=attrgetter("place")):
-                if unit.place <= done:
-                    continue
-                if self.worked and time_is_up():
-                    return False
-                self._do(step, unit)
+        for step, unit in units_after(self.reached.step, self.reached.place, self.subject, self.ports):
+            if self.worked and time_is_up():
+                return False
+            self._do(step, unit)
         return True
 
     def _do(self, step: str, unit: WorkUnit) -> None:
@@ -98,6 +93,16 @@ class Walk:
         self.record = self.record.model_copy(update={"reached": self.reached})
         self.ports.store.write(layout.erasure_key(self.record.model, self.record.erasure), self.record.to_json())
         return self.record
+
+
+def units_after(step: str, place: str, subject: Subject, ports: Ports) -> Iterator[tuple[str, Unit]]:
+    """Yield each unit that comes after a place, with its step; all units if `step` is empty."""
+    names = [*STEPS]
+    for name in names[names.index(step or names[0]) :]:
+        done = place if name == step else ""
+        for unit in sorted(STEPS[name](subject, ports), key=attrgetter("place")):
+            if unit.place > done:
+                yield name, unit
 
 
 def with_found(erasure: Erasure, found: Found) -> Erasure:

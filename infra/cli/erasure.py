@@ -1,7 +1,7 @@
 """`everscore erase`: people's rows out of everything stored."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import batched
 from pathlib import Path
@@ -76,13 +76,24 @@ def erase(
 
 
 def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the records of an erasure, one for each part of the people."""
+    """Return the records of an erasure, one for each part of the people, and of a dry run one for each call."""
+    go = _rehearsed if request["dry_run"] else _until_ended
     with console.status(_("looking through everything stored")):
-        return [_until_ended(operator, request | {"ids": some}) for some in batched(people, IDS_A_CALL, strict=False)]
+        parts = batched(people, IDS_A_CALL, strict=False)
+        return [record for some in parts for record in go(operator, request | {"ids": some})]
 
 
-def _until_ended(operator: "Operator", request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of an erasure, which may take several calls.
+def _rehearsed(operator: "Operator", request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what each call of a dry run would remove; the next one begins where it stopped."""
+    after: Mapping[str, Any] | None = {"step": "", "place": ""}
+    while after:
+        record = operator.ask("Erasure", {**request, "after": after})
+        yield record
+        after = record["reached"] and {name: record["reached"][name] for name in ("step", "place")}
+
+
+def _until_ended(operator: "Operator", request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the record of an erasure, which may take several calls.
 
     One that was killed goes on where it stopped.
 
@@ -100,8 +111,9 @@ def _until_ended(operator: "Operator", request: Mapping[str, Any]) -> dict[str, 
             if failed == TRIES:
                 raise
             continue
-        if record["ended_at"] or request["dry_run"]:
-            return record
+        if record["ended_at"]:
+            yield record
+            return
         failed = 0
 
 

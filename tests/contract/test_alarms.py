@@ -8,7 +8,7 @@ import yaml
 from functions.shared.domain.alert import AlertKind
 from infra.alarms import ALARMS, MODEL_ALERTS, Alarm, CloudWatchCondition
 from infra.prometheus.rules import RULES, rules_text
-from tests.contract.template import ALL_FUNCTION_PROPERTIES, FUNCTION_PROPERTIES, QUEUES, RESOURCES, TEMPLATE, resources_of
+from tests.contract.template import ALL_FUNCTION_PROPERTIES, FUNCTION_PROPERTIES, QUEUES, RESOURCES, SOURCES, TEMPLATE, resources_of
 from tests.integration.prometheus.server import promtool
 
 TEMPLATE_ALARMS = resources_of("AWS::CloudWatch::Alarm")
@@ -87,9 +87,23 @@ def test_thresholds_that_prometheus_cannot_look_up_are_the_templates_defaults() 
     named = {
         alarm.name: parameters[alarm.cloudwatch.threshold]["Default"] for alarm in ALARMS if isinstance(alarm.cloudwatch.threshold, str)
     }
-    assert named == {"ScoringQueueAgeAlarm": 3600, "MetricQueueAgeAlarm": 3600, "SilenceAlarm": 604800}
-    for alarm in ALARMS:
-        assert str(named.get(alarm.name, "")) in str(alarm.prometheus)
+    aged = {f"{queue}AgeAlarm": 3600 for queue in ("ScoringQueue", "MetricQueue", "NotificationQueue", "CataloguingQueue")}
+    assert named == {**aged, "RetrainingQueueAgeAlarm": 21600, "SilenceAlarm": 604800}
+    written = {alarm.name: alarm.prometheus for alarm in ALARMS}
+    for name in ("ScoringQueueAgeAlarm", "MetricQueueAgeAlarm", "SilenceAlarm"):
+        assert str(named[name]) in str(written[name])
+
+
+def test_each_queue_calls_people_if_its_messages_lie_too_long_or_at_all_where_nothing_takes_them() -> None:
+    taken = {event["Properties"]["Queue"]["Fn::GetAtt"][0] for _, event in SOURCES if event["Type"] == "SQS"}
+    looked_at = {
+        (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
+        for alarm in TEMPLATE_ALARMS.values()
+        if alarm.get("Namespace") == "AWS/SQS"
+    }
+    wanted = {queue: "ApproximateAgeOfOldestMessage" if queue in taken else "ApproximateNumberOfMessagesVisible" for queue in QUEUES}
+    assert looked_at == set(wanted.items())
+    assert len(taken) == 5
 
 
 def test_only_errors_of_functions_and_of_the_state_machine_have_no_rule_in_prometheus() -> None:

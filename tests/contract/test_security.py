@@ -107,5 +107,7 @@ def test_what_need_not_be_kept_is_forgotten() -> None:
         for name, prefix in (("forget-replaced-rows-of-days", "identities/"), ("forget-replaced-totals", "totals/")):
             assert rules[name]["Prefix"] == prefix
             assert rules[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "each file replaces them"
-            assert "ExpirationInDays" not in rules[name]
+        kept = {"Fn::If": ["ForgetsScoredRows", {"Ref": "ScoredDays"}, {"Ref": "AWS::NoValue"}]}
+        assert rules["forget-replaced-rows-of-days"]["ExpirationInDays"] == kept, "ids are kept no longer than the rows"
+        assert "ExpirationInDays" not in rules["forget-replaced-totals"]
         assert (rules["forget-profiles"]["Prefix"], rules["forget-profiles"]["ExpirationInDays"]) == ("emitted/", {"Ref": "ProfileDays"})

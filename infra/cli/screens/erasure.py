@@ -18,7 +18,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
     for erasure in answer["erasures"]:
         rows.update(erasure["rows"])
         versions.update(erasure["versions"])
-    whole = [key for erasure in answer["erasures"] for key in erasure["uploads"]]
+    whole = [*dict.fromkeys(key for erasure in answer["erasures"] for key in erasure["uploads"])]
     uploads = len(whole)
     objects = plural("{number:,} object version", "{number:,} object versions", sum(erasure["objects"] for erasure in answer["erasures"]))
     until = {key: moment for erasure in answer["erasures"] for key, moment in erasure["left_until"].items()}

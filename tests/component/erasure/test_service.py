@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from functions.erasure.event import EraseRequest
+from functions.erasure.event import EraseRequest, Place
 from functions.erasure.service import erase
 from functions.retraining.event import ReproduceRequest
 from functions.retraining.reproduction import reproduce
@@ -204,6 +205,23 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing() -> None:
     done = life.erase()
     assert (told.rows, told.batches, told.versions, told.uploads) == (done.rows, done.batches, done.versions, done.uploads)
     assert (told.objects, told.ended_at) == (0, None)
+
+
+def test_a_dry_run_in_many_calls_says_what_one_call_says_and_reads_nothing_twice() -> None:
+    life = lived()
+    request = EraseRequest(model=MODEL, ids=PEOPLE, who="ada", dry_run=True)
+    whole = erase(request, life.ports(), lambda: True)
+    assert whole.reached is None, "who did not ask for a part gets all of it"
+    asked = request.model_copy(update={"after": Place()})
+    parts = [erase(asked, life.ports(), lambda: True)]
+    while reached := parts[-1].reached:
+        asked = request.model_copy(update={"after": Place(step=reached.step, place=reached.place)})
+        parts.append(erase(asked, life.ports(), lambda: True))
+    assert len(parts) > 20
+    for counted in ("rows", "batches", "versions"):
+        assert sum((Counter(getattr(part, counted)) for part in parts), Counter()) == Counter(getattr(whole, counted))
+    assert sorted(key for part in parts for key in part.uploads) == sorted(whole.uploads)
+    assert [*life.store.list(f"erasures/{MODEL}/")] == []
 
 
 def test_asked_again_there_is_nothing_to_do() -> None:

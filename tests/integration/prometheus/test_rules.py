@@ -53,6 +53,11 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
     "EverscoreScoringQueueAge": (wait("wait", count="1 2 3 4 4 4 4 4", within="1 2 2 3 3 3 3 3"), [2, 3, 4], STACK),
     # The very first batch waited longer, and nothing came before it.
     "EverscoreMetricQueueAge": (wait("measuring_delay", count="_ 1 2 2 2 2 2", within="_ 0 1 1 1 1 1"), [1, 2, 3], STACK),
+    # They lie there at each tick of three hours.
+    **{
+        f"Everscore{name.capitalize()}QueueAge": ({queue(name): "0 9 9 9 9 9 0 0"}, [4, 5], STACK)
+        for name in ("notification", "cataloguing", "retraining")
+    },
     "EverscoreUnscoredFiles": ({series("everscore_unscored_files", STACK): "0 3 3 0"}, [1, 2], STACK),
     "EverscoreSilence": ({series("everscore_silence_seconds", STACK): "601200 604800 608400 60"}, [2], STACK),
     # Heard for the last time in the third hour: silent for more than three hours from the seventh on.

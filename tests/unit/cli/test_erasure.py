@@ -59,6 +59,7 @@ class Erasing(Stack):
             "left": [],
             "left_until": {},
             "ended_at": "2013-04-02",
+            "reached": None,
         }
 
 
@@ -101,6 +102,22 @@ def test_with_yes_nobody_is_asked(stack: Erasing, ids: Path, monkeypatch: pytest
 def test_a_dry_run_asks_nobody_and_removes_nothing(stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended(f"erase {MODEL} --ids {ids} --dry-run", monkeypatch) == 0
     assert [request["dry_run"] for request in stack.asked] == [True]
+
+
+def test_a_dry_run_that_takes_several_calls_goes_on_where_it_stopped_and_adds_up(
+    stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = iter([{"step": "batches", "place": "a"}, {"step": "uploads", "place": "b"}, None])
+
+    def ask(_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        seen = {"rows": {"scored": 2}, "uploads": ["batches/sales/a.csv"], "reached": next(places), "ended_at": None}
+        return Erasing.ask(stack, "Erasure", request) | seen
+
+    monkeypatch.setattr(stack, "ask", ask)
+    assert ended(f"erase {MODEL} --ids {ids} --dry-run", monkeypatch) == 0
+    assert [tuple(request["after"].values()) for request in stack.asked] == [("", ""), ("batches", "a"), ("uploads", "b")]
+    assert "scored 6" in (told := capsys.readouterr().out)
+    assert "1 upload with such rows" in told
 
 
 @pytest.mark.parametrize(("flags", "code", "asked"), [("--wait", 0, 3), ("", 1, 1), ("--wait --dry-run", 0, 1)])
