@@ -78,6 +78,7 @@ def embedded_aws(
     containers: bool = False,
     await_mlflow: bool = True,
     kept: bool = False,
+    iam: bool = False,
 ) -> Iterator[Stack]:
     """Run an embedded AWS while the block runs.
 
@@ -92,6 +93,7 @@ def embedded_aws(
         containers: whether functions run in containers of the built image instead of local processes.
         await_mlflow: whether the block begins only when MLflow answers; otherwise its first clients wait.
         kept: whether its data stay for the next start of a kept stack of this name, instead of being removed.
+        iam: whether each function may do only what its role allows, and other callers what their policies do.
 
     Raises:
         InvalidNameError: if a stack cannot have this name.
@@ -99,7 +101,7 @@ def embedded_aws(
         EmbeddedAwsError: if it does not come up; its folder stays until the next start, for the logs.
     """
     with ExitStack() as undo:
-        stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers, kept=kept)
+        stack, _ = _start(name, port, progress, parameters, root, undo, containers=containers, kept=kept, iam=iam)
         undo.callback(stop_stack if kept else remove_stack, stack.folder)
         undo.callback(progress, "stopping the embedded AWS")
         if await_mlflow:
@@ -153,6 +155,7 @@ def _start(
     *,
     containers: bool,
     kept: bool,
+    iam: bool = False,
 ) -> tuple[Stack, IO[bytes]]:
     """Start a stack that `undo` ends; the returned pipe ties it to this process."""
     python = ministack_python(progress)
@@ -160,7 +163,7 @@ def _start(
         before = _stack_before(folder, name)
         progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with its data")
         containers = containers if before is None else starts_containers(folder)
-        addresses, tie = _start_servers(folder, python, before, port, undo, containers=containers)
+        addresses, tie = _start_servers(folder, python, before, port, undo, containers=containers, iam=iam)
     try:
         _wait_for_answer(f"{addresses.endpoint}/_ministack/health")
         progress("deploying template.yaml")
@@ -196,7 +199,7 @@ def _stack_before(folder: Path, name: str) -> Stack | None:
 
 
 def _start_servers(
-    folder: Path, python: Path, before: Stack | None, port: int | None, undo: ExitStack, *, containers: bool
+    folder: Path, python: Path, before: Stack | None, port: int | None, undo: ExitStack, *, containers: bool, iam: bool
 ) -> tuple[_Addresses, IO[bytes]]:
     """Start the servers on listening sockets; return their addresses and their tie."""
     if containers:
@@ -207,7 +210,7 @@ def _start_servers(
         exposition = sockets.enter_context(listening_socket() if before is None else socket_like(before.metrics_url))
         addresses = _Addresses(url_of(aws), url_of(mlflow), f"{url_of(exposition)}/metrics", mlflow_inside=url_of(mlflow))
         servers = [
-            ministack_server(folder, python, aws, containers=containers),
+            ministack_server(folder, python, aws, containers=containers, iam=iam),
             mlflow_server(folder, mlflow),
             exposition_server(folder, exposition, addresses.endpoint),
         ]

@@ -247,6 +247,17 @@ def with_saving(application: Application) -> Application:
     return saving
 
 
+def as_if_encrypted(application: Application) -> Application:
+    """Wrap an ASGI application so that requests count as sent by HTTPS, which our buckets' policies ask for; here nobody could listen."""
+
+    async def encrypted(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        await application(scope, receive, send)
+
+    return encrypted
+
+
 def ministack_application() -> Application:
     """Return what hypercorn serves."""
     keep_state(Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"]))
@@ -258,4 +269,4 @@ def ministack_application() -> Application:
     if folder := os.environ.get("EVERSCORE_CONTAINERS"):
         confine_containers(folder)
     application: Application = import_module("ministack.app").app
-    return with_saving(with_ranged_versions(application))
+    return with_saving(as_if_encrypted(with_ranged_versions(application)))

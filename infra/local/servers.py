@@ -98,10 +98,10 @@ def url_of(listener: socket.socket) -> str:
     return "http://{}:{}".format(*listener.getsockname())
 
 
-def ministack_server(folder: Path, python: Path, listener: socket.socket, *, containers: bool = False) -> Server:
+def ministack_server(folder: Path, python: Path, listener: socket.socket, *, containers: bool = False, iam: bool = False) -> Server:
     """Return ministack's server, with its state on disk at any moment.
 
-    Functions run as children with `python`, or in containers.
+    Functions run as children with `python`, or in containers. With `iam` it looks at signatures and policies.
     """
     if containers:
         docker = {"EVERSCORE_CONTAINERS": str(folder)} | {name: os.environ[name] for name in DOCKER if name in os.environ}
@@ -124,6 +124,7 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
             # Neither is used here, and both would listen on every interface.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
+            "AUTH": str(iam).lower(),
         }
         | docker,
         socket=listener.fileno(),
