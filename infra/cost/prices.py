@@ -9,10 +9,11 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class Price(Written):
-    """Dollars per unit, the source, and the monthly free units of every account."""
+    """Dollars per unit, AWS's page, where else the figure was seen, and the monthly free units of every account."""
 
     dollars: float
     source: str
+    seen: str = ""
     free: float = 0.0
 
 

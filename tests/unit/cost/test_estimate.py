@@ -188,3 +188,9 @@ def test_a_function_that_was_not_measured_yet_starts_as_slowly_as_the_slowest() 
 
 def test_an_idle_month_of_one_model_costs_a_few_dollars() -> None:
     assert 1 < idle_month(Basis(measured(), listed_prices(), deployed()), models=1).dollars < 10
+
+
+def test_each_listed_price_names_the_page_of_aws_and_where_its_figure_was_seen() -> None:
+    prices = {name: price for name, price in listed_prices() if isinstance(price, Price)}
+    assert len(prices) > 20
+    assert {name for name, price in prices.items() if not (price.source.startswith(("AWS ", "Amazon ")) and price.seen)} == set()
