@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Place(BaseModel):
-    """How far a look got: all of `step` up to `place` is done; at the beginning both are empty."""
+    """How far a look got.
+
+    All of `step` up to `place` is done; at the beginning both are empty.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

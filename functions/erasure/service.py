@@ -57,9 +57,9 @@ def erase(request: EraseRequest, ports: Ports, time_is_up: Callable[[], bool] = 
 
 
 def _rehearsed(request: EraseRequest, subject: Subject, ports: Ports, time_is_up: Callable[[], bool]) -> Erasure:
-    """Return what one look would remove; where the time is up, what the part until `reached` would.
+    """Return what one look would remove.
 
-    A call without `after` looks at everything, however long that takes.
+    Where the time is up it is what the part until `reached` would. A call without `after` looks at everything, however long that takes.
     """
     unchanged = replace(ports, inbox=Unchanged(ports.inbox), store=Unchanged(ports.store))
     erasure = _new(request, subject, ports)

@@ -96,7 +96,7 @@ class Walk:
 
 
 def units_after(step: str, place: str, subject: Subject, ports: Ports) -> Iterator[tuple[str, Unit]]:
-    """Yield each unit that comes after a place, with its step; all units if `step` is empty."""
+    """Yield each unit after a place, with its step; all if `step` is empty."""
     names = [*STEPS]
     for name in names[names.index(step or names[0]) :]:
         done = place if name == step else ""

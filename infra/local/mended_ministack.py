@@ -248,7 +248,10 @@ def with_saving(application: Application) -> Application:
 
 
 def as_if_encrypted(application: Application) -> Application:
-    """Wrap an ASGI application so that requests count as sent by HTTPS, which our buckets' policies ask for; here nobody could listen."""
+    """Wrap an ASGI application so that requests count as sent by HTTPS.
+
+    Our buckets' policies ask for it; on the loopback interface nobody could listen.
+    """
 
     async def encrypted(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
