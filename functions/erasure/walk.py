@@ -95,7 +95,7 @@ class Walk:
         return self.record
 
 
-def units_after(step: str, place: str, subject: Subject, ports: Ports) -> Iterator[tuple[str, Unit]]:
+def units_after(step: str, place: str, subject: Subject, ports: Ports) -> Iterator[tuple[str, WorkUnit]]:
     """Yield each unit after a place, with its step; all if `step` is empty."""
     names = [*STEPS]
     for name in names[names.index(step or names[0]) :]:
