@@ -76,7 +76,10 @@ def erase(
 
 
 def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the records of an erasure, one for each part of the people, and of a dry run one for each call."""
+    """Return the records of an erasure, one for each part of the people.
+
+    A dry run has one for each call.
+    """
     go = _rehearsed if request["dry_run"] else _until_ended
     with console.status(_("looking through everything stored")):
         parts = batched(people, IDS_A_CALL, strict=False)
@@ -84,7 +87,10 @@ def _asked(operator: "Operator", request: dict[str, Any], people: Sequence[str])
 
 
 def _rehearsed(operator: "Operator", request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what each call of a dry run would remove; the next one begins where it stopped."""
+    """Yield what each call of a dry run would remove.
+
+    The next one begins where it stopped.
+    """
     after: Mapping[str, Any] | None = {"step": "", "place": ""}
     while after:
         record = operator.ask("Erasure", {**request, "after": after})

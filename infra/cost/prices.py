@@ -9,7 +9,10 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class Price(Written):
-    """Dollars per unit, AWS's page, where else the figure was seen, and the monthly free units of every account."""
+    """Dollars per unit, AWS's page, and where else the figure was seen.
+
+    `free` are the monthly free units of every account.
+    """
 
     dollars: float
     source: str
