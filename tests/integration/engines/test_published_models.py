@@ -48,8 +48,6 @@ def xgboost_like(parameters: Mapping[str, Any], *, classes: int = 0, rounds: int
     rows[:, :categories] = np.floor(rows[:, :categories])
     data = xgboost.DMatrix(rows, label=truth(rows, classes), feature_types=kinds, enable_categorical=True)
     booster = xgboost.train({"max_depth": 4, "num_class": classes if classes > 2 else None, **parameters}, data, rounds)
-    # As R's package marks its models.
-    booster.set_attr(niter=str(rounds))
     return bytes(booster.save_raw("json"))
 
 
@@ -59,6 +57,19 @@ def lightgbm_like(parameters: Mapping[str, Any], *, classes: int = 0, rounds: in
     counted = {"num_class": classes} if classes > 2 else {}
     booster = lightgbm.train({"verbosity": -1, "min_data_in_leaf": 5, **counted, **parameters}, data, rounds)
     return booster.model_to_string().encode()
+
+
+def of_r(body: bytes, *, rounds: int = 6, best: int | None = None) -> bytes:
+    """A file as R's packages mark it: XGBoost's counts rounds from 0, and with early stopping says which was best; LightGBM's has no pandas."""
+    if not body.lstrip().startswith(b"{"):
+        return body.partition(b"\npandas_categorical:")[0] + b"\n"
+    booster = xgboost.Booster(model_file=bytearray(body))
+    booster.set_attr(niter=str(rounds - 1))
+    if best is not None:
+        said = {"best_iteration": best, "best_ntreelimit": best + 1, "best_score": 0.25, "best_msg": f"[{best + 1}]\teval-logloss:0.25"}
+        booster.set_attr(**{name: str(value) for name, value in said.items()})
+    booster.feature_names = [f"Sepal.{place}" for place in range(COLUMNS)]
+    return bytes(booster.save_raw("json"))
 
 
 def of_xgboost_1_6(body: bytes) -> bytes:
@@ -106,6 +117,10 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "XGBoost's tests, enable_categorical": lambda: xgboost_like(
         {"objective": "binary:logistic", "max_cat_to_onehot": 1}, classes=2, categories=3
     ),
+    "R, xgb.save": lambda: of_r(xgboost_like({"objective": "binary:logistic"}, classes=2)),
+    "R, xgb.save after early stopping": lambda: of_r(xgboost_like({"objective": "multi:softprob"}, classes=3), best=3),
+    "R, lgb.save": lambda: of_r(lightgbm_like({"objective": "binary"}, classes=2)),
+    "R, lgb.save of categories": lambda: of_r(lightgbm_like({"objective": "regression", "min_data_per_group": 5}, categories=3)),
     "XGBoost 1.6": lambda: of_xgboost_1_6(xgboost_like({"objective": "reg:squarederror", "base_score": 0.5})),
 }
 
@@ -113,7 +128,9 @@ MODELS: dict[str, Callable[[], bytes]] = {
 def own_scores(body: bytes, rows: Numbers) -> Numbers:
     """What the library says of a file, by its own interface."""
     if body.lstrip().startswith(b"{"):
-        return np.asarray(xgboost.Booster(model_file=bytearray(body)).inplace_predict(rows), dtype=np.float64)
+        booster = xgboost.Booster(model_file=bytearray(body))
+        best = booster.attr("best_iteration")
+        return np.asarray(booster.inplace_predict(rows, iteration_range=(0, 0 if best is None else int(best) + 1)), dtype=np.float64)
     return np.asarray(lightgbm.Booster(model_str=body.decode()).predict(rows))
 
 
