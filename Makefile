@@ -108,7 +108,7 @@ audit: .audit/installed ## look up the locked packages among known vulnerabiliti
 invoke: build ## each function of the image once, by SAM, on an embedded AWS; shows the manifest of a scored file
 	$(PYTHON) -m infra.demo.invoke
 
-dashboards: install ## write Grafana's pages anew, from the catalogue of metrics
+dashboards: install ## write Grafana's pages from the catalogue of metrics
 	$(PYTHON) -m infra.grafana
 
 browser: ## Chromium, which shows the report to the tests; installed where it is missing
@@ -117,10 +117,10 @@ browser: ## Chromium, which shows the report to the tests; installed where it is
 prometheus: ## Prometheus and promtool, which the tests ask; unpacked into .tools where they are missing
 	infra/prometheus/install.sh
 
-commands: install ## write docs/commands.md anew, from the commands' help
+commands: install ## write docs/commands.md from the commands' help
 	.venv/bin/python -m typer infra.cli.app utils docs --name everscore --title Commands --output docs/commands.md
 
-rules: install ## write Prometheus' rules anew, from the alarms' one definition; RUNBOOK=https://... is what they link to
+rules: install ## write Prometheus' rules from the alarms' one definition; RUNBOOK=https://... is what they link to
 	$(PYTHON) -m infra.prometheus.rules $(RUNBOOK)
 
 pictures: install browser ## draw the README's pictures (docs/pictures) from the demo; the Chinese ones take a Chinese font

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: audit.sh (after `make .audit/installed`)
 # Looks up each locked package among known vulnerabilities. Exit code 1: some were found. Exit code 75: nothing was audited,
-# because no service that knows them answers from here. That is told by a release whose vulnerabilities have been known for
+# because no service that knows them answers from here. That is shown by a release whose vulnerabilities have been known for
 # years: pip-audit takes a package that a service has not heard of for one without any.
 set -uo pipefail
 cd "$(dirname "$0")/.."

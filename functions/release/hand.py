@@ -36,7 +36,7 @@ def _promote(request: ReleaseRequest, model: str, reason: str, ports: Ports) -> 
         message = "name the version to promote"
         raise ReleaseRefusedError(message)
     if request.force and not request.reason:
-        message = f"the gate kept version {request.version} out: who forces it says why"
+        message = f"the gate kept version {request.version} out: whoever forces it says why"
         raise ReleaseRefusedError(message)
     serve = try_out if request.canary else promote
     return serve(model, request.version, reason=reason, who=request.who, force=request.force, ports=ports)

@@ -187,7 +187,7 @@ def refuse_losers(model: str, version: str, ports: Ports) -> None:
     """
     decision = Decisions(ports.store).of(model, version)
     if decision is not None and decision.verdict is Verdict.KEEP:
-        told = "; ".join(reason.message for reason in decision.reasons)
+        why = "; ".join(reason.message for reason in decision.reasons)
         forced = f"everscore promote {model} {version} --force --reason WHY"
-        message = f"the gate kept version {version} out ({told}); `{forced}` serves it all the same, with --canary to a share first"
+        message = f"the gate kept version {version} out ({why}); `{forced}` serves it all the same, with --canary to a share first"
         raise ReleaseRefusedError(message)

@@ -21,7 +21,7 @@ _WHO = "a person in the registry"
 def grant_wish(standing: StandingRelease, ports: Ports) -> Step | None:
     """Do what moved aliases ask for.
 
-    The registry's tag tells a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
+    The registry's tag distinguishes a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
 
     Returns:
         The step taken, or None if the aliases ask for nothing: they say what is served, are set to say it again, or there are none.

@@ -256,7 +256,7 @@ def _check_classes(fitted: Fitted, champion: LoadedModel) -> None:
 
 
 def _judged(contest: Contest, fitted: Fitted, material: Material, trigger: str, policy: Policy, store: ObjectStore) -> Judgement:
-    """Judge whether the newest rows can be trusted, and who is better on them."""
+    """Judge whether the newest rows can be trusted, and which model is better."""
     champion, version = contest.champion, contest.taught.challenger_version
     held = TrainingSet(fitted.spec, material.held.table)
     ours, theirs = score_rows(champion.engine, held), fitted.score(held)

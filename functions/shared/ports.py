@@ -82,7 +82,7 @@ class ObjectStore(Protocol):
     def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
         """Newest versions below a prefix, in order of key.
 
-        Keys come after one, and there are at most so many.
+        Keys come after one, and there are at most that many.
         """
 
     def folders(self, prefix: str) -> Iterator[str]:
@@ -193,7 +193,7 @@ class Visibility(Protocol):
     """From when on others may receive messages that were received before."""
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
-        """Hide messages of a queue for so many seconds from now, by receipt handle."""
+        """Hide messages of a queue for seconds from now, by receipt handle."""
 
 
 class MessageTarget(Protocol):

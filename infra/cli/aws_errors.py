@@ -23,33 +23,33 @@ _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "
 _GONE = {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
-def as_told(error: Exception) -> EverscoreError:
+def as_shown(error: Exception) -> EverscoreError:
     """Return an InputError if a person can fix it, or that AWS was unreachable."""
     match error:
         case ClientError():
-            told = _answered(error)
+            shown = _answered(error)
         case NoRegionError():
             remedy = "set AWS_DEFAULT_REGION, as in `export AWS_DEFAULT_REGION=eu-central-1`, or `aws configure set region`"
-            told = InputError("no AWS region is set", remedy=remedy, code="no_region")
+            shown = InputError("no AWS region is set", remedy=remedy, code="no_region")
         case NoCredentialsError() | PartialCredentialsError():
             remedy = "sign in with `aws configure` or `aws sso login`, or set AWS_PROFILE; on this machine `everscore local up` needs none"
-            told = InputError("no AWS credentials are set", remedy=remedy, code="no_credentials")
+            shown = InputError("no AWS credentials are set", remedy=remedy, code="no_credentials")
         case ProfileNotFound():
             remedy = "set AWS_PROFILE to one that `aws configure list-profiles` names"
-            told = InputError(f"AWS profile not found: {error}", remedy=remedy, code="no_credentials")
+            shown = InputError(f"AWS profile not found: {error}", remedy=remedy, code="no_credentials")
         case SSOError() | TokenRetrievalError():
-            told = InputError(f"your AWS sign-in has expired: {error}", remedy=_SIGN_IN, code="expired_credentials")
+            shown = InputError(f"your AWS sign-in has expired: {error}", remedy=_SIGN_IN, code="expired_credentials")
         case ReadTimeoutError() | ConnectTimeoutError():
             remedy = "a function that was asked goes on without this command: look at `everscore status` before you ask again"
-            told = UnreachableError(f"AWS did not answer in time: {error}", remedy=remedy)
+            shown = UnreachableError(f"AWS did not answer in time: {error}", remedy=remedy)
         case _:
-            told = UnreachableError(f"AWS did not answer as it should: {error}", remedy=_OTHERWISE)
-    return told
+            shown = UnreachableError(f"AWS did not answer as it should: {error}", remedy=_OTHERWISE)
+    return shown
 
 
 def _answered(error: ClientError) -> EverscoreError:
-    told, asked = error.response.get("Error", {}), error.operation_name
-    code, message = str(told.get("Code", "")), told.get("Message", "")
+    shown, asked = error.response.get("Error", {}), error.operation_name
+    code, message = str(shown.get("Code", "")), shown.get("Message", "")
     if code in _EXPIRED:
         return InputError(f"your AWS credentials have expired: {message}", remedy=_SIGN_IN, code="expired_credentials")
     if code in _UNKNOWN:
@@ -61,6 +61,6 @@ def _answered(error: ClientError) -> EverscoreError:
     if code in _THROTTLED:
         return UnreachableError(f"AWS takes no more requests at the moment: {message}", remedy="wait a minute and try again")
     if code in _GONE:
-        remedy = "the stack was deleted or made anew: `aws cloudformation describe-stacks` lists those that there are"
+        remedy = "the stack was deleted or made again: `aws cloudformation describe-stacks` lists those that there are"
         return InputError(f"AWS has no such thing: {message} ({asked})", remedy=remedy, code="resource_gone")
     return UnreachableError(f"AWS did not answer as it should: {error}", remedy=_OTHERWISE)

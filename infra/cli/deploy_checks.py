@@ -20,7 +20,7 @@ _STAND_IN = "everscore.stand-in"
 def account_and_region() -> dict[str, str]:
     """Return whose credentials these are, and the region.
 
-    What botocore raises is told by the command.
+    What botocore raises is shown by the command.
     """
     session = boto3.Session()
     if session.region_name is None:

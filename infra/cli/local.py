@@ -163,7 +163,7 @@ def _watch(running: Stack) -> None:
         time.sleep(WATCH_S)
         new = [key for key in messages.newest() if key not in known]
         known.update(new)
-        for sent, told in messages.named(new, stack=running.name):
-            say(message_shown(told.text, sent.begun_at.isoformat()), to=console)
+        for sent, composed in messages.named(new, stack=running.name):
+            say(message_shown(composed.text, sent.begun_at.isoformat()), to=console)
     message = f"the embedded AWS ended unexpectedly\n{logs_of(running.folder)}"
     raise EmbeddedAwsError(message)

@@ -112,7 +112,7 @@ class LocalFolder:
         return path
 
     def _unfinished(self, key: str, body: bytes = b"") -> Path:
-        """Return a new file beside the key's own, to take its place."""
+        """Return a new file next to the key's own, to take its place."""
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")

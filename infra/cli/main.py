@@ -87,9 +87,9 @@ def _known(lost: Exception) -> "EverscoreError | None":
     from functions.shared.domain.errors import InputError
 
     if type(lost).__module__.startswith("botocore."):  # boto3 is imported by the commands that need it
-        from infra.cli.aws_errors import as_told
+        from infra.cli.aws_errors import as_shown
 
-        return as_told(lost)
+        return as_shown(lost)
     match lost:
         case UnsupportedOperation():
             return InputError(f"the file cannot be read twice: {lost}", remedy="write what comes from a pipe to a file, and name that")

@@ -40,7 +40,7 @@ from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.reading.encodings import UTF8
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
-from infra.cli.aws_errors import as_told
+from infra.cli.aws_errors import as_shown
 from infra.cli.converted import settled_encoding
 from infra.cli.names import looked_up, nearest
 from infra.local.stacks import CHOICE, Stack, running_stack, running_stacks, stack_names, stopped_stacks
@@ -385,7 +385,7 @@ def connect(stack: str | None) -> Operator:
         raise _no_stack(stack, running, stopped, "AWS was not asked, since no credentials are set") from None
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["Error"].get("Code") != _UNKNOWN_STACK:
-            raise as_told(error) from error
+            raise as_shown(error) from error
         asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
     return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}, name=stack)

@@ -93,7 +93,7 @@ def write_scored(
     Its ending says its format. It appears when it is whole.
 
     Event times are written as clocks of the model's zone show them, so a row lies on the day that `days` asked for. Memory is
-    bounded; on the disk the batches' files lie beside `out` meanwhile.
+    bounded; meanwhile the batches' files lie on the disk, next to `out`.
 
     Args:
         spec: names the time column and its zone; without it times stay in UTC, and `days` cannot be chosen.

@@ -35,7 +35,7 @@ deleted."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
 """State transitions per partition, and per partitioned batch, which is also planned and committed."""
 PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
-"""Beside parts: scored rows, quarantined rows, result; the result that may stand, the release, four files of a bundle, the header,
+"""Apart from parts: scored rows, quarantined rows, result; the result that may stand, the release, four files of a bundle, the header,
 the object's description."""
 READ_BYTES, PART_BYTES = 4 << 20, 8 << 20
 """Bytes of a ranged read, and of a part of a multipart upload."""

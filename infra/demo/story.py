@@ -211,7 +211,7 @@ class Story:
         if release is None:
             message = f"week {week.name} was not scored: {manifest.error}"
             raise DemoFailedError(message)
-        told = {
+        shown = {
             "week": week.name,
             "rows": manifest.rows_scored,
             "version": release.champion,
@@ -222,10 +222,10 @@ class Story:
         }
         line = _(
             "{week}  {rows:,} scored by version {version}{canary}, {quarantined} of {broken} broken rows quarantined, {seconds:.2f} s",
-            **told,
+            **shown,
         )
         self.say(line + self._performance(previous))
-        self._tell_alerts()
+        self._show_alerts()
         return week
 
     @staticmethod
@@ -250,7 +250,7 @@ class Story:
         loss = sum(group.loss_sum for group in groups) / rows
         return _("; the week before: log loss {loss:.3f} on {rows:,} labels", loss=loss, rows=rows)
 
-    def _tell_alerts(self) -> None:
+    def _show_alerts(self) -> None:
         for alert in (Alert.from_json(self.operator.store.read(found.key)) for found in raised(MODEL, self.operator.store)):
             name = f"{alert.kind}-{alert.window}"
             if name not in self.alerts_told:

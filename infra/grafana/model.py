@@ -172,7 +172,7 @@ _DRIFT = Section(
             width=16,
             levels=USUAL_PSI,
         ),
-        Panel("Drifted columns", "Told apart from chance and from ordinary days.", Look.BARS, (Query(DRIFTED_COLUMNS, "columns", MODEL),)),
+        Panel("Drifted columns", "Set apart from chance and from ordinary days.", Look.BARS, (Query(DRIFTED_COLUMNS, "columns", MODEL),)),
         Panel(
             "Predicted positive",
             "Share of each batch's rows, and what the threshold in force predicts of the rows that the champion was measured on.",

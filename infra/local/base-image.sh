@@ -45,7 +45,7 @@ if ! debootstrap --variant=minbase --include=ca-certificates,python3-pip,python3
   exit 1
 fi
 
-# Where a proxy signs connections anew, its certificates are needed to install packages inside the image.
+# Where a proxy signs connections again, its certificates are needed to install packages inside the image.
 [ -z "${SSL_CERT_FILE:-}" ] || cp "$SSL_CERT_FILE" "$root/etc/ssl/certs/ca-certificates.crt"
 
 mkdir -p "$root"/var/{lang/bin,runtime,task}

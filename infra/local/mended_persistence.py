@@ -162,7 +162,7 @@ def _written_since(s3: Any, since: float) -> Iterator[tuple[str, str, dict[str, 
                 yield bucket, key, version
 
 
-# Objects: `<account>/<bucket>/<key>` is the newest version, a sidecar beside it says what there is, and older versions
+# Objects: `<account>/<bucket>/<key>` is the newest version, a sidecar next to it says what there is, and older versions
 # lie as `.versions/<account>/<bucket>/<version>/<key>`. A write keeps the version before, then puts the bytes, then the sidecar.
 
 

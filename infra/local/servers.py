@@ -134,7 +134,7 @@ def ministack_server(folder: Path, python: Path, listener: socket.socket, *, con
 def _mends(folder: Path) -> Path:
     """Make a folder from which ministack's interpreter can import `infra` alone.
 
-    The packages beside the real one have other pins.
+    The packages next to the real one have other pins.
     """
     mends = folder / "mends"
     mends.mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 - The embedded AWS runs functions as processes of its host, without Docker, unless it is asked to use containers. So a function
   packed as an image becomes the same code packed as a zip, with the image's command as its handler; or else the image is named.
 - It reads no files of this machine, from which SAM uploads definitions of state machines. So these are put into the template.
-- It has no CodeDeploy. So a function has neither alias nor deployment, who calls the alias calls the function, and the function
+- It has no CodeDeploy. So a function has neither alias nor deployment, a caller of the alias calls the function, and the function
   that CodeDeploy would ask is left out.
 - It adds no metrics up. So an alarm on the sum of several is left out.
 - It hands parameters of type Number on as text, and then cannot compare them. So their values are put in their place.

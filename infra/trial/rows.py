@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 ID, DAY, TARGET = "id", "day", "left"
 DESCRIBED = ("--target", TARGET, "--id", ID, "--time", DAY)
-"""What `everscore train` is told of these rows."""
+"""The options of `everscore train` for these rows."""
 FIRST_DAY = date(2024, 1, 1)
 ROWS_A_DAY = 100
 

@@ -339,10 +339,10 @@ def _notified(story: Story) -> None:
     """A message about each alert, decision and release, delivered twice."""
     store = story.store("notification", "Store")
     ports = NotificationPorts(store, {"topic": SimpleNamespace(send=lambda _: None)}, "everscore", story.now)
-    told = [
+    said = [
         found for prefix in ("alerts/", "decisions/", f"releases/{MODEL}/history/") for found in story.store(PEOPLE, "Store").list(prefix)
     ]
-    for news in told * 2:
+    for news in said * 2:
         notify(StoredObject(bucket="Store", key=news.key, version_id="null", etag="", size_bytes=1), ports)
 
 
@@ -360,9 +360,9 @@ def _decay(story: Story) -> None:
     for first_day in (50, 60):
         _batch(story, first_day, 10, dearer=5)
     story.label(story.upload(f"labels/{MODEL}/inverted.csv", table(50, 10, columns=LABELS, inverted=True)))
-    told = [info.key for info in story.store(PEOPLE, "Store").list("alerts/")]
-    assert any("performance" in key for key in told)
-    assert any("drift" in key for key in told)
+    said = [info.key for info in story.store(PEOPLE, "Store").list("alerts/")]
+    assert any("performance" in key for key in said)
+    assert any("drift" in key for key in said)
 
 
 def _upkeep(story: Story) -> None:

@@ -47,7 +47,7 @@ def test_each_variable_is_one_that_local_env_prints() -> None:
     assert set(re.findall(r"\$\{(\w+)", FILE.read_text())) <= set(printed)
 
 
-def test_grafana_is_told_each_variable_that_its_provisioning_names() -> None:
+def test_grafana_has_each_variable_that_its_provisioning_names() -> None:
     provisioning = (ROOT / "infra" / "grafana" / "provisioning").rglob("*.yaml")
     named = {variable for file in provisioning for variable in re.findall(r"\$([A-Z][A-Z_]+)", file.read_text())}
     assert named <= set(COMPOSE["services"]["grafana"]["environment"])

@@ -101,7 +101,7 @@ def test_every_variable_that_is_used_is_one_of_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_panels_lie_beside_each_other_on_the_page_and_have_numbers_of_their_own(name: str) -> None:
+def test_panels_lie_side_by_side_on_the_page_and_have_numbers_of_their_own(name: str) -> None:
     page = PAGES[name]
     cells = [
         {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
@@ -146,7 +146,7 @@ def test_a_point_stands_for_hours_since_grafanas_cloudwatch_reads_durations_as_g
 
 
 @pytest.mark.parametrize("page", ["model", "fleet"])
-def test_releases_are_marked_where_prometheus_tells_of_them(page: str) -> None:
+def test_releases_are_marked_where_prometheus_knows_of_them(page: str) -> None:
     [marks] = PAGES[f"pages/prometheus/{page}.json"]["annotations"]["list"]
     assert re.findall(r"everscore_\w+", marks["expr"]) == ["everscore_release_sequence"] * 2
 

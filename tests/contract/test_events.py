@@ -248,7 +248,7 @@ PARSERS: dict[str, Callable[[dict[str, Any]], BaseModel]] = {
 }
 
 
-def test_each_sample_event_is_told_apart_here() -> None:
+def test_each_sample_event_is_distinguished_here() -> None:
     assert set(EVENTS) == {*ARRIVALS, *SCHEDULED, *REQUESTS, PARTITION}
 
 

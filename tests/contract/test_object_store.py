@@ -152,7 +152,7 @@ def test_more_versions_are_forgotten_than_one_request_takes(versioned: Versioned
 
 
 @pytest.mark.usefixtures("_aws")
-def test_a_refusal_to_forget_is_told() -> None:
+def test_a_refusal_to_forget_is_reported() -> None:
     client = s3_client()
     client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     store = S3ObjectStore(client, "locked")
@@ -163,7 +163,7 @@ def test_a_refusal_to_forget_is_told() -> None:
 
 
 @pytest.mark.usefixtures("_aws")
-def test_an_object_that_s3_keeps_in_an_answer_of_200_is_told() -> None:
+def test_an_object_that_s3_keeps_in_an_answer_of_200_is_reported() -> None:
     client = s3_client()
     kept = {"Key": "k", "Code": "AccessDenied", "Message": "Access Denied"}
     with Stubber(client) as answers:
@@ -372,8 +372,8 @@ def test_the_fake_answers_as_s3_does(operations: list[tuple[str, str, bytes]]) -
     answers = []
     for store in (MemoryStore(), s3_store(f"twin-{next(NUMBERS)}")):
         seen: dict[str, str] = {}
-        told = [outcome(store, seen, operation) for operation in operations]
-        answers.append((told, [(info.key, info.etag, store.read(info.key)) for info in store.list("")]))
+        said = [outcome(store, seen, operation) for operation in operations]
+        answers.append((said, [(info.key, info.etag, store.read(info.key)) for info in store.list("")]))
     assert answers[0] == answers[1]
 
 

@@ -122,7 +122,7 @@ def test_the_sequence_is_the_last_one_set(registry: Registry) -> None:
     assert registry.sequence("sales") == 12
 
 
-def test_the_last_refusal_is_told_on_the_models_page(registry: Registry) -> None:
+def test_the_last_refusal_is_shown_on_the_models_page(registry: Registry) -> None:
     registry.register("sales", "1", RUN)
     registry.tell_refusal("sales", "version 2 was kept out")
     registry.tell_refusal("sales", "version 3 was kept out: " + 6000 * "x")

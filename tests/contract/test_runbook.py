@@ -67,9 +67,9 @@ def test_grafana_shows_this_very_runbook() -> None:
 
 @pytest.mark.parametrize("kind", AlertKind)
 def test_the_report_advises_nothing_that_the_runbook_does_not(kind: AlertKind) -> None:
-    told = {tuple(shlex.split(line)[:3]) for line in quoted_commands(sections("Alerts")[kind.value])}
+    said = {tuple(shlex.split(line)[:3]) for line in quoted_commands(sections("Alerts")[kind.value])}
     advised = {tuple(shlex.split(line.format(model="MODEL"))[:3]) for line in ADVICE[kind].commands}
-    assert advised <= told
+    assert advised <= said
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -92,7 +92,7 @@ def test_each_command_that_the_report_advises_exists_with_these_options(line: st
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "said"),
     [
         ("everscore nothing", "nothing"),
         ("everscore tick --json", "model"),
@@ -101,8 +101,8 @@ def test_each_command_that_the_report_advises_exists_with_these_options(line: st
         ("everscore train a b --id c", "target"),
     ],
 )
-def test_a_command_that_does_not_exist_is_found(line: str, told: str) -> None:
-    with pytest.raises(Exception, match=told):
+def test_a_command_that_does_not_exist_is_found(line: str, said: str) -> None:
+    with pytest.raises(Exception, match=said):
         refuse_unknown(line)
 
 

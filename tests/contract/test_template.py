@@ -119,7 +119,7 @@ def test_each_functions_errors_raise_an_alarm_that_reaches_the_topic() -> None:
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
 
-def test_beside_notification_only_this_accounts_alarms_may_tell_people() -> None:
+def test_only_notification_and_this_accounts_alarms_may_message_people() -> None:
     [policy] = resources_of("AWS::SNS::TopicPolicy").values()
     conditions = {statement["Principal"]["Service"]: statement.get("Condition") for statement in policy["PolicyDocument"]["Statement"]}
     assert conditions == {"cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}}
@@ -322,9 +322,9 @@ def test_each_sample_event_that_no_person_sent_is_one_that_the_template_delivers
         if source["Type"] == "ScheduleV2" and folder_of(name) == path.parent.name
     ]
     alert, decision, manifest = {"retraining", "notification"}, {"release", "notification"}, {"metric_emission", "cataloguing"}
-    told = {"alert": alert, "alert-raised": alert, "decision-created": decision, "decision-made": decision}
-    told |= {"manifest-created": manifest, "several-manifests": manifest}
-    expected = told.get(path.stem, {path.parent.name})
+    said = {"alert": alert, "alert-raised": alert, "decision-created": decision, "decision-made": decision}
+    said |= {"manifest-created": manifest, "several-manifests": manifest}
+    expected = said.get(path.stem, {path.parent.name})
     for event in deliveries(json.loads(path.read_text())):
         assert event.get("Event") == "s3:TestEvent" or event in inputs or receivers(event) == expected
 

@@ -128,7 +128,7 @@ def april() -> World:
     return world
 
 
-def test_nobody_is_told_that_april_goes_badly_though_all_labels_are_known(april: World) -> None:
+def test_no_alert_says_that_april_goes_badly_though_all_labels_are_known(april: World) -> None:
     days = list(performances(MODEL, april.store, labelled_days(MODEL, april.store)))
     assert sum(day.rows_labelled for day in days) > 20_000
     assert len(days) == 28

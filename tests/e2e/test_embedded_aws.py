@@ -139,7 +139,7 @@ def test_an_object_reaches_its_functions_with_the_version_that_was_written(
     assert [other for other in FUNCTIONS if other not in functions and noted(stack, s3, other, key)] == []
 
 
-def test_an_alert_reaches_retraining_and_who_tells_people(stack: Stack, s3: "S3Client") -> None:
+def test_an_alert_reaches_retraining_and_notification(stack: Stack, s3: "S3Client") -> None:
     s3.put_object(Bucket=stack.store, Key="alerts/churn/2013-04-07-v1-performance.json", Body=b"{}")
     told = {function for function in FUNCTIONS if soon(lambda: noted(stack, s3, function, "2013-04-07-v1"), 20 if function in TOLD else 0)}  # noqa: B023
     assert told == TOLD
@@ -233,7 +233,7 @@ def test_schedules_carry_the_actions_that_functions_know(stack: Stack) -> None:
     ]
 
 
-def test_functions_are_told_what_the_template_says(stack: Stack) -> None:
+def test_functions_are_configured_as_the_template_says(stack: Stack) -> None:
     configuration = client_of(stack, "lambda").get_function_configuration(FunctionName=stack.functions["retraining"])
     variables = configuration["Environment"]["Variables"]
     assert variables["EVERSCORE_STACK"] == stack.name
@@ -399,7 +399,7 @@ def kill(stack: Stack) -> None:
     os.killpg(keeper.pid, signal.SIGKILL)
 
 
-def test_a_stack_that_was_killed_at_work_goes_on_with_everything_that_anybody_was_told_had_been_done(home: Path, project: Path) -> None:
+def test_a_stack_that_was_killed_at_work_goes_on_with_everything_that_was_reported_as_done(home: Path, project: Path) -> None:
     known: dict[tuple[str, str], str] = {}
     for life in range(3):
         with embedded_aws("killed", root=project, **KEPT) as stack:

@@ -322,7 +322,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
         (("erase", MODEL, "--ids", __file__, "--yes"), "application"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do_and_ends_with_2(
+def test_a_mistake_is_reported_with_what_to_do_and_ends_with_2(
     everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], told: str
 ) -> None:
     done = everscore.run(*arguments, code=2)

@@ -196,7 +196,7 @@ def test_on_paper_the_plots_are_those_of_a_page_in_light_colours(browser: Browse
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_a_page_with_little_to_tell_is_as_sound(browser: Browser, bare_file: Path) -> None:
+def test_a_page_with_little_to_show_is_as_sound(browser: Browser, bare_file: Path) -> None:
     found = visit(browser, bare_file, PHONE, "dark")
     marks = found.page.eval_on_selector_all(".plot", MARKS)
     assert [mark["name"] for mark in marks if mark["painted"]] == ["answered", "quarantined", "timings"]

@@ -160,7 +160,7 @@ def test_two_versions_of_the_demos_model_are_rebuilt_and_one_whose_snapshot_was_
     assert md5 in str(rebuilt.difference)
 
 
-def test_a_changed_parameter_is_told_with_what_it_does_and_the_first_model_is_brought_back(clone: Clone) -> None:
+def test_a_changed_parameter_is_reported_with_what_it_does_and_the_first_model_is_brought_back(clone: Clone) -> None:
     first, figures = clone.bundle(), clone.metrics()
     clone.run("git", "add", ".")
     clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "made here")

@@ -39,8 +39,8 @@ ADVICE: Mapping[AlertKind, Advice] = {
     AlertKind.PERFORMANCE: Advice(
         summary="The champion loses more on labels of the last weeks than at its training.",
         meaning=(
-            "On labels of the last weeks the champion's loss is above what it was at training by more than the policy allows, and the "
-            "lower bound of a confidence sequence says that this is no chance."
+            "On labels of the last weeks the champion's loss is above that at training by more than the policy allows. The lower bound of "
+            "a confidence sequence says that this is no chance."
         ),
         look_at=(
             "The two prevalences in the evidence: if the share of positives changed, the loss may have moved though the model ranks as "

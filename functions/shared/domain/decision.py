@@ -93,7 +93,7 @@ class Decision(Document):
     The version was fitted on `trained_rows` rows of the event days `trained_first_day` to `trained_last_day`.
     `erased_rows` were removed from its snapshot since, at people's wish: it learnt from them all the same.
     `agreement` compares the two models' scores on the holdout and is what the canary's guardrails are held against.
-    `cross_validation` tells how both did on earlier days; it decides nothing.
+    `cross_validation` says how both did on earlier days; it decides nothing.
     `origin` says where an imported version comes from, and its figures are those of its decision there.
     """
 

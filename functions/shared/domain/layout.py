@@ -103,7 +103,7 @@ def upload_name(key: str) -> str:
 
 
 def partitioned_key(model: str, partition_bytes: int, name: str) -> str:
-    """Return where to upload a file to score in partitions of about so many bytes.
+    """Return where to upload a file to score in partitions of about that many bytes.
 
     It is scored in partitions however small it is.
     """

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 PREFIX = "everscore"
 TOP_COLUMNS = 10
-"""Of how many columns the drift is told as a metric; the stored report has all of them."""
+"""The most columns whose drift is a metric; the stored report has all columns."""
 
 
 class Kind(StrEnum):

@@ -230,7 +230,7 @@ class RetrainingPolicy(Written):
     )
 
     def most_rows(self, features: int) -> int:
-        """Return how many rows of so many features may be learnt."""
+        """Return how many rows with this many features may be learnt."""
         return min(self.max_rows, self.max_values // features)
 
 
@@ -253,9 +253,9 @@ class GatePolicy(Written):
     holdout_days: Annotated[int, Unit("days", most=1000)] = Field(
         default=28, ge=1, description="Newest event days on which both models are compared, which neither has learnt from."
     )
-    min_holdout_days: WholeDays = Field(default=14, description="Held-out days below which the gate cannot tell.")
-    min_rows: Rows = Field(default=1000, description="Held-out rows below which the gate cannot tell.")
-    min_rarer_class: Rows = Field(default=100, description="Held-out rows outside the commonest class below which the gate cannot tell.")
+    min_holdout_days: WholeDays = Field(default=14, description="Held-out days below which the gate cannot decide.")
+    min_rows: Rows = Field(default=1000, description="Held-out rows below which the gate cannot decide.")
+    min_rarer_class: Rows = Field(default=100, description="Held-out rows outside the commonest class below which the gate cannot decide.")
     metric: Literal["loss", "cost"] = Field(
         default="loss", description="What is compared: the loss, or a binary model's cost per row by decision.costs."
     )

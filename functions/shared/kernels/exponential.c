@@ -8,7 +8,7 @@ enum { PARTS = 32 };
 
 typedef struct {
     double parts_per_unit;  /* PARTS / ln 2 */
-    double coefficients[3]; /* of the polynomial for 2^(r / PARTS), beside its 1 */
+    double coefficients[3]; /* of the polynomial for 2^(r / PARTS), apart from its 1 */
     double low, high;       /* beyond these the result is 0, or infinite, all the same */
     const uint64_t *powers; /* by k: the bits of 2^(k / PARTS) */
 } exponential;

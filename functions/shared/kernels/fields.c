@@ -1,6 +1,6 @@
 /* The inner loops of reading delimited text: where its fields lie, and what those say that are written plainly.
 
-   A field that is not plain (an exponent of a hundred, a quote within quotes) is told of and left to Arrow, which knows the
+   A field that is not plain (an exponent of a hundred, a quote within quotes) is reported and left to Arrow, which knows the
    whole grammar: what is here need not. Who calls has made the arrays large enough: no text has more records than line feeds
    and one, nor more fields than that times its columns. Text is ASCII or UTF-8; nothing in it is trusted. */
 
@@ -272,7 +272,7 @@ INLINE int is_among(const uint8_t *at, uint32_t length, const uint64_t *words, i
     return 0;
 }
 
-/* Whether a field is a plain number. Those of up to eight characters are read at once, if so many stand before their end. */
+/* Whether a field is a plain number. Those of up to eight characters are read at once, if eight stand before their end. */
 INLINE int plain_number(const uint8_t *text, field from, double *value) {
     const uint8_t *const at = text + from.start, *const end = at + from.length;
     const int64_t negative = from.length && *at == '-', length = from.length - negative;

@@ -177,7 +177,7 @@ void everscore_bitvector(const bitvector_model *model, int64_t rows, const colum
 /* ---- walks down deep trees ----
 
    Every step waits for memory, so some rows walk side by side, and their waits overlap. A leaf is its own child, and no code is above its
-   rank: who has arrived stays until the others have. */
+   rank: a row that has arrived stays until the others have. */
 
 enum { LANES = 8, STEPS = 2, LEAF = UINT16_MAX };
 

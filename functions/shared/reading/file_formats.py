@@ -31,7 +31,7 @@ class FileFormat:
     Attributes:
         endings: of the names of its files, without `.gz`; they decide where the first bytes leave the format open.
         magics: how its files begin, where they all do.
-        read: what reads it, in blocks of about so many bytes; None where the command converts it before the upload.
+        read: what reads it, in blocks of about that many bytes; None where the command converts it before the upload.
     """
 
     endings: tuple[str, ...]

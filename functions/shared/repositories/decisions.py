@@ -34,5 +34,5 @@ class Decisions:
         return sorted(int(info.key.removeprefix(prefix).removesuffix(".json")) for info in self._store.list(prefix))
 
     def write(self, decision: Decision) -> None:
-        """Store a decision; its arrival is what tells `release`."""
+        """Store a decision; its arrival starts `release`."""
         self._store.write(layout.decision_key(decision.model, decision.challenger_version), decision.to_json())

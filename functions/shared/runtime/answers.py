@@ -39,7 +39,7 @@ def keeping_answers(store: Callable[[], ObjectStore]) -> Callable[[Handler], Han
             try:
                 with beating(kept.renew, BEAT_S):
                     answer = handler(request, context)
-            except Exception as error:  # whatever it is: who watches reads it, and Lambda counts it
+            except Exception as error:  # whatever it is: the caller that watches reads it, and Lambda counts it
                 kept.end(failed=(type(error).__name__, str(error)))
                 raise
             kept.end(answer=answer)
@@ -71,7 +71,7 @@ class _Kept:
         return False
 
     def end(self, **found: Any) -> None:
-        """Keep the answer, or the failure, for who watches."""
+        """Keep the answer, or the failure, for the caller that watches."""
         self._write(beat_at=_now(), **found)
 
     def renew(self) -> None:

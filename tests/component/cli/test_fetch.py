@@ -336,7 +336,7 @@ def test_rows_beyond_a_sheet_that_no_manifest_counted_are_refused_too(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "said"),
     [
         ("-o rows.parquet", "it is not clear which rows are wanted"),
         ("0123 --last -o rows.parquet", "it is not clear which rows are wanted"),
@@ -352,7 +352,7 @@ def test_rows_beyond_a_sheet_that_no_manifest_counted_are_refused_too(
 )
 def test_what_cannot_be_fetched_is_refused(
     arguments: str,
-    told: str,
+    said: str,
     stack: Stack,
     world: World,
     tmp_path: Path,
@@ -363,7 +363,7 @@ def test_what_cannot_be_fetched_is_refused(
     monkeypatch.chdir(tmp_path)
     Path("here.csv").write_text("mine")
     assert ended(f"fetch {MODEL} {arguments}", monkeypatch) == 2
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert said in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["here.csv"]
     assert Path("here.csv").read_text() == "mine"
 

@@ -48,12 +48,12 @@ def test_before_the_first_release_nothing_was_served() -> None:
         served_at(releases(), NOW.astimezone(UTC) + DAY - SECOND)
 
 
-def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again() -> None:
+def test_whoever_ends_a_rollout_learns_what_it_answered_and_how_to_score_that_again() -> None:
     answered = tuple(Answered(batch_id=name * 32, rows=rows) for name, rows in {"a": 1200, "b": 34}.items())
-    told = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered)).summary()))
-    assert "version 1 serves" in told
-    assert "ended the canary of version 2 at 5%, which answered 1,234 rows of 2 batches" in told
-    assert "to score these with version 1: everscore rescore sales --withdrawn" in told
+    said = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered)).summary()))
+    assert "version 1 serves" in said
+    assert "ended the canary of version 2 at 5%, which answered 1,234 rows of 2 batches" in said
+    assert "to score these with version 1: everscore rescore sales --withdrawn" in said
     once = shown(release_screen(make_release(withdrawn=Withdrawal(version="2", share=0.05, answered=answered[:1])).summary()))
     assert "answered 1,200 rows of 1 batch" in once
     assert "1 batches" not in once
@@ -67,9 +67,9 @@ def test_who_ends_a_rollout_is_told_what_it_answered_and_how_to_score_that_again
 
 @pytest.mark.parametrize(("share", "what"), [(0.05, "to answer 5% of the rows"), (1.0, "to become the champion")])
 def test_what_waits_for_a_person_is_shown_with_the_command_that_decides(share: float, what: str) -> None:
-    told = shown(release_screen(make_release(approval=Approval(version="2", share=share, since=NOW)).summary()))
-    assert f"version 2 waits since 2013-04-01 12:00 UTC for approval {what}" in told
-    assert "everscore approve sales 2 --reason WHY or everscore reject sales 2 --reason WHY" in told
+    said = shown(release_screen(make_release(approval=Approval(version="2", share=share, since=NOW)).summary()))
+    assert f"version 2 waits since 2013-04-01 12:00 UTC for approval {what}" in said
+    assert "everscore approve sales 2 --reason WHY or everscore reject sales 2 --reason WHY" in said
     assert "approval" not in shown(release_screen(make_release().summary()))
 
 
@@ -94,19 +94,19 @@ def test_a_history_names_champion_challenger_reason_and_who() -> None:
     }
     shadow = {**entry, "challenger": {"version": "4", "share": 0.25, "mode": "shadow"}}
     retired = {**entry, "champion": None, "challenger": None}
-    told = shown(history_screen({"model": "sales", "releases": [entry, shadow, retired]}))
-    assert "7 2024-06-01 05:15 3 4 on 25% ada a trial" in told
-    assert "7 2024-06-01 05:15 3 4 as a shadow ada a trial" in told
-    assert "7 2024-06-01 05:15 retired none ada a trial" in told
+    said = shown(history_screen({"model": "sales", "releases": [entry, shadow, retired]}))
+    assert "7 2024-06-01 05:15 3 4 on 25% ada a trial" in said
+    assert "7 2024-06-01 05:15 3 4 as a shadow ada a trial" in said
+    assert "7 2024-06-01 05:15 retired none ada a trial" in said
 
 
-def test_a_batch_of_a_rollout_tells_what_each_model_cost_and_an_erased_one_what_is_gone() -> None:
+def test_a_batch_of_a_rollout_shows_what_each_model_cost_and_an_erased_one_what_is_gone() -> None:
     manifest = make_manifest().model_copy(update={"rows_in": 10, "rows_scored": 8, "rows_erased": 2}).summary()
     manifest["release"] = {"seq": 2, "champion": "1", "challenger": {"version": "2", "share": 0.05}}
     manifest["timings"] |= {"predict_s": 0.5, "challenger_predict_s": 0.3}
-    told = shown(manifest_screen(manifest))
-    assert "prediction took 0.200 s by the champion and 0.300 s by the challenger" in told
-    assert "10 rows in = 8 scored by version 1 (5% by version 2) + 0 quarantined + 2 erased" in told
+    said = shown(manifest_screen(manifest))
+    assert "prediction took 0.200 s by the champion and 0.300 s by the challenger" in said
+    assert "10 rows in = 8 scored by version 1 (5% by version 2) + 0 quarantined + 2 erased" in said
 
 
 def test_what_a_withdrawn_challenger_answered_is_looked_up_again_so_that_batches_under_way_are_not_missed() -> None:

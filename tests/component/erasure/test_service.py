@@ -169,7 +169,7 @@ def test_training_sets_are_lighter_under_another_name_and_their_versions_say_so(
         assert after.bytes == sum(len(body) for _, body in Snapshots(life.store).files(after.md5))
 
 
-def test_a_version_trained_on_erased_rows_is_not_reproduced_and_told_why() -> None:
+def test_a_version_trained_on_erased_rows_is_not_reproduced_and_the_reason_is_given() -> None:
     life = lived()
     life.erase()
     found = reproduce(ReproduceRequest(model=MODEL, version="1"), life.retraining())
@@ -200,11 +200,11 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing() -> None:
     life = lived()
     before = {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")}
     request = EraseRequest(model=MODEL, ids=PEOPLE, who="ada", reason="their wish", dry_run=True)
-    told = erase(request, life.ports())
+    said = erase(request, life.ports())
     assert {version.info for bucket in (life.inbox, life.store) for version in bucket.versions("")} == before
     done = life.erase()
-    assert (told.rows, told.batches, told.versions, told.uploads) == (done.rows, done.batches, done.versions, done.uploads)
-    assert (told.objects, told.ended_at) == (0, None)
+    assert (said.rows, said.batches, said.versions, said.uploads) == (done.rows, done.batches, done.versions, done.uploads)
+    assert (said.objects, said.ended_at) == (0, None)
 
 
 def test_a_dry_run_in_many_calls_says_what_one_call_says_and_reads_nothing_twice() -> None:

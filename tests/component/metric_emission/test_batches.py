@@ -109,12 +109,12 @@ def test_a_batch_that_failed_is_counted_by_its_errors_code() -> None:
     assert (errors.value, errors.dimensions) == (1, {"model": MODEL, "code": "missing_column"})
 
 
-def test_how_long_a_file_waited_is_not_told_of_a_batch_that_is_scored_again() -> None:
+def test_how_long_a_file_waited_is_not_reported_for_a_batch_that_is_scored_again() -> None:
     emitted = batch_measurements(make_manifest(supersedes="an earlier one"), memory_gb=2.0)
     assert not [measurement for measurement in emitted if measurement.metric is WAIT]
 
 
-def test_a_second_delivery_emits_nothing_and_tells_nobody() -> None:
+def test_a_second_delivery_emits_nothing_and_alerts_nobody() -> None:
     world = World()
     manifest = world.profiled("a.csv", like_training(world.baseline))
     world.record(manifest)
@@ -126,7 +126,7 @@ def test_a_second_delivery_emits_nothing_and_tells_nobody() -> None:
     assert world.store.keys() == keys
 
 
-def test_people_are_told_of_a_batch_that_failed() -> None:
+def test_people_are_alerted_to_a_batch_that_failed() -> None:
     world = World()
     error = BatchError(code="missing_column", message="no column 'price'", remedy="add it")
     world.record(world.commit("a.csv", status=Status.FAILED, error=error))
@@ -136,7 +136,7 @@ def test_people_are_told_of_a_batch_that_failed() -> None:
     assert alert.runbook == "docs/runbook.md#failed"
 
 
-def test_people_are_told_of_a_batch_of_a_model_that_serves_nothing() -> None:
+def test_people_are_alerted_to_a_batch_of_a_model_that_serves_nothing() -> None:
     world = World()
     world.store.delete([layout.release_key(MODEL)])
     upload = MemoryStore("inbox").write(f"batches/{MODEL}/a.csv", b"id\n1\n")
@@ -151,7 +151,7 @@ def test_people_are_told_of_a_batch_of_a_model_that_serves_nothing() -> None:
     assert [key for key in world.store.keys() if key.startswith("totals/")] == [layout.totals_key(layout.UNNAMED_MODEL)]  # noqa: SIM118
 
 
-def test_people_are_told_of_a_batch_with_many_quarantined_rows() -> None:
+def test_people_are_alerted_to_a_batch_with_many_quarantined_rows() -> None:
     world = World()
     world.record(world.profiled("a.csv", like_training(world.baseline), status=Status.SUSPECT, rows_in=160, rows_quarantined=40))
     [alert] = world.alerts()
@@ -159,7 +159,7 @@ def test_people_are_told_of_a_batch_with_many_quarantined_rows() -> None:
     assert alert.message == f"25.0% of the rows of batches/{MODEL}/a.csv were quarantined"
 
 
-def test_people_are_told_nothing_of_a_batch_like_all_others() -> None:
+def test_no_alert_is_raised_about_a_batch_like_all_others() -> None:
     world = World()
     for number in range(4):
         world.record(world.profiled(f"{number}.csv", like_training(world.baseline)))
@@ -171,8 +171,8 @@ def test_people_are_told_nothing_of_a_batch_like_all_others() -> None:
 def test_only_the_columns_that_differ_most_are_metrics() -> None:
     columns = tuple(ColumnDrift(feature=f"f{number}", column="feature", value=number / 100, jensen_shannon=0) for number in range(50))
     report = DriftReport(alert=False, rows=1000, too_few=False, columns=columns)
-    told = {found.dimensions["column"]: found.value for found in drift_measurements(MODEL, report) if found.metric is DRIFT}
-    assert told == {f"f{number}": number / 100 for number in range(40, 50)}
+    said = {found.dimensions["column"]: found.value for found in drift_measurements(MODEL, report) if found.metric is DRIFT}
+    assert said == {f"f{number}": number / 100 for number in range(40, 50)}
 
 
 def test_drift_is_judged_over_the_last_batches_together() -> None:
@@ -207,7 +207,7 @@ def decided(world: World, positives: int, threshold: float) -> dict[str, Any]:
     return {"profile": profile, "release": world.pinned.model_copy(update={"decision_rules": rules})}
 
 
-def test_a_share_predicted_positive_that_drifts_is_told_with_both_figures_and_each_batchs_share_is_a_metric() -> None:
+def test_a_share_predicted_positive_that_drifts_is_reported_with_both_figures_and_each_batchs_share_is_a_metric() -> None:
     world = World()
     for number in range(3):
         world.record(world.profiled(f"{number}.csv", **decided(world, 118, 0.5)))
@@ -245,7 +245,7 @@ def test_the_share_predicted_positive_is_judged_only_over_batches_of_the_thresho
     assert [column.drifted for column in found] == [False, False, False, False, True]
 
 
-def test_drift_is_told_once_and_again_when_another_column_joins() -> None:
+def test_drift_is_reported_once_and_again_when_another_column_joins() -> None:
     world = World()
     world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
     for number, moved in enumerate([("price",), ("price",), ("price", "shop"), ("price",), (), ("price",)]):
@@ -258,7 +258,7 @@ def test_drift_is_told_once_and_again_when_another_column_joins() -> None:
     assert world.kinds() == ["drift"] * 3, "another version was trained on other rows"
 
 
-def test_drift_is_told_once_in_whatever_order_batches_are_measured() -> None:
+def test_drift_is_reported_once_in_whatever_order_batches_are_measured() -> None:
     world = World()
     world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
     for batch in reversed([world.profiled(f"{number}.csv", like_training(world.baseline, "price")) for number in range(3)]):
@@ -350,7 +350,7 @@ def test_a_release_in_the_making_is_no_trouble() -> None:
     assert drift_of(world, manifest)[0] == 120
 
 
-def test_a_batch_taken_up_again_after_a_failure_half_way_is_told_of_twice_and_its_rows_once() -> None:
+def test_a_batch_taken_up_again_after_a_failure_half_way_is_reported_twice_and_its_rows_once() -> None:
     world = World()
     error = BatchError(code=FileCode.PARTITIONS_FAILED, message="lost", remedy="redrive")
     world.record(world.commit("a.csv", status=Status.FAILED, error=error))

@@ -80,7 +80,7 @@ def test_a_batch_that_is_delivered_again_after_its_alert_was_closed_opens_nothin
     assert len(world.alerts()) == 1
 
 
-def test_drift_that_comes_and_goes_is_told_once_and_closed_once() -> None:
+def test_drift_that_comes_and_goes_is_reported_once_and_closed_once() -> None:
     world = World()
     drifting(world, ("price",), (), ("price",), ())
     assert (len(world.alerts()), len(world.closings())) == (1, 1)

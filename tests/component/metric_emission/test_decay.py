@@ -36,17 +36,17 @@ def decaying(ceiling: float | None = None, **fields: Any) -> World:
     return world
 
 
-def test_people_are_told_of_a_champion_that_decays_and_reminded_after_the_look_back() -> None:
+def test_people_are_alerted_to_a_champion_that_decays_and_reminded_after_the_look_back() -> None:
     world = decaying()
     for number in range(5):
         week(world, DAY + timedelta(days=7 * number), "yes")
-    told = world.alerts()
-    assert [(alert.kind, alert.window) for alert in told] == [("performance", "2013-04-07-v1"), ("performance", "2013-05-05-v1")]
-    assert told[0].message == "version 1 loses 4.605 a row, 0.500 at training"
-    assert told[0].evidence["loss"] == pytest.approx(-math.log(0.01))
+    said = world.alerts()
+    assert [(alert.kind, alert.window) for alert in said] == [("performance", "2013-04-07-v1"), ("performance", "2013-05-05-v1")]
+    assert said[0].message == "version 1 loses 4.605 a row, 0.500 at training"
+    assert said[0].evidence["loss"] == pytest.approx(-math.log(0.01))
 
 
-def test_a_regressions_decay_is_told_in_squared_error() -> None:
+def test_a_regressions_decay_is_reported_in_squared_error() -> None:
     world = decaying(version=make_version(task=Task.REGRESSION))
     week(world, DAY, "2.01")
     assert [alert.message for alert in world.alerts()] == ["version 1 loses 4.000 of squared error a row, 0.500 at training"]
@@ -60,7 +60,7 @@ def test_another_champions_decay_is_news() -> None:
     assert [alert.window for alert in world.alerts()] == ["2013-04-07-v1", "2013-04-14-v2"]
 
 
-def test_people_are_told_nothing_of_a_champion_that_does_as_well_as_at_training() -> None:
+def test_no_alert_is_raised_about_a_champion_that_does_as_well_as_at_training() -> None:
     world = decaying()
     week(world, DAY, "no")
     assert world.alerts() == []

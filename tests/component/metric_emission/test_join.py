@@ -69,8 +69,8 @@ def test_each_label_meets_the_latest_prediction_of_its_identity(
     for number, rows in enumerate(scored):
         for place, (row, when) in sorted(enumerate(rows), key=lambda numbered: (numbered[1][1], numbered[0])):
             latest[(row, when) if has_time else row] = (at(when).date(), f"r{row}", at(when), number + place / 100)
-    told = {identity if has_time else identity[0]: label for identity, label in labels}
-    expected = {(*latest[identity], label) for identity, label in told.items() if identity in latest}
+    said = {identity if has_time else identity[0]: label for identity, label in labels}
+    expected = {(*latest[identity], label) for identity, label in said.items() if identity in latest}
     assert joined(world, labels_of(labels, has_time=has_time), manifests, make_version().spec) == expected
 
 

@@ -78,7 +78,7 @@ def test_each_event_day_has_its_own_document() -> None:
     assert (second.rows_predicted, second.rows_labelled, champion(second).metrics["accuracy"]) == (2, 2, 0.5)
 
 
-def test_metrics_tell_of_the_newest_day_that_has_labels_alone() -> None:
+def test_metrics_show_the_newest_day_that_has_labels_alone() -> None:
     world = World()
     world.scored("a.csv", rows(0.9, 0.8) + rows(0.9, 0.8, day=NEXT_DAY))
     world.label(csv(("no", "no")) + csv(("yes", "yes"), day=NEXT_DAY).removeprefix("id,at,bought\n"))
@@ -198,7 +198,7 @@ def test_a_rollout_that_was_suspended_for_a_batch_measures_the_champion_alone() 
     assert world.performance().pairs == ()
 
 
-def test_a_champion_that_scored_alone_and_beside_challengers_on_one_day_is_measured_over_all_its_rows() -> None:
+def test_a_champion_that_scored_alone_and_with_challengers_on_one_day_is_measured_over_all_its_rows() -> None:
     world = World()
     world.scored("a.csv", rows(0.9, 0.8, 0.7))
     world.serve(make_version(), make_version("2", seed=2))
@@ -239,7 +239,7 @@ def test_a_rescored_batch_is_measured_instead_of_the_one_it_supersedes() -> None
     assert world.performance().rows_predicted == 1
 
 
-def test_a_batch_that_is_rescored_after_its_labels_is_measured_anew() -> None:
+def test_a_batch_that_is_rescored_after_its_labels_is_measured_again() -> None:
     world = World()
     profiles = {Role.CHAMPION: like_training(world.baseline)}
     first = world.scored("a.csv", rows(*SCORES), profiles=profiles)
@@ -425,7 +425,7 @@ def test_a_batch_of_other_days_than_the_labels_is_not_read() -> None:
     ("text", "code"),
     [("", "empty_file"), ("id,at\nr0,2013-04-01T10:00:00Z\n", "missing_column"), ("bought\nyes\n", "missing_column"), ("\x00\x01", None)],
 )
-def test_people_are_told_of_a_file_that_holds_no_labels_and_nothing_changes(text: str, code: str | None) -> None:
+def test_people_are_alerted_to_a_file_that_holds_no_labels_and_nothing_changes(text: str, code: str | None) -> None:
     world = World()
     world.scored("a.csv", rows(*SCORES))
     before = world.store.keys()
@@ -439,7 +439,7 @@ def test_people_are_told_of_a_file_that_holds_no_labels_and_nothing_changes(text
     assert not world.emitted
 
 
-def test_people_are_told_of_labels_that_nobody_foresaw(caplog: pytest.LogCaptureFixture) -> None:
+def test_people_are_alerted_to_labels_that_nobody_foresaw(caplog: pytest.LogCaptureFixture) -> None:
     world, body = World(), io.BytesIO()
     pq.write_table(pa.table({"id": ["r0"], "bought": [["yes", "no"]]}), body)
     world.label(body.getvalue(), "labels.parquet")

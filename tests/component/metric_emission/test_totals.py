@@ -166,7 +166,7 @@ def test_a_file_of_labels_that_is_delivered_twice_is_counted_once() -> None:
 # Gauges
 
 
-def test_a_gauge_of_which_nothing_is_told_any_more_disappears() -> None:
+def test_a_gauge_that_is_reported_no_more_disappears() -> None:
     def drift(**columns: float) -> list[Measurement]:
         return [Measurement(DRIFT, psi, {"model": MODEL, "column": column}) for column, psi in columns.items()]
 
@@ -198,7 +198,7 @@ def labelled(**days: float) -> list[Measurement]:
 
 
 @pytest.mark.parametrize(
-    ("told", "stands"),
+    ("said", "stands"),
     [
         ([labelled(first=0.1)], 0.1),
         ([labelled(first=0.1, second=0.2)], 0.2),
@@ -208,9 +208,9 @@ def labelled(**days: float) -> list[Measurement]:
         ([labelled(first=0.1), labelled(second=0.2)], 0.2),
     ],
 )
-def test_of_event_days_the_newest_stands_also_when_labels_of_an_older_one_come_late(told: list[list[Measurement]], stands: float) -> None:
+def test_of_event_days_the_newest_stands_also_when_labels_of_an_older_one_come_late(said: list[list[Measurement]], stands: float) -> None:
     totals = EMPTY
-    for measured in told:
+    for measured in said:
         totals = folded(totals, Occasion.LABELS, measured, now=NOW)
     assert value(totals, LABEL_COVERAGE, model=MODEL) == stands
 
@@ -236,7 +236,7 @@ def test_of_two_states_the_later_one_has_the_later_time_whatever_the_clocks_say(
         Series(metric=BATCH_SECONDS.name, dimensions={"model": MODEL}, value=5, counts=(5, 0)),
     ],
 )
-def test_what_another_everscore_counted_in_another_shape_starts_anew(other: Series) -> None:
+def test_what_another_everscore_counted_in_another_shape_starts_again(other: Series) -> None:
     before = Totals(series=(other,), told_at=NOW)
     assert exposed(before) == {}
     after = folded(
@@ -251,8 +251,8 @@ def test_what_another_everscore_counted_in_another_shape_starts_anew(other: Seri
 def test_every_metric_of_the_catalogue_is_exposed_by_its_name_and_labels() -> None:
     totals = EMPTY
     for occasion in Occasion:
-        told = [metric for metric in CATALOGUE if metric.occasion is occasion]
-        totals = folded(totals, occasion, [Measurement(metric, 0.5, dict.fromkeys(metric.dimensions, "x")) for metric in told], now=NOW)
+        said = [metric for metric in CATALOGUE if metric.occasion is occasion]
+        totals = folded(totals, occasion, [Measurement(metric, 0.5, dict.fromkeys(metric.dimensions, "x")) for metric in said], now=NOW)
     samples = exposed(totals)
     for metric in CATALOGUE:
         labels = frozenset({("stack", "shop"), *((dimension, "x") for dimension in metric.dimensions)})
@@ -283,7 +283,7 @@ def test_a_column_of_any_name_is_exposed_under_that_name(column: str) -> None:
     assert exposed(totals) == {(DRIFT.prometheus, frozenset({("stack", "shop"), ("model", MODEL), ("column", column)})): 1}
 
 
-def test_models_stand_beside_each_other() -> None:
+def test_models_stand_side_by_side() -> None:
     documents = [
         folded(EMPTY, Occasion.BATCH, [Measurement(ROWS_SCORED, rows_scored, {"model": model})], now=NOW)
         for model, rows_scored in {"a": 1, "b": 2}.items()

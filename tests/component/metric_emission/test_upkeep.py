@@ -48,7 +48,7 @@ def decided() -> World:
 # Tick
 
 
-def test_a_tick_tells_how_old_the_champion_and_its_last_batch_are() -> None:
+def test_a_tick_reports_how_old_the_champion_and_its_last_batch_are() -> None:
     world = decided()
     world.scored("a.csv", rows(0.5), created_at=NOW + 6 * HOUR)
     world.moment = NOW + 2 * DAY
@@ -66,7 +66,7 @@ def test_a_tick_beats_its_heart_even_if_nothing_serves() -> None:
     assert world.values(CHAMPION_AGE) == []
 
 
-def test_a_tick_tells_which_release_serves_and_how_much_a_challenger_answers() -> None:
+def test_a_tick_reports_which_release_serves_and_how_much_a_challenger_answers() -> None:
     world = decided()
     run_tick(world)
     world.serve(world.version, make_version("2", seed=2))
@@ -74,7 +74,7 @@ def test_a_tick_tells_which_release_serves_and_how_much_a_challenger_answers() -
     assert (world.values(RELEASE_SEQUENCE), world.values(CHALLENGER_SHARE)) == ([1, 2], [0, 0.25])
 
 
-def test_a_tick_tells_how_long_a_version_has_waited_for_a_person() -> None:
+def test_a_tick_reports_how_long_a_version_has_waited_for_a_person() -> None:
     world = decided()
     release = Releases(world.store).current(MODEL)
     assert release is not None
@@ -93,15 +93,15 @@ def test_a_tick_counts_the_alerts_of_the_last_day_by_kind() -> None:
     for key in ("2013-04-01-aaaa-drift", "2013-04-02-bbbb-drift", "2013-04-02-v1-performance"):
         world.store.write(f"alerts/{MODEL}/{key}.json", b"{}")
     run_tick(world)
-    told = {measurement.dimensions["kind"]: measurement.value for measurement in world.emitted if measurement.metric is ALERTS}
-    assert told == {"drift": 2, "performance": 1}
+    said = {measurement.dimensions["kind"]: measurement.value for measurement in world.emitted if measurement.metric is ALERTS}
+    assert said == {"drift": 2, "performance": 1}
     world.emitted.clear()
     world.moment += DAY
     run_tick(world)
     assert world.values(ALERTS) == []
 
 
-def test_nobody_is_told_of_silence_or_age_unless_the_model_has_a_rhythm() -> None:
+def test_nobody_is_alerted_to_silence_or_age_unless_the_model_has_a_rhythm() -> None:
     world = decided()
     world.scored("a.csv", rows(0.5))
     world.moment = NOW + 1000 * DAY
@@ -113,7 +113,7 @@ def test_nobody_is_told_of_silence_or_age_unless_the_model_has_a_rhythm() -> Non
     ("hours", "kinds"),
     [(23.9, []), (24.1, ["silent"]), (240.1, ["silent", "stale"])],
 )
-def test_people_are_told_when_a_batch_is_missing_or_the_champion_is_old_by_the_models_own_rhythm(hours: float, kinds: list[str]) -> None:
+def test_people_are_alerted_when_a_batch_is_missing_or_the_champion_is_old_by_the_models_own_rhythm(hours: float, kinds: list[str]) -> None:
     world = decided()
     world.set_policy(watch={"max_hours_between_batches": 24, "max_champion_age_days": 10})
     world.scored("a.csv", rows(0.5))
@@ -132,7 +132,7 @@ def test_before_a_models_first_batch_silence_counts_from_its_release(hours: floa
     assert world.values(LAST_BATCH_AGE) == pytest.approx([hours * 3600])
 
 
-def test_people_are_told_once_of_a_policy_that_cannot_be_read() -> None:
+def test_people_are_alerted_once_to_a_policy_that_cannot_be_read() -> None:
     world = decided()
     world.store.write(layout.policy_key(MODEL, 7), b'{"number": 7, "labels": {"look_back_days": null}}')
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_people_are_told_once_of_a_policy_that_cannot_be_read() -> None:
     assert world.alerts() == [alert], "once, however long it lasts"
 
 
-def test_alerts_about_uploads_that_name_no_model_are_told_with_the_fleet() -> None:
+def test_alerts_about_uploads_that_name_no_model_are_reported_with_the_fleet() -> None:
     world = World()
     world.store.write(f"alerts/{layout.UNNAMED_MODEL}/2013-04-01-unscored.json", b"{}")
     world.moment = EPOCH + HOUR
@@ -155,7 +155,7 @@ def test_alerts_about_uploads_that_name_no_model_are_told_with_the_fleet() -> No
     assert {"model": layout.UNNAMED_MODEL, "kind": "unscored"} in [series.dimensions for series in fleet.series]
 
 
-def test_nothing_is_told_of_a_model_that_was_retired() -> None:
+def test_nothing_is_reported_about_a_model_that_was_retired() -> None:
     world = decided()
     world.set_policy(watch={"max_hours_between_batches": 1, "max_champion_age_days": 1})
     releases = Releases(world.store)
@@ -175,7 +175,7 @@ def test_a_tick_sends_the_totals_of_each_model_and_of_the_fleet() -> None:
     assert fleet == {("Models",): 1, ("SilenceSeconds",): 3600, ("QueuedMessages", "scoring"): 3}
 
 
-def test_uploads_without_a_manifest_are_told_with_the_next_tick_too() -> None:
+def test_uploads_without_a_manifest_are_reported_with_the_next_tick_too() -> None:
     world = World()
     world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
     world.moment = EPOCH + 2 * HOUR
@@ -184,7 +184,7 @@ def test_uploads_without_a_manifest_are_told_with_the_next_tick_too() -> None:
     assert {series.metric: series.value for series in world.sent[-1].series if not series.dimensions} == {"UnscoredFiles": 1, "Models": 0}
 
 
-def test_the_same_is_told_once() -> None:
+def test_the_same_is_reported_once() -> None:
     world = decided()
     world.set_policy(watch={"max_champion_age_days": 1})
     for hour in range(48, 73):
@@ -231,15 +231,15 @@ def attempts(world: World) -> set[str]:
 
 
 def test_files_of_attempts_that_never_committed_are_deleted_when_they_are_old() -> None:
-    world, told = swept(16 * DAY)
-    assert told["deleted"] == 4
+    world, said = swept(16 * DAY)
+    assert said["deleted"] == 4
     batch = next(iter(Manifests(world.store).keys(MODEL)))
     assert attempts(world) == {f"{MODEL}/{batch}/a1"}, "what a manifest names stays"
 
 
 def test_files_of_a_batch_whose_partitions_may_still_be_scored_are_left_and_lost_attempts_at_others_deleted() -> None:
-    world, told = swept(14 * DAY)
-    assert told["deleted"] == 2
+    world, said = swept(14 * DAY)
+    assert said["deleted"] == 2
     batch = next(iter(Manifests(world.store).keys(MODEL)))
     assert attempts(world) == {f"{MODEL}/{batch}/a1", f"{MODEL}/{'f' * 32}/a1", f"other/{'e' * 32}/a1"}
 
@@ -256,8 +256,8 @@ def test_what_no_attempt_wrote_is_not_swept_away() -> None:
 
 @pytest.mark.parametrize("age", [HOUR, 2 * DAY])
 def test_files_of_an_attempt_that_may_still_be_at_work_are_left(age: timedelta) -> None:
-    _, told = swept(age)
-    assert told["deleted"] == 0
+    _, said = swept(age)
+    assert said["deleted"] == 0
 
 
 @pytest.mark.parametrize(("age", "left"), [(14 * DAY, 1), (16 * DAY, 0)])
@@ -276,7 +276,7 @@ def test_a_second_sweep_finds_nothing_more() -> None:
     assert run_sweep(world)["deleted"] == 0
 
 
-def test_people_are_told_by_model_of_uploads_that_nothing_came_of() -> None:
+def test_people_are_alerted_by_model_to_uploads_that_nothing_came_of() -> None:
     world = World()
     for key in (f"batches/{MODEL}/lost.csv", f"batches/{MODEL}/lost too.csv", "batches/other/lost.csv", "batches/no model.csv"):
         world.inbox.write(key, b"x")
@@ -304,7 +304,7 @@ def test_an_upload_with_a_manifest_of_any_kind_is_no_lost_one(status: Status) ->
 
 
 @pytest.mark.parametrize("age", [HOUR / 2, 3 * DAY])
-def test_uploads_that_are_fresh_or_were_looked_for_before_are_not_told_of(age: timedelta) -> None:
+def test_uploads_that_are_fresh_or_were_looked_for_before_are_not_reported(age: timedelta) -> None:
     world = World()
     world.inbox.write(f"batches/{MODEL}/a.csv", b"x")
     world.moment = EPOCH + age

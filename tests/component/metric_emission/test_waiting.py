@@ -68,7 +68,7 @@ def test_after_two_days_labels_are_given_up_and_those_left_are_counted() -> None
     assert value(totals_of(world), LABELS_UNMATCHED, model=MODEL) == 3
 
 
-def test_labels_that_come_before_their_rows_tell_of_decay_when_the_rows_come() -> None:
+def test_labels_that_come_before_their_rows_show_decay_when_the_rows_come() -> None:
     world = decaying()
     days = [DAY + timedelta(days=number) for number in range(7)]
     lines = [f"{day}-{number},{day}T10:00:00Z,yes\n" for day in days for number in range(100)]

@@ -35,7 +35,7 @@ def drifting(world: World) -> None:
     world.record(world.profiled("a.csv", like_training(world.baseline, "price", "shop", "member")))
 
 
-def test_drift_is_told_with_what_each_drifted_column_does_to_the_scores() -> None:
+def test_drift_is_reported_with_what_each_drifted_column_does_to_the_scores() -> None:
     world = World(bundles=ExplainedBundles(0.5))
     drifting(world)
     [alert] = world.alerts()
@@ -53,7 +53,7 @@ def test_drift_is_told_with_what_each_drifted_column_does_to_the_scores() -> Non
     assert alert.message.startswith(f"drift in {first}, {second}")
 
 
-def test_decay_is_told_with_what_was_last_seen_to_move_the_scores() -> None:
+def test_decay_is_reported_with_what_was_last_seen_to_move_the_scores() -> None:
     world = World(bundles=ExplainedBundles(0.01))
     drifting(world)
     days = [DAY + timedelta(days=number) for number in range(4)]

@@ -58,7 +58,7 @@ def test_what_the_gate_kept_out_is_tried_out_by_force_only_and_then_retreats_by_
     assert codes(world.tick()) == ["rank_correlation"]
 
 
-def test_nothing_is_tried_out_that_serves_or_beside_a_retired_champion() -> None:
+def test_nothing_is_tried_out_that_serves_or_next_to_a_retired_champion() -> None:
     world = in_canary()
     for version in ("1", "2"):
         with pytest.raises(ReleaseRefusedError, match=f"version {version} in service already"):

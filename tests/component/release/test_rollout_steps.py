@@ -193,7 +193,7 @@ def test_a_policy_that_comes_meanwhile_hides_no_failed_guardrail(seen: dict[str,
     assert codes(world.tick()) == [code], "a batch that was under way, under the release before"
 
 
-def test_a_policy_that_comes_meanwhile_does_not_begin_the_share_anew() -> None:
+def test_a_policy_that_comes_meanwhile_does_not_begin_the_share_again() -> None:
     world = in_canary()
     world.labels(harm=GOOD)
     world.set_policy(canary={"steps": (0.05, 0.2, 1.0), "min_days": 8})

@@ -95,13 +95,13 @@ def test_the_alias_challenger_begins_a_rollout_of_a_version_that_won() -> None:
 
 
 @pytest.mark.parametrize("alias", ["champion", "challenger"])
-def test_a_refusal_is_told_on_the_registrys_page_and_by_status_until_the_next_release(alias: str) -> None:
+def test_a_refusal_is_shown_on_the_registrys_page_and_by_status_until_the_next_release(alias: str) -> None:
     world = serving()
     world.train(verdict=Verdict.KEEP)
     world.move(alias, "2")
     step = world.tick()
     reason = step.reasons[0].message
-    assert [(told.code, told.message) for told in step.reasons] == [("refused", reason)]
+    assert [(said.code, said.message) for said in step.reasons] == [("refused", reason)]
     assert "`everscore promote sales 2 --force --reason WHY`" in reason
     assert world.registry.refusal(MODEL).endswith(f"UTC: {reason}")
     refusal = Releases(world.store).refusal(world.release)
@@ -114,7 +114,7 @@ def test_a_refusal_is_told_on_the_registrys_page_and_by_status_until_the_next_re
     assert Releases(world.store).refusal(world.release) is None
 
 
-def test_of_two_aliases_that_were_moved_at_once_the_second_is_told_that_it_was_not_granted() -> None:
+def test_of_two_aliases_that_were_moved_at_once_the_second_learns_that_it_was_not_granted() -> None:
     world = in_canary()
     world.train()
     world.train()

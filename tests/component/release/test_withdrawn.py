@@ -51,7 +51,7 @@ def test_batches_that_were_scored_again_are_not_listed() -> None:
 
 
 @pytest.mark.parametrize("end", [World.rollback, World.retire, lambda world: world.promote("3", force=True)])
-def test_a_person_who_ends_a_rollout_is_told_what_it_leaves(end: Callable[[World], Release]) -> None:
+def test_a_person_who_ends_a_rollout_learns_what_it_leaves(end: Callable[[World], Release]) -> None:
     world = in_canary_that_answered()
     world.train(verdict=Verdict.KEEP)
     released = end(world)

@@ -34,7 +34,7 @@ def means(world: World) -> dict[str, str]:
     return {role.value: means for role, means in release.means.items()}
 
 
-def test_the_manifest_tells_by_role_what_computed_the_scores() -> None:
+def test_the_manifest_says_by_role_what_computed_the_scores() -> None:
     assert means(rollout()) == {"champion": "scikit-learn", "challenger": "kernel" if kernel_library() else "numpy"}
 
 
@@ -42,7 +42,7 @@ def test_without_kernels_it_was_numpy(without_kernels: None) -> None:
     assert means(rollout()) == {"champion": "scikit-learn", "challenger": "numpy"}
 
 
-def test_status_shows_it_beside_each_version_that_has_scored(without_kernels: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_it_for_each_version_that_has_scored(without_kernels: None, capsys: pytest.CaptureFixture[str]) -> None:
     world = World()
     release = serve(world.store, make_version("1", EngineKind.BITVECTOR))
     for number in ("1", "2"):

@@ -441,7 +441,7 @@ def test_many_blocks_give_the_same_rows_as_one(world: World, monkeypatch: pytest
         ((), ("id", "at")),
     ],
 )
-def test_the_policy_says_which_columns_are_stored_beside_the_answers(carry: Any, kept: tuple[str, ...]) -> None:
+def test_the_policy_says_which_columns_are_stored_with_the_answers(carry: Any, kept: tuple[str, ...]) -> None:
     world = World()
     serve(world.store, make_version(), contract=RowContract(carry=carry))
     table = world.table(world.score(world.upload(as_csv(good_rows()))))

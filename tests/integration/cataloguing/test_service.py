@@ -60,7 +60,7 @@ def test_of_a_batch_that_was_scored_again_the_newest_answers_are_shown(world: Wo
     assert told == [(first.batch_id, False, 3), (again.batch_id, True, 3)]
 
 
-def test_a_failed_batch_is_told_and_has_no_rows(world: World) -> None:
+def test_a_failed_batch_is_reported_and_has_no_rows(world: World) -> None:
     batch = world.scored("a.csv", None)
     catalogue("m", days_of(batch), world.ports)
     assert world.query("SELECT batch_id, status, rows_scored FROM m_batches", "m_batches") == [(batch.batch_id, "failed", 0)]

@@ -109,7 +109,7 @@ def test_the_night_asks_no_more_for_batches_that_have_expired(world: World, monk
     assert not [key for key in asked if key.startswith("manifests/")]
 
 
-def test_the_night_takes_out_what_an_earlier_everscore_told_of_errors(world: World) -> None:
+def test_the_night_takes_out_what_an_earlier_everscore_reported_of_errors(world: World) -> None:
     """Then the table of batches had their texts, which may quote a person."""
     batch = world.scored("a.csv", None)
     sweep(world.ports, ARRIVED)

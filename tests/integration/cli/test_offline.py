@@ -49,7 +49,7 @@ def test_a_file_scored_offline_has_the_pipelines_scores(tmp_path: Path, releases
     assert scored["score"].to_pylist() == pytest.approx(expected.tolist(), abs=1e-9)
 
 
-def test_rows_that_break_the_contract_lie_beside_the_scored_ones(tmp_path: Path, releases: MemoryStore) -> None:
+def test_rows_that_break_the_contract_lie_next_to_the_scored_ones(tmp_path: Path, releases: MemoryStore) -> None:
     score_offline(MODEL, upload(tmp_path, ROWS), tmp_path / "out.parquet", releases=releases)
     quarantined = [json.loads(line) for line in (tmp_path / "out.parquet.quarantine.jsonl").read_text().splitlines()]
     assert [(row["row"], row["code"]) for row in quarantined] == [(2, "unparseable_number")]

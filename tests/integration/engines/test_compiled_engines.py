@@ -117,7 +117,7 @@ def test_averages_are_those_of_scikit_learn_to_the_last_bit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["histogram boosting", "gradient boosting", "random forest"])
-def test_values_on_and_beside_every_threshold_take_the_same_side(name: str) -> None:
+def test_values_on_and_next_to_every_threshold_take_the_same_side(name: str) -> None:
     spec, pipeline, compiled = fitted(name)
     engine, native = build_engine(compiled, spec), NativeEngine(pipeline, spec.task, spec.features)
     for position, feature in enumerate(spec.features):

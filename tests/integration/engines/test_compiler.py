@@ -106,7 +106,7 @@ def test_category_splits_that_one_code_has_no_numbers_for_take_several(monkeypat
 
 
 @pytest.mark.parametrize("stretch", [1, 7, 239])
-def test_a_column_of_more_values_than_a_code_tells_apart_takes_several(monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
+def test_a_column_of_more_values_than_a_code_distinguishes_takes_several(monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
     spec = make_spec(REGRESSION, "sklearn.ensemble.RandomForestRegressor", n_estimators=3)
     pipeline = fit(spec)
     with_one = compile_pipeline(pipeline, spec)

@@ -215,7 +215,7 @@ def test_a_frozen_estimator_is_compiled_and_learns_again_when_it_is_cloned() -> 
     assert not np.allclose(flipped.estimator_[-1].coef_, inside[-1].coef_)
 
 
-def test_rows_that_scores_tell_are_decided_without_loading_the_pipeline() -> None:
+def test_rows_that_scores_decide_are_decided_without_loading_the_pipeline() -> None:
     model, pipeline, _ = served(fitted("logistic regression", Task.BINARY), Task.BINARY)
 
     def refuse() -> Any:

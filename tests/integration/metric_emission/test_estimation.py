@@ -84,7 +84,7 @@ def estimate_of(world: World, batch: Manifest) -> Estimate:
     return emitted.estimate
 
 
-def test_each_estimate_tells_how_many_before_it_labels_bore_out() -> None:
+def test_each_estimate_says_how_many_before_it_labels_bore_out() -> None:
     world = calibrated()
     estimates = [record(world, number, labels=labels) for number, labels in enumerate(("true", "none", "true", "turned", "true"))]
     assert [(estimate.compared, estimate.borne_out) for estimate in estimates] == [(0, 0), (1, 1), (1, 1), (2, 2), (3, 2)]
@@ -99,7 +99,7 @@ def test_two_windows_whose_labels_say_otherwise_end_the_estimates() -> None:
     assert len(world.values(ESTIMATED_LOW)) == 2, "a refused estimate has no metrics"
 
 
-def test_an_estimate_is_told_beside_the_truth_of_the_same_batch_when_its_labels_are_mature() -> None:
+def test_an_estimate_is_shown_with_the_truth_of_the_same_batch_when_its_labels_are_mature() -> None:
     world = calibrated()
     first = record(world, 0, labels="turned")
     assert not world.values(HELD_TRUTH)

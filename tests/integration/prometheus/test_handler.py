@@ -76,7 +76,7 @@ def test_without_an_address_nothing_is_sent(prometheus: Prometheus) -> None:
     assert prometheus.query("everscore_models") == {}
 
 
-def test_a_prometheus_that_is_away_fails_the_tick_once_all_is_told(
+def test_a_prometheus_that_is_away_fails_the_tick_once_all_is_sent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EVERSCORE_REMOTE_WRITE_URL", "http://127.0.0.1:1/api/v1/write")

@@ -105,7 +105,7 @@ def resolved(text: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page["uid"])
-def test_every_query_of_the_page_is_answered_with_what_was_told(prometheus: Prometheus, page: dict[str, Any]) -> None:
+def test_every_query_of_the_page_is_answered_with_what_was_sent(prometheus: Prometheus, page: dict[str, Any]) -> None:
     targets = [target for panel in page["panels"] for target in panel.get("targets", ())]
     assert targets
     for target in targets:

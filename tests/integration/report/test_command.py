@@ -23,7 +23,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator, "connect", lambda _name: SimpleNamespace(store=store))
 
 
-def test_the_page_is_written_and_its_path_told(tmp_path: Path) -> None:
+def test_the_page_is_written_and_its_path_shown(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     result = CliRunner().invoke(app, [MODEL, "-o", str(file), "--json"], catch_exceptions=False)
     assert json.loads(result.stdout) == {"model": MODEL, "report": str(file)}

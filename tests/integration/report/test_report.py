@@ -288,7 +288,7 @@ def test_drift_of_too_few_rows_is_shown_and_not_judged() -> None:
     assert "Drift by column" not in words
 
 
-def test_recent_loss_is_of_the_champion_over_its_last_28_mature_days_beside_training() -> None:
+def test_recent_loss_is_of_the_champion_over_its_last_28_mature_days_next_to_training() -> None:
     store = MemoryStore()
     write_releases(store, make_release(champion=served("2"), challenger=on_trial("3", 0.1)))
     Decisions(store).write(make_decision("2", challenger={"log_loss": 0.3}))
@@ -304,7 +304,7 @@ def test_recent_loss_is_of_the_champion_over_its_last_28_mature_days_beside_trai
     assert recent.loss == pytest.approx(0.5)
 
 
-def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_square() -> None:
+def test_a_regression_is_reported_by_its_root_mean_squared_error_and_judged_by_its_square() -> None:
     store = MemoryStore()
     write_releases(store, make_release())
     write_batch(store, batch(20))
@@ -319,7 +319,7 @@ def test_a_regression_is_told_by_its_root_mean_squared_error_and_judged_by_its_s
     assert "log loss" not in words.lower()
 
 
-def test_a_versions_card_tells_how_both_models_did_on_earlier_days() -> None:
+def test_a_versions_card_shows_how_both_models_did_on_earlier_days() -> None:
     store = MemoryStore()
     write_releases(store, make_release())
     may = {"first_day": date(2013, 5, 1), "last_day": date(2013, 5, 28), "rows": 25_000}

@@ -180,7 +180,7 @@ def test_another_estimator_takes_its_place_and_columns_are_dropped_with_one_only
     )
 
 
-def test_a_calibrated_classifier_is_adopted_and_calibrated_anew_at_each_retraining() -> None:
+def test_a_calibrated_classifier_is_adopted_and_calibrated_again_at_each_retraining() -> None:
     model = CalibratedClassifierCV(RandomForestClassifier(5, random_state=1), cv=3)
     world = later(adopted(fitted(make_pipeline(columns(), model))))
     decision = world.challenger()
@@ -218,7 +218,7 @@ def test_an_ordinary_pipeline_is_adopted_and_made_again(name: str) -> None:
     assert world.challenger().challenger_version == "2"
 
 
-def test_texts_are_read_by_a_vectorizer_which_is_fitted_anew_at_each_retraining() -> None:
+def test_texts_are_read_by_a_vectorizer_which_is_fitted_again_at_each_retraining() -> None:
     texts = make_column_transformer((StandardScaler(), ["price"]), (TfidfVectorizer(), "shop"))
     pipeline = fitted(make_pipeline(texts, LogisticRegression()))
     rows = [{**row, "shop": None} if number == 7 else row for number, row in enumerate(sold(0, 30))]
@@ -284,7 +284,7 @@ def test_where_the_pipeline_takes_no_missing_value_rows_without_one_will_be_set_
     assert decision.reasons[-1].message == "left out 1 row without one of price, which the pipeline needs"
 
 
-def test_a_category_of_digits_is_told_by_kind() -> None:
+def test_a_category_of_digits_is_reported_by_kind() -> None:
     rows = [{**row, "shop": "7" if row["shop"] == "north" else "8"} for row in sold(0, 30)]
     pipeline = fitted(make_pipeline(columns(), LogisticRegression()), rows)
     world = adopted(pipeline, rows, kinds={"shop": FeatureKind.CATEGORY})
@@ -345,7 +345,7 @@ def test_numbers_where_it_learnt_categories_are_refused_with_the_remedy() -> Non
         adopted(fitted(make_pipeline(columns(unknown="error"), LogisticRegression()), texts), rows)
 
 
-def test_another_scikit_learn_is_told() -> None:
+def test_another_scikit_learn_is_reported() -> None:
     world = World()
     logged(world, fitted(make_pipeline(columns(), LogisticRegression())), "1.7.2")
     decision = world.adopt(sold(0, 30), uri=URI)

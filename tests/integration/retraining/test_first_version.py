@@ -73,7 +73,7 @@ def test_a_word_among_numbers_must_be_explained() -> None:
     assert kinds["price"] is FeatureKind.CATEGORY
 
 
-def test_what_is_not_learnt_from_is_told() -> None:
+def test_what_is_not_learnt_from_is_reported() -> None:
     rows = [{**row, "seen": "2013-01-01"} for row in sold(0, 30)]
     decision = World().train([*rows, rows[0], {**rows[1], "bought": None}])
     assert [reason.message for reason in decision.reasons[1:]] == [
@@ -135,7 +135,7 @@ def test_the_lease_is_given_back() -> None:
     assert not list(trained().store.list("leases/"))
 
 
-def test_a_model_that_serves_is_not_trained_anew() -> None:
+def test_a_model_that_serves_is_not_trained_again() -> None:
     with pytest.raises(TrainingError, match="serves already: `everscore retrain sales`"):
         trained().train(sold(0, 30))
 
@@ -146,7 +146,7 @@ def test_a_first_version_that_does_not_serve_yet_may_be_made_again() -> None:
         assert world.train(sold(0, 30)).challenger_version == number
 
 
-def test_while_another_training_runs_a_second_one_is_told_so() -> None:
+def test_while_another_training_runs_a_second_one_learns_it() -> None:
     world = World()
     with Leases(world.store).held(MODEL, holder="another", now=lambda: NOW), pytest.raises(RetrainingBusyError, match="is running"):
         world.train(sold(0, 30))
@@ -156,7 +156,7 @@ def test_while_another_training_runs_a_second_one_is_told_so() -> None:
 # Rows
 
 
-def test_rows_that_cannot_be_used_are_left_out_and_told() -> None:
+def test_rows_that_cannot_be_used_are_left_out_and_reported() -> None:
     world = World()
     world.set_policy(row_contract={"ranges": {"price": (-100, 100)}})
     undated = [{**row, "at": at} for row, at in zip(sold(30, 1, a_day=2), ["yesterday", "0001-01-01"], strict=True)]
@@ -183,7 +183,7 @@ def test_a_file_of_which_no_row_can_be_read_or_used_says_so_of_its_rows() -> Non
         World().train([{**row, "at": row["at"] + timedelta(days=9999)} for row in sold(0, 30)])
 
 
-def test_a_range_for_a_column_of_words_is_a_mistake_that_is_told() -> None:
+def test_a_range_for_a_column_of_words_is_a_mistake_that_is_reported() -> None:
     world = World()
     world.set_policy(row_contract={"ranges": {"shop": (0, 1)}})
     with pytest.raises(TrainingError, match="names 'shop', which holds more than numbers"):
@@ -235,7 +235,7 @@ def test_a_column_of_ids_that_repeat_is_refused_with_what_to_name_instead() -> N
     assert "--id" in refused.value.remedy
 
 
-def test_a_column_that_the_request_names_and_the_file_lacks_is_told_beside_those_it_has() -> None:
+def test_a_column_that_the_request_names_and_the_file_lacks_is_reported_with_those_it_has() -> None:
     with pytest.raises(TrainingError, match="has no column 'sold'; it has id, at, price, shop, bought"):
         World().train(sold(0, 30), target="sold")
 
@@ -367,7 +367,7 @@ def test_the_format_of_times_is_found_in_the_file_and_kept() -> None:
     assert told == "times in 'at' are read by %d.%m.%Y"
 
 
-def test_the_encoding_of_a_training_file_is_kept_and_told() -> None:
+def test_the_encoding_of_a_training_file_is_kept_and_reported() -> None:
     names = {"north": "北京高级套餐", "south": "上海基本套餐"}
     cities = ["广州", "深圳", "杭州", "南京", "成都", "重庆", "武汉", "西安", "苏州", "天津", "郑州", "长沙"]
     rows = [{**row, "shop": names[row["shop"]], "city": cities[number % 12]} for number, row in enumerate(sold(0, 30))]
@@ -404,7 +404,7 @@ def test_times_without_offset_and_days_are_in_the_models_timezone() -> None:
 # The target
 
 
-def test_a_word_in_a_target_of_numbers_is_told_by_its_line() -> None:
+def test_a_word_in_a_target_of_numbers_is_reported_by_its_line() -> None:
     values: list[Any] = [f"{number}.25" for number in range(300)]
     values[7] = "warm"
     values[9] = "n/a"
@@ -485,7 +485,7 @@ def warnings_of(decision: Decision) -> list[str]:
 # What is doubtful
 
 
-def test_a_class_that_only_the_newest_rows_have_is_learnt_and_told() -> None:
+def test_a_class_that_only_the_newest_rows_have_is_learnt_and_reported() -> None:
     world = World()
     decision = world.train(with_target(sold(0, 30), ["yes", "no"] * 120 + ["yes"] * 50 + ["maybe"] * 10))
     version = released(world, decision)
@@ -499,7 +499,7 @@ def test_a_class_that_only_the_newest_rows_have_is_learnt_and_told() -> None:
     assert rebuilt.identical, rebuilt.difference
 
 
-def test_an_empty_column_and_an_index_without_a_name_are_left_out_and_told() -> None:
+def test_an_empty_column_and_an_index_without_a_name_are_left_out_and_reported() -> None:
     rows = [{"": number, **row, "empty": ""} for number, row in enumerate(sold(0, 30))]
     world = World()
     decision = world.train(rows)
@@ -524,7 +524,7 @@ def test_free_text_is_left_out_unless_a_person_asks_for_it() -> None:
     assert [feature.name for feature in asked.spec.features] == ["price", "shop", "note"]
 
 
-def test_columns_named_as_everscores_own_are_left_out_and_told() -> None:
+def test_columns_named_as_everscores_own_are_left_out_and_reported() -> None:
     world = World()
     decision = world.train([{**row, "everscore_day": number % 7, "everscore_rank": number % 5} for number, row in enumerate(sold(0, 30))])
     assert [feature.name for feature in released(world, decision).spec.features] == ["price", "shop"]

@@ -180,7 +180,7 @@ UNLEARNT = [
 
 
 @pytest.mark.parametrize(("task", "estimator", "parameters", "message"), UNLEARNT)
-def test_what_a_booster_refuses_is_told_in_its_own_words_and_no_others(
+def test_what_a_booster_refuses_is_reported_in_its_own_words_and_no_others(
     task: Task, estimator: str, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TrainingError) as refused:

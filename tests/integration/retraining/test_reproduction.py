@@ -107,7 +107,7 @@ def test_a_snapshot_that_was_tampered_with_is_named(shop: Ports, decision: Decis
     assert md5 in str(rebuilt.difference)
 
 
-def test_a_model_that_comes_out_otherwise_is_told_with_its_first_array(
+def test_a_model_that_comes_out_otherwise_is_reported_with_its_first_array(
     shop: Ports, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_recipe = reproduction.recipe_of

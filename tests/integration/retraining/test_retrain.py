@@ -184,7 +184,7 @@ def test_a_row_of_the_training_file_that_claims_to_be_of_the_future_is_left_out_
     assert world.challenger().holdout_last_day == day(49)
 
 
-def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_told() -> None:
+def test_rows_of_a_class_that_the_champion_does_not_know_are_left_out_and_reported() -> None:
     world = labelled()
     new = [{**sold(number, 1)[0], "id": f"new-{number}"} for number in (31, 43)]
     world.label([{**new[0], "bought": "mabye"}, {**new[1], "bought": "perhaps"}], "typos")
@@ -319,7 +319,7 @@ def test_a_person_tries_another_estimator_with_parameters_and_without_a_column()
     assert decision.difference is not None
 
 
-def test_parameters_alone_are_set_beside_the_champions() -> None:
+def test_parameters_alone_are_set_on_top_of_the_champions() -> None:
     world = World()
     world.set_policy()
     world.train(sold(0, 30), parameters={"C": 0.5, "max_iter": 300})
@@ -420,7 +420,7 @@ def test_without_a_batch_since_there_is_nothing_to_learn() -> None:
     assert world.retrain().skipped == "no batch was scored yet, so there is nothing new to learn from: score one, and send its labels"
 
 
-def test_how_far_event_time_has_come_is_told_by_the_newest_batches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_event_time_has_come_is_known_from_the_newest_batches_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("functions.retraining.material._LOOKED_AT", 2)
     world = labelled()
     for number in range(40, 60):
@@ -433,7 +433,7 @@ def test_how_far_event_time_has_come_is_told_by_the_newest_batches_alone(monkeyp
     assert read == {str(day(59)), str(day(60))}
 
 
-def test_too_few_mature_labels_are_told_with_what_is_needed() -> None:
+def test_too_few_mature_labels_are_reported_with_what_is_needed() -> None:
     world = trained()
     world.label(sold(30, 15))
     world.batch(38)

@@ -51,14 +51,14 @@ def test_each_refusal_of_aws_is_a_sentence_with_a_remedy(
     monkeypatch.setattr(operator, "connect", raising)
     assert ended("status --json", monkeypatch) == ends_with
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert told["code"] == code
-    assert remedy in told["remedy"]
+    said = json.loads(out)
+    assert said["code"] == code
+    assert remedy in said["remedy"]
     assert "Traceback" not in err
-    assert f"remedy: {told['remedy']}" in err
+    assert f"remedy: {said['remedy']}" in err
 
 
-def test_a_stack_on_aws_that_one_may_not_look_at_is_told_apart_from_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_on_aws_that_one_may_not_look_at_is_distinguished_from_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     denied = answered("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks")
     monkeypatch.setattr(operator, "running_stacks", tuple)
     monkeypatch.setattr(operator, "stopped_stacks", tuple)

@@ -54,7 +54,7 @@ def test_the_readers_language_settles_what_few_characters_leave_in_doubt(
 
 
 @pytest.mark.parametrize(
-    ("body", "chosen", "told"),
+    ("body", "chosen", "said"),
     [
         ("id,ville\n1,Orléans\n2,Paris\n".encode("cp1252"), "en", "too few letters show its encoding: it may begin as cp1252: 'Orléans'"),
         ("id,ville\n1,Orléans\n2,Paris\n".encode("cp1252"), "zh", "add --encoding cp1252"),
@@ -63,12 +63,12 @@ def test_the_readers_language_settles_what_few_characters_leave_in_doubt(
     ],
 )
 def test_rows_in_an_encoding_that_nothing_settles_are_asked_about_before_they_are_sent(
-    tmp_path: Path, body: bytes, chosen: str, told: str
+    tmp_path: Path, body: bytes, chosen: str, said: str
 ) -> None:
     (tmp_path / "customers.csv").write_bytes(body)
     with speaking(chosen), pytest.raises(InputError) as refused:
         settled_encoding(tmp_path / "customers.csv")
-    assert told in str(refused.value)
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -80,9 +80,9 @@ def test_text_that_is_utf_8_but_for_some_rows_is_sent_byte_by_byte(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("encoding", "told"), [("ascii", "is not ascii throughout"), ("klingon", "there is no encoding 'klingon'"), ("utf-16", "leave it out")]
+    ("encoding", "said"), [("ascii", "is not ascii throughout"), ("klingon", "there is no encoding 'klingon'"), ("utf-16", "leave it out")]
 )
-def test_text_that_is_not_of_the_named_encoding_is_refused(tmp_path: Path, encoding: str, told: str) -> None:
+def test_text_that_is_not_of_the_named_encoding_is_refused(tmp_path: Path, encoding: str, said: str) -> None:
     (tmp_path / "june.csv").write_bytes(TEXT.encode())
-    with pytest.raises(InputError, match=told), converted(tmp_path / "june.csv", encoding=encoding):
+    with pytest.raises(InputError, match=said), converted(tmp_path / "june.csv", encoding=encoding):
         pass

@@ -32,11 +32,11 @@ def test_ids_are_read_once_each_from_any_format_as_batches_have_them(tmp_path: P
     assert ids_in(parquet, SPEC) == ["7", "8"]
 
 
-@pytest.mark.parametrize(("text", "told"), [("id,name\n,Ada\n", "cannot be read"), ("name\nAda\n", "'id'"), ("", "no bytes")])
-def test_a_file_without_ids_is_refused(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "said"), [("id,name\n,Ada\n", "cannot be read"), ("name\nAda\n", "'id'"), ("", "no bytes")])
+def test_a_file_without_ids_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "ids.csv"
     file.write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=said):
         ids_in(file, SPEC)
 
 

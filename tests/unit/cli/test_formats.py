@@ -18,7 +18,7 @@ def test_options_become_what_the_request_carries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "said"),
     [
         ({"decimal": ";"}, "--decimal ';' is no such sign\nremedy: write one of: '.' ','"),
         ({"thousands": "x"}, "--thousands 'x' is no such sign\nremedy: write one of: ',' '.' ' ' \"'\""),
@@ -30,7 +30,7 @@ def test_options_become_what_the_request_carries() -> None:
         ({"time_format": "%d.%m.%Y %y"}, "%Y, %y say the same: leave one out of '%d.%m.%Y %y'"),
     ],
 )
-def test_a_sign_that_no_number_has_is_refused_with_those_that_may_be(options: dict[str, str], told: str) -> None:
+def test_a_sign_that_no_number_has_is_refused_with_those_that_may_be(options: dict[str, str], said: str) -> None:
     with pytest.raises(InputError) as refused:
         formats_of(**{**NOTHING, **options})
-    assert told in str(refused.value)
+    assert said in str(refused.value)

@@ -82,7 +82,7 @@ def test_all_commands_that_name_a_model_are_asked() -> None:
         ("churn", [], "`everscore train churn FILE …` makes a model of this name"),
     ],
 )
-def test_the_nearest_name_is_told_if_one_is_near(typed: str, known: list[str], hint: str) -> None:
+def test_the_nearest_name_is_reported_if_one_is_near(typed: str, known: list[str], hint: str) -> None:
     with pytest.raises(InputError) as refused:
         looked_up(typed, Stack(*known).store)
     assert refused.value.remedy.startswith(hint)

@@ -42,7 +42,7 @@ def stacks(tmp_path: Path, process: subprocess.Popen[bytes], monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "said"),
     [
         (NoRegionError(), "AWS was not asked, since no region is set"),
         (NoCredentialsError(), "AWS was not asked, since no credentials are set"),
@@ -52,7 +52,7 @@ def stacks(tmp_path: Path, process: subprocess.Popen[bytes], monkeypatch: pytest
         ),
     ],
 )
-def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def session() -> None:
         raise answer
 
@@ -60,7 +60,7 @@ def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, to
     with pytest.raises(NoStackError) as refused:
         connect("chrun")
     assert refused.value.message.startswith("no stack 'chrun': stacks here: churn; ")
-    assert told in refused.value.message
+    assert said in refused.value.message
     assert "specify a region" not in refused.value.message
     assert refused.value.remedy.startswith("did you mean 'churn'? name one of these with --stack or EVERSCORE_STACK")
 
@@ -151,7 +151,7 @@ def test_a_function_at_work_is_waited_for_as_long_as_it_gives_signs_of_life(work
 
 
 @pytest.mark.parametrize(
-    ("answers", "raised", "within_s", "told"),
+    ("answers", "raised", "within_s", "said"),
     [
         ((), NoAnswerError, 610, "did not begin"),
         ((BEGUN,), FunctionFailedError, 100, "was ended"),
@@ -183,11 +183,11 @@ def test_a_function_at_work_is_waited_for_as_long_as_it_gives_signs_of_life(work
         ),
     ],
 )
-def test_who_watches_in_vain_or_is_refused_is_told_so(
-    working: Callable[..., Working], answers: tuple[Answer, ...], raised: type[EverscoreError], within_s: float, told: str
+def test_a_caller_that_watches_in_vain_or_is_refused_learns_it(
+    working: Callable[..., Working], answers: tuple[Answer, ...], raised: type[EverscoreError], within_s: float, said: str
 ) -> None:
     stack = working(*answers)
-    with pytest.raises(raised, match=told):
+    with pytest.raises(raised, match=said):
         stack.have_done("Retraining", {"model": "sales"})
     assert stack.clock < within_s
 

@@ -21,9 +21,9 @@ def test_a_page_replaces_an_earlier_page_but_no_other_file(tmp_path: Path) -> No
     refuse_replacing(out, ours=OURS, overwrite=True)
 
 
-@pytest.mark.parametrize(("place", "told"), [("", "is a folder"), ("missing/report.html", "does not exist")])
-def test_a_page_is_refused_before_the_work_where_it_cannot_be_written(place: str, told: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("place", "said"), [("", "is a folder"), ("missing/report.html", "does not exist")])
+def test_a_page_is_refused_before_the_work_where_it_cannot_be_written(place: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
         refuse_replacing(tmp_path / place, ours=OURS, overwrite=True)
 
 

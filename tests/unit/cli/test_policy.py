@@ -46,7 +46,7 @@ def test_a_value_that_is_missing_has_no_unit(capsys: pytest.CaptureFixture[str])
     assert {line[-1] for line in missing} == {"null"}
 
 
-def test_one_of_a_unit_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_of_a_unit_is_shown_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     standing = changed(Policy(), "gate.min_holdout_days", 1)
     show({**standing.summary(), "model": "m", "unreadable": []}, policy_screen, as_json=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]

@@ -109,7 +109,7 @@ def test_of_several_sheets_one_must_be_named(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sheets", "sheet", "told"),
+    ("sheets", "sheet", "said"),
     [
         ({"may": ROWS}, "june", "has no sheet 'june'; it has 'may'"),
         ({"may": []}, None, "holds nothing"),
@@ -117,8 +117,8 @@ def test_of_several_sheets_one_must_be_named(write: Write) -> None:
         ({"may": [["id", "id "], [1, 2]]}, None, "has 2 columns 'id' in row 1"),
     ],
 )
-def test_a_workbook_that_leaves_a_doubt_is_refused(write: Write, sheets: Sheets, sheet: str | None, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_a_workbook_that_leaves_a_doubt_is_refused(write: Write, sheets: Sheets, sheet: str | None, said: str) -> None:
+    with pytest.raises(InputError, match=said):
         lines_of(write(sheets), sheet)
 
 

@@ -94,7 +94,9 @@ def test_no_comparison_is_begun_without_the_time_for_it() -> None:
 
 
 @pytest.mark.parametrize(("kind", "raised"), [("NotFoundError", NotFoundError), ("KeyError", DeploymentRefusedError)])
-def test_what_a_version_lacks_is_told_from_what_it_fails_at(monkeypatch: pytest.MonkeyPatch, kind: str, raised: type[Exception]) -> None:
+def test_what_a_version_lacks_is_reported_from_what_it_fails_at(
+    monkeypatch: pytest.MonkeyPatch, kind: str, raised: type[Exception]
+) -> None:
     payload = json.dumps({"errorType": kind, "errorMessage": "m"}).encode()
     client = SimpleNamespace(invoke=lambda **_: {"FunctionError": "Unhandled", "Payload": io.BytesIO(payload)})
     monkeypatch.setattr("boto3.client", lambda *_, **__: client)
@@ -118,16 +120,16 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What CodeDeploy is told, by a handler whose store holds one batch."""
     store = MemoryStore("store")
     Manifests(store).commit(batch(1))
-    told: list[dict[str, str]] = []
+    said: list[dict[str, str]] = []
     for name in ("EVERSCORE_STACK", "EVERSCORE_INBOX", "EVERSCORE_STORE", "EVERSCORE_NEW_VERSION", "EVERSCORE_SERVING"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("EVERSCORE_CODE_CHECK", "on")
     code_check_settings.cache_clear()
-    client = SimpleNamespace(put_lifecycle_event_hook_execution_status=lambda **answer: told.append(answer))
+    client = SimpleNamespace(put_lifecycle_event_hook_execution_status=lambda **answer: said.append(answer))
     monkeypatch.setattr("boto3.client", lambda service, **_: {"codedeploy": client}[service])
     monkeypatch.setattr("functions.shared.adapters.s3.s3_client", lambda: None)
     monkeypatch.setattr("functions.shared.adapters.s3.S3ObjectStore", lambda *_: store)
-    return told
+    return said
 
 
 @pytest.mark.parametrize(("different", "status"), [((), "Succeeded"), (("part-00000.parquet",), "Failed")])

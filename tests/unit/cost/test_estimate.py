@@ -76,7 +76,7 @@ def test_an_idle_month_is_alarms_ticks_waiting_and_storage() -> None:
     assert amounts["images in the repository, GB at most"] == pytest.approx(0.5 * 0.4 * 5)
 
 
-def test_what_every_account_has_for_nothing_is_told_apart() -> None:
+def test_what_every_account_has_for_nothing_is_shown_apart() -> None:
     three_alarms_free = ONE_DOLLAR_EACH.model_copy(update={"cloudwatch_alarm_month": Price(dollars=0.1, source="made up", free=3)})
     bill = idle_month(Basis(FIGURES, three_alarms_free, STACK), models=1)
     assert bill.dollars - bill.dollars_beyond_free == pytest.approx(3 * 0.1)
@@ -132,7 +132,7 @@ def test_metrics_are_paid_for_by_the_hour_and_never_for_more_than_a_month() -> N
     assert watching_bill(Load(1, 10, files=5000), ONE_DOLLAR_EACH).dollars == series
 
 
-def test_what_a_tick_tells_is_once_of_the_stack_or_once_of_each_model() -> None:
+def test_what_a_tick_reports_is_once_of_the_stack_or_once_of_each_model() -> None:
     ticked = [metric for metric in CATALOGUE if metric.occasion is Occasion.TICK]
     of_a_model = sum("model" in metric.dimensions for metric in ticked)
     assert ticked_series(5) - ticked_series(4) >= of_a_model > 0

@@ -41,7 +41,7 @@ def quotas(**amounts: int) -> Quotas:
     return Quotas(as_of="2026-01", **made)
 
 
-def test_a_large_file_takes_its_partitions_by_so_many_at_once() -> None:
+def test_a_large_file_takes_its_partitions_by_those_that_run_at_once() -> None:
     # A thousand million rows of 100 MB a million: 1,000 partitions of (3 + 1) s, five at once: 800 s; 2 s to start, 1 + 20 s to commit.
     found = one_file(Load(10**9, 10, files=1), BASIS, quotas(), SETTINGS)
     assert (found.units, found.seconds_a_unit) == (1000, pytest.approx(4.0))
@@ -80,7 +80,7 @@ def test_functions_come_up_by_and_by() -> None:
     assert found.start_s == pytest.approx(20 + 2)
 
 
-def test_many_files_cost_what_a_file_costs_beside_its_rows() -> None:
+def test_many_files_cost_what_a_file_costs_on_top_of_its_rows() -> None:
     # A thousand files of a thousand rows: 4 ms of work and the rest; four at once.
     found = many_files(Load(1_000_000, 10, files=1000), BASIS, quotas(sqs_first_functions=5, sqs_ramp_per_minute=300), SETTINGS)
     assert found.seconds_a_unit == pytest.approx(0.004 + OVERHEAD_S)

@@ -64,7 +64,7 @@ def told_of_batches_and_labels() -> list[Measurement]:
 
 
 def test_a_model_makes_as_many_series_as_are_counted() -> None:
-    made = {(told.metric.name, *told.dimensions.values()) for told in told_of_batches_and_labels()}
+    made = {(said.metric.name, *said.dimensions.values()) for said in told_of_batches_and_labels()}
     a_second_status_and_one_error = 2
     told_by_the_clock = (Occasion.TICK, Occasion.SWEEP)
     ticked = [metric for metric in CATALOGUE if metric.occasion in told_by_the_clock and "model" in metric.dimensions]

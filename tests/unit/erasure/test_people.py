@@ -12,7 +12,7 @@ from functions.erasure.people import People
 IDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 
 
-def test_rows_are_told_by_their_id_as_text_whatever_its_type() -> None:
+def test_rows_are_recognised_by_their_id_as_text_whatever_its_type() -> None:
     people = People(["19999007021", "a"])
     for ids in (["19999007021", "17", None], [19999007021, 17, None], [19999007021.0, 17.0, None], ["1.9999007021e+10", "17", None]):
         assert people.rows(pa.array(ids)).to_pylist() == [True, False, False]

@@ -198,7 +198,7 @@ def test_a_kept_stack_that_stopped_is_started_again_in_its_own_folder(home: Path
         assert (folder / STACK).exists()
 
 
-def test_a_demo_or_a_test_run_does_not_count_beside_a_stack_that_somebody_keeps(home: Path, process: subprocess.Popen[bytes]) -> None:
+def test_a_demo_or_a_test_run_does_not_count_next_to_a_stack_that_somebody_keeps(home: Path, process: subprocess.Popen[bytes]) -> None:
     put_stack(home, "image", keeper_of(process), kept=False)
     assert running_stack().name == "image"
     put_stack(home, "mine", keeper_of(process))

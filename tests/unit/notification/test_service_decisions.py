@@ -78,7 +78,7 @@ def judged(verdict: Verdict = Verdict.PROMOTE, **fields: Any) -> Decision:
     return make_decision("2", **(plain | fields))
 
 
-def test_a_version_that_won_is_told_with_both_figures() -> None:
+def test_a_version_that_won_is_reported_with_both_figures() -> None:
     message = World().decide(judged())
     figures = "log_loss 0.31, the champion's 0.3457, on 12,345 held-out rows of 28 days"
     assert message.text.splitlines()[0] == f"sales: version 2 won at the gate against version 1: gains at least 0.02; {figures}"
@@ -95,13 +95,13 @@ def test_where_the_gate_compares_costs_the_figures_are_costs() -> None:
     assert "log_loss" not in message.text
 
 
-def test_a_version_that_was_kept_out_is_told_with_how_to_try_it_all_the_same() -> None:
+def test_a_version_that_was_kept_out_is_reported_with_how_to_try_it_all_the_same() -> None:
     message = World().decide(judged(Verdict.KEEP))
     assert "the gate keeps version 2 out, and version 1 serves on: gains at most 0.001; log_loss 0.31" in message.text
     assert '  everscore promote sales 2 --canary --force --reason "…" --stack prod\n' in message.text
 
 
-def test_an_imported_version_beside_a_champion_is_told_as_imported_and_not_as_winner_at_the_gate() -> None:
+def test_an_imported_version_next_to_a_champion_is_announced_as_imported_and_not_as_winner_at_the_gate() -> None:
     why = Reason(code="imported", message="imported: version 7 of 'sales' in the stack 'staging'")
     origin = Origin(stack="staging", model=MODEL, version="7", digest="d7", was_first=True, has_rows=True, exported_at=NOW)
     message = World().decide(judged(reasons=(why,), champion={}, origin=origin))
@@ -123,7 +123,7 @@ def test_a_decision_that_an_erasure_rewrote_is_no_news_and_its_message_of_before
     assert [message.id for _, message in messages.named(messages.newest(MODEL), stack="prod")] == ["decision-2"]
 
 
-def test_a_models_first_version_is_told_and_its_warnings_are_what_to_look_at() -> None:
+def test_a_models_first_version_is_reported_and_its_warnings_are_what_to_look_at() -> None:
     why = Reason(code=GateCode.FIRST, message="the model's first version has no champion to beat")
     doubt = Reason(code="leak", message="price predicts nearly everything", warning=True)
     message = World().decide(judged(champion_version=None, reasons=(why, doubt), champion={}, rows=0, days=0))
@@ -132,9 +132,9 @@ def test_a_models_first_version_is_told_and_its_warnings_are_what_to_look_at() -
     assert "\nLook at: price predicts nearly everything\n" in message.text
 
 
-def test_each_change_of_what_is_served_is_told_with_its_figures() -> None:
+def test_each_change_of_what_is_served_is_reported_with_its_figures() -> None:
     world = World()
-    told = "release {}: {} (why)"
+    said = "release {}: {} (why)"
     story: list[tuple[dict[str, Any], str]] = [
         ({}, "version 1 answers every row, as the model's first"),
         ({"challenger": on_its_way(0.0, "shadow")}, "version 2 scores all rows in shadow and answers none"),
@@ -158,12 +158,12 @@ def test_each_change_of_what_is_served_is_told_with_its_figures() -> None:
     ]
     for seq, (fields, sentence) in enumerate(story, start=1):
         [message] = world.release(reason="why", decided_by="ada", **fields)
-        assert message.text.splitlines()[0] == f"sales: {told.format(seq, sentence)}"
+        assert message.text.splitlines()[0] == f"sales: {said.format(seq, sentence)}"
         assert "Decided by ada." in message.text
         assert message.text.endswith("More: docs/runbook.md#release")
 
 
-def test_a_release_that_only_asks_a_person_is_told_by_its_alert_alone() -> None:
+def test_a_release_that_only_asks_a_person_is_reported_by_its_alert_alone() -> None:
     world = World()
     world.release()
     asked = Approval(version="2", share=0.05, since=NOW)
@@ -232,7 +232,7 @@ def test_the_policy_says_which_of_them_a_target_gets(kinds: tuple[str, ...], sen
     assert [message.kind for message in world.got] == sent
 
 
-def test_a_webhook_is_told_by_the_type_what_a_message_is_about() -> None:
+def test_a_webhook_learns_from_the_type_what_a_message_is_about() -> None:
     world = World()
     world.release()
     assert [payload(world.decide(judged()))["type"], payload(world.got[0])["type"]] == ["decision", "release"]

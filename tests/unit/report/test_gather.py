@@ -66,9 +66,9 @@ def test_the_last_drift_is_the_same_in_the_report_and_in_the_status(again: int) 
     for number in range(3):
         write_batch(store, batch(number), {"price": number / 10})
     write_batch(store, rescored(again), {"price": 0.9} if again == 2 else {"price": 0.8})
-    shown, told = last_drift(gather(MODEL, store, NOW)), model_status(release, store)["drift"]
+    shown, said = last_drift(gather(MODEL, store, NOW)), model_status(release, store)["drift"]
     assert shown is not None
-    assert shown.columns[0].value == told["features"][0]["value"] == (0.9 if again == 2 else 0.2)
+    assert shown.columns[0].value == said["features"][0]["value"] == (0.9 if again == 2 else 0.2)
 
 
 def test_only_the_newest_batches_are_read_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ ANSWERS = RNG.choice(["no", "yes"], ROWS).tolist()
 NUMBERS = RNG.normal(size=ROWS).tolist()
 
 
-def told(target: Any = ANSWERS, **columns: Any) -> dict[str, str]:
+def said(target: Any = ANSWERS, **columns: Any) -> dict[str, str]:
     """Messages by code."""
     reasons = caveats(rows_of(target, **columns))
     assert all(reason.warning for reason in reasons)
@@ -37,7 +37,7 @@ def test_ordinary_columns_raise_no_doubt() -> None:
         "member": RNG.choice([True, False], ROWS).tolist(),
         "rare": [None] * (ROWS - 3) + [1.0, 2.0, 2.5],
     }
-    assert told(**ordinary) == {}
+    assert said(**ordinary) == {}
 
 
 DOUBTFUL: dict[str, tuple[str, list[Any], str]] = {
@@ -54,9 +54,9 @@ DOUBTFUL: dict[str, tuple[str, list[Any], str]] = {
 
 
 @pytest.mark.parametrize("case", DOUBTFUL)
-def test_a_doubtful_column_is_told_with_what_to_do(case: str) -> None:
+def test_a_doubtful_column_is_reported_with_what_to_do(case: str) -> None:
     code, values, message = DOUBTFUL[case]
-    found = told(price=NUMBERS, fee=values)
+    found = said(price=NUMBERS, fee=values)
     assert list(found) == [code]
     assert message in found[code]
 
@@ -81,25 +81,25 @@ def test_free_text_is_another_text_in_nearly_every_row(texts: list[str | None], 
     assert is_free_text(column.cast(CATEGORY)) is free
 
 
-def test_a_column_that_gives_the_target_away_is_told() -> None:
-    assert told(closed=[answer == "yes" for answer in ANSWERS]) == {
+def test_a_column_that_gives_the_target_away_is_reported() -> None:
+    assert said(closed=[answer == "yes" for answer in ANSWERS]) == {
         "gives_away": "closed: predicts 'y' by itself, AUC 1.000: is it known when rows are scored? (--drop COLUMN leaves it out)"
     }
 
 
-def test_copies_are_told_by_their_original_and_what_merely_begins_alike_is_none() -> None:
+def test_copies_are_reported_by_their_original_and_what_merely_begins_alike_is_none() -> None:
     nearly = [*NUMBERS[:-1], 0.0]
-    assert told(price=NUMBERS, again=list(NUMBERS), nearly=nearly) == {"copy": "again: is the same as price in every row"}
+    assert said(price=NUMBERS, again=list(NUMBERS), nearly=nearly) == {"copy": "again: is the same as price in every row"}
 
 
 def test_several_columns_of_one_doubt_share_a_sentence() -> None:
     same = {f"c{number}": ["x"] * ROWS for number in range(8)}
-    assert told(price=NUMBERS, **same) == {"constant": "c0, c1, c2, c3, c4 and 3 more: has the same value in every row"}
+    assert said(price=NUMBERS, **same) == {"constant": "c0, c1, c2, c3, c4 and 3 more: has the same value in every row"}
 
 
-def test_classes_that_look_alike_or_are_rare_are_told() -> None:
+def test_classes_that_look_alike_or_are_rare_are_reported() -> None:
     answers = ["yes", "Yes", "no", "no"] * 50 + ["maybe"] * 3
-    assert told(answers, price=RNG.normal(size=len(answers)).tolist()) == {
+    assert said(answers, price=RNG.normal(size=len(answers)).tolist()) == {
         "spellings": "y: holds values that differ only by case or blanks, such as 'yes' and 'Yes'",
         "rare_class": "y: has classes in fewer than 5 rows (maybe: 3), which can hardly be learnt",
     }
@@ -112,7 +112,7 @@ def test_of_an_adopted_pipeline_no_column_can_be_dropped_and_texts_are_its_own_a
     assert "--drop" not in reason.message
 
 
-def test_points_where_commas_were_said_are_told() -> None:
+def test_points_where_commas_were_said_are_reported() -> None:
     rows = rows_of(ANSWERS, price=NUMBERS, fee=each(lambda n: f"{n % 50}.5"))
     commas = TrainingSet(rows.spec.model_copy(update={"formats": Formats(decimal=",")}), rows.table)
     [reason] = caveats(commas)

@@ -21,9 +21,9 @@ def test_the_newest_fifth_is_held_out() -> None:
 
 def test_a_class_that_only_the_newest_rows_have_is_learnt_by_its_older_four_fifths() -> None:
     target = ["yes", "no"] * 45 + ["new"] * 10
-    learnt, held, told = labels(target)
+    learnt, held, said = labels(target)
     assert (learnt.count("new"), held.count("new")) == (8, 2)
-    assert told == [
+    assert said == [
         "no row before 2024-05-10 has the 'y' 'new': 8 of its 10 rows went to the training, though the newest rows are held out to measure"
     ]
 

@@ -42,11 +42,11 @@ def test_a_strong_feature_is_no_giveaway() -> None:
     assert found(strong=strong.tolist()) == {}
 
 
-def test_another_text_in_every_row_tells_nothing_of_other_rows() -> None:
+def test_another_text_in_every_row_says_nothing_about_other_rows() -> None:
     assert found(note=[f"text {number} of {answer}" for number, answer in enumerate(ANSWERS)]) == {}
 
 
-def test_each_class_of_several_is_told() -> None:
+def test_each_class_of_several_is_reported() -> None:
     plan = [("a", "b", "c")[number % 3] for number in range(ROWS)]
     assert found(plan, code=[{"a": "x1", "b": "x2", "c": "x3"}[name] for name in plan])["code"] == pytest.approx(1.0)
     one_of_them = [name == "a" for name in plan]
@@ -59,7 +59,7 @@ def test_a_regressions_target_in_another_unit_is_found(again: Any) -> None:
     assert found(NOISE.tolist(), other=(NOISE + RNG.normal(size=ROWS) / 3).tolist()) == {}
 
 
-def test_few_rows_of_a_class_tell_nothing() -> None:
+def test_few_rows_of_a_class_say_nothing() -> None:
     rare = ["yes"] * 9 + ["no"] * 200
     assert found(rare, flag=[answer == "yes" for answer in rare]) == {}
     assert found(["yes", "no"] * 20, flag=[True, False] * 20) == {}, "nor do few rows"

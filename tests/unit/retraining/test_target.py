@@ -40,12 +40,12 @@ def test_among_words_none_is_a_class_and_among_numbers_it_is_missing() -> None:
 
 def test_a_word_among_numbers_is_refused_with_its_line_and_what_to_say() -> None:
     values = [f"{number}.5" for number in range(97)] + ["warm", "n/a", "cold"]
-    with pytest.raises(TrainingError) as told:
+    with pytest.raises(TrainingError) as said:
         read(values, None, (99, "warm"), (101, "cold"))
-    assert "'y' holds numbers, but not in 2 of 99 rows" in str(told.value)
-    assert "line 99: column 'y': 'warm' is no number, line 101" in str(told.value)
-    assert "--task regression" in str(told.value)
-    assert "--task multiclass" in str(told.value)
+    assert "'y' holds numbers, but not in 2 of 99 rows" in str(said.value)
+    assert "line 99: column 'y': 'warm' is no number, line 101" in str(said.value)
+    assert "--task regression" in str(said.value)
+    assert "--task multiclass" in str(said.value)
 
 
 def test_of_many_odd_values_some_are_shown_and_the_others_counted() -> None:

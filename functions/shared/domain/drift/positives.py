@@ -46,7 +46,7 @@ class Positives:
         return self.rows - self.positives, self.positives
 
     def shared(self, expected: ColumnBaseline) -> PositiveShare:
-        """Return the share, beside what is expected."""
+        """Return the share, and the share that is expected."""
         return PositiveShare(share=self.positives / self.rows, expected=expected.counts[1] / sum(expected.counts))
 
 

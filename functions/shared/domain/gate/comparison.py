@@ -21,7 +21,7 @@ from functions.shared.domain.spec import Task
 from functions.shared.foundation.counted import counted
 
 _RESAMPLES_BEYOND, _MOST_RESAMPLES = 4, 100_000
-"""So many resamples should lie beyond a bound, or it would be that of the outermost one however sure it must be; and most drawn for it."""
+"""Resamples that should lie beyond a bound, which otherwise is the outermost one however sure it must be; and the most drawn."""
 
 _OF_SCORES = frozenset({GateCode.VETO_AUC, GateCode.VETO_BRIER, GateCode.VETO_ECE})
 """Reasons that are about scores, whatever is compared."""

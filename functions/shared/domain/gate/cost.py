@@ -38,7 +38,7 @@ class ComparedCosts:
     def needed(self) -> int:
         """How many must differ before an interval of the gain can be trusted.
 
-        A few cheap mistakes less look like a gain as long as the dear one that comes with them was not met. So many must differ that
+        A few cheap mistakes less look like a gain as long as the dear one that comes with them was not met. Enough must differ that
         of two models that cost the same the dearer mistake would be met `FEWEST_DEARER` times.
 
         >>> rows = np.zeros(3)

@@ -117,10 +117,10 @@ def _multiclass(truth: Truth, scores: Scores, predicted: Codes) -> dict[str, Int
 
 
 def _regression(truth: NDArray[np.float64], prediction: NDArray[np.float64]) -> dict[str, Interval | None]:
-    told = truth != 0
+    nonzero = truth != 0
     with np.errstate(all="ignore"):
         error = prediction - truth
-        relative = np.abs(error[told] / truth[told])
+        relative = np.abs(error[nonzero] / truth[nonzero])
         squared = interval_from_zero(error**2)
     spread = float(np.var(truth)) if truth.size else 0.0
     return {

@@ -23,7 +23,7 @@ One column with the probability of the positive class (binary) or the prediction
 TAIL_ROWS: Final = 1000
 """Fewer rows do not show how large a loss may well be."""
 ABSURD: Final = 100
-"""A loss so many times above the ceiling, an error ten times as large, is taken for a slip in the label."""
+"""A loss this many times above the ceiling, an error ten times as large, is taken for a slip in the label."""
 
 
 def losses(task: Task, truth: Truth, scores: Scores, ceiling: float | NDArray[np.float64] | None = None) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ def test_a_decision_shows_both_models_on_earlier_days(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("largest", "said"), [(0.0, "equal within 1e-9"), (9e-10, "equal within 1e-9"), (2e-9, "more than 1e-9 apart"), (None, None)]
 )
-def test_a_version_that_comes_out_otherwise_is_told_how_far_its_scores_are_apart(
+def test_a_version_that_comes_out_otherwise_is_shown_with_how_far_its_scores_are_apart(
     capsys: pytest.CaptureFixture[str], largest: float | None, said: str | None
 ) -> None:
     libraries = {"numpy": ("2.5.5", "2.6.0")}
@@ -51,7 +51,7 @@ def test_a_version_that_comes_out_otherwise_is_told_how_far_its_scores_are_apart
     assert said is None or said in text
 
 
-def test_rows_that_measured_an_adopted_version_are_told_to_be_among_its_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_that_measured_an_adopted_version_are_shown_to_be_among_its_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     reasons = (Reason(code="adopted", message="models:/m/1 as it was trained"),)
     decision = make_decision("1", champion_version=None, challenger={"log_loss": 0.44}, reasons=reasons, trained_rows=300, rows=60)
     learnt = {"target": "left", "task": "binary", "positive": "yes", "classes": {}, "columns": []}

@@ -18,7 +18,7 @@ def test_items_are_worked_on_at_the_same_time() -> None:
     assert sorted(map_ahead(lambda _: both.wait(), iter(range(2)), threads=2)) == [0, 1]
 
 
-def test_later_items_are_drawn_while_the_consumer_is_busy_but_only_so_many() -> None:
+def test_later_items_are_drawn_while_the_consumer_is_busy_but_only_a_few() -> None:
     drawn: list[int] = []
     waiting = threading.Event()
 

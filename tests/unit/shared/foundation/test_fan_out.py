@@ -5,7 +5,7 @@ import pytest
 from functions.shared.foundation.fan_out import for_each
 
 
-def test_every_model_has_its_turn_and_all_troubles_are_told_at_the_end() -> None:
+def test_every_model_has_its_turn_and_all_troubles_are_reported_at_the_end() -> None:
     seen: list[str] = []
 
     def act(model: str) -> str:
@@ -14,10 +14,10 @@ def test_every_model_has_its_turn_and_all_troubles_are_told_at_the_end() -> None
             raise KeyError(model)
         return model
 
-    with pytest.raises(ExceptionGroup, match="2 of 4 models failed") as told:
+    with pytest.raises(ExceptionGroup, match="2 of 4 models failed") as said:
         for_each("abcd", act)
     assert seen == list("abcd")
-    assert [failure.__notes__ for failure in told.value.exceptions] == [["model 'b'"], ["model 'd'"]]
+    assert [failure.__notes__ for failure in said.value.exceptions] == [["model 'b'"], ["model 'd'"]]
 
 
 def test_nobody_fails_among_no_models() -> None:

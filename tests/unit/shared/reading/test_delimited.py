@@ -269,7 +269,7 @@ def test_a_quote_behind_a_backslash_is_named_in_the_reason() -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_separator_is_told_from_the_header(separator: str) -> None:
+def test_the_separator_is_found_in_the_header(separator: str) -> None:
     rows, rejected = read(f"{HEADER}\n{GOOD}\n".replace(",", separator).encode())
     assert (rows[0]["id"], rows[0]["note"], rejected) == ("a", "n", [])
 

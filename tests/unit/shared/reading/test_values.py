@@ -109,7 +109,7 @@ def test_times_agree_with_pythons_calendar_and_zones(times: list[tuple[datetime,
 @pytest.mark.parametrize("text", ["2013-02-29", "2013-13-01", "2013-01-01T24:00", "2013-01-01T05:60", "20130101", "1.1.2013", "0000-01-01",
                                   "0001-01-01T00:00+05:00", "0000-12-31T23:59-05:00", "1357016400", "2013-01-01Z", "2013-01-01T05:15+24:00"])  # fmt: skip
 @pytest.mark.parametrize("others", [[], ["2013-01-01"], ["2013-01-01T05:15Z"], ["2013-01-01", "2013-01-01T05:15Z", "x"]])
-def test_what_is_no_time_is_refused_whatever_stands_beside_it(text: str, others: list[str]) -> None:
+def test_what_is_no_time_is_refused_whatever_stands_next_to_it(text: str, others: list[str]) -> None:
     assert to_instants(pa.array([text, *others]), ZoneInfo("UTC")).refused[0]
 
 

@@ -14,7 +14,7 @@ from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import WatchedStore
 
 
-def test_the_first_commit_of_a_batch_stands_and_later_ones_are_told_of_it() -> None:
+def test_the_first_commit_of_a_batch_stands_and_later_ones_learn_of_it() -> None:
     manifests = Manifests(MemoryStore())
     first, second = make_manifest(attempt="a1"), make_manifest(attempt="a2")
     assert manifests.commit(first) == first
@@ -95,7 +95,9 @@ BATCHES = st.lists(
 
 
 @given(batches=BATCHES, since=st.none() | st.dates(date(2013, 3, 29), date(2013, 4, 3)))
-def test_newest_comes_day_by_day_from_the_last_on_and_stops_where_it_is_told(batches: list[tuple[date, int]], since: date | None) -> None:
+def test_newest_comes_day_by_day_from_the_last_on_and_stops_where_it_is_asked_to(
+    batches: list[tuple[date, int]], since: date | None
+) -> None:
     store, made = MemoryStore(), list[tuple[date, datetime, Manifest]]()
     for day, second in batches:
         created = datetime.fromtimestamp(1_364_774_400 + second, UTC)
@@ -106,7 +108,7 @@ def test_newest_comes_day_by_day_from_the_last_on_and_stops_where_it_is_told(bat
     assert list(Manifests(store).newest(MODEL, since=since)) == expected
 
 
-def test_what_was_written_since_is_told_by_the_stores_clock_whenever_its_file_came() -> None:
+def test_what_was_written_since_is_found_by_the_stores_clock_whenever_its_file_came() -> None:
     store = MemoryStore()
     before, old = make_manifest("before.csv"), make_manifest("old.csv")
     again = old.model_copy(update={"batch_id": "b" * 32, "supersedes": old.batch_id, "created_at": old.created_at + timedelta(days=1)})

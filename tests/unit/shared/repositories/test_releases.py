@@ -66,7 +66,7 @@ def test_a_first_publication_that_crashed_is_finished_too() -> None:
     assert Releases(store).current(MODEL) == published
 
 
-def test_of_two_deciders_one_decides_and_the_other_is_told() -> None:
+def test_of_two_deciders_one_decides_and_the_other_learns_it() -> None:
     store = MemoryStore()
     releases = Releases(store)
     releases.publish(make_release(), over=None)

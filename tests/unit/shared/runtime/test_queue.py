@@ -112,7 +112,7 @@ def test_if_all_fail_it_is_an_error_that_lambda_counts(bodies: dict[str, str]) -
         deliver(bodies, handle)
 
 
-def test_what_fails_beside_others_is_logged_and_what_there_was_no_time_for_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_among_others_is_logged_and_what_there_was_no_time_for_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr(
         "functions.shared.runtime.queue.logger", lambda: SimpleNamespace(error=lambda _, exc_info: logged.append(str(exc_info)))
@@ -265,7 +265,7 @@ def test_a_request_that_fails_is_hidden_while_at_work_and_comes_again_after_a_gr
     assert middle / 2 <= visibility.hidden[-1]["m"] <= middle * 1.5
 
 
-def test_a_request_that_was_done_leaves_the_queue_and_was_told_how_often_it_came() -> None:
+def test_a_request_that_was_done_leaves_the_queue_and_carried_how_often_it_came() -> None:
     asked: list[tuple[dict[str, Any], int]] = []
     attributes = {"ApproximateReceiveCount": "2"}
     record = {"receiptHandle": "handle of m", "body": '{"model": "sales"}', "eventSourceARN": ARN, "attributes": attributes}

@@ -36,7 +36,7 @@ def test_scores_that_part_in_both_directions_are_moved_though_their_mean_is_not(
     assert effect == Effect(output="score", moved=0.5, shift=0.0)
 
 
-def test_of_several_outputs_the_one_that_moves_most_is_told() -> None:
+def test_of_several_outputs_the_one_that_moves_most_is_reported() -> None:
     means = ((0.5, 0.4), (0.3, 0.5), (0.2, 0.1))
     effect = effect_of_drift(np.array([10, 0]), np.array([0, 10]), means, ["score_few", "score_many", "score_none"])
     assert effect is not None

@@ -87,7 +87,7 @@ def test_labels_are_suspected_when_nothing_learns_them_or_they_look_inverted(tas
     assert (reason is not None and reason.code == "suspect_labels") is suspected
 
 
-def test_suspected_labels_are_told_with_what_was_tested_and_what_decides() -> None:
+def test_suspected_labels_are_reported_with_what_was_tested_and_what_decides() -> None:
     reached = LabelProbe(probe=0.34, at_training=0.50, champion_now_high=None)
     reason = suspect_labels(Task.REGRESSION, reached, POLICY)
     assert reason is not None

@@ -59,7 +59,7 @@ def test_a_worse_challenger_is_kept_out() -> None:
     assert codes(judged(binary_holdout(champion=1.0, challenger=-0.5))) == ["no_gain"]
 
 
-def test_a_gain_near_the_minimum_effect_cannot_be_told() -> None:
+def test_a_gain_near_the_minimum_effect_cannot_be_decided() -> None:
     comparison = judged(binary_holdout(champion=0.75, days=14, rows_a_day=72))
     assert codes(comparison) == ["cannot_tell"]
     assert comparison.verdict is Verdict.KEEP
@@ -97,13 +97,13 @@ def test_one_absurd_value_of_a_regression_hides_no_better_challenger() -> None:
         (replace(binary_holdout(), truth=np.repeat([0, 1], [2701, 99])), "commonest class"),
     ],
 )
-def test_too_small_a_holdout_cannot_tell_and_says_what_is_short(holdout: Holdout, word: str) -> None:
+def test_too_small_a_holdout_cannot_decide_and_says_what_is_short(holdout: Holdout, word: str) -> None:
     comparison = judged(holdout)
     assert codes(comparison) == ["cannot_tell"]
     assert word in comparison.reasons[0].message
 
 
-def test_no_rows_at_all_cannot_tell() -> None:
+def test_no_rows_at_all_cannot_decide() -> None:
     empty = Holdout(Task.BINARY, np.array([], "datetime64[D]"), np.array([], np.int64), np.empty((0, 1)), np.empty((0, 1)))
     comparison = judged(empty)
     assert (codes(comparison), comparison.difference, comparison.rows) == (["cannot_tell"], None, 0)

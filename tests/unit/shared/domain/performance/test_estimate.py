@@ -37,7 +37,7 @@ def calibration() -> Calibration:
     return fitted(10_000)
 
 
-def told(borne_out: bool) -> HeldEstimate:  # noqa: FBT001
+def said(borne_out: bool) -> HeldEstimate:  # noqa: FBT001
     """An estimate that was borne out, or not."""
     return HeldEstimate(value=0.5, low=0.4, high=0.6, truth=0.5 if borne_out else 0.7)
 
@@ -45,7 +45,7 @@ def told(borne_out: bool) -> HeldEstimate:  # noqa: FBT001
 def estimated(
     calibration: Calibration | None, scores: Floats, *, alerts: tuple[str, ...] = (), held: tuple[bool, ...] = (), threshold: float = 0.5
 ) -> Estimate:
-    record = track_record([told(truth) for truth in held])
+    record = track_record([said(truth) for truth in held])
     rng = np.random.default_rng(3)
     return estimate_performance(calibration, scores, POLICY, rule=above(threshold), input_alerts=alerts, record=record, rng=rng)
 

@@ -36,7 +36,7 @@ def baseline() -> Baseline:
 
 
 @pytest.mark.parametrize(
-    ("batch", "told"),
+    ("batch", "said"),
     [
         (rows([float(number) for number in range(1, 1001, 7)]), []),
         (rows([None] * 10 + [float(number) for number in range(1, 901, 10)]), ["weight is missing in 10.0% of the rows, 0.0% at training"]),
@@ -44,5 +44,5 @@ def baseline() -> Baseline:
         (rows([1000.0 * number for number in range(1, 101)]), ["weight lies in its outermost bin in 100.0% of the rows: another unit?"]),
     ],
 )
-def test_what_is_unlike_training_is_named(baseline: Baseline, batch: pa.RecordBatch, told: list[str]) -> None:
-    assert input_alerts(baseline, profile_batch(baseline, batch, scores(batch.num_rows))) == told
+def test_what_is_unlike_training_is_named(baseline: Baseline, batch: pa.RecordBatch, said: list[str]) -> None:
+    assert input_alerts(baseline, profile_batch(baseline, batch, scores(batch.num_rows))) == said

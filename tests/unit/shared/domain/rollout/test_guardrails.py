@@ -78,7 +78,7 @@ def two_bins(rows: int, correlation: float) -> Agreement:
     return Agreement(rows=rows, counts=((agree, differ), (differ, agree)))
 
 
-@pytest.mark.parametrize(("batches", "predict_s", "told"), [(1, 0.2, []), (1, 0.22, ["slow"]), (3, 0.6, []), (3, 0.65, ["slow"])])
-def test_what_a_new_function_or_a_busy_processor_costs_a_batch_is_not_slow(batches: int, predict_s: float, told: list[str]) -> None:
+@pytest.mark.parametrize(("batches", "predict_s", "said"), [(1, 0.2, []), (1, 0.22, ["slow"]), (3, 0.6, []), (3, 0.65, ["slow"])])
+def test_what_a_new_function_or_a_busy_processor_costs_a_batch_is_not_slow(batches: int, predict_s: float, said: list[str]) -> None:
     before, now = Traffic(batches=9, rows_in=9000, predict_s=0.009), Traffic(batches=batches, rows_in=1000, predict_s=predict_s)
-    assert [reason.code for reason in traffic_breaches(before, now, GuardrailPolicy())] == told
+    assert [reason.code for reason in traffic_breaches(before, now, GuardrailPolicy())] == said
