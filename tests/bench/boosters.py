@@ -1,4 +1,4 @@
-"""Time predictions of XGBoost's and LightGBM's models alone, beside what else predicts them; write docs/performance.md.
+"""Time predictions of XGBoost's and LightGBM's models alone, next to what else predicts them; write docs/performance.md.
 
     python -m tests.bench.boosters [--rounds 5] [--print]
 

@@ -75,7 +75,7 @@ class World:
         self.baseline = self._draw_baseline()
 
     def day_shift(self, day: int) -> Floats:
-        """The twelve features' shifts on a day, drawn anew at each call."""
+        """The twelve features' shifts on a day, drawn again at each call."""
         shift: Floats = self._weekday_effects[day % 7] + self._rng.normal(0, self._days.shock, FEATURES)
         return shift
 
@@ -222,7 +222,7 @@ def labelled_day(rng: np.random.Generator, labels: Labels, rows: int, day: date)
 
 
 def days_until_decay(rng: np.random.Generator, labels: Labels, rows: int) -> int | None:
-    """The first day of a run on which decay is called, looking after each; the baseline's loss is drawn anew."""
+    """The first day of a run on which decay is called, looking after each; the baseline's loss is drawn again."""
     start = date(2024, 1, 1)
     before = [labelled_day(rng, LABELS[0], rows, start).groups[0] for _ in range(RUN_DAYS)]
     loss = sum(group.loss_sum for group in before) / sum(group.rows for group in before)

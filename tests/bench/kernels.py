@@ -5,7 +5,7 @@
 All take the same blocks in turns, in one process. On one thread the processor's time of that thread is counted, and the least
 of all rounds: other work on the machine then costs least. Two threads are compared with one while each scores block after
 block, as the scorer's do: by the clock, by which a busy machine shows less than there is, and without the time in which a thread
-could run but had no processor, which only Linux tells. Waits for the interpreter's lock and for memory count in both.
+could run but had no processor, which only Linux reports. Waits for the interpreter's lock and for memory count in both.
 """
 
 import argparse
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINE_ROW, ESTIMATOR, NUMPY, KERNEL = "scikit-learn's pipeline", "scikit-learn's estimator alone", "NumPy", "kernel"
 BLOCKS = 2
 STRETCH_S = 0.5
-"""How long threads score before the clock is read: short beside other work's stretches, long beside starting a thread."""
+"""How long threads score before the clock is read: short next to other work's stretches, long next to starting a thread."""
 
 type Work = Callable[[], object]
 
@@ -131,7 +131,7 @@ class Stretch:
 
 
 def _stretch(engine: Engine, blocks: list[pa.RecordBatch], count: int) -> Stretch:
-    """So many threads at once, each scoring all blocks."""
+    """That many threads at once, each scoring all blocks."""
     together = Barrier(count)
 
     def score() -> Stretch:

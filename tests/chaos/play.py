@@ -33,7 +33,7 @@ class Played:
 
 
 def play(folder: Path, *, seed: int, seconds: float, faults: int, progress: Callable[[str], None]) -> Played:
-    """Use and hurt a stack until there were so many faults or the time is over, and audit it.
+    """Use and hurt a stack until there were that many faults or the time is over, and audit it.
 
     Args:
         folder: an empty one, for the stack's project and notes.

@@ -26,7 +26,7 @@ POLICY = {"retraining": {"min_new_labels": 100}, "labels": {"delay_days": 0}}
 
 
 class Scenario:
-    """Uploads to one model, and acts of operators. What was sent and who is to be forgotten is kept for the audit."""
+    """Uploads to one model, and acts of operators. What was sent and which people are to be forgotten is kept for the audit."""
 
     def __init__(self, stage: Stage, drawn: Random, today: date) -> None:
         self.sent: list[Sent] = []

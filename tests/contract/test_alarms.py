@@ -26,7 +26,7 @@ def test_the_template_has_each_alarm_and_no_other() -> None:
 
 
 def watched(condition: CloudWatchCondition) -> dict[str, Any]:
-    """What an alarm looks at, as the template says it: a metric, or the sum of several, of which none need have been told."""
+    """What an alarm looks at, as the template says it: a metric, or the sum of several, none of which need have been emitted."""
 
     def of(name: str, watched: str | None = condition.watched) -> dict[str, Any]:
         return {"Namespace": condition.namespace, "MetricName": name, "Dimensions": DIMENSIONS[condition.namespace](watched)}

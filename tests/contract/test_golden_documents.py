@@ -1,7 +1,7 @@
 """Stored documents stay readable both ways, since old and new code may run side by side.
 
 `golden/` holds one of each kind as released code wrote it, with its schema version in the file's name, and after a dot what was
-added since. They are never written anew: a change that cannot read them needs a later schema version, whose readers are released
+added since. They are never written again: a change that cannot read them needs a later schema version, whose readers are released
 before its writers.
 """
 

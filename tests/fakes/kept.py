@@ -23,7 +23,7 @@ FOLDER = ROOT / ".cache" / "tests"
 
 
 def kept[**P, R](make: Callable[P, R]) -> Callable[P, R]:
-    """Keep what a function returns in memory and in `.cache/tests`; its arguments are told apart by their `repr`."""
+    """Keep what a function returns in memory and in `.cache/tests`; its arguments are distinguished by their `repr`."""
 
     @wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> R:

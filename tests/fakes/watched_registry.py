@@ -7,7 +7,7 @@ from tests.fakes.watched_store import Moment, Watcher
 
 
 class WatchedRegistry:
-    """`Registry` that tells a watcher before and after each call, and each alias, that reaches the registry behind it."""
+    """`Registry` that calls a watcher before and after each call, and each alias, that reaches the registry behind it."""
 
     def __init__(self, inner: Registry, watcher: Watcher) -> None:
         self._inner = inner

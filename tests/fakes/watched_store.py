@@ -43,7 +43,7 @@ class CrashAt:
 
 
 class WatchedStore:
-    """`ObjectStore` that tells a watcher before and after each call that reaches the store behind it."""
+    """`ObjectStore` that calls a watcher before and after each call that reaches the store behind it."""
 
     def __init__(self, inner: VersionedStore, watcher: Watcher) -> None:
         self._inner = inner

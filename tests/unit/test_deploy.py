@@ -1,4 +1,4 @@
-"""What a deployment tells SAM."""
+"""What a deployment passes to SAM."""
 
 from pathlib import Path
 

@@ -152,7 +152,7 @@ def _made(options: argparse.Namespace) -> World:
 
 
 def _repeated(world: World, times: int) -> Path:
-    """The million rows so many times over, in one file."""
+    """The million rows that many times over, in one file."""
     path = world.folder / f"flights-{times}-millions.csv"
     header, _, body = world.rows(MILLION).read_bytes().partition(b"\n")
     with path.open("wb") as file:

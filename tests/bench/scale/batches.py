@@ -1,4 +1,4 @@
-"""One batch through all steps of the state machine, its partitions scored by so many warm workers, each on a processor of its own."""
+"""One batch through all steps of the state machine, its partitions scored by that many warm workers, each on a processor of its own."""
 
 import json
 import os

@@ -21,7 +21,7 @@ MODEL = "boosting"
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """So many files of so many rows: seconds from the first upload to the last manifest, and calls of functions that were cold."""
+    """That many files of that many rows: seconds from the first upload to the last manifest, and calls of functions that were cold."""
 
     files: int
     rows: int

@@ -1,4 +1,4 @@
-"""What a small file costs a warm function beside S3: the whole use case on buckets in memory, whose calls take next to nothing."""
+"""What a small file costs a warm function apart from S3: the whole use case on buckets in memory, whose calls take next to nothing."""
 
 import uuid
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ class World:
     folder: Path
 
     def rows(self, count: int) -> Path:
-        """A CSV of so many flights."""
+        """A CSV of that many flights."""
         return self.folder / f"flights-{count}.csv"
 
     def broken(self, how: str, form: str) -> Path:

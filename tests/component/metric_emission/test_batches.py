@@ -309,7 +309,7 @@ def drifting() -> tuple[World, Manifest]:
 
 
 def rows_counted(world: World) -> float:
-    """What Prometheus is told of rows that came in."""
+    """What Prometheus is sent about rows that came in."""
     totals = Totals.from_json(world.store.read(layout.totals_key(MODEL)))
     [series] = [series for series in totals.series if series.metric == ROWS_IN.name]
     return series.value

@@ -31,7 +31,7 @@ def refuse(constant: str) -> float:
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The lines as strict JSON; Python's reader lets NaN pass unless it is told."""
+    """The lines as strict JSON; Python's reader lets NaN pass unless asked not to."""
     return [json.loads(line, parse_constant=refuse) for line in capsys.readouterr().out.splitlines()]
 
 

@@ -39,7 +39,7 @@ def labels_of(labels: list[tuple[Identity, str]], *, has_time: bool) -> Labels:
 
 
 def batches(world: World, scored: list[list[Identity]]) -> list[Manifest]:
-    """A batch a list, newest first; each row's score tells its batch and its place there."""
+    """A batch a list, newest first; each row's score shows its batch and its place there."""
     for number, rows in enumerate(scored):
         world.scored(f"{number}.csv", [Scored(f"r{row}", number + place / 100, at(when)) for place, (row, when) in enumerate(rows)])
     return list(Manifests(world.store).newest(MODEL))

@@ -185,7 +185,7 @@ def test_a_day_that_two_champions_scored_is_measured_for_each() -> None:
     world.label(csv(("yes", "yes")) + csv(("yes", "no", "no"), prefix="s").removeprefix("id,at,bought\n"))
     assert {(group.version, group.rows) for group in world.performance().groups} == {("1", 2), ("2", 3)}
     assert [found.value for found in world.emitted if found.dimensions.get("metric") == "accuracy"] == [2 / 3], (
-        "told of the one with more rows"
+        "reported for the one with more rows"
     )
 
 

@@ -26,7 +26,7 @@ UPLOADS = st.lists(
     max_size=8,
     unique_by=lambda upload: upload[0],
 )
-"""The day of each upload's arrival, from when labels came; who has a row in it; and whether it is scored again."""
+"""The day of each upload's arrival, from when labels came; which ids have a row in it; and whether it is scored again."""
 type Upload = tuple[int, set[str], bool]
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told: each batch once, whatever is delivered twice, crashes or runs side by side."""
+"""What Prometheus is sent: each batch once, whatever is delivered twice, crashes or runs side by side."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -320,7 +320,7 @@ def test_whenever_a_delivery_is_overtaken_by_another_and_many_others_it_is_count
     judged: bool,  # noqa: FBT001
     times: int,
 ) -> None:
-    """The other delivery is a whole one, and so many follow it that the totals forget its name, at every moment of the first."""
+    """The other delivery is a whole one, and enough follow it that the totals forget its name, at every moment of the first."""
     monkeypatch.setattr(totals_module, "REMEMBERED", 2)
     world = World()
     before, slow, *others = [world.profiled(f"{number}.csv", like_training(world.baseline)) for number in range(6)]

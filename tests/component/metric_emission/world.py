@@ -94,7 +94,7 @@ class World:
         self.serve(self.version)
 
     def serve(self, champion: Version, challenger: Version | None = None) -> None:
-        """A version serves, alone or beside a challenger."""
+        """A version serves, alone or with a challenger."""
         champion.put(_SHELF)
         serve(self.store, champion, challenger)
 
@@ -231,11 +231,11 @@ class World:
         return [measurement.value for measurement in self.emitted if measurement.metric is metric]
 
     def alerts(self) -> list[Alert]:
-        """What people were told, in order of key, without what is over."""
+        """What alerts said, in order of key, without what is over."""
         return [alert for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if not alert.closed]
 
     def closings(self) -> list[str]:
-        """What people were told to be over, in order of key."""
+        """What alerts said to be over, in order of key."""
         return [alert.message for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if alert.closed]
 
     def causes(self) -> Causes:
@@ -243,7 +243,7 @@ class World:
         return causes_of(MODEL, self.store)
 
     def kinds(self) -> list[str]:
-        """The kinds of what people were told."""
+        """The kinds of these alerts."""
         return [alert.kind.value for alert in self.alerts()]
 
     def performance(self, day: date = DAY) -> DayPerformance:

@@ -1,4 +1,4 @@
-"""A batch is scored again: by what is served now, or by the release of then, to compare."""
+"""A batch is scored again: by what is served now, or by the release that scored it, to compare."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,7 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
-from tests.component.scoring.test_service import as_csv, by_scikit_learn, good_rows, scores
-from tests.component.scoring.world import World
+from tests.component.scoring.world import World, as_csv, by_scikit_learn, good_rows, scores
 from tests.fakes.documents import NOW, make_release, serve
 from tests.fakes.versions import DISTANCE, FEATURES, MODEL, make_version
 

@@ -136,3 +136,11 @@ class World:
     def written(self) -> set[str]:
         """Keys of all that scoring leaves."""
         return {key for key in self.store.keys() if not key.startswith(("releases/", "index/"))}  # noqa: SIM118 - a method of the store
+
+
+def scores(table: pa.Table, *names: str) -> Any:
+    return np.column_stack([table[name].to_numpy() for name in names])
+
+
+def without(column: str) -> bytes:
+    return as_csv(good_rows(), [name for name in HEADER if name != column])

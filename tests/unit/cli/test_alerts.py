@@ -1,4 +1,4 @@
-"""What is open, who looks after it, and what nobody is sent messages about."""
+"""What is open, which person looks after it, and what nobody is sent messages about."""
 
 import json
 from datetime import UTC, datetime, timedelta

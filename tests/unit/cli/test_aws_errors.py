@@ -1,4 +1,4 @@
-"""What a person is told where AWS, or the library that asks it, refuses."""
+"""What a person reads where AWS, or the library that asks it, refuses."""
 
 import json
 from typing import Any

@@ -102,7 +102,7 @@ def test_a_connection_that_waits_for_a_function_is_probed_before_a_nat_gateway_f
 
 
 class Working(Stack):
-    """A stack whose function is asked by an event: `answers` are written, one for each look of who watches."""
+    """A stack whose function is asked by an event: `answers` are written, one for each look of the caller."""
 
     def __init__(self, *answers: Answer | None) -> None:
         super().__init__()

@@ -117,7 +117,7 @@ def test_what_a_version_answers_to_lack_is_no_error_of_its_own(
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """What CodeDeploy is told, by a handler whose store holds one batch."""
+    """What CodeDeploy hears, by a handler whose store holds one batch."""
     store = MemoryStore("store")
     Manifests(store).commit(batch(1))
     said: list[dict[str, str]] = []

@@ -87,5 +87,5 @@ def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> Non
 
 def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
     classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
-    # 9 metrics a role against 4, four estimates with two bounds, one beside its truth, three counts of them, and two shares.
+    # 9 metrics a role against 4, four estimates with two bounds, one with its truth, three counts of them, and two shares.
     assert classified - regressed == 2 * (9 - 4) + 4 + 2 + 4 + 3 + 2

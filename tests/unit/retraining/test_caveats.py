@@ -1,4 +1,4 @@
-"""What a person is told of columns before trusting what was learnt from them."""
+"""What a person learns about columns before trusting what was learnt from them."""
 
 from typing import Any
 

@@ -116,7 +116,7 @@ class Counting:
 
 
 def asked_of(features: int) -> int:
-    """Rows that a model of so many numbers scores; each has ten bins and one of missing values."""
+    """Rows that a model of that many numbers scores; each has ten bins and one of missing values."""
     drawn = np.random.default_rng(0)
     table = pa.table({f"x{number}": drawn.normal(size=300) for number in range(features)})
     spec = SPEC.model_copy(update={"features": tuple(Feature(name=name, kind=FeatureKind.NUMBER) for name in table.column_names)})

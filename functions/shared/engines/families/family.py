@@ -42,7 +42,7 @@ class Family:
         return f"build the functions' image with {self.library}: make build WITH={self.option}" if self.option else ""
 
     def parameters(self, made: type) -> Collection[str] | None:
-        """Return the parameter names of an estimator class; None if only a fit can show them."""
+        """Return an estimator class's parameter names; None if only a fit can show them."""
         raise NotImplementedError
 
     def arguments(self, made: type, spec: ModelSpec) -> Mapping[str, object]:

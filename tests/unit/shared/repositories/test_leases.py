@@ -22,7 +22,7 @@ NAMES = ["ada", "ben", "cem"]
 
 
 class Workers(RuleBasedStateMachine):
-    """Workers that begin, end, die and wait, beside a model of the one lease there is."""
+    """Workers that begin, end, die and wait, next to a model of the one lease there is."""
 
     def __init__(self) -> None:
         super().__init__()

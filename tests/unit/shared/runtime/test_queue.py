@@ -59,7 +59,7 @@ def deliver(
     times: int | Mapping[str, int] = 1,
     visibility: Recorded | None = None,
 ) -> list[str]:
-    """Bodies by message id, delivered for so many times by now; the ids of messages to be delivered again."""
+    """Bodies by message id, delivered that many times by now; the ids of messages to be delivered again."""
     counts = dict.fromkeys(bodies, times) if isinstance(times, int) else times
     records = [
         {

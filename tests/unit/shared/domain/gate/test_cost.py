@@ -77,7 +77,7 @@ def test_a_version_that_costs_the_same_seldom_wins_by_luck_where_few_more_rows_d
         differs = rng.permutation(ROWS.size) < needed + 10
         misses = differs & (rng.random(ROWS.size) < 1 / 21)
         wins += decided(holdout(1.0 * (differs & ~misses), 20.0 * misses), policy)[0] is Verdict.PROMOTE
-    # The chance is to be 0.05; above 0.1 so many of 200 are, with a chance of 0.002 if it is.
+    # The chance is to be 0.05; above 0.1 that many of 200 are, with a chance of 0.002 if it is.
     assert wins <= 20
 
 
