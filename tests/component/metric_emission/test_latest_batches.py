@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import pyarrow as pa
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from functions.metric_emission.day_rows import gather_arrived
 from functions.metric_emission.ports import Delivery
 from functions.shared.domain import layout
+from functions.shared.domain.errors import ConflictError
 from functions.shared.domain.labelled_columns import BATCH
 from functions.shared.domain.manifest import PinnedRelease
 from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 
 PEOPLE = "abcd"
 UPLOADS = st.lists(
@@ -71,6 +74,42 @@ def test_each_label_meets_the_last_scoring_of_the_last_upload_before_it(before: 
         created = world.label("id,bought\n" + "".join(f"{person}0,yes\n" for person in PEOPLE), f"{number}.csv")
         file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
         assert labelled(world, file) == expected(uploads)
+
+
+def test_a_crash_at_any_write_or_a_delivery_within_another_leaves_each_label_with_its_batch() -> None:
+    world = World()
+    known: list[Upload] = [(-9, set("abcd"), False), (-5, {"a"}, True), (-2, {"b", "c"}, False), (0, {"c"}, False)]
+    for upload in known:
+        put(world, upload)
+    world.label("id,bought\na0,no\nnobody,no\n", "first.csv")
+    since: list[Upload] = [(-1, {"d"}, True), (-3, set("ab"), False), (-2, {"b", "c"}, True)]
+    for upload in since:
+        put(world, upload)
+    created = world.upload_labels("id,bought\n" + "".join(f"{person}0,yes\n" for person in PEOPLE), "second.csv")
+    file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+    before, seen = world.store.copy(), list[Moment]()
+    world.deliver(created, store=WatchedStore(world.store, seen.append))
+    right = expected([*known, *since])
+    day = DAY - timedelta(days=40)
+    performance = world.performance(day)
+    assert labelled(world, file) == right
+    writes = [moment for moment in seen if moment.call.startswith(("write", "create", "replace"))]
+    assert {moment.call.split("/")[0] for moment in writes} >= {f"{act} identities" for act in ("create", "replace")}
+    for moment in writes:
+        world.store = before.copy()
+
+        def deliver(now: Moment, at: Moment = moment) -> None:
+            if now == at:
+                world.deliver(created)
+
+        if moment.side == "after":
+            with pytest.raises(Crash):
+                world.deliver(created, store=WatchedStore(world.store, CrashAt(moment)))
+            world.deliver(created)
+        else:
+            with suppress(ConflictError):
+                world.deliver(created, store=WatchedStore(world.store, deliver))
+        assert (labelled(world, file), world.performance(day)) == (right, performance), moment
 
 
 def crowded(batches: int, days: int) -> tuple[World, CountingStore]:
