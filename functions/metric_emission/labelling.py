@@ -18,7 +18,7 @@ from functions.metric_emission.ports import Delivery, Model
 from functions.metric_emission.slips import alert_on_slips
 from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import forget_truth, hold_against_labels
-from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_for
+from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_in
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, InputError
@@ -122,7 +122,7 @@ def label_batch(manifest: Manifest, model: Model) -> None:
 
 def _join_waiting(manifest: Manifest, model: Model) -> None:
     ports = model.ports
-    for waiting in waiting_for(manifest.model, model.store, ports.now()):
+    for waiting in waiting_in(model.waiting_files, manifest.model, model.store, ports.now()):
         joined = join_labels(waiting.labels, [manifest], model.spec, store=model.store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
             alert_on_slips(joined, waiting.file, f"a file of {waiting.arrived.date()}", model)

@@ -1,13 +1,14 @@
 """The ports of metric_emission, and what a delivery knows of its models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import chain, islice
 
 from functions.metric_emission.adjoining import Adjoining, found_in
 from functions.metric_emission.measurements import Emit
+from functions.metric_emission.waiting import waiting_files
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival, standing
 from functions.shared.domain.calendar import days_before, mature_day
@@ -29,6 +30,9 @@ from functions.shared.repositories.releases import Releases
 
 LOOKED_THROUGH = 2000
 """How many batches, the newest or those before one, are searched for those of a version."""
+
+AHEAD = timedelta(seconds=1), timedelta(0)
+"""Batches of the next second are listed with one, for they often come together; without them if they are too many."""
 
 type Send = Callable[[Totals], None]
 """Hand totals on to a Prometheus server, if there is one."""
@@ -130,10 +134,20 @@ class Model:
     def _since(self, arrival: Arrival) -> Iterator[Arrival] | None:
         """Return a batch and those before it; None if it is not in the index."""
         found = found_in(self._adjoining, arrival, within=FIRST)
-        if found is None:
-            self._adjoining.append(Adjoining(BatchIndex(self.store).entries(self.name, since=arrival)))
-            found = found_in(self._adjoining[-1:], arrival, within=FIRST)
+        for ahead in AHEAD:
+            if found is None:
+                first = replace(arrival, created_at=arrival.created_at + ahead)
+                self._adjoining.append(Adjoining(BatchIndex(self.store).entries(self.name, since=first)))
+                found = found_in(self._adjoining[-1:], arrival, within=FIRST)
         return found
+
+    @cached_property
+    def waiting_files(self) -> Sequence[str]:
+        """The files of labels that wait for batches of the delivery.
+
+        Labels that begin to wait later look for their batches after that, and find those of the delivery in the index.
+        """
+        return waiting_files(self.name, self.store)
 
     @cached_property
     def labelled_days(self) -> Sequence[date]:
@@ -158,6 +172,10 @@ class Model:
                 return None
             self._judgements[batch] = found
         return self._judgements[batch]
+
+    def judged(self, batch: str, judgement: BatchJudgement) -> None:
+        """Take a judgement as read."""
+        self._judgements[batch] = judgement
 
     @property
     def first_recent(self) -> date:
@@ -195,8 +213,9 @@ class Model:
         return fresh
 
     def batches_came(self) -> None:
-        """Look again which batches are in the index."""
-        self.__dict__.pop("_adjoining", None)
+        """Look again which batches are in the index, and which labels wait."""
+        for known in ("_adjoining", "waiting_files"):
+            self.__dict__.pop(known, None)
 
     def labels_came(self) -> None:
         """Look again which days have labels."""

@@ -65,6 +65,7 @@ def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_kn
     before = None if is_known else standing(model.store, layout.totals_key(counted))
     is_first = not is_known and model.store.create(_key(manifest), judgement.to_json())
     if is_first:
+        model.judged(_claimed(manifest), judgement)
         ports.emit(measured)
     if model.release:
         hold_against_labels([manifest], model)

@@ -8,7 +8,7 @@ the other, whatever their order.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,15 +50,19 @@ def put_to_wait(model: str, file: str, labels: Labels, arrived: datetime, store:
     return WaitingLabels(model, file, labels, arrived, etag)
 
 
-def waiting_for(model: str, store: ObjectStore, now: datetime) -> Iterator[WaitingLabels]:
-    """Yield all labels of a model that wait."""
+def waiting_files(model: str, store: ObjectStore) -> list[str]:
+    """Return the names of files of labels that wait."""
     prefix = layout.waiting_prefix(model)
-    for found in store.list(prefix):
+    return [found.key.removeprefix(prefix).removesuffix(".parquet") for found in store.list(prefix)]
+
+
+def waiting_in(files: Iterable[str], model: str, store: ObjectStore, now: datetime) -> Iterator[WaitingLabels]:
+    """Yield what still waits of some files of labels."""
+    for file in files:
         try:
-            body, etag = store.read_tagged(found.key)
+            body, etag = store.read_tagged(layout.waiting_key(model, file))
         except NotFoundError:
             continue
-        file = found.key.removeprefix(prefix).removesuffix(".parquet")
         waiting = _read(model, file, body, etag)
         if now - waiting.arrived <= LONGEST:
             yield waiting

@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
+from functions.metric_emission.ports import Delivery
+from functions.metric_emission.service import measure_batch
 from functions.shared.domain import layout
 from functions.shared.domain.drift.profile import Profile
+from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.metrics import LABELS_UNMATCHED
 from functions.shared.domain.release import Role
@@ -52,6 +57,27 @@ def test_labels_whose_rows_are_there_do_not_wait() -> None:
     arrive(world, "a.csv", *SCORES)
     world.label(csv())
     assert waiting(world) == []
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_labels_that_come_while_a_delivery_is_at_work_meet_its_next_batch(is_named: bool) -> None:  # noqa: FBT001
+    """A crash may have come between a batch's commit and its names in the index; then only the batch can find the labels."""
+    world = World()
+    world.record(arrive(world, "before.csv", 0.5, prefix="before"))
+    first, second = arrive(world, "a.csv", 0.5, prefix="other"), arrive(world, "b.csv", *SCORES)
+    if not is_named:
+        world.store.delete([found.key for found in world.store.list("index/") if second.batch_id in found.key])
+    at_work = Delivery(world.ports())
+    measure_batch(committed(first), at_work)
+    world.label(csv())
+    assert len(waiting(world)) == (not is_named)
+    measure_batch(committed(second), at_work)
+    assert (world.performance().rows_labelled, waiting(world)) == (4, [])
+
+
+def committed(manifest: Manifest) -> StoredObject:
+    key = layout.manifest_key(MODEL, manifest.source.last_modified.date(), manifest.batch_id)
+    return StoredObject(bucket="store", key=key, version_id="v", etag="e", size_bytes=1)
 
 
 def test_after_two_days_labels_are_given_up_and_those_left_are_counted() -> None:
