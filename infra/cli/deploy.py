@@ -38,6 +38,9 @@ def deploy(
     ] = None,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Deploy SageMaker's MLflow first, and use it as the registry.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Check what a deployment needs, and change nothing.")] = False,
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Print the policies that a role needs for this, and change nothing.")
+    ] = False,
     trial: Annotated[
         bool, typer.Option("--trial/--no-trial", help="Try the stack afterwards with made-up rows, which are removed.")
     ] = True,
@@ -47,6 +50,7 @@ def deploy(
     """Build the functions' image, deploy the stack to your AWS account, and try it."""
     from infra import deploy as settings
     from infra.cli import deploy_checks as needed
+    from infra.deployers import deployer_policies
     from infra.repository import image_repository
 
     root = own_project()
@@ -58,6 +62,10 @@ def deploy(
     stack = settings.stack_name(environment, root)
     chosen = settings.overrides(environment, architecture, "", root, more)  # refuses what is wrong with them before anything is made
     place = needed.account_and_region()
+    if policies:
+        partition = place["identity"].split(":")[1]
+        show(deployer_policies(stack, partition=partition, region=place["region"], account=place["account"]), str, as_json=True)
+        return
     sam = needed.sam()
     needed.docker()
     needed.base_of_aws()

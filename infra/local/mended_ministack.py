@@ -198,6 +198,23 @@ def name_error_types() -> None:
     functions._execute_function_warm = execute_with_type
 
 
+def accept_what_it_does_not_do() -> None:
+    """Make ministack's CloudFormation take resources that it cannot make.
+
+    CodeDeploy's are names alone: nothing is checked, and no traffic is shifted. So are alarms on the sum of several metrics.
+    """
+    handlers: Any = import_module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
+
+    def named(logical_id: str, _properties: object, stack_name: str) -> tuple[str, dict[str, str]]:
+        return f"{stack_name}-{logical_id}", {}
+
+    for kind in ("Application", "DeploymentGroup"):
+        handlers[f"AWS::CodeDeploy::{kind}"] = {"create": named, "delete": lambda *_: None}
+    alarm = handlers["AWS::CloudWatch::Alarm"]
+    create = alarm["create"]
+    alarm["create"] = lambda name, properties, stack: (named if "Metrics" in properties else create)(name, properties, stack)
+
+
 def confined(options: Mapping[str, Any], folder: str, processors: int) -> dict[str, Any]:
     """Return the Docker SDK's options to run a function's container as Lambda does.
 
@@ -269,6 +286,7 @@ def ministack_application() -> Application:
     name_versions_in_events()
     name_error_types()
     mend_step_functions()
+    accept_what_it_does_not_do()
     if folder := os.environ.get("EVERSCORE_CONTAINERS"):
         confine_containers(folder)
     application: Application = import_module("ministack.app").app

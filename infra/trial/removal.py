@@ -2,7 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
+from functions.cataloguing.columns import OWN
+from functions.cataloguing.names import database_name, table_name
 from functions.shared.domain import layout
 from functions.shared.domain.dvc import parse_listing
 from functions.shared.ports import ObjectInfo, VersionedStore
@@ -12,6 +16,13 @@ PASSING = ("alerts", "answers", "index", "labelled", "leases", "partitions", "qu
 """Where objects are deleted again: a bucket shows no folder whose objects are all deleted, though their versions are there."""
 PAUSE_S = 3.0
 _ROUNDS = 20
+
+
+def forget_tables(model: str, stack: str, glue: Any) -> None:
+    """Take a model's tables out of a stack's catalogue, if there are any."""
+    for kind in OWN:
+        with suppress(glue.exceptions.EntityNotFoundException):
+            glue.delete_table(DatabaseName=database_name(stack), Name=table_name(model, kind))
 
 
 def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pause_s: float = PAUSE_S) -> int:

@@ -10,7 +10,7 @@ from functions.shared.domain.errors import EverscoreError
 from functions.shared.repositories.performances import labelled_days
 from functions.shared.repositories.releases import Releases
 from infra.cli.operator import Operator, wait_for
-from infra.trial.removal import remove_model
+from infra.trial.removal import forget_tables, remove_model
 from infra.trial.rows import DAY, ID, TARGET, as_csv, made_up
 
 PATIENCE_S = 300.0
@@ -49,4 +49,5 @@ def try_out(operator: Operator) -> dict[str, int]:
         days = wait_for(lambda: labelled_days(model, operator.store) or None, PATIENCE_S, f"performance of {model}")
     finally:
         removed = remove_model(model, operator.inbox, operator.store)
+        forget_tables(model, operator.name, operator.client("glue"))
     return {"rows_scored": manifest.rows_scored, "days_measured": len(days), "objects_removed": removed}

@@ -1,0 +1,101 @@
+"""The policies for roles that deploy, held to what CloudFormation's handlers ask for and to what IAM knows."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from infra.deploy import LONGEST_NAME
+from infra.deployers import LONGEST_POLICY, deployer_policies
+from infra.places import ROOT
+from tests.integration.test_template_lint import as_list, run, transform
+
+SCHEMAS = ROOT / ".sam/lib/python3.13/site-packages/cfnlint/data/schemas/resources"
+"""CloudFormation's own schemas, as its linter ships them; `handlers` are the rights that it asks of who deploys."""
+UNUSED = {
+    "s3:*Acl": "buckets have owners only",
+    "s3:*Abac s3:*Accelerate* s3:*Analytics* s3:*CORS s3:*Cors s3:*Inventory* s3:*IntelligentTiering* s3:*Logging": "no bucket has any",
+    "s3:*MetadataTable* s3:*MetadataJournal* s3:*MetadataInventory* s3:*MetadataAnnotation* s3:*Metrics*": "the same",
+    "s3:*ObjectLock* s3:*Replication* s3:*Website s3tables:* s3:DeleteObject": "the same",
+    "s3:DeleteBucketEncryption s3:DeleteBucketLifecycle": "the template never drops them",
+    "s3:REST.PUT.OBJECT firehose:* logs:*Delivery logs:*ResourcePolicy logs:PutDataProtectionPolicy logs:*IndexPolicy": "none is made",
+    "logs:DeleteRetentionPolicy logs:PutBearerTokenAuthentication logs:PutLogGroupDeletionProtection": "the template sets none or keeps it",
+    "lambda:*ProvisionedConcurrencyConfig lambda:*ScalingConfig lambda:PutRuntimeManagementConfig lambda:*CodeSigningConfig": "no function has it",
+    "lambda:PutFunctionRecursionConfig lambda:PassCapacityProvider lambda:AssociateRuntimeAlias lambda:GetLayerVersion": "the same",
+    "elasticfilesystem:* s3files:*": "no function mounts a file system",
+    "kms:*": "a key of one's own has a policy of its own, which must let the deployer use it",
+    "sns:PutDataProtectionPolicy codedeploy:RegisterOnPremisesInstance": "there is none",
+    "iam:*GroupPolicy iam:*UserPolicy iam:*PermissionsBoundary": "policies go to roles, which have no boundary",
+}
+"""Rights that a handler may ask for, and never does for what the template sets; with the reason."""
+OWN = "everscore-dev"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tools() -> None:
+    subprocess.run(["make", ".sam/installed"], cwd=ROOT, check=True, capture_output=True)
+
+
+def policies(stack: str = OWN) -> dict[str, dict[str, Any]]:
+    return deployer_policies(stack, partition="aws", region="us-east-1", account="123456789012")
+
+
+def allowed() -> Iterator[tuple[str, str]]:
+    for document in policies().values():
+        for statement in document["Statement"]:
+            yield from ((action, resource) for action in as_list(statement["Action"]) for resource in as_list(statement["Resource"]))
+
+
+def handlers(kind: str) -> dict[str, Any]:
+    for file in SCHEMAS.glob("*.json"):
+        if f'"{kind}"' in (text := file.read_text()) and (schema := json.loads(text)).get("typeName") == kind:
+            found: dict[str, Any] = schema["handlers"]
+            return found
+    raise AssertionError(kind)
+
+
+def test_a_deployer_may_do_all_that_cloudformation_does_for_each_resource_of_the_template() -> None:
+    resources = transform()["Resources"].values()
+    kinds = {found["Type"] for found in resources if found.get("Condition") not in {"WantsManagedPrometheus", "WantsManagedGrafana"}}
+    assert {"AWS::S3::Bucket", "AWS::CodeDeploy::DeploymentGroup", "AWS::Scheduler::Schedule"} <= kinds
+    asked = {right for kind in kinds for name, handler in handlers(kind).items() if name != "list" for right in handler["permissions"]}
+    may = {action for action, _ in allowed()}
+    unused = [pattern for patterns in UNUSED for pattern in patterns.split()]
+    assert {right for right in asked - may if not any(fnmatchcase(right, pattern) for pattern in unused)} == set()
+    assert {pattern for pattern in unused if not any(fnmatchcase(right, pattern) for right in asked - may)} == set(), "no reason is stale"
+
+
+def test_what_a_deployer_may_do_reaches_no_other_stack() -> None:
+    strange = [
+        "arn:aws:s3:::other-store-1/scored/a.parquet",
+        "arn:aws:sqs:us-east-1:123456789012:other-ScoringQueue-1",
+        "arn:aws:lambda:us-east-1:123456789012:function:other-Scoring-1",
+        "arn:aws:iam::123456789012:role/Admin",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/other/1",
+    ]
+    assert [(action, arn) for action, resource in allowed() for arn in strange if resource != "*" and fnmatchcase(arn, resource)] == []
+
+
+def test_a_deployer_reads_no_row_but_those_of_the_trial() -> None:
+    row = f"arn:aws:s3:::{OWN}-store-1/scored/sales/batch/0.parquet"
+    reads = {"s3:GetObject", "s3:GetObjectVersion"}
+    assert reads.isdisjoint(action for action, resource in allowed() if fnmatchcase(row, resource))
+    trial = row.replace("sales", "trial-1a2b3c4d")
+    assert reads <= {action for action, resource in allowed() if fnmatchcase(trial, resource)}
+
+
+@pytest.mark.parametrize("stack", [OWN, "s" * LONGEST_NAME])
+def test_each_policy_is_short_enough_for_iam(stack: str) -> None:
+    assert all(len("".join(json.dumps(document).split())) <= LONGEST_POLICY for document in policies(stack).values())
+
+
+def test_cloudformations_linter_knows_each_action_and_what_it_is_about(tmp_path: Any) -> None:
+    resources = {
+        f"Policy{number}": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+        for number, document in enumerate(policies().values())
+    }
+    (tmp_path / "policies.json").write_text(json.dumps({"Resources": resources}))
+    run(ROOT / ".sam/bin/cfn-lint", "--template", tmp_path / "policies.json")
