@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.release import doubtful_rollback
@@ -100,6 +100,13 @@ class AnyApproval(RuleBasedStateMachine):
         self.rules = Rules()
         self.batches = 0
 
+    @initialize(approval=st.sampled_from(["none", "required", "every_step"]))
+    def begin(self, approval: str) -> None:
+        self.person_sets_the_policy(approval, STEPS)
+        self.tick()
+        self.train()
+        self.tick()
+
     @rule()
     def train(self) -> None:
         version = self.world.train(beats=str(self.rules.champion))
@@ -132,6 +139,18 @@ class AnyApproval(RuleBasedStateMachine):
     def days_pass(self, days: int) -> None:
         self.world.wait(timedelta(days=days))
         self.rules.waited += days
+
+    @precondition(lambda self: self.rules.asked)
+    @rule()
+    def nobody_decides_in_time(self) -> None:
+        self.days_pass(DAYS + 1)
+        self.tick()
+
+    @precondition(lambda self: self.rules.challenger)
+    @rule()
+    def labels_allow_more(self) -> None:
+        self.labels_come(-0.1)
+        self.tick()
 
     @rule(version=VERSIONS)
     def person_approves(self, version: str) -> None:
