@@ -48,7 +48,7 @@ class Shared:
     weekday: NDArray[np.float64]
 
     def positives(self, rows: int, rng: np.random.Generator, day: int, ratio: float = 1.0) -> int:
-        """Rows of a day that are predicted positive, where the share has risen so many times."""
+        """Rows of a day that are predicted positive, where the share has risen that many times."""
         moved = self.weekday[day % 7] + rng.normal(0, self.days.shock)
         return int(rng.binomial(rows, norm.cdf(norm.ppf(min(self.share * ratio, 1 - 1e-9)) + moved)))
 

@@ -291,7 +291,7 @@ def test_a_listing_is_in_order_of_the_keys_bytes_and_knows_newest_versions_only(
     assert keys(bucket, "nothing/") == []
 
 
-def test_a_listing_may_begin_behind_a_key_and_end_after_so_many(bucket: ObjectStore) -> None:
+def test_a_listing_may_begin_behind_a_key_and_end_after_a_number_of_keys(bucket: ObjectStore) -> None:
     everything = ["o/z", "p/Z", "p/a", "p/a-", "p/b", "p/ü", "p/東", "q/c"]
     for key in everything:
         bucket.write(key, b"")

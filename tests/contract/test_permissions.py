@@ -72,7 +72,7 @@ UNASKED: Mapping[str, Mapping[Right, str]] = {
 
 
 def is_asked_for(right: Right, requests: set[Request]) -> bool:
-    """Whether anything needed a right. Versions and newest objects are read by one right in two actions, and who reads
+    """Whether anything needed a right. Versions and newest objects are read by one right in two actions, and whoever reads
     below a prefix must be able to list it: without it S3 calls an absent key forbidden."""
     actions = READ if right.action in READ or right.action == "s3:ListBucket" else set()
     return any(Right(right.bucket, action, right.pattern).covers(request) for action in {right.action, *actions} for request in requests)

@@ -30,7 +30,7 @@ RUN = TrainingRun(
 
 @pytest.fixture(scope="module")
 def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An MLflow database, with artifacts beside it: `mlruns` goes to the working folder."""
+    """An MLflow database, with artifacts next to it: `mlruns` goes to the working folder."""
     folder = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

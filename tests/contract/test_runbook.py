@@ -39,7 +39,7 @@ def quoted_commands(text: str) -> Iterator[str]:
 
 
 def refuse_unknown(line: str) -> None:
-    """Pass if a command has these options, takes so many arguments, and lacks none; a name alone, or one that ends in …, may."""
+    """Pass if a command has these options, takes that many arguments, and lacks none; a name alone, or one that ends in …, may."""
     tokens = shlex.split(line.removesuffix(" …"))[1:]
     command: Any = typer.main.get_command(app)
     while tokens and hasattr(command, "commands") and not tokens[0].startswith("-"):

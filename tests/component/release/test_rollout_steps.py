@@ -132,7 +132,7 @@ def test_a_gate_that_compared_the_challenger_with_another_champion_says_nothing_
     world.move("challenger", "2")
     world.tick()
     assert world.served() == ("3", "2", "1")
-    world.batch("beside version 3.csv", agreement=joint(100, 400))
+    world.batch("with version 3.csv", agreement=joint(100, 400))
     assert codes(world.tick()) == ["too_few_labels"], "agreement with version 1 is no measure"
     world.labels(harm=0.0)
     assert codes(world.tick()) == ["cannot_tell"], "nor is half a point of version 1's loss"
