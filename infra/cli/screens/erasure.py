@@ -60,7 +60,8 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
 
 
 def _kind(kind: str) -> str:
-    return _("waiting for labels") if kind == "waiting" else coded(kind)
+    """Return what rows of a folder of the store are called."""
+    return {"waiting": _("waiting for labels"), "identities": _("in lists of ids")}.get(kind) or coded(kind)
 
 
 def _is_batch(key: str) -> bool:
