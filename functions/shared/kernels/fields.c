@@ -328,32 +328,53 @@ static int day(const uint8_t *at, int64_t *days) {
     return 1;
 }
 
-/* Microseconds since 1970 of plain local times: YYYY-MM-DD, and after a T or a space hh:mm, hh:mm:ss or up to six more digits.
-   Gives 0, or NOT_PLAIN if a field is none. */
+/* The day that was read last: times of a column tend to share it. */
+typedef struct {
+    uint8_t text[10];
+    int64_t days;
+} known_day;
+
+/* Whether a text is a plain local time: YYYY-MM-DD, and after a T or a space hh:mm, hh:mm:ss or up to six more digits. */
+INLINE int local_time(const uint8_t *at, int64_t length, known_day *last, int64_t *microseconds) {
+    static const int64_t UNITS[7] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    int64_t hours = 0, minutes = 0, seconds = 0;
+    uint64_t fraction = 0;
+    if (length != 10 && length != 16 && length != 19 && (length < 21 || length > 26)) return 0;
+    if (memcmp(last->text, at, 10) != 0) {
+        if (!day(at, &last->days)) return 0;
+        memcpy(last->text, at, 10);
+    }
+    if (length > 10 && ((at[10] != 'T' && at[10] != ' ') || !two_digits(at + 11, 24, &hours) || at[13] != ':' ||
+                        !two_digits(at + 14, 60, &minutes)))
+        return 0;
+    if (length > 16 && (at[16] != ':' || !two_digits(at + 17, 60, &seconds))) return 0;
+    if (length > 19 && (at[19] != '.' || take_digits(at + 20, at + length, &fraction) != at + length)) return 0;
+    const int64_t unit = UNITS[length > 19 ? length - 20 : 0];
+    *microseconds = (((last->days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000000 + (int64_t)fraction * unit;
+    return 1;
+}
+
+/* Microseconds since 1970 of plain local times. Gives 0, or NOT_PLAIN if a field is none. */
 EXPORT int64_t everscore_times(const uint8_t *text, const field *fields, int64_t records, int64_t *values);
 int64_t everscore_times(const uint8_t *text, const field *fields, int64_t records, int64_t *values) {
-    static const int64_t UNITS[7] = {1000000, 100000, 10000, 1000, 100, 10, 1};
-    uint8_t before[10] = {0};
-    int64_t days = 0;
-    for (int64_t r = 0; r < records; r++) {
-        const uint8_t *const at = text + fields[r].start;
-        const int64_t length = fields[r].length;
-        int64_t hours = 0, minutes = 0, seconds = 0;
-        uint64_t fraction = 0;
-        if (length != 10 && length != 16 && length != 19 && (length < 21 || length > 26)) return NOT_PLAIN;
-        if (memcmp(before, at, 10) != 0) {
-            if (!day(at, &days)) return NOT_PLAIN;
-            memcpy(before, at, 10);
-        }
-        if (length > 10 && ((at[10] != 'T' && at[10] != ' ') || !two_digits(at + 11, 24, &hours) || at[13] != ':' ||
-                            !two_digits(at + 14, 60, &minutes)))
-            return NOT_PLAIN;
-        if (length > 16 && (at[16] != ':' || !two_digits(at + 17, 60, &seconds))) return NOT_PLAIN;
-        if (length > 19 && (at[19] != '.' || take_digits(at + 20, at + length, &fraction) != at + length)) return NOT_PLAIN;
-        const int64_t unit = UNITS[length > 19 ? length - 20 : 0];
-        values[r] = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000000 + (int64_t)fraction * unit;
-    }
+    known_day last = {{0}, 0};
+    for (int64_t r = 0; r < records; r++)
+        if (!local_time(text + fields[r].start, fields[r].length, &last, values + r)) return NOT_PLAIN;
     return 0;
+}
+
+/* The same of texts one behind the other, text r from offsets[r] on, of which not all need be plain: `plain` says which. Gives the
+   number of plain ones. */
+EXPORT int64_t everscore_some_times(const uint8_t *text, const int32_t *offsets, int64_t records, int64_t *values, uint8_t *plain);
+int64_t everscore_some_times(const uint8_t *text, const int32_t *offsets, int64_t records, int64_t *values, uint8_t *plain) {
+    known_day last = {{0}, 0};
+    int64_t count = 0;
+    for (int64_t r = 0; r < records; r++) {
+        values[r] = 0;
+        plain[r] = (uint8_t)local_time(text + offsets[r], offsets[r + 1] - offsets[r], &last, values + r);
+        count += plain[r];
+    }
+    return count;
 }
 
 /* ---- texts ---- */

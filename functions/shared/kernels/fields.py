@@ -141,6 +141,25 @@ class Fields:
         return self.text, self.places[column].ctypes.data, self.records
 
 
+def local_times(library: ctypes.CDLL, offsets: NDArray[np.int32], text: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return texts that are plain local times, and which are.
+
+    Args:
+        library: the result of `kernel_library`.
+        offsets: where the texts begin, and where the last one ends.
+        text: all texts one behind the other.
+
+    Returns:
+        Microseconds since 1970, 0 for the other texts, and the mask of the plain ones.
+    """
+    records = len(offsets) - 1
+    values, plain = np.empty(records, np.int64), np.empty(records, np.bool_)
+    loop = library.everscore_some_times
+    loop.argtypes, loop.restype = (_ADDRESS, _ADDRESS, _COUNT, _ADDRESS, _ADDRESS), _COUNT
+    loop(text.ctypes.data, offsets.ctypes.data, records, values.ctypes.data, plain.ctypes.data)
+    return values, plain
+
+
 def _short_word(text: bytes) -> int:
     """Pack a short text into one word, as `fields.c` does."""
     return int.from_bytes(text.ljust(LONGEST_MARK, b"\0") + bytes([len(text)]), "little")

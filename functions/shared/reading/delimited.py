@@ -220,7 +220,7 @@ class _Parser:
 
     def _plainly(self, text: TextBlock) -> RawRows | None:
         """Read the block with the kernel; None if it cannot be or row ends are uncertain."""
-        if b'\\"' in text.data or not is_utf8(text.data):
+        if (b'"' in text.data and b'\\"' in text.data) or not is_utf8(text.data):
             return None
         return self._plain.read(text.data)
 
@@ -268,7 +268,8 @@ def _without_blank(rejected: tuple[RejectedRow, ...], separator: str) -> tuple[R
     for blank, row in enumerate(rejected):
         if set(row.raw) <= {separator, '"'} and all(field in {"", '""'} for field in row.raw.split(separator)):
             continue
-        kept.append(replace(row, row=row.row - (blank - len(kept))))
+        above = blank - len(kept)
+        kept.append(replace(row, row=row.row - above) if above else row)
     return tuple(kept)
 
 

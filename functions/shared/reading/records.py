@@ -121,7 +121,7 @@ def spans(block: TextBlock, syntax: Syntax) -> Spans:
     if block.unclosed:
         return Spans(*(np.array([value], np.int64) for value in (0, len(block.data), block.line)))
     data = np.frombuffer(block.data, np.uint8)
-    lines = _line_end_places(data)
+    lines = _line_end_places(block.data)
     closing = lines[np.searchsorted(_toggles(block.data, syntax), lines) % 2 == 0]
     two_bytes = (data[closing] == _LF) & (closing > 0) & (data[closing - 1] == _CR)
     starts = np.concatenate([np.zeros(1, np.int64), closing + 1])
@@ -144,7 +144,7 @@ def misquoted(block: TextBlock, syntax: Syntax, found: Spans) -> list[int]:
     behind = closing[closing + 1 < len(data)]
     followed = behind[~_starters(syntax)[data[behind + 1]] & (data[behind + 1] != _QUOTE)]
     escaped = toggles[(data[toggles - 1] == _BACKSLASH) & (toggles > 0)]
-    inner = (lines := _line_end_places(data))[np.searchsorted(toggles, lines) % 2 == 1] if len(escaped) else escaped
+    inner = (lines := _line_end_places(block.data))[np.searchsorted(toggles, lines) % 2 == 1] if len(escaped) else escaped
     several_lines = np.intersect1d(_records_at(found, escaped), _records_at(found, inner))
     places: list[int] = np.union1d(_records_at(found, followed), several_lines).tolist()
     return places
@@ -213,11 +213,12 @@ def _blocks(data: bytes, lines: int, syntax: Syntax, offset: int, line: int) -> 
     yield from _blocks(data[end:], lines - before, syntax, offset + end, line + before)
 
 
-def _line_end_places(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _line_end_places(data: bytes) -> NDArray[np.int64]:
     """Return where physical lines end: line feeds, and carriage returns without one."""
-    feeds = data == _LF
-    returns = data == _CR
-    if returns.any():
+    values = np.frombuffer(data, np.uint8)
+    feeds = values == _LF
+    if b"\r" in data:
+        returns = values == _CR
         returns[:-1] &= ~feeds[1:]
         feeds |= returns
     return np.flatnonzero(feeds)

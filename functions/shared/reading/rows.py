@@ -57,4 +57,6 @@ class Block:
 
     def numbered_from(self, rows: int) -> "Block":
         """Number rejected rows within the file, in which `rows` come before the block."""
+        if not rows:
+            return self
         return Block(self.rows, tuple(replace(rejected, row=rejected.row + rows) for rejected in self.rejected))

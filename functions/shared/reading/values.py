@@ -30,6 +30,8 @@ from functions.shared.foundation.arrow import (
     valid_mask,
     with_nulls,
 )
+from functions.shared.kernels.fields import local_times
+from functions.shared.kernels.library import kernel_library
 
 MISSING = (
     *("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"),
@@ -232,12 +234,35 @@ def _numbers_of_texts(column: pa.Array) -> Converted:
 
 
 def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
-    """Convert texts to instants by the fastest way that works.
-
-    It tries all texts at once, then without missing marks, then without texts that are no times, then one by one.
-    """
+    """Convert texts to instants: all at once, or else the plain ones by the kernel."""
     with suppress(pa.ArrowInvalid):
         return _instants_of_timestamps(pc.cast(column, pa.timestamp("us")), zone)
+    local, plain = _plain_times(column)
+    if not plain.any():
+        return _instants_of_other_texts(column, zone)
+    times = _instants_of_timestamps(fixed_width(local, pa.timestamp("us"), plain), zone)
+    others = _instants_of_other_texts(column.filter(booleans(~plain)), zone)
+    values, valid, refused = numbers_of(times.array, np.int64).copy(), valid_mask(times.array), times.refused.copy()
+    values[~plain], refused[~plain] = numbers_of(others.array, np.int64), others.refused
+    valid[~plain] = valid_mask(others.array)
+    return Converted(fixed_width(values, INSTANT, valid), refused)
+
+
+def _plain_times(column: pa.Array) -> tuple[NDArray[np.int64], Mask]:
+    """Return the plain local times of texts, and which texts are such."""
+    library, offsets, text = kernel_library(), column.buffers()[1], column.buffers()[2]
+    if library is None or not hasattr(library, "everscore_some_times") or text is None:
+        return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
+    places = np.frombuffer(offsets, np.int32, len(column) + 1, column.offset * 4)
+    local, plain = local_times(library, places, np.frombuffer(text, np.uint8))
+    return local, plain & valid_mask(column)
+
+
+def _instants_of_other_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
+    """Convert texts to instants by the fastest way that works.
+
+    It tries all texts at once, without missing marks, then without texts that are no times, then one by one.
+    """
     present = missing_as_null(column)
     if (alike := _instants_of_like_texts(present, zone)) is not None:
         return alike

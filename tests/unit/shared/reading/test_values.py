@@ -157,3 +157,20 @@ def test_timestamps_outside_the_calendar_are_refused(seconds: int) -> None:
     converted = to_instants(column, ZoneInfo("UTC"))
     assert converted.refused.tolist() == [True, False]
     assert converted.array.to_pylist() == [None, datetime(1970, 1, 1, tzinfo=UTC)]
+
+
+TIMES = st.one_of(
+    st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda time: time.isoformat(" ")),
+    st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)).map(lambda time: time.isoformat()),
+    st.dates(date(1, 1, 1)).map(str),
+    st.sampled_from(["2013-01-01T05", "2013-01-01 05:15Z", "2013-02-29", "2013-01-01 05:15:30.1234567+02", "noon", "NA", "", None]),
+)
+
+
+@given(st.lists(TIMES, max_size=12), st.integers(0, 3), st.sampled_from(["UTC", "America/New_York", "Asia/Shanghai"]))
+def test_a_time_is_read_alike_whatever_stands_around_it(drawn: list[str | None], skipped: int, name: str) -> None:
+    zone = ZoneInfo(name)
+    together = to_instants(pa.array(drawn, pa.string()).slice(skipped), zone)
+    alone = [to_instants(pa.array([text], pa.string()), zone) for text in drawn[skipped:]]
+    assert together.array.to_pylist() == [one.array[0].as_py() for one in alone]
+    assert together.refused.tolist() == [bool(one.refused[0]) for one in alone]
