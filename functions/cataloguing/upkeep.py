@@ -1,5 +1,6 @@
 """What the schedule asks for: tables compared, and unused files deleted."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
@@ -32,7 +33,7 @@ def compare(ports: Ports, now: datetime) -> dict[str, int]:
         ExceptionGroup: at the end, of what was raised for some models: TablesDifferError, if counts differ even so.
     """
     days = {now.date() - number * _DAY for number in range(_RECENT_DAYS)}
-    changed = for_each(_models(ports), lambda model: bring_and_count(model, days, ports) + catalogue_labels(model, ports))
+    changed = for_each(_models(ports, now), lambda model: bring_and_count(model, days, ports) + catalogue_labels(model, ports))
     return {"models": len(changed), "files": sum(changed)}
 
 
@@ -51,7 +52,7 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
         catalogue_labels(model, ports)
         return _clear(model, now - _IN_WORK, ports)
 
-    deleted = for_each(_models(ports), sweep_model)
+    deleted = for_each(_models(ports, now), sweep_model)
     return {"models": len(deleted), "deleted": sum(deleted)}
 
 
@@ -110,5 +111,10 @@ def _clear(model: str, before: datetime, ports: Ports) -> int:
     return len(left)
 
 
-def _models(ports: Ports) -> list[str]:
-    return [model for model in ports.store.folders(layout.MANIFESTS) if model != layout.UNNAMED_MODEL]
+def _models(ports: Ports, now: datetime) -> list[str]:
+    """Return all models, at each moment in another order.
+
+    So a look that ends with the function's time does not leave out the same ones again.
+    """
+    models = (model for model in ports.store.folders(layout.MANIFESTS) if model != layout.UNNAMED_MODEL)
+    return sorted(models, key=lambda model: hashlib.sha256(f"{now.isoformat()} {model}".encode()).digest())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
 _LOCATION = "metadata_location"
 _LISTED = 20
+READS_AT_ONCE = 16
+"""DuckDB reads as many files at a time as it has threads, and mostly waits for S3."""
 
 
 def tables_of(operator: Operator) -> "Ports":
@@ -39,7 +41,7 @@ def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
         raise _not_installed() from None
 
     locations = _locations(operator)
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+    with duckdb.connect(config={"autoinstall_known_extensions": False, "threads": READS_AT_ONCE}) as connection:
         _open_store(connection, operator)
         for name in locations.keys() & _words(sql):
             connection.sql(f"FROM iceberg_scan('{locations[name]}')").create_view(name)

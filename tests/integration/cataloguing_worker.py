@@ -8,7 +8,7 @@ def main() -> None:
     """Work off orders until there are no more."""
     calls = Calls()
     calls.watch("s3", "glue")
-    assert delivery.Delivery  # loaded once, not by each fork
+    assert delivery, "loaded once, not by each fork"
     # Each fork inherits clients that have not connected yet.
     handler.ports()
     serve_orders(handler.handler, calls)

@@ -36,7 +36,7 @@ WRITES = ("Put", "Create", "Update", "Delete")
 class Stage(Scorings):
     """A bucket and a catalogue of an embedded AWS, a process that catalogues, and DuckDB, which reads the tables."""
 
-    def __init__(self, aws: str, worker: subprocess.Popen[str]) -> None:
+    def __init__(self, aws: str, worker: subprocess.Popen[str] | None = None) -> None:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
         s3, self._glue = (session.client(name, endpoint_url=aws, config=Config(proxies={})) for name in ("s3", "glue"))
         s3.create_bucket(Bucket=STORE)
@@ -59,6 +59,7 @@ class Stage(Scorings):
         detail = {"bucket": {"name": STORE}, "object": {"key": key, "size": 9, "version-id": "v"}}
         record = {"messageId": "m", "eventSource": "aws:sqs", "attributes": {"ApproximateReceiveCount": "1"}}
         event = {"Records": [record | {"body": json.dumps({"source": "aws.s3", "detail": detail})}]}
+        assert self._worker is not None
         assert self._worker.stdin is not None
         assert self._worker.stdout is not None
         self._worker.stdin.write(json.dumps({"event": event, "copies": 1, "kill": [kill]}) + "\n")

@@ -33,6 +33,30 @@ def test_batches_whose_event_was_lost_come_within_the_hour(world: World) -> None
     assert compare(world.ports, ARRIVED + timedelta(hours=2)) == {"models": 1, "files": 0}
 
 
+def test_looks_that_end_with_the_functions_time_do_not_leave_out_the_same_models(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {world.new_model() for _ in range(6)}
+    for model in models:
+        world.scored("a.csv", rows(0, 1), model=model)
+    begun = set[str]()
+
+    class TimeIsUpError(BaseException):
+        pass
+
+    for night in range(20):
+        left = iter(range(3))
+
+        def look(model: str, *_: object, left: Iterator[int] = left, **__: object) -> int:
+            if next(left, None) is None:
+                raise TimeIsUpError
+            begun.add(model)
+            return 0
+
+        monkeypatch.setattr(upkeep, "bring_and_count", look)
+        with pytest.raises(TimeIsUpError):
+            sweep(world.ports, ARRIVED + timedelta(days=night))
+    assert begun == models
+
+
 def test_batches_of_long_ago_come_in_the_night(world: World) -> None:
     world.scored("old.csv", rows(0, 3), arrived=ARRIVED - timedelta(days=30))
     world.scored("new.csv", rows(3, 3))

@@ -121,6 +121,10 @@ class World(Scorings):
         self._duckdb.close()
         self.catalogue.close()
 
+    def set(self, setting: str, value: object) -> None:
+        """Set one of DuckDB's options."""
+        self._duckdb.execute(f"SET {setting} = {value}")
+
     def query(self, sql: str, *tables: str) -> list[tuple[Any, ...]]:
         """What DuckDB answers, to whom tables are their metadata alone."""
         for name in tables:
