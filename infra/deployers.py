@@ -98,7 +98,7 @@ def deployer_policies(stack: str, *, partition: str, region: str, account: str) 
         _allow("SamsBucket", "s3", f"{_BUCKET} PutObject GetObject GetObjectVersion", [sam_bucket, f"{sam_bucket}/*"]),
         _allow("Image", "ecr", f"{_PUSH} {_KEEP}", [arn("ecr", f"repository/{stack.lower()}")]),
         {"Sid": "WithoutAResource", "Effect": "Allow", "Action": _WITHOUT_RESOURCE.split(), "Resource": "*"},
-        _allow("Trial", "s3", "PutObject GetObject GetObjectVersion DeleteObjectVersion", tried),
+        _allow("Trial", "s3", "PutObject GetObject GetObjectVersion DeleteObject DeleteObjectVersion", tried),
         _allow("TrialsVersions", "s3", "ListBucketVersions", buckets),
         _allow(
             "TrialsTables",

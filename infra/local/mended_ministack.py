@@ -215,6 +215,26 @@ def accept_what_it_does_not_do() -> None:
     alarm["create"] = lambda name, properties, stack: (named if "Metrics" in properties else create)(name, properties, stack)
 
 
+def name_glue_resources() -> None:
+    """Make ministack's IAM compare requests to Glue with the ARN they are about.
+
+    It looks for a table's or a database's name in one field, whatever the request is.
+    """
+    actions: Any = import_module("ministack.core.iam_actions")
+    of_others = actions.extract_resource_arn
+
+    def of_request(service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str) -> str:
+        if service != "glue":
+            found: str = of_others(service, method, path, headers, body, query, region, account)
+            return found
+        asked = json.loads(body or b"{}")
+        name = asked.get("Name") or asked.get("TableInput", asked.get("DatabaseInput", {})).get("Name", "*")
+        within = f"table/{asked['DatabaseName']}/{name}" if "DatabaseName" in asked else f"database/{name}"
+        return f"arn:aws:glue:{region}:{account}:{within}"
+
+    actions.extract_resource_arn = of_request
+
+
 def confined(options: Mapping[str, Any], folder: str, processors: int) -> dict[str, Any]:
     """Return the Docker SDK's options to run a function's container as Lambda does.
 
@@ -287,6 +307,7 @@ def ministack_application() -> Application:
     name_error_types()
     mend_step_functions()
     accept_what_it_does_not_do()
+    name_glue_resources()
     if folder := os.environ.get("EVERSCORE_CONTAINERS"):
         confine_containers(folder)
     application: Application = import_module("ministack.app").app

@@ -91,7 +91,9 @@ def requests_of(operation: str, parameters: dict[str, Any]) -> Iterator[Request]
             yield Request(bucket, "s3:AbortMultipartUpload", key)
         case "DeleteObjects":
             for named in parameters["Delete"]["Objects"]:
-                yield Request(bucket, "s3:DeleteObjectVersion" if "VersionId" in named else "s3:DeleteObject", named["Key"])
+                yield Request(bucket, "s3:DeleteObject", named["Key"])  # always, says its reference
+                if "VersionId" in named:
+                    yield Request(bucket, "s3:DeleteObjectVersion", named["Key"])
         case "ListObjectVersions":
             yield Request(bucket, "s3:ListBucketVersions", parameters["Prefix"])
         case "ListObjectsV2":

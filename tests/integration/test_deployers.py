@@ -19,7 +19,7 @@ UNUSED = {
     "s3:*Acl": "buckets have owners only",
     "s3:*Abac s3:*Accelerate* s3:*Analytics* s3:*CORS s3:*Cors s3:*Inventory* s3:*IntelligentTiering* s3:*Logging": "no bucket has any",
     "s3:*MetadataTable* s3:*MetadataJournal* s3:*MetadataInventory* s3:*MetadataAnnotation* s3:*Metrics*": "the same",
-    "s3:*ObjectLock* s3:*Replication* s3:*Website s3tables:* s3:DeleteObject": "the same",
+    "s3:*ObjectLock* s3:*Replication* s3:*Website s3tables:*": "the same",
     "s3:DeleteBucketEncryption s3:DeleteBucketLifecycle": "the template never drops them",
     "s3:REST.PUT.OBJECT firehose:* logs:*Delivery logs:*ResourcePolicy logs:PutDataProtectionPolicy logs:*IndexPolicy": "none is made",
     "logs:DeleteRetentionPolicy logs:PutBearerTokenAuthentication logs:PutLogGroupDeletionProtection": "the template sets none or keeps it",
