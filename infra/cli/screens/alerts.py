@@ -3,22 +3,22 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from infra.cli.screens.drawing import table_of
+from infra.cli.screens.prose import Prose
 from infra.words import _, coded, stored
 
 
 def alerts_screen(found: dict[str, Any]) -> RenderableType:
     """Show a model's alerts, each in a line, with what people said of them."""
     if not found["alerts"]:
-        return Group(Text(_("{model}: no alert is open.", model=found["model"])), *_silences(found["silences"]))
+        return Group(Prose(_("{model}: no alert is open.", model=found["model"])), *_silences(found["silences"]))
     table = table_of(_("alert"), _("state"), _("since (UTC)"), _("last seen (UTC)"), _("seen"), _("what"))
     for alert in found["alerts"]:
         times = (_minute(alert["since"]), _minute(alert["seen_at"]))
         table.add_row(alert["name"], coded(alert["state"]), *times, str(alert["seen"]), _what(alert))
     taken = [
-        Text(_("{alert} is looked after by {who}: {reason}", alert=alert["name"], **_words(alert["acknowledged"])), "dim")
+        Prose(_("{alert} is looked after by {who}: {reason}", alert=alert["name"], **_words(alert["acknowledged"])), "dim")
         for alert in found["alerts"]
         if alert["acknowledged"]
     ]
@@ -34,9 +34,9 @@ def _what(alert: dict[str, Any]) -> str:
     return f"{message}{_('; ')}{stored(alert['closed_by'])}" if alert["closed_by"] else message
 
 
-def _silences(silences: list[dict[str, Any]]) -> list[Text]:
+def _silences(silences: list[dict[str, Any]]) -> list[Prose]:
     parts = ({"alert": each["name"], "moment": _minute(each["until"]), **_words(each)} for each in silences)
-    return [Text(_("no messages about {alert} until {moment} UTC, by {who}: {reason}", **part), "dim") for part in parts]
+    return [Prose(_("no messages about {alert} until {moment} UTC, by {who}: {reason}", **part), "dim") for part in parts]
 
 
 def _words(said: dict[str, Any]) -> dict[str, str]:
