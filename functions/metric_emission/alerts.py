@@ -41,10 +41,10 @@ _ENDED = {
 type Evidence = dict[str, float | str]
 
 
-def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collection[str], policy: Policy, now: datetime) -> list[Sight]:
+def batch_alerts(manifest: Manifest, drift: DriftReport | None, news: Collection[str], policy: Policy, now: datetime) -> list[Sight]:
     """Return the alerts that follow from a batch.
 
-    Drift in columns that were `reported` before calls nobody.
+    Drift calls people only if a column of `news` has drifted.
     """
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
@@ -62,7 +62,7 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, reported: Collec
         message = "drift in " + ", ".join(_described(column, drift.positive) for column in found)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
         alert = alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)})
-        alerts.append(Sight(alert, news=bool(columns.keys() - reported)))
+        alerts.append(Sight(alert, news=bool(columns.keys() & set(news))))
     return alerts
 
 

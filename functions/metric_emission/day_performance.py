@@ -13,7 +13,7 @@ from functions.metric_emission.join import POSITION
 from functions.shared.domain.decision_rule import Codes
 from functions.shared.domain.labelled_columns import BATCH, CHALLENGER, CHAMPION, ID, LABEL, TIME
 from functions.shared.domain.labels import class_codes
-from functions.shared.domain.performance.days import BatchLosses, DayPerformance, GroupPerformance, PairedLosses
+from functions.shared.domain.performance.days import BatchLosses, DayPerformance, ExpectedLosses, GroupPerformance, PairedLosses
 from functions.shared.domain.performance.grading import grade_pair, grade_version
 from functions.shared.domain.performance.losses import losses
 from functions.shared.domain.policy import Costs
@@ -24,14 +24,27 @@ from functions.shared.ports import ObjectStore
 
 type CeilingOf = Callable[[str], float | None]
 """The `loss_ceiling` of a champion's version."""
+type ExpectedOf = Callable[[NDArray[np.float64]], tuple[str, NDArray[np.float64]] | None]
+"""The loss that the champion's calibration expects of each of its scores, with its version; None without one."""
 
 
 def _uncut(_: str) -> None:
     """Cut no losses."""
 
 
+def _expect_nothing(_: NDArray[np.float64]) -> None:
+    """Expect no losses."""
+
+
 def day_performance(
-    day: date, spec: ModelSpec, *, store: ObjectStore, predicted: int, costs: Costs | None = None, ceiling_of: CeilingOf = _uncut
+    day: date,
+    spec: ModelSpec,
+    *,
+    store: ObjectStore,
+    predicted: int,
+    costs: Costs | None = None,
+    ceiling_of: CeilingOf = _uncut,
+    expected_of: ExpectedOf = _expect_nothing,
 ) -> DayPerformance:
     """Return the metrics of one event day from its rows whose label the model knows.
 
@@ -44,6 +57,7 @@ def day_performance(
         predicted: how many rows of the day were scored.
         costs: of wrong answers, if people stated them.
         ceiling_of: a champion's `loss_ceiling`, by its version. Losses of its rows are cut there, those of a challenger too.
+        expected_of: the losses that the calibration of the champion that serves expects.
     """
     rows = _known_rows(day, spec, store)
     latest, first = _one_label_a_row(spec, rows, newest=True), _one_label_a_row(spec, rows, newest=False)
@@ -54,7 +68,7 @@ def day_performance(
         rows_labelled=latest.num_rows,
         groups=tuple(_groups(spec, latest, costs, ceiling_of)),
         pairs=tuple(_pairs(spec, day, first, ceiling_of)),
-        batches=tuple(_batches(spec, latest, ceiling_of)),
+        batches=tuple(_batches(spec, latest, ceiling_of, expected_of)),
     )
 
 
@@ -110,14 +124,21 @@ def _pairs(spec: ModelSpec, day: date, rows: pa.Table, ceiling_of: CeilingOf) ->
         yield grade_pair(day, spec.task, (champion, ours), (challenger, theirs))
 
 
-def _batches(spec: ModelSpec, rows: pa.Table, ceiling_of: CeilingOf) -> Iterator[BatchLosses]:
+def _batches(spec: ModelSpec, rows: pa.Table, ceiling_of: CeilingOf, expected_of: ExpectedOf) -> Iterator[BatchLosses]:
     """Yield losses by batch; rows stored without their batch are left out."""
     if BATCH not in rows.column_names:
         return
-    champions = losses(spec.task, _truth(spec, rows), _scores(spec, rows, Role.CHAMPION), _ceilings(rows, ceiling_of))
-    by_batch = pa.table({BATCH: rows[BATCH], "loss": champions}).filter(rows[BATCH].is_valid()).group_by(BATCH)
-    for found in by_batch.aggregate([("loss", "count"), ("loss", "sum")]).sort_by(BATCH).to_pylist():
-        yield BatchLosses(batch_id=found[BATCH], rows=found["loss_count"], loss_sum=found["loss_sum"])
+    scores = _scores(spec, rows, Role.CHAMPION)
+    loss = losses(spec.task, _truth(spec, rows), scores, _ceilings(rows, ceiling_of))
+    version, guess = expected_of(scores[:, 0]) or (None, None)
+    values = {"loss": loss}
+    if guess is not None:
+        values |= {"sum": guess, "squares": guess**2, "products": guess * loss, "loss_squares": loss**2}
+    by_batch = pa.table({BATCH: rows[BATCH], **values}).filter(rows[BATCH].is_valid()).group_by(BATCH)
+    for found in by_batch.aggregate([("loss", "count"), *((name, "sum") for name in values)]).sort_by(BATCH).to_pylist():
+        expected = None if guess is None else ExpectedLosses(**{name: found[f"{name}_sum"] for name in ExpectedLosses.model_fields})
+        sums = {"rows": found["loss_count"], "loss_sum": found["loss_sum"]}
+        yield BatchLosses(batch_id=found[BATCH], expected=expected, expected_by=version, **sums)
 
 
 def _ceilings(rows: pa.Table, ceiling_of: CeilingOf) -> NDArray[np.float64]:

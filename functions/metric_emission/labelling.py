@@ -196,6 +196,7 @@ def _restate(day: date, model: Model, predicted: int) -> DayPerformance:
             predicted=predicted,
             costs=model.policy.decision.costs,
             ceiling_of=model.ceiling_of,
+            expected_of=model.expected_losses,
         )
         return performance.to_json(), performance
 

@@ -6,6 +6,9 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import chain, islice
 
+import numpy as np
+from numpy.typing import NDArray
+
 from functions.metric_emission.adjoining import Adjoining, found_in
 from functions.metric_emission.measurements import Emit
 from functions.metric_emission.waiting import waiting_files
@@ -14,6 +17,7 @@ from functions.shared.domain.arrival import Arrival, standing
 from functions.shared.domain.calendar import days_before, mature_day
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.estimate import expected_losses
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec, Task
@@ -103,6 +107,14 @@ class Model:
             champion = self._earlier(version) if self.spec.task is Task.REGRESSION else self.champion
             self._ceilings[version] = champion.baseline.loss_ceiling
         return self._ceilings[version]
+
+    def expected_losses(self, scores: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]] | None:
+        """Return the version that serves, and the loss expected of each score.
+
+        Its calibration expects it; without one the answer is None.
+        """
+        calibration = self.champion.baseline.calibration
+        return None if calibration is None else (self.version, expected_losses(calibration, scores))
 
     def _earlier(self, version: str) -> LoadedModel:
         """Return a version as it served last; the one that serves now if it never did."""

@@ -11,6 +11,7 @@ from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import hold_against_labels
 from functions.shared.domain import layout
 from functions.shared.domain.arrival import Arrival
+from functions.shared.domain.drift.detection import calling
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
@@ -48,9 +49,10 @@ def _label(manifest: Manifest, model: Model) -> None:
 
 def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
     drift = judgement.drift
-    reported = reported_drift(manifest, model.store) if drift and drift.alert else set[str]()
-    now = model.ports.now()
-    seen = batch_alerts(manifest, drift, reported, model.policy, now)
+    now, news = model.ports.now(), set[str]()
+    if drift and drift.alert:
+        news = calling(drift, model.champion.baseline, model.policy.drift.least_effect) - reported_drift(manifest, model.store)
+    seen = batch_alerts(manifest, drift, news, model.policy, now)
     follow(counted_model(manifest), model.store, now, seen=seen, over=over_by_batch(manifest, drift))
 
 

@@ -1,8 +1,9 @@
 """What `everscore status` shows of a model, gathered from stored documents."""
 
 import json
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,8 @@ from functions.shared.domain.alert import Alert
 from functions.shared.domain.cause import cause_of, state_of
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.performance.days import DayPerformance
+from functions.shared.domain.performance.early import early_loss
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
@@ -43,6 +46,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     last = sorted(raised(model, store), key=lambda alert: alert.last_modified)[-_ALERTS:]
     alerts = sorted((Alert.from_json(store.read(found.key)) for found in last), key=lambda alert: alert.raised_at)
     causes = causes_of(model, store)
+    labelled = labelled_days(model, store)
     means = _last_means(batches)
     refusal = Releases(store).refusal(release)
     return {
@@ -52,6 +56,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
         **_last_seen(batches, store),
         "left_out": _left_out(model, store),
+        "early": _early(batches, labelled, store),
         "performance": [
             {
                 "day": day.day.isoformat(),
@@ -60,7 +65,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "rows": group.rows,
                 "metrics": dict(group.metrics),
             }
-            for day in performances(model, store, labelled_days(model, store))
+            for day in performances(model, store, labelled)
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],
@@ -155,6 +160,23 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
     positive = report.positive.model_dump(mode="json") if report.positive else None
     drift = {"alert": report.alert, "rows": report.rows, "too_few": report.too_few, "features": features, "positive": positive}
     return {"drift": drift, "estimate": newest.estimate.model_dump(mode="json") if newest.estimate else None}
+
+
+def _early(batches: Iterable[Manifest], labelled: Collection[date], store: ObjectStore) -> dict[str, Any] | None:
+    """Return the loss of the newest batch that enough labels have come for.
+
+    It is by these labels, and by what was expected of the batch's other rows.
+    """
+    for manifest in batches:
+        days = sorted(manifest.event_days.keys() & set(labelled))
+        found = (read_document(store, DayPerformance, layout.performance_key(manifest.model, day)) for day in days)
+        losses = [batch for day in found if day for batch in day.batches if batch.batch_id == manifest.batch_id]
+        judged = measured(manifest, store) if losses else None
+        expected = judged.estimate.expected_loss if judged and judged.estimate else None
+        is_of_version = judged is not None and all(each.expected_by == judged.version for each in losses)
+        if expected is not None and is_of_version and (early := early_loss(expected, manifest.rows_scored, losses)):
+            return {"batch_id": manifest.batch_id, "key": manifest.source.key, **early.model_dump(mode="json")}
+    return None
 
 
 def _last_means(batches: list[Manifest]) -> dict[str, str]:

@@ -33,16 +33,17 @@ METRICS = ("accuracy", "auc", "log_loss", "brier")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where the scores' logits lie, and the line from them to the true logit."""
+    """Where the scores' logits lie and how far apart, and the line from them to the true logit."""
 
     name: str
     centre: float = -1.0
     slope: float = 0.7
     constant: float = 0.2
+    spread: float = 1.3
 
     def draw(self, rows: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Floats]:
         """Labels and scores."""
-        logit = rng.normal(self.centre, 1.3, rows)
+        logit = rng.normal(self.centre, self.spread, rows)
         true = 1 / (1 + np.exp(-(self.slope * logit + self.constant)))
         return rng.random(rows) < true, 1 / (1 + np.exp(-logit))
 

@@ -63,8 +63,8 @@ class Silence(Said):
 class Cause(Value):
     """One cause of alerts.
 
-    `window` is that of the alert that opened it, `latest` of the one that was seen last; `message` is the last one's. It is empty for
-    a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts.
+    `window` is that of the alert that called people last, `latest` of the one that was seen last; `message` is what that one said. It
+    is empty for a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts.
     """
 
     kind: AlertKind
@@ -120,14 +120,15 @@ class Causes(Document):
         Args:
             alert: what was seen. The same alert counts once, however often it is delivered.
             now: when.
-            opens: the window under which the cause opens again if it is closed; None leaves it closed.
+            opens: the window of the alert that called people just now, or under which a closed cause opens again; None leaves it closed.
         """
         name = cause_of(alert)
         known = self.causes.get(name)
         message = "" if alert.kind is AlertKind.FAILED else alert.message
         if known is not None and known.is_open:
             seen = known.seen + (known.latest != alert.window)
-            found = known.model_copy(update={"latest": alert.window, "message": message, "seen_at": now, "seen": seen})
+            times = {"latest": alert.window, "seen_at": now, "seen": seen}
+            found = known.model_copy(update={**times, "message": message, "window": opens or known.window})
         elif known is None or opens:
             window, opened = opens or alert.window, alert.raised_at
             found = Cause(kind=alert.kind, window=window, latest=alert.window, message=message, opened_at=opened, seen_at=now)

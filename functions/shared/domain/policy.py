@@ -140,6 +140,10 @@ class DriftPolicy(Written):
         default=0.0005, gt=0, lt=1, description="Share of false alarms that is expected among the columns said to drift."
     )
     floor: Margin = Field(default=0.05, description="PSI above what chance gives that counts as drift.")
+    least_effect: Share = Field(
+        default=0.02,
+        description="Average move of the scores, as a share of their central 80 % at training, below which a feature's drift calls nobody.",
+    )
 
 
 class PerformancePolicy(Written):

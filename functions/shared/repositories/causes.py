@@ -78,8 +78,12 @@ def _opens(sight: Sight, known: Causes, store: ObjectStore, now: datetime) -> st
 
 
 def _write_closing(name: str, cause: Cause, why: str, model: str, store: ObjectStore, now: datetime) -> None:
-    times = counted(cause.seen, "alerts")
-    was = cause.message or _quoted(cause, model, store)
+    """Write that a cause is over, if people were called for it."""
+    called = read_document(store, Alert, layout.alert_key(model, cause.window, cause.kind.value))
+    if called is None:
+        return
+    # A failure may quote a file: only its alert has that, where erasure looks.
+    times, was = counted(cause.seen, "alerts"), cause.message or called.message
     message = f"closed, {why}; since {cause.opened_at:%Y-%m-%d %H:%M} UTC {times} said: {was}"
     closing = Alert(
         model=model,
@@ -92,12 +96,6 @@ def _write_closing(name: str, cause: Cause, why: str, model: str, store: ObjectS
         closed=True,
     )
     store.create(layout.closing_key(model, cause.window, cause.kind.value), closing.to_json())
-
-
-def _quoted(cause: Cause, model: str, store: ObjectStore) -> str:
-    """Return the first alert's words, which may quote a file; or its kind if erased."""
-    first = read_document(store, Alert, layout.alert_key(model, cause.window, cause.kind.value))
-    return first.message if first else cause.kind.value
 
 
 def change_causes(model: str, store: ObjectStore, change: Callable[[Causes], Causes]) -> Causes:

@@ -59,6 +59,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         *_versions({state[role]["version"] for role in ("champion", "challenger") if state[role]}, state["versions"]),
         *_performance(state),
         *_estimate(state["estimate"]),
+        *_early(state["early"]),
     ]
     parts.append(_drift(state["drift"]))
     if state["batches"]:
@@ -216,6 +217,14 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
         return [Prose(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
     figures = (_("{name} {value:.3f} ({low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
     return [Prose(_("Estimate of the newest batch before its labels: {figures}{score}", figures=listed(figures), score=score))]
+
+
+def _early(early: dict[str, Any] | None) -> list[RenderableType]:
+    """Return the loss of the newest batch with enough labels, if not all have come."""
+    if early is None or early["labelled"] == early["rows"]:
+        return []
+    parts = early | {"share": early["labelled"] / early["rows"], "file": early["key"].split("/", 2)[-1]}
+    return [Text(_("Log loss of {file} by the first {share:.0%} of its labels: {value:.3f} ({low:.3f} to {high:.3f})", **parts))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:

@@ -15,6 +15,7 @@ from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.decisions import Decisions
 from tests.component.metric_emission.test_batches import like_training
 from tests.component.metric_emission.test_decay import DAY, decaying, week
+from tests.component.metric_emission.test_why import ExplainedBundles
 from tests.component.metric_emission.world import World, rows
 from tests.fakes.documents import NOW, make_decision
 from tests.fakes.versions import MODEL, make_version
@@ -179,3 +180,27 @@ def test_a_crash_loses_no_alert_and_no_closing(number: int) -> None:
         world.record(batch)
     assert (len(world.alerts()), len(world.closings())) == (1, 1)
     assert world.causes().open() == {}
+
+
+def test_drift_that_moves_the_scores_too_little_is_listed_and_calls_nobody_until_other_drift_moves_them() -> None:
+    world = World(bundles=ExplainedBundles(0.5))  # price moves no score there, and shop moves them
+    drifting(world, ("price",))
+    assert [name for name, cause in world.causes().open().items() if cause.seen == 1] == ["drift-v1"]
+    assert world.alerts() == []
+    world.record(world.profiled("b.csv", like_training(world.baseline, "price", "shop")))
+    assert len(world.alerts()) == 1
+    world.record(world.profiled("c.csv", like_training(world.baseline)))
+    assert len(world.closings()) == 1
+
+
+def test_what_called_nobody_closes_without_a_message() -> None:
+    world = World(bundles=ExplainedBundles(0.5))
+    drifting(world, ("price",), ())
+    assert (world.causes().open(), world.alerts(), world.closings()) == ({}, [], [])
+
+
+def test_any_drift_calls_people_where_the_least_effect_is_none() -> None:
+    world = World(bundles=ExplainedBundles(0.5))
+    world.set_policy(drift=JUDGED | {"least_effect": 0})
+    world.record(world.profiled("a.csv", like_training(world.baseline, "price")))
+    assert world.kinds() == ["drift"]

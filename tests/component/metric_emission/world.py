@@ -68,7 +68,7 @@ class MeasuredBundles(Bundles):
 
     def __init__(self, loss: float, ceiling: float | None = None) -> None:
         super().__init__(_SHELF)
-        self._measured = {"loss": loss, "loss_ceiling": ceiling}
+        self._measured: dict[str, Any] = {"loss": loss, "loss_ceiling": ceiling}
 
     def load(self, served: ServedModel) -> LoadedModel:
         model = super().load(served)

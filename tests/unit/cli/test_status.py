@@ -172,3 +172,11 @@ def test_before_any_batch_the_screen_says_what_is_missing() -> None:
     shown = lines_of(state_of(store))
     assert "Drift: too few scored rows to judge yet." in shown
     assert "Performance: no labels yet. To send some: everscore labels sales FILE" in shown
+
+
+def test_the_first_labels_of_a_batch_are_shown_until_all_have_come() -> None:
+    state = state_of(whole_story())
+    early = {"batch_id": "b", "key": f"batches/{MODEL}/june.csv", "value": 0.5, "low": 0.45, "high": 0.55, "labelled": 300, "rows": 1_000}
+    shown = line_of(state | {"early": early}, "Log loss of june.csv")
+    assert shown == "Log loss of june.csv by the first 30% of its labels: 0.500 (0.450 to 0.550)"
+    assert not any("by the first" in line for line in lines_of(state | {"early": early | {"labelled": 1_000}}))

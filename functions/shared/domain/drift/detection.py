@@ -68,6 +68,25 @@ class DriftReport(Value):
         return tuple(column for _, column in sorted(known, key=lambda pair: -pair[0]))
 
 
+def calling(report: DriftReport, baseline: Baseline, least: float) -> set[str]:
+    """Return the drifted columns that call people.
+
+    These are scores and shares themselves, and features that carry a score far enough, or of which that is unknown.
+
+    Args:
+        report: what drifted.
+        baseline: of the version that scored.
+        least: the least average move of a score, as a share of the distance between its 10 % and 90 % quantiles at training.
+    """
+    edges = {score.bins.name: score.bins.edges for score in baseline.scores}
+    spread = {name: inner[-1] - inner[0] for name, inner in edges.items() if inner}
+    return {
+        column.feature
+        for column in report.columns
+        if column.drifted and (column.effect is None or column.effect.moved >= least * spread.get(column.effect.output, 0.0))
+    }
+
+
 def detect_drift(
     baseline: Baseline, profile: Profile, policy: DriftPolicy, *, days: int, predicted: Positives | None = None
 ) -> DriftReport:

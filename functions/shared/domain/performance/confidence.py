@@ -84,10 +84,13 @@ def confidence_sequence(days: Sequence[DaySums], alpha: float) -> Bounds:
     return Bounds(mean, mean - margin, mean + margin, rows, len(clusters))
 
 
-def unit_margin(rows: int, alpha: float) -> float:
-    """Distance of a one-sided bound from the mean of `rows` values of variance 1."""
+def unit_margin(rows: float, alpha: float, *, tightest: int = _TIGHTEST_AT_ROWS) -> float:
+    """Return how far a one-sided bound is from the mean of values of variance 1.
+
+    There are `rows` of them; the bound is tightest near `tightest` rows.
+    """
     tightness = -2 * math.log(2 * alpha)
-    r = (tightness + math.log(tightness + 1)) / _TIGHTEST_AT_ROWS
+    r = (tightness + math.log(tightness + 1)) / tightest
     growth = rows * r + 1
     return math.sqrt(2 * growth / (rows**2 * r) * math.log1p(math.sqrt(growth) / (2 * alpha)))
 

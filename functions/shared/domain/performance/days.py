@@ -1,7 +1,9 @@
 """What labels say about a model by event day, as it is stored and as days add up."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Self
 
 from pydantic import Field
 
@@ -54,12 +56,35 @@ class PairedLosses(Value):
     sums: DaySums
 
 
+class ExpectedLosses(Value):
+    """Sums over rows of the loss that a calibration expects.
+
+    They are its own, of its squares, of its products with the loss, and of squared losses.
+    """
+
+    sum: float
+    squares: float
+    products: float
+    loss_squares: float
+
+    @classmethod
+    def added(cls, parts: Iterable[Self]) -> Self:
+        """Return the sums over all rows of some parts."""
+        each = list(parts)
+        return cls(**{name: math.fsum(getattr(part, name) for part in each) for name in cls.model_fields})
+
+
 class BatchLosses(Value):
-    """The champion's losses on labelled rows of one event day and batch."""
+    """The champion's losses on labelled rows of one event day and batch.
+
+    `expected` is what the calibration of version `expected_by` expects of the same rows, where there is one.
+    """
 
     batch_id: str
     rows: int
     loss_sum: float
+    expected: ExpectedLosses | None = None
+    expected_by: str | None = None
 
 
 class DayPerformance(Document):

@@ -61,9 +61,11 @@ class Estimate(Value):
     Metrics are `accuracy` (unless only the pipeline itself knows predictions), `auc`, `log_loss` and `brier`, as `measures.measure`
     would give them. Of `compared` earlier
     batches whose labels have come, in `borne_out` the truth lay within the interval; `newest` is the last of them.
+    `expected_loss` is the mean log loss that the calibration expects, also where the estimate is refused: the first labels correct it.
     """
 
     rows: int
+    expected_loss: float | None = None
     metrics: Mapping[str, Estimated] = Field(default_factory=dict)
     refusals: tuple[Reason, ...] = ()
     compared: int = 0
@@ -131,25 +133,24 @@ def estimate_performance(
     if calibration is None:
         missing = Reason(code="no_calibration", message="this version was not calibrated, or is no binary classifier")
         return Estimate(rows=scores.size, refusals=(missing,))
+    expected_loss = float(expected_losses(calibration, scores).mean()) if scores.size else None
     refusals = tuple(_refusals(calibration, scores, policy, input_alerts, record))
+    so_far = Estimate(
+        rows=scores.size, expected_loss=expected_loss, compared=record.compared, borne_out=record.borne_out, newest=record.newest
+    )
     if refusals:
-        return Estimate(rows=scores.size, refusals=refusals, compared=record.compared, borne_out=record.borne_out, newest=record.newest)
+        return so_far.model_copy(update={"refusals": refusals})
     groups = ScoreGroups.of(scores, GROUPS)
     curves = np.array([np.interp(groups.scores, calibration.knots, curve) for curve in calibration.resampled])
     counts = groups.counts.astype(np.int64)
     labels = rng.binomial(counts, np.repeat(curves, DRAWS_A_CURVE, axis=0)).astype(np.float64)
     expected = groups.counts * _probabilities(calibration, groups.scores)
     drawn, central = _metrics(groups, labels, rule), _metrics(groups, expected, rule)
-    return Estimate(
-        rows=scores.size,
-        compared=record.compared,
-        borne_out=record.borne_out,
-        newest=record.newest,
-        metrics={
-            name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
-            for name, value in central.items()
-        },
-    )
+    metrics = {
+        name: Estimated(value=float(value), low=float(np.quantile(drawn[name], 0.025)), high=float(np.quantile(drawn[name], 0.975)))
+        for name, value in central.items()
+    }
+    return so_far.model_copy(update={"metrics": metrics})
 
 
 def input_alerts(baseline: Baseline, profile: Profile) -> list[str]:
@@ -172,6 +173,12 @@ def input_alerts(baseline: Baseline, profile: Profile) -> list[str]:
         if kind is FeatureKind.NUMBER and max(now[1], now[-1]) > OUTER_SHARE > max(then[1], then[-1]):
             alerts.append(f"{name} lies in its outermost bin in {max(now[1], now[-1]):.1%} of the rows: another unit?")
     return alerts
+
+
+def expected_losses(calibration: Calibration, scores: Floats) -> Floats:
+    """Return the log loss that a calibration expects of each score, shape (rows,)."""
+    probability, score = _probabilities(calibration, scores), np.clip(scores, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    return -(probability * np.log(score) + (1 - probability) * np.log(1 - score))
 
 
 def _probabilities(calibration: Calibration, scores: Floats) -> Floats:
