@@ -36,13 +36,15 @@ class ScoredFile:
         codecs = _codecs(first.schema, repetitive)
         self._writer = pq.ParquetWriter(sink, first.schema, use_dictionary=repetitive, write_statistics=times, **codecs)
         self._gathered: list[pa.RecordBatch] = []
+        self._gathered_bytes = 0
         self._rows = 0
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Append rows."""
         self._gathered.append(rows)
         self._rows += rows.num_rows
-        if sum(some.nbytes for some in self._gathered) >= ROW_GROUP_BYTES:
+        self._gathered_bytes += rows.nbytes
+        if self._gathered_bytes >= ROW_GROUP_BYTES:
             self._write_gathered()
 
     def finish(self) -> StoredFile:
@@ -63,6 +65,7 @@ class ScoredFile:
         # Arrow abandons a column's dictionary if the next block has a different one.
         self._writer.write_table(pa.Table.from_batches(self._gathered).unify_dictionaries())
         self._gathered.clear()
+        self._gathered_bytes = 0
 
 
 class _Sink:

@@ -79,8 +79,8 @@ def with_nulls(array: pa.Array, absent: Mask) -> pa.Array:
 def empty_texts(array: pa.Array) -> Mask:
     """Mark the empty texts of a string array; a null does not count."""
     offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
-    empty: Mask = np.diff(offsets) == 0
-    return empty & valid_mask(array)
+    empty: Mask = offsets[1:] == offsets[:-1]
+    return empty & valid_mask(array) if array.null_count else empty
 
 
 def picked(batch: pa.RecordBatch, keep: Mask) -> pa.RecordBatch:
