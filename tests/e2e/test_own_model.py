@@ -26,6 +26,8 @@ from tests.integration.prometheus.server import ROOT, running_prometheus
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
 MODEL = "loans"
+COSTS = {("yes", "no"): 1.0, ("no", "yes"): 20.0}
+"""Of a wrong answer, by what was predicted and what was true."""
 
 
 class Command:
@@ -131,19 +133,41 @@ def test_what_any_s3_client_puts_into_the_inbox_is_scored(everscore: Command, tr
     assert f"batches/{MODEL}/folder/" not in found
 
 
-def test_labels_make_performance_and_retraining_decides(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
+def answered_by_day(scored: Path, labelled: Path) -> dict[str, tuple[float, float]]:
+    """The share predicted positive and the cost per row of each event day, from the files alone."""
+    truth = {row["application"]: row["defaulted"] for row in csv.DictReader(labelled.read_text().splitlines(), delimiter=";")}
+    answers: dict[str, list[tuple[bool, float]]] = {}
+    for row in pq.read_table(scored).to_pylist():
+        said, true = row["prediction"], truth[row["application"]]
+        answers.setdefault(str(row["received"])[:10], []).append((said == "yes", COSTS[said, true] if said != true else 0.0))
+    return {day: (sum(yes for yes, _ in told) / len(told), sum(cost for _, cost in told) / len(told)) for day, told in answers.items()}
+
+
+def test_labels_make_performance_and_retraining_decides_by_what_answers_cost(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    costs = f'decision.costs={{"false_positive": {COSTS["yes", "no"]}, "false_negative": {COSTS["no", "yes"]}}}'
+    everscore.run("policy", MODEL, "--set", costs, "--set", "gate.metric=cost", "--reason", "a default costs twenty")
     batch = applications(tmp_path / "april.csv", range(20_000, 24_000), label=False, first_day=60)
-    everscore.run("score", MODEL, batch, "--wait")
+    scored = tmp_path / "april.parquet"
+    everscore.run("score", MODEL, batch, "-o", scored)
     labelled = applications(tmp_path / "april labels.csv", range(20_000, 24_000), label=True, first_day=60)
     everscore.run("labels", MODEL, labelled)
     deadline = time.monotonic() + 60
     while not (days := everscore.json("status", MODEL)["performance"]) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert {day["role"] for day in days} == {"champion"}
+    by_day = answered_by_day(scored, labelled)
+    assert {day["day"]: (day["metrics"]["predicted_positive"], day["metrics"]["cost"]) for day in days} == {
+        day: pytest.approx(by_day[day]) for day in (day["day"] for day in days)
+    }
     decision = everscore.json("retrain", MODEL, "--wait")
     assert decision["champion_version"] == "1"
     assert decision["challenger_version"] == "2"
     assert decision["decision"] == "keep", "nothing has changed, so nothing can be gained by the minimum effect"
+    assert decision["reasons"][0]["message"].startswith("by cost per row: ")
+    people_see_costs_and_the_share(everscore, decision, tmp_path / "report.html")
+    everscore.run("policy", MODEL, "--set", "decision.costs=null", "--set", "gate.metric=loss", "--reason", "seen")
     assert decision["snapshot"]["rows"] > 4000
     for version in ("1", "2"):
         rebuilt = everscore.json("reproduce", MODEL, version)
@@ -151,9 +175,30 @@ def test_labels_make_performance_and_retraining_decides(everscore: Command, trai
         assert rebuilt["largest_score_difference"] == 0
 
 
+def people_see_costs_and_the_share(everscore: Command, decision: dict[str, Any], page: Path) -> None:
+    """By the state, the report and the messages."""
+    screen = everscore.run("status", MODEL).stdout
+    assert "Performance: cost per row by event day" in screen
+    assert "share predicted positive" in screen
+    state = everscore.json("status", MODEL)
+    share, expected = state["drift"]["positive"].values()
+    assert f"predicted positive: {share:.1%}, expected {expected:.1%}" in screen
+    assert abs(share - expected) < 0.05, "as at training, by the same threshold"
+    everscore.run("report", MODEL, "-o", page)
+    words = re.sub(r"\s+", " ", page.read_text())
+    assert "Share predicted positive" in words
+    assert "performance-cost" in words
+    new, old = decision["challenger"]["cost"], decision["champion"]["cost"]
+    deadline = time.monotonic() + 60
+    told = f"cost per row {new:.4g}, the champion's {old:.4g}"
+    while told not in (messages := " ".join(everscore.run("messages", MODEL).stdout.split())) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert told in messages
+
+
 def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
     policy = everscore.json("policy", MODEL, "--set", "row_contract.ranges.income=[0, 1]", "--reason", "to see it work")
-    assert policy["number"] == 1
+    assert policy["number"] == 3, "after those of the costs"
     assert policy["row_contract"]["ranges"] == {"income": [0, 1]}
     file = applications(tmp_path / "rich.csv", range(6000, 6020), label=False)
     manifest = everscore.json("score", MODEL, file, "--wait", code=3)
