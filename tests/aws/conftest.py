@@ -18,7 +18,7 @@ import pytest
 
 from functions.shared.domain.errors import EverscoreError
 from infra.cli.operator import Operator, connect
-from infra.trial.removal import remove_model
+from infra.trial.removal import forget_tables, remove_model
 from tests.aws.report import Finding, Report, is_embedded
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
@@ -34,6 +34,12 @@ class Account:
     operator: Operator
     model: str
     folder: Path
+    profile: str | None = None
+
+    @property
+    def copy(self) -> str:
+        """The name under which the model is imported again."""
+        return f"{self.model}-copy"
 
     @property
     def embedded(self) -> bool:
@@ -43,11 +49,21 @@ class Account:
     def everscore(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
         """Run a command as a person does, and return its answer."""
         command = [EVERSCORE, *map(str, arguments), "--stack", self.stack, "--json"]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
         typed = " ".join(["everscore", *map(str, arguments), "--stack", self.stack])
         assert done.returncode == code, f"`{typed}` ended with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """What a command inherits: credentials of the operator's profile where one is named, else those of this process."""
+        if self.profile is None:
+            return dict(os.environ)
+        own = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return {**{name: value for name, value in os.environ.items() if name not in own}, "AWS_PROFILE": self.profile}
 
     def resources(self, kind: str) -> list[str]:
         """Return the physical ids of the stack's resources of a type."""
@@ -67,6 +83,11 @@ def eventually[T](look: Callable[[], T], what: str, patience_s: float = PATIENCE
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", default=os.environ.get("EVERSCORE_STACK"), help="Stack to try: an embedded one, or one on AWS.")
+    parser.addoption(
+        "--operator-profile",
+        default=os.environ.get("EVERSCORE_OPERATOR_PROFILE"),
+        help="Profile of AWS with OperatorsPolicyArn alone, by which commands are tried (default: your own credentials).",
+    )
     parser.addoption("--report", default="build/aws-report.md", help="File to write the report to.")
 
 
@@ -83,11 +104,14 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         operator = connect(name)
     except EverscoreError as error:
         pytest.exit(f"{error.message}\n{error.remedy}", returncode=2)
-    account = Account(name, operator, f"trial-{uuid4().hex[:8]}", tmp_path_factory.mktemp("files"))
+    profile = request.config.getoption("--operator-profile")
+    account = Account(name, operator, f"trial-{uuid4().hex[:8]}", tmp_path_factory.mktemp("files"), profile)
     reporting: Reporting = request.config.pluginmanager.get_plugin("everscore-report")  # type: ignore[assignment]
     reporting.report = Report.of(account.stack, operator, account.model)
     yield account
-    reporting.report.removed = remove_model(account.model, operator.inbox, operator.store)
+    for model in (account.model, account.copy):
+        reporting.report.removed += remove_model(model, operator.inbox, operator.store)
+        forget_tables(model, operator.name, operator.client("glue"))
 
 
 class Reporting:

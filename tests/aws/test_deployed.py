@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from tests.aws.conftest import Account
 
 FUNCTION_NAME = re.compile(r":live$")
-FUNCTIONS = ("Scoring", "Partitioning", "MetricEmission", "Retraining", "Release", "Erasure")
+FUNCTIONS = ("Scoring", "Partitioning", "MetricEmission", "Retraining", "Release", "Notification", "Erasure", "Cataloguing")
+EXPIRES = {"quarantine/", "emitted/", "answers/", "partitions/"}
+"""Prefixes of the store whose objects S3 deletes after days, in every deployment."""
 NEVER = {
     "everything": ("iam:CreateUser", "*"),
     "change a function": ("lambda:UpdateFunctionCode", "*"),
@@ -29,6 +32,16 @@ def test_buckets_are_versioned_private_encrypted_and_refuse_plain_http(account: 
     assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
     policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
     assert any(statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}} for statement in policy["Statement"])
+
+
+def test_s3_deletes_what_need_not_be_kept(account: Account) -> None:
+    s3, bucket = account.operator.client("s3"), account.operator.outputs["StoreBucket"]
+    rules = []
+    with suppress(s3.exceptions.from_code("NoSuchLifecycleConfiguration")):
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    expiring = {rule.get("Filter", {}).get("Prefix") or rule.get("Prefix") for rule in rules if "Days" in rule.get("Expiration", {})}
+    assert expiring >= EXPIRES or (account.embedded and not rules), "an embedded AWS alone keeps no such rules"
+    assert all(rule["Status"] == "Enabled" for rule in rules)
 
 
 def test_each_alarm_is_there_and_reaches_the_topic(account: Account, record_property: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from functions.shared.ports import ObjectInfo
+from functions.shared.repositories.manifests import Manifests
 from infra.trial.rows import DESCRIBED, FIRST_DAY, ROWS_A_DAY, Row, as_csv, made_up
 from tests.aws.conftest import PATIENCE_S, Account, eventually
 
@@ -52,6 +53,18 @@ def test_a_first_version_is_trained_on_a_file_and_serves(account: Account, recor
     record_property("auc", round(made["challenger"]["auc"], 3))
     assert made["decision"] == "promote"
     assert account.everscore("status", account.model)["champion"]["version"] == "1"
+
+
+def test_long_work_is_asked_for_and_its_answer_watched_for_in_the_store(account: Account) -> None:
+    assert [*account.operator.store.list(layout.answers_prefix(account.model))], "the training's answer is kept for a day"
+
+
+def test_people_are_sent_a_message_about_the_first_version(account: Account, record_property: Noting) -> None:
+    def sent() -> list[dict[str, Any]]:
+        return [message for message in account.everscore("messages", account.model)["messages"] if "topic" in message["sent"]]
+
+    found = eventually(sent, "a message to the topic; look at NotificationErrorsAlarm in docs/runbook.md")
+    record_property("about", ", ".join(sorted({message["kind"] for message in found})))
 
 
 def test_files_of_each_format_are_scored_row_by_row_to_the_same_scores(account: Account, record_property: Noting) -> None:
@@ -148,6 +161,16 @@ def performance(account: Account, days: int) -> list[dict[str, Any]] | None:
     return found if len(found) >= days else None
 
 
+def test_sql_over_what_was_scored_counts_each_row_once(account: Account, record_property: Noting) -> None:
+    account.everscore("table", "update", account.model)
+    manifests = Manifests(account.operator.store)
+    scored = sum(manifests.read(key).rows_scored for key in manifests.keys(account.model).values())
+    table = f"{account.model.replace('-', '_')}_scored"
+    answer = account.everscore("query", f"SELECT count(*) AS number, count(DISTINCT id) AS people FROM {table}")
+    record_property("rows", answer["rows"][0][0])
+    assert answer["rows"][0][0] == scored
+
+
 def test_metrics_of_the_model_reach_cloudwatch(account: Account, record_property: Noting) -> None:
     logs, group = account.operator.client("logs"), account.operator.outputs["LogGroup"]
 
@@ -165,13 +188,21 @@ def test_metrics_of_the_model_reach_cloudwatch(account: Account, record_property
         eventually(lambda: cloudwatch.list_metrics(**asked)["Metrics"], "a metric RowsScored of this model in CloudWatch")
 
 
-def test_retraining_makes_a_challenger_that_wins_and_begins_a_canary(account: Account, record_property: Noting) -> None:
-    account.everscore("policy", account.model, "--set", "labels.delay_days=0", "--reason", "the rows are made up")
+def test_retraining_makes_a_challenger_that_wins(account: Account, record_property: Noting) -> None:
+    changes = ("--set", "labels.delay_days=0", "--set", "release.approval=required")
+    account.everscore("policy", account.model, *changes, "--reason", "the rows are made up")
     first, last = (FIRST_DAY + timedelta(number // ROWS_A_DAY) for number in (LATER.start, LATER.stop - 1))
     decision = account.everscore("retrain", account.model, "--wait", "--window", f"{first}:{last}")
     record_property("reasons", ", ".join(reason["code"] for reason in decision["reasons"]))
     assert (decision["champion_version"], decision["challenger_version"]) == ("1", "2")
     assert decision["decision"] == "promote"
+
+
+def test_a_winner_waits_for_a_person_and_begins_a_canary_when_one_approves(account: Account, record_property: Noting) -> None:
+    waits = eventually(lambda: account.everscore("status", account.model)["approval"], "a version that waits for approval")
+    assert waits["version"] == "2"
+    assert account.everscore("status", account.model)["challenger"] is None
+    account.everscore("approve", account.model, "2", "--reason", "tried")
     served = eventually(lambda: account.everscore("status", account.model)["challenger"], "a challenger in the release")
     assert served["version"] == "2"
     manifest = manifest_of(account, uploaded(account, "both.csv", as_csv(made_up(20_000, 500))))
@@ -190,6 +221,12 @@ def test_a_version_is_promoted_and_one_command_goes_back(account: Account) -> No
 
 def test_a_version_is_rebuilt_byte_by_byte(account: Account) -> None:
     assert account.everscore("reproduce", account.model, "1")["identical"]
+
+
+def test_a_version_is_exported_and_proved_again_where_it_is_imported(account: Account) -> None:
+    account.everscore("export", account.model, "1", "-o", "one.everscore")
+    assert account.everscore("import", "one.everscore", "--model", account.copy)["decision"] == "promote"
+    assert account.everscore("status", account.copy)["champion"]["version"] == "1"
 
 
 def test_who_is_erased_is_in_no_version_of_any_scored_file(account: Account, record_property: Noting) -> None:

@@ -3,18 +3,23 @@
 import json
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack
 from infra.places import ROOT
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)  # of which the whole suite takes most on a busy machine
 REPORT = ROOT / "build" / "aws-report.md"
 
 
@@ -22,33 +27,97 @@ REPORT = ROOT / "build" / "aws-report.md"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERSCORE_HOME", str(tmp_path_factory.mktemp("home")))
-        with embedded_aws("tried", parameters={"ScheduleState": "DISABLED"}) as running:
+        with embedded_aws("tried", parameters={"ScheduleState": "DISABLED"}, iam=True) as running:
             yield running
 
 
-def run(stack: Stack, home: Path, *command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def client(stack: Stack, service: str, key: str = "", secret: str = "") -> Any:
+    """AWS as its owner reaches it, or whoever has a key."""
+    environment = stack.env()
+    return boto3.client(
+        service,
+        endpoint_url=stack.endpoint,
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=key or environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=secret or environment["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(scope="module")
+def operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Credentials of somebody who may do what the template's policy for operators allows, and nothing else."""
+    iam = client(stack, "iam")
+    iam.create_user(UserName="operator")
+    iam.attach_user_policy(UserName="operator", PolicyArn=stack.outputs["OperatorsPolicyArn"])
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    file = tmp_path_factory.mktemp("aws") / "credentials"
+    file.write_text(f"[operator]\naws_access_key_id = {key['AccessKeyId']}\naws_secret_access_key = {key['SecretAccessKey']}\n")
+    return file
+
+
+def as_operator(file: Path) -> dict[str, str]:
+    return {"AWS_SHARED_CREDENTIALS_FILE": str(file), "EVERSCORE_OPERATOR_PROFILE": "operator"}
+
+
+def run(
+    stack: Stack, home: Path, *command: str, folder: Path = ROOT, more: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     """Run a command that knows of the stack what a person with an account knows: region, credentials and a name."""
+    return subprocess.run(command, cwd=folder, env=known(stack, home) | more, capture_output=True, text=True, check=False)
+
+
+def known(stack: Stack, home: Path) -> dict[str, str]:
     environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(home)}
     environment.pop("EVERSCORE_STACK")
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return environment
 
 
-def test_every_promise_is_kept_on_an_embedded_aws_and_nothing_is_left_of_the_model(stack: Stack, tmp_path: Path) -> None:
-    done = run(stack, tmp_path, "make", "test-aws", f"STACK={stack.name}")
+def test_every_promise_is_kept_where_iam_holds_functions_and_operators_to_their_policies(
+    stack: Stack, operator: Path, tmp_path: Path
+) -> None:
+    done = run(stack, tmp_path, "make", "test-aws", f"STACK={stack.name}", more=as_operator(operator))
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     report = REPORT.read_text()
     [(kept, promises)] = re.findall(r"^# Everscore on an embedded AWS: (\d+) of (\d+) promises kept$", report, re.MULTILINE)
     assert kept == promises
     assert float(re.findall(r"Cost: at most \$([\d.]+)", report)[0]) < 1
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=stack.endpoint,
-        region_name=stack.env()["AWS_DEFAULT_REGION"],
-        aws_access_key_id=stack.env()["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=stack.env()["AWS_SECRET_ACCESS_KEY"],
-    )
+    assert left_of_models(stack) == []
+    assert client(stack, "glue").get_tables(DatabaseName=stack.name)["TableList"] == []
+
+
+def left_of_models(stack: Stack) -> list[str]:
+    s3 = client(stack, "s3")
     versions = [found for bucket in (stack.inbox, stack.store) for found in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
-    assert [found["Key"] for found in versions if not found["Key"].startswith("totals/")] == []
+    return [found["Key"] for found in versions if not found["Key"].startswith("totals/")]
+
+
+def test_iam_refuses_an_operator_and_a_function_what_their_policies_do_not_allow(stack: Stack, operator: Path, tmp_path: Path) -> None:
+    key, secret = re.findall(r"= (\S+)", operator.read_text())
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client(stack, "s3", key, secret).put_object(Bucket=stack.store, Key="manifests/sales/any.json", Body=b"")
+    role = client(stack, "lambda").get_function_configuration(FunctionName=stack.functions["release"])["Role"].rsplit("/", 1)[-1]
+    nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    client(stack, "iam").put_role_policy(RoleName=role, PolicyName="nothing", PolicyDocument=json.dumps(nothing))
+    command = (str(ROOT / ".venv/bin/everscore"), "tick", "sales", "--stack", stack.name, "--json")
+    try:
+        refused = run(stack, tmp_path, *command)
+    finally:
+        client(stack, "iam").delete_role_policy(RoleName=role, PolicyName="nothing")
+    assert refused.returncode != 0
+    assert "AccessDenied" in refused.stdout + refused.stderr or "Forbidden" in refused.stdout + refused.stderr
+
+
+def test_an_interrupted_suite_takes_its_model_out_again(stack: Stack, tmp_path: Path) -> None:
+    suite = (".venv/bin/python", "-m", "pytest", "tests/aws", "--stack", stack.name, "--report", str(tmp_path / "report.md"))
+    with subprocess.Popen([*suite, "-k", "promises"], cwd=ROOT, env=known(stack, tmp_path), stdout=subprocess.PIPE, text=True) as running:
+        end = time.monotonic() + 240
+        while not left_of_models(stack) and running.poll() is None and time.monotonic() < end:
+            time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=240)
+    assert running.returncode == 2, said
+    assert "KeyboardInterrupt" in said
+    assert left_of_models(stack) == []
 
 
 def test_a_promise_that_is_broken_is_named_in_the_report(stack: Stack, tmp_path: Path) -> None:
