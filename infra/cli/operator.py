@@ -106,7 +106,13 @@ class Operator:
     def access(self) -> Access:
         """Return the credentials, region and endpoint of this stack."""
         found = self._session.get_credentials().get_frozen_credentials()
-        return Access(found.access_key, found.secret_key, found.token or "", self._session.region_name, self._endpoint or "")
+        return Access(
+            found.access_key,
+            found.secret_key,
+            found.token or "",
+            self._session.region_name,
+            self._endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
+        )
 
     @cached_property
     def _functions(self) -> "LambdaClient":

@@ -1,7 +1,7 @@
 """Taking a model that was only tried out of a stack again, for good."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +9,7 @@ from functions.cataloguing.columns import OWN
 from functions.cataloguing.names import database_name, table_name
 from functions.shared.domain import layout
 from functions.shared.domain.dvc import parse_listing
+from functions.shared.domain.errors import NotFoundError
 from functions.shared.ports import ObjectInfo, VersionedStore
 from functions.shared.repositories.decisions import Decisions
 
@@ -61,6 +62,8 @@ def _of(model: str, bucket: VersionedStore) -> Iterator[ObjectInfo]:
 def _snapshots(model: str, store: VersionedStore) -> Iterator[ObjectInfo]:
     """Yield the training sets' files, and the lists of them."""
     for md5 in {decision.snapshot.md5 for decision in Decisions(store).all(model)}:
-        files = parse_listing(store.read(layout.snapshot_key(md5))).values()
+        files: Iterable[str] = ()
+        with suppress(NotFoundError):  # a copy of the model had the same, and is removed already
+            files = parse_listing(store.read(layout.snapshot_key(md5))).values()
         for key in map(layout.snapshot_key, {md5, *files}):
             yield from (found.info for found in store.versions(key))
