@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -63,13 +61,9 @@ def run(
     stack: Stack, home: Path, *command: str, folder: Path = ROOT, more: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that knows of the stack what a person with an account knows: region, credentials and a name."""
-    return subprocess.run(command, cwd=folder, env=known(stack, home) | more, capture_output=True, text=True, check=False)
-
-
-def known(stack: Stack, home: Path) -> dict[str, str]:
-    environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(home)}
+    environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(home), **more}
     environment.pop("EVERSCORE_STACK")
-    return environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_every_promise_is_kept_where_iam_holds_functions_and_operators_to_their_policies(
@@ -104,19 +98,6 @@ def test_iam_refuses_an_operator_and_a_function_what_their_policies_do_not_allow
         client(stack, "iam").delete_role_policy(RoleName=role, PolicyName="nothing")
     assert refused["FunctionError"]
     assert "AccessDenied" in (said := refused["Payload"].read().decode()) or "Forbidden" in said
-
-
-def test_an_interrupted_suite_takes_its_model_out_again(stack: Stack, tmp_path: Path) -> None:
-    suite = (".venv/bin/python", "-m", "pytest", "tests/aws", "--stack", stack.name, "--report", str(tmp_path / "report.md"))
-    with subprocess.Popen([*suite, "-k", "promises"], cwd=ROOT, env=known(stack, tmp_path), stdout=subprocess.PIPE, text=True) as running:
-        end = time.monotonic() + 240
-        while not left_of_models(stack) and running.poll() is None and time.monotonic() < end:
-            time.sleep(0.2)
-        running.send_signal(signal.SIGINT)
-        said, _ = running.communicate(timeout=240)
-    assert running.returncode == 2, said
-    assert "KeyboardInterrupt" in said
-    assert left_of_models(stack) == []
 
 
 def test_a_promise_that_is_broken_is_named_in_the_report(stack: Stack, tmp_path: Path) -> None:
