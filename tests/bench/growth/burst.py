@@ -11,13 +11,14 @@ from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
+from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests
 from tests.bench.growth.history import OVER_DAYS
 from tests.component.metric_emission.world import DAY, World, rows
 from tests.component.scoring.world import as_csv, good_rows
 from tests.fakes.counting_store import CountingStore
-from tests.fakes.documents import make_decision
+from tests.fakes.documents import NOW, make_decision, make_manifest
 from tests.fakes.versions import MODEL
 
 TOGETHER = 10
@@ -45,9 +46,11 @@ class Burst:
         self._score()
         self._measure()
         [first] = Manifests(self._store).newest(MODEL)
-        self._profiles = first.profiles
-        earlier = [self._earlier(number, DAY - timedelta(days=number * OVER_DAYS // before)) for number in reversed(range(before))]
-        self._world.record(*earlier[-MEASURED:])
+        self._profiles, self._first = first.profiles, first.to_json()
+        for number in reversed(range(MEASURED, before)):
+            self._long_ago(first, number, DAY - timedelta(days=number * OVER_DAYS // before))
+        last = min(MEASURED, before)
+        self._world.record(*[self._earlier(number, DAY - timedelta(days=number * OVER_DAYS // before)) for number in reversed(range(last))])
         self._world.moment += timedelta(seconds=before)
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/{number}.csv", row) for number in range(files)]
 
@@ -59,6 +62,14 @@ class Burst:
         """What is measured, in this order."""
         yield "score them", self._score
         yield f"measure them, {TOGETHER} per delivery", self._measure
+
+    def _long_ago(self, like: Manifest, number: int, day: date) -> None:
+        """A batch of which hardly more than names is read; else its manifest says what that of the first batch does."""
+        named = make_manifest(f"b{number}.csv", day=day, created_at=NOW + timedelta(seconds=next(self._world.seconds)))
+        manifest = like.model_copy(update={name: getattr(named, name) for name in ("batch_id", "source", "created_at")})
+        body = self._first.replace(like.batch_id.encode(), manifest.batch_id.encode())
+        self._store.create(layout.manifest_key(MODEL, day, manifest.batch_id), body)
+        BatchIndex(self._store).add(manifest)
 
     def _earlier(self, number: int, day: date) -> Manifest:
         """A batch is committed a second after the one before."""
