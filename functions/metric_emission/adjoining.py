@@ -4,7 +4,7 @@ They are read once, and only as far as they are asked for.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 
 from functions.shared.domain.arrival import Arrival
 
@@ -17,9 +17,11 @@ class Adjoining:
 
     def place(self, arrival: Arrival, *, within: int) -> int | None:
         """Return the place of a batch, if it is among the first ones."""
-        for number, found in enumerate(self.since(0)):
-            if found.name >= arrival.name or number == within:
-                return number if found == arrival else None
+        for number, found in enumerate(islice(self.since(0), within)):
+            if found == arrival:
+                return number
+            if (found.day, found.created_at) < (arrival.day, arrival.created_at):
+                return None
         return None
 
     def since(self, place: int) -> Iterator[Arrival]:

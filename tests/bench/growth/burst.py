@@ -1,5 +1,6 @@
 """Many files of one row of one model that come at once: what scoring them takes, and what measuring them does."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from itertools import batched
@@ -53,6 +54,7 @@ class Burst:
         self._world.record(*[self._earlier(number, DAY - timedelta(days=number * OVER_DAYS // before)) for number in reversed(range(last))])
         self._world.moment += timedelta(seconds=before)
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/{number}.csv", row) for number in range(files)]
+        gc.freeze()  # what is in the bucket is no part of what is measured
 
     def requests(self) -> int:
         """To both buckets so far."""
