@@ -206,8 +206,8 @@ class Model:
         arrival = Arrival.of(manifest)
         since = self._since(arrival)
         assert since is not None  # it is put into the index before it is measured
-        before = (one for one in islice(standing(since), 1, LOOKED_THROUGH) if one.created_at <= arrival.created_at)
-        return (one for one in before if one.champion == self.version and one.has_rows)
+        until = (one for one in islice(since, LOOKED_THROUGH) if one.created_at <= arrival.created_at)
+        return (one for one in islice(standing(until), 1, None) if one.champion == self.version and one.has_rows)
 
     def mature(self, arrivals: Sequence[Arrival]) -> date | None:
         """Return the last event day whose labels count as complete.

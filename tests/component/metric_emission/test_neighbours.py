@@ -38,6 +38,13 @@ def test_before_a_batch_come_those_that_arrived_earlier_each_upload_once(
         assert [arrival.batch for arrival in model.scored_before(manifest)] == before(manifest, manifests)
 
 
+def test_what_was_scored_again_since_counts_as_it_stood_when_the_batch_came() -> None:
+    world = World()
+    first, second, _ = (scoring(world, number, days, 0, "1", 1) for number, days in enumerate((0, 1, 0)))
+    model = Delivery(world.ports()).model(MODEL)
+    assert [arrival.batch for arrival in model.scored_before(second)] == [first.batch_id]
+
+
 def scoring(world: World, number: int, days: int, upload: int, version: str, rows: int) -> Manifest:
     """A commit, a second after the one before."""
     named = {"batch_id": f"{number:032x}", "release": PinnedRelease(seq=1, champion=version), "rows_scored": rows}
