@@ -188,6 +188,12 @@ def test_metrics_of_the_model_reach_cloudwatch(account: Account, record_property
         eventually(lambda: cloudwatch.list_metrics(**asked)["Metrics"], "a metric RowsScored of this model in CloudWatch")
 
 
+def test_a_kind_of_alert_is_silenced_for_a_day_by_a_person_who_says_why(account: Account) -> None:
+    account.everscore("silence", account.model, "drift", "--days", "1", "--reason", "tried")
+    [silence] = account.everscore("alerts", account.model)["silences"]
+    assert (silence["name"], silence["reason"]) == ("drift", "tried")
+
+
 def test_retraining_makes_a_challenger_that_wins(account: Account, record_property: Noting) -> None:
     changes = ("--set", "labels.delay_days=0", "--set", "release.approval=required")
     account.everscore("policy", account.model, *changes, "--reason", "the rows are made up")

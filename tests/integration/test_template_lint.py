@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from functions.shared.domain import layout
 from infra import deploy as settings
 from infra.cli import deploy as deploy_command
 from infra.cli import deploy_checks
@@ -153,6 +155,19 @@ def test_managed_policies_of_aws_are_those_that_sam_grants_for_logs_traces_and_q
         "AWSXrayWriteOnlyAccess",
         "AWSCodeDeployRoleForLambda",
     }
+
+
+def test_an_operator_may_write_policies_and_what_people_say_about_alerts(transformed: dict[str, Any]) -> None:
+    statements = transformed["Resources"]["Operators"]["Properties"]["PolicyDocument"]["Statement"]
+    written = [
+        pattern["Fn::Sub"]
+        for statement in statements
+        if "s3:PutObject" in as_list(statement["Action"])
+        for pattern in as_list(statement["Resource"])
+    ]
+    for key in (layout.policy_key("sales", 1), layout.causes_key("sales")):
+        assert any(fnmatchcase("${Store.Arn}/" + key, pattern) for pattern in written), key
+    assert not any(fnmatchcase("${Store.Arn}/" + layout.release_key("sales"), pattern) for pattern in written)
 
 
 def test_every_function_and_schedule_may_use_the_key_of_ones_own_and_functions_are_traced_and_log_to_the_group_that_forgets(
