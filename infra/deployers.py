@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.cataloguing.names import database_name
+from functions.shared.domain.layout import SNAPSHOT_FILES
 
 LONGEST_POLICY = 6144
 """Characters of a managed policy without blanks."""
@@ -84,6 +85,7 @@ def deployer_policies(stack: str, *, partition: str, region: str, account: str) 
     buckets = [f"{bucket}inbox-*", f"{bucket}store-*"]
     database = database_name(stack)
     tried = [f"{name}/*/trial-*" for name in buckets]
+    snapshots = f"{bucket}store-*/{SNAPSHOT_FILES}"
     functions = [arn("lambda", f"function:{named}"), arn("lambda", f"function:CodeDeployHook_{stack}*")]
     sam_bucket = f"arn:{partition}:s3:::{_SAM}-samclisourcebucket-*"
     roles = f"arn:{partition}:iam::{account}:role/{named}"
@@ -99,6 +101,9 @@ def deployer_policies(stack: str, *, partition: str, region: str, account: str) 
         _allow("Image", "ecr", f"{_PUSH} {_KEEP}", [arn("ecr", f"repository/{stack.lower()}")]),
         {"Sid": "WithoutAResource", "Effect": "Allow", "Action": _WITHOUT_RESOURCE.split(), "Resource": "*"},
         _allow("Trial", "s3", "PutObject GetObject GetObjectVersion DeleteObject DeleteObjectVersion", tried),
+        # Training sets are named by their content alone. Their listings hold no row.
+        _allow("TrialsListing", "s3", "GetObject", [f"{snapshots}/*.dir"]),
+        _allow("TrialsTrainingSet", "s3", "DeleteObject DeleteObjectVersion", [f"{snapshots}/*"]),
         _allow("TrialsVersions", "s3", "ListBucketVersions", buckets),
         _allow(
             "TrialsTables",

@@ -30,26 +30,25 @@ def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pa
     """Remove every version of a model's objects from both buckets; count them.
 
     It looks again until nothing comes up any more, since events that are on their way write a little later. Training sets
-    are removed too. They are named by their content, so another model that was trained on the very same rows would lose
-    them: call it for a model of made-up rows alone.
+    are removed too, last. They are named by their content, so another model that was trained on the very same rows would
+    lose them: call it for a model of made-up rows alone.
     """
     removed = 0
+    trained_on: set[str] = set()
     for _ in range(_ROUNDS):
-        found = _removed(model, inbox, store)
+        trained_on |= {decision.snapshot.md5 for decision in Decisions(store).all(model)}
+        found = sum(_removed(bucket, _of(model, bucket)) for bucket in (inbox, store))
         removed += found
         if not found:
             break
         time.sleep(pause_s)
-    return removed
+    return removed + _removed(store, _snapshots(trained_on, store))
 
 
-def _removed(model: str, inbox: VersionedStore, store: VersionedStore) -> int:
-    removed = 0
-    for bucket, found in ((store, _snapshots(model, store)), (inbox, _of(model, inbox)), (store, _of(model, store))):
-        versions = list(found)
-        bucket.forget(versions)
-        removed += len(versions)
-    return removed
+def _removed(bucket: VersionedStore, found: Iterable[ObjectInfo]) -> int:
+    versions = list(found)
+    bucket.forget(versions)
+    return len(versions)
 
 
 def _of(model: str, bucket: VersionedStore) -> Iterator[ObjectInfo]:
@@ -59,9 +58,9 @@ def _of(model: str, bucket: VersionedStore) -> Iterator[ObjectInfo]:
         yield from (found.info for found in bucket.versions(f"{top}/{model}.json"))
 
 
-def _snapshots(model: str, store: VersionedStore) -> Iterator[ObjectInfo]:
+def _snapshots(trained_on: Iterable[str], store: VersionedStore) -> Iterator[ObjectInfo]:
     """Yield the training sets' files, and the lists of them."""
-    for md5 in {decision.snapshot.md5 for decision in Decisions(store).all(model)}:
+    for md5 in trained_on:
         files: Iterable[str] = ()
         with suppress(NotFoundError):  # a copy of the model had the same, and is removed already
             files = parse_listing(store.read(layout.snapshot_key(md5))).values()

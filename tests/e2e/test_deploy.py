@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.shared.domain import layout
 from infra.deployers import deployer_policies
 from infra.local.embedded import embedded_aws
 from infra.local.image import base_image
@@ -53,13 +54,17 @@ def owner(stack: Stack) -> Any:
 
 @pytest.fixture(scope="module")
 def deployer(stack: Stack, owner: Any) -> dict[str, str]:
+    return deployer_of(NAME, stack, owner)
+
+
+def deployer_of(name: str, stack: Stack, owner: Any) -> dict[str, str]:
     """Credentials of somebody with the policies that `everscore deploy --policies` prints, and no others."""
-    iam = owner.client("iam", endpoint_url=stack.endpoint)
-    iam.create_user(UserName="deployer")
-    for name, document in deployer_policies(NAME, partition="aws", region=REGION, account=ACCOUNT).items():
-        made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(document))
-        iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
-    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    iam, user = owner.client("iam", endpoint_url=stack.endpoint), f"deployer-of-{name}"
+    iam.create_user(UserName=user)
+    for policy, document in deployer_policies(name, partition="aws", region=REGION, account=ACCOUNT).items():
+        made = iam.create_policy(PolicyName=policy, PolicyDocument=json.dumps(document))
+        iam.attach_user_policy(UserName=user, PolicyArn=made["Policy"]["Arn"])
+    key = iam.create_access_key(UserName=user)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
 
@@ -134,6 +139,29 @@ def test_every_parameter_arrives_whole_at_cloudformation(
     assert found["StackStatus"] == "CREATE_COMPLETE"
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
     assert (tags["application"], tags["environment"]) == ("everscore", "dev")
+
+
+def test_a_deployer_with_the_printed_policies_tries_a_stack_and_leaves_nothing_of_the_trial(
+    stack: Stack, owner: Any, tmp_path: Path
+) -> None:
+    environment = {**os.environ, **stack.env(), **deployer_of(stack.name, stack, owner), "EVERSCORE_HOME": str(tmp_path)}
+    environment.pop("EVERSCORE_STACK")
+    done = subprocess.run(
+        [ROOT / ".venv/bin/python", "-c", TRIAL, stack.name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows_scored"] == 10
+    s3 = owner.client("s3", endpoint_url=stack.endpoint)
+    versions = [found for bucket in (stack.inbox, stack.store) for found in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
+    assert [found["Key"] for found in versions if "/trial-" in found["Key"] or found["Key"].startswith(layout.SNAPSHOT_FILES)] == []
+
+
+TRIAL = """
+import json, sys
+from infra.cli.operator import connect
+from infra.trial.smoke import try_out
+print(json.dumps(try_out(connect(sys.argv[1]))))
+"""
 
 
 def test_a_deployer_reaches_no_other_stack_of_the_account(stack: Stack, deployer: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.domain import layout
 from infra.deploy import LONGEST_NAME
 from infra.deployers import LONGEST_POLICY, deployer_policies
 from infra.places import ROOT
@@ -49,6 +50,15 @@ def allowed() -> Iterator[tuple[str, str]]:
             yield from ((action, resource) for action in as_list(statement["Action"]) for resource in as_list(statement["Resource"]))
 
 
+def stored(key: str) -> str:
+    return f"arn:aws:s3:::{OWN}-store-1/{key}"
+
+
+def rights(arn: str) -> set[str]:
+    """What a deployer may do with one resource."""
+    return {action for action, resource in allowed() if fnmatchcase(arn, resource)}
+
+
 def handlers(kind: str) -> dict[str, Any]:
     for file in SCHEMAS.glob("*.json"):
         if f'"{kind}"' in (text := file.read_text()) and (schema := json.loads(text)).get("typeName") == kind:
@@ -80,11 +90,18 @@ def test_what_a_deployer_may_do_reaches_no_other_stack() -> None:
 
 
 def test_a_deployer_reads_no_row_but_those_of_the_trial() -> None:
-    row = f"arn:aws:s3:::{OWN}-store-1/scored/sales/batch/0.parquet"
+    row = stored("scored/sales/batch/0.parquet")
     reads = {"s3:GetObject", "s3:GetObjectVersion"}
-    assert reads.isdisjoint(action for action, resource in allowed() if fnmatchcase(row, resource))
+    assert reads.isdisjoint(rights(row))
+    assert reads.isdisjoint(rights(stored(layout.snapshot_key("0" * 32))))
     trial = row.replace("sales", "trial-1a2b3c4d")
-    assert reads <= {action for action, resource in allowed() if fnmatchcase(trial, resource)}
+    assert reads <= rights(trial)
+
+
+def test_a_deployer_finds_and_removes_the_training_set_of_the_trial() -> None:
+    files, listing = rights(stored(layout.snapshot_key("0" * 32))), rights(stored(layout.snapshot_key("0" * 32 + ".dir")))
+    assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= files & listing
+    assert listing - files == {"s3:GetObject"}
 
 
 @pytest.mark.parametrize("stack", [OWN, "s" * LONGEST_NAME])

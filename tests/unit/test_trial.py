@@ -1,7 +1,17 @@
 """Taking a made-up model out of a stack again."""
 
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from functions.shared.domain import layout
+from functions.shared.repositories.decisions import Decisions
+from functions.shared.repositories.snapshots import Snapshots
 from infra.trial.removal import remove_model
+from tests.fakes.documents import make_decision
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.versions import MODEL
 
 
 def test_every_version_of_every_object_of_the_model_is_removed_and_nothing_of_any_other() -> None:
@@ -16,3 +26,35 @@ def test_every_version_of_every_object_of_the_model_is_removed_and_nothing_of_an
     assert remove_model("tried", inbox, store, pause_s=0) == 4
     assert list(inbox.versions("")) == []
     assert {found.info.key for found in store.versions("")} == others
+
+
+def trained(store: MemoryStore) -> None:
+    """Store a training set of two months, and the decision on the version that was trained on it."""
+    days = pa.array([date(2013, 3, 31), date(2013, 4, 1)])
+    Decisions(store).write(make_decision(snapshot=Snapshots(store).write(pa.table({"a": [1, 2]}), days)))
+
+
+def test_the_training_set_is_removed_with_the_model() -> None:
+    store = MemoryStore("store")
+    trained(store)
+    assert remove_model(MODEL, MemoryStore("inbox"), store, pause_s=0) == 4  # the decision, two months and their list
+    assert list(store.versions("")) == []
+
+
+class Refusing(MemoryStore):
+    """A store to whoever may not read training sets."""
+
+    def read(self, key: str, version_id: str | None = None) -> bytes:
+        if key.startswith(layout.SNAPSHOT_FILES):
+            raise PermissionError(key)
+        return super().read(key, version_id)
+
+
+def test_whoever_may_not_find_the_training_set_removes_all_else() -> None:
+    inbox, store = MemoryStore("inbox"), Refusing("store")
+    inbox.write(f"batches/{MODEL}/a.csv", b"1")
+    trained(store)
+    with pytest.raises(PermissionError):
+        remove_model(MODEL, inbox, store, pause_s=0)
+    assert list(inbox.versions("")) == []
+    assert all(found.info.key.startswith(layout.SNAPSHOT_FILES) for found in store.versions(""))
