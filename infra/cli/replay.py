@@ -8,14 +8,14 @@ What looks like a spreadsheet's formula is not escaped: the rows come back as th
 import codecs
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from functions.shared.batches.quarantined import raw_bytes
 from functions.shared.domain import layout
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.reading.encodings import is_utf8
@@ -81,17 +81,41 @@ def replayed(
     Raises:
         BatchRejectedError: if the file is in no format that can be read.
     """
-    body = file.read_bytes()
-    ending, turns = _ending(file), count(2)
-    name = hashlib.sha256(_in_one_order(_in_utf8(body, batch.encoding), has_header=ending == ".csv")).hexdigest()[:32]
-    key = layout.replay_key(batch.model, batch.batch_id, name + ending)
+    body, ending = file.read_bytes(), _ending(file)
+    text = _in_utf8(body, batch.encoding)
+    if text != body and not again:
+        known = _scored(_keys(batch, body, ending), inbox, manifest_of)
+        if known:
+            return known, True
+    keys = _keys(batch, text, ending)
     while True:
+        key = next(keys)
         is_new = inbox.create(key, body)
         if is_new or not again:
             manifest = manifest_of(inbox.info(key))
             if is_new or manifest.status is not Status.FAILED:
                 return manifest, not is_new
-        key = layout.replay_key(batch.model, batch.batch_id, f"{name}-{next(turns)}{ending}")
+
+
+def _keys(batch: Manifest, body: bytes, ending: str) -> Iterator[str]:
+    """Yield a replay's keys: its digest's, and the next after each failure."""
+    name = hashlib.sha256(_in_one_order(body, has_header=ending == ".csv")).hexdigest()[:32]
+    yield layout.replay_key(batch.model, batch.batch_id, name + ending)
+    for turn in count(2):
+        yield layout.replay_key(batch.model, batch.batch_id, f"{name}-{turn}{ending}")
+
+
+def _scored(keys: Iterator[str], inbox: ObjectStore, manifest_of: Callable[[ObjectInfo], Manifest]) -> Manifest | None:
+    """Return what became of the first upload that did not fail, if there is one.
+
+    Earlier Everscores took the digest of the bytes, in whatever encoding they came.
+    """
+    with suppress(NotFoundError):
+        for key in keys:
+            manifest = manifest_of(inbox.info(key))
+            if manifest.status is not Status.FAILED:
+                return manifest
+    return None
 
 
 def _in_utf8(body: bytes, encoding: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -122,6 +123,33 @@ def test_the_same_rows_in_the_batchs_own_encoding_or_in_utf8_are_the_same_replay
         file = mended(tmp_path, f"{encoding}.csv", body=as_csv(rows).decode().encode(encoding))
         assert replays.send(file)[1] is (number > 0)
     assert replays.rows_scored() == 3
+
+
+@pytest.mark.parametrize("fails_first", [False, True])
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig"])
+def test_rows_that_an_earlier_everscore_sent_by_the_digest_of_their_bytes_are_not_scored_again(
+    encoding: str,
+    fails_first: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    replays = Replays()
+    replays.batch = replays.batch.model_copy(update={"encoding": "gb18030"})
+    body = as_csv([{**row, "note": "已修改"} for row in good_rows(3)]).decode().encode(encoding)
+    digest = hashlib.sha256(body.rstrip(b"\n") if encoding == "utf-8-sig" else body).hexdigest()[:32]
+
+    def sent_before(name: str) -> Manifest:
+        return replays.score(replays.world.inbox.write(layout.replay_key(MODEL, replays.batch.batch_id, f"{name}.csv"), body))
+
+    if fails_first:
+        release = replays.world.store.read(layout.release_key(MODEL))
+        replays.world.store.delete([layout.release_key(MODEL)])
+        assert sent_before(digest).status is Status.FAILED
+        replays.world.store.write(layout.release_key(MODEL), release)
+    first = sent_before(f"{digest}-2" if fails_first else digest)
+    assert replays.send(mended(tmp_path, body=body)) == (first, True)
+    assert replays.rows_scored() == 3
+    assert not replays.send(mended(tmp_path, body=body), again=True)[1]
+    assert replays.rows_scored() == 6
 
 
 @given(st.lists(st.lists(st.sampled_from('ab\n\r"'), min_size=2, max_size=2), min_size=2, max_size=3))
