@@ -25,6 +25,7 @@ from functions.shared.reading.columns import listed, refuse_columns, refuse_too_
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.formats import empty_file
+from functions.shared.reading.numbers import is_number
 from functions.shared.reading.plain_fields import PlainFields
 from functions.shared.reading.preamble import SEPARATORS, fields_of, preamble
 from functions.shared.reading.records import Spans, Syntax, TextBlock, cut, line_ends, misquoted, refuse_long, spans
@@ -160,18 +161,10 @@ def _refuse_data_as_header(names: tuple[str, ...], rules: Rules) -> None:
         data = not rules.columns.keys() & set(names)
         wrong = f"the first line names none of the columns {listed(list(rules.columns))}"
     else:
-        data = all(_is_number(name) for name in names)
+        data = all(map(is_number, names))
         wrong = "the first line holds only numbers"
     if data:
         raise BatchRejectedError(FileCode.NO_HEADER, f"{wrong}; its fields are {listed(names)}")
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
 
 
 class _Parser:

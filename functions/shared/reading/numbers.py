@@ -17,6 +17,15 @@ _ALIKE = {" ": r"[ \x{a0}\x{202f}]", "'": r"['\x{2019}]"}
 """Thousands separators, each with the characters that look like it."""
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number in the usual notation."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_dressed(formats: Formats, sign: str) -> bool:
     """Return whether numbers are written differently from `1234.5`."""
     return bool(sign or formats.thousands or formats.decimal != ".")

@@ -1,8 +1,10 @@
 """Files in memory, and the model whose batches the tests read."""
 
 import pytest
+from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.reading.files import read_blocks
@@ -28,6 +30,17 @@ SPEC = ModelSpec(
 )
 CONTRACT = RowContract(ranges={"age": (0.0, 200.0)})
 NAMES = ("id", "size", "colour", "wet", "at", "age", "note")
+FORMATS = st.builds(
+    Formats,
+    missing=st.lists(st.sampled_from(["-999", "1e3", "1970-01-01", "n"]), max_size=2).map(tuple),
+    time_format=st.sampled_from([None, "%Y-%d-%m", "epoch_s"]),
+)
+"""Marks that are numbers and times themselves, and a notation in which ISO 8601 means another day."""
+
+
+def written(formats: Formats) -> ModelSpec:
+    """The model, with files written this way."""
+    return SPEC.model_copy(update={"formats": formats})
 
 
 class MemoryFile:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from functions.shared.reading import records
+from functions.shared.domain.formats import Formats
+from functions.shared.reading import plain_fields, records
 from tests.fuzz.plain_reader import csv_records, is_misquoted, without_blank
-from tests.unit.shared.reading.files import NAMES, SPEC, Row, read, refusal
+from tests.unit.shared.reading.files import FORMATS, NAMES, SPEC, Row, read, refusal, written
 
 HEADER = ",".join(NAMES)
 GOOD = "a,1,red,true,2013-01-01,5,n"
@@ -332,3 +333,38 @@ def test_two_rows_that_a_backslash_melts_into_one_of_the_right_length_are_set_as
     plain = GOOD.removesuffix("n")
     rows, [bad] = read(f'{HEADER},remark\n{plain}"\\"",r\n{plain}n,", r"\n{GOOD},r\n'.encode())
     assert ([row["remark"] for row in rows], bad.code, bad.raw.count("\n")) == (["r"], "misplaced_quote", 1)
+
+
+MARKED = st.tuples(
+    st.sampled_from(["1.5", "oops", "NA", "", "-999", " -999", "-999.0", "1e3"]),
+    st.sampled_from(["2013-01-01", "2013-02-01", "1970-01-01", " 1970-01-01", "2013-01-01 05:15Z", "1357016400", "noon", ""]),
+    st.sampled_from(["5", "1e3", "201"]),
+)
+
+
+@given(st.lists(MARKED, min_size=1, max_size=6), FORMATS)
+def test_the_kernel_changes_nothing_but_time(records: list[tuple[str, str, str]], formats: Formats) -> None:
+    data = "\n".join([HEADER, *(f"a,{size},red,true,{at},{age},n" for size, at, age in records)]).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_fields.PlainFields, "read", lambda *_: None)
+        without = read(data, spec=written(formats))
+    assert repr(read(data, spec=written(formats))) == repr(without)
+
+
+@pytest.mark.parametrize("other", ["2", " 2 ", "1.50"])
+def test_a_mark_that_is_a_number_is_missing_whatever_stands_in_its_block(other: str) -> None:
+    data = f"{HEADER}\na,-999,red,true,2013-01-01,5,n\nb,{other},red,true,2013-01-01,5,n\n".encode()
+    rows, rejected = read(data, spec=written(Formats(missing=("-999",))))
+    assert ([row["size"] for row in rows], rejected) == ([None, float(other)], [])
+
+
+def test_a_mark_that_is_a_time_is_missing() -> None:
+    data = f"{HEADER}\n{GOOD}\n{GOOD.replace('2013', '1970')}\n".encode()
+    rows, [bad] = read(data, spec=written(Formats(missing=("1970-01-01",))))
+    assert (len(rows), bad.row, bad.code) == (1, 2, "missing_time")
+
+
+def test_a_named_time_format_goes_before_iso() -> None:
+    data = f"{HEADER}\n{GOOD.replace('2013-01-01', '2013-02-01')}\n".encode()
+    [row], _ = read(data, spec=written(Formats(time_format="%Y-%d-%m")))
+    assert row["at"] == datetime(2013, 1, 2, tzinfo=UTC)

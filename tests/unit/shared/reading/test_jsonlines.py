@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from functions.shared.domain.formats import Formats
 from functions.shared.reading import jsonlines, plain_objects, records
 from functions.shared.reading.json_records import parse_record
-from tests.unit.shared.reading.files import read, refusal
+from tests.unit.shared.reading.files import FORMATS, read, refusal, written
 
 KEY = "batches/trees/rows.jsonl"
 GOOD = {"id": "a", "size": 1.5, "colour": "red", "wet": True, "at": "2013-01-01T05:15:00", "age": 5, "note": "n"}
@@ -164,23 +165,40 @@ def test_numbers_that_are_carried_are_read_at_once(monkeypatch: pytest.MonkeyPat
 DRAWN = st.fixed_dictionaries(
     {"id": st.text(max_size=8) | st.integers()},
     optional={
-        "size": st.floats() | st.integers() | st.sampled_from(["1.5", "oops", "NA", ""]) | st.none(),
+        "size": st.floats() | st.integers() | st.sampled_from(["1.5", "oops", "NA", "", "-999", " -999", "-999.0"]) | st.none(),
         "colour": st.text(max_size=3) | st.integers(0, 3) | st.none(),
         "wet": st.booleans() | st.sampled_from(["yes", 1, None]),
-        "at": st.sampled_from(["2013-01-01T05:15:00", "2013-01-01 05:15Z", "noon", 0, "", None]),
-        "age": st.integers(0, 300) | st.floats(0, 300) | st.none(),
+        "at": st.sampled_from(["2013-01-01T05:15:00", "2013-02-01", "1970-01-01", "2013-01-01 05:15Z", "noon", 0, "", None]),
+        "age": st.integers(0, 300) | st.floats(0, 300) | st.none() | st.sampled_from(["5", "1e3"]),
         "note": st.text(max_size=8) | st.floats() | st.integers(-(2**70), 2**70) | st.booleans() | st.none() | st.just([1]),
         "late": st.just(1),
     },
 )
 
 
-@given(st.lists(DRAWN, max_size=12), st.sampled_from([1.5, 7, True, "n", -0.0]), st.booleans())
-def test_the_kernel_changes_nothing_but_time(records: list[dict[str, object]], note: object, ascii_only: bool) -> None:  # noqa: FBT001
+@given(st.lists(DRAWN, max_size=12), st.sampled_from([1.5, 7, True, "n", -0.0]), st.booleans(), FORMATS)
+def test_the_kernel_changes_nothing_but_time(
+    records: list[dict[str, object]],
+    note: object,
+    ascii_only: bool,  # noqa: FBT001
+    formats: Formats,
+) -> None:
     body = b"".join(
         json.dumps(record, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") + b"\n" for record in [GOOD | {"note": note}, *records]
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_objects.PlainObjects, "read", lambda *_: None)
-        without = read(body, KEY)
-    assert repr(read(body, KEY)) == repr(without)
+        without = read(body, KEY, spec=written(formats))
+    assert repr(read(body, KEY, spec=written(formats))) == repr(without)
+
+
+def test_a_mark_that_is_a_number_or_a_time_is_missing_in_texts_alike() -> None:
+    data = lines(GOOD | {"size": "-999"}, GOOD | {"size": "1.5"}, GOOD | {"size": "2", "at": "1970-01-01"})
+    rows, [bad] = read(data, KEY, spec=written(Formats(missing=("-999", "1970-01-01"))))
+    assert [row["size"] for row in rows] == [None, 1.5]
+    assert (bad.row, bad.code) == (3, "missing_time")
+
+
+def test_a_named_time_format_goes_before_iso_in_texts_alike() -> None:
+    [row], _ = read(lines(GOOD | {"at": "2013-02-01"}), KEY, spec=written(Formats(time_format="%Y-%d-%m")))
+    assert row["at"] == datetime(2013, 1, 2, tzinfo=UTC)
