@@ -42,8 +42,11 @@ def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
 
 def without_marks(column: pa.Array, marks: tuple[str, ...]) -> pa.Array:
     """Replace these marks, with or without surrounding blanks, by null."""
+    if not marks:
+        return column
+    column = pc.cast(column, pa.string()) if pa.types.is_large_string(column.type) else column
     entries = column.dictionary if pa.types.is_dictionary(column.type) else column
-    if not marks or not pa.types.is_string(entries.type):
+    if not pa.types.is_string(entries.type):
         return column
     marked = mask_of(pc.is_in(pc.ascii_trim(entries, _BLANKS), value_set=_texts(marks)))
     if not marked.any():

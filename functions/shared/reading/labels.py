@@ -14,7 +14,7 @@ from functions.shared.reading.files import infer_columns
 from functions.shared.reading.numbers import undressed
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.values import MISSING
+from functions.shared.reading.values import MISSING, plain_texts
 
 
 def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, ColumnKind]:
@@ -36,7 +36,8 @@ def plain_targets(values: pa.ChunkedArray, formats: Formats) -> pa.ChunkedArray:
     """
     if formats == PLAIN:
         return values
-    return pa.chunked_array([_plain_targets(chunk, formats) for chunk in values.chunks], values.type)
+    chunks = [_plain_targets(plain_texts(chunk), formats) for chunk in values.chunks]
+    return pa.chunked_array(chunks) if chunks else values
 
 
 def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:

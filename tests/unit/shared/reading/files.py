@@ -38,7 +38,7 @@ FORMATS = st.builds(
 """Marks that are numbers and times themselves, and a notation in which ISO 8601 means another day."""
 
 
-def written(formats: Formats) -> ModelSpec:
+def model_of(formats: Formats) -> ModelSpec:
     """The model, with files written this way."""
     return SPEC.model_copy(update={"formats": formats})
 

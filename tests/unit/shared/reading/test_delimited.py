@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from functions.shared.domain.formats import Formats
 from functions.shared.reading import plain_fields, records
 from tests.fuzz.plain_reader import csv_records, is_misquoted, without_blank
-from tests.unit.shared.reading.files import FORMATS, NAMES, SPEC, Row, read, refusal, written
+from tests.unit.shared.reading.files import FORMATS, NAMES, SPEC, Row, model_of, read, refusal
 
 HEADER = ",".join(NAMES)
 GOOD = "a,1,red,true,2013-01-01,5,n"
@@ -347,24 +347,24 @@ def test_the_kernel_changes_nothing_but_time(records: list[tuple[str, str, str]]
     data = "\n".join([HEADER, *(f"a,{size},red,true,{at},{age},n" for size, at, age in records)]).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_fields.PlainFields, "read", lambda *_: None)
-        without = read(data, spec=written(formats))
-    assert repr(read(data, spec=written(formats))) == repr(without)
+        without = read(data, spec=model_of(formats))
+    assert repr(read(data, spec=model_of(formats))) == repr(without)
 
 
 @pytest.mark.parametrize("other", ["2", " 2 ", "1.50"])
 def test_a_mark_that_is_a_number_is_missing_whatever_stands_in_its_block(other: str) -> None:
     data = f"{HEADER}\na,-999,red,true,2013-01-01,5,n\nb,{other},red,true,2013-01-01,5,n\n".encode()
-    rows, rejected = read(data, spec=written(Formats(missing=("-999",))))
+    rows, rejected = read(data, spec=model_of(Formats(missing=("-999",))))
     assert ([row["size"] for row in rows], rejected) == ([None, float(other)], [])
 
 
 def test_a_mark_that_is_a_time_is_missing() -> None:
     data = f"{HEADER}\n{GOOD}\n{GOOD.replace('2013', '1970')}\n".encode()
-    rows, [bad] = read(data, spec=written(Formats(missing=("1970-01-01",))))
+    rows, [bad] = read(data, spec=model_of(Formats(missing=("1970-01-01",))))
     assert (len(rows), bad.row, bad.code) == (1, 2, "missing_time")
 
 
 def test_a_named_time_format_goes_before_iso() -> None:
     data = f"{HEADER}\n{GOOD.replace('2013-01-01', '2013-02-01')}\n".encode()
-    [row], _ = read(data, spec=written(Formats(time_format="%Y-%d-%m")))
+    [row], _ = read(data, spec=model_of(Formats(time_format="%Y-%d-%m")))
     assert row["at"] == datetime(2013, 1, 2, tzinfo=UTC)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from functions.shared.domain.formats import Formats
 from functions.shared.reading import jsonlines, plain_objects, records
 from functions.shared.reading.json_records import parse_record
-from tests.unit.shared.reading.files import FORMATS, read, refusal, written
+from tests.unit.shared.reading.files import FORMATS, model_of, read, refusal
 
 KEY = "batches/trees/rows.jsonl"
 GOOD = {"id": "a", "size": 1.5, "colour": "red", "wet": True, "at": "2013-01-01T05:15:00", "age": 5, "note": "n"}
@@ -188,17 +188,17 @@ def test_the_kernel_changes_nothing_but_time(
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_objects.PlainObjects, "read", lambda *_: None)
-        without = read(body, KEY, spec=written(formats))
-    assert repr(read(body, KEY, spec=written(formats))) == repr(without)
+        without = read(body, KEY, spec=model_of(formats))
+    assert repr(read(body, KEY, spec=model_of(formats))) == repr(without)
 
 
 def test_a_mark_that_is_a_number_or_a_time_is_missing_in_texts_alike() -> None:
     data = lines(GOOD | {"size": "-999"}, GOOD | {"size": "1.5"}, GOOD | {"size": "2", "at": "1970-01-01"})
-    rows, [bad] = read(data, KEY, spec=written(Formats(missing=("-999", "1970-01-01"))))
+    rows, [bad] = read(data, KEY, spec=model_of(Formats(missing=("-999", "1970-01-01"))))
     assert [row["size"] for row in rows] == [None, 1.5]
     assert (bad.row, bad.code) == (3, "missing_time")
 
 
 def test_a_named_time_format_goes_before_iso_in_texts_alike() -> None:
-    [row], _ = read(lines(GOOD | {"at": "2013-02-01"}), KEY, spec=written(Formats(time_format="%Y-%d-%m")))
+    [row], _ = read(lines(GOOD | {"at": "2013-02-01"}), KEY, spec=model_of(Formats(time_format="%Y-%d-%m")))
     assert row["at"] == datetime(2013, 1, 2, tzinfo=UTC)

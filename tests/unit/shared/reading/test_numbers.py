@@ -108,7 +108,8 @@ def test_signs_stand_before_or_behind_numbers() -> None:
     assert signs_in(pa.array(["$5", "12 €", "CHF 7", "-5%", "ABC", "NA", "1E5", "x %"])) == {"$", "€", "CHF", "%"}
 
 
-def test_targets_are_undressed_and_their_own_marks_are_missing() -> None:
-    column = pa.chunked_array([["1.234,5", "-", "yes", "", None], ["7"]])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_targets_are_undressed_and_their_own_marks_are_missing(kind: pa.DataType) -> None:
+    column = pa.chunked_array([["1.234,5", "-", "yes", "", None], ["7"]]).cast(kind)
     found = plain_targets(column, Formats(decimal=",", thousands=".", missing=("-",)))
     assert found.to_pylist() == ["1234.5", None, "yes", "", None, "7"]

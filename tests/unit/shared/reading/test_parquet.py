@@ -13,10 +13,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.formats import Formats
 from functions.shared.reading import parquet, unfolding
 from functions.shared.reading.files import read_blocks
 from functions.shared.reading.rules import table_rules
-from tests.unit.shared.reading.files import CONTRACT, SPEC, MemoryFile, read, refusal
+from tests.unit.shared.reading.files import CONTRACT, SPEC, MemoryFile, model_of, read, refusal
 
 KEY = "batches/trees/rows.parquet"
 AT = datetime(2013, 1, 1, 5, 15, tzinfo=UTC)
@@ -132,6 +133,27 @@ def test_views_are_read_as_what_they_show(view: pa.DataType) -> None:
 def test_text_in_a_number_column_is_parsed_as_in_delimited_text() -> None:
     _, [bad] = read(written(COLUMNS | {"age": pa.array(["1", "2.5", "3", "old"]), "id": pa.array(list("abcd"))}), KEY)
     assert (bad.row, bad.code, bad.message) == (4, "unparseable_number", "column 'age': 'old' is no number")
+
+
+WIDTHS = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.dictionary(pa.int32(), pa.string()),
+    pa.dictionary(pa.int32(), pa.large_string()),
+]
+
+
+@pytest.mark.parametrize("kind", WIDTHS, ids=str)
+def test_a_named_mark_is_missing_in_texts_of_any_width(kind: pa.DataType) -> None:
+    marked = {
+        name: pa.array(texts).cast(kind)
+        for name, texts in {"size": ["-999", "1.5"], "colour": ["-999", "red"], "wet": ["-999", "true"]}.items()
+    }
+    others = {"id": ["a", "b"], "at": ["2013-01-01"] * 2, "age": [5.0, 6.0], "note": ["n", "n"]}
+    rows, rejected = read(written(marked | others), KEY, spec=model_of(Formats(missing=("-999",))))
+    assert [(row["size"], row["colour"], row["wet"]) for row in rows] == [(None, None, None), (1.5, "red", True)]
+    assert rejected == []
 
 
 def test_text_that_is_not_utf8_rejects_its_row() -> None:
