@@ -142,7 +142,10 @@ def _whole_characters(head: bytes) -> bytes:
 
 def _reads(encoding: str, text: bytes) -> bool:
     """Return whether an encoding decodes nearly all non-ASCII fields of a text."""
-    pieces = _PIECE.findall(text)
+    return _reads_nearly_all(encoding, _PIECE.findall(text))
+
+
+def _reads_nearly_all(encoding: str, pieces: list[bytes]) -> bool:
     return sum(_decoded(piece, encoding) is not None for piece in pieces) >= _LEAST_READ * len(pieces)
 
 
@@ -189,7 +192,7 @@ def shown_encoding(text: bytes) -> str | EncodingDoubt:
 def _judged(text: bytes) -> str | EncodingDoubt:
     found = _PIECE.findall(text)
     pieces = _distinct(found)
-    readings = _readings(pieces)
+    readings = _readings(pieces, found)
     alike = _alike(readings, pieces)
     if len(alike) == 1 and _shows_enough(readings, pieces, found):
         return alike[0].encoding
@@ -252,23 +255,23 @@ def _commonest(reading: _Reading) -> int:
     return _TRIED.index(reading.encoding)
 
 
-def _readings(pieces: list[bytes]) -> list[_Reading]:
-    """List the encodings that decode nearly all pieces, most plausible first.
+def _readings(pieces: list[bytes], found: list[bytes]) -> list[_Reading]:
+    """List the encodings that decode nearly all fields found, most plausible first.
 
-    An encoding that decodes the pieces to the same words as an earlier one is left out.
+    How plausible an encoding is, its distinct pieces say. One that decodes them to the same words as an earlier one is left out.
     """
     from charset_normalizer import from_bytes
 
-    found: dict[tuple[str, ...], _Reading] = {}
+    readings: dict[tuple[str, ...], _Reading] = {}
     for encoding in _TRIED:
         read = [piece for piece in pieces if _decoded(piece, encoding) is not None]
-        if len(read) < _LEAST_READ * len(pieces):
+        if not read or not _reads_nearly_all(encoding, found):
             continue
         words = tuple(piece.decode(encoding) for piece in read)
         match = None if encoding in _LATIN else from_bytes(b"\n".join(read), cp_isolation=[encoding]).best()
         if match is not None or encoding in _LATIN:
-            found.setdefault(words, _Reading(encoding, words, (match.chaos if match else 0) + _WEIGHT * _strange(words, encoding)))
-    return sorted(found.values(), key=lambda reading: (reading.nonsense, _commonest(reading)))
+            readings.setdefault(words, _Reading(encoding, words, (match.chaos if match else 0) + _WEIGHT * _strange(words, encoding)))
+    return sorted(readings.values(), key=lambda reading: (reading.nonsense, _commonest(reading)))
 
 
 def _strange(words: Sequence[str], encoding: str) -> float:

@@ -70,6 +70,19 @@ def test_ids_of_one_word_and_a_number_do_not_outweigh_the_other_words(encoding: 
     assert head.decode(encoding_of(head, None, complete=True, detect=True)) == text
 
 
+@pytest.mark.parametrize("damaged", [b"caf\x81", b"\x81\x8d\x90", b"Stra\x81e 5"])
+def test_one_damaged_field_among_words_that_differ_by_numbers_is_no_doubt(damaged: bytes) -> None:
+    rows = [f"i{row},Straße {row},x".encode("cp1252") for row in range(2000)]
+    rows[700] = b"i700," + damaged + b",x"
+    assert encoding_of(b"\n".join([b"id,street,note", *rows, b""]), None, complete=True, detect=True) == "cp1252"
+
+
+def test_many_different_damaged_fields_do_not_hide_the_words_of_most_rows() -> None:
+    damaged = [b"\x81" + bytes([ord("a") + row % 26, ord("a") + row // 26]) + b"\xff" for row in range(500)]
+    head = b"\n".join(["größe".encode("cp1252"), *damaged, *["Straße".encode("cp1252")] * 6000, b""])
+    assert encoding_of(head, None, complete=True, detect=True) == "cp1252"
+
+
 @pytest.mark.parametrize("encoding", FEW)
 def test_a_few_words_show_an_encoding_by_the_letters_that_its_languages_use(encoding: str) -> None:
     some = FEW[encoding].split()
