@@ -88,10 +88,15 @@ class _Sink:
 
 def _codecs(schema: pa.Schema, repetitive: Collection[str]) -> dict[str, Any]:
     """Return the codecs by column; one for all if a nested type has columns."""
-    if any(pa.types.is_nested(kind) for kind in schema.types):
+    if any(pa.types.is_nested(_stored(kind)) for kind in schema.types):
         return {"compression": "zstd", "compression_level": 1}
     codecs = {name: "snappy" if name in repetitive else "zstd" for name in schema.names}
     return {"compression": codecs, "compression_level": {name: 1 for name, codec in codecs.items() if codec == "zstd"}}
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which Parquet stores values; an extension type has another."""
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _repeats(column: pa.Array) -> bool:

@@ -2,6 +2,7 @@ import io
 from datetime import datetime
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,6 +53,11 @@ def test_no_part_of_a_nested_column_is_left_uncompressed() -> None:
         "list.list.element": "ZSTD",
         "dotted.name": "ZSTD",
     }
+
+
+def test_no_part_of_an_extension_that_stores_lists_is_left_uncompressed() -> None:
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(8.0).reshape(2, 2, 2))
+    assert set(codecs(pa.record_batch({"tensor": tensors, "note": pa.array(["a", "a"])})).values()) == {"ZSTD"}
 
 
 @given(st.lists(st.lists(st.sampled_from(["red", "green", "blue", None]), min_size=1), min_size=1))
