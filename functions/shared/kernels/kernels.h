@@ -8,7 +8,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
 
-/* Counts up whenever a signature or the meaning of an array changes, so that newer code does not call an old build. */
-enum { INTERFACE = 4 };
+/* Counts up whenever a function comes, or a signature or the meaning of an array changes, so that newer code does not call an old
+   build. */
+enum { INTERFACE = 5 };
 
 #endif

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SETTING = "EVERSCORE_KERNELS"
 """`off` for no kernels (Python, NumPy and Arrow instead), or the path of a build to use instead of the package's own."""
-INTERFACE = 4
+INTERFACE = 5
 """The value that `everscore_interface` of a build must return."""
 
 

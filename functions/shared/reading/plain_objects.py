@@ -35,9 +35,8 @@ class PlainObjects:
         library = kernel_library()
         self._columns = [] if schema is None else [(field.name, _TOKENS[field.type]) for field in schema]
         self._rules = rules
-        knows_objects = library is not None and hasattr(library, "everscore_objects")
-        usable = knows_objects and schema is not None and all(_is_bare(name) for name, _ in self._columns)
-        self._kernel = ObjectKernel(library, self._columns) if usable and library is not None else None
+        usable = schema is not None and all(_is_bare(name) for name, _ in self._columns)
+        self._kernel = ObjectKernel(library, self._columns) if library is not None and usable else None
 
     def read(self, data: bytes, found: Spans) -> tuple[pa.RecordBatch, Places] | None:
         """Parse lines; None without a kernel, or if most lines or a number are not plain.

@@ -251,7 +251,7 @@ def _instants_of_texts(column: pa.Array, zone: ZoneInfo) -> Converted:
 def _plain_times(column: pa.Array) -> tuple[NDArray[np.int64], Mask]:
     """Return the plain local times of texts, and which texts are such."""
     library, offsets, text = kernel_library(), column.buffers()[1], column.buffers()[2]
-    if library is None or not hasattr(library, "everscore_some_times") or text is None:
+    if library is None or text is None:
         return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
     places = np.frombuffer(offsets, np.int32, len(column) + 1, column.offset * 4)
     local, plain = local_times(library, places, np.frombuffer(text, np.uint8))
