@@ -186,7 +186,7 @@ def test_new_code_was_checked_on_the_batch_that_stands(played: Played) -> None:
 
 def test_scoring_by_a_compiled_engine_imports_nothing_that_only_training_needs(played: Played) -> None:
     assert played.imported["scoring"] & TRAINING_ONLY == set()
-    assert {"numpy", "pyarrow", "boto3"} <= played.imported["scoring"]
+    assert {"numpy", "pyarrow", "botocore"} <= played.imported["scoring"]
     assert {"sklearn", "mlflow"} <= played.imported["retraining"], "were these not seen here, nothing above would mean anything"
 
 

@@ -21,7 +21,7 @@ from functions.shared.domain.spec import FeatureKind, ModelSpec
 
 type Days = NDArray[np.datetime64]
 
-MIN_DAYS = 28
+MIN_DAYS = 14
 MIN_RUNS = 4
 RUN_DAYS = (1, 3, 7, 14, 28)
 
@@ -149,7 +149,7 @@ def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
 
     Some successive days are compared with all others.
 
-    For each length in `RUN_DAYS` of which training had four runs or more (and 28 days at all), every run of that many
+    For each length in `RUN_DAYS` of which training had four runs or more (and 14 days at all), every run of that many
     days is compared with all other days. The excess mean e is what the PSIs have on average above `sampling_noise`; the
     excess variance is what theirs has above that of a noncentral chi-squared with this e: 2 (B - 1) s² + 4 e s, with
     s = 1/n + 1/m. Neither is below 0.
