@@ -83,6 +83,8 @@ def files_left(model: str, store: ObjectStore) -> frozenset[str]:
 
 
 def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) -> Outcome:
+    if not _has_batches(model, days, ports):
+        return Outcome(0, 0, Columns(own=OWN[SCORED]))
     scored, batches = ports.tables.open(model, SCORED), ports.tables.open(model, BATCHES)
     shown, listed = scored.files(days), batches.files(days)
     there = files_left(model, ports.store) if look else None  # after what is shown: a file that came since is in neither
@@ -109,6 +111,16 @@ def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) 
     changed = {day: rows for day, rows in after.items() if rows != before.get(day, [])}
     _commit_batches(model, batches, listed, changed, ports, forget=len(before) < len(found))
     return Outcome(added, len(removed), columns)
+
+
+def _has_batches(model: str, days: Collection[date], ports: Ports) -> bool:
+    """Return whether the tables show batches of some days, or should.
+
+    A model that was removed has none, and a late event of one of its manifests makes no tables.
+    """
+    if any(True for day in days for _ in Manifests(ports.store).on(model, day)):
+        return True
+    return any(ports.tables.exists(model, kind) for kind in (SCORED, BATCHES))
 
 
 def _read(
