@@ -32,6 +32,8 @@ _TYPE: TypeAdapter[PrimitiveType] = TypeAdapter(PrimitiveType)
 _EPOCH = date(1970, 1, 1)
 _MODEL, _NAMES = "everscore.model", "schema.name-mapping.default"
 _KEPT_SNAPSHOTS = 10
+_EMPTY_TOO = {"include_empty_files": "true"}
+"""A day whose labels the model knows none of has a file without rows."""
 _ALWAYS = {
     "commit.retry.num-retries": "0",  # a change is right for the files that were seen, and no others
     "write.metadata.delete-after-commit.enabled": "true",
@@ -155,12 +157,12 @@ class IcebergTable:
 
     def _found(self, days: Collection[date] | None) -> list[DataFile]:
         if days is None:
-            return [task.file for task in self._loaded.scan().plan_files()]
+            return [task.file for task in self._loaded.scan(options=_EMPTY_TOO).plan_files()]
         if not days:
             return []
         period = self._loaded.spec().fields[0].name
         between = f"{period} >= '{min(days)}' and {period} <= '{max(days)}'"
-        found = [task.file for task in self._loaded.scan(row_filter=between).plan_files()]
+        found = [task.file for task in self._loaded.scan(row_filter=between, options=_EMPTY_TOO).plan_files()]
         return [file for file in found if self._file(file).day in days]
 
     def _file(self, found: DataFile) -> TableFile:
