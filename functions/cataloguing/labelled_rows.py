@@ -51,17 +51,21 @@ class LabelledRows:
         """Return a day's rows, in the order of their files."""
         bodies = list(map_ahead(partial(tagged, store=store, sources=sources), iter(sorted(sources)), threads=_AT_ONCE))
         files = [pq.ParquetFile(pa.BufferReader(body)) for body in bodies]
-        schemas = [_plain(file.schema_arrow) for file in files]
-        schema = _common(schemas)
+        ids = [stored_identity(file.schema_arrow.names, self._spec)[ID] for file in files]
+        identity = max(ids, key=len)  # one name for all, under which an erasure finds it among the others
+        schemas = [_plain(file.schema_arrow, {stored: identity}) for file, stored in zip(files, ids, strict=True)]
+        schema = _common(schemas, identity)
         stand = self._standing(files)
         sink = pa.BufferOutputStream()
         times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
         with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=times) as writer:
-            for number, file in enumerate(files):
+            for number, (file, stored) in enumerate(zip(files, ids, strict=True)):
                 rows = stand.filter(pc.equal(stand[_FILE], number))[_ROW]
                 if len(rows):
-                    names = [name for name in schema.names if name in file.schema_arrow.names]
-                    writer.write_table(_shaped(file.read(names).take(rows), schema))
+                    names = [name for name in file.schema_arrow.names if name == stored or name in schema.names]
+                    found = file.read(names).take(rows)
+                    named = found.set_column(names.index(stored), identity, id_texts(found[stored]))
+                    writer.write_table(_shaped(named, schema))
         return Made(bytes(sink.getvalue()), schemas)
 
     def _standing(self, files: Iterable[pq.ParquetFile]) -> pa.Table:
@@ -88,15 +92,22 @@ class LabelledRows:
         return pa.table(columns)
 
 
-def _plain(schema: pa.Schema) -> pa.Schema:
-    """Return a schema without dictionaries, in which files differ."""
+def _plain(schema: pa.Schema, ids: Mapping[str, str]) -> pa.Schema:
+    """Return a schema without what files of one day differ in.
+
+    These are dictionaries, and the type and name of ids, which become text.
+    """
+    schema = pa.schema([pa.field(ids[field.name], pa.string()) if field.name in ids else field for field in schema])
     fields = (field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema)
     return pa.schema([field.with_nullable(nullable=True) for field in fields])
 
 
-def _common(schemas: Collection[pa.Schema]) -> pa.Schema:
-    """Return the columns whose types agree in all files."""
-    shown = Columns().with_files(schemas).standing
+def _common(schemas: Collection[pa.Schema], identity: str) -> pa.Schema:
+    """Return the columns whose types agree in all files, and always the ids.
+
+    Erasure finds people by them, whether or not the table shows them.
+    """
+    shown = {*Columns().with_files(schemas).standing, identity}
     alike = [pa.schema([field for field in schema if field.name in shown]) for schema in schemas]
     return pa.unify_schemas(alike, promote_options="permissive")
 

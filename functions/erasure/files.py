@@ -44,7 +44,10 @@ def lighter(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter |
 
 
 def shows(key: str, body: bytes, spec: ModelSpec, people: People) -> bool:
-    """Return whether a file shows one of the people, or is damaged, so that it may."""
+    """Return whether a file shows one of the people.
+
+    It may if it is damaged, or if a table's rows lack ids; then it counts as one that does.
+    """
     try:
         return lighter(key, body, spec, people) is not None
     except (pa.ArrowException, OSError, ValueError, KeyError):
@@ -56,6 +59,8 @@ def _lighter_table(key: str, body: bytes, spec: ModelSpec, people: People) -> Li
         names = file.schema_arrow.names
         column = _PLAIN_ID if key.startswith((layout.WAITING, layout.IDENTITIES)) else stored_name(spec.id_column, names, spec)
         if column not in names:
+            if key.startswith(layout.labelled_table_prefix(spec.name)):  # rows of people, but nobody can see of whom
+                raise KeyError(column)
             return None
         theirs = people.rows(file.read([column])[column])
         removed = pc.sum(theirs).as_py() or 0
