@@ -6,7 +6,8 @@ it is still right. Nothing else is kept: order, repetition and crashes are the s
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -20,12 +21,12 @@ from functions.cataloguing.ports import Ports, TableFile
 from functions.shared.domain import layout
 from functions.shared.domain.errors import ConflictError, NotFoundError, TablesDifferError
 from functions.shared.foundation.counted import counted
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import ObjectInfo, ObjectStore, VersionedStore
 
 type Sources = Mapping[str, str]
 """ETags of the objects that a file follows from, by key."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Another number has all files made again."""
 _TRIES = 10
 _AT_A_TIME = 31
@@ -38,6 +39,19 @@ class Made:
 
     body: bytes
     schemas: Sequence[pa.Schema]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file that was written, and has yet to come into the table."""
+
+    info: ObjectInfo
+    footer: Footer
+    schemas: Sequence[pa.Schema]
+
+    @property
+    def file(self) -> TableFile:
+        return self.footer.new.file
 
 
 class Followed(Protocol):
@@ -66,7 +80,7 @@ def bring(model: str, followed: Followed, ports: Ports) -> int:
     """Bring a table to what its sources say; return how many files changed.
 
     Raises:
-        ConflictError: if sources or the table changed at every try.
+        ConflictError: if at every one of several tries all sources or the table changed.
         TablesDifferError: if the table lacks a file that was committed.
     """
     changed, conflicts, came = 0, 0, set[str]()
@@ -80,7 +94,7 @@ def bring(model: str, followed: Followed, ports: Ports) -> int:
             continue
         if not step:
             return changed
-        changed += step
+        changed, conflicts = changed + step, 0
 
 
 def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
@@ -99,32 +113,40 @@ def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
     some = dict(islice(((key, wanted[key]) for key in sorted(lacking)), _AT_A_TIME))
     if not some and not removed:
         return 0
-    footers, schemas = _written(some, followed, ports.store)
-    if not _still(some.values(), followed, ports.store):
-        ports.store.delete(some)  # it may show people who were erased since
+    right = _right(_written(some, followed, ports.store), some, followed, ports.store)
+    if some and not right:
         message = f"what the table {followed.kind!r} of {model!r} follows from changed meanwhile"
         raise ConflictError(message)
-    gone = [file for file in removed if len(lacking) == len(some) or file.day in {period for period, _ in some.values()}]
-    columns = table.columns.with_files(schemas)
-    table.commit(columns, added=[footer.new for footer in footers], removed=gone, forget=bool(gone))
-    came.update(some)
-    return len(footers) + len(gone)
+    gone = [file for file in removed if len(lacking) == len(right) or file.day in {one.file.day for one in right}]
+    columns = table.columns.with_files(schema for one in right for schema in one.schemas)
+    table.commit(columns, added=[one.footer.new for one in right], removed=gone, forget=bool(gone))
+    came.update(one.file.key for one in right)
+    return len(right) + len(gone)
 
 
-def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store: ObjectStore) -> tuple[list[Footer], list[pa.Schema]]:
-    footers, schemas = list[Footer](), list[pa.Schema]()
+def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store: ObjectStore) -> list[_Written]:
+    """Write files, but for periods whose sources are others already."""
+    written = list[_Written]()
     for key, (period, of) in some.items():
-        made = followed.made(of, store)
-        store.write(key, made.body)
-        footers.append(footer_of(pq.read_metadata(pa.BufferReader(made.body)), TableFile(key, period), len(made.body)))
-        schemas.extend(made.schemas)
-    return footers, schemas
+        with suppress(ConflictError):
+            made = followed.made(of, store)
+            info = store.write(key, made.body)
+            footer = footer_of(pq.read_metadata(pa.BufferReader(made.body)), TableFile(key, period), len(made.body))
+            written.append(_Written(info, footer, made.schemas))
+    return written
 
 
-def _still(some: Collection[tuple[date, Sources]], followed: Followed, store: ObjectStore) -> bool:
-    """Return whether sources are as they were when they were read."""
+def _right(
+    written: Iterable[_Written], some: Mapping[str, tuple[date, Sources]], followed: Followed, store: VersionedStore
+) -> list[_Written]:
+    """Return the files whose sources are as they were when they were read.
+
+    The others are removed for good: they may show people who were erased since, and no erasure saw them.
+    """
     now = followed.sources(store) if some else {}
-    return all(now.get(period) == of for period, of in some)
+    right = [one for one in written if now.get(one.file.day) == some[one.file.key][1]]
+    store.forget(one.info for one in written if one not in right)
+    return right
 
 
 def _file(model: str, followed: Followed, period: date, sources: Sources) -> TableFile:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from functions.cataloguing.columns import Columns
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import VersionedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +75,5 @@ class Tables(Protocol):
 class Ports:
     """Store and tables."""
 
-    store: ObjectStore
+    store: VersionedStore
     tables: Tables

@@ -1,7 +1,7 @@
 """The labelled rows of a day are those of all its files of labels, whatever became of the document that gathers them."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -50,7 +50,7 @@ HAPPENINGS = st.lists(
 )
 
 
-def put(store: ObjectStore, file: str, labelled: list[tuple[str, str]], minute: int) -> None:
+def put(store: ObjectStore, file: str, labelled: list[tuple[str, str]], minute: int, *, day: date = DAY) -> None:
     """One file of labels labels rows of the day."""
     count = len(labelled)
     texts = {CHAMPION: "1", CHALLENGER: None, BATCH: "b"}
@@ -65,7 +65,7 @@ def put(store: ObjectStore, file: str, labelled: list[tuple[str, str]], minute: 
             **{name: pa.array([value] * count, pa.string()) for name, value in texts.items()},
         }
     )
-    write_labelled(store, layout.labelled_key(MODEL, DAY, file), table)
+    write_labelled(store, layout.labelled_key(MODEL, day, file), table)
 
 
 def seen(store: ObjectStore) -> list[Row]:

@@ -74,6 +74,14 @@ def test_of_several_labels_of_a_row_the_last_is_shown(world: World, measured: Me
     assert shown(world) == [("r0", "yes", "no"), ("r1", "no", "no")], "a label that the model does not know counts nowhere"
 
 
+def test_a_day_of_labels_that_the_model_does_not_know_has_no_rows(world: World, measured: Measured) -> None:
+    put(measured.store, "unknown", [("a", "perhaps")], 0)
+    assert shown(world) == []
+    assert catalogue_labels(MODEL, world.ports) == 0
+    put(measured.store, "known", [("a", "no")], 1)
+    assert shown(world) == [("a", "yes", "no")]
+
+
 def test_labels_that_come_again_change_nothing(world: World, measured: Measured) -> None:
     measured.scored("a.csv", rows(0.9, 0.2))
     measured.label(csv(("yes", "no")))
@@ -153,7 +161,72 @@ def test_a_person_who_is_erased_while_rows_are_read_is_not_shown(world: World, m
 
     monkeypatch.setattr(world.store, "write", erased_meanwhile)
     assert shown(world) == [("r1", "no", "no")]
-    assert keys[0] not in {info.key for info in world.store.list("tables/")}
+    assert keys[0] not in {version.info.key for version in world.store.versions("tables/")}
+
+
+def test_days_come_into_the_table_while_labels_of_others_come(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a long upload of labels: whenever one of two days is written, the other is labelled again."""
+    days, written, left = (DAY, DAY + timedelta(days=1)), world.store.write, iter(range(2 * followed._TRIES))
+    measured.scored("a.csv", [row for day in days for row in rows(0.9, day=day)])
+    for day in days:
+        measured.label(csv(("yes",), day=day), f"{day}.csv")
+
+    def labelled_meanwhile(key: str, body: bytes) -> Any:
+        info = written(key, body)
+        if key.startswith(f"tables/{MODEL}/labelled/data/") and (number := next(left, None)) is not None:
+            [other] = [day for day in days if day.isoformat() not in key]
+            put(world.store, "more", [(f"n{number}", "no")], number, day=other)
+        return info
+
+    monkeypatch.setattr(world.store, "write", labelled_meanwhile)
+    catalogue_labels(MODEL, world.ports)
+    assert next(left, None) is None
+    newest = f"SELECT event_day, id FROM {LABELLED} WHERE id LIKE 'n%' ORDER BY 1"
+    assert {name for _, name in world.query(newest, LABELLED)} == {f"n{2 * followed._TRIES - 2}", f"n{2 * followed._TRIES - 1}"}
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        (pa.array([7, 8]), pa.array(["9"])),
+        (pa.array([7.0, 8.0]), pa.array([9])),
+        (pa.array(["7", "8"]), pa.array(["9"]).dictionary_encode()),
+    ],
+    ids=["whole numbers and text", "floats and whole numbers", "text and dictionary"],
+)
+def test_people_are_erased_whatever_types_a_days_files_keep_their_ids_in(
+    world: World, measured: Measured, ids: tuple[pa.Array, pa.Array]
+) -> None:
+    for name, of_file in zip(("a", "b"), ids, strict=True):
+        measured.scored(f"{name}.csv", rows(*[0.9] * len(of_file)), ids=of_file)
+    for persons in ("78", "9"):
+        measured.label("id,at,bought\n" + "".join(f"{person},{DAY.isoformat()}T10:00:00Z,yes\n" for person in persons), f"{persons}.csv")
+    assert shown(world) == [("7", "yes", "yes"), ("8", "yes", "yes"), ("9", "yes", "yes")]
+    before = {version.info.version_id for version in world.store.versions(f"tables/{MODEL}/labelled/data/")}
+    erase_person(measured, "7")
+    assert before.isdisjoint(version.info.version_id for version in world.store.versions(f"tables/{MODEL}/labelled/data/"))
+    assert shown(world) == [("8", "yes", "yes"), ("9", "yes", "yes")]
+
+
+def test_people_are_erased_though_a_column_has_the_ids_name_in_other_letters(world: World, measured: Measured) -> None:
+    measured.scored("a.csv", rows(0.9, 0.2), carried="Id")
+    measured.label(csv(("yes", "no")))
+    catalogue_labels(MODEL, world.ports)
+    [file] = world.tables.open(MODEL, "labelled").files()
+    assert pq.read_table(io.BytesIO(world.store.read(file.key)))["id"].to_pylist() == ["r0", "r1"]
+    erase_person(measured, "r0")
+    assert file.key not in {version.info.key for version in world.store.versions("tables/")}
+
+
+def test_a_file_of_labelled_rows_without_ids_may_show_anybody(world: World, measured: Measured) -> None:
+    """An earlier Everscore wrote such files."""
+    measured.scored("a.csv", rows(0.9))
+    key = layout.table_file_key(MODEL, "labelled", DAY, "earlier")
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"prediction": ["yes"]}), sink)
+    world.store.write(key, sink.getvalue())
+    erase_person(measured, "r7")
+    assert key not in {version.info.key for version in world.store.versions("tables/")}
 
 
 def test_labels_whose_event_was_lost_come_within_the_hour(world: World, measured: Measured) -> None:
@@ -205,7 +278,7 @@ def test_columns_whose_types_differ_are_left_out_of_all_days(world: World, measu
 def test_a_source_that_changes_at_every_try_is_a_conflict(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     measured.scored("a.csv", rows(0.9))
     measured.label(csv(("yes",)))
-    monkeypatch.setattr(followed, "_still", lambda *_: False)
+    monkeypatch.setattr(followed, "_right", lambda *_: [])
     with pytest.raises(ConflictError, match="changed meanwhile"):
         catalogue_labels(MODEL, world.ports)
 
