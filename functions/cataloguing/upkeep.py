@@ -102,12 +102,17 @@ def _differing(model: str, days: Collection[date], rows: Collection[Row], manife
 
 
 def _clear(model: str, before: datetime, ports: Ports) -> int:
-    """Delete old files below a model's tables that no table names."""
-    written = [info.key for info in ports.store.list(layout.tables_prefix(model)) if info.last_modified < before]
+    """Remove old versions of files below a model's tables that no table names.
+
+    A table that does not exist names nothing, so its files stay. A rebuild may write a file again under the same name meanwhile: that is
+    another version, which stays too.
+    """
+    written = [version.info for version in ports.store.versions(layout.tables_prefix(model)) if version.info.last_modified < before]
     kinds = [kind for kind in OWN if written and ports.tables.exists(model, kind)]
     named = {key for kind in kinds for key in ports.tables.open(model, kind).named()}
-    left = [key for key in written if key not in named]
-    ports.store.delete(left)
+    below = tuple(layout.table_prefix(model, kind) for kind in kinds)
+    left = [info for info in written if info.key.startswith(below) and info.key not in named]
+    ports.store.forget(left)
     return len(left)
 
 

@@ -437,7 +437,7 @@ def replaced_prefixes(model: str) -> tuple[str, ...]:
 
 def table_metadata_prefix(model: str, kind: str) -> str:
     """Return the prefix of a table's metadata."""
-    return f"{tables_prefix(model)}{kind}/metadata/"
+    return f"{table_prefix(model, kind)}metadata/"
 
 
 def labelled_table_prefix(model: str) -> str:
@@ -545,6 +545,11 @@ def tables_prefix(model: str) -> str:
     return f"tables/{model}/"
 
 
+def table_prefix(model: str, kind: str) -> str:
+    """Return the prefix of a table's metadata and own rows."""
+    return f"{tables_prefix(model)}{kind}/"
+
+
 def table_file_key(model: str, kind: str, period: date, name: str) -> str:
     """Return the key of a table's rows of a period, by what they follow from."""
     return f"{table_files_prefix(model, kind)}{period.isoformat()}-{name}.parquet"
@@ -552,7 +557,7 @@ def table_file_key(model: str, kind: str, period: date, name: str) -> str:
 
 def table_files_prefix(model: str, kind: str) -> str:
     """Return the prefix of a table's own rows."""
-    return f"{tables_prefix(model)}{kind}/data/"
+    return f"{table_prefix(model, kind)}data/"
 
 
 def policy_prefix(model: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from functions.cataloguing.service import catalogue
 from tests.integration.cataloguing.world import World, days_of, rows
 
-STORE_CALLS = ("read", "list", "open", "write", "delete", "info")
+STORE_CALLS = ("read", "list", "open", "write", "forget", "versions", "info")
 CATALOGUE_CALLS = ("load_table", "create_table", "commit_table")
 
 

@@ -1,7 +1,7 @@
 """The clock finds what no event brought, rings when counts differ, and deletes what no table names."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +12,12 @@ import pytest
 
 from functions.cataloguing import upkeep
 from functions.cataloguing.ports import NewFile, TableFile
-from functions.cataloguing.service import Outcome, catalogue
+from functions.cataloguing.service import Outcome, catalogue, rebuild
 from functions.cataloguing.upkeep import compare, sweep
 from functions.shared.domain import layout
 from functions.shared.domain.errors import TablesDifferError
 from functions.shared.ports import ObjectInfo
-from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
+from tests.integration.cataloguing.world import ARRIVED, DATABASE, World, days_of, rows
 
 
 @pytest.fixture
@@ -158,11 +158,11 @@ def test_the_night_takes_out_what_an_earlier_everscore_reported_of_errors(world:
 def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(world: World) -> None:
     for number in range(25):
         catalogue("m", days_of(world.scored(f"{number}.csv", rows(number, 1))), world.ports)
-    files = {info.key for info in world.store.list("tables/m/")}
+    files = {version.info for version in world.store.versions("tables/m/")}
     soon = sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(hours=1))
     assert soon["deleted"] == 0
     later = sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(days=2))
-    left = {info.key for info in world.store.list("tables/m/")}
+    left = {version.info for version in world.store.versions("tables/m/")}
     assert later["deleted"] == len(files) - len(left) > 50
     for name in ("m_scored", "m_batches"):
         table = world.catalogue.load_table(("everscore", name))
@@ -173,3 +173,62 @@ def test_the_night_deletes_metadata_that_no_table_names_and_changes_no_answer(wo
     assert world.query("SELECT sum(rows_scored) FROM m_batches WHERE standing", "m_batches") == [(25,)]
     catalogue("m", days_of(world.scored("next.csv", rows(25, 1))), world.ports)
     assert world.query("SELECT count(*) FROM m_scored", "m_scored") == [(26,)]
+
+
+def before_removal(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Something happens just before the night removes what it found."""
+    forget = world.store.forget
+
+    def removed(versions: Iterable[ObjectInfo]) -> None:
+        act()
+        forget(versions)
+
+    monkeypatch.setattr(world.store, "forget", removed)
+
+
+def night(world: World) -> None:
+    sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(days=2))
+
+
+def test_a_rebuild_during_the_night_loses_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes tables out of the catalogue, and then makes files of the same names."""
+    batch = world.scored("a.csv", rows(0, 3))
+    catalogue("m", days_of(batch), world.ports)
+    exists = world.tables.exists
+
+    def dropped_meanwhile(model: str, kind: str) -> bool:
+        if kind == "batches" and exists(model, kind):
+            world.catalogue.drop_table((DATABASE, "m_batches"))
+        return exists(model, kind)
+
+    def rebuilt() -> None:
+        monkeypatch.setattr(world.tables, "exists", exists)
+        rebuild("m", world.ports)
+
+    monkeypatch.setattr(world.tables, "exists", dropped_meanwhile)
+    before_removal(world, monkeypatch, rebuilt)
+    night(world)
+    assert world.query("SELECT batch_id, rows_scored FROM m_batches", "m_batches") == [(batch.batch_id, 3)]
+
+
+def test_a_file_that_is_written_again_while_the_night_looks_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue("m", days_of(world.scored("a.csv", rows(0, 3))), world.ports)
+    key = layout.table_file_key("m", "batches", ARRIVED.date(), "earlier")
+    world.store.write(key, b"rows")
+    before_removal(world, monkeypatch, lambda: world.store.write(key, b"rows"))
+    night(world)
+    assert world.store.read(key) == b"rows"
+    monkeypatch.undo()
+    night(world)
+    assert not list(world.store.versions(key)), "a later night removes it for good"
+
+
+def test_a_manifests_event_that_comes_after_its_model_went_makes_no_tables(world: World) -> None:
+    batch = world.scored("a.csv", rows(0, 3))
+    catalogue("m", days_of(batch), world.ports)
+    for kind in ("scored", "batches"):
+        world.tables.forget("m", kind)
+    world.store.forget([version.info for version in world.store.versions("")])
+    catalogue("m", days_of(batch), world.ports)
+    assert not [kind for kind in ("scored", "batches") if world.tables.exists("m", kind)]
+    assert not list(world.store.list("tables/m/"))
