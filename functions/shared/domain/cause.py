@@ -16,6 +16,16 @@ KEPT = timedelta(days=30)
 
 _ONE_AT_A_TIME = {AlertKind.QUARANTINE, AlertKind.SILENT, AlertKind.STALE, AlertKind.UNSCORED, AlertKind.LABELS}
 
+_LASTING = {AlertKind.SILENT, AlertKind.STALE, AlertKind.UNSCORED, AlertKind.POLICY, AlertKind.APPROVAL, AlertKind.PERFORMANCE}
+
+
+def lasts(kind: AlertKind) -> bool:
+    """Return whether what is seen again under the same window is there again.
+
+    Of other kinds, a window names a file, and the same alert is only delivered again.
+    """
+    return kind in _LASTING
+
 
 def cause_of(alert: Alert) -> str:
     """Return the name of what an alert is about; alerts of one cause share it.
@@ -44,6 +54,19 @@ def cause_of(alert: Alert) -> str:
         return f"{kind.value}-{alert.evidence.get('unreadable', '')}"
     version = alert.version or alert.window.rpartition("-v")[2]
     return f"{kind.value}-v{version}"
+
+
+def window_after(window: str, moment: datetime) -> str:
+    """Return the window of an alert that calls again after a moment.
+
+    The day stays first and the version last.
+
+    >>> from datetime import UTC
+    >>> window_after("2013-04-01", datetime(2013, 4, 1, 9, tzinfo=UTC)), window_after("2013-04-01-v7", datetime(2013, 4, 8, 12, tzinfo=UTC))
+    ('2013-04-01-20130401T090000000000Z', '2013-04-01-20130408T120000000000Z-v7')
+    """
+    about, dash, version = window.partition("-v")
+    return f"{about}-{moment:%Y%m%dT%H%M%S%fZ}{dash}{version}"
 
 
 class Said(Value):
@@ -103,16 +126,15 @@ class Causes(Document):
         """Return those that last."""
         return {name: cause for name, cause in self.causes.items() if cause.is_open}
 
-    def calls(self, alert: Alert, *, now: datetime) -> bool:
-        """Return whether to call people: for a new cause, or after a silence."""
-        name = cause_of(alert)
+    def lapsed(self, alert: Alert, now: datetime) -> datetime | None:
+        """Return when a silence ended in which a cause was seen last, or before which."""
+        name, kind = cause_of(alert), alert.kind
+        if self.silence_of(name, kind, now):
+            return None
         known = self.causes.get(name)
-        return known is None or not known.is_open or self._lapsed(name, alert.kind, now)
-
-    def _lapsed(self, name: str, kind: AlertKind, now: datetime) -> bool:
-        return self.silence_of(name, kind, now) is None and any(
-            silenced in self.silences and self.causes[name].seen_at < self.silences[silenced].until for silenced in (name, kind.value)
-        )
+        last = known.seen_at if known else alert.raised_at
+        found = (self.silences.get(silenced) for silenced in (name, kind.value))
+        return max((silence.until for silence in found if silence and last < silence.until), default=None)
 
     def sighted(self, alert: Alert, *, now: datetime, opens: str | None) -> "Causes":
         """Return these with one more sight of a cause: opened, or brought up to date.
@@ -145,14 +167,27 @@ class Causes(Document):
         return self._with(name, self.causes[name].model_copy(update={"acknowledged": said}))
 
     def silenced(self, name: str, silence: Silence) -> "Causes":
-        """Return these with a cause or kind silenced; a past time ends its silence."""
-        others = {known: found for known, found in self.silences.items() if known != name}
-        return self.model_copy(update={"silences": others if silence.until <= silence.at else {**others, name: silence}})
+        """Return these with a cause or kind silenced.
+
+        A silence that ends at once ends the one before, and stays known, so that what outlasts it calls people.
+        """
+        running = self.silences.get(name)
+        if silence.until <= silence.at and (running is None or running.until <= silence.at):
+            return self
+        return self.model_copy(update={"silences": {**self.silences, name: silence}})
 
     def kept(self, now: datetime) -> "Causes":
-        """Return these without what ended long ago."""
+        """Return these without what ended long ago.
+
+        A silence stays until its cause is seen again.
+        """
         causes = {name: cause for name, cause in self.causes.items() if cause.closed_at is None or now - cause.closed_at < KEPT}
-        silences = {name: silence for name, silence in self.silences.items() if now - silence.until < KEPT}
+        silences = {
+            silenced: silence
+            for silenced, silence in self.silences.items()
+            if now - silence.until < KEPT
+            or any(silenced in (name, cause.kind.value) and cause.seen_at < silence.until for name, cause in causes.items())
+        }
         return self.model_copy(update={"causes": causes, "silences": silences})
 
     def _with(self, name: str, cause: Cause) -> "Causes":

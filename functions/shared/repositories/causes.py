@@ -6,7 +6,7 @@ from datetime import datetime
 
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
-from functions.shared.domain.cause import Cause, Causes, cause_of
+from functions.shared.domain.cause import Cause, Causes, cause_of, lasts, window_after
 from functions.shared.domain.errors import InputError
 from functions.shared.foundation.counted import counted
 from functions.shared.ports import ObjectStore
@@ -22,7 +22,7 @@ type Over = Callable[[str], str]
 class Sight:
     """An alert that follows from what was seen just now.
 
-    `news` says whether people are called: if it is None, they are where the cause was not open.
+    `news` says whether people are called: if it is None, they are where the cause was not open. What outlasts a silence calls anyway.
     """
 
     alert: Alert
@@ -46,22 +46,20 @@ def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sigh
         seen: what was seen just now.
         over: why an open cause is over.
     """
-    known = causes_of(model, store)
-    opens = {cause_of(sight.alert): _opens(sight, known, store, now) for sight in seen}
-    ended = {name: why for name in known.open() if name not in opens and (why := over(name))}
-    if not opens and not ended:
-        return
-    for name, why in ended.items():
-        _write_closing(name, known.causes[name], why, model, store, now)
 
     def changed(body: bytes | None) -> tuple[bytes | None, None]:
-        before = causes = Causes.from_json(body) if body is not None else Causes(model=model)
+        # All is decided by what the swap replaces: if others write meanwhile, it is decided again.
+        known = causes = Causes.from_json(body) if body is not None else Causes(model=model)
+        names = {cause_of(sight.alert) for sight in seen}
         for sight in seen:
-            causes = causes.sighted(sight.alert, now=now, opens=opens[cause_of(sight.alert)])
-        for name in ended.keys() & causes.open().keys():
-            causes = causes.closed(name, ended[name], now)
-        causes = causes.kept(now)
-        return (causes.to_json() if causes != before else None), None
+            causes = causes.sighted(sight.alert, now=now, opens=_opens(sight, causes, store, now))
+        for name, cause in known.open().items():
+            if name not in names and (why := over(name)):
+                _write_closing(name, cause, why, model, store, now)
+                causes = causes.closed(name, why, now)
+        if causes == known:
+            return None, None
+        return causes.kept(now).to_json(), None
 
     swap(store, layout.causes_key(model), changed)
 
@@ -69,12 +67,69 @@ def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sigh
 def _opens(sight: Sight, known: Causes, store: ObjectStore, now: datetime) -> str | None:
     """Return the window in which a closed cause opens again; call people if due.
 
-    What opens without a call keeps the window of the last one, so that people who are not called are sent no second closing.
+    What goes on beyond a silence, or is back on the day on which it was over, calls under another window, as its alert stands.
     """
-    earlier = known.causes.get(cause_of(sight.alert))
-    if sight.news if sight.news is not None else known.calls(sight.alert, now=now):
-        return sight.alert.window if raise_once(sight.alert, store) else None
-    return earlier.window if earlier and earlier.latest != sight.alert.window else None
+    alert, earlier = sight.alert, known.causes.get(cause_of(sight.alert))
+    closed = _closed(earlier, alert, store) if earlier else None
+    lapsed = known.lapsed(alert, now)
+    if lapsed and sight.news is False and _standing(alert, earlier.window if earlier else alert.window, store) is None:
+        lapsed = None  # nobody was to be called about it, so the silence kept nothing back
+    is_news = sight.news if sight.news is not None else earlier is None or closed is not None
+    if not is_news and not lapsed:
+        return _opens_quietly(alert, earlier, closed, store)
+    if raise_once(alert, store):
+        return alert.window
+    if lapsed:
+        return alert.window if _raised_after(lapsed, alert, store) else _call_again(alert, lapsed, store)
+    if earlier is None or closed is None or _awaits_opening(alert, earlier, closed, store):
+        return alert.window
+    return _call_again(alert, closed, store) if lasts(alert.kind) else None
+
+
+def _call_again(alert: Alert, since: datetime, store: ObjectStore) -> str:
+    """Raise an alert that stands again, once after a moment; return its window."""
+    again = alert.model_copy(update={"window": window_after(alert.window, since)})
+    raise_once(again, store)
+    return again.window
+
+
+def _closed(cause: Cause, alert: Alert, store: ObjectStore) -> datetime | None:
+    """Return when a cause was closed, perhaps by one who crashed after the closing."""
+    closing = None if cause.closed_at else read_document(store, Alert, layout.closing_key(alert.model, cause.window, cause.kind.value))
+    return closing.raised_at if closing else cause.closed_at
+
+
+def _opens_quietly(alert: Alert, earlier: Cause | None, closed: datetime | None, store: ObjectStore) -> str | None:
+    """Return the window in which a closed cause opens again without a call.
+
+    It is that of the last call, so that people who are not called are sent no second closing.
+    """
+    if earlier is None or closed is None:
+        return None
+    if _awaits_opening(alert, earlier, closed, store):
+        return alert.window
+    return earlier.window if earlier.latest != alert.window or lasts(alert.kind) else None
+
+
+def _awaits_opening(alert: Alert, earlier: Cause, closed: datetime, store: ObjectStore) -> bool:
+    """Return whether an alert stands for which its cause was not opened yet.
+
+    A crash or another writer came between.
+    """
+    if lasts(alert.kind):
+        return _raised_after(closed, alert, store)
+    if alert.window in {earlier.latest, earlier.window} or _standing(alert, alert.window, store) is None:
+        return False
+    return read_document(store, Alert, layout.closing_key(alert.model, alert.window, alert.kind.value)) is None
+
+
+def _raised_after(moment: datetime, alert: Alert, store: ObjectStore) -> bool:
+    standing = _standing(alert, alert.window, store)
+    return standing is not None and standing.raised_at > moment
+
+
+def _standing(alert: Alert, window: str, store: ObjectStore) -> Alert | None:
+    return read_document(store, Alert, layout.alert_key(alert.model, window, alert.kind.value))
 
 
 def _write_closing(name: str, cause: Cause, why: str, model: str, store: ObjectStore, now: datetime) -> None:

@@ -2,16 +2,20 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
 from functions.metric_emission.upkeep import sweep, tick
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.cause import Silence
 from functions.shared.domain.manifest import BatchError, Manifest, Status
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Approval
+from functions.shared.ports import ObjectStore
 from functions.shared.repositories.alerts import raise_once
+from functions.shared.repositories.causes import Sight, change_causes, follow
 from functions.shared.repositories.decisions import Decisions
 from tests.component.metric_emission.test_batches import like_training
 from tests.component.metric_emission.test_decay import DAY, decaying, week
@@ -22,6 +26,7 @@ from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 
 HOUR = timedelta(hours=1)
+SILENT = "no batch for 30 hours, one is due every 24"
 JUDGED = {"pooled_batches": 1, "min_rows": 100}
 
 
@@ -204,3 +209,174 @@ def test_any_drift_calls_people_where_the_least_effect_is_none() -> None:
     world.set_policy(drift=JUDGED | {"least_effect": 0})
     world.record(world.profiled("a.csv", like_training(world.baseline, "price")))
     assert world.kinds() == ["drift"]
+
+
+def silenced(world: World, name: str, days: float) -> None:
+    """A person silences a cause or kind from now on."""
+    silence = Silence(who="ann", reason="known season", at=world.moment, until=world.moment + timedelta(days=days))
+    change_causes(MODEL, world.store, lambda causes: causes.silenced(name, silence))
+
+
+def about(world: World, kind: AlertKind, window: str) -> Alert:
+    """An alert, seen now."""
+    return Alert(model=MODEL, kind=kind, window=window, message=SILENT, evidence={}, version="1", runbook="", raised_at=world.moment)
+
+
+def see(world: World, alert: Alert, *, news: bool | None = None, store: ObjectStore | None = None) -> None:
+    """It is seen now."""
+    follow(MODEL, store or world.store, world.moment, seen=[Sight(alert, news)])
+
+
+def close(world: World, *, store: ObjectStore | None = None) -> None:
+    """All is seen to be over now."""
+    follow(MODEL, store or world.store, world.moment, over=lambda _: "no batch is overdue any more")
+
+
+def test_drift_that_began_in_a_silence_calls_once_when_it_lasts_beyond() -> None:
+    world = World()
+    silenced(world, "drift", days=7)
+    drifting(world, ("price",), ("price",))
+    assert len(world.alerts()) == 1, "of which nobody is sent a message"
+    world.moment += timedelta(days=8)
+    for name in ("late.csv", "later.csv"):
+        world.record(world.profiled(name, like_training(world.baseline, "price")))
+    assert [alert.raised_at for alert in world.alerts() if alert.raised_at > NOW] == [world.moment]
+
+
+def test_drift_that_was_over_within_a_silence_calls_when_it_comes_back_after_it() -> None:
+    world = World()
+    silenced(world, "drift", days=7)
+    drifting(world, ("price",), ())
+    world.moment += timedelta(days=8)
+    world.record(world.profiled("late.csv", like_training(world.baseline, "price")))
+    assert sorted(alert.raised_at for alert in world.alerts()) == [NOW, world.moment]
+
+
+def test_drift_that_is_to_call_nobody_calls_nobody_after_a_silence_either() -> None:
+    world = World(bundles=ExplainedBundles(0.5))
+    silenced(world, "drift", days=7)
+    drifting(world, ("price",))
+    world.moment += timedelta(days=8)
+    world.record(world.profiled("late.csv", like_training(world.baseline, "price")))
+    assert (len(world.causes().open()), world.alerts()) == (1, [])
+
+
+def test_a_wait_for_approval_and_decay_call_again_after_a_silence_in_an_alert_of_their_own() -> None:
+    for kind, window in ((AlertKind.APPROVAL, "2013-04-01T120000Z-v1"), (AlertKind.PERFORMANCE, "2013-04-01-v1")):
+        world = World()
+        waiting = about(world, kind, window)
+        raise_once(waiting, world.store)
+        silenced(world, kind.value, days=7)
+        for _ in range(2):
+            see(world, waiting, news=False)
+        assert len(world.alerts()) == 1
+        world.moment += timedelta(days=8)
+        for _ in range(2):
+            see(world, waiting, news=False)
+        assert len(world.alerts()) == 2
+        [cause] = world.causes().open().values()
+        assert cause.window != window
+        close(world)
+        assert len(world.closings()) == 1
+
+
+def test_a_wait_that_began_after_a_silence_calls_no_second_time() -> None:
+    world = World()
+    silenced(world, "approval", days=7)
+    world.moment += timedelta(days=8)
+    waiting = about(world, AlertKind.APPROVAL, "2013-04-09T120000Z-v1")
+    raise_once(waiting, world.store)
+    world.moment += HOUR
+    see(world, waiting, news=False)
+    assert len(world.alerts()) == 1
+
+
+@pytest.mark.parametrize("kind", [AlertKind.SILENT, AlertKind.STALE, AlertKind.POLICY, AlertKind.UNSCORED])
+def test_what_comes_back_on_the_day_on_which_it_was_over_calls_again_and_closes_again(kind: AlertKind) -> None:
+    world = World()
+    for hour in (8, 13, 18):
+        world.moment = NOW.replace(hour=hour)
+        for minutes in (0, 10):
+            world.moment = NOW.replace(hour=hour, minute=minutes)
+            see(world, about(world, kind, "2013-04-01"))
+        world.moment = NOW.replace(hour=hour + 1)
+        close(world)
+    assert (len(world.alerts()), len(world.closings())) == (3, 3)
+    assert world.causes().open() == {}
+
+
+def test_a_silence_that_ends_on_the_day_of_its_alert_is_followed_by_a_call() -> None:
+    world = World()
+    silenced(world, "silent", days=0.25)
+    for hours in (0, 1, 7, 8):
+        world.moment = NOW + hours * HOUR
+        see(world, about(world, AlertKind.SILENT, "2013-04-01"))
+    assert len(world.alerts()) == 2, "the first of which is sent to nobody"
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("kind", [AlertKind.QUARANTINE, AlertKind.DRIFT, AlertKind.SILENT])
+def test_a_crash_on_the_way_to_open_what_was_closed_earlier_leaves_it_open_and_called_once(kind: AlertKind, number: int) -> None:
+    world = World()
+    see(world, about(world, kind, "2013-04-01-0a1b2c3d"))
+    world.moment += HOUR
+    close(world)
+    world.moment += HOUR
+    crashing = WatchedStore(world.store, CrashAt(Moment("store", number, "after", "")))
+    with suppress(Crash):
+        see(world, about(world, kind, "2013-04-01-11111111"), store=crashing)
+    world.moment += HOUR
+    see(world, about(world, kind, "2013-04-01-11111111"), news=False if kind is AlertKind.DRIFT and len(world.alerts()) == 2 else None)
+    [cause] = world.causes().open().values()
+    assert (len(world.alerts()), cause.window) == (2, "2013-04-01-11111111")
+    close(world)
+    assert len(world.closings()) == 2
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_what_is_seen_after_a_closing_whose_writer_crashed_calls_again(number: int) -> None:
+    world = World()
+    see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-0a1b2c3d"))
+    world.moment += HOUR
+    with suppress(Crash):
+        close(world, store=WatchedStore(world.store, CrashAt(Moment("store", number, "after", ""))))
+    closings = len(world.closings())
+    world.moment += HOUR
+    see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-11111111"))
+    assert len(world.alerts()) == 1 + closings
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_batch_that_is_bad_while_a_good_one_closes_the_alert_is_counted_or_calls(number: int, side: Literal["before", "after"]) -> None:
+    world = World()
+    see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-0a1b2c3d"))
+    world.moment += HOUR
+
+    def good_meanwhile(moment: Moment) -> None:
+        if (moment.number, moment.side) == (number, side):
+            close(world)
+
+    see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-11111111"), store=WatchedStore(world.store, good_meanwhile))
+    if world.closings():
+        [closing] = world.closings()
+        was_counted = "2 alerts said" in closing
+        assert len(world.alerts()) == (1 if was_counted else 2)
+        assert bool(world.causes().open()) != was_counted
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_an_alert_that_is_raised_while_another_is_closed_is_open_or_has_a_closing(number: int, side: Literal["before", "after"]) -> None:
+    world = World()
+    see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-0a1b2c3d"))
+    world.moment += HOUR
+
+    def back_meanwhile(moment: Moment) -> None:
+        if (moment.number, moment.side) == (number, side):
+            close(world)
+            see(world, about(world, AlertKind.QUARANTINE, "2013-04-01-11111111"))
+
+    close(world, store=WatchedStore(world.store, back_meanwhile))
+    called = {alert.window for alert in world.alerts()}
+    assert len(called) == len(world.closings()) + len(world.causes().open())

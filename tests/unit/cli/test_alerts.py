@@ -11,7 +11,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import InputError
-from functions.shared.repositories.causes import Sight, causes_of, follow
+from functions.shared.repositories.causes import Sight, follow
 from infra.cli import operator
 from infra.cli.alerts import ack, alerts, silence
 from tests.fakes.versions import MODEL
@@ -122,7 +122,40 @@ def test_a_silence_of_no_days_ends_one(stack: Stack, capsys: pytest.CaptureFixtu
     silence(MODEL, "drift-v1", reason="known season", days=7)
     assert "no messages about drift-v1 until" in capsys.readouterr().out
     silence(MODEL, "drift-v1", reason="not so known", days=0)
-    assert causes_of(MODEL, stack.store).silences == {}
+    alerts(MODEL)
+    assert "no messages" not in capsys.readouterr().out
+
+
+def test_what_outlasts_a_silence_that_a_person_ended_calls_again(stack: Stack) -> None:
+    drift(stack, datetime.now(UTC))
+    assert len(messages(stack, datetime.now(UTC))) == 1
+    silence(MODEL, "drift", reason="known season", days=7)
+    silence(MODEL, "drift", reason="not so known", days=0)
+    now = datetime.now(UTC)
+    for hours in (1, 2):
+        drift(stack, now + hours * HOUR, f"{hours}" * 8, f"drift in shop (PSI 0.{hours})")
+    assert messages(stack, now + 3 * HOUR) == [f"prod, {MODEL}: drift: drift in shop (PSI 0.1)"]
+
+
+def test_the_end_of_a_silence_that_is_none_calls_nobody(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    silence(MODEL, "drift", reason="a slip", days=0)
+    drift(stack, now + HOUR, "11111111", "drift in shop (PSI 0.5)")
+    assert messages(stack, now + HOUR) == [f"prod, {MODEL}: drift: drift in price (PSI 0.31)"]
+
+
+def test_a_silence_is_known_until_what_it_kept_back_is_seen_again(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    silence(MODEL, "drift", reason="known season", days=7)
+    drift(stack, now + HOUR)
+    assert messages(stack, now + 2 * HOUR) == []
+    other = Alert(
+        model=MODEL, kind=AlertKind.STALE, window="2013-06-01", message="old", evidence={}, runbook="", raised_at=now + timedelta(days=60)
+    )
+    follow(MODEL, stack.store, now + timedelta(days=60), seen=[Sight(other)])
+    drift(stack, now + timedelta(days=90), "11111111", "drift in price (PSI 0.4)")
+    assert f"prod, {MODEL}: drift: drift in price (PSI 0.4)" in messages(stack, now + timedelta(days=90))
 
 
 def test_an_unknown_alert_is_refused_with_those_that_are_open(stack: Stack) -> None:
