@@ -111,16 +111,16 @@ def over_by_release(release: Release) -> Over:
     return over
 
 
-def over_by_sweep(causes: Causes, now: datetime) -> Over:
+def over_by_sweep(causes: Causes, now: datetime, *, all_scored: bool) -> Over:
     """Return the alerts on files that are over.
 
-    A week passed without another such file, or no upload lacks its manifest.
+    A week passed without another such file, or no upload that an alert is about lacks its manifest.
     """
 
     def over(name: str) -> str:
         cause = causes.causes[name]
         if cause.kind is AlertKind.UNSCORED:
-            return "no upload is without a manifest"
+            return "each upload that it was about has a manifest or was removed" if all_scored else ""
         return f"not seen again for {counted(QUIET.days, 'days')}" if cause.kind in _OF_FILES and now - cause.seen_at >= QUIET else ""
 
     return over

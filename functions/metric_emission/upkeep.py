@@ -15,7 +15,7 @@ from functions.metric_emission.totals import fold
 from functions.metric_emission.waiting import given_up
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
-from functions.shared.domain.cause import State, state_of
+from functions.shared.domain.cause import Cause, State, state_of
 from functions.shared.domain.metrics import (
     ALERTS,
     APPROVAL_AGE,
@@ -32,7 +32,7 @@ from functions.shared.domain.metrics import (
 )
 from functions.shared.domain.release import Release, approval_window
 from functions.shared.foundation.fan_out import AT_ONCE, for_each
-from functions.shared.ports import ObjectStore
+from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.causes import Sight, causes_of, follow
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
@@ -167,12 +167,14 @@ def sweep(ports: Ports) -> dict[str, int]:
         fold(model, Occasion.SWEEP, unmatched, store=store, now=now)
     for model in store.folders(layout.MANIFESTS):
         index_missing(model, store)
-    unscored = _unscored_uploads(ports.inbox, store, now())
+    looked = now()
+    unscored, lasting = _unscored_uploads(ports.inbox, store, looked)
     for model, keys in unscored.items():
-        follow(model, store, now(), seen=[Sight(unscored_alert(model, keys, now()))])
+        follow(model, store, looked, seen=[Sight(unscored_alert(model, keys, looked))])
     for model in store.folders(layout.CAUSES):
         if model not in unscored:
-            follow(model, store, now(), over=over_by_sweep(causes_of(model, store), now()))
+            over = over_by_sweep(causes_of(model, store), looked, all_scored=model not in lasting)
+            follow(model, store, looked, over=over)
     uploads = sum(len(keys) for keys in unscored.values())
     measured = [Measurement(UNSCORED_FILES, uploads, {})]
     ports.emit(measured)
@@ -197,14 +199,28 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
                 yield from (file.key for file in files if file.key not in named and now - file.last_modified > least)
 
 
-def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> dict[str, list[str]]:
-    """Keys of recent batches without a manifest, by model."""
-    manifests, unscored = Manifests(store), defaultdict(list)
+def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> tuple[dict[str, list[str]], set[str]]:
+    """Return recent batches without a manifest, by model.
+
+    Also return the models of which an open alert names older ones that still have none.
+    """
+    manifests, unscored, lasting = Manifests(store), defaultdict(list), set[str]()
+    alerts = {model: causes_of(model, store).open().get(AlertKind.UNSCORED.value) for model in store.folders(layout.CAUSES)}
     for found in inbox.list(f"{layout.BATCHES}/"):
-        if found.key.endswith("/") or not _SCORED_BY < now - found.last_modified < _LOOKED_FOR:
+        model = layout.model_or_unnamed(found.key)
+        is_recent = _SCORED_BY < now - found.last_modified < _LOOKED_FOR
+        if found.key.endswith("/") or not (is_recent or _may_be_named(found, alerts.get(model))):
             continue
         source = source_of(inbox.bucket, inbox.info(found.key))
-        model = layout.model_or_unnamed(found.key)
-        if manifests.find(model, layout.batch_id(source.bucket, source.key, source.version_id), source) is None:
+        if manifests.find(model, layout.batch_id(source.bucket, source.key, source.version_id), source) is not None:
+            continue
+        if is_recent:
             unscored[model].append(found.key)
-    return dict(unscored)
+        else:
+            lasting.add(model)
+    return dict(unscored), lasting
+
+
+def _may_be_named(upload: ObjectInfo, alert: Cause | None) -> bool:
+    """Return whether an open alert on unscored uploads may be about an upload."""
+    return alert is not None and alert.opened_at - _LOOKED_FOR < upload.last_modified < alert.seen_at
