@@ -41,10 +41,18 @@ _ENDED = {
 type Evidence = dict[str, float | str]
 
 
-def batch_alerts(manifest: Manifest, drift: DriftReport | None, news: Collection[str], policy: Policy, now: datetime) -> list[Sight]:
+def batch_alerts(
+    manifest: Manifest, drift: DriftReport | None, policy: Policy, now: datetime, *, calling: Collection[str], news: Collection[str]
+) -> list[Sight]:
     """Return the alerts that follow from a batch.
 
-    Drift calls people only if a column of `news` has drifted.
+    Args:
+        manifest: the batch's.
+        drift: what it shows, None if that was not judged.
+        policy: the thresholds in force.
+        now: the time.
+        calling: the drifted columns that call people.
+        news: those of them for which nobody was called before; without any, drift calls nobody.
     """
     alerts = []
     if manifest.status is Status.FAILED and manifest.error:
@@ -61,8 +69,8 @@ def batch_alerts(manifest: Manifest, drift: DriftReport | None, news: Collection
         found = sorted((column for column in drift.columns if column.drifted), key=_by_effect)
         message = "drift in " + ", ".join(_described(column, drift.positive) for column in found)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
-        alert = alert.model_copy(update={"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest)})
-        alerts.append(Sight(alert, news=bool(columns.keys() & set(news))))
+        named = {"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest), "calling": tuple(sorted(calling))}
+        alerts.append(Sight(alert.model_copy(update=named), news=bool(news)))
     return alerts
 
 
@@ -152,10 +160,14 @@ def drifted(drift: DriftReport) -> dict[str, float]:
 
 
 def reported_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
-    """Return the columns whose drift from training was reported before."""
+    """Return the columns for whose drift from training people were called before."""
     keys = (found.key for found in store.list(layout.alert_prefix(manifest.model)) if found.key.endswith(f"-{AlertKind.DRIFT}.json"))
     alerts = (Alert.from_json(store.read(key)) for key in keys)
-    return {column for alert in alerts if alert.version == _champion(manifest) for column in alert.evidence}
+    return {column for alert in alerts if alert.version == _champion(manifest) for column in _called_for(alert)}
+
+
+def _called_for(alert: Alert) -> Collection[str]:
+    return alert.evidence if alert.calling is None else alert.calling
 
 
 def _champion(manifest: Manifest) -> str | None:

@@ -49,10 +49,11 @@ def _label(manifest: Manifest, model: Model) -> None:
 
 def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
     drift = judgement.drift
-    now, news = model.ports.now(), set[str]()
+    now, columns, news = model.ports.now(), set[str](), set[str]()
     if drift and drift.alert:
-        news = calling(drift, model.champion.baseline, model.policy.drift.least_effect) - reported_drift(manifest, model.store)
-    seen = batch_alerts(manifest, drift, news, model.policy, now)
+        columns = calling(drift, model.champion.baseline, model.policy.drift.least_effect)
+        news = columns - reported_drift(manifest, model.store)
+    seen = batch_alerts(manifest, drift, model.policy, now, calling=columns, news=news)
     follow(counted_model(manifest), model.store, now, seen=seen, over=over_by_batch(manifest, drift))
 
 

@@ -1,5 +1,6 @@
 """An alert says which features move the scores."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from functions.shared.domain.release import ServedModel
 from functions.shared.engines.bundle import LoadedModel
 from tests.component.metric_emission.test_batches import like_training
 from tests.component.metric_emission.world import DAY, MeasuredBundles, World, rows
+from tests.fakes.versions import MODEL
 
 MANY = {"drift": {"min_rows": 100}, "performance": {"min_days": 2, "min_labels": 1}, "labels": {"delay_days": 0}}
 
@@ -72,3 +74,28 @@ def test_versions_that_recorded_no_means_raise_alerts_as_ever() -> None:
     [alert] = world.alerts()
     assert alert.why == ()
     assert "moves" not in alert.message
+
+
+def test_a_column_that_was_named_once_and_moved_no_score_calls_people_when_it_does() -> None:
+    world = World(bundles=ExplainedBundles(0.5))  # shop moves the scores there, and price does not
+    world.set_policy(drift=MANY["drift"] | {"pooled_batches": 1})
+    world.record(world.profiled("a.csv", like_training(world.baseline, "price", "shop")))
+    world.record(world.profiled("b.csv", like_training(world.baseline, "price", "shop")))
+    [alert] = world.alerts()
+    assert (alert.evidence.keys(), alert.calling) == ({"price", "shop"}, ("shop",))
+    world.set_policy(drift=MANY["drift"] | {"pooled_batches": 1, "least_effect": 0})
+    for name in ("c.csv", "d.csv"):
+        world.record(world.profiled(name, like_training(world.baseline, "price", "shop")))
+    assert sorted(alert.calling or () for alert in world.alerts()) == [("price", "shop"), ("shop",)]
+
+
+def test_each_column_that_an_alert_of_an_earlier_version_names_was_called_for() -> None:
+    world = World(bundles=ExplainedBundles(0.5))
+    drifting(world)
+    [found] = world.store.list(f"alerts/{MODEL}/")
+    said = json.loads(world.store.read(found.key))
+    del said["calling"]
+    world.store.write(found.key, json.dumps(said).encode())
+    world.set_policy(drift=MANY["drift"] | {"least_effect": 0})
+    world.record(world.profiled("b.csv", like_training(world.baseline, "price", "shop", "member")))
+    assert len(world.alerts()) == 1
