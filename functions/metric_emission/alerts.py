@@ -92,16 +92,16 @@ def over_by_batch(manifest: Manifest, drift: DriftReport | None) -> Over:
     return over
 
 
-def over_by_labels(file: str, *, absurd: bool) -> Over:
+def over_by_labels(file: str, *, are_plausible: bool) -> Over:
     """Return the alerts that a readable file of labels ends.
 
-    Alerts on unreadable files are over, and so are those on absurd labels if it has none.
+    Alerts on unreadable files are over. Those on absurd labels are if some of its labels met their rows, and none is absurd.
     """
 
     def over(name: str) -> str:
         if name.startswith(f"{AlertKind.FAILED}-labels-"):
             return f"the labels in {file} were read"
-        return f"the labels in {file} are plausible" if name == AlertKind.LABELS and not absurd else ""
+        return f"the labels in {file} are plausible" if name == AlertKind.LABELS and are_plausible else ""
 
     return over
 

@@ -30,7 +30,7 @@ class Slips:
     answer: float
 
 
-def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None:
+def alert_on_slips(joined: Joined, file: str, source: str, model: Model, *, is_new: bool) -> None:
     """Alert on absurd labels after the join; close what this file ends.
 
     They count with a loss of the champion's ceiling, so no other label is drowned by them.
@@ -40,13 +40,15 @@ def alert_on_slips(joined: Joined, file: str, source: str, model: Model) -> None
         file: the identity of the file.
         source: its key, as people know it.
         model: that scored the rows.
+        is_new: whether the file was read just now. What waited of it says nothing of other labels.
     """
     ceiling, now = model.champion.baseline.loss_ceiling, model.ports.now()
     slips = None
     if model.spec.task is Task.REGRESSION and ceiling is not None:
         slips = find_slips(joined.by_day.values(), model.spec.score_columns[0], ceiling)
     seen = [Sight(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, now))] if slips else []
-    follow(model.name, model.store, now, seen=seen, over=over_by_labels(source, absurd=bool(slips)))
+    are_plausible = bool(joined.by_day) and slips is None
+    follow(model.name, model.store, now, seen=seen, over=over_by_labels(source, are_plausible=are_plausible) if is_new else _nothing)
 
 
 def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slips | None:
@@ -63,6 +65,10 @@ def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slip
     absurd = int(np.count_nonzero(found > ABSURD * ceiling))
     worst = int(found.argmax()) if absurd else 0
     return Slips(absurd, float(labels[worst]), float(said[worst])) if absurd else None
+
+
+def _nothing(_: str) -> str:
+    return ""
 
 
 def _champions(table: pa.Table, answers: str) -> pa.ChunkedArray:

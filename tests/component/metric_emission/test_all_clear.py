@@ -4,11 +4,15 @@ from datetime import timedelta
 
 from functions.metric_emission.upkeep import sweep
 from functions.shared.domain import layout
+from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
 from functions.shared.repositories.manifests import Manifests, source_of
-from tests.component.metric_emission.world import World
+from tests.component.metric_emission.test_batches import like_training
+from tests.component.metric_emission.test_decay import csv, decaying
+from tests.component.metric_emission.world import World, rows
 from tests.fakes.documents import make_manifest
 from tests.fakes.memory_store import EPOCH
-from tests.fakes.versions import MODEL
+from tests.fakes.versions import MODEL, make_version
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -48,4 +52,44 @@ def test_an_alert_on_an_unscored_upload_closes_when_that_upload_is_removed() -> 
     swept_daily(world, 4)
     world.inbox.delete([key])
     sweep(world.ports())
+    assert world.causes().open() == {}
+
+
+# Labels
+
+
+def slipped() -> World:
+    """One label of a file is absurd, and another one waits for its row."""
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01))
+    world.label(csv(("2e6", "2")), "slipped.csv")
+    assert list(world.causes().open()) == ["labels"]
+    return world
+
+
+def waiting_met(world: World) -> None:
+    batch = world.scored("b.csv", rows(0.01, 0.01), profiles={Role.CHAMPION: like_training(world.baseline)})
+    world.record(batch)
+
+
+def test_what_waited_of_a_file_does_not_close_the_alert_about_that_file() -> None:
+    world = slipped()
+    waiting_met(world)
+    assert list(world.causes().open()) == ["labels"]
+
+
+def test_labels_that_waited_do_not_close_an_alert_about_a_file_that_could_not_be_read() -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.label(csv(("2", "2")), "early.csv")
+    world.label(b"\x00\x01\x02", "broken.csv")
+    [name] = world.causes().open()
+    waiting_met(world)
+    assert list(world.causes().open()) == [name]
+
+
+def test_a_file_of_which_no_label_met_its_row_says_nothing_of_absurd_labels() -> None:
+    world = slipped()
+    world.label(csv(("2",), prefix="later"), "later.csv")
+    assert list(world.causes().open()) == ["labels"]
+    world.label(csv(("2",)), "mended.csv")
     assert world.causes().open() == {}
