@@ -6,7 +6,9 @@ Each is written once; its key says what it is about.
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+from functions.metric_emission.all_clear import came_later, is_newest
 from functions.metric_emission.measurements import counted_model
+from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
@@ -74,20 +76,25 @@ def batch_alerts(
     return alerts
 
 
-def over_by_batch(manifest: Manifest, drift: DriftReport | None) -> Over:
-    """Return what a batch shows to be over: failures, quarantine, drift."""
+def over_by_batch(manifest: Manifest, drift: DriftReport | None, model: Model) -> Over:
+    """Return what a batch shows to be over: failures, quarantine, drift.
+
+    It came after what raised the alert. That drift is over only the newest batch can show.
+    """
     is_scored = manifest.status is not Status.FAILED
+    looks_well = drift is not None and not drift.too_few and is_newest(manifest, model)
     file = manifest.source.key.split("/", 2)[-1]
 
     def over(name: str) -> str:
         kind, _, rest = name.partition("-")
+        why = ""
         if kind == AlertKind.FAILED and is_scored and not rest.startswith("labels-"):
-            return f"{file} was scored"
-        if kind == AlertKind.QUARANTINE and is_scored:
-            return f"few rows of {file} were quarantined"
-        if kind == AlertKind.DRIFT and drift is not None and not drift.too_few and rest == f"v{_champion(manifest)}":
-            return "the last batches look as at training again"
-        return ""
+            why = f"{file} was scored"
+        elif kind == AlertKind.QUARANTINE and is_scored:
+            why = f"few rows of {file} were quarantined"
+        elif kind == AlertKind.DRIFT and looks_well and rest == f"v{_champion(manifest)}":
+            why = "the last batches look as at training again"
+        return why if why and came_later(manifest, name, model) else ""
 
     return over
 

@@ -54,7 +54,7 @@ def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:
         columns = calling(drift, model.champion.baseline, model.policy.drift.least_effect)
         news = columns - reported_drift(manifest, model.store)
     seen = batch_alerts(manifest, drift, model.policy, now, calling=columns, news=news)
-    follow(counted_model(manifest), model.store, now, seen=seen, over=over_by_batch(manifest, drift))
+    follow(counted_model(manifest), model.store, now, seen=seen, over=over_by_batch(manifest, drift, model))
 
 
 def _count(manifest: Manifest, judgement: BatchJudgement, model: Model, *, is_known: bool) -> None:

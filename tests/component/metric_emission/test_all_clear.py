@@ -1,9 +1,15 @@
 """An alert closes only when what it was about is seen to be over."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from functions.metric_emission.upkeep import sweep
 from functions.shared.domain import layout
+from functions.shared.domain.manifest import BatchError, Manifest, Status
+from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.repositories.manifests import Manifests, source_of
@@ -92,4 +98,73 @@ def test_a_file_of_which_no_label_met_its_row_says_nothing_of_absurd_labels() ->
     world.label(csv(("2",), prefix="later"), "later.csv")
     assert list(world.causes().open()) == ["labels"]
     world.label(csv(("2",)), "mended.csv")
+    assert world.causes().open() == {}
+
+
+# Batches
+
+
+def drifted(world: World, name: str, *columns: str, **fields: Any) -> Manifest:
+    return world.profiled(name, like_training(world.baseline, *columns), **fields)
+
+
+def failed(world: World, name: str) -> Manifest:
+    error = BatchError(code=FileCode.MISSING_COLUMN, message="no column 'price'", remedy="add it")
+    return world.commit(name, status=Status.FAILED, error=error)
+
+
+def suspect(world: World, name: str) -> Manifest:
+    return world.commit(name, status=Status.SUSPECT, rows_in=10, rows_scored=1, rows_quarantined=9)
+
+
+def judged_alone() -> World:
+    world = World()
+    world.set_policy(drift={"pooled_batches": 1, "min_rows": 100})
+    return world
+
+
+def test_a_batch_that_is_measured_late_does_not_close_the_drift_of_a_newer_one() -> None:
+    world = judged_alone()
+    late, newer = drifted(world, "late.csv"), drifted(world, "newer.csv", "price")
+    world.record(newer)
+    world.record(late)
+    assert list(world.causes().open()) == ["drift-v1"]
+    world.record(drifted(world, "next.csv"))
+    assert world.causes().open() == {}
+
+
+def test_only_the_newest_batch_closes_drift_though_others_came_after_it() -> None:
+    world = judged_alone()
+    world.record(drifted(world, "a.csv", "price"))
+    well, newest = drifted(world, "b.csv"), drifted(world, "c.csv")
+    world.record(well)
+    assert list(world.causes().open()) == ["drift-v1"], "nobody knows yet how the newest looks"
+    world.record(newest)
+    assert world.causes().open() == {}
+
+
+def test_an_earlier_upload_that_is_scored_again_does_not_close_the_drift_of_a_later_one() -> None:
+    world = judged_alone()
+    before = drifted(world, "a.csv")
+    world.record(before, drifted(world, "b.csv", "price"))
+    world.record(drifted(world, "a.csv", source=before.source, batch_id="f" * 32, supersedes=before.batch_id))
+    assert list(world.causes().open()) == ["drift-v1"]
+
+
+@pytest.mark.parametrize(("bad", "name"), [(failed, "failed-missing_column"), (suspect, "quarantine")])
+def test_a_file_that_arrived_before_the_bad_one_closes_nothing(bad: Callable[[World, str], Manifest], name: str) -> None:
+    world = World()
+    good = world.scored("good.csv", rows(0.5))
+    world.record(bad(world, "bad.csv"))
+    world.record(good)
+    assert list(world.causes().open()) == [name]
+    world.record(world.scored("next.csv", rows(0.5)))
+    assert world.causes().open() == {}
+
+
+def test_a_bad_file_that_is_scored_again_and_is_well_closes_its_alert() -> None:
+    world = World()
+    before = suspect(world, "a.csv")
+    world.record(before)
+    world.record(world.scored("a.csv", rows(0.5), source=before.source, batch_id="f" * 32, supersedes=before.batch_id))
     assert world.causes().open() == {}

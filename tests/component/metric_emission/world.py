@@ -109,9 +109,11 @@ class World:
     # What others do
 
     def commit(self, name: str, *, day: date = DAY, **fields: Any) -> Manifest:
-        """A batch's manifest, a second after the one before."""
-        manifest = make_manifest(name, day=day, created_at=NOW + timedelta(seconds=next(self.seconds)))
-        return Manifests(self.store).commit(manifest.model_copy(update=fields))
+        """A batch's manifest; its upload and itself come a second after those before."""
+        later = timedelta(seconds=next(self.seconds))
+        manifest = make_manifest(name, day=day, created_at=NOW + later)
+        source = manifest.source.model_copy(update={"last_modified": manifest.source.last_modified + later})
+        return Manifests(self.store).commit(manifest.model_copy(update={"source": source} | fields))
 
     def profiled(self, name: str, profile: Profile, **fields: Any) -> Manifest:
         """A batch of which only counts matter."""
