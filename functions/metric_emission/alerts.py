@@ -71,7 +71,7 @@ def batch_alerts(
         found = sorted((column for column in drift.columns if column.drifted), key=_by_effect)
         message = "drift in " + ", ".join(_described(column, drift.positive) for column in found)
         alert = _about(manifest, AlertKind.DRIFT, message, {**columns}, now)
-        named = {"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest), "calling": tuple(sorted(calling))}
+        named = {"why": drift.by_effect()[:EXPLAINED], "version": _champion(manifest), "calling_columns": tuple(sorted(calling))}
         alerts.append(Sight(alert.model_copy(update=named), news=bool(news)))
     return alerts
 
@@ -174,7 +174,7 @@ def reported_drift(manifest: Manifest, store: ObjectStore) -> set[str]:
 
 
 def _called_for(alert: Alert) -> Collection[str]:
-    return alert.evidence if alert.calling is None else alert.calling
+    return alert.evidence if alert.calling_columns is None else alert.calling_columns
 
 
 def _champion(manifest: Manifest) -> str | None:

@@ -30,7 +30,7 @@ class Alert(Document):
 
     `why` holds, for drift and performance, the features whose change moves the scores most, the greatest first; `version` is, for drift,
     the champion whose training the batches are held against, and for an approval the version that waits for it.
-    `calling` names, for drift, the columns that call people; None in alerts of earlier, where each column of the evidence counts as one.
+    `calling_columns` names, for drift, the columns that call people; None in earlier alerts, where each column of the evidence does.
     `closed` marks the alert that says that an earlier one of the same window and kind is over.
     """
 
@@ -41,7 +41,7 @@ class Alert(Document):
     evidence: Mapping[str, float | str]
     why: tuple[ColumnDrift, ...] = ()
     version: str | None = None
-    calling: tuple[str, ...] | None = None
+    calling_columns: tuple[str, ...] | None = None
     runbook: str
     raised_at: datetime
     closed: bool = False

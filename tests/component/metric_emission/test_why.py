@@ -82,11 +82,11 @@ def test_a_column_that_was_named_once_and_moved_no_score_calls_people_when_it_do
     world.record(world.profiled("a.csv", like_training(world.baseline, "price", "shop")))
     world.record(world.profiled("b.csv", like_training(world.baseline, "price", "shop")))
     [alert] = world.alerts()
-    assert (alert.evidence.keys(), alert.calling) == ({"price", "shop"}, ("shop",))
+    assert (alert.evidence.keys(), alert.calling_columns) == ({"price", "shop"}, ("shop",))
     world.set_policy(drift=MANY["drift"] | {"pooled_batches": 1, "least_effect": 0})
     for name in ("c.csv", "d.csv"):
         world.record(world.profiled(name, like_training(world.baseline, "price", "shop")))
-    assert sorted(alert.calling or () for alert in world.alerts()) == [("price", "shop"), ("shop",)]
+    assert sorted(alert.calling_columns or () for alert in world.alerts()) == [("price", "shop"), ("shop",)]
 
 
 def test_each_column_that_an_alert_of_an_earlier_version_names_was_called_for() -> None:
@@ -94,7 +94,7 @@ def test_each_column_that_an_alert_of_an_earlier_version_names_was_called_for() 
     drifting(world)
     [found] = world.store.list(f"alerts/{MODEL}/")
     said = json.loads(world.store.read(found.key))
-    del said["calling"]
+    del said["calling_columns"]
     world.store.write(found.key, json.dumps(said).encode())
     world.set_policy(drift=MANY["drift"] | {"least_effect": 0})
     world.record(world.profiled("b.csv", like_training(world.baseline, "price", "shop", "member")))
