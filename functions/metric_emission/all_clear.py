@@ -5,7 +5,8 @@ from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.causes import causes_of
 
 _BATCH = 8
-"""How much of a batch's name stands at the end of an alert's window."""
+_IN_WINDOW = slice(len("2013-04-01-"), len("2013-04-01-") + _BATCH)
+"""Where the beginning of a batch's name stands in an alert's window: after the day, and before a moment if it calls again."""
 
 
 def came_later(manifest: Manifest, name: str, model: Model) -> bool:
@@ -18,7 +19,7 @@ def came_later(manifest: Manifest, name: str, model: Model) -> bool:
     if cause is None:
         return False
     own = {manifest.batch_id[:_BATCH], (manifest.supersedes or "")[:_BATCH]}
-    sought = {window[-_BATCH:] for window in (cause.window, cause.latest)} - own
+    sought = {window[_IN_WINDOW] for window in (cause.window, cause.latest)} - own
     for arrival in model.newest if sought else ():
         if arrival.batch[:_BATCH] in sought:
             sought.remove(arrival.batch[:_BATCH])
