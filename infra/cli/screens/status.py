@@ -223,8 +223,8 @@ def _early(early: dict[str, Any] | None) -> list[RenderableType]:
     """Return the loss of the newest batch with enough labels, if not all have come."""
     if early is None or early["labelled"] == early["rows"]:
         return []
-    parts = early | {"share": early["labelled"] / early["rows"], "file": early["key"].split("/", 2)[-1]}
-    return [Text(_("Log loss of {file} by the first {share:.0%} of its labels: {value:.3f} ({low:.3f} to {high:.3f})", **parts))]
+    parts = early | {"file": early["key"].split("/", 2)[-1]}
+    return [Text(_("Log loss of {file} by its first labels, {labelled:,} of {rows:,}: {value:.3f} ({low:.3f} to {high:.3f})", **parts))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:

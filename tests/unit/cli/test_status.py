@@ -178,5 +178,5 @@ def test_the_first_labels_of_a_batch_are_shown_until_all_have_come() -> None:
     state = state_of(whole_story())
     early = {"batch_id": "b", "key": f"batches/{MODEL}/june.csv", "value": 0.5, "low": 0.45, "high": 0.55, "labelled": 300, "rows": 1_000}
     shown = line_of(state | {"early": early}, "Log loss of june.csv")
-    assert shown == "Log loss of june.csv by the first 30% of its labels: 0.500 (0.450 to 0.550)"
-    assert not any("by the first" in line for line in lines_of(state | {"early": early | {"labelled": 1_000}}))
+    assert shown == "Log loss of june.csv by its first labels, 300 of 1,000: 0.500 (0.450 to 0.550)"
+    assert not any("by its first" in line for line in lines_of(state | {"early": early | {"labelled": 1_000}}))
