@@ -48,7 +48,7 @@ def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:
     refusal = Refusal(model=model, seq=seq, reason=reason, refused_at=ports.now())
     Releases(ports.store).refuse(refusal)
     if ports.registry is not None:
-        ports.registry.tell_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
+        ports.registry.record_refusal(model, f"{refusal.refused_at:%Y-%m-%d %H:%M} UTC: {reason}")
     return Reason(code="refused", message=reason)
 
 

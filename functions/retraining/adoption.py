@@ -150,7 +150,7 @@ def with_classes_of(adopted: Adopted, rows: TrainingSet) -> tuple[Adopted, tuple
         return adopted, ()
     if len(labels) != len(numbers):
         message = (
-            f"the model tells {len(numbers)} classes apart and only counts them, and {rows.spec.target!r} is one of "
+            f"the model distinguishes {len(numbers)} classes and only counts them, but {rows.spec.target!r} is one of "
             f"{len(labels)}: {', '.join(labels[:10])}; write the file with all of the model's classes and no other"
         )
         raise AdoptionRefusedError(message)

@@ -178,7 +178,7 @@ class Registry(Protocol):
     def set_sequence(self, model: str, seq: int) -> None:
         """Record that the aliases agree with this release."""
 
-    def tell_refusal(self, model: str, reason: str) -> None:
+    def record_refusal(self, model: str, reason: str) -> None:
         """Say on the model's page why a wish made there was not granted."""
 
 

@@ -31,10 +31,10 @@ def messages(
         operator.release_of(model)
     found = Messages(operator.store)
     newest = found.newest(model, most=MOST_SHOWN)
-    show({"messages": [_told(*pair) for pair in found.named(newest, stack=operator.name)]}, messages_screen, as_json=as_json)
+    show({"messages": [_as_sent(*pair) for pair in found.named(newest, stack=operator.name)]}, messages_screen, as_json=as_json)
 
 
-def _told(sent: "Sent", message: "Message") -> dict[str, Any]:
+def _as_sent(sent: "Sent", message: "Message") -> dict[str, Any]:
     return {
         "model": message.model,
         "kind": message.kind,

@@ -80,7 +80,7 @@ class Story:
     report: Path
     manifests: list[Manifest] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
-    alerts_told: set[str] = field(default_factory=set)
+    alerts_shown: set[str] = field(default_factory=set)
     kinds_explained: set[AlertKind] = field(default_factory=set)
     withdrawn: Withdrawal | None = None
 
@@ -253,8 +253,8 @@ class Story:
     def _show_alerts(self) -> None:
         for alert in (Alert.from_json(self.operator.store.read(found.key)) for found in raised(MODEL, self.operator.store)):
             name = f"{alert.kind}-{alert.window}"
-            if name not in self.alerts_told:
-                self.alerts_told.add(name)
+            if name not in self.alerts_shown:
+                self.alerts_shown.add(name)
                 line = _("alert {kind}: {message}", kind=coded(alert.kind.value), message=stored(alert.message))
                 self.say(f"{_INDENT}{line}")
                 if alert.kind not in self.kinds_explained:

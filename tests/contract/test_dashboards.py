@@ -177,8 +177,8 @@ def test_each_section_of_the_runbook_is_a_panel() -> None:
 
 def test_there_is_a_rule_for_whatever_prometheus_calls_people_for_and_it_is_the_same() -> None:
     in_prometheus = yaml.safe_load((ROOT / "infra/prometheus/rules/everscore.yml").read_text())["groups"][0]["rules"]
-    told = {rule["title"]: rule["data"][0]["model"]["expr"] for rule in RULES}
-    assert told == {rule["alert"]: rule["expr"] for rule in in_prometheus}
+    reported = {rule["title"]: rule["data"][0]["model"]["expr"] for rule in RULES}
+    assert reported == {rule["alert"]: rule["expr"] for rule in in_prometheus}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["title"])

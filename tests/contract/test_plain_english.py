@@ -11,6 +11,7 @@ import pytest
 from tests.contract.template import ROOT
 
 HUNTED = re.compile(r"\b(?:told|beside|anew|of then|for want of|who has none)\b", re.IGNORECASE)
+STORED = {"told_at"}  # a field of documents that stand in people's buckets
 PROSE = {tokenize.COMMENT, tokenize.STRING, tokenize.FSTRING_MIDDLE}
 PAGES = ("README.md", "CONTRIBUTING.md", "Makefile", "template.yaml", "docs/*.md", "docs/decisions/*.md")
 
@@ -28,9 +29,11 @@ def hits(path: Path) -> list[str]:
     return [f"{path.relative_to(ROOT)}:{line}: {found[0]}" for line, part in parts for found in HUNTED.finditer(part)]
 
 
-@pytest.mark.parametrize("top", ["functions", "infra"])
+@pytest.mark.parametrize("top", ["functions", "infra", "tests"])
 def test_comments_docstrings_help_and_messages_are_plain(top: str) -> None:
-    assert [hit for path in sorted((ROOT / top).rglob("*.py")) for hit in hits(path)] == []
+    modules = [path for path in sorted((ROOT / top).rglob("*.py")) if path != Path(__file__)]
+    assert len(modules) > 100
+    assert [hit for path in modules for hit in hits(path)] == []
 
 
 @pytest.mark.parametrize("pattern", PAGES)
@@ -40,7 +43,9 @@ def test_pages_are_plain(pattern: str) -> None:
     assert [hit for page in pages for hit in hits(page)] == []
 
 
-def test_names_of_tests_are_plain() -> None:
-    names = [name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())]
+@pytest.mark.parametrize("top", ["functions", "infra", "tests"])
+def test_names_are_plain(top: str) -> None:
+    modules = [path for path in (ROOT / top).rglob("*.py") if path != Path(__file__)]
+    names = {name for path in modules for name in re.findall(r"\b[A-Za-z_]\w*", path.read_text(encoding="utf-8"))} - STORED
     assert len(names) > 1000
-    assert [name for name in names if HUNTED.search(name.replace("_", " "))] == []
+    assert sorted(name for name in names if HUNTED.search(name.replace("_", " "))) == []

@@ -124,8 +124,8 @@ def test_the_sequence_is_the_last_one_set(registry: Registry) -> None:
 
 def test_the_last_refusal_is_shown_on_the_models_page(registry: Registry) -> None:
     registry.register("sales", "1", RUN)
-    registry.tell_refusal("sales", "version 2 was kept out")
-    registry.tell_refusal("sales", "version 3 was kept out: " + 6000 * "x")
+    registry.record_refusal("sales", "version 2 was kept out")
+    registry.record_refusal("sales", "version 3 was kept out: " + 6000 * "x")
     assert refusal(registry, "sales").startswith("version 3 was kept out: xxx")
 
 

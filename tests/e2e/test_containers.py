@@ -187,7 +187,7 @@ def test_a_gigabyte_is_scored_within_the_memory_and_time_that_the_template_gives
 
 
 def uploaded_repeatedly(stack: Stack, key: str, first: bytes, block: bytes, times: int) -> str:
-    """Upload `first`, and the block until it is there so many times; the store itself copies it, which spares sending it all."""
+    """Upload `first`, and the block until it is there that often; the store itself copies it, which spares sending it all."""
     s3 = client(stack, "s3")
     s3.put_object(Bucket=stack.inbox, Key="block", Body=block)
     upload = {"Bucket": stack.inbox, "Key": key}

@@ -98,7 +98,7 @@ class World:
 
     @property
     def alerts(self) -> list[Alert]:
-        """What people were told."""
+        """What people were reported."""
         return [alert for alert in read_documents(self.store, Alert, f"alerts/{MODEL}/") if not alert.closed]
 
 

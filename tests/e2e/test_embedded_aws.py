@@ -44,7 +44,7 @@ def handler(event, context):
     return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event.get("Records", []) if "poison" in r["body"]]}
 """
 FUNCTIONS = ("scoring", "metric_emission", "cataloguing", "retraining", "release", "notification")
-TOLD = {"retraining", "notification"}
+NOTIFIED = {"retraining", "notification"}
 """Who hears of an alert."""
 
 
@@ -141,8 +141,8 @@ def test_an_object_reaches_its_functions_with_the_version_that_was_written(
 
 def test_an_alert_reaches_retraining_and_notification(stack: Stack, s3: "S3Client") -> None:
     s3.put_object(Bucket=stack.store, Key="alerts/churn/2013-04-07-v1-performance.json", Body=b"{}")
-    told = {function for function in FUNCTIONS if soon(lambda: noted(stack, s3, function, "2013-04-07-v1"), 20 if function in TOLD else 0)}  # noqa: B023
-    assert told == TOLD
+    reaches = partial(noted, stack, s3, text="2013-04-07-v1")
+    assert {name for name in FUNCTIONS if soon(partial(reaches, name), 20 if name in NOTIFIED else 0)} == NOTIFIED
 
 
 def test_a_multipart_upload_is_announced_once_with_its_version(stack: Stack, s3: "S3Client") -> None:
@@ -329,12 +329,12 @@ def test_ctrl_c_stops_local_up_and_keeps_what_it_holds(home: Path) -> None:
     command = [*LOCAL, "up", "--stack", "shown"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as shown:  # noqa: PLW1509
         assert shown.stderr is not None
-        told = [line for line in iter(shown.stderr.readline, "Ctrl-C stops it and keeps its data.\n") if line]
+        reported = [line for line in iter(shown.stderr.readline, "Ctrl-C stops it and keeps its data.\n") if line]
         [stack] = [stack for stack in running_stacks() if stack.name == "shown"]
         group = group_of(stack)
         os.kill(shown.pid, signal.SIGINT)
         assert shown.wait(20) == 0
-    assert any(f"s3://{stack.inbox}" in line for line in told)
+    assert any(f"s3://{stack.inbox}" in line for line in reported)
     assert all(map(has_ended, group))
     assert stack.folder in stopped_stacks()
 
@@ -358,7 +358,7 @@ def test_a_detached_stack_stays_until_it_is_taken_down(home: Path, stack: Stack)
 
 @dataclass
 class Client:
-    """Writes and deletes objects until it is refused, and keeps what it was told had been done."""
+    """Writes and deletes objects until it is refused, and keeps what it was reported had been done."""
 
     s3: "S3Client"
     bucket: str
@@ -416,8 +416,8 @@ def test_a_stack_that_was_killed_at_work_goes_on_with_everything_that_was_report
             written, deleted = versions_in(s3, again.inbox)
             assert {name: written.get(name) for name in known} == known
             assert client.deleted <= deleted
-            assert len(written.keys() - known.keys()) <= life + 1, "of each life one write may have been done that nobody was told of"
-            assert soon(partial(all_told, known.keys(), again, s3), 120), "each reached its function"
+            assert len(written.keys() - known.keys()) <= life + 1, "of each life one write may have been done that nobody was reported of"
+            assert soon(partial(all_reported, known.keys(), again, s3), 120), "each reached its function"
 
 
 def wrote(client: Client, writes: int) -> bool:
@@ -425,13 +425,13 @@ def wrote(client: Client, writes: int) -> bool:
     return len(client.written) > writes
 
 
-def all_told(known: AbstractSet[tuple[str, str]], stack: Stack, s3: "S3Client") -> bool:
-    """Whether scoring was told of all these uploads."""
-    return known <= told_of(stack, s3)
+def all_reported(known: AbstractSet[tuple[str, str]], stack: Stack, s3: "S3Client") -> bool:
+    """Whether scoring was reported of all these uploads."""
+    return known <= reported_by(stack, s3)
 
 
-def told_of(stack: Stack, s3: "S3Client") -> set[tuple[str, str]]:
-    """Keys and versions that scoring was told of."""
+def reported_by(stack: Stack, s3: "S3Client") -> set[tuple[str, str]]:
+    """Keys and versions that scoring was reported of."""
     events = noted(stack, s3, "scoring", "batches/flights")
     return {(event["detail"]["object"]["key"], event["detail"]["object"]["version-id"]) for event in events}
 
@@ -457,4 +457,4 @@ def test_a_server_that_is_killed_comes_back_and_what_runs_meanwhile_goes_on(home
         for of_server in ("mlflow", "hypercorn"):
             next(process for command, process in servers.items() if of_server in command).kill()
             version = s3.put_object(Bucket=stack.inbox, Key=f"batches/flights/{of_server}.csv", Body=b"1")["VersionId"]
-            assert soon(partial(all_told, {(f"batches/flights/{of_server}.csv", version)}, stack, s3), 60)
+            assert soon(partial(all_reported, {(f"batches/flights/{of_server}.csv", version)}, stack, s3), 60)

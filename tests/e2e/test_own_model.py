@@ -78,7 +78,7 @@ def trained(everscore: Command, tmp_path_factory: pytest.TempPathFactory) -> dic
 def test_a_file_of_their_own_becomes_the_first_version(trained: dict[str, Any]) -> None:
     assert trained["challenger_version"] == "1"
     assert trained["decision"] == "promote"
-    assert trained["challenger"]["auc"] > 0.7, "income and debt tell most of the answer"
+    assert trained["challenger"]["auc"] > 0.7, "income and debt give most of the answer"
 
 
 def test_a_batch_is_scored_row_by_row_in_order(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
@@ -140,7 +140,10 @@ def answered_by_day(scored: Path, labelled: Path) -> dict[str, tuple[float, floa
     for row in pq.read_table(scored).to_pylist():
         said, true = row["prediction"], truth[row["application"]]
         answers.setdefault(str(row["received"])[:10], []).append((said == "yes", COSTS[said, true] if said != true else 0.0))
-    return {day: (sum(yes for yes, _ in told) / len(told), sum(cost for _, cost in told) / len(told)) for day, told in answers.items()}
+    return {
+        day: (sum(yes for yes, _ in reported) / len(reported), sum(cost for _, cost in reported) / len(reported))
+        for day, reported in answers.items()
+    }
 
 
 def test_labels_make_performance_and_retraining_decides_by_what_answers_cost(
@@ -190,10 +193,10 @@ def people_see_costs_and_the_share(everscore: Command, decision: dict[str, Any],
     assert "performance-cost" in words
     new, old = decision["challenger"]["cost"], decision["champion"]["cost"]
     deadline = time.monotonic() + 60
-    told = f"cost per row {new:.4g}, the champion's {old:.4g}"
-    while told not in (messages := " ".join(everscore.run("messages", MODEL).stdout.split())) and time.monotonic() < deadline:
+    reported = f"cost per row {new:.4g}, the champion's {old:.4g}"
+    while reported not in (messages := " ".join(everscore.run("messages", MODEL).stdout.split())) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert told in messages
+    assert reported in messages
 
 
 def test_a_threshold_can_be_set_and_takes_effect_at_once(everscore: Command, trained: dict[str, Any], tmp_path: Path) -> None:
@@ -335,7 +338,7 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (("status", "nobody"), "models: loans"),
         (("rollback", MODEL), "no previous champion"),
@@ -368,10 +371,10 @@ def test_the_state_fits_a_screen_and_names_the_model(everscore: Command, trained
     ],
 )
 def test_a_mistake_is_reported_with_what_to_do_and_ends_with_2(
-    everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], told: str
+    everscore: Command, trained: dict[str, Any], arguments: tuple[str, ...], reported: str
 ) -> None:
     done = everscore.run(*arguments, code=2)
-    assert told in done.stdout + done.stderr
+    assert reported in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -389,8 +392,8 @@ def test_any_past_champion_is_restored_by_one_command_and_answers_the_next_batch
     restored = everscore.json("rollback", MODEL, "1", "--reason", "the trial is over")
     assert restored["champion"]["version"] == "1"
     assert champion_of_a_batch(everscore, range(80_010, 80_020), tmp_path) == "1"
-    told = [(release["champion"]["version"], release["reason"]) for release in everscore.json("history", MODEL)["releases"]]
-    assert told[-2:] == [("2", "a trial"), ("1", "the trial is over")]
+    reported = [(release["champion"]["version"], release["reason"]) for release in everscore.json("history", MODEL)["releases"]]
+    assert reported[-2:] == [("2", "a trial"), ("1", "the trial is over")]
     before = everscore.json("history", MODEL, "--at", restored["decided_at"].replace("Z", "+00:00"))["releases"]
     assert [release["seq"] for release in before] == [restored["seq"]]
 
@@ -471,8 +474,8 @@ def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt
         mlflow.sklearn.log_model(pipeline, registered_model_name=name, serialization_format=format_, **kept)
     reference = applications(tmp_path / "reference.csv", range(31_000, 32_000), label=True)
     options = ("--target", "defaulted", "--id", "application", "--time", "received")
-    for uri, told in (("models:/pickled/1", 'serialization_format="skops"'), ("models:/nobody/1", "models:/NAME/VERSION")):
-        assert told in everscore.run("adopt", "adopted", uri, reference, *options, code=2).stderr
+    for uri, reported in (("models:/pickled/1", 'serialization_format="skops"'), ("models:/nobody/1", "models:/NAME/VERSION")):
+        assert reported in everscore.run("adopt", "adopted", uri, reference, *options, code=2).stderr
     decision = everscore.json("adopt", "adopted", "models:/by-hand/1", reference, *options)
     assert (decision["engine"], decision["trained_rows"], decision["reasons"][0]["code"]) == ("linear", 1000, "adopted")
     batch, out = applications(tmp_path / "june.csv", range(32_000, 32_100), label=False), tmp_path / "june.parquet"

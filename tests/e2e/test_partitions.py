@@ -58,7 +58,7 @@ class Cloud:
         serve(self.store, make_version())
 
     def upload(self, partitions: int | None, body: bytes = BODY) -> ObjectInfo:
-        """The file under a new name, to be scored in about so many partitions or whole."""
+        """The file under a new name, to be scored in about as many partitions, or whole."""
         name = f"{next(NAMES)}.csv"
         key = layout.partitioned_key(MODEL, len(body) // partitions, name) if partitions else f"batches/{MODEL}/{name}"
         return self.inbox.write(key, body)

@@ -82,7 +82,7 @@ class MemoryRegistry:
     def set_sequence(self, model: str, seq: int) -> None:
         self._models[model].sequence = seq
 
-    def tell_refusal(self, model: str, reason: str) -> None:
+    def record_refusal(self, model: str, reason: str) -> None:
         self._models[model].refusal = reason
 
     def refusal(self, model: str) -> str:

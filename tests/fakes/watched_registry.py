@@ -45,5 +45,5 @@ class WatchedRegistry:
     def set_sequence(self, model: str, seq: int) -> None:
         self._watched("set sequence", lambda: self._inner.set_sequence(model, seq))
 
-    def tell_refusal(self, model: str, reason: str) -> None:
-        self._watched("tell refusal", lambda: self._inner.tell_refusal(model, reason))
+    def record_refusal(self, model: str, reason: str) -> None:
+        self._watched("record refusal", lambda: self._inner.record_refusal(model, reason))

@@ -43,7 +43,7 @@ NAMELESS = (
 
 @dataclass(frozen=True)
 class Stage:
-    """Two buckets, of which one tells a queue what is uploaded, and a model that serves."""
+    """Two buckets, of which one notifies a queue of uploads, and a model that serves."""
 
     inbox: S3ObjectStore
     store: S3ObjectStore
@@ -54,7 +54,7 @@ class Stage:
         """Upload rows; what the queue says of it."""
         self.inbox.write(key, as_csv(good_rows(3)))
         messages = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)["Messages"]
-        for message in messages:  # moto tells of an upload more than once
+        for message in messages:  # moto reports an upload more than once
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         [created] = {StoredObject.from_event(message["Body"]) for message in messages}
         return created

@@ -106,8 +106,8 @@ def answers(cloudwatch: Any, target: Mapping[str, Any]) -> dict[tuple[tuple[str,
         for number, metric in enumerate(found)
     ]
     assert queries, f"{target['metricName']} {asked} finds nothing"
-    told = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=HOUR - timedelta(days=1), EndTime=HOUR + timedelta(days=1))
-    values = {result["Id"]: result["Values"] for result in told["MetricDataResults"]}
+    reported = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=HOUR - timedelta(days=1), EndTime=HOUR + timedelta(days=1))
+    values = {result["Id"]: result["Values"] for result in reported["MetricDataResults"]}
     return {
         tuple(sorted((named["Name"], named["Value"]) for named in metric["Dimensions"] if named["Name"] not in OF_ALL)): values[
             f"q{number}"
@@ -136,9 +136,9 @@ def test_every_query_of_the_page_is_answered_with_what_was_emitted(
     for target in targets:
         [metric] = [metric for metric in CATALOGUE if metric.name == target["metricName"]]
         fixed = {name: chosen(value) for name, value in target["dimensions"].items() if value != "*" and name not in OF_ALL}
-        told = defaultdict(list)
+        reported = defaultdict(list)
         for measurement in measurements:
             if measurement.metric is metric and fixed.items() <= measurement.dimensions.items():
-                told[tuple(sorted(measurement.dimensions.items()))].append(measurement.value)
-        expected = {dimensions: [pytest.approx(meaning(metric, target)(values))] for dimensions, values in told.items()}
+                reported[tuple(sorted(measurement.dimensions.items()))].append(measurement.value)
+        expected = {dimensions: [pytest.approx(meaning(metric, target)(values))] for dimensions, values in reported.items()}
         assert answers(cloudwatch, target) == expected, target["metricName"]

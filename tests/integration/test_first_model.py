@@ -167,9 +167,9 @@ def test_a_changed_parameter_is_reported_with_what_it_does_and_the_first_model_i
     clone.set_parameters(train={"parameters": {"max_iter": 5}})
     [changed] = json.loads(clone.run("dvc", "params", "diff", "--json")).values()
     assert changed["train.parameters.max_iter"]["new"] == 5
-    told = clone.run("dvc", "repro")
-    assert "Stage 'prepare' didn't change, skipping" in told
-    assert "Running stage 'train'" in told
+    reported = clone.run("dvc", "repro")
+    assert "Stage 'prepare' didn't change, skipping" in reported
+    assert "Running stage 'train'" in reported
     found = json.loads(clone.run("dvc", "metrics", "diff", "--json"))[METRICS]
     assert found["auc"]["old"] == figures["auc"]
     assert found["auc"]["new"] == clone.metrics()["auc"]

@@ -62,7 +62,7 @@ RUN = TrainingRun(
 
 @dataclass
 class Seen:
-    """Requests that came, and by what they were told apart and signed."""
+    """Requests that came, and by what they were distinguished and signed."""
 
     requests: set[str] = field(default_factory=set)
     apps: set[str | None] = field(default_factory=set)

@@ -199,7 +199,7 @@ class MlflowRegistry:
         with _obeyed():
             self._client.set_registered_model_tag(self._name(model), SEQUENCE_TAG, str(seq))
 
-    def tell_refusal(self, model: str, reason: str) -> None:
+    def record_refusal(self, model: str, reason: str) -> None:
         """Show on the model's page why a request made there was refused."""
         with _obeyed():
             self._client.set_registered_model_tag(self._name(model), REFUSAL_TAG, reason[:_LONGEST_TAG])

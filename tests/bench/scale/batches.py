@@ -92,16 +92,16 @@ def _timed(model: str, batch: str, key: str, ports: Ports, workers: Sequence[sub
         assert commit_batch(key, ONLY_VERSION, 1, ports) is None
         ended = perf_counter()
         mine, busy_s = process_time() - own, _busy_s() - busy
-        told = [_farewell(process) for process in processes]
+        reported = [_farewell(process) for process in processes]
     manifest = Manifests(ports.store).named(model, batch)
-    cpu_s = mine + sum(worker["cpu_s"] for worker in told)
+    cpu_s = mine + sum(worker["cpu_s"] for worker in reported)
     return Took(
         rows=manifest.rows_in,
         partitions=len(plan),
         wall_s=ended - began,
         cpu_s=cpu_s,
         commit_s=ended - committing,
-        peak_mb=max(worker["peak_mb"] for worker in told),
+        peak_mb=max(worker["peak_mb"] for worker in reported),
         others=max(0.0, (busy_s - cpu_s) / (ended - began)),
         workers=len(workers),
     )
@@ -154,5 +154,5 @@ def _farewell(process: subprocess.Popen[str]) -> dict[str, float]:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
-    told: dict[str, float] = json.loads(process.stdout.readline())
-    return told
+    reported: dict[str, float] = json.loads(process.stdout.readline())
+    return reported

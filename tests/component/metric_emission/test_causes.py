@@ -163,10 +163,10 @@ def test_an_approval_is_open_until_nothing_waits_for_it() -> None:
     asked = Approval(version="2", share=1, since=NOW)
     release, window = world.release, "2013-04-01T120000Z-v2"
     world.store.write(layout.release_key(MODEL), release.model_copy(update={"approval": asked}).to_json())
-    told = Alert(
+    reported = Alert(
         model=MODEL, kind=AlertKind.APPROVAL, window=window, message="version 2 waits", evidence={}, version="2", runbook="", raised_at=NOW
     )
-    raise_once(told, world.store)
+    raise_once(reported, world.store)
     tick(world.ports())
     assert [cause.kind for cause in world.causes().open().values()] == [AlertKind.APPROVAL]
     world.store.write(layout.release_key(MODEL), release.to_json())

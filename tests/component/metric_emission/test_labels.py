@@ -83,8 +83,8 @@ def test_metrics_show_the_newest_day_that_has_labels_alone() -> None:
     world.scored("a.csv", rows(0.9, 0.8) + rows(0.9, 0.8, day=NEXT_DAY))
     world.label(csv(("no", "no")) + csv(("yes", "yes"), day=NEXT_DAY).removeprefix("id,at,bought\n"))
     world.label(csv(("yes", "no")), "older day corrected.csv")
-    told = [(found.day, found.value) for found in world.emitted if found.dimensions.get("metric") == "accuracy"]
-    assert told == [(NEXT_DAY, 1.0)]
+    reported = [(found.day, found.value) for found in world.emitted if found.dimensions.get("metric") == "accuracy"]
+    assert reported == [(NEXT_DAY, 1.0)]
 
 
 def test_the_days_are_utc_days_whatever_the_labels_write() -> None:
@@ -434,8 +434,8 @@ def test_people_are_alerted_to_a_file_that_holds_no_labels_and_nothing_changes(t
     assert (alert.kind, alert.evidence["key"]) == ("failed", f"labels/{MODEL}/labels.csv")
     assert code in {alert.evidence["code"], None}
     after = world.store.keys()
-    told = {found.key for prefix in ("alerts/", "causes/") for found in world.store.list(prefix)}
-    assert (after - before, before - after) == (told, set())
+    reported = {found.key for prefix in ("alerts/", "causes/") for found in world.store.list(prefix)}
+    assert (after - before, before - after) == (reported, set())
     assert not world.emitted
 
 

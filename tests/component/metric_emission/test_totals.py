@@ -46,7 +46,7 @@ EMPTY = Totals(told_at=NOW)
 NEXT_DAY = DAY + timedelta(days=1)
 
 
-class Told:
+class Documents:
     """A collector of some totals."""
 
     def __init__(self, *documents: Totals) -> None:
@@ -59,7 +59,7 @@ class Told:
 def exposed(*documents: Totals) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Samples by name and labels, as Prometheus' own reader takes them from the exposition; each is there once."""
     registry = CollectorRegistry()
-    registry.register(Told(*documents))  # type: ignore[arg-type]
+    registry.register(Documents(*documents))  # type: ignore[arg-type]
     read = text_string_to_metric_families(generate_latest(registry).decode())
     samples = [((sample.name, frozenset(sample.labels.items())), sample.value) for family in read for sample in family.samples]
     assert len(dict(samples)) == len(samples)
@@ -134,9 +134,9 @@ def test_batches_that_are_counted_at_the_same_moment_are_all_counted() -> None:
             if standing:
                 count(0, store)
 
-            def deliver(now: Moment, at: Moment = moment, beside: MemoryStore = store) -> None:
+            def deliver(now: Moment, at: Moment = moment, other_store: MemoryStore = store) -> None:
                 if now == at:
-                    count(2, beside)
+                    count(2, other_store)
 
             count(1, WatchedStore(store, deliver))
             totals = Totals.from_json(store.read(layout.totals_key(MODEL)))

@@ -49,7 +49,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @given(steps=STEPS)
 def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str, int]]) -> None:
     model = world.new_model()
-    told: list[Manifest] = []
+    reported: list[Manifest] = []
     newest: dict[int, Manifest] = {}
     erased: dict[int, int] = {}
 
@@ -60,7 +60,7 @@ def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str,
         batch = world.scored(f"{upload}.csv", table, model=model, purpose=purpose, arrived=arrived, created=timedelta(hours=hours))
         if again is None or again.batch_id != batch.batch_id:
             newest[upload] = batch
-        told.append(batch)
+        reported.append(batch)
 
     for hour, (what, number) in enumerate(steps):
         match what:
@@ -72,22 +72,22 @@ def test_tables_show_the_standing_manifests(world: World, steps: list[tuple[str,
                 erased[number] = erased.get(number, 0) + 1
                 left = rows(10 * number + erased[number], 3 - erased[number])
                 world.erased(newest[number], left, f"e{hour}")
-                told.append(newest[number])
+                reported.append(newest[number])
             case "deliver" | "upkeep":
-                bring(world, model, what, number, told)
-    for batch in reversed(told):
+                bring(world, model, what, number, reported)
+    for batch in reversed(reported):
         catalogue(model, days_of(batch), world.ports)
 
-    if told:
+    if reported:
         check(world, model, newest, erased)
 
 
-def bring(world: World, model: str, what: str, number: int, told: list["Manifest"]) -> None:
+def bring(world: World, model: str, what: str, number: int, reported: list["Manifest"]) -> None:
     """Deliver a manifest, or do what the clock or a person asks for."""
     if what == "upkeep":
         UPKEEP[number](model, world)
-    elif told:
-        catalogue(model, days_of(told[number % len(told)]), world.ports)
+    elif reported:
+        catalogue(model, days_of(reported[number % len(reported)]), world.ports)
 
 
 def check(world: World, model: str, newest: dict[int, "Manifest"], erased: dict[int, int]) -> None:

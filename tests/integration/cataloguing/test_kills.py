@@ -74,7 +74,7 @@ def test_a_run_may_die_at_any_call(world: World, monkeypatch: pytest.MonkeyPatch
         catalogue(model, days_of(first), world.ports)
         shown = world.query(f"SELECT batch_id, id FROM {model}_scored ORDER BY id", f"{model}_scored")
         assert shown == [*((again.batch_id, str(number)) for number in range(3)), (other.batch_id, "3"), (other.batch_id, "4")]
-        told = world.query(f"SELECT batch_id FROM {model}_batches WHERE standing ORDER BY rows_scored", f"{model}_batches")
-        assert told == [(other.batch_id,), (again.batch_id,)]
+        reported = world.query(f"SELECT batch_id FROM {model}_batches WHERE standing ORDER BY rows_scored", f"{model}_batches")
+        assert reported == [(other.batch_id,), (again.batch_id,)]
         moment += 1
     assert moment > 40, "a run makes at least twenty calls, before and after each of which it may die"

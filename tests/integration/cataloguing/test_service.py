@@ -56,8 +56,8 @@ def test_of_a_batch_that_was_scored_again_the_newest_answers_are_shown(world: Wo
     catalogue("m", days_of(again), world.ports)
     catalogue("m", days_of(first), world.ports)
     assert world.query(SCORED, "m_scored") == [(again.batch_id, str(number)) for number in range(3)]
-    told = world.query("SELECT batch_id, standing, rows_scored FROM m_batches ORDER BY committed_at", "m_batches")
-    assert told == [(first.batch_id, False, 3), (again.batch_id, True, 3)]
+    reported = world.query("SELECT batch_id, standing, rows_scored FROM m_batches ORDER BY committed_at", "m_batches")
+    assert reported == [(first.batch_id, False, 3), (again.batch_id, True, 3)]
 
 
 def test_a_failed_batch_is_reported_and_has_no_rows(world: World) -> None:

@@ -69,8 +69,8 @@ class TableStory(Story):
         assert stands.total() == rows
         assert Counter(self.world.query(f"SELECT batch_id, id, price, score, model_version FROM {SCORED}", SCORED)) == stands
         sums = "sum(rows_scored), count(*)"
-        told = self.world.query(f"SELECT {sums} FROM {MODEL}_batches WHERE standing", f"{MODEL}_batches")
-        assert told == [(rows, len(self.standing()))]
+        reported = self.world.query(f"SELECT {sums} FROM {MODEL}_batches WHERE standing", f"{MODEL}_batches")
+        assert reported == [(rows, len(self.standing()))]
 
     def check_labels(self, labels: dict[str, str]) -> None:
         """Each labelled row is shown once, with its last label."""

@@ -142,16 +142,16 @@ def test_the_night_takes_out_what_an_earlier_everscore_reported_of_errors(world:
     earlier = pq.read_table(io.BytesIO(world.store.read(file.key))).append_column("error_message", pa.array(["no column 'Ada'"]))
     sink = io.BytesIO()
     pq.write_table(earlier, sink)
-    told = TableFile(layout.table_file_key("m", "batches", file.day, "earlier"), file.day)
-    world.store.write(told.key, sink.getvalue())
-    new = NewFile(told, 1, len(sink.getvalue()), bounds={})
+    reported = TableFile(layout.table_file_key("m", "batches", file.day, "earlier"), file.day)
+    world.store.write(reported.key, sink.getvalue())
+    new = NewFile(reported, 1, len(sink.getvalue()), bounds={})
     table.commit(table.columns.with_files([earlier.schema]), added=[new], removed=[file])
     assert world.query("SELECT error_message FROM m_batches", "m_batches") == [("no column 'Ada'",)]
     sweep(world.ports, max(info.last_modified for info in world.store.list("tables/m/")) + timedelta(days=2))
     columns = [name for (name,) in world.query("SELECT column_name FROM (DESCRIBE m_batches)", "m_batches")]
     assert "error_message" not in columns
     assert world.query("SELECT batch_id FROM m_batches", "m_batches") == [(batch.batch_id,)]
-    assert told.key not in {info.key for info in world.store.list("tables/m/")}, "nor is it left in an earlier state"
+    assert reported.key not in {info.key for info in world.store.list("tables/m/")}, "nor is it left in an earlier state"
     assert len(world.catalogue.load_table(("everscore", "m_batches")).snapshots()) == 1
 
 

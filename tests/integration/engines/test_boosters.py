@@ -265,10 +265,10 @@ def odd_rows(compiled: Compiled, frame: pd.DataFrame, *, infinite: bool) -> pa.R
     for place, name in enumerate(NAMES):
         edges = compiled.arrays.get(f"edges_{place}", np.empty(0))
         single = edges.astype(np.float32)
-        beside = [np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)]
+        around = [np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)]
         with np.errstate(over="ignore"):
-            beside += [np.nextafter(single, np.float32(sign)).astype(np.float64) for sign in (-np.inf, np.inf)]
-        pool = np.concatenate([edges, *beside, specials, frame[name].to_numpy(), np.arange(-2.0, CODES + 3)])
+            around += [np.nextafter(single, np.float32(sign)).astype(np.float64) for sign in (-np.inf, np.inf)]
+        pool = np.concatenate([edges, *around, specials, frame[name].to_numpy(), np.arange(-2.0, CODES + 3)])
         columns[name] = pa.array(rng.choice(pool, 600), from_pandas=True)
     return pa.record_batch(columns)
 

@@ -1,4 +1,4 @@
-"""What is predicted is what the pipeline's own `predict` says, whatever engine scores, also where scores nearly do not tell."""
+"""What is predicted is what the pipeline's own `predict` says, whatever engine scores, also where scores nearly tie."""
 
 from functools import cache
 from typing import Any

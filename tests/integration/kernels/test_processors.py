@@ -112,12 +112,15 @@ def test_fields_say_the_same_on_every_processor(folder: Path, compiler: str, emu
     here, there = (
         build(by, "-static", source=HERE / "one_text.c", out=folder / f"one_text-{by}{quote and '-q'}") for by in ("gcc", compiler)
     )
-    told = [
+    reported = [
         subprocess.run([*by, program], input=sent, capture_output=True, check=True).stdout
         for by, program in (([], here), (emulator, there))
     ]
-    assert told[0] == told[1]
-    records, values = int(np.frombuffer(told[0], np.int64, 1)[0]), np.frombuffer(told[0], np.float64, len(rows), 8 + 8 * len(rows) + 24)
+    assert reported[0] == reported[1]
+    records, values = (
+        int(np.frombuffer(reported[0], np.int64, 1)[0]),
+        np.frombuffer(reported[0], np.float64, len(rows), 8 + 8 * len(rows) + 24),
+    )
     assert records == len(rows)
     assert values.tolist() == [float(number or 0) for number in numbers]
 

@@ -32,7 +32,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a process that works with a watched build."""
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     library = build("gcc", *flags, out=tmp_path_factory.mktemp("kernels") / "libkernels.so")
-    # libstdc++ beside it, or the sanitizer does not find what other extensions throw.
+    # libstdc++ with it, or the sanitizer does not find what other extensions throw.
     preloaded = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in ("libasan.so", "libstdc++.so")]
     preloaded[1] = preloaded[1] if Path(preloaded[1]).is_absolute() else "libstdc++.so.6"
     return os.environ | {SETTING: str(library), "LD_PRELOAD": " ".join(preloaded), "ASAN_OPTIONS": "detect_leaks=0"}

@@ -70,9 +70,9 @@ def record(world: World, number: int, *, labels: str) -> Estimate:
 def label(world: World, number: int, *, labels: str, rows: slice = slice(None)) -> None:
     """Labels come of some rows of a day's batch."""
     truth, _ = drawn(ROWS, seed=100 + number)
-    told = truth if labels == "true" else ~truth
+    reported = truth if labels == "true" else ~truth
     lines = [
-        f"d{number}-{row},{DAY + timedelta(days=number)}T10:00:00Z,{'yes' if told[row] else 'no'}" for row in range(*rows.indices(ROWS))
+        f"d{number}-{row},{DAY + timedelta(days=number)}T10:00:00Z,{'yes' if reported[row] else 'no'}" for row in range(*rows.indices(ROWS))
     ]
     world.label("\n".join(["id,at,bought", *lines]) + "\n", name=f"{number}-{rows.start}.csv")
 
@@ -105,9 +105,9 @@ def test_an_estimate_is_shown_with_the_truth_of_the_same_batch_when_its_labels_a
     assert not world.values(HELD_TRUTH)
     record(world, 1, labels="none")
     truth, scores = drawn(ROWS, seed=100)
-    told = [world.values(metric) for metric in (HELD_ESTIMATE_LOW, HELD_ESTIMATE, HELD_ESTIMATE_HIGH, HELD_TRUTH)]
+    reported = [world.values(metric) for metric in (HELD_ESTIMATE_LOW, HELD_ESTIMATE, HELD_ESTIMATE_HIGH, HELD_TRUTH)]
     loss = first.metrics["log_loss"]
-    assert told == [[loss.low], [loss.value], [loss.high], [pytest.approx(-np.mean(np.log(np.where(truth, 1 - scores, scores))))]]
+    assert reported == [[loss.low], [loss.value], [loss.high], [pytest.approx(-np.mean(np.log(np.where(truth, 1 - scores, scores))))]]
     assert [world.values(metric) for metric in (ESTIMATES_COMPARED, ESTIMATES_BORNE_OUT, ESTIMATES_REFUSED)] == [[0, 1], [0, 0], [0, 0]]
 
 
@@ -137,12 +137,12 @@ def test_labels_that_may_be_half_known_are_no_truth() -> None:
 def test_of_batches_that_share_a_day_each_is_held_against_its_own_labels() -> None:
     world = calibrated()
     truth, scores = drawn(ROWS, seed=1)
-    for prefix, told in (("right", truth), ("wrong", ~truth)):
+    for prefix, reported in (("right", truth), ("wrong", ~truth)):
         batch = world.scored(
             f"{prefix}.csv", rows(*scores.tolist(), prefix=prefix), profiles={Role.CHAMPION: like_training(world.baseline)}
         )
         world.record(batch)
-        lines = [f"{prefix}{row},{DAY}T10:00:00Z,{'yes' if label else 'no'}\n" for row, label in enumerate(told)]
+        lines = [f"{prefix}{row},{DAY}T10:00:00Z,{'yes' if label else 'no'}\n" for row, label in enumerate(reported)]
         world.label("id,at,bought\n" + "".join(lines), name=f"{prefix}.csv")
     estimate = record(world, 1, labels="none")
     assert (estimate.compared, estimate.borne_out) == (2, 1)
@@ -160,14 +160,14 @@ def test_labels_of_less_than_half_of_a_batch_are_no_truth() -> None:
 def test_an_estimate_and_its_bounds_are_metrics() -> None:
     world = calibrated()
     estimate = record(world, 0, labels="none")
-    told = {(found.metric, found.dimensions["metric"]): found.value for found in world.emitted if "metric" in found.dimensions}
+    reported = {(found.metric, found.dimensions["metric"]): found.value for found in world.emitted if "metric" in found.dimensions}
     loss = estimate.metrics["log_loss"]
-    assert (told[ESTIMATED_LOW, "log_loss"], told[ESTIMATED, "log_loss"], told[ESTIMATED_HIGH, "log_loss"]) == (
+    assert (reported[ESTIMATED_LOW, "log_loss"], reported[ESTIMATED, "log_loss"], reported[ESTIMATED_HIGH, "log_loss"]) == (
         loss.low,
         loss.value,
         loss.high,
     )
-    assert {name for metric, name in told if metric is ESTIMATED} == {"accuracy", "auc", "log_loss", "brier"}
+    assert {name for metric, name in reported if metric is ESTIMATED} == {"accuracy", "auc", "log_loss", "brier"}
     # The true log loss of these very scores, by their own labels.
     truth, scores = drawn(ROWS, seed=100)
     assert loss.value == pytest.approx(-np.mean(np.log(np.where(truth, scores, 1 - scores))), abs=0.05)

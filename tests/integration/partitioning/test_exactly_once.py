@@ -179,8 +179,8 @@ SOME_LOST = Failure(Error="States.ExceedToleratedFailureThreshold", Cause="The s
 
 
 def gave_up(world: PartitionedWorld, created: StoredObject, redrives: int = 0, failure: Failure = LOST, *, asked_at: str = "noon") -> None:
-    told: dict[str, Any] = {"execution": "arn:e", "redrives": redrives, "asked_at": asked_at}
-    give_up(created.key, created.version_id, failure, **told, ports=world.ports(SIZE))
+    reported: dict[str, Any] = {"execution": "arn:e", "redrives": redrives, "asked_at": asked_at}
+    give_up(created.key, created.version_id, failure, **reported, ports=world.ports(SIZE))
 
 
 def test_giving_up_commits_a_failed_batch_that_names_the_redrive_and_fails_itself(world: PartitionedWorld, created: StoredObject) -> None:
@@ -220,7 +220,7 @@ def failed_item(number: int, error: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "reported"),
     [
         ([2], "partition 2: MemoryError: of 2"),
         ([0, 1, 2, 3, 4], "partition 0: MemoryError: of 0; partition 1: MemoryError: of 1; partition 2: MemoryError: of 2; and 2 more"),
@@ -228,7 +228,7 @@ def failed_item(number: int, error: str) -> dict[str, str]:
     ],
 )
 def test_a_batch_of_which_partitions_failed_says_which_did_and_why(
-    world: PartitionedWorld, created: StoredObject, numbers: list[int], told: str
+    world: PartitionedWorld, created: StoredObject, numbers: list[int], reported: str
 ) -> None:
     folder = f"{planned(world, created)[0].model}/{planned(world, created)[0].batch_id}"
     world.store.write(f"partitions/{folder}/run-1/FAILED_0.json", json.dumps([failed_item(9, "OSError")] if numbers else []).encode())
@@ -237,7 +237,7 @@ def test_a_batch_of_which_partitions_failed_says_which_did_and_why(
         gave_up(world, created, failure=SOME_LOST)
     error = world.standing(created).error
     assert error is not None
-    assert error.message == f"scoring in partitions failed: {told}"
+    assert error.message == f"scoring in partitions failed: {reported}"
 
 
 def test_a_redriven_batch_scores_what_is_missing_and_takes_the_place_of_the_failed_one(

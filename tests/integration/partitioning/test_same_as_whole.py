@@ -83,7 +83,7 @@ def world() -> PartitionedWorld:
 
 
 def scored_both_ways(world: PartitionedWorld, body: bytes, name: str, partitions: int) -> tuple[Manifest, Manifest, list[int]]:
-    """The same file whole and in about so many partitions, worked on in any order; and the partitions by turn."""
+    """The same file whole and in about as many partitions as asked for, worked on in any order; and the partitions by turn."""
     whole = world.score(world.upload(body, f"batches/{MODEL}/{name}"))
     created = world.upload(body, f"batches/{MODEL}/again/{name}")
     turns = world.run(created, world.ports(max(1, len(body) // partitions)), order=random.Random(partitions))

@@ -36,7 +36,7 @@ def up(folder: Path) -> None:
     (folder / STACK).write_bytes(stack.to_json())
 
 
-def tell(store: S3ObjectStore, name: str, metric: Metric, value: float, *, ago: timedelta) -> None:
+def count(store: S3ObjectStore, name: str, metric: Metric, value: float, *, ago: timedelta) -> None:
     measured = [Measurement(metric, value, dict.fromkeys(metric.dimensions, name))]
     fold(name, metric.occasion, measured, store=store, now=lambda: datetime.now(UTC) - ago)
 
@@ -49,7 +49,7 @@ def exposed(folder: Path) -> dict[tuple[str, str | None], float]:
 
 
 def test_nothing_is_exposed_before_the_stack_is_up(tmp_path: Path, store: S3ObjectStore) -> None:
-    tell(store, "sales", ROWS_IN, 5, ago=HOUR)
+    count(store, "sales", ROWS_IN, 5, ago=HOUR)
     assert exposed(tmp_path) == {}
 
 
@@ -57,15 +57,15 @@ def test_each_scrape_reads_what_stands_then(tmp_path: Path, store: S3ObjectStore
     up(tmp_path)
     assert exposed(tmp_path) == {}
     for rows in (5, 10):
-        tell(store, "sales", ROWS_IN, 5, ago=HOUR)
-        tell(store, layout.FLEET, MODELS, 1, ago=HOUR)
+        count(store, "sales", ROWS_IN, 5, ago=HOUR)
+        count(store, layout.FLEET, MODELS, 1, ago=HOUR)
         assert exposed(tmp_path) == {(ROWS_IN.prometheus, "sales"): rows, (MODELS.prometheus, None): 1}
 
 
 def test_what_even_the_tick_has_left_alone_is_exposed_no_more(tmp_path: Path, store: S3ObjectStore) -> None:
     up(tmp_path)
-    tell(store, layout.FLEET, MODELS, 1, ago=4 * HOUR)
-    tell(store, "retired", ROWS_IN, 5, ago=4 * HOUR)
-    tell(store, "idle", ROWS_IN, 5, ago=4 * HOUR)
+    count(store, layout.FLEET, MODELS, 1, ago=4 * HOUR)
+    count(store, "retired", ROWS_IN, 5, ago=4 * HOUR)
+    count(store, "idle", ROWS_IN, 5, ago=4 * HOUR)
     fold("idle", Occasion.TICK, [], store=store, now=lambda: datetime.now(UTC))
     assert exposed(tmp_path) == {(ROWS_IN.prometheus, "idle"): 5}

@@ -1,4 +1,4 @@
-"""What the pages ask of Prometheus is answered, by a real one, with what was told."""
+"""What the pages ask of Prometheus is answered, by a real one, with what was sent."""
 
 import json
 import re
@@ -48,13 +48,13 @@ def sent(prometheus: Prometheus) -> None:
     """Totals as two ticks send them, and those of another stack."""
     write = RemoteWrite(prometheus.write_url)
     first = [found for found in EARLIER if not KNOWN_LATE.items() <= found.dimensions.items()]
-    totals = told(Totals(told_at=FIRST), first, FIRST)
+    totals = reported(Totals(told_at=FIRST), first, FIRST)
     write.send(families([totals], stack="everscore"), FIRST)
-    write.send(families([told(totals, LATER, SECOND)], stack="everscore"), SECOND)
-    write.send(families([told(Totals(told_at=SECOND), ELSEWHERE, SECOND)], stack="elsewhere"), SECOND)
+    write.send(families([reported(totals, LATER, SECOND)], stack="everscore"), SECOND)
+    write.send(families([reported(Totals(told_at=SECOND), ELSEWHERE, SECOND)], stack="elsewhere"), SECOND)
 
 
-def told(totals: Totals, measurements: list[Measurement], at: datetime) -> Totals:
+def reported(totals: Totals, measurements: list[Measurement], at: datetime) -> Totals:
     for occasion in {found.metric.occasion for found in measurements}:
         totals = folded(totals, occasion, [found for found in measurements if found.metric.occasion is occasion], now=at)
     return totals
@@ -95,7 +95,7 @@ def expected(target: dict[str, Any]) -> dict[Labels, Any]:
     for measurement in LATER:
         if measurement.metric is metric and fixed.items() <= measurement.dimensions.items():
             values.setdefault(frozenset(measurement.dimensions.items() - fixed.items()), []).append(measurement.value)
-    return {labels: pytest.approx(meaning(metric, target["expr"])(told)) for labels, told in values.items()}
+    return {labels: pytest.approx(meaning(metric, target["expr"])(reported)) for labels, reported in values.items()}
 
 
 def resolved(text: str) -> str:

@@ -98,7 +98,7 @@ def test_prometheus_has_what_a_models_batches_and_labels_say_and_calls_for_what_
 
 
 def firing(prometheus: Prometheus) -> set[str]:
-    """The alerts that fire once every rule was evaluated anew, without an error."""
+    """The alerts that fire once every rule was evaluated again, without an error."""
     asked = datetime.now(UTC)
     while True:
         [group] = prometheus.get("/api/v1/rules")["groups"]

@@ -49,7 +49,7 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
         STACK | {"queue": "cataloguing_dead_letters"},
     ),
     "EverscoreFailedEvents": ({queue("failed_events"): DEAD}, [2], STACK | {"queue": "failed_events"}),
-    # Of four batches the third waited longer: told for three hours.
+    # Of four batches the third waited longer: reported for three hours.
     "EverscoreScoringQueueAge": (wait("wait", count="1 2 3 4 4 4 4 4", within="1 2 2 3 3 3 3 3"), [2, 3, 4], STACK),
     # The very first batch waited longer, and nothing came before it.
     "EverscoreMetricQueueAge": (wait("measuring_delay", count="_ 1 2 2 2 2 2", within="_ 0 1 1 1 1 1"), [1, 2, 3], STACK),
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[dict[str, str], list[int], dict[str, str]]] = {
     "EverscoreHeartbeat": ({series("everscore_models", STACK): "1 1 1 _ _ _ _ _ _"}, [6, 7], STACK),
     **{
         f"Everscore{kind.capitalize()}": (
-            # Raised in the second hour, and a day old after the third: the tick tells of it no more, and three hours later it ends.
+            # Raised in the second hour, and a day old after the third: the tick reports it no more, and three hours later it ends.
             {series("everscore_alerts", MODEL | {"kind": kind}): "_ 1 1 _ _ _ _"},
             [1, 2, 3, 4, 5],
             MODEL | {"kind": kind},

@@ -92,7 +92,7 @@ class Rules:
 
 
 class AnyApproval(RuleBasedStateMachine):
-    """One model's releases, beside the rules."""
+    """One model's releases, and the rules as a plain model."""
 
     def __init__(self) -> None:
         super().__init__()

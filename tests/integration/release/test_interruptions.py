@@ -166,7 +166,7 @@ SCENES = {
 BY_HAND = {"promote", "try out", "end by hand", "roll back", "retire", "approve", "approve a step", "reject", "reject a step"}
 
 
-def told(release: Release) -> dict[str, Any]:
+def reported(release: Release) -> dict[str, Any]:
     """A release without what differs from one try to the next."""
     plain = release.model_dump(exclude={"decided_at": True, "approval": {"since"}})
     if plain["challenger"]:
@@ -183,7 +183,7 @@ def outcome(world: World) -> list[dict[str, Any]]:
         assert world.store.writes(layout.release_history_key(MODEL, release.seq)) == 1
     if world.release.approval:
         assert [call.raised_at for call in world.calls()].count(world.release.approval.since) == 1, "a person is called, and once"
-    return [told(release) for release in world.history]
+    return [reported(release) for release in world.history]
 
 
 def expected(name: str) -> list[list[dict[str, Any]]]:

@@ -313,10 +313,10 @@ REFUSED: list[tuple[Any, list[Row], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("pipeline", "rows", "told"), REFUSED, ids=[told for _, _, told in REFUSED])
-def test_what_cannot_serve_is_refused_with_the_reason(pipeline: Any, rows: list[Row], told: str) -> None:
+@pytest.mark.parametrize(("pipeline", "rows", "reported"), REFUSED, ids=[reported for _, _, reported in REFUSED])
+def test_what_cannot_serve_is_refused_with_the_reason(pipeline: Any, rows: list[Row], reported: str) -> None:
     features = ["price"] if isinstance(pipeline, LinearSVC) else BOTH
-    with pytest.raises(AdoptionRefusedError, match=told):
+    with pytest.raises(AdoptionRefusedError, match=reported):
         adopted(fitted(pipeline, rows, features=features), rows)
 
 

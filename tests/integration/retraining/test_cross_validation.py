@@ -1,4 +1,4 @@
-"""How both models would have done on earlier days, told beside the gate."""
+"""How both models would have done on earlier days, shown with the gate's decision."""
 
 from collections.abc import Sequence
 

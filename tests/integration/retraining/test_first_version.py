@@ -83,17 +83,17 @@ def test_what_is_not_learnt_from_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimator", "parameters", "told"),
+    ("estimator", "parameters", "reported"),
     [
         ("sklearn.neighbors.KNeighborsClassifier", {"algorithm": "ball_tree"}, r"sklearn\.neighbors\._ball_tree\.BallTree; take another"),
         ("sklearn.gaussian_process.GaussianProcessClassifier", {}, r"sklearn\.gaussian_process\.kernels\.RBF; take another"),
     ],
 )
 def test_an_estimator_that_could_not_be_loaded_again_is_refused_by_the_names_of_its_types(
-    estimator: str, parameters: dict[str, Any], told: str
+    estimator: str, parameters: dict[str, Any], reported: str
 ) -> None:
     world = World()
-    with pytest.raises(TrainingError, match=told):
+    with pytest.raises(TrainingError, match=reported):
         world.train(sold(0, 30), estimator=estimator, parameters=parameters)
     assert list(Decisions(world.store).all(MODEL)) == []
     assert not list(world.store.list("snapshots/"))
@@ -164,10 +164,10 @@ def test_rows_that_cannot_be_used_are_left_out_and_reported() -> None:
     unlabelled = [{**row, "bought": ""} for row in sold(32, 1, a_day=4)]
     decision = world.train([*sold(0, 30), *undated, *impossible, *unlabelled])
     assert decision.snapshot.rows == 300
-    told = decision.reasons[1]
-    assert told.code == "left_out"
-    assert told.message.startswith("left out 7 rows of the file: missing_target 4, ")
-    assert all(f"{reason} 1" in told.message for reason in ("out_of_range", "unparseable_time", "implausible_time"))
+    reported = decision.reasons[1]
+    assert reported.code == "left_out"
+    assert reported.message.startswith("left out 7 rows of the file: missing_target 4, ")
+    assert all(f"{reason} 1" in reported.message for reason in ("out_of_range", "unparseable_time", "implausible_time"))
 
 
 def test_a_file_with_more_bad_rows_than_the_budget_allows_is_refused_with_the_first_of_them() -> None:
@@ -210,7 +210,7 @@ def test_without_a_time_column_a_seeded_fifth_is_held_out_and_the_day_is_that_of
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "reported"),
     [
         (sold(0, 3), "to train on, at least"),
         (with_target(sold(0, 30), ["yes"] * 300), "'bought' is 'yes' (300) and nothing else"),
@@ -218,9 +218,9 @@ def test_without_a_time_column_a_seeded_fifth_is_held_out_and_the_day_is_that_of
         (with_target(sold(0, 30), [""] * 300), "can be used: missing_target 300"),
     ],
 )
-def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], told: str) -> None:
+def test_a_file_that_cannot_give_a_model_says_why(rows: list[Row], reported: str) -> None:
     world = World()
-    with pytest.raises(TrainingError, match=re.escape(told)):
+    with pytest.raises(TrainingError, match=re.escape(reported)):
         world.train(rows)
     assert not Decisions(world.store).all(MODEL)
     assert not list(world.store.list("leases/"))
@@ -363,8 +363,8 @@ def test_the_format_of_times_is_found_in_the_file_and_kept() -> None:
     spec = spec_of(world, decision)
     assert spec.formats.time_format == "%d.%m.%Y"
     assert (decision.trained_first_day, decision.holdout_last_day) == (day(0), day(29))
-    [told] = [reason.message for reason in decision.reasons if reason.code == "time_format"]
-    assert told == "times in 'at' are read by %d.%m.%Y"
+    [reported] = [reason.message for reason in decision.reasons if reason.code == "time_format"]
+    assert reported == "times in 'at' are read by %d.%m.%Y"
 
 
 def test_the_encoding_of_a_training_file_is_kept_and_reported() -> None:
@@ -413,8 +413,8 @@ def test_a_word_in_a_target_of_numbers_is_reported_by_its_line() -> None:
     ):
         World().train(with_target(sold(0, 30), values), estimator=None)
     decision = World().train(with_target(sold(0, 30), values), task=Task.REGRESSION, estimator=FASTEST[Task.REGRESSION])
-    [told] = [reason.message for reason in decision.reasons if reason.code == "left_out"]
-    assert told == "left out 2 rows of the file: missing_target 1, unparseable_target 1"
+    [reported] = [reason.message for reason in decision.reasons if reason.code == "left_out"]
+    assert reported == "left out 2 rows of the file: missing_target 1, unparseable_target 1"
 
 
 def test_more_odd_targets_than_the_budget_allows_are_refused_with_the_first_line() -> None:
@@ -553,12 +553,12 @@ def test_columns_are_dropped_by_name() -> None:
     world = World()
     decision = world.train(sold(0, 30), drop=("shop",))
     assert [feature.name for feature in released(world, decision).spec.features] == ["price"]
-    for dropped, told in (
+    for dropped, reported in (
         (("shop", "price"), "no column to learn from"),
         (("shops",), "no column 'shops'"),
         (("bought",), "bought: only features"),
     ):
-        with pytest.raises(TrainingError, match=told):
+        with pytest.raises(TrainingError, match=reported):
             World().train(sold(0, 30), drop=dropped)
 
 

@@ -253,7 +253,7 @@ def refusals() -> dict[str, tuple[bytes, list[Row], str]]:
         "a pickle": (b"\x80\x04\x95model", rows, "pickles run any code in them, and are not loaded"),
         "an objective of one's own": (plain.replace(b"objective=binary", b"objective=custom"), rows, "gives neither probabilities"),
         "a ranking": (json.dumps(ranking).encode(), rows, "rank:pairwise gives neither probabilities nor numbers"),
-        "other classes": (body, three, "tells 2 classes apart and only counts them, and 'bought' is one of 3: a, b, c"),
+        "other classes": (body, three, "distinguishes 2 classes and only counts them, but 'bought' is one of 3: a, b, c"),
     }
 
 

@@ -156,7 +156,7 @@ def test_a_labelled_file_that_was_rewritten_is_no_newer_for_it() -> None:
     world = labelled()
     corrected = {**sold(30, 1)[0], "bought": opposite(sold(30, 1)[0])}
     world.label([corrected], "correction")
-    # An erasure of another row, or a rescore, writes the first file anew.
+    # An erasure of another row, or a rescore, writes the first file again.
     key = layout.labelled_key(MODEL, day(30), "first")
     world.store.write(key, world.store.read(key))
     stored = Snapshots(world.store).read(world.challenger().snapshot.md5).to_pylist()
@@ -340,7 +340,7 @@ def test_once_champion_another_recipe_is_the_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "told"),
+    ("request_", "reported"),
     [
         ({"drop": ("colour",)}, "has no feature colour to drop\nremedy: choose from its features: price, shop"),
         ({"drop": ("price", "shop")}, "no feature left of price, shop"),
@@ -350,9 +350,9 @@ def test_once_champion_another_recipe_is_the_models() -> None:
         ({"estimator": "tests.fakes.estimators.Choosy"}, "cannot be trained on these rows: not this matrix"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_refused_with_the_reason(request_: dict[str, object], told: str) -> None:
+def test_a_recipe_that_cannot_be_is_refused_with_the_reason(request_: dict[str, object], reported: str) -> None:
     world = labelled()
-    with pytest.raises(TrainingError, match=told):
+    with pytest.raises(TrainingError, match=reported):
         world.retrain(**request_)
     assert len(world.decisions()) == 1
 
@@ -373,9 +373,9 @@ def test_weeks_that_lack_a_class_are_suspected_and_not_passed_as_unasked() -> No
     second_week = {day(number) for number in range(44, 51)}
     world.label([{**row, "bought": "no"} if row["at"].date() in second_week else row for row in rows])
     world.batch(60)
-    [told] = [reason.message for reason in world.challenger().reasons if reason.code == "suspect_labels"]
-    assert "none could be trained: every row has the 'bought' 'no'" in told
-    assert "gate.label_probe_margin 0.1" in told
+    [reported] = [reason.message for reason in world.challenger().reasons if reason.code == "suspect_labels"]
+    assert "none could be trained: every row has the 'bought' 'no'" in reported
+    assert "gate.label_probe_margin 0.1" in reported
 
 
 def test_a_challenger_that_learnt_what_the_champion_had_no_chance_to_wins() -> None:
@@ -473,8 +473,8 @@ def test_the_schedule_waits_for_newer_days_than_those_a_challenger_was_judged_on
     assert world.challenger(trigger="schedule").holdout_last_day == day(44)
     world.label(sold(45, 30), "later")
     world.batch(56)
-    told = "the schedule makes another when 6 newer ones are mature (retraining.rest_days), 5 are"
-    assert world.retrain(trigger="schedule").skipped == f"the champion's last challenger was judged on days up to {day(44)}: {told}"
+    reported = "the schedule makes another when 6 newer ones are mature (retraining.rest_days), 5 are"
+    assert world.retrain(trigger="schedule").skipped == f"the champion's last challenger was judged on days up to {day(44)}: {reported}"
     world.batch(57)
     assert world.retrain(trigger="schedule").decision is not None
     assert world.retrain(trigger="person").decision is not None, "persons need not wait"

@@ -242,7 +242,7 @@ def test_a_commit_that_succeeded_but_was_not_heard_of_is_known_as_ones_own() -> 
     scene = in_a_rollout()
 
     class DeafStore(WatchedStore):
-        """The answer to a create is lost; the client sends it again and is told that something stands there."""
+        """The answer to a create is lost; the client sends it again and hears that something stands there."""
 
         def create(self, key: str, body: bytes) -> bool:
             super().create(key, body)

@@ -116,8 +116,8 @@ def test_a_dry_run_that_takes_several_calls_goes_on_where_it_stopped_and_adds_up
     monkeypatch.setattr(stack, "ask", ask)
     assert ended(f"erase {MODEL} --ids {ids} --dry-run", monkeypatch) == 0
     assert [tuple(request["after"].values()) for request in stack.asked] == [("", ""), ("batches", "a"), ("uploads", "b")]
-    assert "scored 6" in (told := capsys.readouterr().out)
-    assert "1 upload with such rows" in told
+    assert "scored 6" in (reported := capsys.readouterr().out)
+    assert "1 upload with such rows" in reported
 
 
 @pytest.mark.parametrize(("flags", "code", "asked"), [("--wait", 0, 3), ("", 1, 1), ("--wait --dry-run", 0, 1)])

@@ -34,7 +34,7 @@ def test_numbers_are_counted_by_what_they_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "spec", "told"),
+    ("labels", "spec", "reported"),
     [
         (["", "NA"], CHURN, "holds no label of 'sales': it needs the columns 'id' and 'bought'"),
         (["YES", "NO", "YES"], CHURN, "'bought' is one of no, yes, the file holds 'YES', 'NO'"),
@@ -42,8 +42,8 @@ def test_numbers_are_counted_by_what_they_say(tmp_path: Path) -> None:
         (["248,04", "195,84"], SPEND, r": numbers with a decimal comma, not as in the training file"),
     ],
 )
-def test_labels_of_which_none_measures_anything_are_refused(tmp_path: Path, labels: list[str], spec: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_labels_of_which_none_measures_anything_are_refused(tmp_path: Path, labels: list[str], spec: Any, reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         look(tmp_path, labels, spec)
 
 

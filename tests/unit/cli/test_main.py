@@ -20,7 +20,7 @@ from tests.unit.cli.terminal import ended
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "reported"),
     [
         ("score", "usage", "model"),
         ("nonsense", "usage", "nonsense"),
@@ -32,13 +32,13 @@ from tests.unit.cli.terminal import ended
     ],
 )
 def test_a_refusal_with_json_is_one_object_on_standard_output(
-    arguments: str, code: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: str, code: str, reported: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(f"{arguments} --json", monkeypatch) == 2
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {"error", "code", "remedy"}
     assert answer["code"] == code
-    assert told in answer["error"]
+    assert reported in answer["error"]
 
 
 def test_standard_input_and_pipes_are_refused_with_a_way_out(
@@ -82,8 +82,8 @@ def test_a_refusal_says_what_to_do_to_people_and_to_programs(monkeypatch: pytest
     assert ended("status", monkeypatch) == 2
     assert capsys.readouterr() == ("", "error: two stacks run\nremedy: name one with --stack\n")
     assert ended("status --json", monkeypatch) == 2
-    told = {"error": "two stacks run", "code": "several_stacks", "remedy": "name one with --stack"}
-    assert json.loads(capsys.readouterr().out) == told
+    reported = {"error": "two stacks run", "code": "several_stacks", "remedy": "name one with --stack"}
+    assert json.loads(capsys.readouterr().out) == reported
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def operator_whose_function(invoke: Callable[..., dict[str, object]]) -> Operato
 
 @pytest.mark.parametrize("kind", ["InputError", "ReleaseRefusedError", "BatchRejectedError", "TrainingError"])
 def test_a_functions_refusal_reaches_the_user_with_its_remedy(kind: str) -> None:
-    told = str(ReleaseRefusedError("version 2 serves", remedy="name another"))
+    reported = str(ReleaseRefusedError("version 2 serves", remedy="name another"))
     with pytest.raises(InputError) as refusal:
-        stack_whose_function_raises(kind, text=told).ask("Release", {})
+        stack_whose_function_raises(kind, text=reported).ask("Release", {})
     assert (refusal.value.message, refusal.value.remedy) == ("version 2 serves", "name another")
 
 

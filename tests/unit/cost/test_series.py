@@ -31,7 +31,7 @@ from tests.fakes.versions import MODEL
 COLUMNS = 30
 
 
-def told_of_batches_and_labels() -> list[Measurement]:
+def from_batches_and_labels() -> list[Measurement]:
     """A binary model's: one batch with rows set aside for two reasons, drift of many columns, an estimate, labels of two roles."""
     columns = tuple(ColumnDrift(feature=f"x{number}", column="feature", value=0.1, jensen_shannon=0.1) for number in range(COLUMNS))
     rng = np.random.default_rng(0)
@@ -64,10 +64,10 @@ def told_of_batches_and_labels() -> list[Measurement]:
 
 
 def test_a_model_makes_as_many_series_as_are_counted() -> None:
-    made = {(said.metric.name, *said.dimensions.values()) for said in told_of_batches_and_labels()}
+    made = {(said.metric.name, *said.dimensions.values()) for said in from_batches_and_labels()}
     a_second_status_and_one_error = 2
-    told_by_the_clock = (Occasion.TICK, Occasion.SWEEP)
-    ticked = [metric for metric in CATALOGUE if metric.occasion in told_by_the_clock and "model" in metric.dimensions]
+    by_the_clock = (Occasion.TICK, Occasion.SWEEP)
+    ticked = [metric for metric in CATALOGUE if metric.occasion in by_the_clock and "model" in metric.dimensions]
     assert {BATCHES.name, BATCH_ERRORS.name} <= {metric.name for metric in CATALOGUE if metric.occasion is Occasion.BATCH}
     assert series_of_a_model(COLUMNS).cloudwatch == len(made) + a_second_status_and_one_error + len(ticked)
 

@@ -22,8 +22,8 @@ edge_lists = st.one_of(
 def test_a_number_is_in_the_interval_that_counting_the_edges_below_it_gives(edges: list[float], others: list[float]) -> None:
     ordered = np.unique(np.array(edges, dtype=np.float64))
     with np.errstate(over="ignore"):
-        beside = [np.nextafter(ordered, -np.inf), np.nextafter(ordered, np.inf)]
-    values = np.concatenate([ordered, *beside, np.array(others, dtype=np.float64)])
+        around = [np.nextafter(ordered, -np.inf), np.nextafter(ordered, np.inf)]
+    values = np.concatenate([ordered, *around, np.array(others, dtype=np.float64)])
     counted = [len(ordered) + 1 if np.isnan(value) else int((ordered < value).sum()) for value in values]
     assert Grid(ordered).interval(values).tolist() == counted
 
