@@ -20,7 +20,7 @@ from functions.shared.domain.errors import DigestMismatchError
 from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
-from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.engine import Decider, Engine, EngineKind
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.positive import about_positive
 from functions.shared.engines.predicting import predict
@@ -53,19 +53,19 @@ class BundleIndex(Document):
 class LoadedModel:
     """A version ready to score.
 
-    `native` returns its pipeline; with a compiled engine, the first call loads it. `rule` turns scores into a prediction; None for
-    a regression.
+    `rule` turns scores into a prediction; None for a regression. Where it leaves rows open, `decider` returns what decides: the
+    version's pipeline, which the first call loads, or an engine that knows its answers.
     """
 
     spec: ModelSpec
     baseline: Baseline
     engine: Engine
-    native: Callable[[], NativeEngine]
+    decider: Callable[[], Decider]
     rule: DecisionRule | None
 
     def predict(self, rows: pa.RecordBatch, scores: Floats) -> Codes | None:
         """Return the predicted outcomes' numbers, shape (rows,); None for a regression."""
-        return None if self.rule is None else predict(self.rule, rows, scores, self.spec, self.native)
+        return None if self.rule is None else predict(self.rule, rows, scores, self.spec, self.decider)
 
     def deciding(self, decision: DecisionPolicy) -> "LoadedModel":
         """Return this version with the decision rule that a policy sets, if it sets one."""
@@ -134,7 +134,8 @@ def load_bundle(read: Reader, digest: str) -> LoadedModel:
     if index.engine is EngineKind.NATIVE:
         return LoadedModel(spec, baseline, about_positive(native(), spec), native, spec.rule)
     engine = build_engine(_compiled(read, index), spec)
-    return LoadedModel(spec, baseline, about_positive(engine, spec), native, spec.rule)
+    decider: Callable[[], Decider] = (lambda: engine) if isinstance(engine, Decider) else native
+    return LoadedModel(spec, baseline, about_positive(engine, spec), decider, spec.rule)
 
 
 def load_compiled(read: Reader, digest: str) -> Compiled:

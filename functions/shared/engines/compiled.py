@@ -42,9 +42,9 @@ def build_engine(compiled: Compiled, spec: ModelSpec) -> Engine:
 
             return BitvectorEngine(arrays, spec.features, outputs)
         case EngineKind.FOREST:
-            from functions.shared.engines.forest import ForestEngine
+            from functions.shared.engines.forest import forest_engine
 
-            return ForestEngine(arrays, spec.features, outputs)
+            return forest_engine(arrays, spec.features, outputs)
         case EngineKind.NATIVE:
             message = "a native engine has no arrays"
             raise ValueError(message)

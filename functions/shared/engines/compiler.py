@@ -25,7 +25,7 @@ from functions.shared.engines.linear_forms import LinearForm
 from functions.shared.engines.origins import ColumnOrigin, trace
 from functions.shared.engines.probe import Probe, last_passing, source_origins
 from functions.shared.engines.slots import CategorySlots, Slots
-from functions.shared.engines.steps import steps_of
+from functions.shared.engines.steps import decider_of, steps_of
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
 MAX_LEAVES = np.iinfo(np.uint64).bits
@@ -73,7 +73,8 @@ def _compile(pipeline: Any, spec: ModelSpec) -> Compiled:
         reason = f"{type(model).__name__} of {len(trees.trees)} trees with up to {leaves} leaves"
         tables = _tree_model(trees, probe) if leaves <= MAX_LEAVES else None
         if tables is None:
-            return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe).arrays(), exact=trees.is_exact)
+            may_be_equal = decider_of(pipeline) is model and not trees.is_exact
+            return Compiled(EngineKind.FOREST, reason, forest_model(trees, probe, votes=may_be_equal).arrays(), exact=trees.is_exact)
         return Compiled(EngineKind.BITVECTOR, reason, tables.arrays(), exact=trees.is_exact)
     message = f"{type(model).__name__} is not an estimator we compile"
     raise NotCompilableError(message)

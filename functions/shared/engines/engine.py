@@ -1,7 +1,7 @@
 """The interface of engines: one method that scoring calls."""
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -49,4 +49,13 @@ class Engine(Protocol):
         Raises:
             KeyError: if a feature is not a column of the batch.
         """
+        ...
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """Knows what a classifier predicts also where its scores do not show it."""
+
+    def predict(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
+        """Return the classifier's own predictions as its classes' numbers: (rows,)."""
         ...

@@ -10,9 +10,9 @@ than one code can distinguish, it has codes for each range of them.
 Splits on categories use other codes, which are the bins themselves. Instead of a rank, they have a set of bins that go right.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -42,8 +42,11 @@ WORD_BITS = 64
 NEVER = 2**RANK_BITS - 1
 """Rank of a leaf: no code is above it, so a step from a leaf leads to itself."""
 
+_VOTES = "first_class_nodes"
+
 type Nodes = NDArray[np.int64]
 type Ranks = NDArray[np.uint16]
+type _Adder = Callable[[Ranks, Reals], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,30 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Votes:
+    """The first class's probabilities where they are not one less the second's.
+
+    Both are rounded, so at some nodes their sum is not exactly one. Equal votes of a forest are decided by such last digits.
+    """
+
+    nodes: NDArray[np.int64]
+    first_class: Reals
+
+    def of_all(self, second_class: Reals) -> Reals:
+        """Return the first class's probability at each node, given the second's."""
+        first_class: Reals = np.subtract(1.0, second_class)
+        first_class[self.nodes] = self.first_class
+        return first_class
+
+
+@dataclass(frozen=True, slots=True)
 class ForestModel:
     """An ensemble over raw features: `link(scale * (base + leaf values) / divisor)`.
 
     `link` names one of `INVERSE_LINKS`. `base` has shape (sums,). Sums are made in its precision, which values have too. Codes with
     sets come last. `nodes` holds all trees one after another; a right child follows its left sibling. `values` has shape (nodes,
-    width): tree t adds its leaf's values to the raw sums from `first_sums[t]` on.
+    width): tree t adds its leaf's values to the raw sums from `first_sums[t]` on. `votes` are those of a classifier whose two classes
+    may be equally probable.
     """
 
     link: str
@@ -77,6 +98,7 @@ class ForestModel:
     roots: NDArray[np.int64]
     first_sums: NDArray[np.int64]
     values: Reals
+    votes: Votes | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that `ForestEngine` reads."""
@@ -98,6 +120,8 @@ class ForestModel:
             stored[f"ranks_{k}"] = code.ranks.astype(np.int64)
             if code.sets is not None:
                 stored[f"sets_{k}"] = code.sets
+        if self.votes is not None:
+            stored |= {_VOTES: self.votes.nodes, "first_class": self.votes.first_class}
         return stored
 
     def sets(self) -> Sets | None:
@@ -136,12 +160,14 @@ class ForestEngine:
         """Read the model; raise `InvalidBundleError` if the arrays do not fit it."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
-        kernel = _kernel(self._model)
-        self.backend = Backend.NUMPY if kernel is None else Backend.KERNEL
-        self._add_leaves = partial(_add_leaves, self._model, self._model.sets()) if kernel is None else kernel.add_leaves
+        self.backend = Backend.NUMPY if kernel_library() is None else Backend.KERNEL
+        self._add_leaves = _adder(self._model)
 
     def score(self, batch: pa.RecordBatch) -> Floats:
         """See `Engine.score`."""
+        return self._scores(batch, self._add_leaves)
+
+    def _scores(self, batch: pa.RecordBatch, add_leaves: _Adder) -> Floats:
         model = self._model
         raw = np.empty((batch.num_rows, len(model.base)), model.base.dtype)
         raw[:] = model.base
@@ -149,13 +175,38 @@ class ForestEngine:
         for start in range(0, batch.num_rows, BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             codes = np.stack([code.ranks.take(bins[code.feature][block]) for code in model.codes], axis=1)
-            self._add_leaves(codes, raw[block])
+            add_leaves(codes, raw[block])
         return scores(raw, model.link, divisor=model.divisor, scale=model.scale)
 
 
-def _kernel(model: ForestModel) -> ForestKernel | None:
-    library = kernel_library()
-    return None if library is None else ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values, model.sets())
+class VotingForest(ForestEngine):
+    """Scores by the second of two classes, and decides where both are equal."""
+
+    def predict(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
+        """See `Decider.predict`: of equally probable classes, the first."""
+        return np.asarray(self.score(batch)[:, 0] > self._scores(batch, self._add_first_class)[:, 0], dtype=np.intp)
+
+    @cached_property
+    def _add_first_class(self) -> _Adder:
+        model = self._model
+        assert model.votes is not None
+        return _adder(replace(model, values=model.votes.of_all(model.values[:, 0])[:, np.newaxis]))
+
+
+def forest_engine(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestEngine:
+    """Return the engine of a model.
+
+    Raises:
+        InvalidBundleError: if the arrays do not fit together or to the features.
+    """
+    return (VotingForest if _VOTES in arrays else ForestEngine)(arrays, features, outputs)
+
+
+def _adder(model: ForestModel) -> _Adder:
+    library, sets = kernel_library(), model.sets()
+    if library is None:
+        return partial(_add_leaves, model, sets)
+    return ForestKernel(library, model.nodes, model.roots, model.first_sums, model.values, sets).add_leaves
 
 
 def _add_leaves(model: ForestModel, sets: Sets | None, codes: Ranks, raw: Reals) -> None:
@@ -218,7 +269,16 @@ def _read(arrays: Arrays, features: Sequence[Feature], outputs: int) -> ForestMo
         message = "the trees, their sums and their values do not go together"
         raise InvalidBundleError(message)
     divisor, scale = arrays.divisor(), arrays.scale()
-    return ForestModel(link, base, divisor, scale, tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values)
+    votes = _read_votes(arrays, values) if _VOTES in arrays else None
+    return ForestModel(link, base, divisor, scale, tuple(bins.items()), tuple(codes), nodes, roots, first_sums, values, votes)
+
+
+def _read_votes(arrays: Arrays, values: Reals) -> Votes:
+    if values.shape[1] != 1:
+        message = f"the first of two classes stands against {values.shape[1]} others"
+        raise InvalidBundleError(message)
+    nodes = arrays.integers(_VOTES, below=len(values))
+    return Votes(nodes, arrays.reals("first_class", len(nodes), like=values))
 
 
 def _read_sets(arrays: Arrays, code: int, ranks: NDArray[np.int64]) -> NDArray[np.uint64] | None:

@@ -3,7 +3,7 @@
 Imports scikit-learn: for retraining, not for scoring.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.shared.domain.errors import NotCompilableError
-from functions.shared.engines.engine import Floats
-from functions.shared.engines.forest import CODE_BITS, NEVER, NODE_BITS, RANK_BITS, Code, ForestModel, pack, packed_sets
+from functions.shared.engines.engine import Floats, Reals
+from functions.shared.engines.forest import CODE_BITS, NEVER, NODE_BITS, RANK_BITS, Code, ForestModel, Votes, pack, packed_sets
 from functions.shared.engines.probe import Probe, last_passing
 from functions.shared.engines.tree_forms import Tree, TreeForm
 
@@ -56,8 +56,13 @@ class _Column:
         return self.first_code + (2 if self.band is None else 4) * stretch + 2 * banded + missing_left, rank
 
 
-def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
+def forest_model(form: TreeForm, probe: Probe, *, votes: bool = False) -> ForestModel:
     """Convert the ensemble to ranks and nodes.
+
+    Args:
+        form: the ensemble.
+        probe: what its features become.
+        votes: whether to keep the first of two classes' probability, where there is one.
 
     Raises:
         NotCompilableError: if it exceeds a limit of the engine.
@@ -70,12 +75,12 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
     edges = last_passing(probe, thresholds, form.compares_in)
     bins = {feature.name: probe.bins(feature, edges.get(feature.name)) for feature in probe.features if feature.name in used}
     with np.errstate(over="ignore"):
-        values = probe.values({name: inside for name, (_, inside) in bins.items()}).astype(form.compares_in)
+        of_bins = probe.values({name: inside for name, (_, inside) in bins.items()}).astype(form.compares_in)
     places = {feature.name: place for place, feature in enumerate(probe.features)}
     of_column = {}
     for column in columns:
         name = probe.columns[column].feature
-        of_column[column] = places[name], values[: bins[name][0].size, column]
+        of_column[column] = places[name], of_bins[: bins[name][0].size, column]
     coded, codes = _coded(form, of_column)
     asked, with_sets = _asked(form, of_column, len(codes))
     if len(codes) + len(with_sets) > 1 << CODE_BITS:
@@ -83,6 +88,7 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
         raise NotCompilableError(message)
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     packed = [_packed(tree, int(root), coded, sets) for tree, root, sets in zip(form.trees, roots, asked, strict=True)]
+    values = np.concatenate([leaf_values for _, leaf_values in packed]).astype(form.base.dtype)
     return ForestModel(
         link=form.link,
         base=form.base,
@@ -93,8 +99,24 @@ def forest_model(form: TreeForm, probe: Probe) -> ForestModel:
         nodes=np.concatenate([nodes for nodes, _ in packed]),
         roots=roots,
         first_sums=np.array([outputs[0] for outputs in form.outputs], dtype=np.int64),
-        values=np.concatenate([leaf_values for _, leaf_values in packed]).astype(form.base.dtype),
+        values=values,
+        votes=_votes(form.trees, values[:, 0]) if votes else None,
     )
+
+
+def _votes(trees: Sequence[Tree], second_class: Reals) -> Votes | None:
+    """Return the first class's probabilities, if trees have them.
+
+    Args:
+        trees: the ensemble's trees.
+        second_class: the second class's probabilities at all nodes, as they are packed.
+    """
+    found = [np.where(tree.is_leaf, tree.first_class, 1.0)[_by_level(tree)] for tree in trees if tree.first_class is not None]
+    if not found:
+        return None
+    first_class = np.concatenate(found)
+    nodes = np.flatnonzero(first_class != 1.0 - second_class)
+    return Votes(nodes, first_class[nodes])
 
 
 def _check(form: TreeForm, nodes: int, thresholds: int) -> None:

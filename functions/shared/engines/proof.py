@@ -16,11 +16,12 @@ from functions.shared.domain.decision_rule import BY_PIPELINE, Codes, DecisionRu
 from functions.shared.domain.errors import InvalidBundleError
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.engines.compiled import Compiled, build_engine
-from functions.shared.engines.engine import Engine, EngineKind
+from functions.shared.engines.engine import Decider, Engine, EngineKind
 from functions.shared.engines.native import REFUSALS, NativeEngine
 from functions.shared.engines.predicting import own_prediction
 from functions.shared.engines.rules import possible_rules
 from functions.shared.engines.turning_points import turning_points
+from functions.shared.foundation.counted import counted
 
 TOLERANCE = 1e-9
 """Largest allowed difference between two scores; relative for scores beyond 1."""
@@ -109,7 +110,11 @@ class _Trial:
             self._refuse(f"{self._compiled.kind} differs on {what}: scikit-learn refuses them ({str(error).partition('\n')[0]})")
             return
         scores = expected if self._engine is None else self._engine.score(batch)
-        if (difference := _difference(scores, expected)) is not None:
+        difference = _difference(scores, expected)
+        if difference is None and isinstance(self._engine, Decider) and predicted is not None:
+            differing = int(np.count_nonzero(own_prediction(self._engine, batch, self._spec) != predicted))
+            difference = f"another prediction in {counted(differing, 'rows')}" if differing else None
+        if difference is not None:
             self._refuse(f"{self._compiled.kind} differs on {what}: {difference}")
             scores = expected
         if predicted is not None:

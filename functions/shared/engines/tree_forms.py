@@ -47,6 +47,7 @@ class Tree:
 
     A node sends a value left if it is at most the threshold. Nodes that split on categories follow `categories` instead. `missing_left`
     is the direction of NaN, and of numbers in the ensemble's band where `band_is_missing`. `values` has shape (nodes, sums of the tree).
+    If it holds the probability of the second of two classes, `first_class` may hold the first one's, shape (nodes,).
     """
 
     is_leaf: Flags
@@ -58,6 +59,7 @@ class Tree:
     values: Floats
     categories: Mapping[int, CategorySplit] = field(default_factory=dict)
     band_is_missing: Flags | None = None
+    first_class: Floats | None = None
 
     def has_thresholds(self) -> Flags:
         """Mark the nodes that compare a number."""
@@ -76,7 +78,8 @@ class TreeForm:
 
     `base` has shape (sums,), and values are added tree by tree. `outputs[t][j]` is the sum to which value j of tree t is added. Sums
     are made in the precision of `base`; thresholds are compared in that of `compares_in`. `band` holds the smallest and the largest
-    number that nodes may treat as missing. `preprocessor` is a transformer inside the estimator.
+    number that nodes may treat as missing. `preprocessor` is a transformer inside the estimator. `in_order` says that the library
+    makes the same sums, of all classes, in the same order.
     """
 
     link: str
@@ -88,6 +91,7 @@ class TreeForm:
     scale: float = 1.0
     band: tuple[float, float] = NO_BAND
     preprocessor: Any = None
+    in_order: bool = False
 
     def goes_left(self, tree: Tree, node: int, values: NDArray[np.floating[Any]]) -> Flags:
         """Mark the values of a node's column that go to its left child."""
@@ -101,13 +105,15 @@ class TreeForm:
 
     @property
     def is_exact(self) -> bool:
-        """Return whether sums are free of rounding: one tree, or pure leaves.
+        """Return whether sums are the library's to the last bit.
 
-        Equal probabilities of two classes are then exactly equal.
+        They are if rounded alike, or not at all: with one tree, or pure leaves. Equal probabilities of two classes are then equal.
         """
         if self.link != "identity" or self.base.any():
             return False
-        return len(self.trees) == 1 or all(bool(np.isin(tree.values[tree.is_leaf], (0.0, 1.0)).all()) for tree in self.trees)
+        return (
+            self.in_order or len(self.trees) == 1 or all(bool(np.isin(tree.values[tree.is_leaf], (0.0, 1.0)).all()) for tree in self.trees)
+        )
 
     def steps(self, tree: Tree) -> tuple[Nodes, Floats]:
         """Return a tree's columns, and for each the last number before a turn."""
@@ -155,4 +161,5 @@ def reordered(tree: Tree, order: Nodes) -> Tree:
         values=tree.values[order],
         categories={int(place[node]): split for node, split in tree.categories.items() if not tree.is_leaf[node]},
         band_is_missing=None if tree.band_is_missing is None else tree.band_is_missing[order],
+        first_class=None if tree.first_class is None else tree.first_class[order],
     )

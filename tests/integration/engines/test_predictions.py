@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
@@ -50,14 +56,18 @@ def labels(task: Task) -> Any:
     return NAMES[target(task)]
 
 
-def served(pipeline: Any, task: Task, *, positive: str | None = None) -> tuple[LoadedModel, Any, EngineKind]:
-    """A fitted pipeline as scoring loads it."""
+def bundle_of(pipeline: Any, task: Task, *, positive: str | None = None) -> tuple[dict[str, bytes], EngineKind]:
     spec = make_spec(task, "sklearn.pipeline.Pipeline").model_copy(update={"classes": tuple(pipeline.classes_), "positive": positive})
     table = pa.Table.from_batches([training_rows()])
     fitted = as_fitted(pipeline, spec, TrainingSet(spec, table))
     baseline = build_baseline("sales", "1", table, fitted.spec, fitted.engine.score(training_rows()))
-    files = make_bundle(fitted.spec, baseline, fitted.compiled, dump_pipeline(pipeline))
-    return load_bundle(files.__getitem__, bundle_digest(files)), pipeline, fitted.compiled.kind
+    return make_bundle(fitted.spec, baseline, fitted.compiled, dump_pipeline(pipeline)), fitted.compiled.kind
+
+
+def served(pipeline: Any, task: Task, *, positive: str | None = None) -> tuple[LoadedModel, Any, EngineKind]:
+    """A fitted pipeline as scoring loads it."""
+    files, kind = bundle_of(pipeline, task, positive=positive)
+    return load_bundle(files.__getitem__, bundle_digest(files)), pipeline, kind
 
 
 def predictions(model: LoadedModel, rows: pa.RecordBatch) -> list[str]:
@@ -127,6 +137,24 @@ def test_of_two_classes_the_pipelines_own_is_predicted(name: str, positive: str 
     model, pipeline, kind = served(fitted(name, Task.BINARY), Task.BINARY, positive=positive)
     assert kind is CLASSIFIERS[name][1]
     holds_everywhere(model, pipeline)
+
+
+@pytest.mark.parametrize("model_", [RandomForestClassifier, ExtraTreesClassifier])
+@pytest.mark.parametrize("positive", [None, "later"])
+def test_equal_votes_of_a_deep_forest_are_decided_without_its_pipeline(model_: Any, positive: str | None) -> None:
+    rows, chance = training_rows(4_000, 3), np.random.default_rng(4)
+    answers = NAMES[(chance.random(4_000) < np.where(np.arange(4_000) % 3, 0.7, 0.3)).astype(int)]
+    pipeline = prepared(model_(6, min_samples_split=4, random_state=0)).fit(to_frame(rows, FEATURES), answers)
+    files, kind = bundle_of(pipeline, Task.BINARY, positive=positive)
+    del files["pipeline.skops"]
+    model = load_bundle(files.__getitem__, bundle_digest(files))
+    assert kind is EngineKind.FOREST
+    tied = rows.filter(pa.array(np.abs(model.engine.score(rows)[:, 0] - 0.5) < 1e-9))
+    assert tied.num_rows > 10
+    agrees(model, pipeline, rows)
+    assert model.rule is not None
+    by_score = [model.spec.outcomes[code] for code in model.rule.decide(model.engine.score(tied))]
+    assert by_score != predictions(model, tied), "rounding decides some of them"
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -94,9 +94,10 @@ def _boosted(link: Callable[[Any], str], model: Any) -> TreeForm:
 def _averaged(model: Any) -> TreeForm:
     members = getattr(model, "estimators_", [model])
     classes = getattr(model, "classes_", None)
-    # Of two classes, only the second's probability is needed.
-    wanted = slice(None) if classes is None or not _is_binary(model) else slice(1, 2)
-    trees = tuple(_tree(member.tree_, member.tree_.value[:, 0, wanted]) for member in members)
+    # Of two classes, the second's probability is the score; the first's is needed where they may be equal.
+    binary = classes is not None and _is_binary(model)
+    leaves = [(member.tree_, member.tree_.value[:, 0, :]) for member in members]
+    trees = tuple(_tree(tree, value[:, 1:], value[:, 0]) if binary else _tree(tree, value) for tree, value in leaves)
     sums = trees[0].values.shape[1]
     return TreeForm(
         link="identity",
@@ -105,10 +106,11 @@ def _averaged(model: Any) -> TreeForm:
         outputs=(tuple(range(sums)),) * len(trees),
         compares_in=np.float32,
         divisor=float(len(trees)),
+        in_order=classes is not None and not binary,
     )
 
 
-def _tree(tree: Any, values: Floats) -> Tree:
+def _tree(tree: Any, values: Floats, first_class: Floats | None = None) -> Tree:
     return Tree(
         is_leaf=tree.children_left < 0,
         column=tree.feature.astype(np.intp),
@@ -117,6 +119,7 @@ def _tree(tree: Any, values: Floats) -> Tree:
         right=tree.children_right.astype(np.intp),
         missing_left=np.asarray(tree.missing_go_to_left) == 1,
         values=values,
+        first_class=first_class,
     )
 
 
