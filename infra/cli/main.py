@@ -1,108 +1,32 @@
-"""How the `everscore` command begins and ends."""
+"""How the `everscore` command begins.
 
-import errno
-import json
+Little is imported here: until `run` has begun, Ctrl-C prints a traceback.
+"""
+
 import os
 import signal
 import sys
-from io import UnsupportedOperation
 from types import FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from functions.shared.domain.errors import EverscoreError, InputError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
 def run() -> None:
-    """Run a command and end the process with its exit code.
-
-    2 is for what the user can fix, 1 for what failed; both show what is wrong and what to do.
-    """
+    """Run a command and end the process with its exit code; Ctrl-C ends it quietly."""
     at_work = signal.signal(signal.SIGINT, _end_at_once)  # nothing has begun that would have to be cleared up
-    import typer
-
-    from functions.shared.domain.errors import EverscoreError, InputError
     from infra.cli.app import app
+    from infra.cli.ending import exit_code_of
     from infra.cli.help import in_readers_language
-    from infra.cli.options import say
-    from infra.words import _
 
     command = in_readers_language(app)
-    signal.signal(signal.SIGINT, at_work)
     try:
-        sys.exit(command(standalone_mode=False))
-    except typer.TyperException as misused:
-        if not (message := misused.format_message()):  # help was asked for, and is shown
-            sys.exit(2)
-        error: EverscoreError = _misuse(message)
+        signal.signal(signal.SIGINT, at_work)
+        code = exit_code_of(command)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except typer.Abort:
-        say(_("Aborted."))
-        sys.exit(1)
-    except EverscoreError as raised:
-        error = raised
-    except Exception as lost:
-        if (known := _known(lost)) is None:
-            raise
-        error = known
-    _show_error(error)
-    sys.exit(2 if isinstance(error, InputError) else 1)
-
-
-def _misuse(message: str) -> "InputError":
-    """Return what the command's parser refused, in plain words."""
-    from functions.shared.domain.errors import InputError
-
-    message = message.replace(": Value error, ", ": ").replace("Input should be", "it must be")  # pydantic's words
-    piped = "standard input is not read: write it to a file, and name that"
-    remedy = piped if "'-'" in message else "add --help to see arguments and options"
-    return InputError(message, remedy=remedy, code="usage")
-
-
-def _show_error(error: "EverscoreError") -> None:
-    """Show what is wrong and what to do; with --json as an object too."""
-    from functions.shared.domain.errors import InputError
-    from infra.cli.options import say
-    from infra.cli.screens.prose import Prose
-    from infra.words import _, headed, stored
-
-    head = _("error:") if isinstance(error, InputError) else _("failed:")
-    remedy = f"\n{headed(_('remedy:'), stored(error.remedy))}" if error.remedy else ""
-    shown = Prose(headed(head, stored(error.message) + remedy))
-    shown.stylize("red", 0, len(head))
-    say(shown)
-    if "--json" in sys.argv:
-        sys.stdout.write(json.dumps({"error": error.message, "code": error.code, "remedy": error.remedy}) + "\n")
-
-
-def _known(lost: Exception) -> "EverscoreError | None":
-    """Return an error with its remedy for known failures, None for others.
-
-    AWS, a pipe, a terminal or a full disk may have failed.
-    """
-    from functions.shared.domain.errors import InputError
-
-    if type(lost).__module__.startswith("botocore."):  # boto3 is imported by the commands that need it
-        from infra.cli.aws_errors import as_shown
-
-        return as_shown(lost)
-    match lost:
-        case UnsupportedOperation():
-            return InputError(f"the file cannot be read twice: {lost}", remedy="write what comes from a pipe to a file, and name that")
-        case UnicodeEncodeError():
-            message = f"the terminal's encoding, {lost.encoding}, lacks {lost.object[lost.start]!a}"
-            return InputError(message, remedy="set PYTHONIOENCODING=utf-8")
-        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS, filename=str(place)):
-            remedy = "write elsewhere, or get the permission; local stacks lie in EVERSCORE_HOME"
-            return InputError(f"{place} cannot be opened: there is no permission, or the disk is read-only", remedy=remedy)
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return InputError(f"there is no space left to write to: {lost}", remedy="make room, or write elsewhere")
-        case _:
-            return None
+        code = INTERRUPTED
+    signal.signal(signal.SIGINT, _end_at_once)
+    sys.exit(code)
 
 
 def _end_at_once(_signal: int, _frame: FrameType | None) -> None:
