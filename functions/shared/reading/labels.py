@@ -1,6 +1,7 @@
 """Read labels in canonical form, with null for marks of missing labels."""
 
 from collections.abc import Collection
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,13 +9,13 @@ import pyarrow.compute as pc
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import canonical_labels, numeric_targets
 from functions.shared.domain.spec import ModelSpec
-from functions.shared.foundation.arrow import booleans
-from functions.shared.reading.conversion import without_marks
+from functions.shared.foundation.arrow import booleans, mask_of, valid_mask, with_nulls
+from functions.shared.reading.conversion import converted
 from functions.shared.reading.files import infer_columns
 from functions.shared.reading.numbers import undressed
 from functions.shared.reading.readable import Readable
-from functions.shared.reading.rules import ColumnKind
-from functions.shared.reading.values import MISSING, plain_texts
+from functions.shared.reading.rules import ColumnKind, Rule, Rules
+from functions.shared.reading.values import MISSING, is_real, plain_texts
 
 
 def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, ColumnKind]:
@@ -41,11 +42,22 @@ def plain_targets(values: pa.ChunkedArray, formats: Formats) -> pa.ChunkedArray:
 
 
 def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:
+    present = _without_marks(values, formats)
     if not pa.types.is_string(values.type):
-        return values
-    present = without_marks(values, formats.missing)
+        return present
     plain, refused = undressed(present, formats)
     return pc.if_else(pc.or_(booleans(refused), pc.is_null(plain)), present, plain)
+
+
+def _without_marks(values: pa.Array, formats: Formats) -> pa.Array:
+    """Return targets with null for marks; -999.0 is one where -999 is, 09 none where 9 is."""
+    if not formats.missing:
+        return values
+    if is_real(values.type):
+        numbers = converted(values, Rule(ColumnKind.NUMBER), Rules({}, ZoneInfo("UTC"), formats)).array
+        return with_nulls(values, ~valid_mask(numbers))
+    marks = canonical_labels(pa.array(formats.missing, pa.string()))
+    return with_nulls(values, mask_of(pc.is_in(canonical_labels(values), value_set=marks)))
 
 
 def labels_given(values: pa.Array | pa.ChunkedArray, classes: Collection[str]) -> pa.Array:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec
-from functions.shared.reading.numbers import is_dressed, is_number
+from functions.shared.reading.numbers import is_dressed
 
 
 class ColumnKind(StrEnum):
@@ -56,19 +56,11 @@ class Rules:
         return self.columns.get(name, CARRIED)
 
     def plainly(self, name: str) -> ColumnKind:
-        """Return the kind to parse plain texts as.
-
-        Columns in other notations stay texts, and so do those in which a plain number or time marks a missing value.
-        """
+        """Return the kind to parse plain texts as; columns in other notations stay texts."""
         rule, formats = self.of(name), self.formats
-        match rule.kind:
-            case ColumnKind.NUMBER:
-                stays_text = is_dressed(formats, rule.sign) or any(map(is_number, formats.missing))
-            case ColumnKind.TIME:
-                stays_text = formats.time_format is not None or any(mark[0].isdigit() for mark in formats.missing)
-            case _:
-                stays_text = False
-        return ColumnKind.CARRIED if stays_text else rule.kind
+        is_dressed_number = rule.kind is ColumnKind.NUMBER and is_dressed(formats, rule.sign)
+        is_dressed_time = rule.kind is ColumnKind.TIME and formats.time_format is not None
+        return ColumnKind.CARRIED if is_dressed_number or is_dressed_time else rule.kind
 
 
 def scoring_rules(spec: ModelSpec, contract: RowContract) -> Rules:

@@ -82,7 +82,7 @@ def to_numbers(column: pa.Array) -> Converted:
         return _numbers_of_texts(column)
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
-    if not (_is_real(column.type) or pa.types.is_null(column.type)):
+    if not (is_real(column.type) or pa.types.is_null(column.type)):
         raise WrongTypeError
     return Converted(_nan_as_null(pc.cast(column, pa.float64(), safe=False)), _none(column))
 
@@ -95,7 +95,7 @@ def to_booleans(column: pa.Array) -> Converted:
     column = plain_texts(column)
     if pa.types.is_boolean(column.type):
         return Converted(column, _none(column))
-    if not (_is_real(column.type) or pa.types.is_string(column.type) or pa.types.is_null(column.type)):
+    if not (is_real(column.type) or pa.types.is_string(column.type) or pa.types.is_null(column.type)):
         raise WrongTypeError
     encoded = pc.dictionary_encode(missing_as_null(to_texts(column)))
     words = [word.strip(_SPACES).lower() for word in encoded.dictionary.to_pylist()]
@@ -189,7 +189,8 @@ def plain_texts(column: pa.Array) -> pa.Array:
     return column
 
 
-def _is_real(kind: pa.DataType) -> bool:
+def is_real(kind: pa.DataType) -> bool:
+    """Return whether values of a type are numbers."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 

@@ -351,9 +351,10 @@ def test_the_kernel_changes_nothing_but_time(records: list[tuple[str, str, str]]
     assert repr(read(data, spec=model_of(formats))) == repr(without)
 
 
+@pytest.mark.parametrize("written", ["-999", "-999.0", " -999.00 ", "-9.99e2"])
 @pytest.mark.parametrize("other", ["2", " 2 ", "1.50"])
-def test_a_mark_that_is_a_number_is_missing_whatever_stands_in_its_block(other: str) -> None:
-    data = f"{HEADER}\na,-999,red,true,2013-01-01,5,n\nb,{other},red,true,2013-01-01,5,n\n".encode()
+def test_a_mark_that_is_a_number_is_missing_however_it_is_written_and_whatever_stands_in_its_block(other: str, written: str) -> None:
+    data = f"{HEADER}\na,{written},red,true,2013-01-01,5,n\nb,{other},red,true,2013-01-01,5,n\n".encode()
     rows, rejected = read(data, spec=model_of(Formats(missing=("-999",))))
     assert ([row["size"] for row in rows], rejected) == ([None, float(other)], [])
 

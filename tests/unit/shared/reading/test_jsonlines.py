@@ -199,6 +199,12 @@ def test_a_mark_that_is_a_number_or_a_time_is_missing_in_texts_alike() -> None:
     assert (bad.row, bad.code) == (3, "missing_time")
 
 
+@pytest.mark.parametrize("size", [-999, -999.0, "-999", "-999.0"])
+def test_a_mark_that_is_a_number_is_missing_among_numbers(size: object) -> None:
+    rows, _ = read(lines(GOOD | {"size": size}, GOOD | {"size": 2}), KEY, spec=model_of(Formats(missing=("-999",))))
+    assert [row["size"] for row in rows] == [None, 2.0]
+
+
 def test_a_named_time_format_goes_before_iso_in_texts_alike() -> None:
     [row], _ = read(lines(GOOD | {"at": "2013-02-01"}), KEY, spec=model_of(Formats(time_format="%Y-%d-%m")))
     assert row["at"] == datetime(2013, 1, 2, tzinfo=UTC)

@@ -113,3 +113,17 @@ def test_targets_are_undressed_and_their_own_marks_are_missing(kind: pa.DataType
     column = pa.chunked_array([["1.234,5", "-", "yes", "", None], ["7"]]).cast(kind)
     found = plain_targets(column, Formats(decimal=",", thousands=".", missing=("-",)))
     assert found.to_pylist() == ["1234.5", None, "yes", "", None, "7"]
+
+
+@pytest.mark.parametrize(
+    ("column", "kept"),
+    [
+        (pa.array([9, 1]), 1),
+        (pa.array([9.0, 1.5]), 1.5),
+        (pa.array([9.0, 1.5], pa.float32()), 1.5),
+        (pa.array(["9.0", "09"]), "09"),
+    ],
+    ids=lambda found: str(getattr(found, "type", "")),
+)
+def test_a_mark_that_is_a_number_is_a_missing_target_in_any_type(column: pa.Array, kept: object) -> None:
+    assert plain_targets(pa.chunked_array([column]), Formats(missing=("9",))).to_pylist() == [None, kept]

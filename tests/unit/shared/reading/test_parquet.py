@@ -3,7 +3,7 @@
 import io
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -154,6 +154,35 @@ def test_a_named_mark_is_missing_in_texts_of_any_width(kind: pa.DataType) -> Non
     rows, rejected = read(written(marked | others), KEY, spec=model_of(Formats(missing=("-999",))))
     assert [(row["size"], row["colour"], row["wet"]) for row in rows] == [(None, None, None), (1.5, "red", True)]
     assert rejected == []
+
+
+NATIVE = [pa.array([-999, 2]).cast(kind) for kind in (pa.int16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(21, 2))]
+CODED = pa.DictionaryArray.from_arrays(pa.array([1, 0], pa.int8()), pa.array([2, -999]))
+
+
+@pytest.mark.parametrize("sizes", [*NATIVE, CODED], ids=lambda sizes: str(sizes.type))
+@pytest.mark.parametrize("mark", ["-999", "-999.0"])
+def test_a_mark_that_is_a_number_is_missing_among_numbers_of_any_type(sizes: pa.Array, mark: str) -> None:
+    columns = {"id": ["a", "b"], "size": sizes, "colour": ["red"] * 2, "wet": [True] * 2, "at": ["2013-01-01"] * 2, "age": [5.0, 6.0]}
+    rows, rejected = read(written(columns), KEY, spec=model_of(Formats(missing=(mark,))))
+    assert ([row["size"] for row in rows], rejected) == ([None, 2.0], [])
+
+
+def test_a_mark_with_a_fraction_is_missing_among_floats_of_four_bytes() -> None:
+    columns = {"id": ["a", "b"], "size": pa.array([-999.9, 2.5], pa.float32()), "colour": ["red"] * 2, "wet": [True] * 2}
+    columns |= {"at": ["2013-01-01"] * 2, "age": [5.0, 6.0]}
+    rows, _ = read(written(columns), KEY, spec=model_of(Formats(missing=("-999.9",))))
+    assert [row["size"] for row in rows] == [None, 2.5]
+
+
+def test_a_mark_is_missing_among_numbers_that_are_categories_booleans_or_times() -> None:
+    days = pa.array([date(1900, 1, 1), date(2013, 1, 1)])
+    columns = {"id": ["a", "b"], "size": [1.0, 2.0], "colour": [9, 3], "wet": [9, 1], "at": ["2013-01-01"] * 2, "age": [5.0, 6.0]}
+    marked = model_of(Formats(missing=("9", "1900-01-01")))
+    rows, _ = read(written(columns), KEY, spec=marked)
+    assert [(row["colour"], row["wet"]) for row in rows] == [(None, None), ("3", True)]
+    _, [bad] = read(written(columns | {"at": days}), KEY, spec=marked)
+    assert (bad.row, bad.code) == (1, "missing_time")
 
 
 def test_text_that_is_not_utf8_rejects_its_row() -> None:
