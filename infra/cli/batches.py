@@ -103,12 +103,22 @@ def _awaited(uploaded: "ObjectInfo", model: str, operator: "Operator") -> Manife
 
 
 def _write_out(manifest: Manifest, out: Path | None, operator: "Operator") -> None:
-    """Write a batch's scored rows to `out`, where one was named and there are any."""
+    """Write a batch's scored rows to `out`, where one was named and there are any.
+
+    Raises:
+        InputError: if the file cannot hold them; the batch is scored all the same.
+    """
     from infra.cli.scored_rows import write_scored
 
-    if out is not None and manifest.release and manifest.outputs:
-        spec = operator.spec_of(manifest.model, manifest.release.champion)
+    if out is None or not manifest.release or not manifest.outputs:
+        return
+    spec = operator.spec_of(manifest.model, manifest.release.champion)
+    try:
         write_scored([manifest], out, download=operator.download, console=console, spec=spec)
+    except InputError as error:
+        model, batch, other = manifest.model, manifest.batch_id[:8], out.with_suffix(".parquet")
+        remedy = f"the batch is scored: `everscore fetch {model} {batch} -o {other}` writes its rows"
+        raise InputError(error.message, remedy=remedy, code=error.code) from error
 
 
 def _refuse_unserved(model: str, store: "ObjectStore") -> None:
@@ -169,7 +179,7 @@ def replay(
     and changes ids and times when it saves. A file that was replayed before is not scored twice.
     """
     from infra.cli.operator import connect
-    from infra.cli.replay import quarantined_file, replayed
+    from infra.cli.replay import quarantined_file, refuse_other_format, replayed
 
     if out is not None:
         refuse_unwritable(out) if file is None else _refuse_out(out, file)
@@ -188,6 +198,7 @@ def replay(
         return
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
     out = out or Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
+    refuse_other_format(out, ending)
     if out.exists():
         remedy = f"send it with `everscore replay {model} {batch_id} {out}`, or name another file with -o"
         raise InputError(f"{out} exists already", remedy=remedy, code="exists")

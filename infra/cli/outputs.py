@@ -74,4 +74,11 @@ def refuse_long(rows: int, out: Path) -> None:
     """Check that a file can hold this many rows."""
     if ending_of(out) == ".xlsx" and rows > SHEET_ROWS:
         message = f"{rows:,} rows do not fit into {out.name}: an Excel sheet holds {SHEET_ROWS:,} below its header"
-        raise InputError(message, remedy=f"write {out.stem}.parquet or {out.stem}.csv", code="too_many_rows")
+        raise unfit(message, out, code="too_many_rows")
+
+
+def unfit(message: str, out: Path, *, csv_fits: bool = True, code: str = "unfit_file") -> InputError:
+    """Return the refusal of rows that a file's format cannot hold, with one that can."""
+    parquet = out.with_suffix(".parquet")
+    remedy = f"write {parquet} or {out.with_suffix('.csv')}" if csv_fits else f"write {parquet} instead"
+    return InputError(message, remedy=remedy, code=code)

@@ -19,6 +19,7 @@ from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.reading.encodings import is_utf8
+from functions.shared.reading.file_formats import TAKEN
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.readable import LocalFile
@@ -49,6 +50,18 @@ def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectSto
     mark = codecs.BOM_UTF8 if Notes(manifest.encoding).needs_naming else b""
     lines = [header.encode(), *texts] if header else texts
     return ".csv" if header else ".jsonl", mark + b"".join(line + b"\n" for line in lines)
+
+
+def refuse_other_format(out: Path, ending: str) -> None:
+    """Check that the name of a file to mend is not that of another format.
+
+    Under such a name its way back would fail.
+    """
+    own = ending.removeprefix(".")
+    others = {other for form in TAKEN if own not in form.endings for other in form.endings}
+    if (named := out.suffix.lower()).removeprefix(".") in others:
+        message = f"{out} cannot hold the rows to mend, which are written as {ending} and not as {named}"
+        raise InputError(message, remedy=f"name it {out.with_suffix(ending)}", code="unknown_ending")
 
 
 def _unexpired(body: bytes | None, manifest: Manifest) -> bytes:

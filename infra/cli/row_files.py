@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from functions.shared.domain.errors import InputError
 from functions.shared.reading.values import plain_texts
-from infra.cli.outputs import CELL_CHARACTERS, SHEET_COLUMNS, ending_of, refuse_long
+from infra.cli.outputs import CELL_CHARACTERS, SHEET_COLUMNS, ending_of, refuse_long, unfit
 
 _EXACT_DIGITS = 10**15
 """Excel keeps fifteen digits of a number; larger whole numbers are written as text."""
@@ -101,7 +101,7 @@ class _SheetFile:
 
         if len(schema) > SHEET_COLUMNS:
             message = f"{len(schema):,} columns do not fit into {named.name}: a sheet of Excel holds {SHEET_COLUMNS:,}"
-            raise InputError(message, remedy=f"write {named.stem}.parquet or {named.stem}.csv")
+            raise unfit(message, named)
         plain = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent), **plain})
         self._times = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
@@ -149,7 +149,7 @@ class _SheetFile:
         if len(text) > CELL_CHARACTERS:
             where = f"row {row}, column {self._names[place]!r}"
             message = f"{where}: a text of {len(text):,} characters; a cell of Excel holds {CELL_CHARACTERS:,}"
-            raise InputError(message, remedy=f"write {self._named.stem}.parquet or {self._named.stem}.csv")
+            raise unfit(message, self._named)
         self._sheet.write_string(row, place, text)
 
 
@@ -164,8 +164,8 @@ def begun(path: Path, schema: pa.Schema, *, named: Path) -> RowFile:
         schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
         nested = [field for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
         if nested:
-            message = f"column {nested[0].name!r} is of type {nested[0].type}, which {ending} cannot hold"
-            raise InputError(message, remedy=f"write {named.stem}.parquet")
+            message = f"column {nested[0].name!r} holds lists, records or bytes ({nested[0].type}), which {ending} cannot hold"
+            raise unfit(message, named, csv_fits=False)
     return _Fitting(_FILES[ending](path, schema, named), schema)
 
 

@@ -306,7 +306,8 @@ def test_whole_numbers_leave_in_a_sheet_with_all_their_digits(value: float, worl
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])
 def test_what_a_format_cannot_hold_is_refused_with_one_that_can(ending: str, world: World, stack: Stack, tmp_path: Path) -> None:
     nested = pa.table({"id": ["a"], "tags": pa.array([["x"]])})
-    with pytest.raises(InputError, match=rf"column 'tags' is of type list.*, which {ending} cannot hold\nremedy: write rows.parquet"):
+    said = rf"column 'tags' holds lists, records or bytes \(list.*\), which {ending} cannot hold\nremedy: write {tmp_path}/rows.parquet instead$"
+    with pytest.raises(InputError, match=said):
         joined(world, stack, tmp_path, nested, ending=ending)
     assert [*tmp_path.iterdir()] == []
 
@@ -317,6 +318,21 @@ def test_a_text_beyond_a_cell_is_refused_and_leaves_no_file(world: World, stack:
     assert [*tmp_path.iterdir()] == []
 
 
+def test_where_a_file_cannot_hold_the_rows_the_batch_is_scored_and_another_file_takes_them(
+    stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = scored(world, "april", [{**row, "note": "x" * 32_768} for row in good_rows(2)])
+    (tmp_path / "april.csv").write_text("id\n")
+    monkeypatch.setattr(stack, "upload_file", lambda key, *_: world.inbox.info(batch.source.key))
+    monkeypatch.setattr(stack, "await_manifest", lambda *_, **__: batch)
+    assert ended(f"score {MODEL} {tmp_path / 'april.csv'} -o {tmp_path / 'rows.xlsx'} --json", monkeypatch) == 2
+    answer = json.loads(capsys.readouterr().out)
+    fetch = f"fetch {MODEL} {batch.batch_id[:8]} -o {tmp_path / 'rows.parquet'}"
+    assert (answer["code"], answer["remedy"]) == ("unfit_file", f"the batch is scored: `everscore {fetch}` writes its rows")
+    assert ended(fetch, monkeypatch) == 0
+    assert pq.read_table(tmp_path / "rows.parquet")["note"].to_pylist() == ["x" * 32_768] * 2
+
+
 def test_more_rows_than_a_sheet_has_are_refused_before_anything_is_fetched(
     stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -324,7 +340,7 @@ def test_more_rows_than_a_sheet_has_are_refused_before_anything_is_fetched(
     monkeypatch.setattr(stack, "download", pytest.fail)
     assert ended(f"fetch {MODEL} --from 2013-04-01 -o {tmp_path / 'rows.xlsx'} --json", monkeypatch) == 2
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["code"], answer["remedy"]) == ("too_many_rows", "write rows.parquet or rows.csv")
+    assert (answer["code"], answer["remedy"]) == ("too_many_rows", f"write {tmp_path}/rows.parquet or {tmp_path}/rows.csv")
 
 
 def test_rows_beyond_a_sheet_that_no_manifest_counted_are_refused_too(

@@ -20,7 +20,7 @@ from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
-from infra.cli.replay import _in_one_order, quarantined_file, replayed
+from infra.cli.replay import _in_one_order, quarantined_file, refuse_other_format, replayed
 from tests.component.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
@@ -63,6 +63,21 @@ def test_rows_that_have_expired_are_refused_with_how_to_have_them_set_aside_agai
         "rows_expired",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"), [(".csv", "mended.xlsx"), (".csv", "mended.JSON"), (".jsonl", "mended.csv"), (".jsonl", "mended.parquet")]
+)
+def test_a_file_to_mend_that_is_named_as_another_format_is_refused(ending: str, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name} cannot hold the rows to mend.*\nremedy: name it mended{ending}$"):
+        refuse_other_format(Path(name), ending)
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"), [(".csv", "mended.tsv"), (".csv", "mended.txt"), (".csv", "mended"), (".jsonl", "mended.ndjson")]
+)
+def test_a_file_to_mend_may_have_any_name_that_is_not_another_formats(ending: str, name: str) -> None:
+    refuse_other_format(Path(name), ending)
 
 
 def mended(folder: Path, name: str = "mended.csv", body: bytes = as_csv(good_rows(3))) -> Path:
