@@ -50,7 +50,10 @@ def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:
 
 
 def _without_marks(values: pa.Array, formats: Formats) -> pa.Array:
-    """Return targets with null for marks; -999.0 is one where -999 is, 09 none where 9 is."""
+    """Return targets with null for marks.
+
+    Where -999 is one, so is -999.0. Where 9 is one, 09 is another class.
+    """
     if not formats.missing:
         return values
     if is_real(values.type):
