@@ -25,6 +25,7 @@ from functions.shared.reading.columns import listed, refuse_columns, refuse_too_
 from functions.shared.reading.conform import Conformed, Issue, conform
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.formats import empty_file
+from functions.shared.reading.limits import block_factor
 from functions.shared.reading.numbers import is_number
 from functions.shared.reading.plain_fields import PlainFields
 from functions.shared.reading.preamble import SEPARATORS, fields_of, preamble
@@ -67,7 +68,8 @@ def delimited_blocks(chunks: Iterator[bytes], rules: Rules) -> Iterator[Block]:
     """
     header = read_header(chunks, rules)
     parse = delimited_parser(header, rules)
-    return map_ahead(parse, cut(header.body, header.syntax, offset=header.offset, line=header.line))
+    body = map(b"".join, itertools.batched(header.body, block_factor(len(header.names)), strict=False))
+    return map_ahead(parse, cut(body, header.syntax, offset=header.offset, line=header.line))
 
 
 def delimited_parser(header: Header, rules: Rules) -> Callable[[TextBlock], Block]:

@@ -29,3 +29,16 @@ MAX_BLOCK_LINES = 2**17
 
 DEFAULT_BLOCK_BYTES = 4 * 2**20
 """Bytes of text parsed at a time."""
+
+_WIDE, _LARGEST_FACTOR = 1_000, 8
+
+
+def block_factor(columns: int) -> int:
+    """Return how many times larger the blocks of a wide table are.
+
+    Each block costs something per column. In a wide table with few rows to a block, that would outweigh the values.
+
+    >>> block_factor(12), block_factor(2_000), block_factor(16_384)
+    (1, 3, 8)
+    """
+    return min(_LARGEST_FACTOR, 1 + columns // _WIDE)

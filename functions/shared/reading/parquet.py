@@ -19,7 +19,7 @@ from functions.shared.foundation.arrow import Mask, picked
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8
-from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE
+from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE, block_factor
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block, RejectedRow
 from functions.shared.reading.rules import ColumnKind, Rules
@@ -94,6 +94,7 @@ def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | N
     with _readable("footer"), _opened(source) as described:
         metadata, schema = described.metadata, described.schema_arrow
     refuse_columns(schema.names, rules.columns)
+    block_bytes *= block_factor(len(schema.names))
     numbers = range(metadata.num_row_groups) if groups is None else groups
     unfolding = Unfolding(stored=sum(_stored_bytes(metadata.row_group(number)) for number in numbers))
     _refuse_repetition(sum(_values(metadata.row_group(number)) for number in numbers), unfolding.stored)
@@ -113,7 +114,7 @@ def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | N
 def _folded(metadata: arrow_parquet.FileMetaData, schema: pa.Schema) -> list[str]:
     """Return the paths of texts and bytes, except in list views.
 
-    A file may store such a value once for many rows. Arrow cannot unfold list views. Arrow cannot unfold list views.
+    A file may store such a value once for many rows. Arrow cannot unfold list views.
     """
     views = tuple(f"{field.name}." for field in schema if "list_view" in str(field.type))
     leaves = [metadata.schema.column(place) for place in range(len(metadata.schema))]

@@ -13,7 +13,7 @@ from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.files import read_blocks
-from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES
+from functions.shared.reading.limits import DEFAULT_BLOCK_BYTES, JSONL_HEAD_BYTES, block_factor
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.records import LINES, Syntax, TextBlock, cut, line_ends
 from functions.shared.reading.rows import Block
@@ -98,7 +98,8 @@ def _delimited(source: Readable, portion: Portion, rules: Rules, ledger: Ledger,
     parse = delimited_parser(header, rules)
     first = portion.start == 0
     start, line = (header.offset, header.line) if first else (portion.start, 1)
-    return _text(source, start, portion.stop, parse, header.syntax, ledger, block_bytes, line)
+    wide = block_bytes * block_factor(len(header.names))
+    return _text(source, start, portion.stop, parse, header.syntax, ledger, wide, line)
 
 
 def _jsonl(source: Readable, portion: Portion, rules: Rules, ledger: Ledger, block_bytes: int) -> Iterator[Block]:
