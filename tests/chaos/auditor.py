@@ -1,4 +1,4 @@
-"""Whether all is as it should be, seen by reading both buckets: nothing here comes from the functions' code.
+"""Whether all is as it should be, seen by reading both buckets and the tables: nothing here comes from the functions' code.
 
 Scores are computed again by scikit-learn from the rows as they were sent and the pipeline that each version published.
 """
@@ -9,9 +9,10 @@ import io
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -41,6 +42,7 @@ class Findings:
     scores: int = 0
     largest_difference: float = 0.0
     labels: int = 0
+    rows_in_tables: Counter[str] = field(default_factory=Counter)
     unnamed_files: int = 0
     objects: int = 0
 
@@ -53,8 +55,9 @@ class Findings:
 class Auditor:
     """Looks at the two buckets of a stack, once all is quiet."""
 
-    def __init__(self, s3: Any, inbox: str, store: str) -> None:
-        self._s3, self._inbox, self._store = s3, inbox, store
+    def __init__(self, s3: Any, inbox: str, store: str, tables: Callable[[str, str], list[tuple[Any, ...]]]) -> None:
+        """See both buckets; `tables` returns the rows of a table, of these columns."""
+        self._s3, self._inbox, self._store, self._tables = s3, inbox, store, tables
         self._pipeline = cache(self._published)
 
     def audit(
@@ -76,6 +79,7 @@ class Auditor:
             self._batch(rows, manifest, erased, set(failed), found)
         self._others([manifest for manifest in manifests if manifest["supersedes"]], sent, erased, found)
         self._files(manifests, found)
+        self._scored_table(manifests, found)
         self._labelled(labels, [manifest for _, manifest in standing], erased, found)
         self._forgotten(erased, set(left), found)
         self._totals(manifests, found)
@@ -197,6 +201,27 @@ class Auditor:
             strange = [version["Key"] for version in self._versions(bucket, "") if version["Key"].endswith((".tmp", "~", ".new"))]
             found.expect(not strange, f"temporary objects in {bucket}: {strange[:3]}")
 
+    def _scored_table(self, manifests: Sequence[dict[str, Any]], found: Findings) -> None:
+        """The tables show the rows of the last scoring of each version, and no others, and each scoring once."""
+        ordered = sorted(manifests, key=lambda manifest: datetime.fromisoformat(manifest["created_at"]))
+        last = {(manifest["source"]["key"], manifest["source"]["version_id"]): manifest for manifest in ordered}
+        right: Counter[tuple[Any, ...]] = Counter()
+        for manifest in last.values():
+            for file in manifest["outputs"]:
+                rows = pq.read_table(io.BytesIO(self._body(file["key"])), columns=["id", "score", "model_version"]).to_pylist()
+                right.update((manifest["batch_id"], *row.values()) for row in rows)
+        self._shown("scored", "batch_id, id, score, model_version", right, found)
+        standing = {manifest["batch_id"] for manifest in last.values()}
+        batches = Counter((manifest["batch_id"], manifest["batch_id"] in standing) for manifest in manifests)
+        self._shown("batches", "batch_id, standing", batches, found)
+
+    def _shown(self, kind: str, columns: str, right: Counter[tuple[Any, ...]], found: Findings) -> None:
+        shown = Counter(self._tables(f"{MODEL}_{kind}", columns))
+        missing, more = right - shown, shown - right
+        found.expect(not missing, f"the table {kind} lacks {missing.total()} rows: {[*missing][:3]}")
+        found.expect(not more, f"the table {kind} has {more.total()} rows too many: {[*more][:3]}")
+        found.rows_in_tables[kind] = shown.total()
+
     def _labelled(self, labels: dict[str, str], manifests: list[dict[str, Any]], erased: set[str], found: Findings) -> None:
         """Each label of a scored row stands with it as it was sent, and counts once in the performance of its day."""
         said: Counter[tuple[str, str]] = Counter()
@@ -218,6 +243,7 @@ class Auditor:
         most = len(wanted) + len(labels.keys() & erased)
         found.expect(len(wanted) <= counted <= most, f"{counted} labels count in the performance, {len(wanted)} to {most} were said")
         found.labels = len(wanted & said.keys())
+        self._shown("labelled", "id, everscore_label", Counter(wanted), found)
 
     def _forgotten(self, erased: set[str], left: set[str], found: Findings) -> None:
         """No version of any object shows anybody who was erased; a file of labels may, for the hour that erasure names it."""

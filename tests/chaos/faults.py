@@ -78,9 +78,9 @@ class Faults:
             {"Id": str(number), "MessageBody": json.dumps(_event(bucket, version)), "DelaySeconds": self._drawn.randint(0, LATEST_S)}
             for number, version in enumerate(chosen)
         ]
-        queue = stack.outputs["ScoringQueueUrl" if kind == "batches" else "MetricQueueUrl"]
-        self._stage.sqs.send_message_batch(QueueUrl=queue, Entries=entries)
-        self._outside["event repeated, out of order"] += len(entries)
+        for queue in {"batches": ["ScoringQueue"], "manifests": ["MetricQueue", "CataloguingQueue"]}.get(kind, ["MetricQueue"]):
+            self._stage.sqs.send_message_batch(QueueUrl=self._stage.queues[queue], Entries=entries)
+            self._outside["event repeated, out of order"] += len(entries)
 
     def _kill_worker(self) -> None:
         self._signal(WORKERS, signal.SIGKILL, "worker killed at a random moment")

@@ -28,6 +28,7 @@ class Figures:
     scores: int
     largest_difference: float
     labels: int
+    rows_in_tables: dict[str, int]
     people_erased: int
     objects: int
     unnamed_files: int
@@ -49,6 +50,7 @@ class Figures:
             scores=found.scores,
             largest_difference=found.largest_difference,
             labels=found.labels,
+            rows_in_tables=dict(found.rows_in_tables),
             people_erased=played.people_erased,
             objects=found.objects,
             unnamed_files=found.unnamed_files,
@@ -62,7 +64,7 @@ def render(figures: Figures) -> None:
 
 
 def _summary(figures: Figures) -> str:
-    rows, batches = figures.rows, figures.batches
+    rows, batches, tables = figures.rows, figures.batches, figures.rows_in_tables
     return (
         f"The last run, of {figures.on}, took {figures.minutes:g} minutes (seed {figures.seed}): {sum(figures.faults.values()):,} faults, "
         f"{figures.uploads:,} uploaded versions.\n"
@@ -70,6 +72,8 @@ def _summary(figures: Figures) -> str:
         f"{batches.get('scored again', 0):,} batches were scored again.\n"
         f"All {figures.scores:,} scores were computed again; the largest difference is {figures.largest_difference:.1e}. "
         f"{figures.labels:,} labels stand with their rows and count once each.\n"
+        f"DuckDB finds just these in the tables: {tables['scored']:,} rows that stand, {tables['labelled']:,} labelled ones and "
+        f"{tables['batches']:,} scorings.\n"
         f"None of {figures.people_erased:,} erased people is in any of {figures.objects:,} versions of objects. "
         f"Killed attempts left {figures.unnamed_files:,} files that no manifest names.\n"
         f"{sum(figures.sent_back.values()):,} messages failed at each try or were killed five times, and were sent back as "

@@ -14,7 +14,7 @@ from tests.chaos.inside import DEADLY
 from tests.chaos.scenario import Scenario
 from tests.chaos.stage import Stage, hurt_stack
 
-MOST_WAITING = {"ScoringQueueUrl": 15, "MetricQueueUrl": 150}
+MOST_WAITING = {"ScoringQueue": 15, "MetricQueue": 150}
 """Messages in a queue above which nothing new happens."""
 MOST_TO_REPEAT = 40
 """Messages to measure above which no event comes again: first those that wait are measured."""
@@ -53,11 +53,14 @@ def play(folder: Path, *, seed: int, seconds: float, faults: int, progress: Call
         hurting.kill_aws()
         stage.wait_until_quiet()
         stage.end_dead_leases()
+        explained = stage.sent_back.total()
         left = scenario.erase_again()
         stage.wait_until_quiet()
         progress("auditing")
-        auditor = Auditor(stage.s3, stage.stack.inbox, stage.stack.store)
+        auditor = Auditor(stage.s3, stage.stack.inbox, stage.stack.store, stage.tables().rows)
         found = auditor.audit(scenario.sent, scenario.labels, scenario.erased, left=left, failed=[f"batches/{MODEL}/{DEADLY}.csv"])
+        unexplained = stage.sent_back.total() - explained
+        found.expect(not unexplained, f"{unexplained} dead letters came when nothing was hurt any more")
         return Played(dict(scenario.acts), dict(hurting.counted()), dict(stage.sent_back), len(scenario.erased), found)
 
 
@@ -69,7 +72,7 @@ def _trouble(stage: Stage, scenario: Scenario, hurting: Faults, end: float, faul
         waiting = {queue: stage.depth(queue) for queue in MOST_WAITING}
         if all(waiting[queue] < most for queue, most in MOST_WAITING.items()):
             scenario.act()
-            hurting.strike(repeat=waiting["MetricQueueUrl"] < MOST_TO_REPEAT)
+            hurting.strike(repeat=waiting["MetricQueue"] < MOST_TO_REPEAT)
         time.sleep(PAUSE_S)
         if time.monotonic() > said + 20:
             said = time.monotonic()

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack
 from infra.places import ROOT
+from tests.chaos.tables import TableReader
 
 HIDDEN_S = 60
 """A queue hides what was received for so long, not for half an hour, until its function says that it is at work.
@@ -31,7 +32,7 @@ WAITS = {
 """For how long a function hides what it works on and what failed, and for how long here, so that the run spends its time on work."""
 DEAD_AFTER = timedelta(minutes=1)
 """A lease is taken away after this, and not after twenty minutes: nothing here works for so long."""
-QUEUES = ("ScoringQueueUrl", "ScoringDeadLettersUrl", "MetricQueueUrl", "MetricDeadLettersUrl", "FailedEventsUrl")
+QUEUE = "AWS::SQS::Queue"
 QUIET_LOOKS, LOOK_S = 5, 1.0
 STALL_S = 600.0
 """Nothing may stand still for longer."""
@@ -47,8 +48,11 @@ class Stage:
         self.sent_back: Counter[str] = Counter()
         self.s3, self.sqs = self.client("s3"), self.client("sqs")
         self._functions, self._machines = self.client("lambda", ONCE), self.client("stepfunctions")
-        for queue in ("ScoringQueueUrl", "MetricQueueUrl"):
-            self.sqs.set_queue_attributes(QueueUrl=stack.outputs[queue], Attributes={"VisibilityTimeout": str(HIDDEN_S)})
+        resources = self.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+        self.queues = {found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources if found["ResourceType"] == QUEUE}
+        self._sources = {self._described(queue)["QueueArn"]: queue for queue in self.queues if "RedrivePolicy" in self._described(queue)}
+        for queue in self._sources.values():
+            self.sqs.set_queue_attributes(QueueUrl=self.queues[queue], Attributes={"VisibilityTimeout": str(HIDDEN_S)})
 
     def client(self, service: str, config: Config = PATIENCE) -> Any:
         """A client of the embedded AWS."""
@@ -132,16 +136,19 @@ class Stage:
                     end, fewest = time.monotonic() + STALL_S, waiting
             time.sleep(LOOK_S)
 
+    def tables(self) -> TableReader:
+        """What DuckDB reads of the tables as they are now."""
+        return TableReader(self.client("glue"), self.stack.env()["EVERSCORE_ICEBERG_DATABASE"], self.stack.endpoint)
+
     def waiting(self) -> dict[str, int]:
         """What there is still to do, by place."""
         machine = self.stack.outputs["PartitionedScoringMachine"]
         running = self._machines.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
-        return {"executions": len(running), **{queue: self.depth(queue) for queue in QUEUES}}
+        return {"executions": len(running), **{queue: depth for queue in self.queues if (depth := self.depth(queue))}}
 
     def depth(self, queue: str) -> int:
         """Messages in a queue, hidden and delayed ones as well."""
-        found = self.sqs.get_queue_attributes(QueueUrl=self.stack.outputs[queue], AttributeNames=["All"])["Attributes"]
-        return sum(int(value) for name, value in found.items() if name.startswith("ApproximateNumberOfMessages"))
+        return sum(int(value) for name, value in self._described(queue).items() if name.startswith("ApproximateNumberOfMessages"))
 
     def send_back(self) -> None:
         """Send dead letters to their queues and failed events to their functions, as the runbook has it."""
@@ -151,25 +158,27 @@ class Stage:
             self.note(f"sent nothing back: {error}")
 
     def _send_back(self) -> None:
-        for queue in ("Scoring", "Metric"):
-            for body in self._taken(f"{queue}DeadLettersUrl"):
-                self.sent_back[f"of the {queue.lower()} queue"] += 1
-                self.note(f"dead letter of {queue}: {body[:300]}")
-                self.sqs.send_message(QueueUrl=self.stack.outputs[f"{queue}QueueUrl"], MessageBody=body)
-        for body in self._taken("FailedEventsUrl"):
-            self.sent_back["failed events"] += 1
-            self.note(f"failed event: {body[:600]}")
-            event = json.loads(body)
-            if "requestPayload" in event:
-                function, _, _ = event["requestContext"]["functionArn"].partition(":function:")[2].partition(":")
-                payload = json.dumps(event["requestPayload"]).encode()
-                self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+        for letters in self.queues.keys() - self._sources.values():
+            for body, source in self._taken(letters):
+                self.sent_back[f"of {source or 'failed events'}"] += 1
+                self.note(f"dead letter of {source or letters}: {body[:600]}")
+                if source:
+                    self.sqs.send_message(QueueUrl=self.queues[source], MessageBody=body)
+                elif "requestPayload" in (event := json.loads(body)):
+                    function, _, _ = event["requestContext"]["functionArn"].partition(":function:")[2].partition(":")
+                    payload = json.dumps(event["requestPayload"]).encode()
+                    self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
-    def _taken(self, queue: str) -> Iterator[str]:
-        url = self.stack.outputs[queue]
-        for message in self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            yield message["Body"]
+    def _taken(self, queue: str) -> Iterator[tuple[str, str | None]]:
+        """Up to ten messages, and the queue of each that gave it up."""
+        url = self.queues[queue]
+        for message in self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", []):
+            yield message["Body"], self._sources.get(message["Attributes"].get("DeadLetterQueueSourceArn"))
             self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _described(self, queue: str) -> dict[str, str]:
+        found: dict[str, str] = self.sqs.get_queue_attributes(QueueUrl=self.queues[queue], AttributeNames=["All"])["Attributes"]
+        return found
 
 
 @contextmanager

@@ -5,11 +5,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
-from importlib.resources import files
 from typing import Any
 
 import boto3
-import duckdb
 import pytest
 from botocore.config import Config
 
@@ -22,6 +20,7 @@ from functions.shared.domain import layout
 from infra.local.servers import REGION
 from tests.component.metric_emission.test_day_labels import put
 from tests.component.metric_emission.world import DAY
+from tests.duck import duckdb_over
 from tests.fakes.documents import serve
 from tests.fakes.versions import MODEL, make_version
 from tests.integration.cataloguing.world import ARRIVED, Scorings, days_of, rows
@@ -44,12 +43,7 @@ class Stage(Scorings):
         super().__init__(S3ObjectStore(s3, STORE))
         self._worker = worker
         self.ports = Ports(self.store, glue_tables(self._glue, self.store, STACK))
-        self._duckdb = duckdb.connect(config={"autoinstall_known_extensions": False})
-        for name in ("httpfs", "avro", "iceberg"):
-            (extension,) = files(f"duckdb_extension_{name}").rglob("*.duckdb_extension")  # type: ignore[attr-defined]
-            self._duckdb.execute(f"LOAD '{extension}'")
-        access = f"KEY_ID 'test', SECRET 'test', REGION '{REGION}', ENDPOINT '{aws.removeprefix('http://')}'"
-        self._duckdb.execute(f"CREATE SECRET (TYPE s3, {access}, URL_STYLE 'path', USE_SSL false)")
+        self._duckdb = duckdb_over(aws)
 
     def close(self) -> None:
         self._duckdb.close()

@@ -3,11 +3,9 @@
 import hashlib
 import io
 from datetime import UTC, date, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog.memory import InMemoryCatalog
@@ -20,6 +18,7 @@ from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.manifest import Manifest, Source, Status, StoredFile
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
+from tests.duck import duckdb_over
 from tests.fakes.memory_store import MemoryStore
 
 ARRIVED = datetime(2013, 4, 1, 8, tzinfo=UTC)
@@ -105,11 +104,7 @@ class World(Scorings):
         self.catalogue = InMemoryCatalog("tests", warehouse=f"{root}warehouse", **through_store(self.store, root))
         self.tables = IcebergTables(self.catalogue, database=DATABASE, root=root)
         self.ports = Ports(store=self.store, tables=self.tables)
-        self._duckdb = duckdb.connect(config={"autoinstall_known_extensions": False})
-        self._duckdb.execute("SET TimeZone = 'UTC'")
-        for name in ("httpfs", "avro", "iceberg"):
-            (extension,) = files(f"duckdb_extension_{name}").rglob("*.duckdb_extension")  # type: ignore[attr-defined]
-            self._duckdb.execute(f"LOAD '{extension}'")
+        self._duckdb = duckdb_over()
 
     def expire(self, batch: Manifest) -> None:
         """Remove a batch's scored rows, as the bucket's rules do."""
