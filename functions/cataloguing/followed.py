@@ -6,11 +6,10 @@ it is still right. Nothing else is kept: order, repetition and crashes are the s
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from typing import Protocol
 
 import pyarrow as pa
@@ -29,8 +28,11 @@ type Sources = Mapping[str, str]
 _FORMAT = 2
 """Another number has all files made again."""
 _TRIES = 10
-_AT_A_TIME = 31
-"""Files that one commit adds, so that a long past comes in steps that a crash does not undo."""
+_AT_A_TIME, _SOURCES_AT_A_TIME = 31, 200
+"""Files that one commit adds, and objects that it reads for them unless they are of one period.
+
+So a long past comes in steps that a crash does not undo.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +105,45 @@ def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
     if not sources and not ports.tables.exists(model, followed.kind):
         return 0
     table = ports.tables.open(model, followed.kind)
-    wanted = {_file(model, followed, period, of).key: (period, of) for period, of in sources.items()}
+    wanted = _wanted(model, followed, sources)
     shown = table.files()
     removed = [file for file in shown if file.key not in wanted]
     lacking = wanted.keys() - {file.key for file in shown}
     if lost := lacking & came:
         message = f"the table {followed.kind!r} of {model!r} lacks {counted(len(lost), 'files')} that were committed"
         raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
-    some = dict(islice(((key, wanted[key]) for key in sorted(lacking)), _AT_A_TIME))
+    some = _first(lacking, wanted)
     if not some and not removed:
         return 0
-    right = _right(_written(some, followed, ports.store), some, followed, ports.store)
-    if some and not right:
+    written = _written(some, followed, ports.store)
+    now = followed.sources(ports.store)  # seen after the table: what others added to it from newer sources is not removed
+    right = _right(written, some, now, ports.store)
+    still = _wanted(model, followed, now)
+    old = [file for file in removed if file.key not in still]
+    gone = [file for file in old if len(lacking) == len(right) or file.day in {one.file.day for one in right}]
+    if not right and not gone:
         message = f"what the table {followed.kind!r} of {model!r} follows from changed meanwhile"
         raise ConflictError(message)
-    gone = [file for file in removed if len(lacking) == len(right) or file.day in {one.file.day for one in right}]
     columns = table.columns.with_files(schema for one in right for schema in one.schemas)
     table.commit(columns, added=[one.footer.new for one in right], removed=gone, forget=bool(gone))
     came.update(one.file.key for one in right)
     return len(right) + len(gone)
+
+
+def _wanted(model: str, followed: Followed, sources: Mapping[date, Sources]) -> dict[str, tuple[date, Sources]]:
+    """Return what the table should show, by the key of the file that says it."""
+    return {_file(model, followed, period, of).key: (period, of) for period, of in sources.items()}
+
+
+def _first(lacking: Collection[str], wanted: Mapping[str, tuple[date, Sources]]) -> dict[str, tuple[date, Sources]]:
+    """Return what one commit adds, at least one file."""
+    some, read = dict[str, tuple[date, Sources]](), 0
+    for key in sorted(lacking):
+        read += len(wanted[key][1])
+        if some and (len(some) == _AT_A_TIME or read > _SOURCES_AT_A_TIME):
+            break
+        some[key] = wanted[key]
+    return some
 
 
 def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store: ObjectStore) -> list[_Written]:
@@ -137,13 +159,12 @@ def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store
 
 
 def _right(
-    written: Iterable[_Written], some: Mapping[str, tuple[date, Sources]], followed: Followed, store: VersionedStore
+    written: Iterable[_Written], some: Mapping[str, tuple[date, Sources]], now: Mapping[date, Sources], store: VersionedStore
 ) -> list[_Written]:
     """Return the files whose sources are as they were when they were read.
 
     The others are removed for good: they may show people who were erased since, and no erasure saw them.
     """
-    now = followed.sources(store) if some else {}
     right = [one for one in written if now.get(one.file.day) == some[one.file.key][1]]
     store.forget(one.info for one in written if one not in right)
     return right

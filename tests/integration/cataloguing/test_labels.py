@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from functions.cataloguing import followed
 from functions.cataloguing.labels import catalogue_labels
+from functions.cataloguing.performance_rows import PerformanceRows
 from functions.cataloguing.service import catalogue_all, rebuild
 from functions.cataloguing.upkeep import compare, sweep
 from functions.erasure.event import EraseRequest
@@ -250,11 +251,12 @@ def test_rebuilt_tables_are_the_same_and_the_night_clears_what_was_replaced(worl
     assert world.query(SHOWN, LABELLED) == before
 
 
-def test_a_long_past_comes_in_steps(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["_AT_A_TIME", "_SOURCES_AT_A_TIME"])
+def test_a_long_past_comes_in_steps(limit: str, world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     days = [DAY + timedelta(days=number) for number in range(5)]
     measured.scored("a.csv", [row for day in days for row in rows(0.9, day=day)])
     measured.label(csv(("yes",)) + "".join(csv(("yes",), day=day).removeprefix("id,at,bought\n") for day in days[1:]))
-    monkeypatch.setattr(followed, "_AT_A_TIME", 2)
+    monkeypatch.setattr(followed, limit, 2)
     catalogue_all(MODEL, world.ports)
     assert world.query(f"SELECT event_day, id FROM {LABELLED} ORDER BY 1", LABELLED) == [(day, "r0") for day in days]
     assert len(world.catalogue.load_table(("everscore", LABELLED)).snapshots()) == 3
@@ -281,6 +283,23 @@ def test_a_source_that_changes_at_every_try_is_a_conflict(world: World, measured
     monkeypatch.setattr(followed, "_right", lambda *_: [])
     with pytest.raises(ConflictError, match="changed meanwhile"):
         catalogue_labels(MODEL, world.ports)
+
+
+def test_a_month_that_another_worker_added_since_the_listing_stays(
+    world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured.scored("a.csv", rows(0.9))
+    measured.label(csv(("yes",)))
+    now = PerformanceRows.sources
+    listed = [now(PerformanceRows(MODEL), world.store)]
+    later = DAY + timedelta(days=40)
+    measured.scored("b.csv", rows(0.9, day=later))
+    measured.label(csv(("no",), day=later), "later.csv")
+    catalogue_labels(MODEL, world.ports)
+    monkeypatch.setattr(PerformanceRows, "sources", lambda self, store: listed.pop() if listed else now(self, store))
+    assert followed.bring(MODEL, PerformanceRows(MODEL), world.ports) == 0
+    assert not listed
+    assert world.query(f"SELECT event_day FROM {PERFORMANCE} ORDER BY 1", PERFORMANCE) == [(DAY,), (later,)]
 
 
 PEOPLE = "abcd"
