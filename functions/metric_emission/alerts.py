@@ -12,7 +12,7 @@ from functions.metric_emission.ports import Model
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.calendar import days_before, is_plausible
-from functions.shared.domain.cause import Causes
+from functions.shared.domain.cause import Cause
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.positives import PositiveShare
 from functions.shared.domain.envelopes import StoredObject
@@ -85,7 +85,7 @@ def over_by_batch(manifest: Manifest, drift: DriftReport | None, model: Model) -
     looks_well = drift is not None and not drift.too_few and is_newest(manifest, model)
     file = manifest.source.key.split("/", 2)[-1]
 
-    def over(name: str) -> str:
+    def over(name: str, cause: Cause) -> str:
         kind, _, rest = name.partition("-")
         why = ""
         if kind == AlertKind.FAILED and is_scored and not rest.startswith("labels-"):
@@ -94,18 +94,20 @@ def over_by_batch(manifest: Manifest, drift: DriftReport | None, model: Model) -
             why = f"few rows of {file} were quarantined"
         elif kind == AlertKind.DRIFT and looks_well and rest == f"v{_champion(manifest)}":
             why = "the last batches look as at training again"
-        return why if why and came_later(manifest, name, model) else ""
+        return why if why and came_later(manifest, cause, model) else ""
 
     return over
 
 
-def over_by_labels(file: str, *, are_plausible: bool) -> Over:
-    """Return the alerts that a readable file of labels ends.
+def over_by_labels(file: str, arrived: datetime, *, are_plausible: bool) -> Over:
+    """Return the alerts that a readable file of labels ends: on files before it.
 
     Alerts on unreadable files are over. Those on absurd labels are if some of its labels met their rows, and none is absurd.
     """
 
-    def over(name: str) -> str:
+    def over(name: str, cause: Cause) -> str:
+        if cause.arrived is not None and arrived <= cause.arrived:
+            return ""
         if name.startswith(f"{AlertKind.FAILED}-labels-"):
             return f"the labels in {file} were read"
         return f"the labels in {file} are plausible" if name == AlertKind.LABELS and are_plausible else ""
@@ -117,7 +119,7 @@ def over_by_release(release: Release) -> Over:
     """Return what another champion, or a person's answer, shows to be over."""
     version, asked = release.champion.version, release.approval.version if release.approval else None
 
-    def over(name: str) -> str:
+    def over(name: str, _cause: Cause) -> str:
         kind, _, rest = name.partition("-")
         if kind in {AlertKind.DRIFT, AlertKind.PERFORMANCE} and rest != f"v{version}":
             return f"version {version} serves instead"
@@ -126,17 +128,16 @@ def over_by_release(release: Release) -> Over:
     return over
 
 
-def over_by_sweep(causes: Causes, now: datetime, *, all_scored: bool) -> Over:
+def over_by_sweep(looked: datetime) -> Over:
     """Return the alerts on files that are over.
 
-    A week passed without another such file, or no upload that an alert is about lacks its manifest.
+    A week passed without another such file, or this look found no upload without a manifest.
     """
 
-    def over(name: str) -> str:
-        cause = causes.causes[name]
+    def over(_name: str, cause: Cause) -> str:
         if cause.kind is AlertKind.UNSCORED:
-            return "each upload that it was about has a manifest or was removed" if all_scored else ""
-        return f"not seen again for {counted(QUIET.days, 'days')}" if cause.kind in _OF_FILES and now - cause.seen_at >= QUIET else ""
+            return "each upload that it was about has a manifest or was removed" if cause.seen_at <= looked else ""
+        return f"not seen again for {counted(QUIET.days, 'days')}" if cause.kind in _OF_FILES and looked - cause.seen_at >= QUIET else ""
 
     return over
 
@@ -147,7 +148,7 @@ def over_by_clock(release: Release) -> Over:
     What it saw just now is not asked about.
     """
     by_release = over_by_release(release)
-    return lambda name: by_release(name) or _ENDED.get(name.partition("-")[0], "")
+    return lambda name, cause: by_release(name, cause) or _ENDED.get(name.partition("-")[0], "")
 
 
 def _by_effect(column: ColumnDrift) -> float:

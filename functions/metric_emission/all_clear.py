@@ -1,23 +1,20 @@
 """Whether a batch may close an alert: it must come after what raised it."""
 
 from functions.metric_emission.ports import Model
+from functions.shared.domain.cause import Cause
 from functions.shared.domain.manifest import Manifest
-from functions.shared.repositories.causes import causes_of
 
 _BATCH = 8
 _IN_WINDOW = slice(len("2013-04-01-"), len("2013-04-01-") + _BATCH)
 """Where the beginning of a batch's name stands in an alert's window: after the day, and before a moment if it calls again."""
 
 
-def came_later(manifest: Manifest, name: str, model: Model) -> bool:
+def came_later(manifest: Manifest, cause: Cause, model: Model) -> bool:
     """Return whether a batch's upload arrived after those that an alert is about.
 
     An upload that is scored again counts as well. If a batch is no longer found, the upload must have arrived after the alert was last
     seen.
     """
-    cause = causes_of(model.name, model.store).causes.get(name)
-    if cause is None:
-        return False
     own = {manifest.batch_id[:_BATCH], (manifest.supersedes or "")[:_BATCH]}
     sought = {window[_IN_WINDOW] for window in (cause.window, cause.latest)} - own
     for arrival in model.newest if sought else ():

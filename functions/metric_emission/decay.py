@@ -46,7 +46,7 @@ def _over(decay: Decay, version: str) -> Over:
     """
     is_back = decay.ready and decay.excess is not None and decay.margin is not None and decay.excess <= decay.margin
     why = f"its loss is {decay.loss:.3f} a row, {decay.baseline_loss:.3f} at training" if is_back else ""
-    return lambda name: why if name == f"{AlertKind.PERFORMANCE}-v{version}" else ""
+    return lambda name, _: why if name == f"{AlertKind.PERFORMANCE}-v{version}" else ""
 
 
 def _last_drift(model: Model) -> DriftReport | None:

@@ -55,7 +55,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
         labels = read_labels(created, model.spec, inbox=ports.inbox)
     except BatchRejectedError as rejected:
         whose, now = _whose(created.key, rejected), ports.now()
-        follow(whose, ports.store, now, seen=[Sight(labels_alert(created, whose, arrived, rejected, now))])
+        follow(whose, ports.store, now, seen=[Sight(labels_alert(created, whose, arrived, rejected, now), arrived=arrived)])
         return
     file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
     index_batches(model)
@@ -63,7 +63,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
     gathered = _gathered(labels, model)
     candidates = _candidates(labels, gathered, arrived, model)
     joined = join_labels(labels, candidates, model.spec, store=ports.store, arrived=arrived.isoformat())
-    alert_on_slips(joined, file, created.key, model, is_new=True)
+    alert_on_slips(joined, file, created.key, arrived, model, is_new=True)
     restated = _store_labelled(joined, file, model, gathered)
     measured = [*restated, *label_measurements(model.name, labels.table.num_rows, labels.refused)]
     leave_waiting(waiting, joined.unmatched, ports.store)
@@ -125,7 +125,7 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
     for waiting in waiting_in(model.waiting_files, manifest.model, model.store, ports.now()):
         joined = join_labels(waiting.labels, [manifest], model.spec, store=model.store, arrived=waiting.arrived.isoformat())
         if joined.by_day:
-            alert_on_slips(joined, waiting.file, f"a file of {waiting.arrived.date()}", model, is_new=False)
+            alert_on_slips(joined, waiting.file, f"a file of {waiting.arrived.date()}", waiting.arrived, model, is_new=False)
             measured = _store_labelled(joined, f"{waiting.file}-{manifest.batch_id}", model)
             ports.emit(measured)
             fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=ports.now)

@@ -5,6 +5,7 @@ One of the two is wrong: a misplaced decimal point is an example. People are ale
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from functions.metric_emission.alerts import over_by_labels, slip_alert
 from functions.metric_emission.day_performance import numbers_of
 from functions.metric_emission.join import Joined
 from functions.metric_emission.ports import Model
+from functions.shared.domain.cause import Cause
 from functions.shared.domain.labelled_columns import LABEL
 from functions.shared.domain.performance.losses import ABSURD, losses
 from functions.shared.domain.release import Role
@@ -30,7 +32,7 @@ class Slips:
     answer: float
 
 
-def alert_on_slips(joined: Joined, file: str, source: str, model: Model, *, is_new: bool) -> None:
+def alert_on_slips(joined: Joined, file: str, source: str, arrived: datetime, model: Model, *, is_new: bool) -> None:
     """Alert on absurd labels after the join; close what this file ends.
 
     They count with a loss of the champion's ceiling, so no other label is drowned by them.
@@ -39,6 +41,7 @@ def alert_on_slips(joined: Joined, file: str, source: str, model: Model, *, is_n
         joined: the file's labels with their rows.
         file: the identity of the file.
         source: its key, as people know it.
+        arrived: when it came.
         model: that scored the rows.
         is_new: whether the file was read just now. What waited of it says nothing of other labels.
     """
@@ -46,9 +49,11 @@ def alert_on_slips(joined: Joined, file: str, source: str, model: Model, *, is_n
     slips = None
     if model.spec.task is Task.REGRESSION and ceiling is not None:
         slips = find_slips(joined.by_day.values(), model.spec.score_columns[0], ceiling)
-    seen = [Sight(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, now))] if slips else []
-    are_plausible = bool(joined.by_day) and slips is None
-    follow(model.name, model.store, now, seen=seen, over=over_by_labels(source, are_plausible=are_plausible) if is_new else _nothing)
+    seen = []
+    if slips:
+        seen = [Sight(slip_alert(model.name, file, source, slips.rows, slips.label, slips.answer, now), arrived=arrived)]
+    over = over_by_labels(source, arrived, are_plausible=bool(joined.by_day) and slips is None) if is_new else _nothing
+    follow(model.name, model.store, now, seen=seen, over=over)
 
 
 def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slips | None:
@@ -67,7 +72,7 @@ def find_slips(tables: Iterable[pa.Table], answers: str, ceiling: float) -> Slip
     return Slips(absurd, float(labels[worst]), float(said[worst])) if absurd else None
 
 
-def _nothing(_: str) -> str:
+def _nothing(_name: str, _cause: Cause) -> str:
     return ""
 
 

@@ -168,14 +168,10 @@ def sweep(ports: Ports) -> dict[str, int]:
     for model in store.folders(layout.MANIFESTS):
         index_missing(model, store)
     looked = now()
-    unscored, lasting = _unscored_uploads(ports.inbox, store, looked)
-    for model, keys in unscored.items():
-        follow(model, store, looked, seen=[Sight(unscored_alert(model, keys, looked))])
-    for model in store.folders(layout.CAUSES):
-        if model not in unscored:
-            over = over_by_sweep(causes_of(model, store), looked, all_scored=model not in lasting)
-            follow(model, store, looked, over=over)
-    uploads = sum(len(keys) for keys in unscored.values())
+    unscored, uploads = _unscored_uploads(ports.inbox, store, looked)
+    for model in sorted({*unscored, *store.folders(layout.CAUSES)}):
+        seen = [Sight(unscored_alert(model, unscored[model], looked))] if model in unscored else []
+        follow(model, store, looked, seen=seen, over=over_by_sweep(looked))
     measured = [Measurement(UNSCORED_FILES, uploads, {})]
     ports.emit(measured)
     fold(layout.FLEET, Occasion.SWEEP, measured, store=store, now=now)
@@ -199,26 +195,25 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
                 yield from (file.key for file in files if file.key not in named and now - file.last_modified > least)
 
 
-def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> tuple[dict[str, list[str]], set[str]]:
-    """Return recent batches without a manifest, by model.
+def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> tuple[dict[str, list[str]], int]:
+    """Return batches without a manifest, by model, and how many of them are recent.
 
-    Also return the models of which an open alert names older ones that still have none.
+    The others are those that an open alert names.
     """
-    manifests, unscored, lasting = Manifests(store), defaultdict(list), set[str]()
+    manifests, unscored, recent = Manifests(store), defaultdict(list), 0
     alerts = {model: causes_of(model, store).open().get(AlertKind.UNSCORED.value) for model in store.folders(layout.CAUSES)}
     for found in inbox.list(f"{layout.BATCHES}/"):
         model = layout.model_or_unnamed(found.key)
-        is_recent = _SCORED_BY < now - found.last_modified < _LOOKED_FOR
-        if found.key.endswith("/") or not (is_recent or _may_be_named(found, alerts.get(model))):
+        age = now - found.last_modified
+        is_recent = age < _LOOKED_FOR
+        if found.key.endswith("/") or age <= _SCORED_BY or not (is_recent or _may_be_named(found, alerts.get(model))):
             continue
         source = source_of(inbox.bucket, inbox.info(found.key))
         if manifests.find(model, layout.batch_id(source.bucket, source.key, source.version_id), source) is not None:
             continue
-        if is_recent:
-            unscored[model].append(found.key)
-        else:
-            lasting.add(model)
-    return dict(unscored), lasting
+        unscored[model].append(found.key)
+        recent += is_recent
+    return dict(unscored), recent
 
 
 def _may_be_named(upload: ObjectInfo, alert: Cause | None) -> bool:

@@ -87,7 +87,8 @@ class Cause(Value):
     """One cause of alerts.
 
     `window` is that of the alert that called people last, `latest` of the one that was seen last; `message` is what that one said. It
-    is empty for a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts.
+    is empty for a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts. `arrived` is when
+    the newest file came that it is about, where that is known.
     """
 
     kind: AlertKind
@@ -97,6 +98,7 @@ class Cause(Value):
     opened_at: datetime
     seen_at: datetime
     seen: int = 1
+    arrived: datetime | None = None
     acknowledged: Said | None = None
     closed_at: datetime | None = None
     closed_by: str = ""
@@ -136,24 +138,28 @@ class Causes(Document):
         found = (self.silences.get(silenced) for silenced in (name, kind.value))
         return max((silence.until for silence in found if silence and last < silence.until), default=None)
 
-    def sighted(self, alert: Alert, *, now: datetime, opens: str | None) -> "Causes":
+    def sighted(self, alert: Alert, *, now: datetime, opens: str | None, arrived: datetime | None = None) -> "Causes":
         """Return these with one more sight of a cause: opened, or brought up to date.
 
         Args:
             alert: what was seen. The same alert counts once, however often it is delivered.
             now: when.
             opens: the window of the alert that called people just now, or under which a closed cause opens again; None leaves it closed.
+            arrived: when the file came that it is about.
         """
         name = cause_of(alert)
         known = self.causes.get(name)
         message = "" if alert.kind is AlertKind.FAILED else alert.message
         if known is not None and known.is_open:
             seen = known.seen + (known.latest != alert.window)
-            times = {"latest": alert.window, "seen_at": now, "seen": seen}
+            newest = max(filter(None, (known.arrived, arrived)), default=None)
+            times = {"latest": alert.window, "seen_at": now, "seen": seen, "arrived": newest}
             found = known.model_copy(update={**times, "message": message, "window": opens or known.window})
         elif known is None or opens:
             window, opened = opens or alert.window, alert.raised_at
-            found = Cause(kind=alert.kind, window=window, latest=alert.window, message=message, opened_at=opened, seen_at=now)
+            found = Cause(
+                kind=alert.kind, window=window, latest=alert.window, message=message, opened_at=opened, seen_at=now, arrived=arrived
+            )
         else:
             return self
         return self._with(name, found)

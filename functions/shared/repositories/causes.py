@@ -14,8 +14,8 @@ from functions.shared.repositories.alerts import raise_once
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.swap import swap
 
-type Over = Callable[[str], str]
-"""Why a cause of this name is over; empty while it lasts, or where nothing is known of it."""
+type Over = Callable[[str, Cause], str]
+"""Why a cause, given by its name too, is over; empty while it lasts, or where nothing is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,12 @@ class Sight:
     """An alert that follows from what was seen just now.
 
     `news` says whether people are called: if it is None, they are where the cause was not open. What outlasts a silence calls anyway.
+    `arrived` is when the file came that it is about, where that is known.
     """
 
     alert: Alert
     news: bool | None = None
+    arrived: datetime | None = None
 
 
 def causes_of(model: str, store: ObjectStore) -> Causes:
@@ -34,7 +36,7 @@ def causes_of(model: str, store: ObjectStore) -> Causes:
     return read_document(store, Causes, layout.causes_key(model)) or Causes(model=model)
 
 
-def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sight] = (), over: Over = lambda _: "") -> None:
+def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sight] = (), over: Over = lambda *_: "") -> None:
     """Bring the causes of a model's alerts up to date.
 
     Alerts and closings are written first, each once: after a crash they are there, and this is done again.
@@ -52,9 +54,9 @@ def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sigh
         known = causes = Causes.from_json(body) if body is not None else Causes(model=model)
         names = {cause_of(sight.alert) for sight in seen}
         for sight in seen:
-            causes = causes.sighted(sight.alert, now=now, opens=_opens(sight, causes, store, now))
+            causes = causes.sighted(sight.alert, now=now, opens=_opens(sight, causes, store, now), arrived=sight.arrived)
         for name, cause in known.open().items():
-            if name not in names and (why := over(name)):
+            if name not in names and (why := over(name, cause)):
                 _write_closing(name, cause, why, model, store, now)
                 causes = causes.closed(name, why, now)
         if causes == known:

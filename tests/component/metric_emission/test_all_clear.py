@@ -8,10 +8,12 @@ import pytest
 
 from functions.metric_emission.upkeep import sweep
 from functions.shared.domain import layout
+from functions.shared.domain.cause import Silence
 from functions.shared.domain.manifest import BatchError, Manifest, Status
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
+from functions.shared.repositories.causes import change_causes
 from functions.shared.repositories.manifests import Manifests, source_of
 from tests.component.metric_emission.test_batches import like_training
 from tests.component.metric_emission.test_decay import csv, decaying
@@ -61,6 +63,26 @@ def test_an_alert_on_an_unscored_upload_closes_when_that_upload_is_removed() -> 
     assert world.causes().open() == {}
 
 
+def test_an_upload_that_was_never_scored_calls_again_when_a_silence_of_it_lapses() -> None:
+    world = World()
+    world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
+    swept_daily(world, 1)
+    silence = Silence(who="ann", reason="known", at=world.moment, until=world.moment + 4 * DAY + HOUR)
+    change_causes(MODEL, world.store, lambda causes: causes.silenced("unscored", silence))
+    swept_daily(world, 5)
+    assert len(world.alerts()) == 1
+    swept_daily(world, 8)
+    assert [alert.window for alert in world.alerts()] == ["2013-04-01", "2013-04-06"]
+
+
+def test_an_alert_on_an_upload_that_was_never_scored_keeps_no_other_alert_open() -> None:
+    world = World()
+    world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
+    world.record(failed(world, "a.csv"))
+    swept_daily(world, 9)
+    assert list(world.causes().open()) == ["unscored"]
+
+
 # Labels
 
 
@@ -96,6 +118,43 @@ def test_labels_that_waited_do_not_close_an_alert_about_a_file_that_could_not_be
 def test_a_file_of_which_no_label_met_its_row_says_nothing_of_absurd_labels() -> None:
     world = slipped()
     world.label(csv(("2",), prefix="later"), "later.csv")
+    assert list(world.causes().open()) == ["labels"]
+    world.label(csv(("2",)), "mended.csv")
+    assert world.causes().open() == {}
+
+
+def test_a_readable_file_that_is_measured_late_does_not_close_the_alert_on_a_newer_one() -> None:
+    world = World()
+    world.scored("a.csv", rows(0.5))
+    late = world.upload_labels("id,at,bought\nr0,2013-04-01T10:00:00Z,yes\n", "late.csv")
+    world.label(b"\x00\x01\x02", "broken.csv")
+    [name] = world.causes().open()
+    world.deliver(late)
+    assert list(world.causes().open()) == [name]
+    world.label("id,at,bought\nr0,2013-04-01T10:00:00Z,yes\n", "next.csv")
+    assert world.causes().open() == {}
+
+
+def test_plausible_labels_that_are_measured_late_do_not_close_the_alert_on_newer_absurd_ones() -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01))
+    late = world.upload_labels(csv(("2",)), "late.csv")
+    world.label(csv(("2e6",)), "slipped.csv")
+    world.deliver(late)
+    assert list(world.causes().open()) == ["labels"]
+    world.label(csv(("2",)), "mended.csv")
+    assert world.causes().open() == {}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_absurd_files_the_newer_has_to_be_followed_by_a_plausible_one(first: int) -> None:
+    world = decaying(10.0, version=make_version(task=Task.REGRESSION))
+    world.scored("a.csv", rows(0.01))
+    absurd, between, other = (world.upload_labels(csv((label,)), f"{label}.csv") for label in ("2e6", "2", "3e6"))
+    files = [absurd, other]
+    world.deliver(files[first])
+    world.deliver(files[1 - first])
+    world.deliver(between)
     assert list(world.causes().open()) == ["labels"]
     world.label(csv(("2",)), "mended.csv")
     assert world.causes().open() == {}

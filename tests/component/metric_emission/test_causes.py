@@ -229,7 +229,7 @@ def see(world: World, alert: Alert, *, news: bool | None = None, store: ObjectSt
 
 def close(world: World, *, store: ObjectStore | None = None) -> None:
     """All is seen to be over now."""
-    follow(MODEL, store or world.store, world.moment, over=lambda _: "no batch is overdue any more")
+    follow(MODEL, store or world.store, world.moment, over=lambda *_: "no batch is overdue any more")
 
 
 def test_drift_that_began_in_a_silence_calls_once_when_it_lasts_beyond() -> None:

@@ -79,7 +79,7 @@ def test_an_alert_that_somebody_looks_after_says_who_and_why(stack: Stack, capsy
 def test_a_closed_alert_is_shown_when_asked_for(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     now = datetime.now(UTC)
     drift(stack, now)
-    follow(MODEL, stack.store, now + HOUR, over=lambda _: "version 2 serves instead")
+    follow(MODEL, stack.store, now + HOUR, over=lambda *_: "version 2 serves instead")
     assert listed(capsys) == []
     [shown] = listed(capsys, every=True)
     assert (shown["state"], shown["closed_by"]) == ("closed", "version 2 serves instead")
@@ -91,7 +91,7 @@ def test_one_cause_sends_one_message_and_one_when_it_is_over(stack: Stack) -> No
     now = datetime.now(UTC)
     for number in range(5):
         drift(stack, now + number * HOUR, f"{number}" * 8)
-    follow(MODEL, stack.store, now + 6 * HOUR, over=lambda _: "version 2 serves instead")
+    follow(MODEL, stack.store, now + 6 * HOUR, over=lambda *_: "version 2 serves instead")
     over, raised = sorted(messages(stack, now + 6 * HOUR))
     assert raised == f"prod, {MODEL}: drift: drift in price (PSI 0.31)"
     assert over.startswith(f"prod, {MODEL}: drift: closed, version 2 serves instead; since ")
