@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import islice
 
 from functions.shared.domain import layout
@@ -84,8 +85,8 @@ class RejectedSample:
 class History:
     """A model's history up to `now`, oldest first; alerts and samples newest first.
 
-    `older_batches` counts manifests beyond the `BATCHES` newest, which were not read. `mature` is the last event day whose labels count
-    as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
+    `has_older` says that there are batches before the `BATCHES` newest, which were not read. `mature` is the last event day whose labels
+    count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
     """
 
     model: str
@@ -93,7 +94,7 @@ class History:
     releases: tuple[Release, ...]
     decisions: tuple[Decision, ...]
     batches: tuple[Batch, ...]
-    older_batches: int
+    has_older: bool
     days: tuple[DayPerformance, ...]
     alerts: tuple[Alert, ...]
     samples: tuple[RejectedSample, ...]
@@ -110,8 +111,8 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
     """
     releases = Releases(store)
     with ThreadPoolExecutor(_READERS) as readers:
-        committed = sorted(store.list(layout.manifest_prefix(model)), key=lambda found: found.last_modified)
-        manifests = list(readers.map(Manifests(store).read, (found.key for found in committed[-BATCHES:])))
+        entries = Manifests(store).entries(model)
+        manifests = list(readers.map(partial(Manifests(store).at, model), islice(entries, BATCHES)))
         standing = _standing(manifests)
         batches = readers.map(lambda manifest: _batch(manifest, store), standing)
         days = performance_keys(model, store)[-DAYS:]
@@ -123,7 +124,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             spec=_served_spec(releases.current(model), store),
             decisions=tuple(Decisions(store).all(model)),
             batches=tuple(batches),
-            older_batches=len(committed) - len(manifests),
+            has_older=any(True for _ in entries),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
             alerts=tuple(
                 sorted((Alert.from_json(body) for body in readers.map(store.read, alerts)), key=lambda alert: alert.raised_at, reverse=True)

@@ -13,7 +13,7 @@ NEVER_ONE = {
     "the last {days} days",
     "at least {0} rows",
     "Tried: {rows_scored} rows scored and measured; {objects_removed} objects removed again.",
-    "The newest {batches} batches; {older} older ones are not in this report.",
+    "The newest {batches} batches; older ones are not in this report.",
     "The {shown} of {columns} columns with the largest PSI.",
     "{files} files in {folder}. Next, in that folder:",
     "has classes in fewer than {0} rows ({1}), which can hardly be learnt",

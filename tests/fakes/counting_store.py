@@ -8,6 +8,7 @@ from tests.fakes.memory_store import MemoryFile, MemoryStore, MemoryUpload
 
 _PAGE = 1000
 """Entries of one answer to a listing."""
+_AFTER_SLASH = chr(ord("/") + 1)
 
 
 class CountingStore(MemoryStore):
@@ -74,16 +75,21 @@ class CountingStore(MemoryStore):
             yield ObjectInfo(key, found.bytes, found.etag, "", found.last_modified)
 
     def folders(self, prefix: str) -> Iterator[str]:
+        """Each is found without a look at what lies in it, as S3 does."""
         self.puts += 1
-        below = (key.removeprefix(prefix) for key in self._below(prefix))
-        yield from dict.fromkeys(rest.split("/", 1)[0] for rest in below if "/" in rest)
+        place, found = bisect_left(self._order, prefix), list[str]()
+        while place < len(self._order) and self._order[place].startswith(prefix):
+            folder, slash, _ = self._order[place].removeprefix(prefix).partition("/")
+            found += [folder] * bool(slash)
+            place = bisect_left(self._order, f"{prefix}{folder}{_AFTER_SLASH}", lo=place) if slash else place + 1
+        return iter(found)
 
     def delete(self, keys: Iterable[str]) -> None:
         gone = [*keys]
         self.deletes += -(-len(gone) // _PAGE)
+        for key in {*gone} & self._newest.keys():
+            del self._order[bisect_left(self._order, key)]
         super().delete(gone)
-        if gone:
-            self._order = [key for key in self._order if key in self._newest]
 
     def _below(self, prefix: str, after: str = "", most: int | None = None) -> Sequence[str]:
         first = max(bisect_left(self._order, prefix), bisect_right(self._order, after))

@@ -26,6 +26,9 @@ _TOKENS: Mapping[pa.DataType, Token] = {
 }
 type Places = NDArray[np.int64]
 
+_VALUES_A_BYTE = 4
+"""Values for which a thread keeps room per byte of text, absent ones too: of a wide file with short lines it would be gigabytes."""
+
 
 class PlainObjects:
     """Reads lines of objects with the same keys; safe to call from several threads."""
@@ -39,12 +42,12 @@ class PlainObjects:
         self._kernel = ObjectKernel(library, self._columns) if library is not None and usable else None
 
     def read(self, data: bytes, found: Spans) -> tuple[pa.RecordBatch, Places] | None:
-        """Parse lines; None without a kernel, or if most lines or a number are not plain.
+        """Parse lines; None without a kernel, or if most lines or a number are not plain, or most values are absent.
 
         Returns:
             The columns, not yet checked against their rules, and the places of the other lines, which are left out.
         """
-        if self._kernel is None or not is_utf8(data):
+        if self._kernel is None or not is_utf8(data) or len(self._columns) * len(found.starts) > _VALUES_A_BYTE * len(data):
             return None
         fields, aside = self._kernel.place(data, found.starts, found.ends)
         if 2 * len(aside) > len(found.starts):

@@ -10,6 +10,7 @@ from functions.metric_emission.service import measure_batch
 from functions.scoring.ports import Ports as ScoringPorts
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest
 from functions.shared.repositories.batch_index import BatchIndex
@@ -42,7 +43,7 @@ class Burst:
         self._world = World(inbox=self._inbox, store=self._store)
         Decisions(self._store).write(make_decision("1", champion_version=None))
         self._world.version.put(self._store)
-        row = as_csv(good_rows(1))
+        row, self._scored = as_csv(good_rows(1)), list[str]()
         self._uploads = [self._created(self._inbox, f"batches/{MODEL}/first.csv", row)]
         self._score()
         self._measure()
@@ -85,12 +86,12 @@ class Burst:
         ports = ScoringPorts(self._inbox, self._store, self._world.bundles, lambda: "a1", self._world.now)
         for upload in self._uploads:
             self._world.moment += timedelta(seconds=1)
-            score_batch(upload, ports)
+            manifest = score_batch(upload, ports)
+            self._scored.append(layout.manifest_key(MODEL, Arrival.of(manifest).day, manifest.batch_id))
 
     def _measure(self) -> None:
-        known = Manifests(self._store).keys(MODEL)
-        keys = [known[layout.batch_id("inbox", upload.key, upload.version_id)] for upload in self._uploads]
-        for some in batched(keys, TOGETHER, strict=False):
+        for some in batched(self._scored, TOGETHER, strict=False):
             delivery = Delivery(self._world.ports())
             for key in some:
                 measure_batch(StoredObject(bucket="store", key=key, version_id="", etag="", size_bytes=1), delivery)
+        self._scored.clear()

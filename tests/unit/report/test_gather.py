@@ -7,10 +7,13 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, PinnedRelease
+from functions.shared.repositories.batch_index import BatchIndex
 from infra.cli.state import model_status
 from infra.report import gather as gathering
 from infra.report.gather import gather
 from infra.report.summary import last_drift
+from tests.fakes import counting_store
+from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
@@ -71,14 +74,29 @@ def test_the_last_drift_is_the_same_in_the_report_and_in_the_status(again: int) 
     assert shown.columns[0].value == said["features"][0]["value"] == (0.9 if again == 2 else 0.2)
 
 
-def test_only_the_newest_batches_are_read_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_batches_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "BATCHES", 2)
     store = MemoryStore()
     for number in range(5):
         write_batch(store, batch(number))
     history = gather(MODEL, store, NOW)
     assert [found.file for found in history.batches] == ["2013-04-04.csv", "2013-04-05.csv"]
-    assert history.older_batches == 3
+    assert history.has_older
+
+
+def test_a_report_on_more_batches_than_it_shows_asks_no_more_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "BATCHES", 2)
+    monkeypatch.setattr(counting_store, "_PAGE", 10)  # so that a listing of all would be several requests
+    asked = []
+    for batches in (100, 300):
+        store = CountingStore()
+        for number in range(batches):
+            write_batch(store, batch(number))
+        BatchIndex(store).complete(MODEL, also=lambda _: None)
+        before = store.requests
+        gather(MODEL, store, NOW)
+        asked.append(store.requests - before)
+    assert asked[0] == asked[1]
 
 
 def test_a_batch_that_lost_rows_says_how_many() -> None:

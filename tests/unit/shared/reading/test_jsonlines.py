@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.shared.domain.formats import Formats
+from functions.shared.kernels import objects
 from functions.shared.reading import jsonlines, plain_objects, records
 from functions.shared.reading.json_records import parse_record
 from tests.unit.shared.reading.files import FORMATS, model_of, read, refusal
@@ -190,6 +191,16 @@ def test_the_kernel_changes_nothing_but_time(
         patch.setattr(plain_objects.PlainObjects, "read", lambda *_: None)
         without = read(body, KEY, spec=model_of(formats))
     assert repr(read(body, KEY, spec=model_of(formats))) == repr(without)
+
+
+def test_for_the_absent_values_of_many_columns_the_kernel_keeps_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(objects.ObjectKernel, "place")
+    wide = {f"k{number}": number for number in range(1000)}
+    rows, rejected = read(lines(GOOD | wide, *[GOOD] * 500), KEY)
+    assert (len(rows), rejected) == (501, [])
+    assert [row["k7"] for row in rows] == ["7", *[None] * 500]
+    with pytest.raises(AttributeError):
+        read(lines(GOOD, GOOD), KEY)
 
 
 def test_a_mark_that_is_a_number_or_a_time_is_missing_in_texts_alike() -> None:
