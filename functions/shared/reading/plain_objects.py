@@ -42,7 +42,9 @@ class PlainObjects:
         self._kernel = ObjectKernel(library, self._columns) if library is not None and usable else None
 
     def read(self, data: bytes, found: Spans) -> tuple[pa.RecordBatch, Places] | None:
-        """Parse lines; None without a kernel, or if most lines or a number are not plain, or most values are absent.
+        """Parse lines; None if the kernel is not for them.
+
+        It is not there, most lines or a number are not plain, or nearly all values are absent.
 
         Returns:
             The columns, not yet checked against their rules, and the places of the other lines, which are left out.
