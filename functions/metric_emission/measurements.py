@@ -49,6 +49,7 @@ from functions.shared.domain.metrics import (
     Metric,
 )
 from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.performance.estimate import HELD, Estimate
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
@@ -176,7 +177,7 @@ def estimate_measurements(model: str, estimate: Estimate) -> Iterator[Measuremen
 def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Measurement]:
     """Yield label coverage, metrics and an interval for a restated event day.
 
-    The interval is that of the model's own metric. Undefined values are left out.
+    Intervals are those of the model's own metric and, where people stated costs, of the cost per row. Undefined values are left out.
     """
     if day.rows_predicted:
         yield Measurement(LABEL_COVERAGE, day.rows_labelled / day.rows_predicted, {"model": day.model}, day.day)
@@ -185,9 +186,10 @@ def performance_measurements(day: DayPerformance, *, metric: str) -> Iterator[Me
         for name, value in group.metrics.items():
             if value is not None and math.isfinite(value):
                 yield Measurement(PERFORMANCE, value, {**named, "metric": name}, day.day)
-        if own := group.intervals.get(metric):
-            yield Measurement(PERFORMANCE_LOW, own.low, {**named, "metric": metric}, day.day)
-            yield Measurement(PERFORMANCE_HIGH, own.high, {**named, "metric": metric}, day.day)
+        for name in (metric, COST):
+            if bounds := group.intervals.get(name):
+                yield Measurement(PERFORMANCE_LOW, bounds.low, {**named, "metric": name}, day.day)
+                yield Measurement(PERFORMANCE_HIGH, bounds.high, {**named, "metric": name}, day.day)
 
 
 def _most_rows_by_role(groups: Sequence[GroupPerformance]) -> Iterator[GroupPerformance]:

@@ -3,6 +3,8 @@
 It shows champion against challenger, estimate against truth, drift, and what its batches bring.
 """
 
+from collections.abc import Mapping
+
 from functions.shared.domain.metrics import (
     ALERTS,
     APPROVAL_AGE,
@@ -46,12 +48,11 @@ from functions.shared.domain.metrics import (
     WRITE_SECONDS,
     Metric,
 )
+from functions.shared.domain.performance.error_curve import COST
 from infra.grafana.page import Look, Page, Panel, Section
 from infra.grafana.query import MODEL, Query
 
 _MEASURED = MODEL | {"metric": "$metric"}
-_CHAMPION = _MEASURED | {"role": "champion"}
-_CHALLENGER = _MEASURED | {"role": "challenger"}
 _STAGES = {"read": READ_SECONDS, "predict": PREDICTION_SECONDS, "write": WRITE_SECONDS, "in all": BATCH_SECONDS}
 
 USUAL_PSI = (0.1, 0.25)
@@ -60,6 +61,15 @@ USUAL_PSI = (0.1, 0.25)
 
 def _figure(title: str, explained: str, metric: Metric, unit: str = "short") -> Panel:
     return Panel(title, explained, Look.FIGURES, (Query(metric, title.lower(), MODEL),), unit, width=4)
+
+
+def _rivals(title: str, explained: str, where: Mapping[str, str]) -> Panel:
+    queries, bands = list[Query](), list[tuple[str, str]]()
+    for role in ("champion", "challenger"):
+        lower, upper, asked = f"{role}, lower bound", f"{role}, upper bound", {**where, "role": role}
+        queries += [Query(PERFORMANCE_LOW, lower, asked), Query(PERFORMANCE_HIGH, upper, asked), Query(PERFORMANCE, role, asked)]
+        bands.append((upper, lower))
+    return Panel(title, explained, Look.LINES, tuple(queries), width=12, bands=tuple(bands))
 
 
 _NOW = Section(
@@ -86,21 +96,11 @@ _NOW = Section(
 _PERFORMANCE = Section(
     "Performance",
     (
-        Panel(
+        _rivals(
             "Champion against challenger",
             "From labels, of the newest event day when they came; both score all rows. The bounds hold 95 % and stand for the "
-            "model's own metric.",
-            Look.LINES,
-            (
-                Query(PERFORMANCE_LOW, "champion, lower bound", _CHAMPION),
-                Query(PERFORMANCE_HIGH, "champion, upper bound", _CHAMPION),
-                Query(PERFORMANCE_LOW, "challenger, lower bound", _CHALLENGER),
-                Query(PERFORMANCE_HIGH, "challenger, upper bound", _CHALLENGER),
-                Query(PERFORMANCE, "champion", _CHAMPION),
-                Query(PERFORMANCE, "challenger", _CHALLENGER),
-            ),
-            width=12,
-            bands=(("champion, upper bound", "champion, lower bound"), ("challenger, upper bound", "challenger, lower bound")),
+            "model's own metric and for the cost per row.",
+            _MEASURED,
         ),
         Panel(
             "Estimate before labels",
@@ -145,6 +145,12 @@ _PERFORMANCE = Section(
             (Query(PERFORMANCE, "{metric}", MODEL | {"role": "champion"}),),
             width=12,
         ),
+        _rivals(
+            "Cost per row",
+            "What wrong answers cost by the policy's `decision.costs`, of the newest event day when labels came. Where `gate.metric` is "
+            "`cost`, the gate compares it. Without costs nothing is shown.",
+            MODEL | {"metric": COST},
+        ),
         Panel(
             "Labels",
             "That came, those that were given up after two days, and those that a regression cannot be measured by.",
@@ -154,9 +160,11 @@ _PERFORMANCE = Section(
                 Query(LABELS_UNMATCHED, "belong to no row", MODEL),
                 Query(LABELS_REFUSED, "no number", MODEL),
             ),
-            width=6,
+            width=12,
         ),
-        Panel("Labelled", "Share of an event day's rows.", Look.LINES, (Query(LABEL_COVERAGE, "labelled", MODEL),), "percentunit", width=6),
+        Panel(
+            "Labelled", "Share of an event day's rows.", Look.LINES, (Query(LABEL_COVERAGE, "labelled", MODEL),), "percentunit", width=12
+        ),
     ),
 )
 

@@ -93,6 +93,13 @@ def test_both_sources_show_the_same_panels_with_the_same_lines(page: str) -> Non
     assert shown("cloudwatch") == shown("prometheus")
 
 
+def test_the_cost_that_a_gate_may_compare_is_shown_with_its_bounds_whichever_metric_a_reader_chose() -> None:
+    [panel] = [panel for panel in panels(PAGES["pages/cloudwatch/model.json"]) if panel["title"] == "Cost per row"]
+    asked = {(target["metricName"], target["dimensions"]["role"], target["dimensions"]["metric"]) for target in panel["targets"]}
+    figures, roles = ("Performance", "PerformanceLow", "PerformanceHigh"), ("champion", "challenger")
+    assert asked == {(figure, role, "cost") for figure in figures for role in roles}
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_variable_that_is_used_is_one_of_the_page(name: str) -> None:
     known = {variable["name"] for variable in PAGES[name]["templating"]["list"]}
@@ -129,7 +136,7 @@ def test_filled_bands_lie_between_lines_that_there_are(name: str) -> None:
             fills = [found["value"] for found in override["properties"] if found["id"] == "custom.fillBelowTo"]
             assert {override["matcher"]["options"], *fills} <= legends
             bands += len(fills)
-    assert bands == (4 if "model" in name else 0)
+    assert bands == (6 if "model" in name else 0)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -10,7 +10,7 @@ CHOSEN = {"stack": "everscore", "model": "sales", "metric": "log_loss"}
 VALUES: Mapping[str, tuple[str, ...]] = {
     "model": ("sales", "loans"),
     "role": ("champion", "challenger"),
-    "metric": ("log_loss", "auc"),
+    "metric": ("log_loss", "auc", "cost"),
     "column": ("price", "shop"),
     "reason": ("missing_id", "infinite"),
     "code": ("empty_file", "no_header"),

@@ -148,10 +148,18 @@ PERFORMANCE = _gauge(
     "Performance", "None", Occasion.LABELS, ("model", "role", "metric"), "a metric of the newest event day that has labels"
 )
 PERFORMANCE_LOW = _gauge(
-    "PerformanceLow", "None", Occasion.LABELS, ("model", "role", "metric"), "lower 95 % bound of the model's own metric on that day"
+    "PerformanceLow",
+    "None",
+    Occasion.LABELS,
+    ("model", "role", "metric"),
+    "lower 95 % bound of the model's own metric and of its cost per row on that day",
 )
 PERFORMANCE_HIGH = _gauge(
-    "PerformanceHigh", "None", Occasion.LABELS, ("model", "role", "metric"), "upper 95 % bound of the model's own metric on that day"
+    "PerformanceHigh",
+    "None",
+    Occasion.LABELS,
+    ("model", "role", "metric"),
+    "upper 95 % bound of the model's own metric and of its cost per row on that day",
 )
 MODELS = _gauge("Models", "Count", Occasion.TICK, (), "models that serve; also the heartbeat of metric_emission")
 SILENCE = _gauge("SilenceSeconds", "Seconds", Occasion.TICK, (), "time since the last batch of any model that serves")

@@ -128,4 +128,4 @@ def test_a_readers_choices_are_the_values_that_there_are(prometheus: Prometheus,
         match = re.fullmatch(r"label_values\((.*), (\w+)\)", resolved(query))
         assert match is not None
         found = {dict(labels)[match[2]] for labels in prometheus.query(f"last_over_time({match[1]}[3h])", NOW)}
-        assert found == {"stack": {"everscore", "elsewhere"}, "model": {"sales", "loans"}, "metric": {"log_loss", "auc"}}[name]
+        assert found == {"stack": {"everscore", "elsewhere"}, "model": {"sales", "loans"}, "metric": {"log_loss", "auc", "cost"}}[name]
