@@ -1,5 +1,6 @@
 """What becomes known of a batch that was committed."""
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from functions.shared.batches.lifecycle import batch_error, drafted, pinned_rele
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.decision_rule import above
-from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline, DayExcess
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.errors import BatchRejectedError
@@ -43,7 +44,7 @@ from functions.shared.domain.totals import Totals
 from functions.shared.repositories.documents import read_document, read_documents
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
-from tests.component.metric_emission.world import World
+from tests.component.metric_emission.world import DAY, DatedBundles, World
 from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
@@ -243,6 +244,48 @@ def test_the_share_predicted_positive_is_judged_only_over_batches_of_the_thresho
     # 120 rows a batch and at least 300 to judge: not until the third batch that 0.9 decided.
     assert [column.p_value is not None for column in found] == [False, False, False, False, True]
     assert [column.drifted for column in found] == [False, False, False, False, True]
+
+
+LIVELY_DAYS = DatedBundles(DayExcess(days=1, mean=20.0, variance=100.0), DayExcess(days=7, mean=0.0, variance=1e-9))
+"""Single days differ by more than any change here, runs of seven days do not."""
+
+
+def on_days(*numbers: int) -> dict[str, Any]:
+    """A batch whose rows lie on some event days."""
+    return {"event_days": {DAY + timedelta(days=number): 120 // len(numbers) for number in numbers}}
+
+
+@pytest.mark.parametrize(
+    ("days", "drifted"),
+    [
+        (((0, 1, 2), (2, 3, 4), (4, 5, 6)), {"price"}),
+        (((6,), (5,), (0, 1, 2, 3, 4)), {"price"}),
+        (((0, 1, 2), (0, 1, 2), (0, 1, 2)), set()),
+        (((0, 1, 2), (3, 4), (5,)), set()),
+    ],
+)
+def test_drift_is_judged_by_the_event_days_of_the_pooled_batches_each_counted_once(
+    days: tuple[tuple[int, ...], ...], drifted: set[str]
+) -> None:
+    world = World(bundles=LIVELY_DAYS)
+    for number, numbers in enumerate(days):
+        last = world.profiled(f"{number}.csv", like_training(world.baseline, "price"), **on_days(*numbers))
+        world.record(last)
+    assert drift_of(world, last) == (360, drifted)
+
+
+@pytest.mark.parametrize(("days", "drifted"), [(((0, 1, 2, 3), (4, 5, 6)), True), (((5,), (6,)), False)])
+def test_the_share_predicted_positive_is_judged_by_the_days_of_the_batches_that_its_threshold_decided(
+    days: tuple[tuple[int, ...], ...], *, drifted: bool
+) -> None:
+    world = World(bundles=LIVELY_DAYS)
+    world.set_policy(drift={"min_rows": 200})
+    for number, (threshold, numbers) in enumerate(((0.5, (0, 1, 2, 3, 4)), *((0.9, numbers) for numbers in days))):
+        profile = like_training(world.baseline, "price").model_copy(update={"positives": 118})
+        last = world.profiled(f"{number}.csv", **(decided(world, 118, threshold) | {"profile": profile}), **on_days(*numbers))
+        world.record(last)
+    assert share_of(world, last).drifted is drifted
+    assert "price" in drift_of(world, last)[1], "columns are judged by the days of all pooled batches, seven here"
 
 
 def test_drift_is_reported_once_and_again_when_another_column_joins() -> None:

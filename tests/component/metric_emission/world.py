@@ -18,7 +18,7 @@ from functions.metric_emission.service import measure_batch
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.cause import Causes
-from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.baseline import Baseline, DayExcess
 from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.manifest import Manifest, PinnedChallenger, PinnedRelease, StoredFile
@@ -73,6 +73,20 @@ class MeasuredBundles(Bundles):
     def load(self, served: ServedModel) -> LoadedModel:
         model = super().load(served)
         return replace(model, baseline=model.baseline.model_copy(update=self._measured))
+
+
+class DatedBundles(Bundles):
+    """Versions of whose columns is known how much runs of days differ."""
+
+    def __init__(self, *excess: DayExcess) -> None:
+        super().__init__(_SHELF)
+        self._known = {"excess": excess}
+
+    def load(self, served: ServedModel) -> LoadedModel:
+        model = super().load(served)
+        names = ("features", "scores")
+        dated = {name: tuple(column.model_copy(update=self._known) for column in getattr(model.baseline, name)) for name in names}
+        return replace(model, baseline=model.baseline.model_copy(update=dated))
 
 
 @dataclass
