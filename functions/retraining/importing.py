@@ -92,8 +92,18 @@ def _completed(known: Decision, opened: OpenedVersion, store: ObjectStore) -> De
 
 
 def _restore_rows(opened: OpenedVersion, store: ObjectStore) -> None:
-    if opened.sealed.origin.has_rows:
+    """Store the training set, if it came along.
+
+    Raises:
+        ImportRefusedError: if it is not the one that the version's decision names.
+    """
+    if not opened.sealed.origin.has_rows:
+        return
+    try:
         Snapshots(store).restore(opened.sealed.decision.snapshot.md5, opened.read_data())
+    except DigestMismatchError as other:
+        message = f"the training set in the file is not the one of its decision: {other.message}"
+        raise ImportRefusedError(message, remedy="export the version again, and ask who made this file") from other
 
 
 def _proved(opened: OpenedVersion, files: dict[str, bytes]) -> LoadedModel:

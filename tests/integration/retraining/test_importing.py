@@ -27,7 +27,7 @@ from functions.shared.domain.errors import ImportRefusedError, InputError, Train
 from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.release import ServedModel
 from functions.shared.engines.bundle import ARRAYS, PIPELINE, bundle_digest, described, load_bundle, renamed_bundle
-from functions.shared.engines.sealed_version import ANSWERS, BUNDLE, ROWS, SEAL, SealedVersion, open_sealed, proof_of, read_rows
+from functions.shared.engines.sealed_version import ANSWERS, BUNDLE, DATA, ROWS, SEAL, SealedVersion, open_sealed, proof_of, read_rows
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import LONGEST
@@ -69,6 +69,15 @@ def resealed(body: bytes, change: dict[str, bytes], **origin: str) -> bytes:
             new.writestr(name, content)
         listed = {name: described(content) for name, content in files.items()}
         new.writestr(SEAL, change.get(SEAL) or seal.model_copy(update={"files": listed}).to_json())
+    return out.getvalue()
+
+
+def swapped(body: bytes, name: str, content: bytes) -> bytes:
+    """A sound archive in which a file has other content than the seal lists."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(out, "w") as new:
+        for each in old.namelist():
+            new.writestr(each, content if each == name else old.read(each))
     return out.getvalue()
 
 
@@ -279,6 +288,39 @@ def test_a_byte_that_was_changed_anywhere_is_noticed_or_changes_nothing(data: st
     assert all(opened.read(name) == whole.read(name) for name in whole.sealed.files)
 
 
+def test_a_file_that_was_swapped_in_a_sound_archive_is_refused_by_its_digest() -> None:
+    """The checksums of ZIP find accidents; who swaps a file makes them fit."""
+    body = sealed(data=True)
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist() if name != SEAL}
+    assert {name.split("/")[0] for name in contents} == {"bundle", "proof", "data"}
+    for name, content in contents.items():
+        here = World()
+        for other in (content[:-1] + bytes([content[-1] ^ 1]), content + b"\n", b""):
+            with pytest.raises(ImportRefusedError, match=f"{name} in the file is not what was sealed there"):
+                arrive(here, swapped(body, name, other))
+        assert not here.decisions(), name
+        assert not list(here.store.list("releases/")), name
+
+
+def test_a_bundle_that_was_sealed_anew_under_the_old_digest_is_refused() -> None:
+    files = open_sealed(io.BytesIO(sealed())).read_bundle()
+    for name, content in files.items():
+        with pytest.raises(ImportRefusedError, match="cannot be loaded here"):
+            arrive(World(), resealed(sealed(), {BUNDLE + name: content + b" "}))
+
+
+def test_another_training_set_that_was_sealed_anew_is_refused_by_the_digest_of_the_decision() -> None:
+    with zipfile.ZipFile(io.BytesIO(sealed(data=True))) as archive:
+        months = [name for name in archive.namelist() if name.startswith(DATA)]
+        other = read_rows(archive.read(months[0])).slice(1)
+    here = World()
+    with pytest.raises(ImportRefusedError, match="not the one of its decision"):
+        arrive(here, resealed(sealed(data=True), {months[0]: parquet(other)}))
+    assert not here.decisions()
+    assert not list(here.store.list(layout.snapshot_key(trained().decisions()[0].snapshot.md5)))
+
+
 @pytest.mark.parametrize("body", [b"", b"id,price\n1,2\n", sealed()[: len(sealed()) // 2]], ids=["empty", "CSV", "half"])
 def test_what_is_no_whole_export_is_called_that(body: bytes) -> None:
     with pytest.raises(ImportRefusedError, match="no whole file"):
@@ -292,11 +334,25 @@ def test_a_policy_that_decides_otherwise_there_is_reported() -> None:
     assert "other_decision" in {reason.code for reason in decision.reasons if reason.warning}
 
 
-def test_an_import_may_end_at_any_write_and_be_asked_for_again() -> None:
+def undisturbed() -> list[Moment]:
+    """The moments of an import's writes."""
     seen: list[Moment] = []
     world = World()
-    arrive(world, sealed(data=True), ports=world.ports(store=WatchedStore(world.store, seen.append)))
-    writes = [moment for moment in seen if moment.call.startswith(("create ", "write ", "replace ", "delete "))]
+    ports = world.ports(store=WatchedStore(world.store, seen.append), registry=WatchedRegistry(world.registry, seen.append))
+    arrive(world, sealed(data=True), ports=ports)
+    return [moment for moment in seen if moment.call.startswith(("create ", "write ", "replace ", "delete ", "register", "attach"))]
+
+
+def test_the_decision_is_the_last_thing_written_of_an_import_since_its_arrival_releases_the_version() -> None:
+    calls = [moment.call for moment in undisturbed() if moment.side == "before" and " leases/" not in moment.call]
+    assert calls[-1] == f"write {layout.decision_key(MODEL, '1')}"
+    bundle = [place for place, call in enumerate(calls) if f"/{layout.version_prefix(MODEL, '1')}" in call.replace(" ", "/")]
+    assert len(bundle) == len(open_sealed(io.BytesIO(sealed())).read_bundle()) + 1, "the bundle, and the seal with its history"
+    assert max(bundle) < calls.index("register")
+
+
+def test_an_import_may_end_at_any_write_and_be_asked_for_again() -> None:
+    writes = [moment for moment in undisturbed() if moment.call not in {"register", "attach"}]
     assert {"leases", "snapshots", "releases", "decisions"} == {moment.call.split(" ")[1].split("/")[0] for moment in writes}
     for moment in writes:
         here, crash = World(), CrashAt(moment)
