@@ -152,8 +152,8 @@ def test_where_answers_cost_something_the_cost_per_row_is_measured() -> None:
     assert group.metrics["cost"] == (1 + 20) / 4
     expected = ttest_1samp([1, 20, 0, 0], 0).confidence_interval()
     assert (group.intervals["cost"].low, group.intervals["cost"].high) == (0.0, pytest.approx(expected.high))
-    told = {said.metric: said.value for said in world.emitted if said.dimensions.get("metric") == "cost"}
-    assert told == {PERFORMANCE: 5.25, PERFORMANCE_LOW: 0.0, PERFORMANCE_HIGH: pytest.approx(expected.high)}
+    emitted = {said.metric: said.value for said in world.emitted if said.dimensions.get("metric") == "cost"}
+    assert emitted == {PERFORMANCE: 5.25, PERFORMANCE_LOW: 0.0, PERFORMANCE_HIGH: pytest.approx(expected.high)}
 
 
 def test_of_two_labels_for_a_row_in_one_file_the_last_counts() -> None:

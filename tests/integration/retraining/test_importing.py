@@ -303,14 +303,14 @@ def test_a_file_that_was_swapped_in_a_sound_archive_is_refused_by_its_digest() -
         assert not list(here.store.list("releases/")), name
 
 
-def test_a_bundle_that_was_sealed_anew_under_the_old_digest_is_refused() -> None:
+def test_a_bundle_that_was_sealed_again_under_the_old_digest_is_refused() -> None:
     files = open_sealed(io.BytesIO(sealed())).read_bundle()
     for name, content in files.items():
         with pytest.raises(ImportRefusedError, match="cannot be loaded here"):
             arrive(World(), resealed(sealed(), {BUNDLE + name: content + b" "}))
 
 
-def test_another_training_set_that_was_sealed_anew_is_refused_by_the_digest_of_the_decision() -> None:
+def test_another_training_set_that_was_sealed_again_is_refused_by_the_digest_of_the_decision() -> None:
     with zipfile.ZipFile(io.BytesIO(sealed(data=True))) as archive:
         months = [name for name in archive.namelist() if name.startswith(DATA)]
         other = read_rows(archive.read(months[0])).slice(1)
