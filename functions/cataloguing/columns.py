@@ -53,13 +53,17 @@ class Columns(Document):
                 met.setdefault(field.name, set()).add(kind_of(field.type) or f"{_UNKNOWN}{field.type}")
         return self.model_copy(update={"met": {source: tuple(sorted(kinds)) for source, kinds in met.items()}})
 
+    def settled(self, source: str, kind: str) -> "Columns":
+        """Return the columns of a table that has a column in one type only."""
+        return self.model_copy(update={"met": {**self.met, source: (kind,)}})
+
     @cached_property
     def standing(self) -> Mapping[str, TableColumn]:
         """The columns that the table shows, by their names in files."""
         alike = Counter(source.lower() for source in self.met)
         names, shown = [*self.own], dict[str, TableColumn]()
         for source, kinds in self.met.items():
-            names.append(_free(plain_name(source), names))
+            names.append(free_name(plain_name(source), names))
             if (kind := _one(kinds)) is not None and alike[source.lower()] == 1:
                 shown[source] = TableColumn(name=names[-1], kind=kind)
         return shown
@@ -125,7 +129,12 @@ def plain_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower()) or "_"
 
 
-def _free(name: str, taken: Collection[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: this one, or with a number.
+
+    >>> free_name("id", {"id", "id_2"})
+    'id_3'
+    """
     numbered = (name if number == 1 else f"{name}_{number}" for number in range(1, len(taken) + 2))
     return next(one for one in numbered if one not in taken)
 

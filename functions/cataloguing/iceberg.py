@@ -2,7 +2,8 @@
 
 import json
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
 
-from functions.cataloguing.columns import BATCH, NOTED, OWN, Columns
+from functions.cataloguing.columns import BATCH, NOTED, OWN, Columns, free_name
 from functions.cataloguing.names import table_name
 from functions.cataloguing.ports import NewFile, TableFile
 from functions.shared.domain.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from functions.cataloguing.ports import Table
 
 _TYPE: TypeAdapter[PrimitiveType] = TypeAdapter(PrimitiveType)
@@ -113,9 +116,27 @@ class IcebergTable:
         self._root = root
 
     @property
+    def identity(self) -> str:
+        """Return what the table alone is called."""
+        return str(self._loaded.metadata.table_uuid)
+
+    @property
     def columns(self) -> Columns:
         """Return the table's columns."""
         return Columns.from_json(self._loaded.properties[NOTED])
+
+    @property
+    def file_schema(self) -> "pa.Schema":
+        """Return the columns of a file of many batches, the batch last.
+
+        Readers know them by their numbers, so that names are free to be those under which an erasure finds people.
+        """
+        from pyarrow import schema
+        from pyiceberg.io.pyarrow import schema_to_pyarrow  # takes long, and only large files need it
+
+        standing, fields = self.columns.standing, schema_to_pyarrow(self._loaded.schema())
+        named = [fields.field(column.name).with_name(source) for source, column in standing.items()]
+        return schema([*named, fields.field(BATCH).with_name(free_name(BATCH, [*standing]))])
 
     def files(self, days: Collection[date] | None = None) -> Sequence[TableFile]:
         """Return the files of some periods, or all."""
@@ -132,15 +153,19 @@ class IcebergTable:
 
     def commit(self, columns: Columns, *, added: Sequence[NewFile], removed: Collection[TableFile], forget: bool = False) -> None:
         """Change columns and files at once; raise ConflictError if another did first."""
-        gone = [found for found in self._found({file.day for file in removed}) if self._file(found) in removed]
+        keys = {file.key for file in removed}
+        gone = [found for found in self._found({file.day for file in removed}) if self._file(found).key in keys]
         try:
             with self._loaded.transaction() as transaction:
                 if _ALWAYS.items() - self._loaded.properties.items():  # an earlier Everscore made the table
                     transaction.set_properties(_ALWAYS)
                 ids = _evolve(transaction, self.columns, columns)
-                with _Change(Operation.OVERWRITE if gone else Operation.APPEND, transaction, self._loaded.io) as change:
+                with (
+                    _parted_by_days(transaction) if any(not new.file.batch for new in added) else nullcontext(),
+                    _Change(Operation.OVERWRITE if gone else Operation.APPEND, transaction, self._loaded.io) as change,
+                ):
                     for new in added:
-                        change.append_data_file(self._data_file(new, ids))
+                        change.append_data_file(self._data_file(new, ids, transaction.table_metadata.default_spec_id))
                     for found in gone:
                         change.delete_data_file(found)
                 if old := self._old_snapshots(kept=0 if forget else _KEPT_SNAPSHOTS):
@@ -170,7 +195,7 @@ class IcebergTable:
         day, [batch] = _EPOCH + timedelta(days=values[0]), values[1:] or [""]
         return TableFile(found.file_path.removeprefix(self._root), day, batch, found.record_count)
 
-    def _data_file(self, new: NewFile, ids: Mapping[str, int]) -> DataFile:
+    def _data_file(self, new: NewFile, ids: Mapping[str, int], spec: int) -> DataFile:
         file = new.file
         bounds = {ids[source]: bounds for source, bounds in new.bounds.items() if source in ids}
         return DataFile.from_args(
@@ -182,8 +207,24 @@ class IcebergTable:
             file_size_in_bytes=new.bytes,
             lower_bounds={number: _stored(least) for number, (least, _) in bounds.items()},
             upper_bounds={number: _stored(greatest) for number, (_, greatest) in bounds.items()},
-            spec_id=self._loaded.metadata.default_spec_id,
+            spec_id=spec,
         )
+
+
+@contextmanager
+def _parted_by_days(transaction: Transaction) -> Iterator[None]:
+    """Part the files of a change by days alone, and later ones as before.
+
+    All of it is one commit.
+    """
+    parted = BATCH in {field.name for field in transaction.table_metadata.spec().fields}
+    if parted:
+        with transaction.update_spec() as spec:
+            spec.remove_field(BATCH)
+    yield
+    if parted:
+        with transaction.update_spec() as spec:
+            spec.add_identity(BATCH)
 
 
 def _stored(microseconds: int) -> bytes:

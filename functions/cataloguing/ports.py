@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from functions.cataloguing.columns import Columns
 from functions.shared.ports import VersionedStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class TableFile:
     """A Parquet file of a table: its key in the store, and its partition.
 
     `day` is the table's period: the day of arrival, the event day, or the first of the event month. `batch` is empty in tables that are
-    not parted by batches. `rows` is known of files that a table shows.
+    not parted by batches, and of a file that has rows of many. `rows` is known of files that a table shows.
     """
 
     key: str
@@ -40,8 +43,19 @@ class Table(Protocol):
     """A table as it stood when it was opened."""
 
     @property
+    def identity(self) -> str:
+        """A name that no other table has, not even one made again under its name."""
+
+    @property
     def columns(self) -> Columns:
         """Its columns."""
+
+    @property
+    def file_schema(self) -> "pa.Schema":
+        """The columns of a file that has rows of many batches.
+
+        They are those of files, under their names there, and the batch at the end.
+        """
 
     def files(self, days: Collection[date] | None = None) -> Sequence[TableFile]:
         """Return the files of some periods, or all."""
@@ -53,6 +67,7 @@ class Table(Protocol):
         """Change columns and files at once; raise ConflictError if another did first.
 
         Args:
+            added: files of batches, or of many batches each.
             removed: files that the table shows no longer; they stay where they are.
             forget: whether nobody may ask for an earlier state any more.
         """

@@ -4,12 +4,13 @@ Nothing is kept of what was done before: what the tables show is compared with w
 manifests may come twice, in any order, to several workers, and a crash leaves nothing that the next run does not mend.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from functions.cataloguing.batch_rows import SCHEMA, Row, marked, row_of, rows_in, written
 from functions.cataloguing.columns import OWN, Columns
+from functions.cataloguing.compaction import in_large_files, is_made_of
 from functions.cataloguing.footers import Footer, read_footer
 from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.ports import NewFile, Ports, Table, TableFile
@@ -78,8 +79,12 @@ def rebuild(model: str, ports: Ports) -> Outcome:
 
 
 def files_left(model: str, store: ObjectStore) -> frozenset[str]:
-    """Return the keys of a model's scored files that have not expired."""
-    return frozenset(found.key for found in store.list(layout.batches_prefixes(model)[0]))
+    """Return the keys of a model's scored files that have not expired.
+
+    Those of its tables' large files are among them.
+    """
+    prefixes = layout.batches_prefixes(model)[0], layout.table_files_prefix(model, SCORED)
+    return frozenset(found.key for prefix in prefixes for found in store.list(prefix))
 
 
 def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) -> Outcome:
@@ -90,23 +95,27 @@ def _catalogue(model: str, days: Collection[date], ports: Ports, *, look: bool) 
     there = files_left(model, ports.store) if look else None  # after what is shown: a file that came since is in neither
     found = {file.day: rows_in(ports.store.read(file.key)) for file in listed}
     before = {day: rows for day, rows in found.items() if rows is not None}
-    read, after = _read(model, days, before, shown, there, ports)
+    manifests = Manifests(ports.store)
+    listed_on = dict(map_ahead(lambda day: (day, dict(manifests.on(model, day))), iter(days), threads=_AT_ONCE))
+    large = _large(scored, shown, listed_on, before, there)
+    read, after = _read(listed_on, before, {file.batch for file in shown} | _within(large, before), there, ports)
     stands = {row["batch_id"] for rows in after.values() for row in rows if row["standing"]}
+    alone = stands - _within(large, after)
     wanted = {
         file.key: (file, manifest)
         for manifest in read.values()
-        if manifest.batch_id in stands
+        if manifest.batch_id in alone
         for file in manifest.outputs
         if there is None or file.key in there
     }
-    kept = {
+    kept = {file.key for file in large} | {
         file.key
         for file in shown
-        if file.batch in stands and (file.batch not in read or file.key in wanted) and (there is None or file.key in there)
+        if file.batch in alone and (file.batch not in read or file.key in wanted) and (there is None or file.key in there)
     }
     missing = [(stored, _in_table(stored, manifest)) for key, (stored, manifest) in wanted.items() if key not in kept]
     removed = [file for file in shown if file.key not in kept]
-    replaced = any(file.batch in stands for file in removed)  # by an erasure, or they have expired
+    replaced = any(not file.batch or file.batch in stands for file in removed)  # by an erasure, or they have expired
     added, columns = _commit_scored(scored, missing, removed, ports, forget=replaced)
     changed = {day: rows for day, rows in after.items() if rows != before.get(day, [])}
     _commit_batches(model, batches, listed, changed, ports, forget=len(before) < len(found))
@@ -123,11 +132,37 @@ def _has_batches(model: str, days: Collection[date], ports: Ports) -> bool:
     return any(ports.tables.exists(model, kind) for kind in (SCORED, BATCHES))
 
 
-def _read(
-    model: str,
-    days: Collection[date],
-    before: Mapping[date, list[Row]],
+def _large(
+    table: Table,
     shown: Collection[TableFile],
+    listed: Mapping[date, Mapping[str, ObjectInfo]],
+    rows: Mapping[date, list[Row]],
+    there: Collection[str] | None,
+) -> list[TableFile]:
+    """Return the large files that show their day's small batches as they are.
+
+    Neither may be gone, nor may one of these batches have expired.
+    """
+    left = {layout.batch_of(key) for key in there or ()}
+
+    def is_right(file: TableFile) -> bool:
+        etags = {batch: info.etag for batch, info in listed[file.day].items()}
+        if file.day not in rows or not is_made_of(etags, file, table):
+            return False
+        return there is None or (file.key in there and in_large_files(rows[file.day]).keys() <= left)
+
+    return [file for file in shown if not file.batch and is_right(file)]
+
+
+def _within(large: Iterable[TableFile], rows: Mapping[date, list[Row]]) -> set[str]:
+    """Return the batches whose rows these large files have."""
+    return {batch for day in {file.day for file in large} for batch in in_large_files(rows[day])}
+
+
+def _read(
+    listed: Mapping[date, Mapping[str, ObjectInfo]],
+    before: Mapping[date, list[Row]],
+    has: Collection[str],
     there: Collection[str] | None,
     ports: Ports,
 ) -> tuple[dict[str, Manifest], dict[date, list[Row]]]:
@@ -135,16 +170,23 @@ def _read(
 
     These are manifests that differ from what the tables know, and those of standing batches whose remaining files are not shown.
 
+    Args:
+        listed: the manifests of each day, by batch.
+        before: the rows of batches that are known.
+        has: batches whose rows are shown.
+        there: any files that are left.
+        ports: of the store and the tables.
+
     Returns:
         These manifests by batch, and the rows of all batches by day.
     """
-    manifests, has = Manifests(ports.store), {file.batch for file in shown}
+    manifests = Manifests(ports.store)
     left = None if there is None else {layout.batch_of(key) for key in there}
-    rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in days}
+    rows = {day: {row["batch_id"]: row for row in before.get(day, ())} for day in listed}
 
     def unknown() -> Iterator[ObjectInfo]:
         for day, known in rows.items():
-            for batch, info in manifests.on(model, day):
+            for batch, info in listed[day].items():
                 row = known.get(batch)
                 lacks = row is not None and row["standing"] and row["rows_scored"] and batch not in has
                 if row is None or row["manifest"] != info.etag or (lacks and (left is None or batch in left)):

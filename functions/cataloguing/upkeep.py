@@ -4,10 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from functions.cataloguing.batch_rows import Row, rows_in
 from functions.cataloguing.columns import OWN
-from functions.cataloguing.labels import catalogue_labels
+from functions.cataloguing.compaction import compact, days_of_small_files, in_large_files
+from functions.cataloguing.labels import catalogue_labels, readmit_ids, served_spec
 from functions.cataloguing.ports import Ports
 from functions.cataloguing.service import BATCHES, SCORED, catalogue, files_left
 from functions.shared.domain import layout
@@ -19,6 +21,8 @@ from functions.shared.repositories.manifests import Manifests
 _DAY = timedelta(days=1)
 _RECENT_DAYS = 3
 _TRIES = 3
+_DAYS_A_NIGHT = 31
+"""Days that one sweep compacts per model, so that a long past comes in steps."""
 _IN_WORK = _DAY
 """A younger file may be of a commit that is not made yet."""
 
@@ -38,7 +42,9 @@ def compare(ports: Ports, now: datetime) -> dict[str, int]:
 
 
 def sweep(ports: Ports, now: datetime) -> dict[str, int]:
-    """Do so for all days, and delete metadata that no table names any more.
+    """Do so for all days, and put small files of closed days together.
+
+    Files that no table names any more are deleted.
 
     Returns:
         How many models have tables, and how many files were deleted.
@@ -48,12 +54,27 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
     """
 
     def sweep_model(model: str) -> int:
-        bring_and_count(model, Manifests(ports.store).days(model), ports, look=True)
+        days = Manifests(ports.store).days(model)
+        bring_and_count(model, days, ports, look=True)
         catalogue_labels(model, ports)
+        readmit_ids(model, ports)
+        compact_closed(model, [day for day in days if day <= now.date() - _RECENT_DAYS * _DAY], ports)
         return _clear(model, now - _IN_WORK, ports)
 
     deleted = for_each(_models(ports, now), sweep_model)
     return {"models": len(deleted), "deleted": sum(deleted)}
+
+
+def compact_closed(model: str, days: Collection[date], ports: Ports) -> int:
+    """Compact some closed days, the newest first.
+
+    Returns:
+        How many files went out.
+    """
+    if (spec := served_spec(model, ports.store)) is None:
+        return 0
+    compacted = (compact(model, day, spec, ports) for day in days_of_small_files(model, days, ports))
+    return sum(islice(filter(None, compacted), _DAYS_A_NIGHT))
 
 
 def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: bool = False) -> int:
@@ -84,9 +105,14 @@ def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: b
 
 def _differing(model: str, days: Collection[date], rows: Collection[Row], manifests: Mapping[str, str], ports: Ports) -> list[str]:
     """Return the batches whose rows in the table are more or fewer than in files."""
-    has = Counter[str]()
+    has, large = Counter[str](), Counter[date]()
     for file in ports.tables.open(model, SCORED).files(days):
         has[file.batch] += file.rows
+        large[file.day] += 0 if file.batch else file.rows
+    for day, many in (+large).items():
+        small = in_large_files(row for row in rows if row["arrived_at"].date() == day)
+        if many == sum(small.values()):
+            has.update(small)
     known = [row for row in rows if row["batch_id"] in manifests]
     odd = [row for row in known if has[row["batch_id"]] != (row["rows_scored"] if row["standing"] else 0)]
     there = files_left(model, ports.store) if odd else frozenset[str]()

@@ -56,12 +56,13 @@ def _of_labels(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
 
 
 def _of_tables(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
-    """Yield the files of the table of labelled rows, the newest versions too.
+    """Yield the files that tables have copied rows in, the newest versions too.
 
     Cataloguing makes them again without these people.
     """
-    for key, versions in groupby(ports.store.versions(layout.labelled_table_prefix(subject.model)), key=lambda version: version.info.key):
-        yield WorkUnit(key, partial(_clear, [version.info for version in versions], subject, ports))
+    for prefix in layout.copied_prefixes(subject.model):
+        for key, versions in groupby(ports.store.versions(prefix), key=lambda version: version.info.key):
+            yield WorkUnit(key, partial(_clear, [version.info for version in versions], subject, ports))
 
 
 def _clear(idle: Sequence[ObjectInfo], subject: Subject, ports: Ports) -> Found:

@@ -59,7 +59,7 @@ def _lighter_table(key: str, body: bytes, spec: ModelSpec, people: People) -> Li
         names = file.schema_arrow.names
         column = _PLAIN_ID if key.startswith((layout.WAITING, layout.IDENTITIES)) else stored_name(spec.id_column, names, spec)
         if column not in names:
-            if key.startswith(layout.labelled_table_prefix(spec.name)):  # rows of people, but nobody can see of whom
+            if key.startswith(layout.copied_prefixes(spec.name)):  # rows of people, but nobody can see of whom
                 raise KeyError(column)
             return None
         theirs = people.rows(file.read([column])[column])

@@ -12,7 +12,7 @@ from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, show
 from infra.cli.screens.prose import Prose
 from infra.cost.deployed import deployed
-from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, labels_bill, scoring_bill, watching_bill
+from infra.cost.estimate import Basis, Bill, Load, additions, bytes_in, idle_month, labels_bill, scoring_bill, tables_bill, watching_bill
 from infra.cost.prices import listed_prices
 from infra.cost.quotas import listed_quotas
 from infra.cost.scale import forecast, partitions_of, template_settings
@@ -69,7 +69,7 @@ def _answer(load: Load, basis: Basis, engine: str, at_once: int | None) -> dict[
     """Return the bills of a load, its time, and what they rest on."""
     idle = idle_month(basis, load.models)
     scoring = scoring_bill(load, basis, partitions=partitions_of(load, basis, template_settings()))
-    labels, watching = labels_bill(load, basis), watching_bill(load, basis.prices)
+    labels, tables, watching = labels_bill(load, basis), tables_bill(load, basis), watching_bill(load, basis.prices)
     stages, prices = basis.measured.stages, basis.prices
     listed = f"prices of {prices.as_of}, {prices.region}"
     return {
@@ -80,8 +80,9 @@ def _answer(load: Load, basis: Basis, engine: str, at_once: int | None) -> dict[
         "dollars_a_million_rows": scoring.dollars / load.rows * MILLION,
         "dollars_for_the_rows": scoring.dollars,
         "dollars_for_their_labels": labels.dollars,
+        "dollars_for_their_tables": tables.dollars,
         "dollars_for_their_metrics": watching.dollars,
-        "dollars_total": idle.dollars + scoring.dollars + labels.dollars + watching.dollars,
+        "dollars_total": sum(bill.dollars for bill in (idle, scoring, labels, tables, watching)),
         "dollars_an_idle_month": idle.dollars,
         "dollars_an_idle_month_beyond_free": idle.dollars_beyond_free,
         "metric_series": all_series(load.models, load.columns),
@@ -90,6 +91,7 @@ def _answer(load: Load, basis: Basis, engine: str, at_once: int | None) -> dict[
         "idle": _items(idle),
         "scoring": _items(scoring),
         "labels": _items(labels),
+        "tables": _items(tables),
         "watching": _items(watching),
         "additions": _items(additions(basis.prices)),
         "time": _time(load, basis, at_once),
@@ -133,6 +135,7 @@ def _screen(answer: dict[str, Any]) -> Group:
         (_("An idle month"), "idle", "dollars_an_idle_month"),
         (_("Scoring {rows} in {files}", rows=rows, files=files), "scoring", "dollars_for_the_rows"),
         (_("Labels of these rows, in {files}", files=label_files), "labels", "dollars_for_their_labels"),
+        (_("Tables of these rows, unless Tables=off"), "tables", "dollars_for_their_tables"),
         (_("Metrics of these batches"), "watching", "dollars_for_their_metrics"),
     ):
         table.add_row(Text(title, style="bold"), "", "", Text(f"{answer[total]:,.2f}", style="bold"))

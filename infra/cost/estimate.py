@@ -32,6 +32,14 @@ received, hidden and deleted; the file, the manifest and another document announ
 PUTS_A_LABEL_FILE, GETS_A_LABEL_FILE, SQS_A_LABEL_FILE = 14, 20, 4
 """Requests about a file of labels for rows of one batch and event day, as counted by a test; a message sent, received, hidden and
 deleted."""
+PUTS_A_COMMIT, GETS_A_COMMIT, GLUE_A_COMMIT = 10, 29, 8
+"""Requests of cataloguing about a batch that comes alone, as counted by a test; many of a minute come together and ask for less."""
+PUTS_A_LABEL_COMMIT, GETS_A_LABEL_COMMIT, GLUE_A_LABEL_COMMIT = 16, 117, 10
+"""Requests of cataloguing about a file of labelled rows and its day's metrics, as counted by a test."""
+PUTS_A_COMPARISON, GETS_A_COMPARISON, GLUE_A_COMPARISON = 12, 22, 6
+"""Requests of the hourly comparison of a model's tables, as counted by a test."""
+SQS_A_MANIFEST, SQS_A_LABEL_COMMIT, EVENTS_A_LABEL_COMMIT = 4, 8, 2
+"""A message sent, received, hidden and deleted; a file of labels makes two, of its rows and of its day's metrics."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
 """State transitions per partition, and per partitioned batch, which is also planned and committed."""
 PUTS_A_PARTITION, GETS_A_PARTITION = 3, 8
@@ -208,6 +216,34 @@ def labels_bill(load: Load, basis: Basis) -> Bill:
     )
 
 
+def tables_bill(load: Load, basis: Basis) -> Bill:
+    """Return the cost of keeping the tables.
+
+    Each batch and each file of labels comes alone, to a function that starts for it. Every hour each model's tables are compared.
+    """
+    prices, stack, tables = basis.prices, basis.deployed, basis.measured.tables
+    gigabytes = stack.functions["cataloguing"].memory_mb / 1024
+    calls, comparisons = load.files + load.label_files, load.models * HOURS_A_MONTH
+    seconds = calls * (tables.start_s + tables.commit_s) + comparisons * tables.compare_s
+
+    def requests(commit: int, label_commit: int, comparison: int) -> int:
+        return commit * load.files + label_commit * load.label_files + comparison * comparisons
+
+    return Bill(
+        (
+            BillLine("cataloguing, GB-seconds", seconds * gigabytes, prices.gb_second(stack.architecture)),
+            BillLine("calls", calls, prices.lambda_request),
+            BillLine("traces at most", calls * stack.traced, prices.xray_trace),
+            BillLine("writes to S3", requests(PUTS_A_COMMIT, PUTS_A_LABEL_COMMIT, PUTS_A_COMPARISON), prices.s3_put),
+            BillLine("reads from S3", requests(GETS_A_COMMIT, GETS_A_LABEL_COMMIT, GETS_A_COMPARISON), prices.s3_get),
+            BillLine("requests to AWS Glue", requests(GLUE_A_COMMIT, GLUE_A_LABEL_COMMIT, GLUE_A_COMPARISON), prices.glue_request),
+            BillLine("messages", SQS_A_MANIFEST * load.files + SQS_A_LABEL_COMMIT * load.label_files, prices.sqs_request),
+            BillLine("events", load.files + EVENTS_A_LABEL_COMMIT * load.label_files, prices.eventbridge_event),
+            BillLine("GB of logs", calls * LOG_BYTES_A_CALL / 1e9, prices.cloudwatch_logs_gb),
+        )
+    )
+
+
 def watching_bill(load: Load, prices: Prices) -> Bill:
     """Return the cost of batch metrics.
 
@@ -218,13 +254,17 @@ def watching_bill(load: Load, prices: Prices) -> Bill:
 
 
 def additions(prices: Prices) -> Bill:
-    """Return the monthly cost of one of each addition that a parameter makes."""
+    """Return the monthly cost of one of each addition.
+
+    A parameter makes it, or whoever an output lets read.
+    """
     return Bill(
         (
             BillLine("a key of your own (KmsKeyArn), without its requests", 1, prices.kms_key_month),
             BillLine("a secret (MlflowSecret, PrometheusSecret, NotificationSecret)", 1, prices.secret_month),
             BillLine("an interface endpoint in a zone (MlflowSubnets), hours", HOURS_A_MONTH, prices.vpc_endpoint_hour),
             BillLine("a NAT gateway instead (MlflowSubnets), hours", HOURS_A_MONTH, prices.nat_gateway_hour),
+            BillLine("a terabyte that queries read in Amazon Athena (AnalystsPolicyArn)", 1, prices.athena_tb),
             BillLine("a thousand emails (AlarmEmail)", 1000, prices.sns_email),
             BillLine("a person who edits pages (ManagedGrafana)", 1, prices.grafana_editor_month),
         )

@@ -38,6 +38,8 @@ class Prices(Written):
     cloudwatch_alarm_month: Price
     cloudwatch_logs_gb: Price
     ecr_gb_month: Price
+    glue_request: Price
+    athena_tb: Price
     step_functions_transition: Price
     xray_trace: Price
     kms_key_month: Price

@@ -36,11 +36,25 @@ class ColdStarts(Value):
     seconds: Mapping[str, float]
 
 
+class TableSeconds(Value):
+    """Processor seconds of cataloguing.
+
+    They pass until a new process has loaded it, in a commit of one batch to a table of a year, and in an hourly comparison per model.
+    """
+
+    date: str
+    machine: str
+    start_s: float
+    commit_s: float
+    compare_s: float
+
+
 class Measured(Document):
-    """The latest results of `make bench` and `make bench-image`."""
+    """The latest results of `make bench`, `make bench-tables` and `make bench-image`."""
 
     stages: Stages
     cold_starts: ColdStarts
+    tables: TableSeconds
 
 
 def measured() -> Measured:

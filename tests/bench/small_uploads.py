@@ -5,20 +5,17 @@ Every request of the tables' reader, and of a sweep, waits as for S3.
 
 import argparse
 import io
-import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from statistics import mean
 from tempfile import TemporaryDirectory
 from threading import Thread
-from time import perf_counter, sleep
+from time import sleep
 from typing import Any
 
 import pyarrow as pa
@@ -31,11 +28,10 @@ from infra.cli.sql import READS_AT_ONCE
 from infra.places import ROOT
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.scoring.processes import machine
-from tests.bench.tables import rows_of
+from tests.bench.tables import LATENCY_S, loaded_s, rows_of, slow_down, timed
 from tests.integration.cataloguing.world import ARRIVED, World, days_of
 
 DELIVERIES, DAYS, KINDS = 10, 100, 50
-LATENCY_S = 0.02
 
 
 class Slow(SimpleHTTPRequestHandler):
@@ -107,12 +103,6 @@ class Quick(World):
         return StoredFile(key=key, rows=table.num_rows, bytes=len(body), sha256="")
 
 
-def timed(act: Callable[[], object]) -> float:
-    begun = perf_counter()
-    act()
-    return perf_counter() - begun
-
-
 def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
@@ -153,14 +143,6 @@ def asked(world: World, model: str, day: int) -> tuple[float, float]:
     return mean(seconds for seconds, _ in found), mean(requests for _, requests in found)
 
 
-def slowed(act: Callable[..., Any]) -> Callable[..., Any]:
-    def late(*args: Any, **kwargs: Any) -> Any:
-        sleep(LATENCY_S)
-        return act(*args, **kwargs)
-
-    return late
-
-
 def clocks(folder: Path, models: int) -> tuple[float, float]:
     """Seconds of an hourly comparison and of a nightly sweep of many models, none of which changed."""
     with closing(World(folder)) as world:
@@ -168,22 +150,8 @@ def clocks(folder: Path, models: int) -> tuple[float, float]:
             model = f"m{number}"
             for arrived in (ARRIVED, ARRIVED - timedelta(days=9)):
                 catalogue(model, days_of(world.scored(f"{arrived.day}.csv", rows_of(0, number), model=model, arrived=arrived)), world.ports)
-        for name in ("read", "list", "open", "write", "delete", "info", "read_tagged", "folders"):
-            setattr(world.store, name, slowed(getattr(world.store, name)))
-        for name in ("load_table", "table_exists", "commit_table"):
-            setattr(world.catalogue, name, slowed(getattr(world.catalogue, name)))
+        slow_down(world)
         return timed(partial(compare, world.ports, ARRIVED)), timed(partial(sweep, world.ports, ARRIVED + timedelta(days=1)))
-
-
-def loaded_s() -> float:
-    """Processor seconds of a fresh interpreter until the function has its ports."""
-    code = "from functions.cataloguing import delivery, handler, upkeep; handler.ports()"
-    settings = {f"EVERSCORE_{name}": "x" for name in ("STACK", "INBOX", "STORE")} | {"AWS_DEFAULT_REGION": "eu-central-1"}
-    before = getrusage(RUSAGE_CHILDREN)
-    for _ in range(3):
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, **settings})
-    after = getrusage(RUSAGE_CHILDREN)
-    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Bring a year of batches into a table, and write to docs/tables.md what commits and queries read then: python -m tests.bench.tables."""
 
 import argparse
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,24 +10,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from functions.cataloguing.service import catalogue
+from functions.cataloguing.upkeep import compare
 from functions.shared.repositories.manifests import Manifests
+from infra.cost.speed import TableSeconds
 from infra.places import ROOT
 from tests.bench.document_table import markdown_table, replace_measured
+from tests.bench.figures import record
 from tests.bench.scoring.processes import machine
 from tests.integration.cataloguing.world import ARRIVED, World, days_of
 
 MODEL, ROWS = "m", 100
 DAYS_A_COMMIT = 5
 COMMITS = 12
+LATENCY_S = 0.02
+"""Of each answer of S3 and of AWS Glue. An assumption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,49 @@ def fill(world: World, days: int, batches: int) -> Iterator[int]:
         yield some[-1]
 
 
+def slowed(act: Callable[..., Any]) -> Callable[..., Any]:
+    def late(*args: Any, **kwargs: Any) -> Any:
+        sleep(LATENCY_S)
+        return act(*args, **kwargs)
+
+    return late
+
+
+def slow_down(world: World) -> None:
+    """Have store and catalogue answer as late as S3 and AWS Glue."""
+    for name in ("read", "list", "open", "write", "delete", "info", "read_tagged", "folders"):
+        setattr(world.store, name, slowed(getattr(world.store, name)))
+    for name in ("load_table", "table_exists", "commit_table"):
+        setattr(world.catalogue, name, slowed(getattr(world.catalogue, name)))
+
+
+def timed(act: Callable[[], object]) -> float:
+    begun = perf_counter()
+    act()
+    return perf_counter() - begun
+
+
+def loaded_s() -> float:
+    """Processor seconds of a fresh interpreter until the function has its ports."""
+    code = "from functions.cataloguing import delivery, handler, upkeep; handler.ports()"
+    settings = {f"EVERSCORE_{name}": "x" for name in ("STACK", "INBOX", "STORE")} | {"AWS_DEFAULT_REGION": "eu-central-1"}
+    before = getrusage(RUSAGE_CHILDREN)
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, **settings})
+    after = getrusage(RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3
+
+
+def charged(world: World, counted: Counted, day: int) -> TableSeconds:
+    """Seconds that Lambda charges, with answers as late as S3's."""
+    slow_down(world)
+    commits = [one_more(world, counted, day, COMMITS + number).seconds for number in range(COMMITS)]
+    compared = timed(lambda: compare(world.ports, ARRIVED + timedelta(days=day)))
+    return TableSeconds(
+        date=f"{datetime.now(UTC):%Y-%m-%d}", machine=machine(), start_s=loaded_s(), commit_s=median(commits), compare_s=compared
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--days", type=int, default=365)
@@ -125,6 +176,7 @@ def main() -> None:
             print(f"day {day + 1} of {options.days}", file=sys.stderr, flush=True)
         full = [one_more(world, counted, options.days, number) for number in range(COMMITS)]
         share = share_of_a_day(world, options.days // 2)
+        seconds = charged(world, counted, options.days)
         files = len(world.tables.open(MODEL, "scored").files(Manifests(world.store).days(MODEL)))
     header = ["table of scored rows", "seconds per commit", "objects read", "kB read", "objects written"]
     rows = [after("new", new), after(f"with {files:,} files of {options.days} days", full)]
@@ -133,6 +185,7 @@ def main() -> None:
         f" come on top.\nA query of one event day reads {share:.2%} of the bytes of a table of {options.days} days with {options.batches} batches each."
     )
     replace_measured(ROOT / "docs/tables.md", "tables", f"{markdown_table(header, rows)}\n\n{said}")
+    record(tables=seconds)
 
 
 if __name__ == "__main__":

@@ -440,9 +440,12 @@ def table_metadata_prefix(model: str, kind: str) -> str:
     return f"{table_prefix(model, kind)}metadata/"
 
 
-def labelled_table_prefix(model: str) -> str:
-    """Return the prefix of what a model's table of labelled rows shows."""
-    return table_files_prefix(model, "labelled")
+def copied_prefixes(model: str) -> tuple[str, str]:
+    """Return the prefixes of rows that tables have in files of their own.
+
+    These are labelled rows, and scored rows of many batches.
+    """
+    return table_files_prefix(model, "labelled"), table_files_prefix(model, "scored")
 
 
 def performance_prefix(model: str) -> str:

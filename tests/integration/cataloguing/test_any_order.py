@@ -10,20 +10,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from functions.cataloguing.compaction import compact
 from functions.cataloguing.service import catalogue, rebuild
 from functions.cataloguing.upkeep import bring_and_count
 from functions.shared.repositories.manifests import Manifests
+from tests.fakes.versions import make_version
 from tests.integration.cataloguing.world import ARRIVED, World, days_of, rows
 
 if TYPE_CHECKING:
     from functions.shared.domain.manifest import Manifest
 
+SPEC = make_version().spec
+
 UPKEEP: tuple[Callable[[str, World], object], ...] = (
     lambda model, world: bring_and_count(model, {ARRIVED.date()}, world.ports),
     lambda model, world: bring_and_count(model, Manifests(world.store).days(model), world.ports, look=True),
     lambda model, world: rebuild(model, world.ports),
+    lambda model, world: [compact(model, day, SPEC, world.ports) for day in Manifests(world.store).days(model)],
 )
-"""The hourly comparison, the nightly one, and a rebuilding."""
+"""The hourly comparison, the nightly one, a rebuilding, and files put together."""
 
 UPLOADS = st.integers(0, 3)
 STEPS = st.lists(
@@ -32,7 +37,7 @@ STEPS = st.lists(
         st.tuples(st.just("rescore"), UPLOADS),
         st.tuples(st.just("erase"), UPLOADS),
         st.tuples(st.just("deliver"), st.integers(0, 9)),
-        st.tuples(st.just("upkeep"), st.integers(0, 2)),
+        st.tuples(st.just("upkeep"), st.integers(0, len(UPKEEP) - 1)),
     ),
     min_size=1,
     max_size=12,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from functions.cataloguing import followed
 from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.performance_rows import PerformanceRows
+from functions.cataloguing.ports import NewFile, TableFile
 from functions.cataloguing.service import catalogue_all, rebuild
 from functions.cataloguing.upkeep import compare, sweep
 from functions.erasure.event import EraseRequest
@@ -275,6 +276,25 @@ def test_columns_whose_types_differ_are_left_out_of_all_days(world: World, measu
         world.store.write(layout.labelled_key(MODEL, DAY, f"extra{number}"), sink.getvalue())
     assert [row[0] for row in shown(world)] == ["n0", "n1", "r0"]
     assert world.tables.open(MODEL, "labelled").columns.left_out == {"note": ("long", "string")}
+
+
+def test_ids_that_an_earlier_everscore_had_as_numbers_come_back_in_the_night(world: World, measured: Measured) -> None:
+    """Its table has them as numbers, which agree with no text."""
+    measured.scored("a.csv", rows(0.9, 0.2))
+    measured.label(csv(("yes", "no")))
+    earlier = pa.table({"id": [1, 2], "everscore_label": ["yes", "no"]})
+    sink = io.BytesIO()
+    pq.write_table(earlier, sink)
+    file = TableFile(layout.table_file_key(MODEL, "labelled", DAY, "earlier"), DAY)
+    world.store.write(file.key, sink.getvalue())
+    table = world.tables.open(MODEL, "labelled")
+    new = NewFile(file, 2, len(sink.getvalue()), bounds={})
+    table.commit(table.columns.with_files([earlier.schema]), added=[new], removed=[])
+    assert world.query(f"SELECT id FROM {LABELLED} ORDER BY id", LABELLED) == [(1,), (2,)]
+    catalogue_labels(MODEL, world.ports)
+    assert world.tables.open(MODEL, "labelled").columns.left_out == {"id": ("long", "string")}
+    sweep(world.ports, measured.now())
+    assert shown(world) == [("r0", "yes", "yes"), ("r1", "no", "no")]
 
 
 def test_a_source_that_changes_at_every_try_is_a_conflict(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,17 @@ from functions.shared.domain.metrics import CATALOGUE, Occasion
 from infra.cost.deployed import Deployed, Function, deployed, starts_a_month
 from infra.cost.estimate import (
     GETS_A_BATCH,
+    GETS_A_COMMIT,
+    GETS_A_COMPARISON,
+    GETS_A_LABEL_COMMIT,
     GETS_A_LABEL_FILE,
+    GLUE_A_COMMIT,
+    GLUE_A_COMPARISON,
+    GLUE_A_LABEL_COMMIT,
     PUTS_A_BATCH,
+    PUTS_A_COMMIT,
+    PUTS_A_COMPARISON,
+    PUTS_A_LABEL_COMMIT,
     PUTS_A_LABEL_FILE,
     Basis,
     Load,
@@ -19,11 +28,12 @@ from infra.cost.estimate import (
     labels_bill,
     scoring_bill,
     scoring_seconds,
+    tables_bill,
     watching_bill,
 )
 from infra.cost.prices import Price, Prices, listed_prices
 from infra.cost.series import all_series, ticked_series
-from infra.cost.speed import ColdStarts, Measured, Stages, measured
+from infra.cost.speed import ColdStarts, Measured, Stages, TableSeconds, measured
 from infra.local.transformation import read_template
 from infra.places import ROOT
 
@@ -37,6 +47,7 @@ FIGURES = Measured(
         seconds={"boosting": {"start and import": 9.0, "load the model": 0.5, "parse": 2.0, "predict": 1.0}},
     ),
     cold_starts=ColdStarts(date="2026-01-01", machine="a machine", image_mb=500, seconds={"metric_emission": 2.0, "release": 4.0}),
+    tables=TableSeconds(date="2026-01-01", machine="a machine", start_s=1.5, commit_s=0.5, compare_s=0.1),
 )
 ONE_DOLLAR_EACH = Prices(
     as_of="2026-01",
@@ -44,7 +55,12 @@ ONE_DOLLAR_EACH = Prices(
     **{name: Price(dollars=1.0, source="made up") for name in Prices.model_fields if name not in {"as_of", "region"}},  # type: ignore[arg-type]
 )
 STACK = Deployed(
-    functions={"scoring": Function(2048, 0), "metric_emission": Function(1024, 10), "release": Function(512, 100)},
+    functions={
+        "scoring": Function(2048, 0),
+        "metric_emission": Function(1024, 10),
+        "release": Function(512, 100),
+        "cataloguing": Function(2048, 0),
+    },
     architecture="x86_64",
     polled_queues=2,
     alarms=5,
@@ -126,6 +142,22 @@ def test_each_file_of_labels_costs_a_start_a_message_and_its_requests() -> None:
     assert labels_bill(Load(1, 10), BASIS).dollars == 0
 
 
+def test_tables_cost_a_start_per_batch_and_file_of_labels_and_an_hourly_look() -> None:
+    amounts = {line.what: line.amount for line in tables_bill(Load(1, 10, files=5, models=2, label_files=3), BASIS).lines}
+    calls = 5 + 3
+    assert amounts == {
+        "cataloguing, GB-seconds": pytest.approx((calls * 2.0 + 2 * 730 * 0.1) * 2),
+        "calls": calls,
+        "traces at most": calls,
+        "writes to S3": 5 * PUTS_A_COMMIT + 3 * PUTS_A_LABEL_COMMIT + 2 * 730 * PUTS_A_COMPARISON,
+        "reads from S3": 5 * GETS_A_COMMIT + 3 * GETS_A_LABEL_COMMIT + 2 * 730 * GETS_A_COMPARISON,
+        "requests to AWS Glue": 5 * GLUE_A_COMMIT + 3 * GLUE_A_LABEL_COMMIT + 2 * 730 * GLUE_A_COMPARISON,
+        "messages": (5 + 2 * 3) * 4,
+        "events": 5 + 2 * 3,
+        "GB of logs": pytest.approx(calls * 2000 / 1e9),
+    }
+
+
 def test_metrics_are_paid_for_by_the_hour_and_never_for_more_than_a_month() -> None:
     series = all_series(1, 10) - ticked_series(1)
     assert watching_bill(Load(1, 10, files=73), ONE_DOLLAR_EACH).dollars == pytest.approx(series / 10)
@@ -171,7 +203,9 @@ def test_the_templates_own_schedules_queues_and_alarms_are_counted() -> None:
 
 
 def test_what_parameters_of_the_template_may_add_has_its_price_and_its_parameter() -> None:
-    parameters = read_template((ROOT / "template.yaml").read_text())["Parameters"]
+    """Or its output: whoever reads tables pays for what they read."""
+    template = read_template((ROOT / "template.yaml").read_text())
+    parameters = template["Parameters"] | template["Outputs"]
     added = additions(ONE_DOLLAR_EACH).lines
     assert all(set(re.findall(r"\b[A-Z][a-z]+[A-Z]\w+", line.what)) & set(parameters) for line in added)
     assert {name for line in added for name in re.findall(r"\b[A-Z][a-z]+[A-Z]\w+", line.what)} <= set(parameters)

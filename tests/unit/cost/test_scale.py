@@ -11,7 +11,7 @@ from infra.cost.estimate import Basis, Load
 from infra.cost.prices import Price, Prices
 from infra.cost.quotas import Quota, Quotas, listed_quotas
 from infra.cost.scale import OVERHEAD_S, ScaleSettings, forecast, many_files, one_file, partitions_of, template_settings
-from infra.cost.speed import ColdStarts, Measured, Stages
+from infra.cost.speed import ColdStarts, Measured, Stages, TableSeconds
 
 MB = 2**20
 FIGURES = Measured(
@@ -24,6 +24,7 @@ FIGURES = Measured(
         seconds={"boosting": {"start and import": 9.0, "load the model": 0.5, "parse": 3.0, "predict": 1.0}},
     ),
     cold_starts=ColdStarts(date="2026-01-01", machine="a machine", image_mb=500, seconds={"scoring": 2.0}),
+    tables=TableSeconds(date="2026-01-01", machine="a machine", start_s=1.5, commit_s=0.5, compare_s=0.1),
 )
 PRICES = Prices(
     as_of="2026-01",
