@@ -10,7 +10,7 @@ from typing import Any
 from functions.cataloguing.columns import NOTED, Columns
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
-from functions.shared.domain.cause import cause_of, state_of
+from functions.shared.domain.cause import cause_of, state_of_alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.days import DayPerformance
@@ -20,7 +20,7 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.alerts import raised
-from functions.shared.repositories.causes import causes_of
+from functions.shared.repositories.causes import causes_of, quiet
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -77,9 +77,13 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "file": alert.evidence.get("key"),
                 "name": cause_of(alert),
                 "since": alert.raised_at.isoformat(),
-                "state": state_of(causes, cause_of(alert), datetime.now(UTC)).value if cause_of(alert) in causes.causes else None,
+                "state": state_of_alert(causes, alert, datetime.now(UTC)),
             }
             for alert in alerts
+        ],
+        "digest": [
+            {"name": name, "kind": cause.kind.value, "since": cause.opened_at.isoformat(), "seen": cause.seen, "message": cause.message}
+            for name, cause in quiet(causes, store).items()
         ],
     }
 

@@ -11,6 +11,7 @@ from itertools import islice
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.calendar import is_plausible, last_mature_day
+from functions.shared.domain.cause import Cause, State, state_of_alert
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.drift.detection import DriftReport
 from functions.shared.domain.errors import InputError, NotFoundError
@@ -23,6 +24,7 @@ from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.alerts import raised
+from functions.shared.repositories.causes import causes_of, quiet
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.manifests import Manifests
@@ -86,7 +88,8 @@ class History:
     """A model's history up to `now`, oldest first; alerts and samples newest first.
 
     `has_older` says that there are batches before the `BATCHES` newest, which were not read. `mature` is the last event day whose labels
-    count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
+    count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number. `states` says of
+    each alert how its cause stands, and `digest` holds the open causes for which nobody was called.
     """
 
     model: str
@@ -97,10 +100,17 @@ class History:
     has_older: bool
     days: tuple[DayPerformance, ...]
     alerts: tuple[Alert, ...]
+    states: tuple[State | None, ...]
+    digest: tuple[Cause, ...]
     samples: tuple[RejectedSample, ...]
     spec: ModelSpec | None
     mature: date | None
     policies: Mapping[int, Policy]
+
+    @property
+    def stated_alerts(self) -> list[tuple[Alert, State | None]]:
+        """Return the alerts, each with its state."""
+        return list(zip(self.alerts, self.states, strict=True))
 
 
 def gather(model: str, store: ObjectStore, now: datetime) -> History:
@@ -116,7 +126,9 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         standing = _standing(manifests)
         batches = readers.map(lambda manifest: _batch(manifest, store), standing)
         days = performance_keys(model, store)[-DAYS:]
-        alerts = [found.key for found in raised(model, store)][-ALERTS:]
+        keys = [found.key for found in raised(model, store)][-ALERTS:]
+        alerts = sorted((Alert.from_json(body) for body in readers.map(store.read, keys)), key=lambda alert: alert.raised_at, reverse=True)
+        causes = causes_of(model, store)
         history = History(
             model=model,
             now=now,
@@ -126,9 +138,9 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             batches=tuple(batches),
             has_older=any(True for _ in entries),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
-            alerts=tuple(
-                sorted((Alert.from_json(body) for body in readers.map(store.read, alerts)), key=lambda alert: alert.raised_at, reverse=True)
-            ),
+            alerts=tuple(alerts),
+            states=tuple(state_of_alert(causes, alert, now) for alert in alerts),
+            digest=tuple(quiet(causes, store).values()),
             samples=_varied(_samples(reversed(standing), store)),
             mature=last_mature_day(standing, Policies(store).current(model).labels.delay_days),
             policies=Policies(store).by_number(model),

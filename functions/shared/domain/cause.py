@@ -209,6 +209,20 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+def state_of_alert(causes: Causes, alert: Alert, now: datetime) -> State | None:
+    """Return how what an alert called people for stands now.
+
+    A cause that is not known any more was closed long ago, and one that opened again later has another alert. None is said of a recent
+    alert without a cause, which an earlier version raised.
+    """
+    name = cause_of(alert)
+    cause = causes.causes.get(name)
+    if cause is None:
+        return State.CLOSED if now - alert.raised_at >= KEPT else None
+    was_before = alert.raised_at < cause.opened_at and alert.window != cause.window
+    return State.CLOSED if was_before else state_of(causes, name, now)
+
+
 def state_of(causes: Causes, name: str, now: datetime) -> State:
     """Return how a cause stands."""
     cause = causes.causes[name]

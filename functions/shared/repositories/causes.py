@@ -1,6 +1,6 @@
 """Follow what causes alerts: call people once, keep it current, close it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +34,15 @@ class Sight:
 def causes_of(model: str, store: ObjectStore) -> Causes:
     """Return the causes of a model's alerts."""
     return read_document(store, Causes, layout.causes_key(model)) or Causes(model=model)
+
+
+def quiet(causes: Causes, store: ObjectStore) -> Mapping[str, Cause]:
+    """Return the open causes for which nobody was called.
+
+    They are a digest of what drifts and does little.
+    """
+    keys = {name: layout.alert_key(causes.model, cause.window, cause.kind.value) for name, cause in causes.open().items()}
+    return {name: causes.causes[name] for name, key in keys.items() if read_document(store, Alert, key) is None}
 
 
 def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sight] = (), over: Over = lambda *_: "") -> None:

@@ -67,6 +67,10 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         parts += unseen_lines(state["batches"][0]["unseen"])
     parts += [Prose(_alert(alert), "yellow") for alert in state["alerts"]]
     parts += [
+        Prose(_("{kind} that calls nobody: {message}", kind=coded(cause["kind"]), message=stored(cause["message"])))
+        for cause in state["digest"]
+    ]
+    parts += [
         Prose(_("not in the table of scored rows: {column}, which is {kinds}", column=column, kinds=listed(kinds)), "yellow")
         for column, kinds in state["left_out"].items()
     ]

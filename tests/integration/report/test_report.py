@@ -11,7 +11,7 @@ import pytest
 
 from functions.shared.domain import layout
 from functions.shared.domain.advice import ADVICE
-from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Fold, Reason
 from functions.shared.domain.drift.detection import ColumnDrift, DriftReport
 from functions.shared.domain.judgement import BatchJudgement
@@ -21,6 +21,7 @@ from functions.shared.domain.performance.estimate import Estimate
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
 from functions.shared.ports import ObjectStore
+from functions.shared.repositories.causes import Sight, follow
 from functions.shared.repositories.decisions import Decisions
 from infra.report.charts import figures_of
 from infra.report.drawing import Figure
@@ -211,6 +212,19 @@ def test_alerts_come_with_advice_for_their_kind_only(page: Page) -> None:
     assert "runbook-drift" in page.ids
     assert "runbook-performance" not in page.ids
     assert f"everscore retrain {MODEL}" in flat(page)
+
+
+def test_the_page_says_how_alerts_stand_and_what_drifts_without_calling_anybody() -> None:
+    store = whole_story()
+    plain = Alert(
+        model=MODEL, kind=AlertKind.DRIFT, window="2013-04-01-0a", message="", evidence={}, runbook="", version="1", raised_at=NOW
+    )
+    over = plain.model_copy(update={"message": "drift in price", "kind": AlertKind.QUARANTINE})
+    follow(MODEL, store, NOW, seen=[Sight(over), Sight(plain.model_copy(update={"message": HOSTILE}), news=False)])
+    follow(MODEL, store, NOW, over=lambda name, _: "few rows were quarantined" if name == "quarantine" else "")
+    words = flat(report_on(store))
+    assert re.search(r"quarantine closed [^·]+ · about 2013-04-01-0a", words)
+    assert f"drift that calls nobody: {HOSTILE}" in words
 
 
 def test_every_kind_of_alert_has_advice() -> None:

@@ -9,9 +9,10 @@ from functions.notification.ports import Ports
 from functions.notification.service import notify
 from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.cause import State, state_of_alert
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import InputError
-from functions.shared.repositories.causes import Sight, follow
+from functions.shared.repositories.causes import Sight, causes_of, follow, quiet
 from infra.cli import operator
 from infra.cli.alerts import ack, alerts, silence
 from tests.fakes.versions import MODEL
@@ -85,6 +86,43 @@ def test_a_closed_alert_is_shown_when_asked_for(stack: Stack, capsys: pytest.Cap
     assert (shown["state"], shown["closed_by"]) == ("closed", "version 2 serves instead")
     alerts(MODEL, every=True)
     assert "version 2 serves instead" in capsys.readouterr().out
+
+
+def test_an_alert_whose_cause_was_closed_long_ago_is_closed(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    before = now - timedelta(days=40)
+    alert = drift(stack, before)
+    follow(MODEL, stack.store, before + HOUR, over=lambda *_: "version 2 serves instead")
+    other = alert.model_copy(update={"kind": AlertKind.QUARANTINE, "raised_at": now})
+    follow(MODEL, stack.store, now, seen=[Sight(other)])
+    causes = causes_of(MODEL, stack.store)
+    assert "drift-v1" not in causes.causes
+    assert [state_of_alert(causes, found, now) for found in (alert, other)] == [State.CLOSED, State.OPEN]
+
+
+def test_an_alert_of_an_earlier_time_stays_closed_when_its_cause_opens_again(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    first = drift(stack, now)
+    follow(MODEL, stack.store, now + HOUR, over=lambda *_: "the last batches look as at training again")
+    second = drift(stack, now + 2 * HOUR, "11111111")
+    causes = causes_of(MODEL, stack.store)
+    assert [state_of_alert(causes, found, now + 3 * HOUR) for found in (first, second)] == [State.CLOSED, State.OPEN]
+
+
+def test_nothing_is_said_of_the_state_of_an_alert_that_an_earlier_version_raised(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    alert = drift(Stack(MODEL), now)
+    assert state_of_alert(causes_of(MODEL, stack.store), alert, now) is None
+
+
+def test_what_called_nobody_is_in_the_digest_until_it_calls(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    unseen = drift(Stack(MODEL), now)
+    follow(MODEL, stack.store, now, seen=[Sight(unseen, news=False)])
+    assert [*quiet(causes_of(MODEL, stack.store), stack.store)] == ["drift-v1"]
+    louder = unseen.model_copy(update={"window": "2013-04-02-11111111"})
+    follow(MODEL, stack.store, now + HOUR, seen=[Sight(louder, news=True)])
+    assert [*quiet(causes_of(MODEL, stack.store), stack.store)] == []
 
 
 def test_one_cause_sends_one_message_and_one_when_it_is_over(stack: Stack) -> None:
