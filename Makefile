@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY := passive
 # Many processes import the same: what one has compiled serves all.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test unit component fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit component fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image bench-judgement check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ $(UV):
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	touch $@
 
-.ministack/installed .sam/installed .audit/installed .peers/installed: .%/installed: $(UV) requirements/%.txt
+.ministack/installed .sam/installed .audit/installed .peers/installed .contenders/installed .streams/installed: .%/installed: $(UV) requirements/%.txt
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .$*
 	$(UV) pip sync --quiet --compile-bytecode --python .$* --require-hashes requirements/$*.txt
 	touch $@
@@ -74,6 +74,9 @@ bench-growth: install ## count what measuring asks for after many batches and wi
 bench-tables: install ## count what commits and queries of tables ask for after a year of batches, and write docs/tables.md
 	$(PYTHON) -m tests.bench.tables
 	$(PYTHON) -m tests.bench.small_uploads
+
+bench-judgement: install .contenders/installed .streams/installed ## judge drift and decay beside other packages, and write docs/monitoring.md
+	$(PYTHON) -m tests.bench.judgement
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md
 	$(PYTHON) -m tests.bench.image
@@ -137,6 +140,8 @@ lock: $(UV) ## resolve the requirements again, hashed and without naming a host
 	$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 	$(LOCK) requirements/runtime.in --output-file requirements/runtime.txt
 	$(LOCK) requirements/peers.in --output-file requirements/peers.txt
+	$(LOCK) requirements/contenders.in --no-emit-package nvidia-nccl-cu12 --output-file requirements/contenders.txt
+	$(LOCK) requirements/streams.in --no-deps --output-file requirements/streams.txt
 	$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 
 clean: ## remove the environments and caches
