@@ -61,9 +61,10 @@ class World:
         self.levels = rng.normal(0, 0.5, (2, LEVELS))
         self.level_shares = rng.dirichlet(np.full(LEVELS, 4.0), CATEGORIES)
 
-    def draw(self, rng: np.random.Generator, scenario: Scenario, month: int, rows: int = MONTH_ROWS) -> Rows:
-        """Rows of a month. A change is whole from month 1 on, a gradual one grows by thirds."""
-        change = 0.0 if month == 0 else month / 3 if scenario is Scenario.GRADUAL else 1.0
+    def draw(self, rng: np.random.Generator, scenario: Scenario, month: int, rows: int = MONTH_ROWS, change: float | None = None) -> Rows:
+        """Rows of a month. Unless its size is given, a change is whole from month 1 on, and a gradual one grows by thirds."""
+        if change is None:
+            change = 0.0 if month == 0 else month / 3 if scenario is Scenario.GRADUAL else 1.0
         length = BASELINE_DAYS if month == 0 else MONTH_DAYS
         first = 0 if month == 0 else BASELINE_DAYS + (month - 1) * MONTH_DAYS
         day = np.sort(rng.integers(length, size=rows))
