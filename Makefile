@@ -75,7 +75,7 @@ bench-tables: install ## count what commits and queries of tables ask for after 
 	$(PYTHON) -m tests.bench.tables
 	$(PYTHON) -m tests.bench.small_uploads
 
-bench-judgement: install .contenders/installed .streams/installed ## judge drift and decay beside other packages, and write docs/monitoring.md
+bench-judgement: install .contenders/installed .streams/installed ## let other packages judge drift and decay too, and write docs/monitoring.md
 	$(PYTHON) -m tests.bench.judgement
 
 bench-image: build ## time the image's cold starts on a quiet machine, and write docs/performance.md

