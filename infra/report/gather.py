@@ -88,8 +88,8 @@ class History:
     """A model's history up to `now`, oldest first; alerts and samples newest first.
 
     `has_older` says that there are batches before the `BATCHES` newest, which were not read. `mature` is the last event day whose labels
-    count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number. `states` says of
-    each alert how its cause stands, and `digest` holds the open causes for which nobody was called.
+    count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
+    `states` says of each alert how its cause stands, and `digest` holds the open causes for which nobody was called.
     """
 
     model: str

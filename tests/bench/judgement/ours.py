@@ -166,10 +166,11 @@ class Stack:
 
     def _typed(self, rows: pd.DataFrame) -> pa.RecordBatch:
         kinds = {FeatureKind.NUMBER: NUMBERS, FeatureKind.CATEGORY: CATEGORIES, FeatureKind.BOOLEAN: pa.bool_()}
-        columns = {
-            feature.name: pa.array(rows[feature.name], kinds[feature.kind], from_pandas=True) for feature in self.version.spec.features
-        }
-        return pa.record_batch(columns)
+        table = pa.table(
+            {feature.name: pa.array(rows[feature.name], kinds[feature.kind], from_pandas=True) for feature in self.version.spec.features}
+        )
+        [typed] = table.combine_chunks().to_batches()
+        return typed
 
     def _commit(self, batch: Batch, typed: pa.RecordBatch, scores: np.ndarray, predicted: np.ndarray | None) -> None:
         version = self.version
