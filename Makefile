@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY := passive
 # Many processes import the same: what one has compiled serves all.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test unit component fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image bench-judgement check build bill deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
+.PHONY: help install demo test unit component fuzz chaos bench bench-peers bench-scale bench-growth bench-tables bench-image bench-judgement check build bill base deploy test-aws audit invoke dashboards commands browser prometheus pictures rules words lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,8 +89,9 @@ check: install ## style, types, arrows between packages
 
 build: install .sam/installed ## the functions' image (WITH=catboost adds CatBoost), from AWS's base image or, where it can't be pulled, a stand-in; and its bill of materials
 	infra/local/docker.sh
-	infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)"
-	SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) $(if $(WITH),With=$(WITH)) Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
+	base=$$(infra/local/base-image.sh "$$(sed -n 's/^ARG BASE=//p' functions/Dockerfile)") && \
+	  SAM_CLI_TELEMETRY=0 .sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE) $(if $(WITH),With=$(WITH)) Base="$$base" \
+	  Commit="$$(git describe --always --dirty --abbrev=40 --exclude='*' || echo unknown)"
 	$(PYTHON) -m infra.local.image
 	$(MAKE) bill
 
@@ -98,6 +99,9 @@ bill: .audit/installed ## the bill of materials of the image's packages (WITH=ca
 	mkdir -p build
 	cat $(foreach set,functions $(WITH),requirements/$(set).txt) | .audit/bin/cyclonedx-py requirements - \
 	  --output-format JSON --outfile build/everscore.cdx.json --output-reproducible
+
+base: install ## move the image on to AWS's newest base image, by its digest
+	$(PYTHON) -m infra.local.base
 
 deploy: install .sam/installed ## the stack to an AWS account, as samconfig.toml says for ENV=dev or ENV=prod
 	.venv/bin/everscore deploy $(ENV) --architecture $(ARCHITECTURE)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # usage: base-image.sh IMAGE (after `make .sam/installed`)
-# Makes sure that AWS's base image for Lambda is here. Where it can't be pulled, a stand-in takes its name: Debian's minimal
-# system and Python, AWS's runtime interface client, and its emulator, which comes with SAM CLI. The stand-in has the label
-# everscore.stand-in, and is said each time; it is for tests, never to deploy.
+# Makes sure that AWS's base image for Lambda is here, and prints what to build from. Where it can't be pulled, that is a
+# stand-in: Debian's minimal system and Python, AWS's runtime interface client, and its emulator, which comes with SAM CLI. The
+# stand-in has the label everscore.stand-in, and is said each time; it is for tests, never to deploy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 image=$1
+stand_in=everscore/stand-in:python3.13
 release=trixie # whose Python is 3.13
 case $(uname -m) in
   aarch64 | arm64) emulator=aws-lambda-rie-arm64 ;;
@@ -13,18 +14,22 @@ case $(uname -m) in
 esac
 pull_s=120
 
-is_here() { docker image inspect "$image" > /dev/null 2>&1; }
-say_stand_in() {
-  if [ "$(docker image inspect --format '{{index .Config.Labels "everscore.stand-in"}}' "$image")" = true ]; then
-    echo "base image: a stand-in for $image, which could not be pulled: good for tests, not for AWS" >&2
-  fi
+is_here() { docker image inspect "$1" > /dev/null 2>&1; }
+build_from_stand_in() {
+  echo "base image: a stand-in for $image, which could not be pulled: good for tests, not for AWS" >&2
+  echo "$stand_in"
 }
 
-if is_here; then
-  say_stand_in
+if is_here "$image"; then
+  echo "$image"
+  exit 0
+fi
+if is_here "$stand_in"; then
+  build_from_stand_in
   exit 0
 fi
 if pulled=$(timeout "$pull_s" docker pull --quiet "$image" 2>&1); then
+  echo "$image"
   exit 0
 fi
 echo "base image: $image cannot be pulled (${pulled##*$'\n'}); making a stand-in from Debian's packages, once, for a minute or two" >&2
@@ -69,5 +74,5 @@ rm -rf "$root"/var/{cache/apt,lib/apt/lists,log}/*
 
 tar -C "$root" -c . | docker import \
   --change 'ENV PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TZ=:/etc/localtime LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime' \
-  --change 'WORKDIR /var/task' --change 'ENTRYPOINT ["/lambda-entrypoint.sh"]' --change 'LABEL everscore.stand-in=true' - "$image" > /dev/null
-say_stand_in
+  --change 'WORKDIR /var/task' --change 'ENTRYPOINT ["/lambda-entrypoint.sh"]' --change 'LABEL everscore.stand-in=true' - "$stand_in" > /dev/null
+build_from_stand_in

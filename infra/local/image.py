@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 from functions.shared.domain.errors import NoImageError
 from infra.places import ROOT
@@ -13,10 +14,16 @@ LARGEST_MB = 700
 """Largest size of the unpacked image in addition to its base."""
 
 
-def base_image() -> str:
-    """Return the name of the base image."""
-    [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "functions" / "Dockerfile").read_text(), re.MULTILINE)
+def base_image(root: Path = ROOT) -> str:
+    """Return AWS's image that ours is built from, by its digest."""
+    [base] = re.findall(r"^ARG BASE=(\S+)$", (root / "functions" / "Dockerfile").read_text(), re.MULTILINE)
     return str(base)
+
+
+def built_from(image: str) -> str:
+    """Return what an image was built from: AWS's base image, or the stand-in for it."""
+    inspect = ["docker", "image", "inspect", "--format", '{{index .Config.Labels "org.opencontainers.image.base.name"}}', image]
+    return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def size_mb(image: str) -> float:
@@ -38,7 +45,7 @@ def require_image() -> None:
 
 def main() -> None:
     """Print sizes."""
-    base, size = base_image(), size_mb(IMAGE)
+    base, size = built_from(IMAGE), size_mb(IMAGE)
     print(f"{IMAGE}: {size:.0f} MB, {size - size_mb(base):.0f} MB beyond {base}")
 
 

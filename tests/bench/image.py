@@ -27,7 +27,7 @@ from infra.cost.speed import ColdStarts
 from infra.demo.once import each_function_once, idle_stack
 from infra.local.codedeploy import deployment_hook
 from infra.local.containers import EMULATED_NAME, ContainerFunction, container_functions, emulated
-from infra.local.image import IMAGE, base_image, size_mb
+from infra.local.image import IMAGE, base_image, built_from, size_mb
 from infra.local.sam import SAM
 from infra.places import ROOT
 from tests.bench.document_table import markdown_table, replace_measured
@@ -124,7 +124,7 @@ def weights() -> str:
     run = ["docker", "run", "--rm", "--entrypoint", "sh", IMAGE, "-c", "du -s -B 1000000 /var/task/*"]
     lines = subprocess.run(run, check=True, capture_output=True, text=True).stdout.splitlines()
     parts = sorted(((int(megabytes), Path(path).name) for megabytes, path in map(str.split, lines)), reverse=True)
-    base, whole = size_mb(base_image()), size_mb(IMAGE)
+    base, whole = size_mb(built_from(IMAGE)), size_mb(IMAGE)
     rows = [["beyond the base image", f"{whole - base:.0f}"], *([f"… `{name}`", str(megabytes)] for megabytes, name in parts[:LARGEST])]
     return markdown_table(["part", "MB, unpacked"], [*rows, ["the base image", f"{base:.0f}"]])
 
@@ -151,7 +151,13 @@ def rebuild_s() -> float:
 
 
 def _sam_build(folder: Path) -> None:
-    subprocess.run([SAM, "build"], cwd=folder, check=True, capture_output=True, env={**os.environ, "SAM_CLI_TELEMETRY": "0"})
+    subprocess.run(
+        [SAM, "build", "--parameter-overrides", f"Base={built_from(IMAGE)}"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
+    )
 
 
 def circumstances(rounds: int) -> Sequence[str]:

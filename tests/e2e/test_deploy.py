@@ -114,10 +114,10 @@ def test_sam_builds_one_image_of_the_code_and_the_locked_packages_for_the_archit
     build, *others = engine.builds
     assert all(other == build for other in others)
     assert (build.tag, build.platform, build.dockerfile) == ("scoring:everscore", "linux/arm64", "functions/Dockerfile")
-    assert build.arguments.keys() == {"COMMIT", "WITH"}
+    assert build.arguments.keys() == {"COMMIT", "WITH", "BASE"}
+    assert build.arguments["BASE"] == base_image()
     assert {"functions/scoring/handler.py", "requirements/functions.txt", "functions/shared/kernels/fields.c"} <= build.files
     assert not [name for name in build.files if not name.startswith(("functions/", "requirements/", ".dockerignore"))]
-    assert base_image().startswith("public.ecr.aws/lambda/python:3.13")
 
 
 def test_the_image_is_pushed_to_the_stacks_own_repository(

@@ -26,7 +26,7 @@ from infra.demo.flights import MODEL
 from infra.demo.once import ERASED, batch_of_flights, each_function_once, idle_stack
 from infra.local.codedeploy import deployment_hook
 from infra.local.containers import EMULATED_NAME, container_functions, emulated
-from infra.local.image import IMAGE, LARGEST_MB, base_image, size_mb
+from infra.local.image import IMAGE, LARGEST_MB, built_from, size_mb
 from infra.places import ROOT
 
 pytestmark = pytest.mark.timeout(1500)  # the first build installs Docker and may make a stand-in of AWS's base image
@@ -96,7 +96,7 @@ def test_its_wheels_run_on_the_c_library_that_lambda_has(content: dict[str, Any]
 
 
 def test_it_weighs_no_more_than_it_may(image: str) -> None:
-    assert size_mb(IMAGE) - size_mb(base_image()) <= LARGEST_MB
+    assert size_mb(IMAGE) - size_mb(built_from(IMAGE)) <= LARGEST_MB
 
 
 def test_lightgbm_finds_the_library_of_openmp_that_its_wheel_lacks(image: str) -> None:
