@@ -16,6 +16,8 @@ from functions.shared.repositories.decisions import Decisions
 PASSING = ("alerts", "answers", "index", "labelled", "leases", "partitions", "quarantine", "scored", "waiting")
 """Where objects are deleted again: a bucket shows no folder whose objects are all deleted, though their versions are there."""
 PAUSE_S = 3.0
+AFTER_A_BREAK = 10
+"""Rounds in a row that must find nothing where a trial was broken off: what it asked for may only be beginning."""
 _ROUNDS = 20
 
 
@@ -26,20 +28,21 @@ def forget_tables(model: str, stack: str, glue: Any) -> None:
             glue.delete_table(DatabaseName=database_name(stack), Name=table_name(model, kind))
 
 
-def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pause_s: float = PAUSE_S) -> int:
+def remove_model(model: str, inbox: VersionedStore, store: VersionedStore, *, pause_s: float = PAUSE_S, quiet_rounds: int = 1) -> int:
     """Remove every version of a model's objects from both buckets; count them.
 
-    It looks again until nothing comes up any more, since events that are on their way write a little later. Training sets
+    It looks again until nothing comes up in `quiet_rounds` rounds, since what is on its way writes a little later. Training sets
     are removed too, last. They are named by their content, so another model that was trained on the very same rows would
     lose them: call it for a model of made-up rows alone.
     """
-    removed = 0
+    removed = quiet = 0
     trained_on: set[str] = set()
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS + quiet_rounds):
         trained_on |= {decision.snapshot.md5 for decision in Decisions(store).all(model)}
         found = sum(_removed(bucket, _of(model, bucket)) for bucket in (inbox, store))
         removed += found
-        if not found:
+        quiet = 0 if found else quiet + 1
+        if quiet == quiet_rounds:
             break
         time.sleep(pause_s)
     return removed + _removed(store, _snapshots(trained_on, store))

@@ -10,7 +10,7 @@ from functions.shared.domain.errors import EverscoreError
 from functions.shared.repositories.performances import labelled_days
 from functions.shared.repositories.releases import Releases
 from infra.cli.operator import Operator, wait_for
-from infra.trial.removal import forget_tables, remove_model
+from infra.trial.removal import AFTER_A_BREAK, forget_tables, remove_model
 from infra.trial.rows import DAY, ID, TARGET, as_csv, made_up
 
 PATIENCE_S = 300.0
@@ -30,7 +30,7 @@ def try_out(operator: Operator) -> dict[str, int]:
         TrialFailedError: if rows are missing.
         NoAnswerError: if something did not come within minutes.
     """
-    model = f"trial-{uuid4().hex[:8]}"
+    model, quiet_rounds = f"trial-{uuid4().hex[:8]}", AFTER_A_BREAK
     try:
         history = operator.upload(layout.in_inbox(layout.TRAINING, model, "history.csv"), as_csv(made_up(0, _HISTORY, labelled=True)))
         described = {"target": TARGET, "id_column": ID, "time_column": DAY}
@@ -47,7 +47,8 @@ def try_out(operator: Operator) -> dict[str, int]:
             raise TrialFailedError(message, remedy="look at the scoring function's log")
         operator.upload(layout.in_inbox(layout.LABELS, model, "ten.csv"), as_csv(rows))
         days = wait_for(lambda: labelled_days(model, operator.store) or None, PATIENCE_S, f"performance of {model}")
+        quiet_rounds = 1
     finally:
-        removed = remove_model(model, operator.inbox, operator.store)
+        removed = remove_model(model, operator.inbox, operator.store, quiet_rounds=quiet_rounds)
         forget_tables(model, operator.name, operator.client("glue"))
     return {"rows_scored": manifest.rows_scored, "days_measured": len(days), "objects_removed": removed}

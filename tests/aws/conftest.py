@@ -5,6 +5,7 @@ Run it with `make test-aws STACK=NAME`. It costs cents, and takes its model out 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 
 from functions.shared.domain.errors import EverscoreError
 from infra.cli.operator import Operator, connect
-from infra.trial.removal import forget_tables, remove_model
+from infra.trial.removal import AFTER_A_BREAK, forget_tables, remove_model
 from tests.aws.report import Finding, Report, is_embedded
 
 EVERSCORE = Path(sys.executable).with_name("everscore")
@@ -92,7 +93,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Reporting(Path(config.getoption("--report"))), "everscore-report")
+    # Whatever ends the run, what it made is removed first.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    config.pluginmanager.register(Reporting(config), "everscore-report")
 
 
 @pytest.fixture(scope="session")
@@ -109,18 +113,25 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     reporting: Reporting = request.config.pluginmanager.get_plugin("everscore-report")  # type: ignore[assignment]
     reporting.report = Report.of(account.stack, operator, account.model)
     yield account
+    quiet_rounds = 1 if reporting.all_is_done else AFTER_A_BREAK
     for model in (account.model, account.copy):
-        reporting.report.removed += remove_model(model, operator.inbox, operator.store)
+        reporting.report.removed += remove_model(model, operator.inbox, operator.store, quiet_rounds=quiet_rounds)
         forget_tables(model, operator.name, operator.client("glue"))
 
 
 class Reporting:
     """Pytest's plugin that notes what each test found, and writes the report at the end."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._file = Path(config.getoption("--report"))
         self._findings: list[Finding] = []
         self.report: Report | None = None
+
+    @property
+    def all_is_done(self) -> bool:
+        """Whether the stack has nothing more to do: each test saw the end of what it asked for."""
+        return self.report is not None and not self.report.broken_off and all(finding.kept for finding in self._findings)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a test once: after it ran, or where its preparation failed."""
@@ -128,6 +139,13 @@ class Reporting:
             sentence = report.location[2].removeprefix("test_").replace("_", " ")
             seen = [f"{name}: {value}" for name, value in report.user_properties]
             self._findings.append(Finding(sentence, report.passed, report.duration, seen, report.longreprtext))
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Say that what was made is still removed, so that nobody interrupts that too."""
+        if self.report is not None:
+            self.report.broken_off = True
+            terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+            terminal.write_line("\ninterrupted: removing what was made; please wait, it takes a minute or two")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Write the report, and say where it is."""

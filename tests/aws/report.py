@@ -38,6 +38,7 @@ class Report:
     log_group: str
     dollars_a_second: float
     removed: int = 0
+    broken_off: bool = False
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -68,6 +69,7 @@ class Report:
             f"- Cost: at most ${self.most_dollars:.2f}",
             f"- Removed afterwards: {self.removed} objects. What stays: the model's metrics in CloudWatch, for 15 months, and its versions in MLflow, if the stack has one.",
             "",
+            *(["**Broken off**: what comes after was not tried.", ""] if self.broken_off else []),
             "| promise | kept | seconds | seen |",
             "| --- | --- | --- | --- |",
         ]

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +19,8 @@ from botocore.exceptions import ClientError
 from infra.local.embedded import embedded_aws
 from infra.local.stacks import Stack
 from infra.places import ROOT
+from tests.contract.audited_story import requests_of
+from tests.contract.template import as_list, resources_of
 
 pytestmark = pytest.mark.timeout(1800)  # of which the whole suite takes most on a busy machine
 REPORT = ROOT / "build" / "aws-report.md"
@@ -53,8 +58,15 @@ def operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def as_operator(file: Path) -> dict[str, str]:
-    return {"AWS_SHARED_CREDENTIALS_FILE": str(file), "EVERSCORE_OPERATOR_PROFILE": "operator"}
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in which each request of the operator's commands is a line."""
+    return tmp_path_factory.mktemp("asked") / "requests.jsonl"
+
+
+def as_operator(file: Path, asked: Path) -> dict[str, str]:
+    noting = {"PYTHONPATH": str(ROOT / "tests" / "e2e" / "asked"), "ASKED": str(asked)}
+    return {"AWS_SHARED_CREDENTIALS_FILE": str(file), "EVERSCORE_OPERATOR_PROFILE": "operator", **noting}
 
 
 def run(
@@ -67,9 +79,9 @@ def run(
 
 
 def test_every_promise_is_kept_where_iam_holds_functions_and_operators_to_their_policies(
-    stack: Stack, operator: Path, tmp_path: Path
+    stack: Stack, operator: Path, asked: Path, tmp_path: Path
 ) -> None:
-    done = run(stack, tmp_path, "make", "test-aws", f"STACK={stack.name}", more=as_operator(operator))
+    done = run(stack, tmp_path, "make", "test-aws", f"STACK={stack.name}", more=as_operator(operator, asked))
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     report = REPORT.read_text()
     [(kept, promises)] = re.findall(r"^# Everscore on an embedded AWS: (\d+) of (\d+) promises kept$", report, re.MULTILINE)
@@ -79,10 +91,68 @@ def test_every_promise_is_kept_where_iam_holds_functions_and_operators_to_their_
     assert client(stack, "glue").get_tables(DatabaseName=stack.name)["TableList"] == []
 
 
+def test_a_run_that_is_broken_off_removes_what_it_made_and_says_so(stack: Stack, tmp_path: Path) -> None:
+    environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(tmp_path)}
+    environment.pop("EVERSCORE_STACK")
+    typed = ["make", "test-aws", f"STACK={stack.name}"]
+    suite = subprocess.Popen(typed, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        while not left_of_models(stack):
+            assert suite.poll() is None, suite.communicate()[0]
+            time.sleep(0.2)
+        os.killpg(suite.pid, signal.SIGINT)  # as a terminal sends it to all that it runs
+        said, _ = suite.communicate(timeout=300)
+    finally:
+        suite.kill()
+    assert suite.returncode != 0
+    assert "interrupted: removing what was made" in said
+    assert left_of_models(stack) == []
+    assert "**Broken off**" in REPORT.read_text()
+
+
 def left_of_models(stack: Stack) -> list[str]:
     s3 = client(stack, "s3")
     versions = [found for bucket in (stack.inbox, stack.store) for found in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
     return [found["Key"] for found in versions if not found["Key"].startswith("totals/")]
+
+
+def operators_rights() -> Iterator[tuple[str, str]]:
+    """Each action that the template lets operators do, with what it is about: a pattern of a bucket's keys, or nothing more."""
+    for statement in resources_of("AWS::IAM::ManagedPolicy")["Operators"]["PolicyDocument"]["Statement"]:
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                about = resource.get("Fn::Sub", "") if isinstance(resource, dict) else ""
+                yield action, about.replace("${", "").replace(".Arn}", "") if action.startswith("s3:") else ""
+
+
+def operators_requests(stack: Stack, asked: Path) -> Iterator[tuple[str, str]]:
+    """The same of what commands asked for."""
+    buckets = {stack.inbox: "Inbox", stack.store: "Store"}
+    for line in asked.read_text().splitlines():
+        service, operation, parameters = json.loads(line)
+        if service == "s3":
+            for request in requests_of(operation, parameters):
+                yield request.action, f"{buckets[request.bucket]}/{request.key}"
+        else:
+            yield f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}", ""
+
+
+UNASKED = {
+    ("kms:Decrypt", ""): "for stacks with a key of their own, which seals all that is read",
+    ("kms:GenerateDataKey", ""): "and all that is written",
+}
+"""Rights that no command of the suite asks for, and why operators have them."""
+
+
+def test_an_operator_may_do_nothing_that_no_command_asks_for(stack: Stack, asked: Path) -> None:
+    requests = set(operators_requests(stack, asked))
+    assert len(requests) > 50
+    unasked = {
+        (action, about)
+        for action, about in operators_rights()
+        if not any(action == done and fnmatchcase(to, about or "*") for done, to in requests)
+    }
+    assert unasked == set(UNASKED)
 
 
 def test_iam_refuses_an_operator_and_a_function_what_their_policies_do_not_allow(stack: Stack, operator: Path) -> None:

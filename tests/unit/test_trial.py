@@ -1,5 +1,6 @@
 """Taking a made-up model out of a stack again."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pyarrow as pa
@@ -26,6 +27,27 @@ def test_every_version_of_every_object_of_the_model_is_removed_and_nothing_of_an
     assert remove_model("tried", inbox, store, pause_s=0) == 4
     assert list(inbox.versions("")) == []
     assert {found.info.key for found in store.versions("")} == others
+
+
+class Late(MemoryStore):
+    """A store in which a function writes when it was looked at some times."""
+
+    def __init__(self, name: str, at: int) -> None:
+        super().__init__(name)
+        self._looks, self._at = 0, at
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        self._looks += 1
+        if self._looks == self._at:
+            self.write("decisions/tried/late.json", b"1")
+        return super().folders(prefix)
+
+
+def test_what_a_function_writes_late_is_removed_where_a_trial_was_broken_off() -> None:
+    inbox, store = MemoryStore("inbox"), Late("store", at=5)
+    inbox.write("training/tried/history.csv", b"1")
+    assert remove_model("tried", inbox, store, pause_s=0, quiet_rounds=10) == 2
+    assert list(store.versions("")) == []
 
 
 def trained(store: MemoryStore) -> None:
