@@ -23,8 +23,11 @@ from infra.places import ROOT
 
 NONE: Mapping[str, str] = {}
 """No parameter of one's own."""
-LONGEST_NAME = 49
-"""Of a stack: `CodeDeployHook_` goes before it in the name of a function, which Lambda lets have 64 characters."""
+LONGEST_NAME = 25
+"""Of a stack. CloudFormation cuts a longer one in the names that it makes, and policies know these names by their beginning.
+
+A role's name has 64 characters at most. The end takes 14 of them, and the stack's name half of the rest.
+"""
 
 
 def stack_name(environment: str, root: Path = ROOT) -> str:
@@ -83,6 +86,15 @@ def image_id() -> str:
     """Return the id of the built image."""
     inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE]
     return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def running_image(stack: str) -> str:
+    """Return the URI of the image that a stack's functions run."""
+    import boto3
+
+    [found] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    function = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}["ScoringFunction"]
+    return str(boto3.client("lambda").get_function(FunctionName=function)["Code"]["ImageUri"])
 
 
 def _options(environment: str, root: Path) -> Mapping[str, Any]:

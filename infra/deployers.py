@@ -92,7 +92,8 @@ def deployer_policies(stack: str, *, partition: str, region: str, account: str) 
     transform = f"arn:{partition}:cloudformation:{region}:aws:transform/Serverless-2016-10-31"
     stacks = [arn("cloudformation", f"stack/{name}/*") for name in (stack, _SAM)]
     schedules = arn("scheduler", f"schedule/default/{named}")
-    handed = {"StringEquals": {"iam:PassedToService": [f"{service}.amazonaws.com" for service in _SERVICES]}}
+    regional = f"codedeploy.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
+    handed = {"StringEquals": {"iam:PassedToService": [*(f"{service}.amazonaws.com" for service in _SERVICES), regional]}}
     deployments = [arn("codedeploy", f"{kind}:{named}") for kind in ("application", "deploymentgroup")]
     deploys = [
         _allow("Stacks", "cloudformation", f"{_CHANGE} {_LOOK}", stacks),

@@ -4,16 +4,27 @@ There is one for all functions; it forgets old images by itself.
 """
 
 import json
+from contextlib import suppress
 
 KEPT_IMAGES = 5
-"""How many images are kept, the newest: what runs, and what ran before it."""
+"""How many images are kept: the one that runs, and the newest."""
 
-_FORGET = {
+_RUNS = "runs"
+"""The tag of the image that runs. Each attempt to deploy pushes one, and those that fail must not push out the one that serves."""
+# ECR lets no rule expire what a rule before it counts.
+_KEEP = {
     "rulePriority": 1,
-    "description": "forget all but the newest images",
-    "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+    "description": "keep the image that runs",
+    "selection": {"tagStatus": "tagged", "tagPrefixList": [_RUNS], "countType": "imageCountMoreThan", "countNumber": 1},
     "action": {"type": "expire"},
 }
+_FORGET = {
+    "rulePriority": 2,
+    "description": "forget all others but the newest",
+    "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES - 1},
+    "action": {"type": "expire"},
+}
+# What Lambda writes there itself where it is missing. Nine functions that are made at once would do so at once, each over the others.
 _PULL = {
     "Sid": "LambdaPulls",
     "Effect": "Allow",
@@ -34,12 +45,20 @@ def image_repository(stack: str) -> str:
         made = client.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})["repository"]
     except client.exceptions.RepositoryAlreadyExistsException:
         [made] = client.describe_repositories(repositoryNames=[name])["repositories"]
-    own_functions = {"ArnLike": {"aws:SourceArn": f"{_functions(made['repositoryArn'])}:{stack}-*"}}
-    hook = {"ArnLike": {"aws:SourceArn": f"{_functions(made['repositoryArn'])}:CodeDeployHook_{stack}"}}
-    statements = [_PULL | {"Condition": own_functions}, _PULL | {"Sid": "LambdaPullsForTheCheck", "Condition": hook}]
-    client.set_repository_policy(repositoryName=name, policyText=json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    client.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps({"rules": [_FORGET]}))
+    pull = _PULL | {"Condition": {"StringLike": {"aws:sourceArn": f"{_functions(made['repositoryArn'])}:*"}}}
+    client.set_repository_policy(repositoryName=name, policyText=json.dumps({"Version": "2012-10-17", "Statement": [pull]}))
+    client.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps({"rules": [_KEEP, _FORGET]}))
     return str(made["repositoryUri"])
+
+
+def keep_running_image(stack: str, uri: str) -> None:
+    """Keep the image that a stack's functions run, however many are pushed."""
+    import boto3
+
+    client, name = boto3.client("ecr"), stack.lower()
+    for found in client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": uri.rpartition(":")[2]}])["images"]:
+        with suppress(client.exceptions.ImageAlreadyExistsException):
+            client.put_image(repositoryName=name, imageManifest=found["imageManifest"], imageTag=_RUNS)
 
 
 def _functions(repository_arn: str) -> str:

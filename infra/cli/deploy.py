@@ -22,6 +22,8 @@ app = typer.Typer()
 
 Environment = Annotated[str, typer.Argument(help="Section of samconfig.toml.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking; required without a terminal.")]
+_BUILT = "With", "Base"
+"""Parameters that SAM's build needs too."""
 _REGISTRY = "MlflowTrackingUri", "MlflowArtifactBucket", "MlflowKmsKeyArn"
 
 
@@ -51,7 +53,8 @@ def deploy(
     from infra import deploy as settings
     from infra.cli import deploy_checks as needed
     from infra.deployers import deployer_policies
-    from infra.repository import image_repository
+    from infra.local.image import base_image
+    from infra.repository import image_repository, keep_running_image
 
     root = own_project()
     if code_of(root) != root:
@@ -68,7 +71,8 @@ def deploy(
         return
     sam = needed.sam()
     needed.docker()
-    needed.base_of_aws()
+    needed.base_of_aws(chosen.get("Base") or base_image(root))
+    failed = [name for name in ([f"{stack}-mlflow"] if mlflow else []) + [stack] if needed.failed_at_first(name)]
     found = {"stack": stack, **place, "architecture": architecture}
     if check:
         show({**found, "ready": True}, _ready_screen, as_json=as_json)
@@ -77,14 +81,18 @@ def deploy(
         question = _("Deploy {stack} to account {account} in {region}?", **found)
         refusal = InputError("there is no terminal to confirm the deployment on", remedy="add --yes", code="no_terminal")
         confirmed(question, refusal)
-    built = [f"Architecture={architecture}", f"Commit={_commit(root)}", *(f"With={option}" for option in [chosen.get("With")] if option)]
+    built = [f"Architecture={architecture}", f"Commit={_commit(root)}", *(f"{name}={chosen[name]}" for name in _BUILT if chosen.get(name))]
     _run(sam, "build", "--parameter-overrides", *built, root=root)
+    for name in failed:
+        _delete(name)
     if mlflow:
         more |= _registry(f"{stack}-mlflow", sam, root)
     file = settings.write_parameters(settings.overrides(environment, architecture, settings.image_id(), root, more), root)
     images = [] if settings.names_repositories(environment, root) else ["--image-repository", image_repository(stack)]
     asked = "--config-env", environment, "--no-confirm-changeset", *images, "--parameter-overrides", f"file://{file}"
     _run(sam, "deploy", *asked, root=root)
+    if images:
+        keep_running_image(stack, settings.running_image(stack))
     show({**found, "trial": _tried(stack) if trial else None}, _deployed_screen, as_json=as_json)
 
 
@@ -151,25 +159,29 @@ def undeploy(environment: Environment = "dev", yes: Yes = False, as_json: AsJson
 
     The command shows what keeping them costs.
     """
-    import boto3
-
     from infra import deploy as settings
     from infra.cli import deploy_checks as needed
     from infra.cli.operator import connect
 
     stack = settings.stack_name(environment, own_project())
     place = needed.account_and_region()
-    operator = connect(stack)
-    kept = [_kept(bucket.bucket, operator.client("s3")) for bucket in (operator.inbox, operator.store)]
+    operator = None if needed.status_of(stack) == needed.FAILED_AT_FIRST else connect(stack)
+    kept = [_kept(bucket.bucket, operator.client("s3")) for bucket in (operator.inbox, operator.store)] if operator else []
     if not yes:
         question = _("Delete {stack} in account {account}, {region}? Its two buckets are kept", stack=stack, **place)
         refusal = InputError("there is no terminal to confirm the deletion on", remedy="add --yes", code="no_terminal")
         confirmed(question, refusal)
+    _delete(stack)
+    show({"stack": stack, "kept": kept}, _kept_screen, as_json=as_json)
+
+
+def _delete(stack: str) -> None:
+    import boto3
+
     client: CloudFormationClient = boto3.client("cloudformation")
     with console.status(_("deleting {stack}", stack=stack)):
         client.delete_stack(StackName=stack)
         client.get_waiter("stack_delete_complete").wait(StackName=stack)
-    show({"stack": stack, "kept": kept}, _kept_screen, as_json=as_json)
 
 
 def _kept(bucket: str, s3: Any) -> dict[str, Any]:

@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import ClientError, NoRegionError
 
 from functions.shared.domain.errors import InputError
-from infra.local.image import base_image
+from infra.cli.operator import UNKNOWN_STACK
 from infra.local.sam import SAM
 
+FAILED_AT_FIRST = "ROLLBACK_COMPLETE"
+"""The state of a stack whose first deployment failed and was taken back."""
+_DELETE = "see in CloudFormation's events what could not be deleted, then `aws cloudformation delete-stack --stack-name {stack}`"
+_STUCK = {
+    "CREATE_FAILED": _DELETE,
+    "ROLLBACK_FAILED": _DELETE,
+    "DELETE_FAILED": _DELETE,
+    "UPDATE_FAILED": "`aws cloudformation rollback-stack --stack-name {stack}`",
+    "UPDATE_ROLLBACK_FAILED": "`aws cloudformation continue-update-rollback --stack-name {stack}`",
+}
+"""States in which CloudFormation takes no update, and what leads out of them."""
 _STAND_IN = "everscore.stand-in"
 """The label of what tests make where AWS's image cannot be fetched."""
 
@@ -42,6 +53,34 @@ def sam() -> Path:
     return Path(found)
 
 
+def status_of(stack: str) -> str:
+    """Return CloudFormation's word for a stack's state, none if there is no such stack."""
+    try:
+        [found] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"].get("Code") == UNKNOWN_STACK:
+            return ""
+        raise
+    return str(found["StackStatus"])
+
+
+def failed_at_first(stack: str) -> bool:
+    """Return whether a stack is only what a failed first deployment left.
+
+    CloudFormation took back all that it had made, and takes nothing for that stack but its deletion.
+
+    Raises:
+        InputError: if the stack is in a state from which it cannot be deployed.
+    """
+    status = status_of(stack)
+    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        remedy = "wait until it has ended, then type the same command again"
+        raise InputError(f"CloudFormation is at work on {stack} ({status})", remedy=remedy, code="stack_busy")
+    if remedy := _STUCK.get(status):
+        raise InputError(f"{stack} cannot be deployed as it is ({status})", remedy=remedy.format(stack=stack), code="stack_stuck")
+    return status == FAILED_AT_FIRST
+
+
 def docker() -> None:
     """Make sure that Docker answers.
 
@@ -53,24 +92,27 @@ def docker() -> None:
         raise InputError("Docker does not answer, and the functions' image is built with it", remedy=remedy, code="no_docker")
 
 
-def base_of_aws() -> None:
-    """Make sure that AWS's own base image is here; fetch it if it is missing.
+def base_of_aws(base: str) -> None:
+    """Make sure that the base image is here; fetch it if it is missing.
 
     Raises:
         InputError: if it cannot be fetched, or is the stand-in that tests make.
     """
-    base = base_image()
     shown = _docker("image", "inspect", base)
     if shown.returncode == 0:
         if _STAND_IN in (json.loads(shown.stdout)[0]["Config"]["Labels"] or {}):
-            remedy = f"remove it with `docker image rm {base}`, then try again where that registry can be reached"
-            raise InputError(f"{base} is a stand-in here, which is for tests alone", remedy=remedy, code="stand_in")
+            remedy = "take the parameter Base out of samconfig.toml, which then is AWS's own image"
+            raise InputError(f"{base} is a stand-in, which is for tests alone", remedy=remedy, code="stand_in")
         return
     pulled = _docker("pull", "--quiet", base)
     if pulled.returncode != 0:
         why = (pulled.stderr.strip().splitlines() or [""])[-1]
-        remedy = "try again on a machine that reaches that registry"
-        raise InputError(f"AWS's base image {base} cannot be fetched: {why}", remedy=remedy, code="no_base_image")
+        registry = base.partition("/")[0]
+        remedy = (
+            f"if Docker once signed in there, `docker logout {registry}`; else name a copy that you can reach by --parameter Base=…, "
+            "or `make base` chooses AWS's newest one"
+        )
+        raise InputError(f"the base image {base} cannot be fetched: {why}", remedy=remedy, code="no_base_image")
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:

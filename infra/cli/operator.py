@@ -60,7 +60,7 @@ _NOT_BEGUN = (
     "a stack that is older than this command cannot answer, so deploy it again"
 )
 _TRIES = 5
-_UNKNOWN_STACK = "ValidationError"
+UNKNOWN_STACK = "ValidationError"
 """CloudFormation's code for a stack that there is not."""
 
 
@@ -390,11 +390,15 @@ def connect(stack: str | None) -> Operator:
     except NoCredentialsError:
         raise _no_stack(stack, running, stopped, "AWS was not asked, since no credentials are set") from None
     except (BotoCoreError, ClientError) as error:
-        if isinstance(error, ClientError) and error.response["Error"].get("Code") != _UNKNOWN_STACK:
+        if isinstance(error, ClientError) and error.response["Error"].get("Code") != UNKNOWN_STACK:
             raise as_shown(error) from error
         asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
-    return Operator(session, None, {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}, name=stack)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    if "StoreBucket" not in outputs:
+        message = f"{stack} is no whole stack of Everscore: CloudFormation says {described['StackStatus']}"
+        raise NoStackError(message, remedy="wait if it is being made; else `everscore deploy` makes it, or choose another with --stack")
+    return Operator(session, None, outputs, name=stack)
 
 
 def _no_stack(name: str, running: list[str], stopped: list[str], on_aws: str) -> NoStackError:

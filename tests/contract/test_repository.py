@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.repository import KEPT_IMAGES, image_repository
+from infra.repository import KEPT_IMAGES, image_repository, keep_running_image
 
 
 @pytest.fixture(autouse=True)
@@ -29,20 +29,39 @@ def test_it_is_made_once_for_a_stack_and_found_from_then_on() -> None:
 
 def test_it_forgets_all_but_the_newest_images() -> None:
     image_repository("shop")
-    [rule] = json.loads(boto3.client("ecr").get_lifecycle_policy(repositoryName="shop")["lifecyclePolicyText"])["rules"]
-    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES}
-    assert rule["action"] == {"type": "expire"}
-    assert KEPT_IMAGES > 1, "a deployment goes back to the one before"
+    keep, forget = json.loads(boto3.client("ecr").get_lifecycle_policy(repositoryName="shop")["lifecyclePolicyText"])["rules"]
+    assert forget["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES - 1}
+    assert keep["rulePriority"] < forget["rulePriority"], "what a rule counts, none after it expires"
+    assert keep["selection"] == {"tagStatus": "tagged", "tagPrefixList": ["runs"], "countType": "imageCountMoreThan", "countNumber": 1}
+    assert KEPT_IMAGES - 1 > 1, "a deployment goes back to the one before"
 
 
-def test_only_lambda_for_functions_of_the_stack_may_pull_from_it() -> None:
+def pushed(tag: str) -> str:
+    """Push an image as Docker does, and return its digest."""
+    manifest = json.dumps(
+        {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"digest": tag}}
+    )
+    image = boto3.client("ecr").put_image(repositoryName="shop", imageManifest=manifest, imageTag=tag)["image"]
+    return str(image["imageId"]["imageDigest"])
+
+
+def test_the_image_that_runs_keeps_its_tag_while_failed_deployments_push_others() -> None:
+    uri = image_repository("shop")
+    digests = [pushed(f"scoring-{number}-everscore") for number in range(3)]
+
+    def running() -> str:
+        found = boto3.client("ecr").describe_images(repositoryName="shop", imageIds=[{"imageTag": "runs"}])["imageDetails"]
+        return str(found[0]["imageDigest"])
+
+    for number in (0, 0, 2):
+        keep_running_image("shop", f"{uri}:scoring-{number}-everscore")
+        assert running() == digests[number]
+
+
+def test_lambda_alone_may_pull_from_it_by_the_words_that_it_would_write_there_itself() -> None:
+    """Else each of nine functions that are made at once writes them over the others' (aws-sam-cli #8190)."""
     image_repository("shop")
-    statements = json.loads(boto3.client("ecr").get_repository_policy(repositoryName="shop")["policyText"])["Statement"]
-    functions = "arn:aws:lambda:eu-central-1:123456789012:function"
-    assert [statement["Condition"]["ArnLike"]["aws:SourceArn"] for statement in statements] == [
-        f"{functions}:shop-*",
-        f"{functions}:CodeDeployHook_shop",
-    ]
-    for statement in statements:
-        assert (statement["Effect"], statement["Principal"]) == ("Allow", {"Service": "lambda.amazonaws.com"})
-        assert set(statement["Action"]) == {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+    [statement] = json.loads(boto3.client("ecr").get_repository_policy(repositoryName="shop")["policyText"])["Statement"]
+    assert statement["Condition"] == {"StringLike": {"aws:sourceArn": "arn:aws:lambda:eu-central-1:123456789012:function:*"}}
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", {"Service": "lambda.amazonaws.com"})
+    assert set(statement["Action"]) == {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}

@@ -60,6 +60,18 @@ def test_a_new_account_can_deploy_the_defaults() -> None:
     assert concurrency <= 8, "ten at once is what a new account has; retraining and release need theirs"
 
 
+def test_all_models_are_retrained_at_night_through_a_queue_that_leaves_room_in_an_account_of_ten_places() -> None:
+    """What would call retraining itself, once a model, would take all places of the account from scoring."""
+    events = ALL_FUNCTION_PROPERTIES["Retraining"]["Events"]
+    assert {name: event["Type"] for name, event in events.items()} == {"Nightly": "ScheduleV2", "Requests": "SQS"}
+    queue, at_once = events["Requests"]["Properties"], {"Ref": "RetrainingConcurrency"}
+    assert (queue["Queue"], queue["ScalingConfig"]) == ({"Fn::GetAtt": ["RetrainingQueue", "Arn"]}, {"MaximumConcurrency": at_once})
+    targets = {name: rule["Targets"][0]["Arn"] for name, rule in resources_of("AWS::Events::Rule").items() if name.startswith("Retraining")}
+    assert targets == dict.fromkeys(("RetrainingRequested", "RetrainingAlert"), queue["Queue"])
+    long = ("Scoring", "MetricEmission", "Partition", "Retraining")
+    assert sum(TEMPLATE["Parameters"][f"{name}Concurrency"]["Default"] for name in long) <= 10
+
+
 def test_what_the_command_needs_of_the_stack_is_an_output() -> None:
     assert set(FUNCTIONS) == {folder_of(name) for name in FUNCTION_PROPERTIES}
     assert {*FUNCTIONS.values(), "InboxBucket", "StoreBucket", "TopicArn"} <= TEMPLATE["Outputs"].keys()
@@ -210,8 +222,15 @@ def test_the_code_of_a_function_that_may_be_in_a_vpc_touches_no_network_interfac
     }
     assert near == denying == {"Retraining", "Release"}
     for name in near:
-        condition, _, otherwise = ALL_FUNCTION_PROPERTIES[name]["VpcConfig"]["Fn::If"]
+        condition, inside, otherwise = ALL_FUNCTION_PROPERTIES[name]["VpcConfig"]["Fn::If"]
         assert (condition, otherwise) == ("HasMlflowSubnets", {"Ref": "AWS::NoValue"})
+        groups = {"Fn::If": ["HasMlflowSecurityGroups", each("MlflowSecurityGroups"), {"Ref": "AWS::NoValue"}]}
+        assert inside == {"SubnetIds": each("MlflowSubnets"), "SecurityGroupIds": groups}
+
+
+def each(parameter: str) -> dict[str, Any]:
+    """The parts between a parameter's commas."""
+    return {"Fn::Split": [",", {"Ref": parameter}]}
 
 
 def test_listing_is_limited_to_prefixes_the_function_works_on() -> None:

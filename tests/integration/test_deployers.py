@@ -33,6 +33,17 @@ UNUSED = {
 }
 """Rights that a handler may ask for, and never does for what the template sets; with the reason."""
 OWN = "everscore-dev"
+ACCOUNT = "us-east-1:123456789012"
+LONGEST_NAMES = {
+    "AWS::IAM::Role": (64, "arn:aws:iam::123456789012:role/{}"),
+    "AWS::Lambda::Function": (64, f"arn:aws:lambda:{ACCOUNT}:function:{{}}"),
+    "AWS::Events::Rule": (64, f"arn:aws:events:{ACCOUNT}:rule/{{}}"),
+    "AWS::Scheduler::Schedule": (64, f"arn:aws:scheduler:{ACCOUNT}:schedule/default/{{}}"),
+    "AWS::S3::Bucket": (63, "arn:aws:s3:::{}"),
+    "AWS::SQS::Queue": (80, f"arn:aws:sqs:{ACCOUNT}:{{}}"),
+    "AWS::CodeDeploy::Application": (100, f"arn:aws:codedeploy:{ACCOUNT}:application:{{}}"),
+}
+"""How long names of each type may be, and what policies know them by."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,6 +98,48 @@ def test_what_a_deployer_may_do_reaches_no_other_stack() -> None:
         "arn:aws:cloudformation:us-east-1:123456789012:stack/other/1",
     ]
     assert [(action, arn) for action, resource in allowed() for arn in strange if resource != "*" and fnmatchcase(arn, resource)] == []
+
+
+def named_by_cloudformation(stack: str, logical: str, longest: int) -> str:
+    """A name as CloudFormation makes it: stack and resource share what the end of 13 characters leaves, if both do not fit."""
+    room = longest - 13
+    if len(f"{stack}-{logical}") > room:
+        half = room // 2
+        stack, logical = stack[:half], logical[: room - 1 - half]
+    return f"{stack}-{logical}-{'0' * 12}"
+
+
+@pytest.mark.parametrize(
+    ("logical", "longest", "real"),
+    [
+        ("RainlyticsLogsBucket8DF4XXXX", 63, "chineseboostanalyticsstac-rainlyticslogsbucket8df4-hdst4ohfvdif"),
+        ("RainlyticsSummariesJobFunctionXXXX", 64, "ChineseboostAnalyticsStac-RainlyticsSummariesJobFun-UjecjFhpdr1d"),
+    ],
+)
+def test_names_are_cut_here_as_those_that_people_saw(logical: str, longest: int, real: str) -> None:
+    made = named_by_cloudformation("ChineseboostAnalyticsStack", logical, longest)
+    assert made.lower()[:-12] == real.lower()[:-12]
+
+
+def test_policies_know_each_name_of_the_longest_stack_by_its_beginning() -> None:
+    stack = "n" * LONGEST_NAME
+    patterns = [
+        resource for document in policies(stack).values() for found in document["Statement"] for resource in as_list(found["Resource"])
+    ]
+    for logical, resource in transform()["Resources"].items():
+        if (kind := resource["Type"]) not in LONGEST_NAMES:
+            continue
+        longest, arn = LONGEST_NAMES[kind]
+        name = named_by_cloudformation(stack, logical, longest)
+        named = arn.format(name.lower() if kind == "AWS::S3::Bucket" else name)
+        assert any(pattern != "*" and fnmatchcase(named, pattern) for pattern in patterns), named
+
+
+def test_a_deployer_in_china_hands_a_role_to_codedeploy_by_its_name_there() -> None:
+    documents = deployer_policies(OWN, partition="aws-cn", region="cn-north-1", account="123456789012")
+    statements = [found for document in documents.values() for found in document["Statement"]]
+    [handed] = [found for found in statements if found["Action"] == "iam:PassRole"]
+    assert "codedeploy.cn-north-1.amazonaws.com.cn" in handed["Condition"]["StringEquals"]["iam:PassedToService"]
 
 
 def test_a_deployer_reads_no_row_but_those_of_the_trial() -> None:

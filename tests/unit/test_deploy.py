@@ -70,14 +70,14 @@ def test_another_image_parameter_or_template_makes_another_revision(root: Path) 
     assert len(set(made)) == 5
 
 
-def test_a_name_of_a_stack_that_names_of_its_resources_would_outgrow_is_refused_before_anything_is_made(root: Path) -> None:
+def test_a_name_of_a_stack_that_cloudformation_would_cut_is_refused_before_anything_is_made(root: Path) -> None:
     def named(length: int) -> str:
         (root / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{"n" * length}"\n')
         return stack_name("dev", root)
 
-    assert named(64 - len("CodeDeployHook_"))
-    with pytest.raises(InputError, match="has 50 characters") as refusal:
-        named(64 - len("CodeDeployHook_") + 1)
+    assert named(25)
+    with pytest.raises(InputError, match="has 26 characters") as refusal:
+        named(26)
     assert refusal.value.remedy == "shorten stack_name in samconfig.toml"
 
 

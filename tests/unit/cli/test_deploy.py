@@ -1,32 +1,68 @@
 """`everscore deploy`: what is missing is refused before anything is made, and what SAM is asked for."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from infra import deploy as settings
 from infra import repository
 from infra.cli import deploy_checks
-from infra.local.image import base_image
 from tests.unit.cli.terminal import ended
 
+BASE = f"registry/lambda/python:3.13@sha256:{'a' * 64}"
 ACCOUNT = {"account": "123456789012", "identity": "arn:aws:iam::123456789012:user/ann", "region": "eu-central-1"}
 PULLED = """case "$*" in *--format*) echo sha256:1 ;; "image inspect"*) echo '[{"Config": {"Labels": null}}]' ;; esac"""
 """What Docker's command prints of an image that was pulled: it has no labels."""
 STAND_IN = """case "$1" in image) echo '[{"Config": {"Labels": {"everscore.stand-in": "true"}}}]' ;; esac"""
 
 
+@dataclass
+class CloudFormation:
+    """The stacks that there are, by their status; what is deleted is gone."""
+
+    stacks: dict[str, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    """Images that are kept since they run."""
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        if StackName not in self.stacks:
+            unknown = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": unknown}, "DescribeStacks")
+        return {"Stacks": [{"StackName": StackName, "StackStatus": self.stacks[StackName]}]}
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803 - AWS's names
+        del self.stacks[StackName]
+        self.deleted.append(StackName)
+
+    def get_waiter(self, _: str) -> Self:
+        return self
+
+    def wait(self, StackName: str) -> None:  # noqa: N803 - AWS's names
+        assert StackName not in self.stacks
+
+
 @pytest.fixture
-def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    made = CloudFormation()
+    monkeypatch.setattr(boto3, "client", lambda _: made)
+    return made
+
+
+@pytest.fixture
+def tools(cloud: CloudFormation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of commands that answer as Docker and SAM do where all is well, and a project to deploy."""
     folder, project = tmp_path / "bin", tmp_path / "project"
     folder.mkdir()
     (project / "functions" / "scoring").mkdir(parents=True)
     (project / "functions" / "scoring" / "handler.py").touch()
     (project / "template.yaml").write_text(
-        "Parameters: {Architecture: {Default: x86_64}, LogLevel: {Default: INFO}, Revision: {Default: ''}}"
+        f"Parameters: {{Architecture: {{Default: x86_64}}, LogLevel: {{Default: INFO}}, Base: {{Default: '{BASE}'}}, Revision: {{Default: ''}}}}"
     )
     (project / "samconfig.toml").write_text('[dev.deploy.parameters]\nstack_name = "mine"\n')
     command(folder, "docker", PULLED)
@@ -35,6 +71,8 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(deploy_checks, "SAM", tmp_path / "no-sam")
     monkeypatch.setattr(deploy_checks, "account_and_region", lambda: ACCOUNT)
     monkeypatch.setattr(repository, "image_repository", lambda stack: f"registry/{stack}")
+    monkeypatch.setattr(settings, "running_image", lambda stack: f"registry/{stack}:new")
+    monkeypatch.setattr(repository, "keep_running_image", lambda stack, uri: cloud.kept.append((stack, uri)))
     monkeypatch.chdir(project)
     return folder
 
@@ -79,7 +117,8 @@ def test_what_is_missing_is_refused_with_what_to_do(
     assert answer["code"] == code
     if code == "no_base_image":
         assert answer["error"].endswith("Rate exceeded")
-        assert base_image() in answer["error"]
+        assert BASE in answer["error"]
+        assert "`docker logout registry`" in answer["remedy"], "a sign-in that has expired is refused what nobody need sign in for"
 
 
 @pytest.mark.parametrize(
@@ -110,18 +149,67 @@ def test_without_credentials_it_says_how_to_sign_in(
 
 
 def test_sam_builds_and_deploys_with_each_parameter(
-    tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended("deploy --yes --no-trial --architecture x86_64 --parameter LogLevel=DEBUG --json", monkeypatch) == 0
     build, deploy = (tools.parent / "asked").read_text().splitlines()
     assert build.startswith("build --parameter-overrides Architecture=x86_64 Commit=")
+    assert build.endswith(f" Base={BASE}")
     assert deploy.startswith(
         "deploy --config-env dev --no-confirm-changeset --image-repository registry/mine --parameter-overrides file://"
     )
     written = json.loads(Path(deploy.partition("file://")[2]).read_text())
-    assert written.keys() == {"Architecture", "LogLevel", "Revision"}
+    assert written.keys() == {"Architecture", "LogLevel", "Base", "Revision"}
     assert (written["LogLevel"], len(written["Revision"])) == ("DEBUG", 64)
     assert json.loads(capsys.readouterr().out)["stack"] == "mine"
+    assert cloud.kept == [("mine", "registry/mine:new")]
+
+
+def test_what_a_first_deployment_left_that_failed_is_deleted_before_the_next_and_a_check_leaves_it(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.stacks = {"mine": "ROLLBACK_COMPLETE"}
+    assert ended("deploy --check --json", monkeypatch) == 0
+    assert cloud.deleted == []
+    assert ended("deploy --yes --no-trial --json", monkeypatch) == 0
+    assert cloud.deleted == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "REVIEW_IN_PROGRESS"]
+)
+def test_a_stack_that_stands_is_deployed_and_never_deleted(
+    status: str, cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.stacks = {"mine": status}
+    assert ended("deploy --yes --no-trial --json", monkeypatch) == 0
+    assert cloud.deleted == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        ("UPDATE_IN_PROGRESS", "stack_busy", "wait"),
+        ("ROLLBACK_IN_PROGRESS", "stack_busy", "wait"),
+        ("ROLLBACK_FAILED", "stack_stuck", "aws cloudformation delete-stack --stack-name mine"),
+        ("UPDATE_ROLLBACK_FAILED", "stack_stuck", "aws cloudformation continue-update-rollback --stack-name mine"),
+    ],
+)
+def test_a_stack_that_takes_no_update_is_refused_with_what_leads_out(
+    status: str,
+    code: str,
+    remedy: str,
+    cloud: CloudFormation,
+    tools: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cloud.stacks = {"mine": status}
+    answer = refused("deploy --yes", monkeypatch, capsys)
+    assert answer["code"] == code
+    assert status in answer["error"]
+    assert remedy in answer["remedy"]
+    assert not (tools.parent / "asked").exists(), "nothing was built"
 
 
 @pytest.mark.parametrize("named", ['image_repository = "mine"', "resolve_image_repos = true"])
