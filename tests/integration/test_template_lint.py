@@ -301,6 +301,16 @@ def test_the_defaults_choose_between_what_conditions_offer() -> None:
     }
 
 
+def test_cloudformation_can_make_what_the_defaults_ask_for_in_china_and_for_the_government(
+    transformed: dict[str, Any], tmp_path: Path
+) -> None:
+    """By what CloudFormation's linter knows of the types and properties that each region has."""
+    file = tmp_path / "resolved.json"
+    file.write_text(json.dumps(by_defaults(transformed)))
+    regions = ("us-east-1", "eu-central-1", "cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1")
+    run(ROOT / ".sam/bin/cfn-lint", "--ignore-checks", "W2001", "--regions", *regions, "--template", file)
+
+
 def test_checkov_finds_nothing_but_what_is_left_out_for_a_reason() -> None:
     run(ROOT / ".audit/bin/checkov", "--config-file", "infra/checkov.yaml", "--file", "template.yaml", "infra/mlflow.yaml")
 
