@@ -81,5 +81,11 @@ def test_a_name_of_a_stack_that_cloudformation_would_cut_is_refused_before_anyth
     assert refusal.value.remedy == "shorten stack_name in samconfig.toml"
 
 
+def test_a_name_with_capitals_is_refused_since_the_rights_to_its_tables_would_name_another_database(root: Path) -> None:
+    (root / "samconfig.toml").write_text('[dev.deploy.parameters]\nstack_name = "Everscore-Dev"\n')
+    with pytest.raises(InputError, match="has capitals"):
+        stack_name("dev", root)
+
+
 def test_what_is_asked_for_on_the_command_line_comes_before_what_is_configured(root: Path) -> None:
     assert overrides("dev", "arm64", "sha256:1", root, {"Days": "9"})["Days"] == "9"
