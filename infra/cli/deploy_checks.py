@@ -15,15 +15,6 @@ from infra.local.sam import SAM
 
 FAILED_AT_FIRST = "ROLLBACK_COMPLETE"
 """The state of a stack whose first deployment failed and was taken back."""
-_DELETE = "see in CloudFormation's events what could not be deleted, then `aws cloudformation delete-stack --stack-name {stack}`"
-_STUCK = {
-    "CREATE_FAILED": _DELETE,
-    "ROLLBACK_FAILED": _DELETE,
-    "DELETE_FAILED": _DELETE,
-    "UPDATE_FAILED": "`aws cloudformation rollback-stack --stack-name {stack}`",
-    "UPDATE_ROLLBACK_FAILED": "`aws cloudformation continue-update-rollback --stack-name {stack}`",
-}
-"""States in which CloudFormation takes no update, and what leads out of them."""
 _STAND_IN = "everscore.stand-in"
 """The label of what tests make where AWS's image cannot be fetched."""
 
@@ -76,9 +67,22 @@ def failed_at_first(stack: str) -> bool:
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         remedy = "wait until it has ended, then type the same command again"
         raise InputError(f"CloudFormation is at work on {stack} ({status})", remedy=remedy, code="stack_busy")
-    if remedy := _STUCK.get(status):
-        raise InputError(f"{stack} cannot be deployed as it is ({status})", remedy=remedy.format(stack=stack), code="stack_stuck")
+    if remedy := _way_out(status, stack):
+        raise InputError(f"{stack} cannot be deployed as it is ({status})", remedy=remedy, code="stack_stuck")
     return status == FAILED_AT_FIRST
+
+
+def _way_out(status: str, stack: str) -> str:
+    """Return what leads out of a state in which CloudFormation takes no update; nothing for other states."""
+    match status:
+        case "CREATE_FAILED" | "ROLLBACK_FAILED" | "DELETE_FAILED":
+            return f"look in its events for what could not be deleted, then type `aws cloudformation delete-stack --stack-name {stack}`"
+        case "UPDATE_FAILED":
+            return f"type `aws cloudformation rollback-stack --stack-name {stack}`"
+        case "UPDATE_ROLLBACK_FAILED":
+            return f"type `aws cloudformation continue-update-rollback --stack-name {stack}`"
+        case _:
+            return ""
 
 
 def docker() -> None:

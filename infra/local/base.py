@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from infra.local.image import base_image
+from infra.local.image import base_image, described
 from infra.places import ROOT
 
 _NAMED_IN = "functions/Dockerfile", "template.yaml"
@@ -13,9 +13,8 @@ _NAMED_IN = "functions/Dockerfile", "template.yaml"
 def newest(tag: str) -> str:
     """Fetch the image that a tag names today, and return its name with its digest."""
     subprocess.run(["docker", "pull", "--quiet", tag], check=True)
-    inspect = ["docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", tag]
-    [_, digest] = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip().split("@")
-    return f"{tag}@{digest}"
+    [named] = described(tag)["RepoDigests"]
+    return f"{tag}@{named.partition('@')[2]}"
 
 
 def move_on(root: Path = ROOT) -> str:

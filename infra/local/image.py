@@ -1,9 +1,12 @@
 """The functions' image from `sam build`, and its size."""
 
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from functions.shared.domain.errors import NoImageError
 from infra.places import ROOT
@@ -22,8 +25,14 @@ def base_image(root: Path = ROOT) -> str:
 
 def built_from(image: str) -> str:
     """Return what an image was built from: AWS's base image, or the stand-in for it."""
-    inspect = ["docker", "image", "inspect", "--format", '{{index .Config.Labels "org.opencontainers.image.base.name"}}', image]
-    return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
+    return str(described(image)["Config"]["Labels"]["org.opencontainers.image.base.name"])
+
+
+def described(image: str) -> Mapping[str, Any]:
+    """Return what Docker knows of an image."""
+    shown = subprocess.run(["docker", "image", "inspect", image], check=True, capture_output=True, text=True).stdout
+    [found] = json.loads(shown)
+    return dict(found)
 
 
 def size_mb(image: str) -> float:

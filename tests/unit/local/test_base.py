@@ -1,5 +1,6 @@
 """The base image that ours is built from: pinned by its digest, moved on by a command, replaced by a stand-in where it is not to be had."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -21,7 +22,8 @@ def docker(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_newest_base_image_is_named_by_its_digest_wherever_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    docker(tmp_path, f'case "$*" in *RepoDigests*) echo "registry/lambda/python@{NEW.partition("@")[2]}" ;; esac', monkeypatch)
+    shown = json.dumps([{"RepoDigests": [f"registry/lambda/python@{NEW.partition('@')[2]}"]}])
+    docker(tmp_path, f"case \"$*\" in *inspect*) echo '{shown}' ;; esac", monkeypatch)
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions" / "Dockerfile").write_text(f"# our image\nARG BASE={OLD}\nFROM ${{BASE}}\n")
     (tmp_path / "template.yaml").write_text(f"Parameters:\n  Base: {{Default: {OLD}}}\n")
