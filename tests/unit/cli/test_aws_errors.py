@@ -1,13 +1,14 @@
 """What a person reads where AWS, or the library that asks it, refuses."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, NoStackError
 from infra.cli import operator
 from tests.unit.cli.terminal import ended
 
@@ -69,4 +70,16 @@ def test_a_stack_on_aws_that_one_may_not_look_at_is_distinguished_from_one_that_
 
     monkeypatch.setattr(operator.boto3, "Session", Session)
     with pytest.raises(InputError, match=r"AWS refused .*not authorized"):
+        operator.connect("prod")
+
+
+def test_a_stack_that_is_being_made_or_failed_is_said_and_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def client(self, *_: object) -> Any:
+            return SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE"}]})
+
+    monkeypatch.setattr(operator, "running_stacks", tuple)
+    monkeypatch.setattr(operator, "stopped_stacks", tuple)
+    monkeypatch.setattr(operator.boto3, "Session", Session)
+    with pytest.raises(NoStackError, match="no whole stack of Everscore: CloudFormation says ROLLBACK_COMPLETE"):
         operator.connect("prod")
