@@ -45,7 +45,7 @@ def sam() -> Path:
 
 
 def status_of(stack: str) -> str:
-    """Return CloudFormation's word for a stack's state, none if there is no such stack."""
+    """Return CloudFormation's word for a stack's state, or none without a stack."""
     try:
         [found] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
@@ -73,7 +73,7 @@ def failed_at_first(stack: str) -> bool:
 
 
 def _way_out(status: str, stack: str) -> str:
-    """Return what leads out of a state in which CloudFormation takes no update; nothing for other states."""
+    """Return what leads out of a state in which no update is taken, if it is one."""
     match status:
         case "CREATE_FAILED" | "ROLLBACK_FAILED" | "DELETE_FAILED":
             return f"look in its events for what could not be deleted, then type `aws cloudformation delete-stack --stack-name {stack}`"
