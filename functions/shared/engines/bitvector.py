@@ -15,7 +15,6 @@ from functions.shared.engines.bitvector_numpy import MasksInNumpy
 from functions.shared.engines.engine import Backend, Floats, Reals
 from functions.shared.engines.links import scores
 from functions.shared.engines.slots import Codes, NumberSlots, Slots
-from functions.shared.foundation import arrow
 from functions.shared.kernels.library import kernel_library
 from functions.shared.kernels.trees import BitvectorKernel, Numbers
 
@@ -51,12 +50,7 @@ class _MasksInKernel:
 
 def _for_kernel(bins: Slots, column: pa.Array) -> Codes | Numbers:
     """Return the kernel's input: raw numbers, which it bins itself, or finished bins."""
-    if not isinstance(bins, NumberSlots):
-        return bins.codes(column)
-    array = column.cast(pa.float64())
-    values = arrow.numbers_of(array, np.float64)
-    validity = array.buffers()[0] if array.null_count else None
-    return Numbers(values, bins.edges, None if validity is None else np.frombuffer(validity, np.uint8), array.offset)
+    return bins.numbers(column) if isinstance(bins, NumberSlots) else bins.codes(column)
 
 
 def _kernel(model: TreeModel) -> BitvectorKernel | None:

@@ -25,9 +25,9 @@ from functions.shared.domain.spec import Feature
 from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.engine import Backend, Floats, Reals
 from functions.shared.engines.links import INVERSE_LINKS, scores
-from functions.shared.engines.slots import Slots, read_slots
+from functions.shared.engines.slots import NumberSlots, Slots, read_slots
 from functions.shared.kernels.library import kernel_library
-from functions.shared.kernels.trees import ForestKernel, Sets
+from functions.shared.kernels.trees import ForestKernel, Sets, bins_of
 
 BLOCK_ROWS = 32_768
 """Rows that walk together; with fewer, each tree would be fetched into the cache more often."""
@@ -160,7 +160,8 @@ class ForestEngine:
         """Read the model; raise `InvalidBundleError` if the arrays do not fit it."""
         self._names = [feature.name for feature in features]
         self._model = _read(arrays, features, outputs)
-        self.backend = Backend.NUMPY if kernel_library() is None else Backend.KERNEL
+        self._library = kernel_library()
+        self.backend = Backend.NUMPY if self._library is None else Backend.KERNEL
         self._add_leaves = _adder(self._model)
 
     def score(self, batch: pa.RecordBatch) -> Floats:
@@ -171,12 +172,17 @@ class ForestEngine:
         model = self._model
         raw = np.empty((batch.num_rows, len(model.base)), model.base.dtype)
         raw[:] = model.base
-        bins = {feature: bins.codes(batch.column(self._names[feature])) for feature, bins in model.bins}
+        bins = {feature: self._bins(slots, batch.column(self._names[feature])) for feature, slots in model.bins}
         for start in range(0, batch.num_rows, BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             codes = np.stack([code.ranks.take(bins[code.feature][block]) for code in model.codes], axis=1)
             add_leaves(codes, raw[block])
         return scores(raw, model.link, divisor=model.divisor, scale=model.scale)
+
+    def _bins(self, slots: Slots, column: pa.Array) -> NDArray[np.integer[Any]]:
+        if self._library is None or not isinstance(slots, NumberSlots):
+            return slots.codes(column)
+        return bins_of(self._library, slots.numbers(column))
 
 
 class VotingForest(ForestEngine):

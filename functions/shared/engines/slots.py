@@ -18,6 +18,7 @@ from functions.shared.engines.arrays import Arrays
 from functions.shared.engines.engine import Floats
 from functions.shared.engines.grid import Grid
 from functions.shared.foundation import arrow
+from functions.shared.kernels.trees import Numbers
 
 type Codes = NDArray[np.intp]
 
@@ -68,6 +69,13 @@ class NumberSlots:
     def codes(self, column: pa.Array) -> Codes:
         """Return the slot of each row."""
         return self._grid.interval(numbers_of(column))
+
+    def numbers(self, column: pa.Array) -> Numbers:
+        """Return what a kernel finds the slots of."""
+        array = column.cast(pa.float64())
+        values = arrow.numbers_of(array, np.float64)
+        validity = array.buffers()[0] if array.null_count else None
+        return Numbers(values, self.edges, None if validity is None else np.frombuffer(validity, np.uint8), array.offset)
 
     def arrays(self, feature: int) -> dict[str, NDArray[Any]]:
         """Return the edges."""

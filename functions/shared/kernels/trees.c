@@ -161,7 +161,7 @@ static __attribute__((target("avx2,bmi"))) void bitvector_avx2(const bitvector_m
 #endif
 
 /* Add the leaf values of rows to raw, shape (rows, outputs); table k is of columns[k]. Memory to work in: `bins` for a chunk of
-   all tables, `allowed` for GROUP rows of a block's masks. */
+   all tables, in which the last chunk's are left, and `allowed` for GROUP rows of a block's masks. */
 EXPORT void everscore_bitvector(const bitvector_model *model, int64_t rows, const column *columns, int32_t *bins, void *allowed,
                                 void *raw);
 void everscore_bitvector(const bitvector_model *model, int64_t rows, const column *columns, int32_t *bins, void *allowed, void *raw) {

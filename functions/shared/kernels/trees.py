@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-GROUP = 4
-"""Rows whose masks are combined at once; must equal the constant in `trees.c`."""
+GROUP, SEARCHED = 4, 8
+"""Rows whose masks are combined at once, and numbers whose bins are found side by side; must equal the constants in `trees.c`."""
 CHUNK_ROWS, BLOCKED_CHUNK_ROWS = 256, 8192
 """Rows whose bins are found at once. Models of several tree blocks use more, to fetch a block's masks less often."""
 CACHED_BYTES = 2**20
@@ -108,9 +108,7 @@ class BitvectorKernel:
                 have one type, that of the sums.
             outputs: number of output columns.
         """
-        self._add = library.everscore_bitvector
-        self._add.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int64, *[ctypes.c_void_p] * 4]
-        self._add.restype = None
+        self._add = _bitvector_of(library)
         trees, self._word, self._real = masks[0].shape[1], masks[0].dtype, sums[0][2].dtype
         for array, kind in [*((array, self._word) for array in masks), *((values, self._real) for _, _, values in sums)]:
             _laid_out(array, kind)
@@ -140,6 +138,25 @@ class BitvectorKernel:
         bins, allowed = np.empty((self._tables, self._chunk), np.int32), np.empty((GROUP, self._most), self._word)
         passed = (_Column * len(columns))(*(_column(column, rows) for column in columns))
         self._add(self._model, rows, passed, bins.ctypes.data, allowed.ctypes.data, _writable(raw, self._real).ctypes.data)
+
+
+def bins_of(library: ctypes.CDLL, numbers: Numbers) -> NDArray[np.int32]:
+    """Return the bin of each number.
+
+    They are what a model without trees leaves in the memory that it works in.
+    """
+    rows = len(numbers.values)
+    bins = np.empty(-(-rows // SEARCHED) * SEARCHED, np.int32)
+    model = _BitvectorModel(tables=1, chunk=len(bins), bits=32)
+    _bitvector_of(library)(model, rows, ctypes.byref(_column(numbers, rows)), bins.ctypes.data, None, None)
+    return bins[:rows]
+
+
+def _bitvector_of(library: ctypes.CDLL) -> Any:
+    function = library.everscore_bitvector
+    function.argtypes = [ctypes.POINTER(_BitvectorModel), ctypes.c_int64, *[ctypes.c_void_p] * 4]
+    function.restype = None
+    return function
 
 
 def _trees_of_a_block(mask_bytes: int, trees: int) -> int:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from functions.shared.engines.forest import NEVER, pack
 from functions.shared.kernels import library, trees
 from functions.shared.kernels.library import SETTING, kernel_library
-from functions.shared.kernels.trees import CHUNK_ROWS, BitvectorKernel, ForestKernel, Numbers, Sets
+from functions.shared.kernels.trees import CHUNK_ROWS, BitvectorKernel, ForestKernel, Numbers, Sets, bins_of
 
 built = pytest.mark.skipif(kernel_library() is None, reason="no kernels here, or none wanted; tests/integration/kernels builds its own")
 
@@ -194,6 +194,23 @@ def test_arrays_of_another_type_or_order_never_reach_a_kernel() -> None:
             kernel.add_leaves(wrong_codes, wrong_raw)
     kernel.add_leaves(codes, raw)
     assert raw.tolist() == [[1.0]] * 4
+
+
+@built
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30, unique=True),
+    st.lists(st.floats() | st.none(), max_size=40),
+    st.integers(0, 9),
+)
+def test_a_numbers_bin_is_how_many_edges_lie_below_it_and_the_last_where_it_is_missing(
+    edges: list[float], values: list[float | None], valid_from: int
+) -> None:
+    ordered = sorted(edges)
+    between = [*values, *edges]
+    bits = np.packbits(np.array([*([False] * valid_from), *(value is not None for value in between)], np.bool_), bitorder="little")
+    numbers = Numbers(np.array([value or 0.0 for value in between]), np.array(ordered), bits, valid_from)
+    expected = [len(edges) + 1 if value is None or value != value else bisect_left(ordered, value) for value in between]  # noqa: PLR0124
+    assert bins_of(kernel_library(), numbers).tolist() == expected
 
 
 @built
