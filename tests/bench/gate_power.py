@@ -31,7 +31,7 @@ from tests.bench.shifting_world import BASELINE_DAYS, MONTH_DAYS, NUMBERS, Rows,
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "updating.md"
 POLICY = GatePolicy()
-SEEDS = {1_000: 60, 3_000: 60, 10_000: 24, 30_000: 10}
+SEEDS = {1_000: 30, 3_000: 30, 10_000: 12, 30_000: 4}
 """Lives by rows a month: each takes as many seconds as it has thousands of rows, or more."""
 MONTHS_OF_CHANGE = (0, 1, 4)
 """0 is none at all."""

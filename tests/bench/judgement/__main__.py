@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -55,14 +56,15 @@ def world_table(found: Sequence[Judged]) -> Table:
     """Calls where nothing changed, and what was made of each change, by judge."""
     lines = []
     for name in judges(found):
-        quiet = [(day, judged) for judged in found for day in judged.calls[name] if _is_quiet(judged, day)]
-        days = sum(judged.course.batch_days * sum(_is_quiet(judged, day) for day in judged.course.arrives) for judged in found)
-        cells = [_after([judged for judged in found if judged.name == scenario.value], name) for scenario in SCENARIOS[1:]]
+        on = [judged for judged in found if name in judged.said]
+        quiet = [day for judged in on for day in judged.calls[name] if _is_quiet(judged, day)]
+        days = sum(judged.course.batch_days * sum(_is_quiet(judged, day) for day in judged.course.arrives) for judged in on)
+        cells = [_after([judged for judged in on if judged.name == scenario.value], name) for scenario in SCENARIOS[1:]]
         lines.append([name, f"{len(quiet) * YEAR / days:.1f}", *cells])
     return (["judge", "calls a year, nothing changed", *(scenario.value for scenario in SCENARIOS[1:])], lines)
 
 
-def _is_quiet(judged: Judged, day: object) -> bool:
+def _is_quiet(judged: Judged, day: date) -> bool:
     return judged.course.changed is None or day <= judged.course.changed
 
 
@@ -71,6 +73,8 @@ def _after(found: Sequence[Judged], name: str) -> str:
     delays = list(chain.from_iterable(judged.said[name].delays for judged in found))
     if delays:
         return _found(delays)
+    if not found:
+        return NONE
     calls = sum(not _is_quiet(judged, day) for judged in found for day in judged.calls[name])
     days = sum(judged.course.batch_days * sum(not _is_quiet(judged, day) for day in judged.course.arrives) for judged in found)
     return f"no harm; {calls * YEAR / days:.1f} calls a year"
@@ -79,6 +83,17 @@ def _after(found: Sequence[Judged], name: str) -> str:
 def _found(delays: Sequence[int | None]) -> str:
     seen = [delay for delay in delays if delay is not None]
     return f"{len(seen)} of {len(delays)}" + (f", {np.median(seen):.0f} days" if seen else "")
+
+
+def source_table(found: Sequence[Judged]) -> Table:
+    """What the public streams are, with their licences."""
+    lines = []
+    for judged in found:
+        course = judged.course
+        days = f"{len(course.arrives)} of {'a day' if course.batch_days == 1 else f'{course.batch_days} days'}"
+        rows = np.median([rows for _, rows in judged.accuracies if rows] or [0])
+        lines.append([judged.name, judged.source, days, f"{rows:,.0f}", str(len(course.judged))])
+    return (["stream", "from", "batches", "labelled rows a batch", "spells of harm"], lines)
 
 
 def stream_table(found: Sequence[Judged]) -> Table:
@@ -103,12 +118,9 @@ def total_table(found: Sequence[Judged]) -> Table:
         calls, years = sum(each.idle_calls for each in said), sum(each.idle_days for each in said) / YEAR
         delays = list(chain.from_iterable(each.delays for each in said))
         always = sum(each.always for each in said)
-        better, worse = (
-            (NONE, NONE)
-            if name == OURS
-            else (_names(on, name, OURS), str(_names(on, OURS, name).count(",") + 1 if _names(on, OURS, name) != "none" else 0))
-        )
-        lines.append([name, str(len(on)), f"{calls / years:.1f}", _found(delays) if delays else NONE, str(always), better, worse])
+        better, worse = _better(on, name, OURS), _better(on, OURS, name)
+        compared = [NONE, NONE] if name == OURS else [", ".join(better) or "none", str(len(worse))]
+        lines.append([name, str(len(on)), f"{calls / years:.1f}", _found(delays) if delays else NONE, str(always), *compared])
     header = [
         "judge",
         "streams",
@@ -121,14 +133,14 @@ def total_table(found: Sequence[Judged]) -> Table:
     return (header, lines)
 
 
-def _names(found: Sequence[Judged], one: str, other: str) -> str:
-    """The streams on which one judge did better than another, in both ways at once or in one with the other equal."""
-    names = []
-    for judged in found:
-        ours, theirs = judged.said[one], judged.said[other]
-        if ours.missed <= theirs.missed and ours.a_year <= theirs.a_year and (ours.missed, ours.a_year) != (theirs.missed, theirs.a_year):
-            names.append(judged.name)
-    return ", ".join(names) or "none"
+def _better(found: Sequence[Judged], one: str, other: str) -> list[str]:
+    """The streams on which one judge did better than another in one way, and no worse in the other."""
+    both = ((judged.name, judged.said[one], judged.said[other]) for judged in found)
+    return [
+        name
+        for name, ours, theirs in both
+        if ours.missed <= theirs.missed and ours.a_year <= theirs.a_year and (ours.missed, ours.a_year) != (theirs.missed, theirs.a_year)
+    ]
 
 
 def estimate_table(groups: Sequence[tuple[str, Sequence[Judged]]]) -> Table:
@@ -158,6 +170,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(options.jobs) as pool:
         worlds, streams = _judged(Path(folder), seeds, names, pool, options.jobs)
     tables: dict[str, Callable[[], Table]] = {
+        "judged-sources": lambda: source_table(streams),
         "judged-streams": lambda: stream_table(streams),
         "judged-in-all": lambda: total_table(streams),
         "judged-estimates": lambda: estimate_table(

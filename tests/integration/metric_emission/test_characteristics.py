@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench.drift_characteristics import DOCUMENT, decay_table, drift_table
 from tests.bench.estimate_characteristics import estimate_table
+from tests.bench.seasons import called
 
 SEED = 20
 
@@ -51,6 +52,12 @@ def test_drift_is_called_as_rarely_and_as_surely_as_promised(table: Table) -> No
         false_alarms, power = named(drift, world, "as deployed")
         assert max(percentages(false_alarms)) <= most
         assert min(percentages(power)) >= 95
+
+
+def test_a_season_is_called_unless_a_year_of_it_was_learnt() -> None:
+    learnt_by_days = {days: [window[0] for window in called(days, SEED)] for days in (90, 365)}
+    assert sum(learnt_by_days[90]) >= 4
+    assert not any(learnt_by_days[365])
 
 
 @pytest.mark.parametrize("table", [lambda: measured("estimate"), lambda: cells(estimate_table(2, SEED))], ids=["documented", "two runs"])
