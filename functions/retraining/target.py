@@ -20,6 +20,8 @@ MANY_CLASSES: Final = 20
 ROWS_A_CLASS: Final = 10
 ROWS_TO_TELL_APART: Final = 5
 """Rows needed of either of two classes; fewer can hardly be learnt and measured."""
+STRAY_ONE_OF: Final = 100
+"""Next to two classes, others in at most one of so many rows are taken for typos."""
 _PERHAPS_CLASSES: Final = ("none", "None")
 """Marks of a missing value that may also name a class, if other classes are words."""
 _SHOWN = 3
@@ -75,7 +77,10 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
     odd_rows = int(pc.sum(rows.filter(odd)).as_py() or 0)
     every_row = len(labels) - labels.null_count
     if 0 < 2 * odd_rows < every_row:
-        raise TrainingError(_odd_values(name, odd_rows, every_row, refused()))
+        message = _odd_values(name, odd_rows, every_row, refused())
+        remedy = "mend them, or say --task regression to leave their rows out, or --task multiclass if each value is a class"
+        raise TrainingError(message, remedy=remedy)
+    _refuse_strays(name, classes, rows)
     if not odd_rows:
         whole = pc.all(pc.match_substring_regex(classes, r"^-?\d+$")).as_py()
         return Task.REGRESSION if not whole or len(classes) > MANY_CLASSES else Task.MULTICLASS
@@ -93,10 +98,25 @@ def _inferred(name: str, labels: pa.Array, refused: Refused) -> Task:
 def _odd_values(name: str, odd: int, rows: int, refused: tuple[RejectedRow, ...]) -> str:
     where = ", ".join(described(row) for row in refused[:_SHOWN])
     more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
-    return (
-        f"{name!r} holds numbers, but not in {odd:,} of {counted(rows, 'rows')}: {where}{more}. Mend them, or say "
-        "--task regression to leave their rows out, or --task multiclass if each value is a class"
-    )
+    return f"{name!r} holds numbers, but not in {odd:,} of {counted(rows, 'rows')}: {where}{more}"
+
+
+def _refuse_strays(name: str, classes: pa.Array, rows: pa.Array) -> None:
+    """Refuse two classes and a few rows of others, which are probably typos.
+
+    Raises:
+        TrainingError: with those others.
+    """
+    is_stray = pc.less(rows, ROWS_TO_TELL_APART)
+    others, stray_rows = classes.filter(is_stray).to_pylist(), int(pc.sum(rows.filter(is_stray)).as_py() or 0)
+    if not others or len(classes) - len(others) != 2 or stray_rows * STRAY_ONE_OF > int(pc.sum(rows).as_py()):
+        return
+    first, second = classes.filter(pc.invert(is_stray)).to_pylist()
+    shown = ", ".join(repr(other) for other in others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    message = f"{name!r} is {first!r} or {second!r}, but something else in {counted(stray_rows, 'rows')}: {shown}{more}"
+    remedy = f"mend them, or leave their rows out with --missing {others[0]!r}, or name the task with --task if they are meant"
+    raise TrainingError(message, remedy=remedy)
 
 
 def described(row: RejectedRow) -> str:

@@ -48,8 +48,30 @@ def test_a_word_among_numbers_is_refused_with_its_line_and_what_to_say() -> None
     assert "--task multiclass" in str(said.value)
 
 
+def test_a_typo_next_to_two_classes_is_refused_unless_a_person_names_the_task() -> None:
+    values = ["yes"] * 250 + ["no"] * 248 + ["ye s", "nO"]
+    with pytest.raises(TrainingError) as said:
+        read(values)
+    assert said.value.message == "'y' is 'yes' or 'no', but something else in 2 rows: 'ye s', 'nO'"
+    assert "--missing 'ye s'" in said.value.remedy
+    assert read(values, Task.MULTICLASS).task is Task.MULTICLASS
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["yes"] * 60 + ["no"] * 60 + ["maybe"] * 4,
+        ["yes"] * 250 + ["no"] * 245 + ["maybe"] * 5,
+        ["a"] * 250 + ["b"] * 248 + ["c"] * 248 + ["d"],
+    ],
+    ids=["too many of few rows", "enough to learn", "three classes"],
+)
+def test_a_third_class_is_one_where_its_rows_may_be_meant(values: list[str]) -> None:
+    assert read(values).task is Task.MULTICLASS
+
+
 def test_of_many_odd_values_some_are_shown_and_the_others_counted() -> None:
-    with pytest.raises(TrainingError, match=r"row 7: .*.* and 2 more\."):
+    with pytest.raises(TrainingError, match=r"row 7: .*.* and 2 more\n"):
         read(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "e"], None, *[(None, text) for text in "abcde"])
 
 
