@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.spec import Task
-from tests.bench.judgement.ours import Lived
+from tests.bench.judgement.ours import Lived, live
 from tests.bench.judgement.stages import Estimated
 from tests.bench.judgement.streams import TARGET, TIME, Stream, cut
 from tests.bench.judgement.thresholds import by_accuracy, by_auc, by_psi, psi
@@ -124,3 +125,34 @@ def test_estimates_are_held_against_the_sampling_error_of_their_truth() -> None:
     estimates = Estimated([[0.9, 0.85, 0.95], None, [0.7, 0.6, 0.75]])
     # √(.8 * .2 / 100) = .04
     assert list(estimates.against([(0.8, 100), (0.5, 100), (0.7, 0)])) == [(pytest.approx(2.5), False)]
+
+
+def shop(days: int, turned: int) -> Stream:
+    """Who sees a low price buys, mostly; from a day of the stream on it is the other way round. Four weeks are learnt."""
+    rng = np.random.default_rng(1)
+    number = np.arange((28 + days) * 60)
+    price, place = rng.normal(size=number.size), rng.choice(["north", "south"], number.size)
+    bought = (price + rng.normal(size=number.size) < 0) == (number // 60 < 28 + turned)
+    times = pd.Timestamp(MONDAY) + pd.to_timedelta(number // 60, unit="D") + pd.to_timedelta(number % 60, unit="min")
+    return cut(
+        "shop",
+        "made here",
+        pd.DataFrame({TIME: times, "price": price, "place": place, TARGET: np.where(bought, "yes", "no")}),
+        train_days=28,
+    )
+
+
+def test_everscore_calls_for_a_loss_that_grows_once_its_labels_have_come_and_only_then() -> None:
+    stream = shop(24, turned=8)
+    found = live(stream)
+    first = stream.batches[8]
+    assert {call.kind for call in found.calls} == {AlertKind.PERFORMANCE}
+    [called] = [call.day for call in found.calls]
+    assert first.labelled <= called <= first.labelled + timedelta(days=7)
+    assert min(found.open) == called
+    assert found.rows["loss"].notna().all()
+    assert len(found.estimates) == len(stream.batches)
+
+
+def test_everscore_calls_nobody_where_nothing_changes() -> None:
+    assert live(shop(16, turned=99)).calls == []
