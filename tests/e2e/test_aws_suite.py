@@ -117,27 +117,36 @@ def left_of_models(stack: Stack) -> list[str]:
 
 
 def operators_rights() -> Iterator[tuple[str, str]]:
-    """Each action that the template lets operators do, with what it is about: a pattern of a bucket's keys, or nothing more."""
+    """Each action that the template lets operators do, with what it is about: a bucket's keys, a function, a queue or nothing."""
     for statement in resources_of("AWS::IAM::ManagedPolicy")["Operators"]["PolicyDocument"]["Statement"]:
         for action in as_list(statement["Action"]):
             for resource in as_list(statement["Resource"]):
-                about = resource.get("Fn::Sub", "") if isinstance(resource, dict) else ""
-                yield action, about.replace("${", "").replace(".Arn}", "") if action.startswith("s3:") else ""
+                match resource:
+                    case {"Fn::Sub": str(keys)} if action.startswith("s3:"):
+                        yield action, keys.removeprefix("${").replace(".Arn}", "")
+                    case {"Fn::GetAtt": [name, "Arn"]} | {"Ref": name} if action.startswith(("lambda:", "sqs:")):
+                        yield action, name.removesuffix(".Alias")
+                    case _:
+                        yield action, ""
 
 
 def operators_requests(stack: Stack, asked: Path) -> Iterator[tuple[str, str]]:
     """The same of what commands asked for."""
     buckets = {stack.inbox: "Inbox", stack.store: "Store"}
+    names = {value: name.removesuffix("Function").removesuffix("Url") for name, value in stack.outputs.items()}
     for line in asked.read_text().splitlines():
         service, operation, parameters = json.loads(line)
         if service == "s3":
             for request in requests_of(operation, parameters):
                 yield request.action, f"{buckets[request.bucket]}/{request.key}"
         else:
-            yield f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}", ""
+            about = parameters.get("FunctionName", parameters.get("QueueUrl"))
+            yield f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}", names.get(about, "")
 
 
+UPLOADS = ("Inbox/batches/*", "Inbox/labels/*", "Inbox/training/*")
 UNASKED = {
+    **{("s3:AbortMultipartUpload", uploads): "only a large upload that fails is dropped" for uploads in UPLOADS},
     ("kms:Decrypt", ""): "for stacks with a key of their own, which seals all that is read",
     ("kms:GenerateDataKey", ""): "and all that is written",
 }
