@@ -1,6 +1,7 @@
 """The functions' image: what is in it, and that it works as Lambda runs it. Built first, which takes seconds if little changed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,8 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain import layout
+from functions.shared.domain.drift.baseline import build_baseline
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.release import Role
+from functions.shared.domain.spec import Task
+from functions.shared.engines.bundle import bundle_digest, load_bundle, make_bundle
+from functions.shared.engines.compiler import compile_pipeline
+from functions.shared.engines.native import NativeEngine
+from functions.shared.engines.skops_file import dump_pipeline
 from infra.cli.offline import score_offline
 from infra.cli.operator import Operator, embedded
 from infra.cli.options import console
@@ -28,6 +35,7 @@ from infra.local.codedeploy import deployment_hook
 from infra.local.containers import EMULATED_NAME, container_functions, emulated
 from infra.local.image import IMAGE, LARGEST_MB, built_from, size_mb
 from infra.places import ROOT
+from tests.unit.shared.engines.rows import fit, make_spec, training_rows
 
 pytestmark = pytest.mark.timeout(1500)  # the first build installs Docker and may make a stand-in of AWS's base image
 
@@ -205,3 +213,52 @@ def test_sam_invokes_each_function_on_an_embedded_aws(image: str, tmp_path: Path
         *("retraining", "release", "scoring", "metric_emission"),
         *("cataloguing", "code_check", "erasure", "partitioning"),
     ]
+
+
+# With CatBoost
+
+SCORE = """
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from functions.shared.engines.bundle import load_bundle
+
+folder = Path("/version")
+model = load_bundle(lambda name: (folder / name).read_bytes(), sys.argv[1])
+[rows] = pq.read_table(folder / "rows").combine_chunks().to_batches()
+print(model.engine.backend, model.engine.score(rows).tobytes().hex())
+"""
+
+
+@pytest.fixture(scope="module")
+def with_catboost(image: str) -> Iterator[str]:
+    """The image with CatBoost, of which all but the packages was built already."""
+    name = "everscore:with-catboost"
+    build = ["docker", "build", "--quiet", "--build-arg", "WITH=catboost", "--tag", name, "--file", "functions/Dockerfile", "."]
+    subprocess.run(build, cwd=ROOT, env={**os.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True)
+    yield name
+    subprocess.run(["docker", "image", "rm", name], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("parameters", "backend"), [({"one_hot_max_size": 255}, "kernel"), ({}, "catboost")])
+def test_the_image_with_catboost_scores_its_versions_as_this_machine_does(
+    with_catboost: str, parameters: Mapping[str, int], backend: str, tmp_path: Path
+) -> None:
+    """Categories by statistics of the target, which CatBoost makes of more than two, are in no tree: the library itself scores them."""
+    spec = make_spec(Task.BINARY, "catboost.CatBoostClassifier", iterations=20, **parameters)
+    pipeline, rows = fit(spec), training_rows()
+    compiled = compile_pipeline(pipeline, spec)
+    scores = NativeEngine(pipeline, spec.task, spec.features).score(rows)
+    table = pa.Table.from_batches([rows])
+    files = make_bundle(spec, build_baseline(spec.name, "1", table, spec, scores), compiled, dump_pipeline(pipeline))
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    pq.write_table(table, tmp_path / "rows")
+    tmp_path.chmod(0o755)
+    mounted = ["--volume", f"{tmp_path}:/version:ro", "--user", "993:990", "--read-only", "--tmpfs=/tmp"]
+    run = ["docker", "run", "--rm", *mounted, "--entrypoint", "python3", with_catboost, "-c", SCORE, bundle_digest(files)]
+    answered = subprocess.run(run, check=True, capture_output=True, text=True).stdout.split()
+    here = load_bundle(files.__getitem__, bundle_digest(files)).engine
+    assert answered == [backend, here.score(rows).tobytes().hex()]
+    assert here.backend == backend
