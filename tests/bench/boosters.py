@@ -4,15 +4,17 @@
 
 Models of 100 and 1,000 trees with 31 leaves each, with and without categories, score the same rows on one thread. The processor's
 time is counted, and the least of all rounds. Other packages that predict such models are timed too if `.peers` has been made
-(`make bench-peers`), on the smaller models: each gets the model's file, bare numbers, and one thread.
+(`make bench-peers`): each gets the model's file, bare numbers, one thread, and five minutes of the processor
+for a model.
 """
 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +34,7 @@ from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.engine import Backend, EngineKind
 from tests.bench.document_table import markdown_table, replace_measured
 from tests.bench.kernels import least
+from tests.bench.peers import NAMES
 from tests.bench.scoring.processes import machine
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +42,8 @@ PEERS = ROOT / ".peers" / "bin" / "python"
 LEARNT, SCORED = 20_000, 16_384
 NUMBERS, CATEGORIES, CODES = 12, 4, 60
 TREES, LEAVES = (100, 1000), 31
-PEERS_TREES = 100
-"""Beyond this some take minutes to convert or compile a model."""
+LONGEST_S = 300
+"""So much of the processor's time a peer may take to convert or compile a model and to predict with it."""
 OURS, OWN = "Everscore", "its own library"
 
 
@@ -79,8 +82,8 @@ def rows_and_truth(categories: int) -> tuple[np.ndarray[Any, Any], np.ndarray[An
     return np.where(rng.random(rows.shape) < 0.05, np.nan, rows), (signal + rng.normal(size=SCORED) > np.median(signal)).astype(int)
 
 
-def figures(case: Case, rounds: int, folder: Path) -> dict[str, float]:
-    """Microseconds per row of each that can predict the model."""
+def figures(case: Case, rounds: int, folder: Path) -> dict[str, float | str]:
+    """Microseconds per row of each that can predict the model, and why the others don't."""
     rows, truth = rows_and_truth(case.categories)
     model = case.fitted(rows, truth)
     names = [f"x{place}" for place in range(rows.shape[1])]
@@ -95,7 +98,7 @@ def figures(case: Case, rounds: int, folder: Path) -> dict[str, float]:
     works = {OURS: lambda: engine.score(batch), OWN: _own(model, rows)}
     np.testing.assert_allclose(engine.score(batch)[:, 0], works[OWN](), rtol=1e-6)
     seconds = least(works, rounds, time.thread_time)
-    return {name: taken / SCORED * 1e6 for name, taken in seconds.items()} | _peers(case, model, rows, rounds, folder)
+    return {name: taken / SCORED * 1e6 for name, taken in seconds.items()} | _peers(case, model, rows, truth, rounds, folder)
 
 
 def _own(model: Any, rows: np.ndarray[Any, Any]) -> Any:
@@ -107,17 +110,28 @@ def _own(model: Any, rows: np.ndarray[Any, Any]) -> Any:
     return lambda: model.booster_.predict(rows, num_threads=1)
 
 
-def _peers(case: Case, model: Any, rows: np.ndarray[Any, Any], rounds: int, folder: Path) -> dict[str, float]:
-    """What packages of another environment take; nothing if there is none."""
-    if not PEERS.exists() or case.trees > PEERS_TREES:
+def _peers(
+    case: Case, model: Any, rows: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], rounds: int, folder: Path
+) -> dict[str, float | str]:
+    """What packages of another environment take, or why they don't predict; nothing if there is none."""
+    if not PEERS.exists():
         return {}
-    file = folder / ("model.json" if hasattr(model, "get_booster") else "model.txt")
-    (model.get_booster() if hasattr(model, "get_booster") else model.booster_).save_model(file)
+    file = folder / ("model.json" if case.library == "XGBoost" else "model.txt")
+    (model.get_booster() if case.library == "XGBoost" else model.booster_).save_model(file)
     np.save(folder / "rows.npy", rows)
-    asked = [PEERS, ROOT / "tests" / "bench" / "peers.py", file, folder / "rows.npy", str(rounds)]
+    np.save(folder / "truth.npy", truth)
+    return {name: _peer(name, case, file, rounds) for name in NAMES}
+
+
+def _peer(name: str, case: Case, file: Path, rounds: int) -> float | str:
+    asked = [PEERS, ROOT / "tests" / "bench" / "peers.py", name, file, *map(str, (rounds, case.trees, LEAVES, case.categories))]
+    limited = ["prlimit", f"--cpu={LONGEST_S}", *asked]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=folder)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run(limited, stdout=subprocess.PIPE, text=True, check=False, env=environment, cwd=file.parent)
+    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        return f"over {LONGEST_S} s"
+    done.check_returncode()
+    found: float | str = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -129,6 +143,14 @@ def cases() -> Iterator[Case]:
                 yield Case(library, trees, categories)
 
 
+def _times_faster(found: Mapping[str, float | str]) -> float:
+    return float(found[OWN]) / float(found[OURS])
+
+
+def _cell(found: float | str) -> str:
+    return found if isinstance(found, str) else f"{found:.2f}"
+
+
 def main() -> None:
     """Measure all models and write the table down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,15 +159,9 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as folder, threadpool_limits(1):
         measured = {case: figures(case, options.rounds, Path(folder)) for case in cases()}
-    others = sorted({name for found in measured.values() for name in found} - {OURS, OWN})
+    others = [name for name in NAMES if any(name in found for found in measured.values())]
     table = [
-        [
-            case.name,
-            f"{found[OURS]:.2f}",
-            f"{found[OWN]:.2f}",
-            f"{found[OWN] / found[OURS]:.1f}",
-            *(f"{found[name]:.2f}" if name in found else "" for name in others),
-        ]
+        [case.name, *map(_cell, (found[OURS], found[OWN], _times_faster(found))), *(_cell(found[name]) for name in others)]
         for case, found in measured.items()
     ]
     when = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {os.getloadavg()[0]:.1f} processes were runnable at the end"
