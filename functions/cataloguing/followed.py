@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -37,10 +37,11 @@ So a long past comes in steps that a crash does not undo.
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A Parquet file, and the columns of what it was made from."""
+    """A Parquet file, the columns of what it was made from, and the versions of that."""
 
     body: bytes
     schemas: Sequence[pa.Schema]
+    sources: Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,22 @@ class _Written:
     info: ObjectInfo
     footer: Footer
     schemas: Sequence[pa.Schema]
+    sources: Sources
 
     @property
     def file(self) -> TableFile:
         return self.footer.new.file
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one call committed, and the periods that it has yet to bring to what they were when it began, or to later.
+
+    What changes meanwhile is announced by messages of its own: else a call would not end where sources change all the time.
+    """
+
+    came: set[str] = field(default_factory=set)
+    due: set[date] | None = None
 
 
 class Followed(Protocol):
@@ -67,14 +80,18 @@ class Followed(Protocol):
     def depends(self) -> str:
         """What files depend on apart from their sources."""
 
+    @property
+    def shows_people(self) -> bool:
+        """Whether files may hold what an erasure removes."""
+
     def sources(self, store: ObjectStore) -> Mapping[date, Sources]:
         """Return what there is, by period."""
 
     def made(self, sources: Sources, store: ObjectStore) -> Made:
-        """Return the file of a period.
+        """Return the file of a period, made from the listed versions or from later ones.
 
         Raises:
-            ConflictError: if a source is of another version than was listed.
+            ConflictError: if a source is gone, or of a version that cannot be taken.
         """
 
 
@@ -85,10 +102,10 @@ def bring(model: str, followed: Followed, ports: Ports) -> int:
         ConflictError: if at every one of several tries all sources or the table changed.
         TablesDifferError: if the table lacks a file that was committed.
     """
-    changed, conflicts, came = 0, 0, set[str]()
+    changed, conflicts, run = 0, 0, _Run()
     while True:
         try:
-            step = _step(model, followed, ports, came)
+            step = _step(model, followed, ports, run)
         except ConflictError:
             conflicts += 1
             if conflicts == _TRIES:
@@ -99,7 +116,7 @@ def bring(model: str, followed: Followed, ports: Ports) -> int:
         changed, conflicts = changed + step, 0
 
 
-def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
+def _step(model: str, followed: Followed, ports: Ports, run: _Run) -> int:
     """Commit some of what differs, and return how many files that are."""
     sources = followed.sources(ports.store)
     if not sources and not ports.tables.exists(model, followed.kind):
@@ -109,15 +126,17 @@ def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
     shown = table.files()
     removed = [file for file in shown if file.key not in wanted]
     lacking = wanted.keys() - {file.key for file in shown}
-    if lost := lacking & came:
+    if lost := lacking & run.came:
         message = f"the table {followed.kind!r} of {model!r} lacks {counted(len(lost), 'files')} that were committed"
         raise TablesDifferError(message, remedy=f"`everscore table rebuild {model}` makes them again")
-    some = _first(lacking, wanted)
-    if not some and not removed:
+    periods = {wanted[key][0] for key in lacking}
+    run.due = periods if run.due is None else run.due & periods
+    some = _first({key for key in lacking if wanted[key][0] in run.due}, wanted)
+    if not some and (lacking or not removed):
         return 0
-    written = _written(some, followed, ports.store)
+    written = _written(model, some, followed, ports.store)
     now = followed.sources(ports.store)  # seen after the table: what others added to it from newer sources is not removed
-    right = _right(written, some, now, ports.store)
+    right = _right(written, now, followed, ports.store)
     still = _wanted(model, followed, now)
     old = [file for file in removed if file.key not in still]
     gone = [file for file in old if len(lacking) == len(right) or file.day in {one.file.day for one in right}]
@@ -126,7 +145,8 @@ def _step(model: str, followed: Followed, ports: Ports, came: set[str]) -> int:
         raise ConflictError(message)
     columns = table.columns.with_files(schema for one in right for schema in one.schemas)
     table.commit(columns, added=[one.footer.new for one in right], removed=gone, forget=bool(gone))
-    came.update(one.file.key for one in right)
+    run.came.update(one.file.key for one in right)
+    run.due -= {one.file.day for one in right}
     return len(right) + len(gone)
 
 
@@ -146,26 +166,25 @@ def _first(lacking: Collection[str], wanted: Mapping[str, tuple[date, Sources]])
     return some
 
 
-def _written(some: Mapping[str, tuple[date, Sources]], followed: Followed, store: ObjectStore) -> list[_Written]:
-    """Write files, but for periods whose sources are others already."""
+def _written(model: str, some: Mapping[str, tuple[date, Sources]], followed: Followed, store: ObjectStore) -> list[_Written]:
+    """Write files, but for periods whose sources cannot be taken any more."""
     written = list[_Written]()
-    for key, (period, of) in some.items():
+    for period, of in some.values():
         with suppress(ConflictError):
             made = followed.made(of, store)
-            info = store.write(key, made.body)
-            footer = footer_of(pq.read_metadata(pa.BufferReader(made.body)), TableFile(key, period), len(made.body))
-            written.append(_Written(info, footer, made.schemas))
+            file = _file(model, followed, period, made.sources)
+            info = store.write(file.key, made.body)
+            footer = footer_of(pq.read_metadata(pa.BufferReader(made.body)), file, len(made.body))
+            written.append(_Written(info, footer, made.schemas, made.sources))
     return written
 
 
-def _right(
-    written: Iterable[_Written], some: Mapping[str, tuple[date, Sources]], now: Mapping[date, Sources], store: VersionedStore
-) -> list[_Written]:
-    """Return the files whose sources are as they were when they were read.
+def _right(written: Iterable[_Written], now: Mapping[date, Sources], followed: Followed, store: VersionedStore) -> list[_Written]:
+    """Return the files whose sources all stand as they were read; more may have come.
 
-    The others are removed for good: they may show people who were erased since, and no erasure saw them.
+    The others are removed for good if they may show people: some may have been erased since, and no erasure saw these files.
     """
-    right = [one for one in written if now.get(one.file.day) == some[one.file.key][1]]
+    right = [one for one in written if not followed.shows_people or one.sources.items() <= now.get(one.file.day, {}).items()]
     store.forget(one.info for one in written if one not in right)
     return right
 

@@ -30,7 +30,7 @@ class LabelledRows:
     So its metrics count them. Files of labelled rows are not in the table as they lie: a row is in several if its label was corrected.
     """
 
-    kind = "labelled"
+    kind, shows_people = "labelled", True
 
     def __init__(self, model: str, spec: ModelSpec) -> None:
         self._model, self._spec = model, spec
@@ -66,7 +66,7 @@ class LabelledRows:
                     found = file.read(names).take(rows)
                     named = found.set_column(names.index(stored), identity, id_texts(found[stored]))
                     writer.write_table(_shaped(named, schema))
-        return Made(bytes(sink.getvalue()), schemas)
+        return Made(bytes(sink.getvalue()), schemas, sources)
 
     def _standing(self, files: Iterable[pq.ParquetFile]) -> pa.Table:
         """Return where each identity's row with the last label lies, in order.

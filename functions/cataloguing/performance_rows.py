@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from functions.cataloguing.followed import Made, Sources, tagged
+from functions.cataloguing.followed import Made, Sources
+from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.performance.days import DayPerformance
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
@@ -35,8 +36,7 @@ class PerformanceRows:
     A metric is a column, and each of its bounds. The days of a month are one file: a day has a handful of rows.
     """
 
-    kind = "performance"
-    depends = ""
+    kind, depends, shows_people = "performance", "", False
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -49,14 +49,25 @@ class PerformanceRows:
         return found
 
     def made(self, sources: Sources, store: ObjectStore) -> Made:
-        """Return a month's rows, by day."""
-        bodies = map_ahead(partial(tagged, store=store, sources=sources), iter(sorted(sources)), threads=_AT_ONCE)
-        rows = [row for body in bodies for row in _rows(DayPerformance.from_json(body))]
+        """Return a month's rows, by day, as each day is now.
+
+        While labels come, days change all the time: else a month might never be read as it was listed.
+        """
+        read = dict(zip(sorted(sources), map_ahead(partial(_now, store), iter(sorted(sources)), threads=_AT_ONCE), strict=True))
+        rows = [row for body, _ in read.values() for row in _rows(DayPerformance.from_json(body))]
         measured = dict.fromkeys((name for row in rows for name in row if name not in _ALWAYS), pa.float64())
         schema = pa.schema({**_ALWAYS, **measured})
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rows, schema), sink, compression="zstd")
-        return Made(bytes(sink.getvalue()), [schema])
+        return Made(bytes(sink.getvalue()), [schema], {key: etag for key, (_, etag) in read.items()})
+
+
+def _now(store: ObjectStore, key: str) -> tuple[bytes, str]:
+    try:
+        return store.read_tagged(key)
+    except NotFoundError as error:
+        message = f"{key} went while a table was made from it"
+        raise ConflictError(message) from error
 
 
 def _rows(day: DayPerformance) -> Iterator[dict[str, Any]]:

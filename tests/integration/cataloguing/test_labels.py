@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.cataloguing import followed
+from functions.cataloguing.labelled_rows import LabelledRows
 from functions.cataloguing.labels import catalogue_labels
 from functions.cataloguing.performance_rows import PerformanceRows
 from functions.cataloguing.ports import NewFile, TableFile
@@ -320,6 +322,30 @@ def test_a_month_that_another_worker_added_since_the_listing_stays(
     assert followed.bring(MODEL, PerformanceRows(MODEL), world.ports) == 0
     assert not listed
     assert world.query(f"SELECT event_day FROM {PERFORMANCE} ORDER BY 1", PERFORMANCE) == [(DAY,), (later,)]
+
+
+def test_tables_come_along_while_labels_come_at_every_look(world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.scored("a.csv", rows(*[0.9] * 40))
+    said = count(1)
+
+    def label() -> int:
+        """One more row has a label."""
+        number = next(said)
+        measured.label(csv(("yes",) * number), f"{number}.csv")
+        return number
+
+    label()
+    for kind in (PerformanceRows, LabelledRows):
+        listed = kind.sources
+        monkeypatch.setattr(kind, "sources", lambda self, store, listed=listed: (listed(self, store), label())[0])
+    assert catalogue_labels(MODEL, world.ports) == 2
+    shown = world.query(f"SELECT count(*) FROM {LABELLED}", LABELLED)[0][0]
+    assert 1 <= shown < next(said) - 1
+    monkeypatch.undo()
+    last = label()
+    catalogue_labels(MODEL, world.ports)
+    assert world.query(f"SELECT count(*) FROM {LABELLED}", LABELLED) == [(last,)]
+    assert world.query(f"SELECT rows FROM {PERFORMANCE}", PERFORMANCE) == [(last,)]
 
 
 PEOPLE = "abcd"
