@@ -1,7 +1,7 @@
 """What `everscore status` shows of a model, gathered from stored documents."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -12,9 +12,10 @@ from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert
 from functions.shared.domain.cause import cause_of, state_of_alert
 from functions.shared.domain.decision import Decision
+from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.performance.days import DayPerformance
-from functions.shared.domain.performance.early import early_loss
+from functions.shared.domain.performance.early import LEAST_LABELS, early_loss
 from functions.shared.domain.release import Release, Role
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
@@ -46,7 +47,9 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     last = sorted(raised(model, store), key=lambda alert: alert.last_modified)[-_ALERTS:]
     alerts = sorted((Alert.from_json(store.read(found.key)) for found in last), key=lambda alert: alert.raised_at)
     causes = causes_of(model, store)
-    labelled = labelled_days(model, store)
+    performed = list(performances(model, store, labelled_days(model, store)))
+    with ThreadPoolExecutor(_READERS) as readers:
+        judged = list(readers.map(lambda batch: measured(batch, store), batches))
     means = _last_means(batches)
     refusal = Releases(store).refusal(release)
     return {
@@ -54,9 +57,9 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
         **_predicted(release, store),
         "refused": {"reason": refusal.reason, "refused_at": refusal.refused_at.isoformat()} if refusal else None,
         "versions": [_version(decision, means.get(decision.challenger_version)) for decision in Decisions(store).all(model)],
-        **_last_seen(batches, store),
+        **_last_seen(judged),
         "left_out": _left_out(model, store),
-        "early": _early(batches, labelled, store),
+        "early": _early(zip(batches, judged, strict=True), {day.day: day.rows_labelled for day in performed}, store),
         "performance": [
             {
                 "day": day.day.isoformat(),
@@ -65,7 +68,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "rows": group.rows,
                 "metrics": dict(group.metrics),
             }
-            for day in performances(model, store, labelled)
+            for day in performed
             for group in day.groups
         ],
         "batches": [_batch(manifest) for manifest in batches],
@@ -143,14 +146,12 @@ def _predicted(release: Release, store: ObjectStore) -> dict[str, Any]:
     return {"target": spec.target, "task": spec.task.value, "positive": spec.positive_class, "day_zone": spec.day_zone}
 
 
-def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
+def _last_seen(emitted: Iterable[BatchJudgement | None]) -> dict[str, Any]:
     """Return drift and estimate of the newest batch that could be judged.
 
     Each column has its PSI by batch, oldest first.
     """
-    with ThreadPoolExecutor(_READERS) as readers:
-        emitted = readers.map(lambda batch: measured(batch, store), batches)
-        judged = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
+    judged = [(found, found.drift) for found in emitted if found is not None and found.drift is not None]
     if not judged:
         return {"drift": None, "estimate": None}
     newest, report = judged[0]
@@ -166,19 +167,26 @@ def _last_seen(batches: list[Manifest], store: ObjectStore) -> dict[str, Any]:
     return {"drift": drift, "estimate": newest.estimate.model_dump(mode="json") if newest.estimate else None}
 
 
-def _early(batches: Iterable[Manifest], labelled: Collection[date], store: ObjectStore) -> dict[str, Any] | None:
+def _early(
+    batches: Iterable[tuple[Manifest, BatchJudgement | None]], labelled: Mapping[date, int], store: ObjectStore
+) -> dict[str, Any] | None:
     """Return the loss of the newest batch that enough labels have come for.
 
     It is by these labels, and by what was expected of the batch's other rows.
+
+    Args:
+        batches: the newest first, each with what was measured of it.
+        labelled: how many rows have labels, by day.
     """
-    for manifest in batches:
-        days = sorted(manifest.event_days.keys() & set(labelled))
+    for manifest, judged in batches:
+        days = sorted(manifest.event_days.keys() & labelled.keys())
+        if min(manifest.rows_scored, sum(labelled[day] for day in days)) < LEAST_LABELS:
+            continue
         found = (read_document(store, DayPerformance, layout.performance_key(manifest.model, day)) for day in days)
         losses = [batch for day in found if day for batch in day.batches if batch.batch_id == manifest.batch_id]
-        judged = measured(manifest, store) if losses else None
         expected = judged.estimate.expected_loss if judged and judged.estimate else None
         is_of_version = judged is not None and all(each.expected_by == judged.version for each in losses)
-        if expected is not None and is_of_version and (early := early_loss(expected, manifest.rows_scored, losses)):
+        if losses and expected is not None and is_of_version and (early := early_loss(expected, manifest.rows_scored, losses)):
             return {"batch_id": manifest.batch_id, "key": manifest.source.key, **early.model_dump(mode="json")}
     return None
 

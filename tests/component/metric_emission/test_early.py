@@ -1,6 +1,7 @@
 """A batch's loss by the labels that have come so far, as `everscore status` shows it."""
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from functions.shared.domain.performance.early import EarlyLoss
 from functions.shared.domain.release import Role
 from infra.cli.state import model_status
 from tests.component.metric_emission.test_batches import like_training
-from tests.component.metric_emission.world import MeasuredBundles, World, rows
+from tests.component.metric_emission.world import DAY, MeasuredBundles, World, rows
+from tests.fakes.counting_store import CountingStore
 from tests.fakes.versions import make_version
 
 SCORES = [float(score) for score in np.linspace(0.05, 0.95, 400)]
@@ -64,6 +66,19 @@ def test_with_all_labels_it_is_the_mean_loss() -> None:
     losses = [-math.log(score if truth else 1 - score) for score, truth in zip(SCORES, TRUTH, strict=True)]
     assert EarlyLoss.model_validate(found).value == pytest.approx(np.mean(losses))
     assert found["low"] == found["high"]
+
+
+def test_a_status_asks_for_at_most_60_requests_though_each_batch_has_labels_of_its_own_day() -> None:
+    store = CountingStore()
+    world = World(store=store)
+    days = [DAY - timedelta(days=number) for number in range(25)]
+    for day in days:
+        world.record(world.scored(f"{day}.csv", rows(0.5, day=day, prefix=f"{day}-"), day=day))
+        world.label(f"id,at,bought\n{day}-0,{day}T10:00:00Z,yes\n", f"{day}.csv")
+    before = store.requests
+    state = model_status(world.release, store)
+    assert store.requests - before <= 60
+    assert (len(state["batches"]), len(state["performance"])) == (20, 25)
 
 
 def test_labels_that_come_when_another_version_serves_say_nothing_early() -> None:

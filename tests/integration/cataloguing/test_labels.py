@@ -183,7 +183,8 @@ def test_days_come_into_the_table_while_labels_of_others_come(world: World, meas
         return info
 
     monkeypatch.setattr(world.store, "write", labelled_meanwhile)
-    catalogue_labels(MODEL, world.ports)
+    while catalogue_labels(MODEL, world.ports):  # as for the messages that announce these labels
+        pass
     assert next(left, None) is None
     newest = f"SELECT event_day, id FROM {LABELLED} WHERE id LIKE 'n%' ORDER BY 1"
     assert {name for _, name in world.query(newest, LABELLED)} == {f"n{2 * followed._TRIES - 2}", f"n{2 * followed._TRIES - 1}"}
