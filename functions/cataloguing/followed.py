@@ -60,9 +60,10 @@ class _Written:
 
 @dataclass(slots=True)
 class _Run:
-    """What one call committed, and the periods that it has yet to bring to what they were when it began, or to later.
+    """What one call committed, and the periods that it has yet to bring.
 
-    What changes meanwhile is announced by messages of its own: else a call would not end where sources change all the time.
+    These come to what they were when it began, or to later. What changes meanwhile is announced by messages of its own: else a call would
+    not end where sources change all the time.
     """
 
     came: set[str] = field(default_factory=set)
