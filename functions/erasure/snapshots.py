@@ -59,11 +59,13 @@ def unnamed(subject: Subject, ports: Ports) -> Iterator[WorkUnit]:
 
     They are deleted permanently if they show people.
 
-    While another model is being trained, a new file may belong to it and be named soon.
+    While another model is being trained, a new file may belong to it and be named soon. So files are listed first and names
+    read last: the training of a listed file is running still, or has named it.
     """
-    named = _named_md5s(ports)
+    listed = [version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/")]
     training = Leases(ports.store).running(ports.now()) - {subject.model}
-    idle = (version.info for version in ports.store.versions(f"{layout.SNAPSHOT_FILES}/") if _md5(version.info) not in named)
+    named = _named_md5s(ports)
+    idle = (info for info in listed if _md5(info) not in named)
     for key, versions in groupby(idle, key=attrgetter("key")):
         yield WorkUnit(key, partial(_clear, [*versions], subject, ports, training=bool(training)))
 

@@ -352,6 +352,23 @@ def test_training_files_of_another_model_that_is_being_trained_are_left_for_a_wh
     assert shown(life) == set()
 
 
+def test_training_files_of_another_model_whose_training_ends_while_files_are_looked_for_stay() -> None:
+    life = lived()
+    snapshot = life.learn("9", date(2013, 1, 5))
+    life.store.delete([layout.decision_key(MODEL, "9")])
+    named = make_decision("1", snapshot=snapshot).model_copy(update={"model": "other"})
+    ended: list[Any] = []
+
+    def end(moment: Any) -> None:
+        if moment.call.startswith("versions snapshots") and not ended:
+            ended.append(moment)
+            Decisions(life.store).write(named)
+
+    life.erase(watcher=end)
+    assert ended
+    assert Snapshots(life.store).read(snapshot.md5).num_rows == 3
+
+
 def test_while_the_model_is_trained_or_others_are_erased_nobody_is() -> None:
     life = lived()
     with (
