@@ -74,6 +74,7 @@ bench-growth: install ## count what measuring asks for after many batches and wi
 bench-tables: install ## count what commits and queries of tables ask for after a year of batches, and write docs/tables.md
 	$(PYTHON) -m tests.bench.tables
 	$(PYTHON) -m tests.bench.small_uploads
+	$(PYTHON) -m tests.bench.queryable
 
 bench-judgement: install .contenders/installed .streams/installed ## let other packages judge drift and decay too, and write docs/monitoring.md
 	$(PYTHON) -m tests.bench.judgement

@@ -189,7 +189,7 @@ class IcebergTable:
         if (state := self._loaded.current_snapshot()) is None:
             return []
         io, numbers = self._loaded.io, None if days is None else {(day - _EPOCH).days for day in days}
-        manifests = (manifest for manifest in state.manifests(io) if numbers is None or _may_hold(manifest, numbers))
+        manifests = (manifest for manifest in state.manifests(io) if _may_hold(manifest, numbers))
         entries = map_ahead(lambda manifest: manifest.fetch_manifest_entry(io), manifests, threads=_AT_ONCE)
         files = (entry.data_file for some in entries for entry in some)
         return [file for file in files if numbers is None or file.partition[0] in numbers]
@@ -215,13 +215,15 @@ class IcebergTable:
         )
 
 
-def _may_hold(manifest: ManifestFile, numbers: Collection[int]) -> bool:
+def _may_hold(manifest: ManifestFile, numbers: Collection[int] | None) -> bool:
     """Return whether a manifest may name files of some periods.
 
-    It says the least and the greatest of its own.
+    It says the least and the greatest of its own, and whether it names only files that went out.
     """
+    if not (manifest.has_added_files() or manifest.has_existing_files()):
+        return False
     period = manifest.partitions[0] if manifest.partitions else None
-    if period is None or period.lower_bound is None or period.upper_bound is None:
+    if numbers is None or period is None or period.lower_bound is None or period.upper_bound is None:
         return True
     [least], [greatest] = struct.unpack("<i", period.lower_bound), struct.unpack("<i", period.upper_bound)
     return any(least <= number <= greatest for number in numbers)

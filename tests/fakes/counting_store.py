@@ -28,49 +28,47 @@ class CountingStore(MemoryStore):
         return self.gets + self.puts + self.deletes
 
     def info(self, key: str, version_id: str | None = None) -> ObjectInfo:
-        self.gets += 1
+        self._ask(gets=1)
         return super().info(key, version_id)
 
     def read(self, key: str, version_id: str | None = None) -> bytes:
-        self.gets += 1
+        self._ask(gets=1)
         return super().read(key, version_id)
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
-        self.gets += 1
+        self._ask(gets=1)
         return super().read_tagged(key)
 
     def open(self, key: str, version_id: str | None = None) -> MemoryFile:
         """One request to describe the object; a small one is then read by one more."""
-        self.gets += 1
+        self._ask(gets=1)
         return super().open(key, version_id)
 
     def write(self, key: str, body: bytes) -> ObjectInfo:
         """S3 does not say when it wrote, so the adapter asks; not after a conditional write."""
-        self.puts += 1
-        self.gets += 1
+        self._ask(puts=1, gets=1)
         if key not in self._newest:
             insort(self._order, key)
         return super().write(key, body)
 
     def create(self, key: str, body: bytes) -> bool:
         created = super().create(key, body)
-        self.gets -= created
-        self.puts += not created
+        self._ask(gets=-created, puts=not created)
         return created
 
     def replace(self, key: str, body: bytes, *, etag: str) -> None:
         super().replace(key, body, etag=etag)
-        self.gets -= 1
+        self._ask(gets=-1)
 
     def upload(self, key: str) -> MemoryUpload:
-        self.gets -= 1
+        self._ask(gets=-1)
         return super().upload(key)
 
     def list(self, prefix: str, *, after: str = "", most: int | None = None) -> Iterator[ObjectInfo]:
         below = self._below(prefix, after, most)
-        self.puts += not below
+        self._ask(puts=not below)
         for number, key in enumerate(below):
-            self.puts += number % _PAGE == 0
+            self._ask(puts=number % _PAGE == 0)
             found = self._newest[key].info
             yield ObjectInfo(key, found.bytes, found.etag, "", found.last_modified)
 
@@ -86,10 +84,15 @@ class CountingStore(MemoryStore):
 
     def delete(self, keys: Iterable[str]) -> None:
         gone = [*keys]
-        self.deletes += -(-len(gone) // _PAGE)
+        self._ask(deletes=-(-len(gone) // _PAGE))
         for key in {*gone} & self._newest.keys():
             del self._order[bisect_left(self._order, key)]
         super().delete(gone)
+
+    def _ask(self, *, gets: int = 0, puts: int = 0, deletes: int = 0) -> None:
+        """Count, of whatever thread."""
+        with self._lock:
+            self.gets, self.puts, self.deletes = self.gets + gets, self.puts + puts, self.deletes + deletes
 
     def _below(self, prefix: str, after: str = "", most: int | None = None) -> Sequence[str]:
         first = max(bisect_left(self._order, prefix), bisect_right(self._order, after))
