@@ -127,7 +127,7 @@ def _has_batches(model: str, days: Collection[date], ports: Ports) -> bool:
 
     A model that was removed has none, and a late event of one of its manifests makes no tables.
     """
-    if any(True for day in days for _ in Manifests(ports.store).on(model, day)):
+    if any(True for day in sorted(days, reverse=True) for _ in Manifests(ports.store).on(model, day)):
         return True
     return any(ports.tables.exists(model, kind) for kind in (SCORED, BATCHES))
 

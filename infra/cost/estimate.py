@@ -32,11 +32,11 @@ received, hidden and deleted; the file, the manifest and another document announ
 PUTS_A_LABEL_FILE, GETS_A_LABEL_FILE, SQS_A_LABEL_FILE = 14, 20, 4
 """Requests about a file of labels for rows of one batch and event day, as counted by a test; a message sent, received, hidden and
 deleted."""
-PUTS_A_COMMIT, GETS_A_COMMIT, GLUE_A_COMMIT = 10, 29, 8
+PUTS_A_COMMIT, GETS_A_COMMIT, GLUE_A_COMMIT = 10, 31, 8
 """Requests of cataloguing about a batch that comes alone, as counted by a test; many of a minute come together and ask for less."""
-PUTS_A_LABEL_COMMIT, GETS_A_LABEL_COMMIT, GLUE_A_LABEL_COMMIT = 16, 117, 10
+PUTS_A_LABEL_COMMIT, GETS_A_LABEL_COMMIT, GLUE_A_LABEL_COMMIT = 16, 91, 10
 """Requests of cataloguing about a file of labelled rows and its day's metrics, as counted by a test."""
-PUTS_A_COMPARISON, GETS_A_COMPARISON, GLUE_A_COMPARISON = 12, 22, 6
+PUTS_A_COMPARISON, GETS_A_COMPARISON, GLUE_A_COMPARISON = 10, 22, 6
 """Requests of the hourly comparison of a model's tables, as counted by a test."""
 SQS_A_MANIFEST, SQS_A_LABEL_COMMIT, EVENTS_A_LABEL_COMMIT = 4, 8, 2
 """A message sent, received, hidden and deleted; a file of labels makes two, of its rows and of its day's metrics."""

@@ -74,7 +74,7 @@ class CountingStore(MemoryStore):
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Each is found without a look at what lies in it, as S3 does."""
-        self.puts += 1
+        self._ask(puts=1)
         place, found = bisect_left(self._order, prefix), list[str]()
         while place < len(self._order) and self._order[place].startswith(prefix):
             folder, slash, _ = self._order[place].removeprefix(prefix).partition("/")
