@@ -5,7 +5,7 @@
 
 The worlds are those of `drift_characteristics`; the threshold lies where the held-out rows have the share that is named. A week is seven
 batches, one a day, looked at after each with the two before it. Then the share rises and is looked at for three batches. A score whose days
-differ moves the share as it moves each score. Features and the score itself are taken to be as at training, so that the share stands
+differ moves the share as it moves each score; by how much, the version knows from its held-out days. Features and the score itself are taken to be as at training, so that the share stands
 alone before the bound that all columns share.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from functions.shared.domain.drift.baseline import Baseline
+from functions.shared.domain.drift.baseline import Baseline, threshold_days
 from functions.shared.domain.drift.detection import detect_drift
 from functions.shared.domain.drift.positives import Positives
 from functions.shared.domain.drift.profile import Profile
@@ -67,8 +67,12 @@ def draw(days: Days, share: float, rng: np.random.Generator) -> Shared:
     weekday = rng.normal(0, days.weekday, 7)
     day = np.repeat(np.arange(HELD_OUT_DAYS), HELD_OUT_ROWS // HELD_OUT_DAYS)
     latent = rng.normal(size=day.size) + (weekday[np.arange(HELD_OUT_DAYS) % 7] + rng.normal(0, days.shock, HELD_OUT_DAYS))[day]
-    curve = error_curve(np.arange(day.size) % 2 == 0, np.asarray(norm.cdf(latent)))
-    baseline = World(days, rng).baseline.model_copy(update={"features": (), "error_curve": curve})
+    scores = np.asarray(norm.cdf(latent))
+    measured = {
+        "error_curve": error_curve(np.arange(day.size) % 2 == 0, scores),
+        "threshold_days": threshold_days(scores, np.datetime64("2013-01-01") + day),
+    }
+    baseline = World(days, rng).baseline.model_copy(update={"features": (), **measured})
     return Shared(baseline=baseline, share=share, days=days, weekday=weekday)
 
 

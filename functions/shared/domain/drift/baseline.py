@@ -4,6 +4,7 @@ It also records how much the version's days differ from each other.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,9 @@ type Days = NDArray[np.datetime64]
 MIN_DAYS = 14
 MIN_RUNS = 4
 RUN_DAYS = (1, 3, 7, 14, 28)
+_TAIL = np.array([0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4])
+SHARES = (*_TAIL, 0.5, *(1 - _TAIL[::-1]))
+"""Shares of rows that thresholds lie above, whose days are known: closer together where a class is rare."""
 
 
 class DayExcess(Value):
@@ -52,6 +56,16 @@ class ColumnBaseline(Value):
     means: BinMeans = ()
 
 
+class ThresholdDays(Value):
+    """How much runs of days differ in the share of rows from a threshold on.
+
+    `excess` is that of two bins: rows below the threshold, and the others.
+    """
+
+    threshold: float
+    excess: tuple[DayExcess, ...]
+
+
 class Baseline(Document):
     """What a version's features and scores looked like at training.
 
@@ -60,7 +74,8 @@ class Baseline(Document):
     `out_of_time` holds the metrics on the newest rows, which the fit did not see; `loss` the mean loss there
     (log loss, or squared error for a regression), with each row's cut at `loss_ceiling` if there is one (regression only),
     and `prevalence` the share of the positive class (binary only). `calibration` serves the estimate of performance before
-    labels, `error_curve` the choice of a threshold by costs (binary only).
+    labels, `error_curve` the choice of a threshold by costs, and `threshold_days`, in rising order, the drift of the share predicted
+    positive (all binary only; the last needs enough days, and earlier versions do not have it).
     """
 
     model: str
@@ -75,6 +90,7 @@ class Baseline(Document):
     prevalence: float | None = None
     calibration: Calibration | None = None
     error_curve: ErrorCurve | None = None
+    threshold_days: tuple[ThresholdDays, ...] = ()
 
 
 def build_column_baseline(name: str, kind: FeatureKind, values: Column, days: Days | None = None) -> ColumnBaseline:
@@ -141,6 +157,7 @@ def build_baseline(
         prevalence=prevalence,
         calibration=calibration,
         error_curve=error_curve,
+        threshold_days=() if error_curve is None or score_days is None else threshold_days(scores[:, 0], score_days),
     )
 
 
@@ -159,11 +176,37 @@ def day_excess(codes: Codes, days: Days, bins: int) -> tuple[DayExcess, ...]:
         days: event day of each row, shape (rows,).
         bins: number of bins, B.
     """
+    return _excess(_by_day(codes, days, bins))
+
+
+def threshold_days(scores: NDArray[np.float64], days: Days) -> tuple[ThresholdDays, ...]:
+    """Return how much days differ in the share of rows that reach a threshold.
+
+    The thresholds are quantiles of the scores; without enough days there are none.
+
+    Args:
+        scores: of a binary model, shape (rows,).
+        days: event day of each row, shape (rows,).
+    """
+    thresholds = np.unique(np.quantile(scores, SHARES))
+    by_day = _by_day(np.searchsorted(thresholds, scores, side="right"), days, thresholds.size + 1)
+    below = np.cumsum(by_day, axis=1)[:, :-1]
+    parts = np.stack([below, by_day.sum(axis=1, keepdims=True) - below], axis=-1)
+    found = zip(thresholds.tolist(), map(_excess, np.moveaxis(parts, 1, 0)), strict=True)
+    return tuple(ThresholdDays(threshold=threshold, excess=excess) for threshold, excess in found if excess)
+
+
+def _by_day(codes: NDArray[np.integer[Any]], days: Days, bins: int) -> Counts:
+    """Return the rows in each bin, shape (days, bins)."""
     distinct, day = np.unique(days, return_inverse=True)
-    if distinct.size < MIN_DAYS:
+    return np.bincount(day * bins + codes, minlength=distinct.size * bins).reshape(-1, bins)
+
+
+def _excess(by_day: Counts) -> tuple[DayExcess, ...]:
+    """Return the excess of each length of run that there are days enough for."""
+    if len(by_day) < MIN_DAYS:
         return ()
-    by_day = np.bincount(day * bins + codes, minlength=distinct.size * bins).reshape(-1, bins)
-    return tuple(_excess_of_runs(by_day, length) for length in RUN_DAYS if MIN_RUNS * length <= distinct.size)
+    return tuple(_excess_of_runs(by_day, length) for length in RUN_DAYS if MIN_RUNS * length <= len(by_day))
 
 
 def _excess_of_runs(by_day: Counts, length: int) -> DayExcess:

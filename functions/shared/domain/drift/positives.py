@@ -9,12 +9,13 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
 from functions.shared.domain.decision_rule import PREDICTED_POSITIVE
 from functions.shared.domain.document import Value
-from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline
+from functions.shared.domain.drift.baseline import Baseline, ColumnBaseline, DayExcess
 from functions.shared.domain.drift.binning import Bins
 from functions.shared.domain.drift.divergence import smoothed
 from functions.shared.domain.performance.error_curve import ErrorCurve
@@ -57,8 +58,6 @@ def expected_positives(baseline: Baseline, found: Positives) -> ColumnBaseline |
 
     The curve knows the rows above each of at most 200 thresholds. Of rows between two of them, which may lie on either side, as many
     count as positive as come nearest to what was found: what is not known is no drift. None for versions without a curve.
-
-    Days differ in the share as they do in the score that it follows from.
     """
     curve = baseline.error_curve
     if curve is None or not curve.rows:
@@ -66,7 +65,22 @@ def expected_positives(baseline: Baseline, found: Positives) -> ColumnBaseline |
     fewest, most = _positives(curve, found.threshold)
     nearest = min(max(round(curve.rows * found.positives / found.rows), fewest), most)
     bins = Bins(name=PREDICTED_POSITIVE, kind=FeatureKind.NUMBER)
-    return ColumnBaseline(bins=bins, counts=(curve.rows - nearest, nearest), excess=baseline.scores[0].excess)
+    return ColumnBaseline(bins=bins, counts=(curve.rows - nearest, nearest), excess=_day_excess(baseline, found.threshold))
+
+
+def _day_excess(baseline: Baseline, threshold: float) -> tuple[DayExcess, ...]:
+    """Return how much days differ in the share that a threshold predicts positive.
+
+    Of the two nearest thresholds that the baseline knows, the days that differ more count, for each length of run. Versions that know none
+    have the days of the score, which differ no less: the share follows from it.
+    """
+    known = baseline.threshold_days
+    if not known:
+        return baseline.scores[0].excess
+    place = bisect_left(known, threshold, key=attrgetter("threshold"))
+    near = known[max(place - 1, 0) : place + 1]
+    lengths = zip(*(found.excess for found in near), strict=True)
+    return tuple(max(excesses, key=attrgetter("mean", "variance")) for excesses in lengths)
 
 
 def smallest_change(expected: ColumnBaseline, found: Sequence[int], floor: float) -> float:

@@ -1,15 +1,26 @@
 """The share of rows predicted positive, and what the threshold in force lets expect of it."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.domain.drift.baseline import Baseline, DayExcess
+from functions.shared.domain.drift.baseline import (
+    MIN_DAYS,
+    Baseline,
+    DayExcess,
+    ThresholdDays,
+    build_column_baseline,
+    day_excess,
+    threshold_days,
+)
 from functions.shared.domain.drift.detection import DriftReport, detect_drift
 from functions.shared.domain.drift.positives import Positives, expected_positives
+from functions.shared.domain.drift.profile import Profile
 from functions.shared.domain.performance.error_curve import error_curve
 from functions.shared.domain.policy import DriftPolicy
+from functions.shared.domain.spec import FeatureKind
 from tests.unit.shared.domain.drift.test_detection import baseline_of, profile_of
 
 POLICY = DriftPolicy()
@@ -123,10 +134,71 @@ def test_too_few_rows_of_the_threshold_in_force_are_shown_and_not_judged() -> No
     assert judged(usual(2, POLICY.min_rows, shift=0.5), 0.5, earlier_rows=3000).alert
 
 
-def test_the_share_is_judged_by_the_days_of_its_own_rows() -> None:
+def test_the_share_of_an_earlier_version_is_judged_by_the_days_of_its_score_and_of_its_own_rows() -> None:
     """Single days differ by more than this change, runs of seven do not."""
     plain = version(usual(), np.random.default_rng(1).random(HELD_OUT) < usual())
     excess = (DayExcess(days=1, mean=0.2, variance=0.04), DayExcess(days=7, mean=0.0, variance=1e-9))
     baseline = plain.model_copy(update={"scores": (plain.scores[0].model_copy(update={"excess": excess}),)})
     alarms = [judged(usual(2, 3000, shift=0.15), 0.5, baseline=baseline, days=days).alert for days in (1, 6, 7)]
     assert alarms == [False, False, True]
+
+
+STILL, LIVELY = DayExcess(days=1, mean=0.0, variance=1e-9), DayExcess(days=1, mean=0.2, variance=0.04)
+
+
+def with_days(of_score: DayExcess, **by_threshold: DayExcess) -> Baseline:
+    """A version of which is known how days differ in the score, and in the share above some thresholds: `_3` is 0.3."""
+    plain = version(usual(), np.random.default_rng(1).random(HELD_OUT) < usual())
+    known = tuple(ThresholdDays(threshold=float(f"0.{name[1:]}"), excess=(excess,)) for name, excess in by_threshold.items())
+    scores = (plain.scores[0].model_copy(update={"excess": (of_score,)}),)
+    return plain.model_copy(update={"scores": scores, "threshold_days": known})
+
+
+@pytest.mark.parametrize(
+    ("baseline", "called"),
+    [
+        (with_days(LIVELY, _5=STILL), True),
+        (with_days(STILL, _5=LIVELY), False),
+        (with_days(STILL, _1=LIVELY, _4=STILL, _6=STILL, _9=LIVELY), True),
+        (with_days(STILL, _1=STILL, _4=LIVELY, _6=STILL, _9=STILL), False),
+        (with_days(STILL, _1=STILL, _4=STILL, _6=LIVELY, _9=STILL), False),
+        (with_days(STILL, _1=STILL, _4=LIVELY), False),
+        (with_days(STILL, _6=LIVELY, _9=STILL), False),
+    ],
+)
+def test_the_share_is_judged_by_how_it_moved_from_day_to_day_at_the_thresholds_next_to_the_one_in_force(
+    baseline: Baseline, *, called: bool
+) -> None:
+    assert judged(usual(2, 3000, shift=0.15), 0.5, baseline=baseline).alert is called
+
+
+@given(st.lists(grid, min_size=10, max_size=100), st.integers(12, 16))
+def test_how_days_differ_at_a_threshold_is_how_they_differ_in_the_two_answers(rows: list[float], distinct: int) -> None:
+    scores, days = np.array(rows), np.datetime64("2013-01-01") + np.arange(len(rows)) % distinct
+    known = threshold_days(scores, days)
+    assert bool(known) == (len(set(days.tolist())) >= MIN_DAYS)
+    assert [found.threshold for found in known] == sorted({found.threshold for found in known})
+    for found in known:
+        answers = np.array([int(score >= found.threshold) for score in scores])
+        assert found.excess == day_excess(answers, days, 2)
+
+
+def test_a_rare_class_whose_share_never_moved_from_day_to_day_is_found_although_the_score_moves() -> None:
+    """Of a hundred rows, three of each day are positive and seventeen doubtful; how sure the others are moves with the day."""
+    rng = np.random.default_rng(3)
+    days, place = np.repeat(np.arange(56), 100), np.arange(5600) % 100
+    moving = 1 / (4 + np.exp(rng.normal(size=5600) + 2 * np.repeat(rng.normal(size=56), 100)))
+    scores = np.where(place < 3, rng.uniform(0.5, 1, 5600), np.where(place < 20, rng.uniform(0.3, 0.5, 5600), moving))
+    of_score = build_column_baseline("score", FeatureKind.NUMBER, pa.array(scores), np.datetime64("2013-01-01") + days)
+    curve = error_curve(scores > 0.5, scores)
+    old = baseline_of(1).model_copy(update={"scores": (of_score,), "error_curve": curve})
+    new = old.model_copy(update={"threshold_days": threshold_days(scores, np.datetime64("2013-01-01") + days)})
+    twice = np.where(np.arange(3000) % 100 < 6, 0.9, 0.1)
+    found = Positives(rows=3000, positives=int(np.count_nonzero(twice >= 0.5)), threshold=0.5, days=3)
+    profile = Profile(
+        rows=sum(of_score.counts),
+        features={column.bins.name: column.counts for column in old.features},
+        scores={"score": of_score.counts},
+        score_sums={"score": 0.0},
+    )
+    assert [detect_drift(baseline, profile, POLICY, days=3, predicted=found).alert for baseline in (old, new)] == [False, True]
