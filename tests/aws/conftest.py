@@ -50,12 +50,16 @@ class Account:
     def everscore(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
         """Run a command as a person does, and return its answer."""
         command = [EVERSCORE, *map(str, arguments), "--stack", self.stack, "--json"]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=self.folder, env=self._environment, text=True, **pipes) as running:
+            try:
+                out, err = running.communicate(timeout=PATIENCE_S)
+            finally:  # it ends where the run is broken off too
+                running.kill()
+                running.wait()
         typed = " ".join(["everscore", *map(str, arguments), "--stack", self.stack])
-        assert done.returncode == code, f"`{typed}` ended with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
-        answer: dict[str, Any] = json.loads(done.stdout)
+        assert running.returncode == code, f"`{typed}` ended with {running.returncode}, not {code}:\n{out}{err}"
+        answer: dict[str, Any] = json.loads(out)
         return answer
 
     @property
