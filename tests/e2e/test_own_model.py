@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -483,3 +484,33 @@ def test_a_pipeline_that_is_in_mlflow_is_adopted_scores_as_itself_and_is_rebuilt
     expected = pipeline.predict_proba(pd.read_csv(batch, sep=";")[features])[:, 1]
     assert pq.read_table(out)["score"].to_pylist() == pytest.approx(expected.tolist(), abs=1e-9)
     assert everscore.json("reproduce", "adopted", "1")["identical"]
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "policy"),
+    [
+        ("strict", "--threshold=0.2", {"threshold": 0.2, "costs": None}),
+        ("priced", "--costs=false_positive=1,false_negative=20", {"threshold": None, "costs": {"false_positive": 1, "false_negative": 20}}),
+    ],
+)
+def test_how_scores_become_predictions_is_said_at_training_and_changed_by_policy(
+    everscore: Command, trained: dict[str, Any], tmp_path: Path, model: str, option: str, policy: dict[str, Any]
+) -> None:
+    history = applications(tmp_path / "history.csv", range(50_000, 51_500), label=True)
+    everscore.json("train", model, history, "--target", "defaulted", "--id", "application", "--time", "received", option)
+    assert everscore.json("policy", model)["decision"] == policy
+    out, file = tmp_path / "scored.parquet", applications(tmp_path / "june.csv", range(52_000, 52_300), label=False, first_day=20)
+    batch = everscore.json("score", model, file, "-o", out)
+    used = batch["release"]["decision_rules"]["champion"]["threshold"]
+    assert 0 < used < 0.5, "a default is dear"
+    predicts(pq.read_table(out), used)
+    everscore.run("policy", model, "--set", "decision.threshold=0.8", "--set", "decision.costs=null", "--reason", "seen")
+    assert everscore.json("rescore", model, batch["batch_id"], "--verify")["identical"]
+    again = everscore.json("rescore", model, batch["batch_id"])
+    everscore.run("fetch", model, again["batch_id"], "-o", tmp_path / "again.parquet")
+    predicts(pq.read_table(tmp_path / "again.parquet"), 0.8)
+
+
+def predicts(table: pa.Table, threshold: float) -> None:
+    assert table["prediction"].to_pylist() == ["yes" if score >= threshold else "no" for score in table["score"].to_pylist()]
+    assert len(set(table["prediction"].to_pylist())) == 2

@@ -9,6 +9,7 @@ from functions.scoring.again import rescore_batch, verify_batch
 from functions.scoring.ports import Ports
 from functions.shared.domain.errors import BatchRejectedError, InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
+from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
@@ -81,6 +82,18 @@ def test_a_batch_comes_out_again_byte_by_byte_and_nothing_is_kept() -> None:
     before = world.store.keys()
     assert verify(world, batch) == ()
     assert world.store.keys() == before
+
+
+def test_a_batch_comes_out_again_by_the_threshold_that_was_in_force() -> None:
+    world = World()
+    serve(world.store, make_version(), decision=DecisionPolicy(threshold=0.12))
+    batch = world.score(world.upload(as_csv(good_rows())))
+    serve(world.store, make_version(), decision=DecisionPolicy(threshold=0.9))
+    assert verify(world, batch) == ()
+    by_then, by_now = world.table(batch), world.table(rescore(world, batch))
+    for table, threshold in ((by_then, 0.12), (by_now, 0.9)):
+        assert table["prediction"].to_pylist() == ["yes" if score >= threshold else "no" for score in table["score"].to_pylist()]
+    assert by_then["prediction"] != by_now["prediction"]
 
 
 def test_a_file_that_does_not_come_out_again_is_named() -> None:
