@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from itertools import islice
 
@@ -121,9 +121,9 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
     """
     releases = Releases(store)
     with ThreadPoolExecutor(_READERS) as readers:
-        entries = Manifests(store).entries(model)
-        manifests = list(readers.map(partial(Manifests(store).at, model), islice(entries, BATCHES)))
-        standing = _standing(manifests)
+        arrivals = Manifests(store).arrivals(model)
+        newest_first = list(readers.map(partial(Manifests(store).at, model), islice(arrivals, BATCHES)))
+        standing = newest_first[::-1]
         batches = readers.map(lambda manifest: _batch(manifest, store), standing)
         days = performance_keys(model, store)[-DAYS:]
         keys = [found.key for found in raised(model, store)][-ALERTS:]
@@ -136,12 +136,12 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             spec=_served_spec(releases.current(model), store),
             decisions=tuple(Decisions(store).all(model)),
             batches=tuple(batches),
-            has_older=any(True for _ in entries),
+            has_older=any(True for _ in arrivals),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
             alerts=tuple(alerts),
             states=tuple(state_of_alert(causes, alert, now) for alert in alerts),
             digest=tuple(quiet(causes, store).values()),
-            samples=_varied(_samples(reversed(standing), store)),
+            samples=_varied(_samples(iter(newest_first), store)),
             mature=last_mature_day(standing, Policies(store).current(model).labels.delay_days),
             policies=Policies(store).by_number(model),
         )
@@ -153,18 +153,6 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
 
 def _served_spec(release: Release | None, store: ObjectStore) -> ModelSpec | None:
     return read_document(store, ModelSpec, release.champion.prefix + SPEC) if release else None
-
-
-def _standing(manifests: list[Manifest]) -> list[Manifest]:
-    """Return standing manifests by day of arrival, as `Manifests.newest` does.
-
-    Rescoring a batch does not make it newer.
-    """
-    superseded = {manifest.supersedes for manifest in manifests}
-    return sorted(
-        (manifest for manifest in manifests if manifest.batch_id not in superseded),
-        key=lambda manifest: (manifest.source.last_modified.astimezone(UTC).date(), manifest.created_at, manifest.batch_id),
-    )
 
 
 def _batch(manifest: Manifest, store: ObjectStore) -> Batch:

@@ -6,7 +6,8 @@ import pytest
 from functions.shared.domain import layout
 from functions.shared.domain.alert import AlertKind
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.manifest import Manifest, PinnedRelease
+from functions.shared.domain.manifest import BatchError, Manifest, PinnedRelease, Status
+from functions.shared.domain.rejections import FileCode
 from functions.shared.repositories.batch_index import BatchIndex
 from infra.cli.state import model_status
 from infra.report import gather as gathering
@@ -31,10 +32,23 @@ def test_batches_come_oldest_first_with_the_drift_measured_up_to_them() -> None:
 
 def test_a_superseded_batch_is_left_out() -> None:
     store = MemoryStore()
-    first = batch(0)
-    write_batch(store, first)
-    write_batch(store, first.model_copy(update={"batch_id": "again", "purpose": "rescore:1", "supersedes": first.batch_id}))
-    assert [found.manifest.batch_id for found in gather(MODEL, store, NOW).batches] == ["again"]
+    write_batch(store, batch(0))
+    write_batch(store, rescored(0))
+    assert [found.manifest.batch_id for found in gather(MODEL, store, NOW).batches] == ["again-0"]
+
+
+def test_a_batch_that_failed_and_was_resumed_is_one_batch() -> None:
+    store = MemoryStore()
+    whole = batch(0, created_at=NOW)
+    lost = BatchError(code=FileCode.PARTITIONS_FAILED, message="a partition failed", remedy="redrive")
+    nothing = {"rows_in": 0, "rows_scored": 0, "rows_quarantined": 0, "quarantined_by_reason": {}, "event_days": {}, "served": {}}
+    write_batch(store, batch(0, status=Status.FAILED, error=lost, **nothing))
+    write_batch(store, whole)
+    BatchIndex(store).complete(MODEL, also=lambda _: None)
+    assert len(list(BatchIndex(store).entries(MODEL))) == 2, "the index names both commits"
+    history = gather(MODEL, store, NOW)
+    assert [found.manifest for found in history.batches] == [whole]
+    assert not history.has_older
 
 
 def rescored(number: int, **fields: Any) -> Manifest:
