@@ -24,7 +24,7 @@ STRAY_ONE_OF: Final = 100
 """Next to two classes, others in at most one of so many rows are taken for typos."""
 _PERHAPS_CLASSES: Final = ("none", "None")
 """Marks of a missing value that may also name a class, if other classes are words."""
-_SHOWN = 3
+_SHOWN, _STRAYS_SHOWN = 3, 20
 
 type Refused = Callable[[], tuple[RejectedRow, ...]]
 """Reads the rows whose target is no number, with their lines: a second read, for error messages."""
@@ -112,11 +112,10 @@ def _refuse_strays(name: str, classes: pa.Array, rows: pa.Array) -> None:
     if not others or len(classes) - len(others) != 2 or stray_rows * STRAY_ONE_OF > int(pc.sum(rows).as_py()):
         return
     first, second = classes.filter(pc.invert(is_stray)).to_pylist()
-    shown = ", ".join(repr(other) for other in others[:_SHOWN])
-    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    shown = ", ".join(repr(other) for other in others[:_STRAYS_SHOWN])
+    more = f" and {len(others) - _STRAYS_SHOWN:,} more" if len(others) > _STRAYS_SHOWN else ""
     message = f"{name!r} is {first!r} or {second!r}, but something else in {counted(stray_rows, 'rows')}: {shown}{more}"
-    remedy = f"mend them, or leave their rows out with --missing {others[0]!r}, or name the task with --task if they are meant"
-    raise TrainingError(message, remedy=remedy)
+    raise TrainingError(message, remedy="mend these rows or take them out of the file; if they are meant, name the task with --task")
 
 
 def described(row: RejectedRow) -> str:

@@ -49,12 +49,18 @@ def test_a_word_among_numbers_is_refused_with_its_line_and_what_to_say() -> None
 
 
 def test_a_typo_next_to_two_classes_is_refused_unless_a_person_names_the_task() -> None:
-    values = ["yes"] * 250 + ["no"] * 248 + ["ye s", "nO"]
+    values = ["yes"] * 250 + ["no"] * 245 + ["ye s", "nO", "N", "Y", "Y"]
     with pytest.raises(TrainingError) as said:
         read(values)
-    assert said.value.message == "'y' is 'yes' or 'no', but something else in 2 rows: 'ye s', 'nO'"
-    assert "--missing 'ye s'" in said.value.remedy
+    assert said.value.message == "'y' is 'yes' or 'no', but something else in 5 rows: 'ye s', 'nO', 'N', 'Y'"
     assert read(values, Task.MULTICLASS).task is Task.MULTICLASS
+
+
+def test_the_remedy_for_a_typo_is_about_its_rows_and_not_about_a_mark_that_features_may_hold() -> None:
+    with pytest.raises(TrainingError) as said:
+        read(["1"] * 250 + ["0"] * 248 + ["2", "2"])
+    assert said.value.message == "'y' is '1' or '0', but something else in 2 rows: '2'"
+    assert said.value.remedy == "mend these rows or take them out of the file; if they are meant, name the task with --task"
 
 
 @pytest.mark.parametrize(
