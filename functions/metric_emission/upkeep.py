@@ -170,7 +170,7 @@ def sweep(ports: Ports) -> dict[str, int]:
     looked = now()
     unscored, uploads = _unscored_uploads(ports.inbox, store, looked)
     for model in sorted({*unscored, *store.folders(layout.CAUSES)}):
-        seen = [Sight(unscored_alert(model, unscored[model], looked))] if model in unscored else []
+        seen = [_unscored_sight(model, unscored[model], looked)] if model in unscored else []
         follow(model, store, looked, seen=seen, over=over_by_sweep(looked))
     measured = [Measurement(UNSCORED_FILES, uploads, {})]
     ports.emit(measured)
@@ -195,8 +195,14 @@ def _abandoned_files(store: ObjectStore, now: datetime) -> Iterator[str]:
                 yield from (file.key for file in files if file.key not in named and now - file.last_modified > least)
 
 
-def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> tuple[dict[str, list[str]], int]:
-    """Return batches without a manifest, by model, and how many of them are recent.
+def _unscored_sight(model: str, uploads: Sequence[ObjectInfo], now: datetime) -> Sight:
+    """Return the alert on uploads, with the newest: later sweeps look no further."""
+    alert = unscored_alert(model, [upload.key for upload in uploads], now)
+    return Sight(alert, arrived=max(upload.last_modified for upload in uploads))
+
+
+def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> tuple[dict[str, list[ObjectInfo]], int]:
+    """Return uploads without a manifest, by model, and how many of them are recent.
 
     The others are those that an open alert names.
     """
@@ -211,11 +217,14 @@ def _unscored_uploads(inbox: ObjectStore, store: ObjectStore, now: datetime) -> 
         source = source_of(inbox.bucket, inbox.info(found.key))
         if manifests.find(model, layout.batch_id(source.bucket, source.key, source.version_id), source) is not None:
             continue
-        unscored[model].append(found.key)
+        unscored[model].append(found)
         recent += is_recent
     return dict(unscored), recent
 
 
 def _may_be_named(upload: ObjectInfo, alert: Cause | None) -> bool:
-    """Return whether an open alert on unscored uploads may be about an upload."""
-    return alert is not None and alert.opened_at - _LOOKED_FOR < upload.last_modified < alert.seen_at
+    """Return whether an open alert on unscored uploads may be about an upload.
+
+    An alert of an earlier version does not say which upload is its newest, so its last sight is the bound.
+    """
+    return alert is not None and alert.opened_at - _LOOKED_FOR < upload.last_modified <= (alert.arrived or alert.seen_at)

@@ -1,5 +1,6 @@
 """An alert closes only when what it was about is seen to be over."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from functions.shared.repositories.manifests import Manifests, source_of
 from tests.component.metric_emission.test_batches import like_training
 from tests.component.metric_emission.test_decay import csv, decaying
 from tests.component.metric_emission.world import World, rows
+from tests.fakes.counting_store import CountingStore
 from tests.fakes.documents import make_manifest
 from tests.fakes.memory_store import EPOCH
 from tests.fakes.versions import MODEL, make_version
@@ -61,6 +63,36 @@ def test_an_alert_on_an_unscored_upload_closes_when_that_upload_is_removed() -> 
     world.inbox.delete([key])
     sweep(world.ports())
     assert world.causes().open() == {}
+
+
+def test_an_upload_that_was_never_scored_makes_no_sweep_dearer_than_the_one_before() -> None:
+    inbox, store = CountingStore("inbox"), CountingStore()
+    world = World(inbox=inbox, store=store)
+    world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
+    asked = []
+    for day in range(10):
+        world.inbox._written = day * 24 * 3600 + 60
+        for number in range(5):
+            source = source_of("inbox", world.inbox.write(f"batches/{MODEL}/{day}-{number}.csv", b"x"))
+            batch = layout.batch_id("inbox", source.key, source.version_id)
+            Manifests(world.store).commit(make_manifest(source=source, batch_id=batch))
+        before = inbox.requests + store.requests
+        world.moment = EPOCH + day * DAY + 2 * HOUR
+        sweep(world.ports())
+        asked.append(inbox.requests + store.requests - before)
+    assert list(world.causes().open()) == ["unscored"]
+    assert set(asked[4:]) == {asked[3]}
+
+
+def test_an_open_alert_of_an_earlier_version_still_finds_its_upload() -> None:
+    world = World()
+    world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
+    swept_daily(world, 3)
+    causes = world.causes().model_dump(mode="json")
+    assert causes["causes"]["unscored"].pop("arrived") == "2013-04-01T08:00:01Z"
+    world.store.write(layout.causes_key(MODEL), json.dumps(causes).encode())
+    swept_daily(world, 5)
+    assert (list(world.causes().open()), world.closings()) == (["unscored"], [])
 
 
 def test_an_upload_that_was_never_scored_calls_again_when_a_silence_of_it_lapses() -> None:
