@@ -47,6 +47,7 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
     last = sorted(raised(model, store), key=lambda alert: alert.last_modified)[-_ALERTS:]
     alerts = sorted((Alert.from_json(store.read(found.key)) for found in last), key=lambda alert: alert.raised_at)
     causes = causes_of(model, store)
+    digest = quiet(causes, store)
     performed = list(performances(model, store, labelled_days(model, store)))
     with ThreadPoolExecutor(_READERS) as readers:
         judged = list(readers.map(lambda batch: measured(batch, store), batches))
@@ -80,13 +81,13 @@ def model_status(release: Release, store: ObjectStore) -> dict[str, Any]:
                 "file": alert.evidence.get("key"),
                 "name": cause_of(alert),
                 "since": alert.raised_at.isoformat(),
-                "state": state_of_alert(causes, alert, datetime.now(UTC)),
+                "state": state_of_alert(causes, alert, datetime.now(UTC), quiet=digest),
             }
             for alert in alerts
         ],
         "digest": [
             {"name": name, "kind": cause.kind.value, "since": cause.opened_at.isoformat(), "seen": cause.seen, "message": cause.message}
-            for name, cause in quiet(causes, store).items()
+            for name, cause in digest.items()
         ],
     }
 

@@ -89,7 +89,7 @@ class History:
 
     `has_older` says that there are batches before the `BATCHES` newest, which were not read. `mature` is the last event day whose labels
     count as complete, None without scored rows. `spec` is the champion's. `policies` are those that can be read, by number.
-    `states` says of each alert how its cause stands, and `digest` holds the open causes for which nobody was called.
+    `states` says of each alert how its cause stands, and `digest` holds open causes of drift for which nobody was called.
     """
 
     model: str
@@ -129,6 +129,7 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
         keys = [found.key for found in raised(model, store)][-ALERTS:]
         alerts = sorted((Alert.from_json(body) for body in readers.map(store.read, keys)), key=lambda alert: alert.raised_at, reverse=True)
         causes = causes_of(model, store)
+        digest = quiet(causes, store)
         history = History(
             model=model,
             now=now,
@@ -139,8 +140,8 @@ def gather(model: str, store: ObjectStore, now: datetime) -> History:
             has_older=any(True for _ in arrivals),
             days=tuple(DayPerformance.from_json(body) for body in readers.map(store.read, days)),
             alerts=tuple(alerts),
-            states=tuple(state_of_alert(causes, alert, now) for alert in alerts),
-            digest=tuple(quiet(causes, store).values()),
+            states=tuple(state_of_alert(causes, alert, now, quiet=digest) for alert in alerts),
+            digest=tuple(digest.values()),
             samples=_varied(_samples(iter(newest_first), store)),
             mature=last_mature_day(standing, Policies(store).current(model).labels.delay_days),
             policies=Policies(store).by_number(model),

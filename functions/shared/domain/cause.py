@@ -3,7 +3,7 @@
 A cause that is seen again does not call people again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -209,17 +209,17 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-def state_of_alert(causes: Causes, alert: Alert, now: datetime) -> State | None:
+def state_of_alert(causes: Causes, alert: Alert, now: datetime, *, quiet: Collection[str]) -> State | None:
     """Return how what an alert called people for stands now.
 
-    A cause that is not known any more was closed long ago, and one that opened again later has another alert. None is said of a recent
-    alert without a cause, which an earlier version raised.
+    A cause that is not known any more was closed long ago, and one that opened again later has another alert or, if it is one of the
+    `quiet` names, none. None is said of a recent alert without a cause, which an earlier version raised.
     """
     name = cause_of(alert)
     cause = causes.causes.get(name)
     if cause is None:
         return State.CLOSED if now - alert.raised_at >= KEPT else None
-    was_before = alert.raised_at < cause.opened_at and alert.window != cause.window
+    was_before = name in quiet if alert.window == cause.window else alert.raised_at < cause.opened_at
     return State.CLOSED if was_before else state_of(causes, name, now)
 
 

@@ -37,12 +37,23 @@ def causes_of(model: str, store: ObjectStore) -> Causes:
 
 
 def quiet(causes: Causes, store: ObjectStore) -> Mapping[str, Cause]:
-    """Return the open causes for which nobody was called.
+    """Return the open causes of drift for which nobody was called.
 
     They are a digest of what drifts and does little.
     """
-    keys = {name: layout.alert_key(causes.model, cause.window, cause.kind.value) for name, cause in causes.open().items()}
-    return {name: causes.causes[name] for name, key in keys.items() if read_document(store, Alert, key) is None}
+    drift = {name: cause for name, cause in causes.open().items() if cause.kind is AlertKind.DRIFT}
+    return {name: cause for name, cause in drift.items() if not _calls(cause, causes.model, store)}
+
+
+def _calls(cause: Cause, model: str, store: ObjectStore) -> bool:
+    """Return whether people were called about an open cause.
+
+    One that opened again without a call has the window of the last call, which is over.
+    """
+    window, kind = cause.window, cause.kind.value
+    if read_document(store, Alert, layout.alert_key(model, window, kind)) is None:
+        return False
+    return read_document(store, Alert, layout.closing_key(model, window, kind)) is None
 
 
 def follow(model: str, store: ObjectStore, now: datetime, *, seen: Sequence[Sight] = (), over: Over = lambda *_: "") -> None:

@@ -97,7 +97,7 @@ def test_an_alert_whose_cause_was_closed_long_ago_is_closed(stack: Stack) -> Non
     follow(MODEL, stack.store, now, seen=[Sight(other)])
     causes = causes_of(MODEL, stack.store)
     assert "drift-v1" not in causes.causes
-    assert [state_of_alert(causes, found, now) for found in (alert, other)] == [State.CLOSED, State.OPEN]
+    assert [state_of_alert(causes, found, now, quiet=()) for found in (alert, other)] == [State.CLOSED, State.OPEN]
 
 
 def test_an_alert_of_an_earlier_time_stays_closed_when_its_cause_opens_again(stack: Stack) -> None:
@@ -106,13 +106,13 @@ def test_an_alert_of_an_earlier_time_stays_closed_when_its_cause_opens_again(sta
     follow(MODEL, stack.store, now + HOUR, over=lambda *_: "the last batches look as at training again")
     second = drift(stack, now + 2 * HOUR, "11111111")
     causes = causes_of(MODEL, stack.store)
-    assert [state_of_alert(causes, found, now + 3 * HOUR) for found in (first, second)] == [State.CLOSED, State.OPEN]
+    assert [state_of_alert(causes, found, now + 3 * HOUR, quiet=()) for found in (first, second)] == [State.CLOSED, State.OPEN]
 
 
 def test_nothing_is_said_of_the_state_of_an_alert_that_an_earlier_version_raised(stack: Stack) -> None:
     now = datetime.now(UTC)
     alert = drift(Stack(MODEL), now)
-    assert state_of_alert(causes_of(MODEL, stack.store), alert, now) is None
+    assert state_of_alert(causes_of(MODEL, stack.store), alert, now, quiet=()) is None
 
 
 def test_what_called_nobody_is_in_the_digest_until_it_calls(stack: Stack) -> None:
@@ -123,6 +123,42 @@ def test_what_called_nobody_is_in_the_digest_until_it_calls(stack: Stack) -> Non
     louder = unseen.model_copy(update={"window": "2013-04-02-11111111"})
     follow(MODEL, stack.store, now + HOUR, seen=[Sight(louder, news=True)])
     assert [*quiet(causes_of(MODEL, stack.store), stack.store)] == []
+
+
+def test_drift_that_is_back_and_calls_nobody_is_in_the_digest_and_its_earlier_alert_stays_closed(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    first = drift(stack, now)
+    follow(MODEL, stack.store, now + HOUR, over=lambda *_: "the last batches look as at training again")
+    back = first.model_copy(update={"window": "2013-04-02-11111111", "message": "drift in shop", "raised_at": now + 2 * HOUR})
+    follow(MODEL, stack.store, now + 2 * HOUR, seen=[Sight(back, news=False)])
+    causes = causes_of(MODEL, stack.store)
+    digest = quiet(causes, stack.store)
+    assert [cause.message for cause in digest.values()] == ["drift in shop"]
+    assert state_of_alert(causes, first, now + 3 * HOUR, quiet=digest) is State.CLOSED
+    louder = back.model_copy(update={"window": "2013-04-03-22222222", "raised_at": now + 4 * HOUR})
+    follow(MODEL, stack.store, now + 4 * HOUR, seen=[Sight(louder, news=True)])
+    causes = causes_of(MODEL, stack.store)
+    assert quiet(causes, stack.store) == {}
+    assert [state_of_alert(causes, found, now + 5 * HOUR, quiet=()) for found in (first, louder)] == [State.CLOSED, State.OPEN]
+
+
+def test_a_failure_whose_alert_was_erased_is_not_in_the_digest_of_drift(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    evidence = {"code": "missing_column", "key": f"batches/{MODEL}/a.csv"}
+    broken = Alert(
+        model=MODEL,
+        kind=AlertKind.FAILED,
+        window="2013-04-01-0a1b2c3d",
+        message="a.csv failed",
+        evidence=evidence,
+        runbook="",
+        raised_at=now,
+    )
+    follow(MODEL, stack.store, now, seen=[Sight(broken)])
+    stack.store.delete([layout.alert_key(MODEL, broken.window, AlertKind.FAILED.value)])
+    causes = causes_of(MODEL, stack.store)
+    assert [*causes.open()] == ["failed-missing_column"]
+    assert quiet(causes, stack.store) == {}
 
 
 def test_one_cause_sends_one_message_and_one_when_it_is_over(stack: Stack) -> None:
