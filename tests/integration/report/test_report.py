@@ -227,6 +227,19 @@ def test_the_page_says_how_alerts_stand_and_what_drifts_without_calling_anybody(
     assert f"drift that calls nobody: {HOSTILE}" in words
 
 
+def test_the_page_does_not_say_that_there_is_nothing_where_drift_calls_nobody() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    assert "None so far." in flat(report_on(store))
+    small = Alert(
+        model=MODEL, kind=AlertKind.DRIFT, window="2013-04-01-0a", message="shop", evidence={}, runbook="", version="1", raised_at=NOW
+    )
+    follow(MODEL, store, NOW, seen=[Sight(small, news=False)])
+    words = flat(report_on(store))
+    assert "drift that calls nobody: shop" in words
+    assert "None so far." not in words
+
+
 def test_every_kind_of_alert_has_advice() -> None:
     assert set(ADVICE) == set(AlertKind)
 
