@@ -100,7 +100,7 @@ def _restore_rows(opened: OpenedVersion, store: ObjectStore) -> None:
     if not opened.sealed.origin.has_rows:
         return
     try:
-        Snapshots(store).restore(opened.sealed.decision.snapshot.md5, opened.read_data())
+        Snapshots(store).restore(opened.sealed.decision.snapshot.md5, opened.read_data)
     except DigestMismatchError as other:
         message = f"the training set in the file is not the one of its decision: {other.message}"
         raise ImportRefusedError(message, remedy="export the version again, and ask who made this file") from other

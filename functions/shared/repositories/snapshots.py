@@ -5,7 +5,7 @@ Each event month is one Parquet file, so that unchanged months are stored once.
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,20 +47,20 @@ class Snapshots:
             last_day=bounds["max"].as_py(),
         )
 
-    def restore(self, md5: str, files: Iterable[tuple[str, bytes]]) -> None:
-        """Store the files of a snapshot that was made elsewhere.
+    def restore(self, md5: str, files: Callable[[], Iterable[tuple[str, bytes]]]) -> None:
+        """Store the files of a snapshot that was made elsewhere, if they are its own.
+
+        They are read twice, so that one file at a time is in memory and nothing of another snapshot is stored.
 
         Raises:
             DigestMismatchError: if they are not those of the snapshot.
         """
-        described = []
-        for path, body in files:
-            described.append(dvc_file(path, body))
-            self._store.create(layout.snapshot_key(described[-1].md5), body)
-        directory = dvc_directory(described)
+        directory = dvc_directory(dvc_file(path, body) for path, body in files())
         if directory.md5 != md5:
             message = f"the files are those of snapshot {directory.md5}, not of {md5}"
             raise DigestMismatchError(message)
+        for path, body in files():
+            self._store.create(layout.snapshot_key(dvc_file(path, body).md5), body)
         self._store.create(layout.snapshot_key(md5), directory.listing)
 
     def read(self, md5: str) -> pa.Table:

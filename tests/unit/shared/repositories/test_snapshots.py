@@ -91,3 +91,19 @@ def test_a_file_that_is_gone_is_not_found() -> None:
     store.delete([key for key in store.keys() if not key.endswith(".dir")])  # noqa: SIM118 - a method of the store
     with pytest.raises(NotFoundError):
         Snapshots(store).read(snapshot.md5)
+
+
+def test_a_snapshot_is_restored_from_its_files() -> None:
+    made, store = MemoryStore(), MemoryStore()
+    snapshot = Snapshots(made).write(*table_of([(date(2013, 1, 31), 1.0, "a"), (date(2013, 2, 1), 2.0, "b")]))
+    Snapshots(store).restore(snapshot.md5, lambda: Snapshots(made).files(snapshot.md5))
+    assert objects(store) == objects(made)
+
+
+def test_files_of_another_snapshot_are_refused_and_none_of_them_is_stored() -> None:
+    made, store = MemoryStore(), MemoryStore()
+    snapshot = Snapshots(made).write(*table_of([(date(2013, 1, 31), 1.0, "a"), (date(2013, 2, 1), 2.0, "b")]))
+    swapped = Snapshots(made).write(*table_of([(date(2013, 1, 31), 1.0, "a"), (date(2013, 2, 1), 3.0, "b")]))
+    with pytest.raises(DigestMismatchError, match=f"those of snapshot {swapped.md5}, not of {snapshot.md5}"):
+        Snapshots(store).restore(snapshot.md5, lambda: Snapshots(made).files(swapped.md5))
+    assert store.keys() == set()
