@@ -13,6 +13,8 @@ from functions.shared.domain.metrics import (
     ESTIMATED,
     OF_BINARY,
     PERFORMANCE,
+    PERFORMANCE_HIGH,
+    PERFORMANCE_LOW,
     TOP_COLUMNS,
     Kind,
     Metric,
@@ -79,6 +81,15 @@ def _in_prometheus(metric: Metric) -> int:
 def _metrics_emitted(metric: Metric, task: Task) -> int:
     """Return how many metrics of a task the dimension `metric` has.
 
-    Bounds are emitted for the model's own metric only.
+    People are taken to have stated costs for a binary model. It also has the share predicted positive and the cost per row. Bounds are
+    emitted for the model's own metric and for that cost.
     """
-    return {PERFORMANCE: len(METRICS[task]) + (task is Task.BINARY), ESTIMATED: _ESTIMATED_METRICS}.get(metric, 1)
+    is_binary = task is Task.BINARY
+    bounded = 1 + is_binary
+    emitted = {
+        PERFORMANCE: len(METRICS[task]) + 2 * is_binary,
+        PERFORMANCE_LOW: bounded,
+        PERFORMANCE_HIGH: bounded,
+        ESTIMATED: _ESTIMATED_METRICS,
+    }
+    return emitted.get(metric, 1)

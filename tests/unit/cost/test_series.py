@@ -19,6 +19,7 @@ from functions.shared.domain.judgement import BatchJudgement
 from functions.shared.domain.metrics import BATCH_ERRORS, BATCHES, CATALOGUE, TOP_COLUMNS, Kind, Occasion
 from functions.shared.domain.performance.calibration import fit_calibration
 from functions.shared.domain.performance.days import DayPerformance, GroupPerformance, Interval
+from functions.shared.domain.performance.error_curve import COST
 from functions.shared.domain.performance.estimate import HeldEstimate, estimate_performance, track_record
 from functions.shared.domain.performance.metrics import METRICS
 from functions.shared.domain.policy import EstimatePolicy
@@ -32,7 +33,7 @@ COLUMNS = 30
 
 
 def from_batches_and_labels() -> list[Measurement]:
-    """A binary model's: one batch with rows set aside for two reasons, drift of many columns, an estimate, labels of two roles."""
+    """A binary model's, with costs: one batch with rows set aside for two reasons, drift of many columns, an estimate, labels of two roles."""
     columns = tuple(ColumnDrift(feature=f"x{number}", column="feature", value=0.1, jensen_shannon=0.1) for number in range(COLUMNS))
     rng = np.random.default_rng(0)
     scores = rng.uniform(size=5000)
@@ -44,8 +45,8 @@ def from_batches_and_labels() -> list[Measurement]:
             role=role,
             version="1",
             rows=10,
-            metrics=dict.fromkeys((*METRICS[Task.BINARY], PREDICTED_POSITIVE), 0.5),
-            intervals={"log_loss": Interval(low=0.4, high=0.6)},
+            metrics=dict.fromkeys((*METRICS[Task.BINARY], PREDICTED_POSITIVE, COST), 0.5),
+            intervals=dict.fromkeys(("log_loss", PREDICTED_POSITIVE, COST), Interval(low=0.4, high=0.6)),
             loss_sum=1,
             loss_sum_squares=1,
         )
@@ -87,5 +88,5 @@ def test_columns_beyond_the_largest_cost_nothing(columns: int, more: int) -> Non
 
 def test_a_regression_has_fewer_metrics_and_no_estimate() -> None:
     classified, regressed = (series_of_a_model(COLUMNS, task).cloudwatch for task in (Task.BINARY, Task.REGRESSION))
-    # 9 metrics a role against 4, four estimates with two bounds, one with its truth, three counts of them, and two shares.
-    assert classified - regressed == 2 * (9 - 4) + 4 + 2 + 4 + 3 + 2
+    # 10 metrics per role against 4 and two more bounds, four estimates with two bounds, one with its truth, three counts of them, two shares.
+    assert classified - regressed == 2 * (10 - 4 + 2) + 4 + 2 + 4 + 3 + 2
