@@ -88,7 +88,7 @@ class Cause(Value):
 
     `window` is that of the alert that called people last, `latest` of the one that was seen last; `message` is what that one said. It
     is empty for a failure, which may quote a file: the alert has it, and erasure finds it there. `seen` counts alerts. `arrived` is when
-    the newest file came that it is about, where that is known.
+    the newest file came that it is about, where that is known; of what lasts, the last sight says so.
     """
 
     kind: AlertKind
@@ -152,7 +152,7 @@ class Causes(Document):
         message = "" if alert.kind is AlertKind.FAILED else alert.message
         if known is not None and known.is_open:
             seen = known.seen + (known.latest != alert.window)
-            newest = max(filter(None, (known.arrived, arrived)), default=None)
+            newest = arrived if lasts(alert.kind) else max(filter(None, (known.arrived, arrived)), default=None)
             times = {"latest": alert.window, "seen_at": now, "seen": seen, "arrived": newest}
             found = known.model_copy(update={**times, "message": message, "window": opens or known.window})
         elif known is None or opens:

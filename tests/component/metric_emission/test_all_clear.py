@@ -10,7 +10,7 @@ import pytest
 from functions.metric_emission.upkeep import sweep
 from functions.shared.domain import layout
 from functions.shared.domain.cause import Silence
-from functions.shared.domain.manifest import BatchError, Manifest, Status
+from functions.shared.domain.manifest import BatchError, Manifest, Source, Status
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
 from functions.shared.domain.spec import Task
@@ -65,23 +65,26 @@ def test_an_alert_on_an_unscored_upload_closes_when_that_upload_is_removed() -> 
     assert world.causes().open() == {}
 
 
-def test_an_upload_that_was_never_scored_makes_no_sweep_dearer_than_the_one_before() -> None:
+@pytest.mark.parametrize("late", [None, 5], ids=["all others in time", "one of them late"])
+def test_an_upload_that_was_never_scored_makes_no_sweep_dearer_than_the_one_before(late: int | None) -> None:
     inbox, store = CountingStore("inbox"), CountingStore()
     world = World(inbox=inbox, store=store)
     world.inbox.write(f"batches/{MODEL}/lost.csv", b"x")
-    asked = []
-    for day in range(10):
+    asked, waiting = [], list[Source]()
+    for day in range(12):
         world.inbox._written = day * 24 * 3600 + 60
-        for number in range(5):
-            source = source_of("inbox", world.inbox.write(f"batches/{MODEL}/{day}-{number}.csv", b"x"))
+        came = [source_of("inbox", world.inbox.write(f"batches/{MODEL}/{day}-{number}.csv", b"x")) for number in range(5)]
+        held = came[:1] if day == late else []
+        for source in (*waiting, *came[len(held) :]):
             batch = layout.batch_id("inbox", source.key, source.version_id)
             Manifests(world.store).commit(make_manifest(source=source, batch_id=batch))
+        waiting = held
         before = inbox.requests + store.requests
         world.moment = EPOCH + day * DAY + 2 * HOUR
         sweep(world.ports())
         asked.append(inbox.requests + store.requests - before)
     assert list(world.causes().open()) == ["unscored"]
-    assert set(asked[4:]) == {asked[3]}
+    assert set(asked[8:]) == {asked[3]}
 
 
 def test_an_open_alert_of_an_earlier_version_still_finds_its_upload() -> None:
