@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -97,11 +98,13 @@ def compact(model: str, day: date, spec: ModelSpec, ports: Ports) -> int:
             footer = footer_of(pq.read_metadata(pa.BufferReader(body)), file, len(body))
             large.append(_Large(ports.store.write(file.key, body), footer.new))
         _unchanged(model, day, etags, ports.store)
-        scored.commit(scored.columns, added=[one.new for one in large], removed=small)
     except (ConflictError, NotFoundError):  # for good: they may show people who were erased since, and no erasure saw them
         ports.store.forget(one.info for one in large)
         return 0
-    return len(small)
+    with suppress(ConflictError):  # an erasure that comes from now on sees these files
+        scored.commit(scored.columns, added=[one.new for one in large], removed=small)
+        return len(small)
+    return 0
 
 
 def _unchanged(model: str, day: date, etags: Etags, store: ObjectStore) -> None:

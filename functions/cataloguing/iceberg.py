@@ -3,13 +3,13 @@
 import json
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestFile
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -85,7 +85,8 @@ class IcebergTables:
         if not self.exists(model, kind):
             return
         self.open(model, kind)
-        self._catalogue.drop_table((self._database, table_name(model, kind)))
+        with suppress(NoSuchTableError):  # if the answer was lost, the request was sent again
+            self._catalogue.drop_table((self._database, table_name(model, kind)))
 
     def _created(self, identifier: tuple[str, str], model: str, kind: str) -> Loaded:
         own = OWN[kind]
@@ -172,7 +173,7 @@ class IcebergTable:
                 if old := self._old_snapshots(kept=0 if forget else _KEPT_SNAPSHOTS):
                     with ExpireSnapshots(transaction) as expiry:
                         expiry.by_ids(old)
-        except CommitFailedException as error:
+        except (CommitFailedException, CommitStateUnknownException) as error:
             message = f"the table {'.'.join(self._loaded.name())} was changed by another writer"
             raise ConflictError(message) from error
 
