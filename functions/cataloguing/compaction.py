@@ -122,20 +122,21 @@ def _bodies(table: Table, small: Sequence[TableFile], spec: ModelSpec, store: Ob
     """Yield large files, each of about the bytes that make one full.
 
     Raises:
-        ConflictError: if ids have several names or types, so that an erasure would not find all of them.
+        ConflictError: if ids have another name or type than an erasure would look for, so that it would not find all of them.
     """
-    schema, ids = table.file_schema, set[str]()
+    schema = table.file_schema
+    identity = stored_identity(schema.names, spec)
 
     def read(file: TableFile) -> pa.Table:
         found = pq.read_table(pa.BufferReader(store.read(file.key)))
-        ids.add(name := stored_identity(found.column_names, spec)[ID])
+        name = stored_identity(found.column_names, spec)[ID]
         shown = table.columns.standing.get(name)
-        if len(ids) > 1 or shown is None or shown.kind != kind_of(found.schema.field(name).type):
-            message = f"the ids of {file.key} have another name or type than those of other files"
+        if name != identity[ID] or shown is None or shown.kind != kind_of(found.schema.field(name).type):
+            message = f"the ids of {file.key} have another name or type than those of the table"
             raise ConflictError(message)
         return _alike(found, schema, file.batch)
 
-    time = stored_identity(schema.names, spec).get(TIME)
+    time = identity.get(TIME)
     times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
     pieces = _pieces(map_ahead(read, iter(small), threads=_AT_ONCE))
     for first in pieces:

@@ -207,6 +207,25 @@ def test_files_whose_ids_have_other_names_or_types_are_not_put_together(world: W
     assert (answer(world), world.store.keys()) == (before, written)
 
 
+def test_files_are_not_put_together_if_ids_are_called_otherwise_in_files_of_another_day(world: World) -> None:
+    """A large file has all columns of the table, and an erasure takes the ids of the longest of these names."""
+    spec = SPEC.model_copy(update={"id_column": "score"})
+
+    def scored(number: int, **columns: str) -> None:
+        table = rows(number, 1)
+        for name, value in columns.items():
+            table = table.append_column(name, pa.array([value]))
+        arrived = ARRIVED - timedelta(days=1 if len(columns) > 1 else 0)
+        catalogue("m", days_of(world.scored(f"{number}.csv", table, arrived=arrived)), world.ports)
+
+    scored(0, input_score="theirs", input_input_score="earlier")
+    for number in range(1, 4):
+        scored(number, input_score=f"person-{number}")
+    written = world.store.keys()
+    assert compact("m", DAY, spec, world.ports) == 0
+    assert world.store.keys() == written
+
+
 def test_rows_of_a_compacted_day_that_have_expired_leave_the_table(world: World) -> None:
     serve(world.store, make_version())
     batches = upload(world, MODEL)
