@@ -1,6 +1,7 @@
 """Small files of a closed day are put together, and no answer changes; DuckDB is asked after each step."""
 
 import io
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -261,6 +262,16 @@ def test_a_rebuilt_table_is_compacted_again_to_the_same(world: World) -> None:
     assert (files(world), answer(world)) == (["tables"], before)
 
 
+def people(world: World) -> dict[str, set[str]]:
+    """The ids in all versions of files of scored rows, by key."""
+    ids = defaultdict[str, set[str]](set)
+    for version in world.store.versions(""):
+        if version.info.key.startswith((layout.table_files_prefix(MODEL, "scored"), "scored/")):
+            body = world.store.read(version.info.key, version.info.version_id)
+            ids[version.info.key] |= {*pq.read_table(io.BytesIO(body))["id"].to_pylist()}
+    return ids
+
+
 def test_a_person_who_is_erased_is_in_no_file_of_a_compacted_day(world: World) -> None:
     measured = Measured(store=world.store)
     for number in range(4):
@@ -268,14 +279,15 @@ def test_a_person_who_is_erased_is_in_no_file_of_a_compacted_day(world: World) -
     catalogue_all(MODEL, world.ports)
     day = Manifests(world.store).days(MODEL)[0]
     assert compact(MODEL, day, SPEC, world.ports) == 4
+    [large] = world.tables.open(MODEL, "scored").files()
+    assert "person-2" in people(world)[large.key]
     names = iter(f"n{number}" for number in range(99))
     erase(
         EraseRequest(model=MODEL, ids=("person-2",), who="ada"),
         ErasurePorts(MemoryStore("inbox"), world.store, names.__next__, measured.now),
     )
-    for version in world.store.versions(""):
-        if version.info.key.startswith(("tables/", "scored/")):
-            assert b"person-2" not in world.store.read(version.info.key, version.info.version_id), version.info.key
+    assert large.key not in people(world), "no version is left of it"
+    assert "person-2" not in set[str]().union(*people(world).values())
     catalogue(MODEL, {day}, world.ports)
     ids = sorted(id_ for (id_,) in world.query(f"SELECT id FROM {MODEL}_scored", f"{MODEL}_scored"))
     assert ids == sorted({f"{kind}-{number}" for kind in ("person", "other") for number in range(4)} - {"person-2"})
