@@ -6,7 +6,7 @@ differs, as after a rescoring or an erasure, the day's own files come back. Noth
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,7 +72,13 @@ def is_made_of(etags: Etags, file: TableFile, table: Table) -> bool:
 def days_of_small_files(model: str, days: Collection[date], ports: Ports) -> list[date]:
     """Return the days that compacting is worth it, the newest first."""
     files = ports.tables.open(model, "scored").files(days)
-    small = Counter(file.day for file in files if file.batch and file.rows <= _SMALL_ROWS)
+    batches = defaultdict[tuple[date, str], list[int]](list)
+    for file in files:
+        if file.batch:
+            batches[file.day, file.batch].append(file.rows)
+    small = Counter[date]()
+    for (day, _), rows in batches.items():
+        small[day] += len(rows) if 0 < sum(rows) <= _SMALL_ROWS else 0
     return sorted((day for day, count in small.items() if count >= _FEWEST), reverse=True)
 
 
@@ -88,7 +94,7 @@ def compact(model: str, day: date, spec: ModelSpec, ports: Ports) -> int:
     shown = Counter[str]()
     for file in small:
         shown[file.batch] += file.rows
-    if shown != wanted or etags_on(model, day, ports.store) != etags:
+    if not small or shown != wanted or etags_on(model, day, ports.store) != etags:
         return 0
     large = list[_Large]()
     try:

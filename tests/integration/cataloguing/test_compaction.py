@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.cataloguing import compaction
-from functions.cataloguing.compaction import compact
+from functions.cataloguing.compaction import compact, days_of_small_files
 from functions.cataloguing.service import catalogue, catalogue_all, rebuild
 from functions.cataloguing.upkeep import bring_and_count, sweep
 from functions.erasure.event import EraseRequest
@@ -127,6 +127,20 @@ def test_a_large_batch_keeps_its_own_file(world: World, monkeypatch: pytest.Monk
     assert files(world) == ["scored", "tables"]
     bring_and_count("m", {DAY}, world.ports, look=True)
     assert answer(world) == before
+
+
+def test_files_of_a_large_batch_that_was_scored_in_partitions_stay_as_they_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "_SMALL_ROWS", 5)
+    batch = world.scored("large.csv", rows(0, 2))
+    parts = [world.stored(layout.scored_key("m", batch.batch_id, "a1", part), rows(2 * part, 2)) for part in range(1, 4)]
+    whole = batch.model_copy(update={"outputs": (*batch.outputs, *parts), "rows_scored": 8})
+    world.store.write(layout.manifest_key("m", DAY, batch.batch_id), whole.to_json())
+    catalogue("m", {DAY}, world.ports)
+    stands = world.catalogue.load_table(("everscore", "m_scored")).metadata_location
+    assert days_of_small_files("m", {DAY}, world.ports) == []
+    assert compact("m", DAY, SPEC, world.ports) == 0
+    assert world.catalogue.load_table(("everscore", "m_scored")).metadata_location == stands
+    assert files(world) == ["scored"] * 4
 
 
 def test_full_files_are_several_each_sorted_by_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
