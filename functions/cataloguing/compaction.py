@@ -28,15 +28,18 @@ from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 
-_FORMAT = 1
+_FORMAT = 2
 """Another number has all large files made again."""
-_SMALL_ROWS = 250_000
+_SMALL_ROWS = 25_000
 """A batch with more rows than these keeps its own files."""
 _FEWEST = 16
 """A day with fewer small files stays as it is."""
 _FULL_BYTES = 128 * 2**20
 _SORTED_BYTES = 128 * 2**20
 """How much is sorted at a time, unpacked in memory."""
+_AHEAD_BYTES = 64 * 2**20
+"""About how much is read ahead, unpacked in memory."""
+_VALUE_BYTES = 8
 _AT_ONCE = 16
 
 type Etags = Mapping[str, str]
@@ -144,7 +147,8 @@ def _bodies(table: Table, small: Sequence[TableFile], spec: ModelSpec, store: Ob
 
     time = identity.get(TIME)
     times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
-    pieces = _pieces(map_ahead(read, iter(small), threads=_AT_ONCE))
+    most = max(file.rows for file in small) * len(schema) * _VALUE_BYTES
+    pieces = _pieces(map_ahead(read, iter(small), threads=max(1, min(_AT_ONCE, _AHEAD_BYTES // most))))
     for first in pieces:
         sink = pa.BufferOutputStream()
         with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=times) as writer:

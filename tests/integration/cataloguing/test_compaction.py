@@ -1,8 +1,9 @@
 """Small files of a closed day are put together, and no answer changes; DuckDB is asked after each step."""
 
 import io
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -141,6 +142,31 @@ def test_files_of_a_large_batch_that_was_scored_in_partitions_stay_as_they_are(w
     assert compact("m", DAY, SPEC, world.ports) == 0
     assert world.catalogue.load_table(("everscore", "m_scored")).metadata_location == stands
     assert files(world) == ["scored"] * 4
+
+
+@pytest.mark.parametrize(("files_ahead", "most"), [(2, 4), (99, 99)])
+def test_as_many_files_are_read_ahead_as_memory_allows(world: World, monkeypatch: pytest.MonkeyPatch, files_ahead: int, most: int) -> None:
+    rows_of_file, columns, value_bytes = 2, 4, 8
+    monkeypatch.setattr(compaction, "_AHEAD_BYTES", files_ahead * rows_of_file * columns * value_bytes)
+    upload(world, count=20)
+    read, pieces, begun, ahead = world.store.read, compaction._pieces, list[str](), list[int]()
+
+    def watched(key: str, *rest: Any) -> bytes:
+        begun.append(key)
+        return read(key, *rest)
+
+    def slowly(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        begun.clear()
+        for taken, table in enumerate(tables):
+            time.sleep(0.01)
+            ahead.append(len(begun) - taken)
+            yield table
+
+    monkeypatch.setattr(world.store, "read", watched)
+    monkeypatch.setattr(compaction, "_pieces", lambda tables: pieces(slowly(tables)))
+    assert compact("m", DAY, SPEC, world.ports) == 20
+    assert len(ahead) == 20
+    assert min(most, 5) - 1 <= max(ahead) <= most
 
 
 def test_full_files_are_several_each_sorted_by_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
