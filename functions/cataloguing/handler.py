@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from functions.cataloguing.ports import Ports
 
+RESERVE_MS = 300_000
+"""With less time left a sweep puts no other day's files together."""
+
 
 @cache
 def ports() -> "Ports":
@@ -38,4 +41,4 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Mapping[str, Any
         case "compare":
             return compare(ports(), utc_now())
         case "sweep":
-            return sweep(ports(), utc_now())
+            return sweep(ports(), utc_now(), lambda: context.get_remaining_time_in_millis() < RESERVE_MS)

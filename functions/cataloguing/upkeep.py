@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -22,7 +22,7 @@ _DAY = timedelta(days=1)
 _RECENT_DAYS = 3
 _TRIES = 3
 _DAYS_A_NIGHT = 31
-"""Days that one sweep compacts per model, so that a long past comes in steps."""
+"""Days that one sweep tries to compact per model, so that a long past comes in steps."""
 _IN_WORK = _DAY
 """A younger file may be of a commit that is not made yet."""
 
@@ -41,10 +41,15 @@ def compare(ports: Ports, now: datetime) -> dict[str, int]:
     return {"models": len(changed), "files": sum(changed)}
 
 
-def sweep(ports: Ports, now: datetime) -> dict[str, int]:
+def sweep(ports: Ports, now: datetime, time_is_up: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Do so for all days, and put small files of closed days together.
 
-    Files that no table names any more are deleted.
+    Files that no table names any more are deleted. All models come so far before small files, which do no harm if they wait.
+
+    Args:
+        ports: of the store and the tables.
+        now: decides which days are closed.
+        time_is_up: whether too little time is left for another day's files.
 
     Returns:
         How many models have tables, and how many files were deleted.
@@ -53,28 +58,29 @@ def sweep(ports: Ports, now: datetime) -> dict[str, int]:
         ExceptionGroup: as `compare`.
     """
 
-    def sweep_model(model: str) -> int:
-        days = Manifests(ports.store).days(model)
-        bring_and_count(model, days, ports, look=True)
+    def settle(model: str) -> int:
+        bring_and_count(model, Manifests(ports.store).days(model), ports, look=True)
         catalogue_labels(model, ports)
         readmit_ids(model, ports)
-        compact_closed(model, [day for day in days if day <= now.date() - _RECENT_DAYS * _DAY], ports)
         return _clear(model, now - _IN_WORK, ports)
 
-    deleted = for_each(_models(ports, now), sweep_model)
+    models = _models(ports, now)
+    try:
+        deleted = for_each(models, settle)
+    finally:
+        for_each(models, lambda model: _compact_closed(model, now.date() - _RECENT_DAYS * _DAY, ports, time_is_up))
     return {"models": len(deleted), "deleted": sum(deleted)}
 
 
-def compact_closed(model: str, days: Collection[date], ports: Ports) -> int:
-    """Compact some closed days, the newest first.
-
-    Returns:
-        How many files went out.
-    """
-    if (spec := served_spec(model, ports.store)) is None:
-        return 0
-    compacted = (compact(model, day, spec, ports) for day in days_of_small_files(model, days, ports))
-    return sum(islice(filter(None, compacted), _DAYS_A_NIGHT))
+def _compact_closed(model: str, until: date, ports: Ports, time_is_up: Callable[[], bool]) -> None:
+    """Compact some closed days, the newest first."""
+    if time_is_up() or (spec := served_spec(model, ports.store)) is None:
+        return
+    closed = [day for day in Manifests(ports.store).days(model) if day <= until]
+    for day in islice(days_of_small_files(model, closed, ports), _DAYS_A_NIGHT):
+        if time_is_up():
+            return
+        compact(model, day, spec, ports)
 
 
 def bring_and_count(model: str, days: Collection[date], ports: Ports, *, look: bool = False) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from functions.cataloguing import compaction
+from functions.cataloguing import compaction, upkeep
 from functions.cataloguing.compaction import compact, days_of_small_files
 from functions.cataloguing.service import catalogue, catalogue_all, rebuild
 from functions.cataloguing.upkeep import bring_and_count, sweep
@@ -100,7 +100,7 @@ def test_the_night_compacts_days_on_which_nothing_arrives_any_more(world: World)
 
 def test_a_long_past_is_compacted_in_steps_the_newest_days_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(world.store, make_version())
-    monkeypatch.setattr("functions.cataloguing.upkeep._DAYS_A_NIGHT", 2)
+    monkeypatch.setattr(upkeep, "_DAYS_A_NIGHT", 2)
     for number in range(9):
         world.scored(f"{number}.csv", rows(number, 1), model=MODEL, arrived=ARRIVED + timedelta(days=number // 3))
     now = ARRIVED + timedelta(days=30)
@@ -109,6 +109,47 @@ def test_a_long_past_is_compacted_in_steps_the_newest_days_first(world: World, m
         shown = world.tables.open(MODEL, "scored").files()
         assert {file.day for file in shown if file.batch} == small
     assert len(answer(world, MODEL)) == 9
+
+
+def test_days_that_cannot_be_compacted_are_tried_and_count_as_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(world.store, make_version())
+    monkeypatch.setattr(upkeep, "_DAYS_A_NIGHT", 2)
+    tried = list[date]()
+    monkeypatch.setattr(upkeep, "compact", lambda _, day, *__: (tried.append(day), 0)[1])
+    for number in range(12):
+        world.scored(f"{number}.csv", rows(number, 1), model=MODEL, arrived=ARRIVED + timedelta(days=number // 3))
+    sweep(world.ports, ARRIVED + timedelta(days=30))
+    assert tried == [DAY + timedelta(days=3), DAY + timedelta(days=2)]
+
+
+def test_no_day_is_begun_when_little_time_is_left(world: World) -> None:
+    serve(world.store, make_version())
+    for number in range(9):
+        world.scored(f"{number}.csv", rows(number, 1), model=MODEL, arrived=ARRIVED + timedelta(days=number // 3))
+    looks = iter([False, False, True])
+    sweep(world.ports, ARRIVED + timedelta(days=30), lambda: next(looks))
+    assert {file.day for file in world.tables.open(MODEL, "scored").files() if not file.batch} == {DAY + timedelta(days=2)}
+    sweep(world.ports, ARRIVED + timedelta(days=30), lambda: True)
+    assert {file.day for file in world.tables.open(MODEL, "scored").files() if file.batch} == {DAY, DAY + timedelta(days=1)}
+
+
+def test_what_no_table_names_is_deleted_although_small_files_cannot_be_put_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be it of the same model or of one that comes later."""
+    serve(world.store, make_version())
+    left = list[str]()
+    for model in (MODEL, "another"):
+        upload(world, model)
+        left.append(layout.table_file_key(model, "batches", DAY, "left"))
+        world.store.write(left[-1], b"rows")
+
+    def fails(*_: object) -> int:
+        message = "as if memory did not suffice"
+        raise MemoryError(message)
+
+    monkeypatch.setattr(upkeep, "compact", fails)
+    with pytest.raises(ExceptionGroup, match="1 of 2 models failed"):
+        sweep(world.ports, max(info.last_modified for info in world.store.list("tables/")) + timedelta(days=5))
+    assert not world.store.keys() & {*left}
 
 
 def test_few_files_stay_as_they_are(world: World) -> None:
