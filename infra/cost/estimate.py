@@ -35,9 +35,14 @@ deleted."""
 PUTS_A_COMMIT, GETS_A_COMMIT, GLUE_A_COMMIT = 10, 31, 8
 """Requests of cataloguing about a batch that comes alone, as counted by a test; many of a minute come together and ask for less."""
 PUTS_A_LABEL_COMMIT, GETS_A_LABEL_COMMIT, GLUE_A_LABEL_COMMIT = 16, 91, 10
-"""Requests of cataloguing about a file of labelled rows and its day's metrics, as counted by a test."""
+"""Requests of cataloguing about a file of labelled rows and its day's metrics, as counted by a test with 25 such files at most.
+
+Each commit lists all files of labelled rows of the model three times. A listing costs as much as a write, so each further thousand files
+make three writes more.
+"""
 PUTS_A_COMPARISON, GETS_A_COMPARISON, GLUE_A_COMPARISON = 10, 22, 6
-"""Requests of the hourly comparison of a model's tables, as counted by a test."""
+"""Requests of the hourly comparison of a model's tables, as counted by a test whose tables have one commit each. Those with more commits
+have more manifests, and each may ask for one more read."""
 SQS_A_MANIFEST, SQS_A_LABEL_COMMIT, EVENTS_A_LABEL_COMMIT = 4, 8, 2
 """A message sent, received, hidden and deleted; a file of labels makes two, of its rows and of its day's metrics."""
 TRANSITIONS_A_PARTITION, TRANSITIONS_A_BATCH, CALLS_TO_PARTITION = 3, 10, 2
@@ -219,7 +224,8 @@ def labels_bill(load: Load, basis: Basis) -> Bill:
 def tables_bill(load: Load, basis: Basis) -> Bill:
     """Return the cost of keeping the tables.
 
-    Each batch and each file of labels comes alone, to a function that starts for it. Every hour each model's tables are compared.
+    Each batch and each file of labels comes alone, to a function that starts for it. Every hour each model's tables are compared. Not
+    included: the night's sweep, and the copies that it makes of small files.
     """
     prices, stack, tables = basis.prices, basis.deployed, basis.measured.tables
     gigabytes = stack.functions["cataloguing"].memory_mb / 1024

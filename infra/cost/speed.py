@@ -37,9 +37,10 @@ class ColdStarts(Value):
 
 
 class TableSeconds(Value):
-    """Processor seconds of cataloguing.
+    """Seconds of cataloguing.
 
-    They pass until a new process has loaded it, in a commit of one batch to a table of a year, and in an hourly comparison per model.
+    They pass until a new process has loaded it, in a commit of one batch to a table of a year, and in an hourly comparison per model. The
+    last two are wall time, in which each request to S3 and AWS Glue takes 20 ms, as Lambda bills waiting too.
     """
 
     date: str
