@@ -37,5 +37,5 @@ class _Glue(GlueCatalog):
                 return
             if before in states:
                 raise
-            message = f"{database_name}.{table_name} has changed so often that nobody can say whether it was {wanted}"
+            message = f"the table {database_name}.{table_name} changed too often since to know whether it was {wanted}"
             raise CommitStateUnknownException(message) from error
