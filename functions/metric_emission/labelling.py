@@ -218,7 +218,7 @@ def _labels(source: Readable, key: str, spec: ModelSpec) -> Labels:
     has_time = spec.time_column in columns
     read = read_table(source, key=key, columns=columns, timezone=spec.timezone, formats=spec.formats)
     table = read.table
-    target = plain_targets(table[spec.target], spec.formats)
+    target = plain_targets(table[spec.target], spec.formats, spec.task)
     regression = spec.task is Task.REGRESSION
     truth = numeric_targets(target) if regression else labels_given(target, spec.classes)
     named = {"id": table[spec.id_column], "label": truth}

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 
 from functions.retraining.disguise import disguise_of
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.spec import Task
 from functions.shared.foundation.counted import counted
-from functions.shared.reading.labels import count_refused, labels_given, refused_numbers
+from functions.shared.reading.labels import count_refused, labels_given, plain_targets, refused_numbers
 from functions.shared.reading.rows import RejectedRow
 
 MANY_CLASSES: Final = 20
@@ -39,7 +40,7 @@ class Target:
     refused: int
 
 
-def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: Refused) -> Target:
+def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: Refused, formats: Formats = PLAIN) -> Target:
     """Read a target as its task needs it; infer the task if none is named.
 
     Two values make a binary task. More than twenty numbers, or any with a fraction, make a regression. Everything else is multiclass.
@@ -49,15 +50,17 @@ def read_target(name: str, column: pa.ChunkedArray, task: Task | None, refused: 
         column: the column as in the file.
         task: the task that a person named, or None.
         refused: reads the rows whose target is no number.
+        formats: of the file.
 
     Raises:
         TrainingError: if most values are numbers but not all, or if nearly every row would be a class of its own. Either is
             probably a mistake, and would make a poor classifier.
     """
-    labels = _labels(column)
+    labels = _labels(plain_targets(column, formats, task))
     chosen = task or _inferred(name, labels, refused)
     if chosen is Task.REGRESSION:
-        return Target(chosen, numeric_targets(column), count_refused(column))
+        numbers = plain_targets(column, formats, chosen)
+        return Target(chosen, numeric_targets(numbers), count_refused(numbers))
     return Target(chosen, labels, 0)
 
 

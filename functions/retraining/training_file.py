@@ -30,7 +30,6 @@ from functions.shared.ports import ObjectStore
 from functions.shared.reading.categories import are_canonical
 from functions.shared.reading.encodings import UTF8
 from functions.shared.reading.files import TableRead, find_time_format, infer_columns, number_signs, read_table
-from functions.shared.reading.labels import plain_targets
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import RejectedRow
@@ -105,8 +104,8 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     _refuse_absent(request, kinds)
     request = request.model_copy(update={"formats": _inferred_formats(request, kinds, source, notes)})
     features, read = _read(request, kinds, source, only)
-    targets = plain_targets(read.table[request.target], request.formats)
-    target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source))
+    targets = read.table[request.target]
+    target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source), request.formats)
     _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
     if only is None:
         refuse_lone_class(request.target, target)

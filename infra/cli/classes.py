@@ -34,7 +34,7 @@ def classes_to_learn(file: Path, request: dict[str, Any]) -> int:
     with suppress(EverscoreError), closing(read):
         for block in read:
             column = pa.chunked_array([block.rows[name]])
-            labels = labels_given(plain_targets(column, formats), ()).drop_null()
+            labels = labels_given(plain_targets(column, formats, task), ()).drop_null()
             refused = int(to_numbers(labels).refused.sum())
             numbers, others = numbers + len(labels) - refused, others + refused
             found.update(pc.unique(labels).to_pylist())

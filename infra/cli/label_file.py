@@ -38,7 +38,7 @@ def look_at_labels(file: Path, spec: ModelSpec) -> dict[str, Any]:
     columns = label_columns(source, file.name, spec)
     notes = Notes()
     read = read_table(source, key=file.name, columns=columns, timezone=spec.timezone, formats=spec.formats, notes=notes)
-    target = plain_targets(read.table[spec.target], spec.formats)
+    target = plain_targets(read.table[spec.target], spec.formats, spec.task)
     given = labels_given(target, spec.classes)
     counts = pc.value_counts(given.drop_null())
     known = _says_something(counts.field("values"), spec)

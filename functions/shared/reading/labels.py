@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import canonical_labels, numeric_targets
-from functions.shared.domain.spec import ModelSpec
+from functions.shared.domain.spec import ModelSpec, Task
 from functions.shared.foundation.arrow import booleans, mask_of, valid_mask, with_nulls
 from functions.shared.reading.conversion import converted
 from functions.shared.reading.files import infer_columns
@@ -29,38 +29,41 @@ def label_columns(source: Readable, key: str, spec: ModelSpec) -> dict[str, Colu
     return columns
 
 
-def plain_targets(values: pa.ChunkedArray, formats: Formats) -> pa.ChunkedArray:
+def plain_targets(values: pa.ChunkedArray, formats: Formats, task: Task | None) -> pa.ChunkedArray:
     """Return targets with plain numbers, and null for the file's missing marks.
 
-    >>> plain_targets(pa.chunked_array([["1.234,5", "-", "yes"]]), Formats(decimal=",", thousands=".", missing=("-",))).to_pylist()
+    Without a task, texts are read as classes are.
+
+    >>> dressed = Formats(decimal=",", thousands=".", missing=("-",))
+    >>> plain_targets(pa.chunked_array([["1.234,5", "-", "yes"]]), dressed, None).to_pylist()
     ['1234.5', None, 'yes']
     """
     if formats == PLAIN:
         return values
-    chunks = [_plain_targets(plain_texts(chunk), formats) for chunk in values.chunks]
+    chunks = [_plain_targets(plain_texts(chunk), formats, task) for chunk in values.chunks]
     return pa.chunked_array(chunks) if chunks else values
 
 
-def _plain_targets(values: pa.Array, formats: Formats) -> pa.Array:
-    present = _without_marks(values, formats)
-    if not pa.types.is_string(values.type):
-        return present
-    plain, refused = undressed(present, formats)
-    return pc.if_else(pc.or_(booleans(refused), pc.is_null(plain)), present, plain)
+def _plain_targets(values: pa.Array, formats: Formats, task: Task | None) -> pa.Array:
+    """Return targets in plain form with null for marks.
 
-
-def _without_marks(values: pa.Array, formats: Formats) -> pa.Array:
-    """Return targets with null for marks.
-
-    Where -999 is one, so is -999.0. Where 9 is one, 09 is another class.
+    Among numbers -999.0 is the mark -999 however it is written. Among classes of text it is too, but 09 is another class than 9.
     """
+    is_text = pa.types.is_string(values.type)
+    plain = _undressed(values, formats) if is_text else values
     if not formats.missing:
-        return values
-    if is_real(values.type):
-        numbers = converted(values, Rule(ColumnKind.NUMBER), Rules({}, ZoneInfo("UTC"), formats)).array
-        return with_nulls(values, ~valid_mask(numbers))
-    marks = canonical_labels(pa.array(formats.missing, pa.string()))
-    return with_nulls(values, mask_of(pc.is_in(canonical_labels(values), value_set=marks)))
+        return plain
+    if is_real(values.type) or (is_text and task is Task.REGRESSION):
+        numbers = converted(values, Rule(ColumnKind.NUMBER), Rules({}, ZoneInfo("UTC"), formats))
+        return with_nulls(plain, ~valid_mask(numbers.array) & ~numbers.refused)
+    marks = canonical_labels(_undressed(pa.array(formats.missing, pa.string()), formats))
+    return with_nulls(plain, mask_of(pc.is_in(canonical_labels(plain), value_set=marks)))
+
+
+def _undressed(written: pa.Array, formats: Formats) -> pa.Array:
+    """Return texts with plain numbers; what is no number stays as it is."""
+    plain, refused = undressed(written, formats)
+    return pc.if_else(pc.or_(booleans(refused), pc.is_null(plain)), written, plain)
 
 
 def labels_given(values: pa.Array | pa.ChunkedArray, classes: Collection[str]) -> pa.Array:

@@ -7,6 +7,7 @@ import pytest
 
 from functions.retraining.target import positive_class, read_target
 from functions.shared.domain.errors import TrainingError
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.spec import Task
 from functions.shared.reading.rows import RejectedRow
 
@@ -29,6 +30,14 @@ def test_a_mark_of_a_missing_value_is_neither_a_class_nor_a_number(mark: str | N
     found = read([*others, mark])
     assert (found.task, found.refused) == (task, 0)
     assert found.values.is_valid().to_pylist() == [*([True] * len(others)), False]
+
+
+@pytest.mark.parametrize("task", [Task.REGRESSION, None])
+def test_a_mark_of_the_files_own_is_missing_among_numbers_however_it_is_written(task: Task | None) -> None:
+    column = pa.chunked_array([["1,5", "2", "-99,90", "-99,9", "-9,99e1", "-99,8"]])
+    found = read_target("y", column, task, odd_rows, Formats(decimal=",", missing=("-99,9",)))
+    assert (found.task, found.refused) == (Task.REGRESSION, 0)
+    assert found.values.to_pylist() == [1.5, 2.0, None, None, None, -99.8]
 
 
 def test_among_words_none_is_a_class_and_among_numbers_it_is_missing() -> None:

@@ -1,6 +1,7 @@
 """Numbers in another dress, against Python's own formatting of them."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.domain.formats import Formats
+from functions.shared.domain.labels import numeric_targets
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.reading.files import infer_columns
@@ -111,7 +113,7 @@ def test_signs_stand_before_or_behind_numbers() -> None:
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
 def test_targets_are_undressed_and_their_own_marks_are_missing(kind: pa.DataType) -> None:
     column = pa.chunked_array([["1.234,5", "-", "yes", "", None], ["7"]]).cast(kind)
-    found = plain_targets(column, Formats(decimal=",", thousands=".", missing=("-",)))
+    found = plain_targets(column, Formats(decimal=",", thousands=".", missing=("-",)), None)
     assert found.to_pylist() == ["1234.5", None, "yes", "", None, "7"]
 
 
@@ -126,4 +128,27 @@ def test_targets_are_undressed_and_their_own_marks_are_missing(kind: pa.DataType
     ids=lambda found: str(getattr(found, "type", "")),
 )
 def test_a_mark_that_is_a_number_is_a_missing_target_in_any_type(column: pa.Array, kept: object) -> None:
-    assert plain_targets(pa.chunked_array([column]), Formats(missing=("9",))).to_pylist() == [None, kept]
+    assert plain_targets(pa.chunked_array([column]), Formats(missing=("9",)), Task.BINARY).to_pylist() == [None, kept]
+
+
+@given(
+    st.decimals(-9999, 9999, places=2), st.sampled_from(["", "0", "00"]), st.sampled_from([("", "."), ("", ","), (".", ","), (" ", ",")])
+)
+def test_a_number_among_the_targets_of_a_regression_is_a_mark_if_it_is_the_same_number_to_python(
+    number: Decimal, zeros: str, separators: tuple[str, str]
+) -> None:
+    thousands, decimal = separators
+    plain = [f"{number}{zeros}", f"{number:.0f}", f"{number:e}", f"{number:.1f}", f"0{abs(number)}"]
+    written = [*(text.replace(".", decimal) for text in plain), f"{number:,.2f}".translate({ord("."): decimal, ord(","): thousands})]
+    for mark in (f"{number}", f"{number.normalize():f}", f"{number:.0f}"):
+        formats = Formats(thousands=thousands, decimal=decimal, missing=(mark.replace(".", decimal),))
+        found = plain_targets(pa.chunked_array([written]), formats, Task.REGRESSION)
+        left = [None if float(text) == float(mark) else float(text) for text in [*plain, f"{number}"]]
+        assert numeric_targets(found).to_pylist() == left
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, None])
+def test_a_mark_among_classes_is_missing_in_the_dress_of_the_file(task: Task | None) -> None:
+    column = pa.chunked_array([["-999", "-999,0", " -999,00", "-999.000", "1.000", "yes", "009"]])
+    found = plain_targets(column, Formats(decimal=",", thousands=".", missing=("-999", "1000", "9")), task)
+    assert found.to_pylist() == [None, None, None, "-999000", None, "yes", "009"]
