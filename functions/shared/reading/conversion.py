@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from functions.shared.foundation.arrow import Mask, mask_of, numbers_of, texts, valid_mask, with_nulls
-from functions.shared.reading.categories import canonical_categories
+from functions.shared.reading.categories import canonical_categories, canonical_text
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.rules import ColumnKind, Rule, Rules
 from functions.shared.reading.times import to_instants_in
@@ -33,7 +33,8 @@ def converted(column: pa.Array, rule: Rule, rules: Rules) -> Converted:
     if not (marks := rules.formats.missing):
         return _typed(column, rule, rules)
     if rule.kind not in _BY_VALUE:
-        return _typed(without_marks(column, marks), rule, rules)
+        is_by_form = rule.canonical or rule.kind is ColumnKind.BOOLEAN
+        return _typed(_without_canonical_marks(column, marks) if is_by_form else without_marks(column, marks), rule, rules)
     found = _typed(without_marks(column, marks) if _is_text(column) else column, rule, rules)
     absent = _typed(_texts(marks), rule, rules).array
     if column.type == pa.float32():  # -999.9 is another number in four bytes
@@ -72,6 +73,15 @@ def without_marks(column: pa.Array, marks: tuple[str, ...]) -> pa.Array:
     return with_nulls(column, marked) if marked.any() else column
 
 
+def _without_canonical_marks(column: pa.Array, marks: tuple[str, ...]) -> pa.Array:
+    """Replace what is one of these marks as a canonical category by null.
+
+    Where -999 is one, so is -999.0, in text as in numbers of any type.
+    """
+    named = pc.is_in(canonical_categories(to_categories(column).array).cast(pa.string()), value_set=_canonical(marks))
+    return with_nulls(column if column.type == CATEGORY else plain_texts(column), mask_of(named))
+
+
 def _are_marks(written: pa.Array, marks: tuple[str, ...]) -> Mask:
     return mask_of(pc.is_in(pc.ascii_trim(written, _BLANKS), value_set=_texts(marks)))
 
@@ -88,3 +98,8 @@ def _values(column: pa.Array) -> NDArray[np.float64] | NDArray[np.int64]:
 @cache
 def _texts(marks: tuple[str, ...]) -> pa.Array:
     return texts(marks)
+
+
+@cache
+def _canonical(marks: tuple[str, ...]) -> pa.Array:
+    return texts([canonical_text(mark) for mark in marks])

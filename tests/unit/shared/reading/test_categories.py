@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.policy import RowContract
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
 from functions.shared.reading.categories import canonical_categories, canonical_text
@@ -66,6 +67,36 @@ TRUTH = [
 @pytest.mark.parametrize(("data", "name"), NUMBERS)
 def test_a_whole_number_is_one_category_in_every_format(data: bytes, name: str) -> None:
     assert categories(data, name) == ["3", "3", "3", "3", "-1"]
+
+
+MARKED = [*NUMBERS, (parquet(pa.array([3, 3, 3, 3, -1]).cast(pa.decimal128(21, 2))), "a.parquet")]
+
+
+@pytest.mark.parametrize("mark", ["3", "3.0"])
+@pytest.mark.parametrize(("data", "name"), MARKED)
+def test_a_mark_is_a_missing_category_in_every_format_and_form(data: bytes, name: str, mark: str) -> None:
+    assert categories(data, name, SPEC.model_copy(update={"formats": Formats(missing=(mark,))})) == [None, None, None, None, "-1"]
+
+
+NINES = [
+    (csv("9", "9.0", " 9.00", "1"), "a.csv"),
+    (jsonl(*(9, 9.0, "9.0", True)), "a.jsonl"),
+    *((parquet(pa.array([9, 9, 9, 1]).cast(kind)), "a.parquet") for kind in (pa.int8(), pa.float64(), pa.decimal128(21, 1))),
+    (parquet(pa.array(["9", "9.0", " 9", "true"]).dictionary_encode()), "a.parquet"),
+]
+
+
+@pytest.mark.parametrize("mark", ["9", "9.0"])
+@pytest.mark.parametrize(("data", "name"), NINES)
+def test_a_mark_is_a_missing_boolean_in_every_format_and_form(data: bytes, name: str, mark: str) -> None:
+    feature = Feature(name="c", kind=FeatureKind.BOOLEAN)
+    spec = SPEC.model_copy(update={"features": (feature,), "formats": Formats(missing=(mark,))})
+    assert categories(data, name, spec) == [None, None, None, True]
+
+
+def test_a_mark_among_categories_is_no_other_spelling_that_may_carry_meaning() -> None:
+    spec = SPEC.model_copy(update={"formats": Formats(missing=("9", "n"))})
+    assert categories(csv("09", "N", "9.5", "n ", "9"), "a.csv", spec) == ["09", "N", "9.5", None, None]
 
 
 @pytest.mark.parametrize(("data", "name"), TRUTH)
