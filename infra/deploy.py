@@ -34,18 +34,12 @@ def stack_name(environment: str, root: Path = ROOT) -> str:
     """Return what samconfig.toml calls the stack of an environment.
 
     Raises:
-        InputError: if there is no such environment, or the name is missing, too long or has capitals.
+        InputError: if there is no such environment, or the name is missing.
     """
     name = str(_options(environment, root).get("stack_name", ""))
     if not name:
         message = f"samconfig.toml names no stack in [{environment}.deploy.parameters]"
         raise InputError(message, remedy="add stack_name there", code="samconfig")
-    if len(name) > LONGEST_NAME:
-        message = f"{name} has {len(name)} characters, a stack's name at most {LONGEST_NAME}"
-        raise InputError(message, remedy="shorten stack_name in samconfig.toml", code="samconfig")
-    if name != name.lower():
-        message = f"{name} has capitals, which names of databases in AWS Glue cannot have"
-        raise InputError(message, remedy="write stack_name in small letters in samconfig.toml", code="samconfig")
     return name
 
 

@@ -65,6 +65,7 @@ def deploy(
     stack = settings.stack_name(environment, root)
     chosen = settings.overrides(environment, architecture, "", root, more)  # refuses what is wrong with them before anything is made
     place = needed.account_and_region()
+    needed.new_name(stack)
     if policies:
         partition = place["identity"].split(":")[1]
         show(deployer_policies(stack, partition=partition, region=place["region"], account=place["account"]), str, as_json=True)

@@ -11,10 +11,13 @@ from botocore.exceptions import ClientError, NoRegionError
 
 from functions.shared.domain.errors import InputError
 from infra.cli.operator import UNKNOWN_STACK
+from infra.deploy import LONGEST_NAME
 from infra.local.sam import SAM
 
 FAILED_AT_FIRST = "ROLLBACK_COMPLETE"
 """The state of a stack whose first deployment failed and was taken back."""
+_EMPTY = ("", "REVIEW_IN_PROGRESS", FAILED_AT_FIRST)
+"""States in which a stack holds nothing yet."""
 _STAND_IN = "everscore.stand-in"
 """The label of what tests make where AWS's image cannot be fetched."""
 
@@ -29,6 +32,21 @@ def account_and_region() -> dict[str, str]:
         raise NoRegionError
     who: dict[str, Any] = session.client("sts").get_caller_identity()
     return {"account": who["Account"], "identity": who["Arn"], "region": session.region_name}
+
+
+def new_name(stack: str) -> None:
+    """Make sure that a stack can be made by this name, unless it stands already.
+
+    Raises:
+        InputError: if the name is too long or has capitals.
+    """
+    if (len(stack) <= LONGEST_NAME and stack == stack.lower()) or status_of(stack) not in _EMPTY:
+        return
+    if len(stack) > LONGEST_NAME:
+        message = f"{stack} has {len(stack)} characters, a new stack's name at most {LONGEST_NAME}"
+        raise InputError(message, remedy="shorten stack_name in samconfig.toml", code="samconfig")
+    message = f"{stack} has capitals, which names of databases in AWS Glue cannot have"
+    raise InputError(message, remedy="write stack_name in small letters in samconfig.toml", code="samconfig")
 
 
 def sam() -> Path:

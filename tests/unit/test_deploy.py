@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.shared.domain.errors import InputError
-from infra.deploy import overrides, stack_name
+from infra.deploy import overrides
 
 CONFIGURED = """
 [dev.deploy.parameters]
@@ -68,23 +67,6 @@ def test_another_image_parameter_or_template_makes_another_revision(root: Path) 
     (root / "template.yaml").write_text(TEMPLATE + "  Commit: {Default: unknown}\n")
     made.append(revision(root))
     assert len(set(made)) == 5
-
-
-def test_a_name_of_a_stack_that_cloudformation_would_cut_is_refused_before_anything_is_made(root: Path) -> None:
-    def named(length: int) -> str:
-        (root / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{"n" * length}"\n')
-        return stack_name("dev", root)
-
-    assert named(25)
-    with pytest.raises(InputError, match="has 26 characters") as refusal:
-        named(26)
-    assert refusal.value.remedy == "shorten stack_name in samconfig.toml"
-
-
-def test_a_name_with_capitals_is_refused_since_the_rights_to_its_tables_would_name_another_database(root: Path) -> None:
-    (root / "samconfig.toml").write_text('[dev.deploy.parameters]\nstack_name = "Everscore-Dev"\n')
-    with pytest.raises(InputError, match="has capitals"):
-        stack_name("dev", root)
 
 
 def test_what_is_asked_for_on_the_command_line_comes_before_what_is_configured(root: Path) -> None:

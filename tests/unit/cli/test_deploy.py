@@ -136,6 +136,55 @@ def test_what_cannot_be_meant_is_refused(
     assert refused(arguments, monkeypatch, capsys)["code"] == code
 
 
+def named(tools: Path, stack: str) -> None:
+    (tools.parent / "project" / "samconfig.toml").write_text(f'[dev.deploy.parameters]\nstack_name = "{stack}"\n')
+
+
+LONG, CAPITALS = "n" * 26, "Everscore-Dev"
+"""CloudFormation would cut the one, and rights to the tables of the other would name another database."""
+
+
+@pytest.mark.parametrize("status", ["", "ROLLBACK_COMPLETE"])
+@pytest.mark.parametrize("arguments", ["deploy --yes", "deploy --check", "deploy --policies"])
+@pytest.mark.parametrize(
+    ("name", "why", "remedy"), [(LONG, "has 26 characters", "shorten"), (CAPITALS, "has capitals", "in small letters")]
+)
+def test_a_new_stack_is_refused_a_name_that_is_too_long_or_has_capitals(
+    name: str,
+    why: str,
+    remedy: str,
+    arguments: str,
+    status: str,
+    cloud: CloudFormation,
+    tools: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cloud.stacks = {name: status} if status else {}
+    named(tools, name)
+    answer = refused(arguments, monkeypatch, capsys)
+    assert (why in answer["error"], remedy in answer["remedy"], answer["code"]) == (True, True, "samconfig")
+    assert not (tools.parent / "asked").exists(), "nothing was built"
+
+
+@pytest.mark.parametrize("name", [LONG, CAPITALS])
+def test_a_stack_that_stands_is_deployed_and_undeployed_by_the_name_that_it_has(
+    name: str, cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.stacks = {name: "UPDATE_COMPLETE"}
+    named(tools, name)
+    assert ended("deploy --yes --no-trial --json", monkeypatch) == 0
+    assert cloud.deleted == []
+    cloud.stacks = {name: "ROLLBACK_COMPLETE"}
+    assert ended("undeploy --yes --json", monkeypatch) == 0
+    assert cloud.deleted == [name]
+
+
+def test_a_new_stack_may_have_a_name_of_25_characters(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named(tools, "n" * 25)
+    assert ended("deploy --check --json", monkeypatch) == 0
+
+
 def test_without_credentials_it_says_how_to_sign_in(
     tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
