@@ -51,14 +51,19 @@ def image_repository(stack: str) -> str:
     return str(made["repositoryUri"])
 
 
-def keep_running_image(stack: str, uri: str) -> None:
-    """Keep the image that a stack's functions run, however many are pushed."""
+def keep_running_image(stack: str, uri: str) -> bool:
+    """Keep the image that a stack's functions run, however many are pushed.
+
+    Return whether it is in the stack's repository.
+    """
     import boto3
 
     client, name = boto3.client("ecr"), stack.lower()
-    for found in client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": uri.rpartition(":")[2]}])["images"]:
+    images = client.batch_get_image(repositoryName=name, imageIds=[{"imageTag": uri.rpartition(":")[2]}])["images"]
+    for found in images:
         with suppress(client.exceptions.ImageAlreadyExistsException):
             client.put_image(repositoryName=name, imageManifest=found["imageManifest"], imageTag=_RUNS)
+    return bool(images)
 
 
 def _functions(repository_arn: str) -> str:

@@ -91,9 +91,12 @@ def deploy(
     file = settings.write_parameters(settings.overrides(environment, architecture, settings.image_id(), root, more), root)
     images = [] if settings.names_repositories(environment, root) else ["--image-repository", image_repository(stack)]
     asked = "--config-env", environment, "--no-confirm-changeset", *images, "--parameter-overrides", f"file://{file}"
+    if images and needed.stands(stack):
+        keep_running_image(stack, settings.running_image(stack))  # else each attempt that fails brings it nearer to its end
     _run(sam, "deploy", *asked, root=root)
-    if images:
-        keep_running_image(stack, settings.running_image(stack))
+    if images and not keep_running_image(stack, running := settings.running_image(stack)):
+        message = f"{stack} is deployed, but its image {running} is not in its repository"
+        raise InputError(message, remedy="type the same command again, which pushes it", code="no_image")
     show({**found, "trial": _tried(stack) if trial else None}, _deployed_screen, as_json=as_json)
 
 

@@ -40,7 +40,7 @@ def new_name(stack: str) -> None:
     Raises:
         InputError: if the name is too long or has capitals.
     """
-    if (len(stack) <= LONGEST_NAME and stack == stack.lower()) or status_of(stack) not in _EMPTY:
+    if (len(stack) <= LONGEST_NAME and stack == stack.lower()) or stands(stack):
         return
     if len(stack) > LONGEST_NAME:
         message = f"{stack} has {len(stack)} characters, a new stack's name at most {LONGEST_NAME}"
@@ -71,6 +71,11 @@ def status_of(stack: str) -> str:
             return ""
         raise
     return str(found["StackStatus"])
+
+
+def stands(stack: str) -> bool:
+    """Return whether there is a stack of this name that holds something."""
+    return status_of(stack) not in _EMPTY
 
 
 def failed_at_first(stack: str) -> bool:

@@ -54,8 +54,10 @@ def test_the_image_that_runs_keeps_its_tag_while_failed_deployments_push_others(
         return str(found[0]["imageDigest"])
 
     for number in (0, 0, 2):
-        keep_running_image("shop", f"{uri}:scoring-{number}-everscore")
+        assert keep_running_image("shop", f"{uri}:scoring-{number}-everscore")
         assert running() == digests[number]
+    assert not keep_running_image("shop", f"{uri}:scoring-3-everscore"), "it is in no repository, or in another"
+    assert running() == digests[2]
 
 
 def test_lambda_alone_may_pull_from_it_by_the_words_that_it_would_write_there_itself() -> None:

@@ -29,6 +29,8 @@ class CloudFormation:
     deleted: list[str] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
     """Images that are kept since they run."""
+    gone: list[str] = field(default_factory=list)
+    """Images that are in no repository."""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
         if StackName not in self.stacks:
@@ -39,6 +41,10 @@ class CloudFormation:
     def delete_stack(self, StackName: str) -> None:  # noqa: N803 - AWS's names
         del self.stacks[StackName]
         self.deleted.append(StackName)
+
+    def keep(self, stack: str, uri: str) -> bool:
+        self.kept.append((stack, uri))
+        return uri not in self.gone
 
     def get_waiter(self, _: str) -> Self:
         return self
@@ -72,7 +78,7 @@ def tools(cloud: CloudFormation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(deploy_checks, "account_and_region", lambda: ACCOUNT)
     monkeypatch.setattr(repository, "image_repository", lambda stack: f"registry/{stack}")
     monkeypatch.setattr(settings, "running_image", lambda stack: f"registry/{stack}:new")
-    monkeypatch.setattr(repository, "keep_running_image", lambda stack, uri: cloud.kept.append((stack, uri)))
+    monkeypatch.setattr(repository, "keep_running_image", cloud.keep)
     monkeypatch.chdir(project)
     return folder
 
@@ -259,6 +265,24 @@ def test_a_stack_that_takes_no_update_is_refused_with_what_leads_out(
     assert status in answer["error"]
     assert remedy in answer["remedy"]
     assert not (tools.parent / "asked").exists(), "nothing was built"
+
+
+@pytest.mark.parametrize("gone", [[], ["registry/mine:new"]], ids=["there", "gone"])
+def test_the_image_that_serves_is_kept_before_an_attempt_that_fails(
+    gone: list[str], cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.stacks, cloud.gone = {"mine": "UPDATE_ROLLBACK_COMPLETE"}, gone
+    command(tools, "sam", '[ "$1" = build ]')
+    assert refused("deploy --yes", monkeypatch, capsys)["code"] == "sam_failed"
+    assert cloud.kept == [("mine", "registry/mine:new")]
+
+
+def test_a_stack_whose_image_is_in_no_repository_after_its_deployment_is_an_error(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.gone = ["registry/mine:new"]
+    answer = refused("deploy --yes", monkeypatch, capsys)
+    assert (answer["code"], "registry/mine:new" in answer["error"]) == ("no_image", True)
 
 
 @pytest.mark.parametrize("named", ['image_repository = "mine"', "resolve_image_repos = true"])
