@@ -169,10 +169,13 @@ def undeploy(environment: Environment = "dev", yes: Yes = False, as_json: AsJson
 
     stack = settings.stack_name(environment, own_project())
     place = needed.account_and_region()
-    operator = None if needed.status_of(stack) == needed.FAILED_AT_FIRST else connect(stack)
+    operator = None if needed.never_made(stack) else connect(stack)
     kept = [_kept(bucket.bucket, operator.client("s3")) for bucket in (operator.inbox, operator.store)] if operator else []
     if not yes:
-        question = _("Delete {stack} in account {account}, {region}? Its two buckets are kept", stack=stack, **place)
+        if operator:
+            question = _("Delete {stack} in account {account}, {region}? Its two buckets are kept", stack=stack, **place)
+        else:
+            question = _("Delete what the failed deployment of {stack} left in account {account}, {region}?", stack=stack, **place)
         refusal = InputError("there is no terminal to confirm the deletion on", remedy="add --yes", code="no_terminal")
         confirmed(question, refusal)
     _delete(stack)
@@ -200,6 +203,9 @@ def _kept(bucket: str, s3: Any) -> dict[str, Any]:
 
 def _kept_screen(answer: Mapping[str, Any]) -> str:
     buckets: Sequence[Mapping[str, Any]] = answer["kept"]
+    if not buckets:
+        done = _("{stack} is deleted; its deployment had failed and left no bucket.", stack=answer["stack"])
+        return f"{done}\n{_('Kept: the repository of its image, and the stack of MLflow, if you deployed it.')}"
     line = _("  s3://{bucket}: {some_objects} with old versions, about ${dollars_a_month:.2f} a month")
     return "\n".join(
         [

@@ -16,6 +16,8 @@ from infra.local.sam import SAM
 
 FAILED_AT_FIRST = "ROLLBACK_COMPLETE"
 """The state of a stack whose first deployment failed and was taken back."""
+_HALF_MADE = ("CREATE_FAILED", "ROLLBACK_FAILED")
+"""States of a stack whose first deployment failed and was not taken back, so that it has no outputs."""
 _EMPTY = ("", "REVIEW_IN_PROGRESS", FAILED_AT_FIRST)
 """States in which a stack holds nothing yet."""
 _STAND_IN = "everscore.stand-in"
@@ -95,10 +97,24 @@ def failed_at_first(stack: str) -> bool:
     return status == FAILED_AT_FIRST
 
 
+def never_made(stack: str) -> bool:
+    """Return whether a stack to delete is only what a failed first deployment left.
+
+    Raises:
+        InputError: if that deployment left things of which this machine knows nothing.
+    """
+    status = status_of(stack)
+    if status in _HALF_MADE:
+        raise InputError(f"{stack} was never whole ({status})", remedy=_way_out(status, stack), code="stack_stuck")
+    return status == FAILED_AT_FIRST
+
+
 def _way_out(status: str, stack: str) -> str:
     """Return what leads out of a state in which no update is taken, if it is one."""
     match status:
-        case "CREATE_FAILED" | "ROLLBACK_FAILED" | "DELETE_FAILED":
+        case "CREATE_FAILED":
+            return f"type `aws cloudformation delete-stack --stack-name {stack}`"
+        case "ROLLBACK_FAILED" | "DELETE_FAILED":
             return f"look in its events for what could not be deleted, then type `aws cloudformation delete-stack --stack-name {stack}`"
         case "UPDATE_FAILED":
             return f"type `aws cloudformation rollback-stack --stack-name {stack}`"

@@ -267,6 +267,32 @@ def test_a_stack_that_takes_no_update_is_refused_with_what_leads_out(
     assert not (tools.parent / "asked").exists(), "nothing was built"
 
 
+def test_what_a_failed_first_deployment_left_is_undeployed_without_a_word_of_buckets(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.stacks = {"mine": "ROLLBACK_COMPLETE"}
+    assert ended("undeploy", monkeypatch, types="y") == 0
+    said = capsys.readouterr()
+    assert cloud.deleted == ["mine"]
+    assert "Delete what the failed deployment of mine left in account 123456789012, eu-central-1?" in said.out + said.err
+    assert "buckets are kept" not in said.out + said.err
+    assert "left no bucket" in said.out
+    assert "Kept: the repository" in said.out
+
+
+@pytest.mark.parametrize("arguments", ["deploy --yes", "undeploy --yes"])
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED"])
+def test_a_stack_that_was_never_whole_leads_to_one_way_out(
+    status: str, arguments: str, cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.stacks = {"mine": status}
+    answer = refused(arguments, monkeypatch, capsys)
+    assert answer["code"] == "stack_stuck"
+    assert "aws cloudformation delete-stack --stack-name mine" in answer["remedy"]
+    assert ("could not be deleted" in answer["remedy"]) == (status == "ROLLBACK_FAILED"), "nothing was to be deleted"
+    assert cloud.deleted == []
+
+
 @pytest.mark.parametrize("gone", [[], ["registry/mine:new"]], ids=["there", "gone"])
 def test_the_image_that_serves_is_kept_before_an_attempt_that_fails(
     gone: list[str], cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
