@@ -13,6 +13,7 @@ case $(uname -m) in
   *) emulator=aws-lambda-rie-x86_64 ;;
 esac
 pull_s=120
+pull_again_s=30 # where a stand-in serves meanwhile
 
 is_here() { docker image inspect "$1" > /dev/null 2>&1; }
 build_from_stand_in() {
@@ -25,11 +26,14 @@ if is_here "$image"; then
   exit 0
 fi
 if is_here "$stand_in"; then
-  build_from_stand_in
-  exit 0
+  pull_s=$pull_again_s
 fi
 if pulled=$(timeout "$pull_s" docker pull --quiet "$image" 2>&1); then
   echo "$image"
+  exit 0
+fi
+if is_here "$stand_in"; then
+  build_from_stand_in
   exit 0
 fi
 echo "base image: $image cannot be pulled (${pulled##*$'\n'}); making a stand-in from Debian's packages, once, for a minute or two" >&2

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from infra.local.image import base_image, described
+from infra.local.image import base_image
 from infra.places import ROOT
 
 _NAMED_IN = "functions/Dockerfile", "template.yaml"
@@ -12,9 +12,9 @@ _NAMED_IN = "functions/Dockerfile", "template.yaml"
 
 def newest(tag: str) -> str:
     """Fetch the image that a tag names today, and return its name with its digest."""
-    subprocess.run(["docker", "pull", "--quiet", tag], check=True)
-    [named] = described(tag)["RepoDigests"]
-    return f"{tag}@{named.partition('@')[2]}"
+    pulled = subprocess.run(["docker", "pull", tag], check=True, stdout=subprocess.PIPE, text=True).stdout
+    [digest] = re.findall(r"sha256:[0-9a-f]{64}", pulled)
+    return f"{tag}@{digest}"
 
 
 def move_on(root: Path = ROOT) -> str:

@@ -24,7 +24,11 @@ if ! command -v dockerd > /dev/null; then
 fi
 if ! answers; then
   echo "starting Docker" >&2
-  "${as_root[@]}" sh -c "setsid dockerd > $log 2>&1 < /dev/null &"
+  # Without the files that are open here: a lock among them would be held for as long as Docker runs.
+  "${as_root[@]}" bash -c "for open in /proc/self/fd/*; do
+    ((\${open##*/} < 3)) || eval \"exec \${open##*/}>&-\"
+  done
+  setsid dockerd > $log 2>&1 < /dev/null &"
 fi
 for _ in $(seq "$wait_s"); do
   answers && exit 0
