@@ -9,6 +9,7 @@ process, and a client may connect at once: it waits in the socket's queue until 
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ SECRET = "embedded"  # noqa: S105 - the embedded AWS takes any
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS")
 """Environment variables that servers and functions inherit: none that could lead to a real account."""
+
+PATIENCE_S = 5.0
+"""How long a stopped stack waits for its port, which any program's connection may have for moments."""
 
 DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 """Variables by which Docker's clients find its engine."""
@@ -78,11 +82,15 @@ def socket_again(url: str, port: int | None) -> socket.socket:
     if port not in {None, before}:
         message = f"the stopped stack used port {before} and needs it again, not port {port}"
         raise PortTakenError(message, remedy="leave --port out")
-    try:
-        return listening_socket(before)
-    except PortTakenError as error:
-        message = f"the stopped stack needs port {before}, which another program uses now"
-        raise PortTakenError(message, remedy="end that program, then start the stack again") from error
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return listening_socket(before)
+        except PortTakenError as error:
+            if time.monotonic() > end:
+                message = f"the stopped stack needs port {before}, which another program uses now"
+                raise PortTakenError(message, remedy="end that program, then start the stack again") from error
+            time.sleep(0.1)
 
 
 def socket_like(url: str) -> socket.socket:

@@ -94,7 +94,8 @@ def test_every_promise_is_kept_where_iam_holds_functions_and_operators_to_their_
 def test_a_run_that_is_broken_off_removes_what_it_made_and_says_so(stack: Stack, tmp_path: Path) -> None:
     environment = {**os.environ, **stack.env(), "EVERSCORE_HOME": str(tmp_path)}
     environment.pop("EVERSCORE_STACK")
-    typed = ["make", "test-aws", f"STACK={stack.name}"]
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that.
+    typed = ["env", "--default-signal=INT", "make", "test-aws", f"STACK={stack.name}"]
     suite = subprocess.Popen(typed, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         while not left_of_models(stack):

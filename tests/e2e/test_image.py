@@ -235,7 +235,8 @@ print(model.engine.backend, model.engine.score(rows).tobytes().hex())
 def with_catboost(image: str) -> Iterator[str]:
     """The image with CatBoost, of which all but the packages was built already."""
     name = "everscore:with-catboost"
-    build = ["docker", "build", "--quiet", "--build-arg", "WITH=catboost", "--tag", name, "--file", "functions/Dockerfile", "."]
+    options = ["--quiet", "--build-arg", f"BASE={built_from(IMAGE)}", "--build-arg", "WITH=catboost", "--tag", name]
+    build = ["docker", "build", *options, "--file", "functions/Dockerfile", "."]
     subprocess.run(build, cwd=ROOT, env={**os.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True)
     yield name
     subprocess.run(["docker", "image", "rm", name], check=True, capture_output=True)
