@@ -483,7 +483,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
     monkeypatch.setattr(settings, "write_parameters", lambda values, _: write_parameters(values, tmp_path))
     monkeypatch.setattr(deploy_command, "_run", lambda _, *arguments, root: asked.append([*arguments]))
     outputs = [{"OutputKey": name, "OutputValue": f"made-{name}"} for name in ("MlflowTrackingUri", "MlflowArtifactBucket")]
-    described = SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"Outputs": outputs}]})
+    described = SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}]})
     monkeypatch.setattr("boto3.client", lambda _: described)
     monkeypatch.chdir(ROOT)
 
