@@ -478,7 +478,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
     monkeypatch.setattr(deploy_checks, "failed_at_first", lambda _: False)
     monkeypatch.setattr(settings, "image_id", lambda: "sha256:1")
     monkeypatch.setattr("infra.repository.image_repository", lambda stack: f"{ECR}/{stack}")
-    monkeypatch.setattr("infra.repository.keep_running_image", lambda *_: None)
+    monkeypatch.setattr("infra.repository.keep_running_image", lambda *_: True)
     monkeypatch.setattr(settings, "running_image", lambda _: "")
     monkeypatch.setattr(settings, "write_parameters", lambda values, _: write_parameters(values, tmp_path))
     monkeypatch.setattr(deploy_command, "_run", lambda _, *arguments, root: asked.append([*arguments]))
