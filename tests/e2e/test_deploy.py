@@ -85,9 +85,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def deployed(
-    stack: Stack, deployer: dict[str, str], project: Path, tmp_path_factory: pytest.TempPathFactory
+    stack: Stack, owner: Any, deployer: dict[str, str], project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Engine, subprocess.CompletedProcess[str]]]:
+    registry = owner.client("ecr", endpoint_url=stack.endpoint)
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"})
+
+    def push(image: str) -> None:
+        registry.put_image(repositoryName=NAME, imageManifest=manifest, imageTag=image.rpartition(":")[2])
+
     with docker_engine(tmp_path_factory.mktemp("docker")) as engine:
+        engine.push = push
         environment = {
             **os.environ,
             **stack.env(),

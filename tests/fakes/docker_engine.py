@@ -6,7 +6,7 @@ import re
 import socketserver
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -37,11 +37,12 @@ class Build:
 
 @dataclass
 class Engine:
-    """What was asked for so far, and the socket to ask at."""
+    """What was asked for so far, the socket to ask at, and what brings an image to its repository."""
 
     socket: Path
     builds: list[Build] = field(default_factory=list)
     pushed: list[str] = field(default_factory=list)
+    push: Callable[[str], None] = field(default=lambda _: None)
 
     def answer(self, method: str, path: str, asked: dict[str, str], body: bytes) -> Any:
         """What the engine answers as JSON; a list is a stream."""
@@ -51,6 +52,7 @@ class Engine:
                 answer: Any = [{"stream": "Step 1/1 : FROM base\n"}, {"stream": f"Successfully built {IMAGE_ID}\n"}]
             case "POST", ["images", *name, "push"]:
                 self.pushed.append(f"{'/'.join(name)}:{asked['tag']}")
+                self.push(self.pushed[-1])
                 answer = [{"status": "Pushed", "id": "layer"}]
             case "POST", ["images", *_, "tag"]:
                 answer = None

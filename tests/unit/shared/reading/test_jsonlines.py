@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from functions.shared.domain.formats import Formats
 from functions.shared.kernels import objects
+from functions.shared.kernels.library import kernel_library
 from functions.shared.reading import jsonlines, plain_objects, records
 from functions.shared.reading.json_records import parse_record
 from tests.unit.shared.reading.files import FORMATS, model_of, read, refusal
@@ -202,7 +203,7 @@ def test_for_the_absent_values_of_many_columns_the_kernel_keeps_no_room(monkeypa
     assert [row["k7"] for row in rows] == ["7", *[None] * 500]
     assert placed == []
     read(lines(GOOD, GOOD), KEY)
-    assert placed == [2]
+    assert placed == ([] if kernel_library() is None else [2])
 
 
 def test_a_mark_that_is_a_number_or_a_time_is_missing_in_texts_alike() -> None:
