@@ -22,7 +22,7 @@ ROWS_A_CLASS: Final = 10
 ROWS_TO_TELL_APART: Final = 5
 """Rows needed of either of two classes; fewer can hardly be learnt and measured."""
 STRAY_ONE_OF: Final = 100
-"""Next to two classes, others in at most one of so many rows are taken for typos."""
+"""Next to two classes, others are taken for typos in at most one of this number of rows."""
 _PERHAPS_CLASSES: Final = ("none", "None")
 """Marks of a missing value that may also name a class, if other classes are words."""
 _SHOWN, _STRAYS_SHOWN = 3, 20
