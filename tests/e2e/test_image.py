@@ -219,7 +219,7 @@ def test_a_version_from_elsewhere_is_proved_and_served_by_the_image(played: Play
     decided = operator.store.info(layout.decision_key(name, decision["challenger_version"]))
     with emulated(played.functions["release"]) as releasing:
         releasing.invoke(created(operator.store.bucket, decided))
-    assert (decision["verdict"], decision["origin"]["stack"], decision["origin"]["version"]) == ("promote", "dev", version)
+    assert (decision["decision"], decision["origin"]["stack"], decision["origin"]["version"]) == ("promote", "dev", version)
     file = tmp_path / "week.csv"
     file.write_bytes(batch_of_flights())
     for model in (MODEL, name):
