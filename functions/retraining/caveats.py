@@ -15,6 +15,7 @@ from functions.retraining.target import ROWS_TO_TELL_APART
 from functions.retraining.training_set import TrainingSet
 from functions.shared.domain.decision import Reason
 from functions.shared.domain.spec import Feature, FeatureKind, ModelSpec, Task
+from functions.shared.foundation.arrow import valid_mask
 from functions.shared.foundation.counted import counted
 from functions.shared.reading.numbers import to_numbers_in
 from functions.shared.reading.values import to_numbers
@@ -155,18 +156,19 @@ def _are_days(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
 
 
 def _doubts_of_texts(feature: Feature, values: pa.ChunkedArray, spec: ModelSpec) -> Iterator[Doubt]:
-    if feature.kind is not FeatureKind.CATEGORY or not (present := len(values) - values.null_count):
+    if feature.kind is not FeatureKind.CATEGORY or values.null_count == len(values):
         return
     counts = pc.value_counts(values.drop_null())
     texts, rows = counts.field("values"), counts.field("counts").to_numpy()
-    words = int(np.dot(to_numbers(texts).refused, rows))
+    tried = to_numbers(texts)
+    words, numbers = int(np.dot(tried.refused, rows)), int(np.dot(valid_mask(tried.array), rows))  # marks of missing ones are neither
     if disguise := disguise_of(counts):
         yield Doubt(DoubtCode.DISGUISED, f"holds {disguise.what}, taken as a category", disguise.remedy)
-    elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * present and to_numbers_in(texts, spec.formats).refused.any():
+    elif spec.formats.decimal == "," and words < (1 - NEARLY_ALL) * (words + numbers) and to_numbers_in(texts, spec.formats).refused.any():
         yield Doubt(DoubtCode.DISGUISED, "holds numbers with a decimal point, but --decimal , was given: taken as a category")
     else:
-        if 0 < 2 * words < present:
-            what = f"holds numbers in {counted(present - words, 'rows')} and words in {words:,}, taken as a category"
+        if 0 < words < numbers:
+            what = f"holds numbers in {counted(numbers, 'rows')} and words in {words:,}, taken as a category"
             yield Doubt(DoubtCode.MIXED, what, "--kind COLUMN=number leaves the rows with words out")
         yield from _spellings(texts)
 

@@ -356,18 +356,21 @@ def _refuse_riddles(table: pa.Table, features: Sequence[Feature], formats: Forma
     """Refuse numbers that a few words would silently turn into a category.
 
     Raises:
-        TrainingError: if a category's values are nearly all numbers. If all are, a typed file declares them as texts.
+        TrainingError: if a category's values are nearly all numbers. If all are, a typed file declares them as texts. Marks of
+            missing numbers, such as "None", are neither.
     """
     for feature in features:
         values = table[feature.name].drop_null()
         if feature.kind is FeatureKind.CATEGORY and len(values):
-            refused = np.concatenate([to_numbers_in(chunk, formats).refused for chunk in values.chunks])
-            if 0 < refused.mean() < RIDDLE_SHARE:
+            found = [to_numbers_in(chunk, formats) for chunk in values.chunks]
+            refused = np.concatenate([chunk.refused for chunk in found])
+            given = int(refused.sum()) + sum(len(chunk.array) - chunk.array.null_count for chunk in found)
+            if 0 < refused.sum() < RIDDLE_SHARE * given:
                 first = values[int(refused.argmax())].as_py()
                 disguise = disguise_of(pc.value_counts(values))
                 looks = f" (it holds {disguise.what}; {disguise.remedy})" if disguise else ""
                 message = (
-                    f"values of {feature.name!r} that are not numbers: {refused.sum():,} of {len(values):,}, "
+                    f"values of {feature.name!r} that are not numbers: {refused.sum():,} of {given:,}, "
                     f"the first is {first!r}{looks}: say --kind {feature.name}=number to leave their rows out, "
                     f"or --kind {feature.name}=category"
                 )

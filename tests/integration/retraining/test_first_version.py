@@ -73,6 +73,16 @@ def test_a_word_among_numbers_must_be_explained() -> None:
     assert kinds["price"] is FeatureKind.CATEGORY
 
 
+def test_a_word_that_also_marks_missing_numbers_makes_no_number_of_a_category() -> None:
+    """As holidays are written in the UCI table of road traffic: "None", but for a few days."""
+    rows = [{**row, "holiday": "Columbus Day" if place == 7 else "None"} for place, row in enumerate(sold(0, 30))]
+    world = World()
+    decision = world.train(rows)
+    kinds = {feature.name: feature.kind for feature in released(world, decision).spec.features}
+    assert kinds["holiday"] is FeatureKind.CATEGORY
+    assert [reason.message for reason in decision.reasons if "holiday" in reason.message] == []
+
+
 def test_what_is_not_learnt_from_is_reported() -> None:
     rows = [{**row, "seen": "2013-01-01"} for row in sold(0, 30)]
     decision = World().train([*rows, rows[0], {**rows[1], "bought": None}])
