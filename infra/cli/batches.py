@@ -13,8 +13,8 @@ from functions.shared.domain.release import Role
 from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.names import looked_up
-from infra.cli.options import AsJson, File, Model, New, StackName, console, say, show
-from infra.cli.outputs import ending_of, refuse_unwritable, whole_file
+from infra.cli.options import AsJson, File, Model, New, Overwrite, StackName, console, say, show
+from infra.cli.outputs import ending_of, refuse_existing, refuse_unwritable, whole_file
 from infra.cli.screens.batches import (
     labels_screen,
     manifest_screen,
@@ -51,6 +51,7 @@ def score(
     new: New = False,
     encoding: SentEncoding = None,
     sheet: Sheet = None,
+    overwrite: Overwrite = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +62,7 @@ def score(
         message = "--partition-bytes works on a stack only, not with --offline"
         raise InputError(message, remedy="leave one of the two options out", code="usage")
     if out is not None:
-        _refuse_out(out, file)
+        _refuse_out(out, file, overwrite=overwrite)
     operator = connect(stack)
     if not new:
         _refuse_unserved(model, operator.store)
@@ -130,12 +131,13 @@ def _refuse_unserved(model: str, store: "ObjectStore") -> None:
         raise InputError(message, remedy=remedy, code=FileCode.RETIRED)
 
 
-def _refuse_out(out: Path, file: Path) -> None:
+def _refuse_out(out: Path, file: Path, *, overwrite: bool) -> None:
     """Check that the scored rows of `file` can be written to `out`."""
     ending_of(out)
     if out.exists() and out.samefile(file):
         raise InputError(f"{out} holds the rows to score and would be lost", remedy="name another file with -o", code="exists")
     refuse_unwritable(out)
+    refuse_existing(out, overwrite=overwrite)
 
 
 def _show(manifest: Manifest, *, as_json: bool, out: Path | None = None, **besides: object) -> None:
@@ -168,6 +170,7 @@ def replay(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the rows to mend or, with FILE, for the scored rows.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score the file even if it was replayed before.")] = False,
     sheet: Sheet = None,
+    overwrite: Overwrite = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -182,7 +185,7 @@ def replay(
     from infra.cli.replay import quarantined_file, refuse_other_format, replayed
 
     if out is not None:
-        refuse_unwritable(out) if file is None else _refuse_out(out, file)
+        refuse_unwritable(out) if file is None else _refuse_out(out, file, overwrite=overwrite)
     operator = connect(stack)
     operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
@@ -199,7 +202,7 @@ def replay(
     ending, body = quarantined_file(manifest, inbox=operator.inbox, store=operator.store)
     out = out or Path(f"{manifest.batch_id[:8]}-quarantined{ending}")
     refuse_other_format(out, ending)
-    if out.exists():
+    if out.exists() and not overwrite:
         remedy = f"send it with `everscore replay {model} {batch_id} {out}`, or name another file with -o"
         raise InputError(f"{out} exists already", remedy=remedy, code="exists")
     with whole_file(out) as whole:

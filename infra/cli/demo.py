@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.options import AsJson, Overwrite, console, say
+from infra.cli.options import AsJson, OverwriteAny, console, say
 from infra.cli.outputs import refuse_replacing
 from infra.cli.screens.status import status_screen
 from infra.words import _, counted, plural, stored
@@ -19,10 +19,10 @@ app = typer.Typer()
 def demo(
     quick: Annotated[bool, typer.Option("--quick", help="Only a first model and two weeks of flights, without an update.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Play the whole loop with fewer weeks.")] = False,
-    report: Annotated[Path, typer.Option("-o", "--report", help="HTML file of the report; an earlier report is replaced.")] = Path(
+    report: Annotated[Path, typer.Option("-o", "--out", "--report", help="HTML file of the report; an earlier report is replaced.")] = Path(
         "everscore-demo.html"
     ),
-    overwrite: Overwrite = False,
+    overwrite: OverwriteAny = False,
     as_json: AsJson = False,
 ) -> None:
     """Play the whole loop on the flights of 2013, on an embedded AWS of its own.

@@ -12,7 +12,7 @@ from functions.shared.foundation.ahead import map_ahead
 from functions.shared.foundation.counted import counted
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say, show
-from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable
+from infra.cli.outputs import ending_of, refuse_existing, refuse_long, refuse_unwritable
 from infra.cli.screens.batches import fetched_screen
 from infra.words import _
 
@@ -57,8 +57,7 @@ def fetch(
         )
     ending_of(out)
     refuse_unwritable(out)
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists already", remedy="name another file, or add --overwrite", code="exists")
+    refuse_existing(out, overwrite=overwrite)
     operator = connect(stack)
     release = operator.release_of(model)
     spec = operator.spec_of(model, release.champion.version)

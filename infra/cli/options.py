@@ -33,6 +33,7 @@ StackName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 New = Annotated[bool, typer.Option("--new", help="Accept a model name that serves nothing yet.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
+OverwriteAny = Annotated[bool, typer.Option("--overwrite", help="Replace the file even if Everscore did not write it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Reason to record.")]
 
 

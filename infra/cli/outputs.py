@@ -50,6 +50,13 @@ def refuse_unwritable(out: Path) -> None:
         raise InputError(f"{out} cannot be written: its folder {what}", remedy="name a file in another folder", code="unwritable")
 
 
+def refuse_existing(out: Path, *, overwrite: bool) -> None:
+    """Check that no file is there, or that it may be replaced."""
+    if out.exists() and not overwrite:
+        remedy = "name another file; --overwrite replaces this one, whatever it holds"
+        raise InputError(f"{out} exists already", remedy=remedy, code="exists")
+
+
 def refuse_replacing(out: Path, *, ours: str, overwrite: bool) -> None:
     """Check that a page can be written here without the loss of another file.
 
@@ -67,7 +74,7 @@ def refuse_replacing(out: Path, *, ours: str, overwrite: bool) -> None:
         if ours.encode() in file.read(_BEGINNING_BYTES):
             return
     message = f"{out} exists already, and Everscore did not write it"
-    raise InputError(message, remedy="name another file with -o, or add --overwrite", code="exists")
+    raise InputError(message, remedy="name another file with -o; --overwrite replaces this one, whatever it holds", code="exists")
 
 
 def refuse_long(rows: int, out: Path) -> None:

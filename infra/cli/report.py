@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.names import looked_up
-from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say
+from infra.cli.options import AsJson, Model, OverwriteAny, StackName, console, say
 from infra.cli.outputs import refuse_replacing, whole_file
 from infra.words import _
 
@@ -19,8 +19,8 @@ app = typer.Typer()
 @app.command()
 def report(
     model: Model,
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; an earlier report is replaced.")],
-    overwrite: Overwrite = False,
+    output: Annotated[Path, typer.Option("-o", "--out", "--output", help="HTML file to write; an earlier report is replaced.")],
+    overwrite: OverwriteAny = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, show
-from infra.cli.outputs import ending_of, refuse_long, refuse_unwritable, whole_file
+from infra.cli.outputs import ending_of, refuse_existing, refuse_long, refuse_unwritable, whole_file
 from infra.cli.screens.tables import answer_screen, brought_screen, written_screen
 from infra.words import _
 
@@ -68,7 +68,10 @@ def rows(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a model's scored rows of some days to a file, from its table."""
+    """Write a model's scored rows of some days to a file, out of its table.
+
+    As `everscore fetch` with days, but also by version. It needs DuckDB, and a table (`everscore table update`).
+    """
     from infra.cli.operator import connect
     from infra.cli.sql import ask
 
@@ -121,8 +124,7 @@ def _refuse(out: Path, *, overwrite: bool) -> None:
     """Refuse a file that cannot be written before anything is asked."""
     ending_of(out)
     refuse_unwritable(out)
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists already", remedy="name another file, or add --overwrite", code="exists")
+    refuse_existing(out, overwrite=overwrite)
 
 
 def _write(answer: "pa.Table", out: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from functions.shared.domain.errors import ConflictError, InputError
 from infra.cli.options import AsJson, Model, Overwrite, StackName, console, say, show
-from infra.cli.outputs import refuse_unwritable, whole_file
+from infra.cli.outputs import refuse_existing, refuse_unwritable, whole_file
 from infra.cli.screens.transfer import exported_screen, imported_screen
 from infra.words import _
 
@@ -24,7 +24,6 @@ app = typer.Typer()
 
 Version = Annotated[str, typer.Argument(help="Version of the model.")]
 WithData = Annotated[bool, typer.Option("--data", help="Take the training set along, so that the version can be retrained and reproduced.")]
-As = Annotated[str | None, typer.Option("--model", help="Name of the model in the other stack (default: the same).")]
 
 
 @app.command(name="export")
@@ -48,8 +47,7 @@ def export_(
 
     file = out or Path(f"{model}-{version}.everscore")
     refuse_unwritable(file)
-    if file.exists() and not overwrite:
-        raise InputError(f"{file} exists already", remedy="name another file with -o, or add --overwrite", code="exists")
+    refuse_existing(file, overwrite=overwrite)
     answer = _export(connect(stack), model, version, file, data=data, key=sign_with)
     show(answer, exported_screen, as_json=as_json)
 
@@ -57,7 +55,7 @@ def export_(
 @app.command(name="import")
 def import_(
     file: Annotated[Path, typer.Argument(help="File from `everscore export`.", exists=True, dir_okay=False)],
-    model: As = None,
+    model: Annotated[str | None, typer.Option("--model", help="Name that the model gets in this stack (default: the one it had).")] = None,
     signed_by: Annotated[str | None, typer.Option("--signed-by", help="Key of AWS KMS that must have signed the file.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
@@ -77,7 +75,7 @@ def copy(
     version: Version,
     source: Annotated[str, typer.Option("--from", help="Stack that has the version.")],
     target: Annotated[str, typer.Option("--to", help="Stack that shall have it.")],
-    name: As = None,
+    name: Annotated[str | None, typer.Option("--model", help="Name that the model gets in the stack --to (default: the same).")] = None,
     data: WithData = False,
     as_json: AsJson = False,
 ) -> None:

@@ -333,6 +333,39 @@ def test_where_a_file_cannot_hold_the_rows_the_batch_is_scored_and_another_file_
     assert pq.read_table(tmp_path / "rows.parquet")["note"].to_pylist() == ["x" * 32_768] * 2
 
 
+@pytest.mark.parametrize(
+    "asked", ["score {model} new.csv -o {out}", "score {model} new.csv -o {out} --offline", "replay {model} {batch} new.csv -o {out}"]
+)
+def test_a_file_that_is_there_is_kept_before_anything_is_sent(
+    asked: str, stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = scored(world, "april", good_rows(2))
+    monkeypatch.chdir(tmp_path)
+    Path("new.csv").write_bytes(as_csv(good_rows(2)))
+    Path("mine.csv").write_text("mine")
+    uploads = len([*world.inbox.list("")])
+    assert ended(f"{asked.format(model=MODEL, batch=batch.batch_id, out='mine.csv')} --json", monkeypatch) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["code"], answer["error"]) == ("exists", "mine.csv exists already")
+    assert (Path("mine.csv").read_text(), len([*world.inbox.list("")])) == ("mine", uploads)
+
+
+def test_a_file_is_replaced_when_asked_for_but_never_the_rows_to_score(
+    stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = scored(world, "april", good_rows(2))
+    monkeypatch.chdir(tmp_path)
+    Path("april.csv").write_bytes(as_csv(good_rows(2)))
+    Path("rows.csv").write_text("earlier")
+    monkeypatch.setattr(stack, "upload_file", lambda key, *_: world.inbox.info(batch.source.key))
+    monkeypatch.setattr(stack, "await_manifest", lambda *_, **__: batch)
+    assert ended(f"score {MODEL} april.csv -o rows.csv --overwrite", monkeypatch) == 0
+    assert len([*csv.DictReader(io.StringIO(Path("rows.csv").read_text()))]) == 2
+    assert ended(f"score {MODEL} april.csv -o april.csv --overwrite", monkeypatch) == 2
+    assert "holds the rows to score" in capsys.readouterr().err
+    assert Path("april.csv").read_bytes() == as_csv(good_rows(2))
+
+
 def test_more_rows_than_a_sheet_has_are_refused_before_anything_is_fetched(
     stack: Stack, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

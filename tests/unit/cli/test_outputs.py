@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from functions.shared.domain.errors import InputError
-from infra.cli.outputs import refuse_replacing, whole_file
+from infra.cli.outputs import refuse_existing, refuse_replacing, whole_file
 from infra.report.report import OURS, environment
 
 
@@ -19,6 +19,17 @@ def test_a_page_replaces_an_earlier_page_but_no_other_file(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"report.html exists already, and Everscore did not write it\nremedy: .*--overwrite"):
         refuse_replacing(out, ours=OURS, overwrite=False)
     refuse_replacing(out, ours=OURS, overwrite=True)
+
+
+def test_the_remedy_for_a_file_that_is_there_names_another_first_and_says_what_overwrite_does(tmp_path: Path) -> None:
+    out = tmp_path / "june.csv"
+    refuse_existing(out, overwrite=False)
+    out.write_text("the rows to score")
+    with pytest.raises(
+        InputError, match=r"june.csv exists already\nremedy: name another file; --overwrite replaces this one, whatever it holds"
+    ):
+        refuse_existing(out, overwrite=False)
+    refuse_existing(out, overwrite=True)
 
 
 @pytest.mark.parametrize(("place", "said"), [("", "is a folder"), ("missing/report.html", "does not exist")])
