@@ -196,7 +196,7 @@ def labels_alert(created: StoredObject, model: str, arrived: datetime, rejected:
     """A file of labels cannot be read, or is of no model that serves."""
     window = f"{arrived.date().isoformat()}-{layout.batch_id(created.bucket, created.key, created.version_id, 'labels')[:8]}"
     evidence: Evidence = {"code": rejected.code, "key": created.key}
-    message = f"the labels in {created.key} count for nothing: {rejected.message} ({rejected.remedy})"
+    message = f"the labels in {created.key} could not be used: {rejected.message} ({rejected.remedy})"
     return _alert(model, AlertKind.FAILED, window, message, evidence, now)
 
 

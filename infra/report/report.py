@@ -1,12 +1,14 @@
 """Make a report: a model's history as one HTML page without network or scripts."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from functions.shared.domain.advice import ADVICE
+from functions.shared.domain.advice import ADVICE, UNUSED_LABELS, Advice
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.ports import ObjectStore
 from infra import words
 from infra.report import wording
@@ -41,9 +43,19 @@ def make_report(model: str, store: ObjectStore, now: datetime) -> str:
             summary=summarize(history),
             figures=figures_of(history),
             events=events(history.releases, history.policies)[::-1],
-            advice={kind: ADVICE[kind] for kind in ADVICE if any(alert.kind is kind for alert in history.alerts)},
+            advice=list(_advice(history.alerts)),
         )
     )
+
+
+def _advice(alerts: Sequence[Alert]) -> Iterator[tuple[AlertKind, Advice]]:
+    """Yield what to do about each kind of alert that there was.
+
+    Failures are of batches or of labels.
+    """
+    for kind, advice in ADVICE.items():
+        of_labels = {alert.is_of_labels for alert in alerts if alert.kind is kind}
+        yield from ((kind, UNUSED_LABELS if of else advice) for of in sorted(of_labels))
 
 
 def environment() -> Environment:

@@ -183,7 +183,7 @@ def breakable(name: str) -> Markup:
 
 def verdict(decision: Verdict) -> str:
     """Return the gate's verdict on a version in words."""
-    return _("promoted") if decision is Verdict.PROMOTE else _("kept out")
+    return _("let in") if decision is Verdict.PROMOTE else _("kept out")
 
 
 def sentences(*texts: str) -> str:

@@ -89,7 +89,9 @@ def help_messages() -> Iterator[Translatable]:
     from infra.words import ENGLISH, speaking
 
     with speaking(ENGLISH):
-        yield from (Translatable(part.help, place="--help") for part in explained(in_readers_language(app)) if part.help)
+        command = in_readers_language(app)
+        texts = [*(part.help for part in explained(command)), command.epilog]
+        yield from (Translatable(text, place="--help") for text in texts if text)
 
 
 def composed_messages() -> Iterator[Translatable]:
@@ -134,9 +136,9 @@ MISUSED = (
 
 def advice() -> Iterator[Translatable]:
     """Yield the report's advice on each kind of alert."""
-    from functions.shared.domain.advice import ADVICE, CLOSED
+    from functions.shared.domain.advice import ADVICE, CLOSED, UNUSED_LABELS
 
-    for each in (*ADVICE.values(), CLOSED):
+    for each in (*ADVICE.values(), UNUSED_LABELS, CLOSED):
         yield from (Translatable(text, place="functions/shared/domain/advice.py") for text in (each.meaning, each.look_at))
 
 

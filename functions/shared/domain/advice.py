@@ -6,7 +6,7 @@ Alert rules, the report and messages are made from it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from functions.shared.domain.alert import AlertKind
+from functions.shared.domain.alert import Alert, AlertKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,16 @@ ADVICE: Mapping[AlertKind, Advice] = {
     ),
 }
 
+UNUSED_LABELS = Advice(
+    summary="No label of a file could be used.",
+    meaning="No label of this file could be used, so none of its rows measures the model. The evidence has the error's code and the file.",
+    look_at=(
+        "The message: usually the id or the target column is missing, or the format is unreadable. Mend it and send it as labels again."
+    ),
+    commands=("everscore labels {model} MENDED.csv",),
+)
+"""Of an alert of the kind `failed` that is about a file of labels."""
+
 CLOSED = Advice(
     summary="What an alert was about is over.",
     meaning="What the alert was about is over. It closed by itself; nothing has to be done.",
@@ -119,3 +129,10 @@ CLOSED = Advice(
     commands=("everscore alerts {model} --all",),
 )
 """Of an alert of any kind that is closed."""
+
+
+def advice_on(alert: Alert) -> Advice:
+    """Return what an alert means, and what to do."""
+    if alert.closed:
+        return CLOSED
+    return UNUSED_LABELS if alert.is_of_labels else ADVICE[alert.kind]

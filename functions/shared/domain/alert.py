@@ -1,9 +1,11 @@
 """An alert: something about a model that a person should know, written once."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from functions.shared.domain import layout
 from functions.shared.domain.document import Document
 from functions.shared.domain.drift.detection import ColumnDrift
 
@@ -45,3 +47,23 @@ class Alert(Document):
     runbook: str
     raised_at: datetime
     closed: bool = False
+
+    @property
+    def is_of_labels(self) -> bool:
+        """Return whether a failure is, or was, that of a file of labels."""
+        about = self.evidence.get("cause", "") if self.closed else self.evidence.get("key", "")
+        beginning = f"{AlertKind.FAILED}-labels-" if self.closed else f"{layout.LABELS}/"
+        return self.kind is AlertKind.FAILED and str(about).startswith(beginning)
+
+    @property
+    def batch(self) -> str | None:
+        """Return the beginning of the batch's id, for an alert about a batch's rows.
+
+        >>> about = dict(model="churn", kind=AlertKind.DRIFT, message="", evidence={}, runbook="", raised_at=datetime(2013, 4, 1))
+        >>> [Alert(window=window, **about).batch for window in ("2013-04-01-0a1b2c3d", "2013-04-01-v7", "2013-04-01")]
+        ['0a1b2c3d', None, None]
+        """
+        if self.kind not in {AlertKind.DRIFT, AlertKind.QUARANTINE}:
+            return None
+        found = re.match(r"\d{4}-\d\d-\d\d-([0-9a-f]{8})(?!\w)", self.window)
+        return found and found[1]

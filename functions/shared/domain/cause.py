@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from functions.shared.domain import layout
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.document import Document, Value
 
@@ -48,7 +47,7 @@ def cause_of(alert: Alert) -> str:
     if kind in _ONE_AT_A_TIME:
         return kind.value
     if kind is AlertKind.FAILED:
-        of_labels = "labels-" if str(alert.evidence.get("key", "")).startswith(f"{layout.LABELS}/") else ""
+        of_labels = "labels-" if alert.is_of_labels else ""
         return f"{kind.value}-{of_labels}{alert.evidence.get('code', '')}"
     if kind is AlertKind.POLICY:
         return f"{kind.value}-{alert.evidence.get('unreadable', '')}"

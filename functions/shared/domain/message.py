@@ -3,10 +3,11 @@
 It is what happened, since when, what it means, and what to type.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.domain.advice import ADVICE, CLOSED
+from functions.shared.domain.advice import advice_on
 from functions.shared.domain.alert import Alert, AlertKind
 
 DECISION, RELEASE = "decision", "release"
@@ -59,7 +60,7 @@ def compose(news: News, *, stack: str) -> Message:
         f"Since {news.since:%Y-%m-%d %H:%M} UTC. {news.meaning}",
         f"Look at: {news.look_at}",
         "",
-        "Type:",
+        "What to type:",
         *(f"  {command} --stack {stack}" for command in news.commands),
         "",
         f"With plots: everscore report {model} -o {model}.html --stack {stack}",
@@ -81,14 +82,15 @@ def message_about(alert: Alert, *, stack: str) -> Message:
     Since 2013-04-01 12:00 UTC. No batch has come for longer than the policy's rhythm allows.
     Look at: Whoever delivers the files first; then the scoring queue and its dead letters, in case a file came and was not scored.
     <BLANKLINE>
-    Type:
+    What to type:
       everscore status churn --stack everscore
       everscore policy churn --stack everscore
     <BLANKLINE>
     With plots: everscore report churn -o churn.html --stack everscore
     More: docs/runbook.md#silent
     """
-    advice = CLOSED if alert.closed else ADVICE[alert.kind]
+    advice = advice_on(alert)
+    known = {"VERSION": alert.version, "BATCH_ID": alert.batch}
     news = News(
         id=f"{alert.window}-{alert.kind.value}{'-closed' if alert.closed else ''}",
         model=alert.model,
@@ -97,10 +99,17 @@ def message_about(alert: Alert, *, stack: str) -> Message:
         happened=alert.message,
         meaning=advice.meaning,
         look_at=advice.look_at,
-        commands=tuple(line.format(model=alert.model).replace("VERSION", alert.version or "VERSION") for line in advice.commands),
+        commands=tuple(_filled(line, known).format(model=alert.model) for line in advice.commands),
         runbook=alert.runbook,
     )
     return compose(news, stack=stack)
+
+
+def _filled(line: str, known: Mapping[str, str | None]) -> str:
+    """Return a command with the names that an alert knows."""
+    for name, value in known.items():
+        line = line.replace(name, value or name)
+    return line
 
 
 def _subject(text: str) -> str:

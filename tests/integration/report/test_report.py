@@ -132,7 +132,7 @@ def test_a_chart_says_in_words_what_it_shows(figures: Mapping[str, tuple[Figure,
     assert words["quarantined"] == "Rows quarantined, 1 Apr 2013 to 10 Apr 2013: missing id 20"
     assert (
         words["judgement"]
-        == "version 2 against 1: 0.0500 (0.0200 to 0.0800), promoted, version 3 against 1: \N{MINUS SIGN}0.100 (\N{MINUS SIGN}0.200 to \N{MINUS SIGN}0.0500), kept out"
+        == "version 2 against 1: 0.0500 (0.0200 to 0.0800), let in, version 3 against 1: \N{MINUS SIGN}0.100 (\N{MINUS SIGN}0.200 to \N{MINUS SIGN}0.0500), kept out"
     )
     assert words["drift-map"].endswith("1 of 2 columns drifted at some time. Highest: price 0.180, shop 0.0100")
     assert words["predicted"] == "Share of the rows predicted positive, 1 Apr 2013 to 10 Apr 2013. Last batch: 29 %"
@@ -224,7 +224,7 @@ def test_the_page_says_how_alerts_stand_and_what_drifts_without_calling_anybody(
     follow(MODEL, store, NOW, over=lambda name, _: "few rows were quarantined" if name == "quarantine" else "")
     words = flat(report_on(store))
     assert re.search(r"quarantine closed [^·]+ · about 2013-04-01-0a", words)
-    assert f"drift that calls nobody: {HOSTILE}" in words
+    assert f"drift too small to send a message: {HOSTILE}" in words
 
 
 def test_the_page_does_not_say_that_there_is_nothing_where_drift_calls_nobody() -> None:
@@ -236,7 +236,7 @@ def test_the_page_does_not_say_that_there_is_nothing_where_drift_calls_nobody() 
     )
     follow(MODEL, store, NOW, seen=[Sight(small, news=False)])
     words = flat(report_on(store))
-    assert "drift that calls nobody: shop" in words
+    assert "drift too small to send a message: shop" in words
     assert "None so far." not in words
 
 

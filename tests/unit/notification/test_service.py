@@ -79,6 +79,23 @@ def test_a_message_about_an_approval_names_the_version_in_its_commands() -> None
     assert 'everscore approve sales 7 --reason "…" --stack prod' in message_about(alert, stack="prod").text
 
 
+def test_a_message_about_a_batch_names_it_in_its_commands() -> None:
+    alert = World().alert(AlertKind.QUARANTINE).model_copy(update={"window": "2013-04-01-0a1b2c3d-20130408T120000000000Z"})
+    commands = [line.strip() for line in message_about(alert, stack="prod").text.splitlines() if line.startswith("  ")]
+    assert commands == ["everscore replay sales 0a1b2c3d --stack prod", "everscore replay sales 0a1b2c3d MENDED.csv --stack prod"]
+
+
+@pytest.mark.parametrize(
+    ("key", "typed"),
+    [("labels/sales/june.csv", "everscore labels sales MENDED.csv"), ("batches/sales/june.csv", "everscore score sales MENDED.csv --wait")],
+)
+def test_a_failed_file_is_sent_again_as_what_it_was(key: str, typed: str) -> None:
+    alert = World().alert(AlertKind.FAILED).model_copy(update={"evidence": {"code": "missing_column", "key": key}})
+    text = message_about(alert, stack="prod").text
+    assert [line.strip() for line in text.splitlines() if line.startswith("  ")] == [f"{typed} --stack prod"]
+    assert ("No label of this file could be used" in text) is key.startswith("labels/")
+
+
 @pytest.mark.parametrize("message", ["a\nBcc: everybody", "é" * 300, "\x1b[2J\x00"])
 def test_a_subject_is_one_short_line_whatever_an_alert_says(message: str) -> None:
     subject = message_about(World().alert(message=message), stack="prod").subject
