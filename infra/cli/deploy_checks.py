@@ -153,7 +153,7 @@ def base_of_aws(base: str) -> None:
         registry = base.partition("/")[0]
         remedy = (
             f"if Docker once signed in there, `docker logout {registry}`; else name a copy that you can reach by --parameter Base=…, "
-            "or `make base` chooses AWS's newest one"
+            "or, in a checkout, `make base` chooses AWS's newest one"
         )
         raise InputError(f"the base image {base} cannot be fetched: {why}", remedy=remedy, code="no_base_image")
 

@@ -109,4 +109,6 @@ def _first_line(error: Exception) -> str:
 
 
 def _not_installed() -> InputError:
-    return InputError("queries need DuckDB, which is not installed", remedy="pip install 'everscore[tables]'", code="no_tables")
+    return InputError(
+        "queries need DuckDB, which is not installed", remedy="`pip install '.[tables]'` in the checkout installs it", code="no_tables"
+    )

@@ -49,7 +49,7 @@ def require_image() -> None:
     """
     inspect = ["docker", "image", "inspect", IMAGE]
     if shutil.which("docker") is None or subprocess.run(inspect, check=False, capture_output=True).returncode != 0:
-        raise NoImageError("the functions' image is not built on this machine", remedy="build it with `make build`")
+        raise NoImageError("the functions' image is not built on this machine", remedy="`make build` builds it, in a checkout of Everscore")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from functions.shared.domain.errors import AdoptionRefusedError
+from functions.shared.engines.families.family import built_with
 from functions.shared.engines.families.inputs import Inputs
 
 MISSING, UNSEEN = -1, -2
@@ -37,7 +38,7 @@ def estimator_in(body: bytes) -> Any:
         from catboost import CatBoostClassifier, CatBoostRegressor
     except ImportError as error:
         message = "the file is CatBoost's, which is not in the functions' image"
-        raise AdoptionRefusedError(message, remedy="build it with CatBoost: make build WITH=catboost") from error
+        raise AdoptionRefusedError(message, remedy=built_with("CatBoost", "catboost")) from error
 
     objective = _objective(_loaded(CatBoostRegressor(), body))
     if objective not in _CLASSIFIERS + _REGRESSORS:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
 
+def built_with(library: str, option: str) -> str:
+    """Return how to have the functions' image with a library that not every one has."""
+    return f"have the functions' image with {library}: everscore deploy --parameter With={option} (in a checkout: make build WITH={option})"
+
+
 class Family:
     """The models of one library, behind scikit-learn's interface.
 
@@ -33,13 +38,13 @@ class Family:
     jobs = "n_jobs"
     """The name of its estimators' parameter for the number of threads."""
     option = ""
-    """If not every image has the library, the word after `make build WITH=`."""
+    """If not every image has the library, what the template's parameter `With` calls it."""
     numbered_classes = False
     """Whether its classifiers require classes as whole numbers from 0, instead of names."""
 
     def how_to_have(self) -> str:
         """Return the remedy if the library is missing; empty if every image has it."""
-        return f"build the functions' image with {self.library}: make build WITH={self.option}" if self.option else ""
+        return built_with(self.library, self.option) if self.option else ""
 
     def parameters(self, made: type) -> Collection[str] | None:
         """Return an estimator class's parameter names; None if only a fit can show them."""
