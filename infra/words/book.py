@@ -61,15 +61,18 @@ def translations(language: str) -> list[str]:
 
 
 def unfit(language: str) -> list[str]:
-    """Return translations whose fields differ from their message's.
+    """Return translations with other fields than their message, or too few.
 
-    A plural may leave out a field that it does not need.
+    A sentence may leave a field out. The one form of a plural may not: what English says of many stands there for any number.
     """
     return [
         entry.msgid
         for entry in _read(language)
         for text in (entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr])
-        if text and not set(_FIELD.findall(text)) <= set(_FIELD.findall(entry.msgid + (entry.msgid_plural or "")))
+        if text
+        and not set(_FIELD.findall(entry.msgid_plural or ""))
+        <= set(_FIELD.findall(text))
+        <= set(_FIELD.findall(entry.msgid + (entry.msgid_plural or "")))
     ]
 
 

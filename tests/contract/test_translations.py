@@ -5,20 +5,28 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
+from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.decision_message import decision_message
 from functions.shared.domain.errors import BatchRejectedError
+from functions.shared.domain.message import Message, message_about
 from functions.shared.domain.policy import Policy
 from functions.shared.domain.rejections import FileCode
+from functions.shared.domain.release_message import release_message
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.releases import Releases
 from infra.cli.app import app
 from infra.cli.help import explained, in_readers_language
 from infra.cli.releases import _entry
-from infra.cli.screens.batches import labels_screen, manifest_screen
+from infra.cli.screens.batches import fetched_screen, labels_screen, manifest_screen
+from infra.cli.screens.messages import messages_screen
 from infra.cli.screens.policy import policy_screen
 from infra.cli.screens.releases import history_screen, release_screen
 from infra.cli.screens.status import fleet_screen, status_screen
@@ -59,6 +67,14 @@ def chinese() -> dict[str, str]:
     pages = [*(ROOT / "docs").glob("*.zh-CN.md"), ROOT / "README.zh-CN.md"]
     texts = {page.name: page.read_text() for page in pages} | {text: text for text in translations(CHINESE)}
     return {place: re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}]*\}", "X", text, flags=re.DOTALL) for place, text in texts.items()}
+
+
+def test_the_one_form_of_a_plural_holds_what_english_says_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.words.book.FOLDER", tmp_path)
+    entry = 'msgid "batch {first}"\nmsgid_plural "{number:,} batches"\nmsgstr[0] "'
+    for form, unfit_ones in (("批次 {first}", ["batch {first}"]), ("{number:,} 个批次", []), ("{number:,} 个批次，从 {first} 起", [])):
+        (tmp_path / "zh.po").write_text(f'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n{entry}{form}"\n')
+        assert unfit(CHINESE) == unfit_ones
 
 
 def test_chinese_has_one_word_for_each_idea() -> None:
@@ -142,6 +158,46 @@ def test_a_chinese_screen_has_no_english_sentence(screen: Callable[[dict[str, An
     assert ENGLISH_SENTENCE.findall(WRITTEN.sub("", said)) == []
     with speaking(ENGLISH):
         assert drawn(screen(answer())) != said
+
+
+def sent_messages() -> list[Message]:
+    plain: dict[str, Any] = {
+        "model": MODEL,
+        "message": "no batch for 30 hours, one is due every 24",
+        "raised_at": datetime(2024, 6, 1, tzinfo=UTC),
+    }
+    named: dict[str, Any] = {"window": "2024-06-01-0a1b2c3d", "version": "2", "evidence": {"cause": "drift-v1"}}
+    alerts = [
+        Alert(kind=kind, closed=closed, runbook=f"docs/runbook.md#{kind}", **plain, **named)
+        for kind in AlertKind
+        for closed in (False, True)
+    ]
+    alerts.append(alerts[0].model_copy(update={"kind": AlertKind.FAILED, "evidence": {"key": f"labels/{MODEL}/june.csv"}}))
+    store = whole_story()
+    history = [*Releases(store).history(MODEL)]
+    of_releases = [release_message(after, before, stack="prod") for before, after in pairwise(history)]
+    of_decisions = [decision_message(decision, stack="prod") for decision in Decisions(store).all(MODEL)]
+    return [*(message_about(alert, stack="prod") for alert in alerts), *of_decisions, *filter(None, of_releases)]
+
+
+@pytest.mark.parametrize("message", sent_messages(), ids=lambda message: message.id)
+def test_a_message_is_read_in_chinese_but_for_what_to_type(message: Message) -> None:
+    with speaking(CHINESE):
+        said = drawn(messages_screen({"messages": [{"text": message.text, "begun_at": "2024-06-01T05:15:00Z"}]}))
+    commands = [line for line in message.text.splitlines() if line.startswith("  everscore")]
+    assert [line for line in said.splitlines() if line.startswith("  ")] == commands
+    prose = re.sub("everscore report [^\n]*", "", "\n".join(line for line in said.splitlines() if not line.startswith("  ")))
+    assert ENGLISH_SENTENCE.findall(WRITTEN.sub("", prose)) == []
+    assert not re.search("What to type|Look at|Since", prose)
+
+
+def test_however_many_batches_rows_come_from_chinese_says_how_many() -> None:
+    rows = {"file": "june.csv", "rows": 7, "model": MODEL, "day_zone": "UTC"}
+    with speaking(CHINESE):
+        one, five = (drawn(fetched_screen(rows | {"batches": [f"{number}a1b2c3d4e5f" for number in range(count)]})) for count in (1, 5))
+    assert "0a1b2c3d" in one
+    assert "5" in five
+    assert "0a1b2c3d" not in five
 
 
 def drawn(screen: RenderableType) -> str:

@@ -5,7 +5,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from infra.cli.screens.prose import Prose
-from infra.words import _
+from infra.words import _, stored
+
+_COMMAND = "  "
+"""How a line begins that is a command to type."""
 
 
 def messages_screen(found: dict[str, Any]) -> RenderableType:
@@ -18,6 +21,7 @@ def messages_screen(found: dict[str, Any]) -> RenderableType:
 def message_shown(text: str, begun_at: str) -> Prose:
     """Show one message below the time when it was sent."""
     head = _("message of {moment} UTC", moment=begun_at[:16].replace("T", " "))
-    shown = Prose(f"{head}\n{text}\n")
+    lines = (line if line.startswith(_COMMAND) else stored(line) for line in text.splitlines())
+    shown = Prose("\n".join([head, *lines, ""]))
     shown.stylize("bold", 0, len(head))
     return shown
