@@ -13,6 +13,7 @@ from rich.console import Console
 
 from functions.shared.domain.errors import EmbeddedAwsError, InputError
 from infra.cli.options import say
+from infra.cli.screens.status import FIRST
 from infra.local.embedded import detached_aws, embedded_aws, logs_of, stop_stack
 from infra.local.folders import checked_stack_name, is_ours, other_names, stacks_home
 from infra.local.stacks import CHOICE, Stack, read_keeper, remove_stack, running_stack, running_stacks, stopped_stacks
@@ -66,6 +67,7 @@ def up(
             running = detached_aws(stack, **options) if detach else lifetime.enter_context(embedded_aws(stack, kept=True, **options))
         say(_("{stack} is up after {seconds:.1f} s", stack=running.name, seconds=time.monotonic() - start), to=console)
         _show(running, console)
+        say(_("Next: {command}", command=FIRST["train"]), to=console)
         if detach:
             say(_until(running), to=console)
         else:

@@ -240,4 +240,5 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
         "total_s": manifest.timings.total_s,
         "unseen": manifest.unseen_shares,
         "error": manifest.error.message if manifest.error else None,
+        "remedy": manifest.error.remedy if manifest.error else None,
     }

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from functions.shared.domain import layout
-from functions.shared.domain.advice import ADVICE
+from functions.shared.domain.advice import advice_on
 from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.errors import EverscoreError
@@ -30,6 +30,7 @@ from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 from infra.cli.operator import Operator, wait_for
+from infra.cli.screens.drawing import verdict
 from infra.cli.state import model_status
 from infra.demo import flights
 from infra.demo.flights import MODEL
@@ -259,7 +260,7 @@ class Story:
                 self.say(f"{_INDENT}{line}")
                 if alert.kind not in self.kinds_explained:
                     self.kinds_explained.add(alert.kind)
-                    self.say(f"{_INDENT}  {_(ADVICE[alert.kind].meaning)}")
+                    self.say(f"{_INDENT}  {_(advice_on(alert).meaning)}")
 
     def _retrain(self, request: dict[str, Any], why: str) -> Decision:
         known = {decision["challenger_version"] for decision in self.decisions}
@@ -269,7 +270,7 @@ class Story:
         decided = {
             "why": why,
             "version": decision["challenger_version"],
-            "decision": coded(decision["decision"]),
+            "decision": verdict(decision["decision"]),
             "reasons": _listed(decision),
         }
         self.say(_("{why}: version {version} → {decision} ({reasons})", **decided))

@@ -22,6 +22,7 @@ NEVER_ONE = {
     "{0} has {1} columns {2} in row {3}",
     "{0} rows do not fit into {1}: an Excel sheet holds {2} below its header",
     "{0} columns do not fit into {1}: a sheet of Excel holds {2}",
+    "Log loss of {file} on {labelled:,} labels of {rows:,} rows: {value:.3f} (95 %: {low:.3f} to {high:.3f})",
 }
 """Messages whose numbers are constants, or above a limit."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from infra.cli.screens.drawing import table_of
+from infra.cli.screens.drawing import person, table_of
 from infra.cli.screens.prose import Prose
 from infra.words import _, coded, stored
 
@@ -13,7 +13,7 @@ def alerts_screen(found: dict[str, Any]) -> RenderableType:
     """Show a model's alerts, each in a line, with what people said of them."""
     if not found["alerts"]:
         return Group(Prose(_("{model}: no alert is open.", model=found["model"])), *_silences(found["silences"]))
-    table = table_of(_("alert"), _("state"), _("since (UTC)"), _("last seen (UTC)"), _("seen"), _("what"))
+    table = table_of(_("alert"), _("state"), _("since (UTC)"), _("last seen (UTC)"), _("times seen"), _("message"))
     for alert in found["alerts"]:
         times = (_minute(alert["since"]), _minute(alert["seen_at"]))
         table.add_row(alert["name"], coded(alert["state"]), *times, str(alert["seen"]), _what(alert))
@@ -22,7 +22,9 @@ def alerts_screen(found: dict[str, Any]) -> RenderableType:
         for alert in found["alerts"]
         if alert["acknowledged"]
     ]
-    return Group(table, *taken, *_silences(found["silences"]))
+    todo = _("what to do: `everscore messages {model}`; to take one up: `everscore ack {model} ALERT --reason WHY`", model=found["model"])
+    open_ones = any(alert["closed_by"] is None for alert in found["alerts"])
+    return Group(table, *taken, *_silences(found["silences"]), *([Prose(todo, "dim")] if open_ones else []))
 
 
 def _what(alert: dict[str, Any]) -> str:
@@ -40,7 +42,7 @@ def _silences(silences: list[dict[str, Any]]) -> list[Prose]:
 
 
 def _words(said: dict[str, Any]) -> dict[str, str]:
-    return {"who": said["who"], "reason": said["reason"]}
+    return {"who": person(said["who"]), "reason": said["reason"]}
 
 
 def _minute(moment: str) -> str:

@@ -8,12 +8,13 @@ from functions.shared.domain import layout
 from functions.shared.domain.manifest import Manifest
 from infra.cli.screens.drawing import unseen_lines
 from infra.cli.screens.prose import Prose
-from infra.words import _, coded, listed, plural, stored
+from infra.words import _, coded, counted, listed, plural, stored
 
 
 def uploaded_screen(uploaded: dict[str, Any]) -> RenderableType:
     """Show an upload that nobody waits for."""
-    return Prose(_("uploaded as {key}", key=uploaded["key"]))
+    model = layout.model_of(uploaded["key"])
+    return Prose(_("uploaded as {key}; `everscore status {model}` shows the result soon", key=uploaded["key"], model=model))
 
 
 def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
@@ -36,6 +37,8 @@ def labels_screen(uploaded: dict[str, Any]) -> RenderableType:
     if uploaded["unknown"]:
         classes = listed(f"{name!r} {rows:,}" for name, rows in uploaded["unknown"].items())
         lines.append(_("  not used, since the model does not know these classes: {classes}", classes=classes))
+    model = layout.model_of(uploaded["key"])
+    lines.append(_("  they are being joined with their rows: `everscore status {model}` shows performance", model=model))
     return Prose("\n".join(lines))
 
 
@@ -99,7 +102,8 @@ def quarantine_screen(written: dict[str, Any]) -> RenderableType:
 def fetched_screen(written: dict[str, Any]) -> RenderableType:
     """Show where scored rows were written."""
     rows = plural("{number:,} scored row", "{number:,} scored rows", written["rows"])
-    batches = plural("batch {first}", "{number:,} batches", len(written["batches"]), first=written["batches"][0][:8])
+    number = len(written["batches"])
+    batches = _("batch {batch}", batch=written["batches"][0][:8]) if number == 1 else counted(number, "batches")
     whole = _("{file}: {rows} of {model}, {batches}", file=written["file"], rows=rows, model=written["model"], batches=batches)
     return Prose("\n".join([whole, _("  days and times of {zone}", zone=written["day_zone"])]))
 

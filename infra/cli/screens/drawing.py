@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
+from functions.shared.domain.decision import Verdict
 from infra.cli.screens.prose import Prose
-from infra.words import _, coded, listed
+from infra.words import _, coded, listed, stored
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -37,6 +38,24 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 def figure(value: float | None) -> str:
     """Return a metric's value, which may be missing."""
     return _("none") if value is None else f"{value:.4f}"
+
+
+def verdict(decision: str) -> str:
+    """Return the gate's verdict on a version in words.
+
+    >>> verdict("promote"), verdict("keep")
+    ('let in', 'kept out')
+    """
+    return _("let in") if decision == Verdict.PROMOTE else _("kept out")
+
+
+def person(who: str) -> str:
+    """Return who decided; of an ARN, what follows its last slash.
+
+    >>> person("ann"), person("arn:aws:sts::123456789012:assumed-role/Operators/ann@example.org")
+    ('ann', 'ann@example.org')
+    """
+    return who.rpartition("/")[2] if who.startswith("arn:") else stored(who)
 
 
 def erased(version: dict[str, Any]) -> str:

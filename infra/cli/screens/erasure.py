@@ -55,6 +55,7 @@ def erasure_screen(answer: dict[str, Any]) -> RenderableType:
             for erasure in answer["erasures"]
             if not answer["dry_run"]
         ),
+        *([] if answer["dry_run"] or answer["left"] or versions else [_("  nothing is left to erase")]),
     ]
     return Prose("\n".join(lines))
 

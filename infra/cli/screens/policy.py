@@ -8,9 +8,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from functions.shared.domain.thresholds import thresholds, value_of
-from infra.cli.screens.drawing import table_of
+from infra.cli.screens.drawing import person, table_of
 from infra.cli.screens.prose import Prose
 from infra.words import _, stored, unit
+
+_PLAIN = {"share", "shares", "probability", "score"}
+"""Units of numbers that stand alone: what they are shares of, their meanings say."""
 
 
 def policy_screen(policy: dict[str, Any]) -> RenderableType:
@@ -19,10 +22,11 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
     for threshold in thresholds().values():
         value = value_of(policy, threshold.name)
         changed = value != threshold.default
+        takes = _(" It takes {values}.", values=stored(threshold.takes))
         default = _(" Default: {value}.", value=_written(threshold.default)) if changed else ""
         style = "bold" if changed else ""
-        name = Group(Text(threshold.name, style), Padding(Text(f"{stored(threshold.meaning)}{default}", "dim"), (0, 0, 0, 2)))
-        measured = "" if value is None else f" {unit(threshold.unit, value)}"
+        name = Group(Text(threshold.name, style), Padding(Text(f"{stored(threshold.meaning)}{takes}{default}", "dim"), (0, 0, 0, 2)))
+        measured = "" if value is None or threshold.unit in _PLAIN else f" {unit(threshold.unit, value)}"
         table.add_row("*" if changed else "", name, Text(f"{_written(value)}{measured}", style))
     mended = _(
         "`everscore policy {model} --set NAME=VALUE` writes a new one from policy {number}", model=policy["model"], number=policy["number"]
@@ -37,7 +41,7 @@ def policy_screen(policy: dict[str, Any]) -> RenderableType:
 def _title(policy: dict[str, Any]) -> str:
     if not policy["number"]:
         return _("{model}: the default policy", model=policy["model"])
-    by = _(" by {who}", who=policy["who"]) if policy["who"] else ""
+    by = _(" by {who}", who=person(policy["who"])) if policy["who"] else ""
     why = f"{_(': ')}{policy['why']}" if policy["why"] else ""
     return _("{model}: policy {number}{by}{why}", model=policy["model"], number=policy["number"], by=by, why=why)
 

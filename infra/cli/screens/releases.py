@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from infra.cli.screens.drawing import table_of
+from infra.cli.screens.drawing import person, table_of
 from infra.cli.screens.prose import Prose
 from infra.words import _, coded, plural, stored
 
@@ -52,7 +52,7 @@ def history_screen(found: dict[str, Any]) -> RenderableType:
     for release in found["releases"]:
         champion = release["champion"]["version"] if release["champion"] else _("retired")
         since = release["decided_at"][:16].replace("T", " ")
-        by, why = stored(release["decided_by"]), stored(release["reason"])
+        by, why = person(release["decided_by"]), stored(release["reason"])
         table.add_row(str(release["seq"]), since, champion, challenger_served(release), by, why)
     return table
 

@@ -9,20 +9,24 @@ from rich.text import Text
 
 from functions.shared.domain import layout
 from functions.shared.domain.performance.error_curve import COST
-from infra.cli.screens.drawing import erased, figure, meaning, sparkline, table_of, unseen_lines
+from infra.cli.screens.drawing import erased, figure, meaning, person, sparkline, table_of, unseen_lines, verdict
 from infra.cli.screens.prose import Prose
 from infra.cli.screens.releases import approval_lines, challenger_served, serving, withdrawn_lines
-from infra.words import _, coded, counted, listed, plural, stored
+from infra.words import _, coded, counted, headed, listed, plural, stored
 
 _DAYS, _COLUMNS, _BATCHES, _WARNINGS, _EXPLAINED = 28, 6, 5, 5, 3
 _SIDES = ("champion", "challenger")
+FIRST = {
+    "train": "everscore train MODEL FILE --target COLUMN --id COLUMN",
+    "adopt": "everscore adopt MODEL SOURCE FILE --target COLUMN --id COLUMN",
+}
+"""What makes a stack's first model."""
 
 
 def fleet_screen(fleet: dict[str, Any]) -> RenderableType:
     """Show one line per model."""
     if not fleet["models"]:
-        command = "everscore train MODEL FILE --target COLUMN --id COLUMN"
-        return Prose(_("No model serves here yet.\nTo train the first: {command}", command=command))
+        return Prose(_("No model serves here yet.\nTo train the first: {train}\nTo serve one that you have: {adopt}", **FIRST))
     table = table_of(_("model"), coded("champion"), coded("challenger"), _("release"), _("why"))
     for served in fleet["models"]:
         champion = _("retired") if served["retired"] else served["champion"]["version"]
@@ -40,7 +44,7 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
     release = {
         "seq": state["seq"],
         "moment": state["decided_at"][:16].replace("T", " "),
-        "who": stored(state["decided_by"]),
+        "who": person(state["decided_by"]),
         "reason": stored(state["reason"]),
     }
     head = Prose.assemble(
@@ -66,8 +70,14 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
         parts.append(_batches(state["batches"]))
         parts += unseen_lines(state["batches"][0]["unseen"])
     parts += [Prose(_alert(alert), "yellow") for alert in state["alerts"]]
+    if any(_is_open(alert) for alert in state["alerts"]):
+        parts.append(
+            Prose(
+                _("what to do: `everscore messages {model}`; to take an alert up: `everscore alerts {model}` has its name", **state), "dim"
+            )
+        )
     parts += [
-        Prose(_("{kind} that calls nobody: {message}", kind=coded(cause["kind"]), message=stored(cause["message"])))
+        Prose(_("{kind} too small to send a message: {message}", kind=coded(cause["kind"]), message=stored(cause["message"])))
         for cause in state["digest"]
     ]
     parts += [
@@ -79,7 +89,11 @@ def status_screen(state: dict[str, Any]) -> RenderableType:
 
 def _alert(alert: dict[str, Any]) -> str:
     line = _("alert {kind} ({window}): {message}", kind=coded(alert["kind"]), window=alert["window"], message=_message(alert))
-    return line if alert["state"] in {None, "open"} else f"{line} [{coded(alert['state'])}]"
+    return line if _is_open(alert) else f"{line} [{coded(alert['state'])}]"
+
+
+def _is_open(alert: dict[str, Any]) -> bool:
+    return alert["state"] in {None, "open"}
 
 
 def _message(alert: dict[str, Any]) -> str:
@@ -132,7 +146,7 @@ def _versions(served: set[str], versions: list[dict[str, Any]]) -> list[Renderab
         metric, measured = version["metric"], version["metrics"].get(version["metric"])
         table.add_row(
             version["version"],
-            coded(version["decision"]),
+            verdict(version["decision"]),
             _engine(version),
             f"{version['trained_rows']:,}{erased(version)}",
             _(" to ").join(version["trained_days"]),
@@ -197,7 +211,7 @@ def _by_day(state: dict[str, Any], metric: str) -> RenderableType:
             by_version[group["version"], group["role"]].append(value)
     zone = _(" of {zone}", zone=state["day_zone"]) if state["day_zone"] not in {None, "UTC"} else ""
     title = _("Performance: {metric} by event day{zone}", metric=_("cost per row") if metric == COST else metric, zone=zone)
-    table = table_of(_("version"), _("served as"), _("last day"), _("mean"), _("the last {days} days", days=_DAYS), title=title)
+    table = table_of(_("version"), _("served as"), _("last day"), _("mean of all days"), _("the last {days} days", days=_DAYS), title=title)
     for (version, role), values in by_version.items():
         mean = sum(values) / len(values)
         table.add_row(version, coded(role), f"{values[-1]:.3f}", f"{mean:.3f}", sparkline(values[-_DAYS:]))
@@ -219,7 +233,7 @@ def _estimate(estimate: dict[str, Any] | None) -> list[RenderableType]:
     if estimate["refusals"]:
         reasons = _("; ").join(stored(reason["message"]) for reason in estimate["refusals"])
         return [Prose(_("No estimate of the newest batch: {reasons}{score}", reasons=reasons, score=score))]
-    figures = (_("{name} {value:.3f} ({low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
+    figures = (_("{name} {value:.3f} (95 %: {low:.3f} to {high:.3f})", name=name, **found) for name, found in estimate["metrics"].items())
     return [Prose(_("Estimate of the newest batch before its labels: {figures}{score}", figures=listed(figures), score=score))]
 
 
@@ -228,7 +242,7 @@ def _early(early: dict[str, Any] | None) -> list[RenderableType]:
     if early is None or early["labelled"] == early["rows"]:
         return []
     parts = early | {"file": early["key"].split("/", 2)[-1]}
-    return [Text(_("Log loss of {file} by its first labels, {labelled:,} of {rows:,}: {value:.3f} ({low:.3f} to {high:.3f})", **parts))]
+    return [Text(_("Log loss of {file} on {labelled:,} labels of {rows:,} rows: {value:.3f} (95 %: {low:.3f} to {high:.3f})", **parts))]
 
 
 def _drift(drift: dict[str, Any] | None) -> RenderableType:
@@ -241,7 +255,7 @@ def _drift(drift: dict[str, Any] | None) -> RenderableType:
         len(drifted),
         rows=counted(drift["rows"], "rows"),
     )
-    table = table_of(_("column"), "PSI", _("drifts from"), _("moves scores by"), _("by batch"), "", title=title)
+    table = table_of(_("column"), "PSI", _("threshold"), _("moves scores by"), _("by batch"), "", title=title)
     for column in sorted(drift["features"], key=_worth_a_look)[:_COLUMNS]:
         moved = f"{column['effect']['moved']:.2g}" if column["effect"] else ""
         mark = Text(_("drifted"), "yellow") if column["drifted"] else Text()
@@ -290,4 +304,11 @@ def _batches(batches: list[dict[str, Any]]) -> RenderableType:
             f"{batch['total_s']:.2f}",
             stored(layout.upload_name(batch["key"])),
         )
-    return table
+    return Group(table, *(Prose(line, "yellow") for batch in shown if batch["error"] for line in _failure(batch)))
+
+
+def _failure(batch: dict[str, Any]) -> list[str]:
+    """Return lines on why a batch failed, and what to do."""
+    file = stored(layout.upload_name(batch["key"]))
+    remedy = [f"  {headed(_('remedy:'), stored(batch['remedy']))}"] if batch["remedy"] else []
+    return [_("  {file} failed: {message}", file=file, message=stored(batch["error"])), *remedy]

@@ -15,7 +15,12 @@ _SAME_SCORE = 1e-9
 
 def requested_screen(requested: dict[str, Any]) -> RenderableType:
     """Show a retraining that nobody waits for."""
-    return Prose(_("{model}: retraining has started; `everscore status {model}` will show the decision", model=requested["model"]))
+    message = _(
+        "{model}: a retraining was asked for. `everscore status {model}` will show a new version if one is made; "
+        "`everscore retrain {model} --wait` says why none is",
+        model=requested["model"],
+    )
+    return Prose(message)
 
 
 def first_version_screen(made: dict[str, Any]) -> RenderableType:
@@ -25,7 +30,8 @@ def first_version_screen(made: dict[str, Any]) -> RenderableType:
     lines = [meaning(made), *([_("rows by class: {classes}{more}", classes=classes, more=more)] if classes else [])]
     doubts = (stored(reason["message"]) for reason in made["reasons"] if reason["warning"])
     warnings = [Prose(_("warning: {message}", message=doubt), "yellow") for doubt in doubts]
-    return Group(decision_screen(made), Prose("\n".join(lines)), _columns(made["columns"]), *warnings)
+    following = _("Next: {command}", command=f"everscore score {made['model']} FILE -o SCORES.parquet")
+    return Group(decision_screen(made), Prose("\n".join(lines)), _columns(made["columns"]), *warnings, Prose(following))
 
 
 def _columns(columns: list[dict[str, Any]]) -> RenderableType:
@@ -78,7 +84,7 @@ def _verdict(decision: dict[str, Any]) -> str:
         return _("{model}: version {version} serves", **named)
     if decision["decision"] == "promote":
         return _("{model}: version {version} starts a canary", **named)
-    return _("{model}: version {version} was rejected by the gate", **named)
+    return _("{model}: version {version} was kept out by the gate", **named)
 
 
 def reproduction_screen(rebuilt: dict[str, Any]) -> RenderableType:

@@ -187,3 +187,20 @@ def test_uploads_that_go_whole_are_named_with_what_that_means_for_others(
     assert [key for key in uploads if key in out] == uploads[:5]
     assert "and 2 more" in out
     assert ("other people's rows" in out) is rescored
+
+
+@pytest.mark.parametrize(
+    ("left", "versions", "dry_run", "ends"),
+    [([], {}, False, True), (["labels/a.csv"], {}, False, False), ([], {"1": 2}, False, False), ([], {}, True, False)],
+)
+def test_the_screen_ends_with_nothing_left_only_where_nothing_is(
+    left: list[str],
+    versions: dict[str, int],
+    dry_run: bool,  # noqa: FBT001
+    ends: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = {"erasure": "e", "rows": {}, "versions": versions, "uploads": [], "objects": 0, "left_until": {}}
+    show({"model": MODEL, "people": 1, "dry_run": dry_run, "left": left, "erasures": [found]}, erasure_screen, as_json=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert (last.strip() == "nothing is left to erase") is ends

@@ -46,6 +46,15 @@ def test_a_value_that_is_missing_has_no_unit(capsys: pytest.CaptureFixture[str])
     assert {line[-1] for line in missing} == {"null"}
 
 
+def test_each_threshold_is_shown_with_what_it_takes_and_a_share_without_a_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    show({**Policy().summary(), "model": "m", "unreadable": []}, policy_screen, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    [number] = [number for number, line in enumerate(lines) if line.split()[:1] == ["row_contract.error_budget"]]
+    assert lines[number].split() == ["row_contract.error_budget", "0.1"]
+    assert lines[number + 1].strip() == "Share of quarantined rows above which a batch is suspect. It takes a number from 0 to 1."
+    assert sum("It takes" in line for line in lines) == len(thresholds())
+
+
 def test_one_of_a_unit_is_shown_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     standing = changed(Policy(), "gate.min_holdout_days", 1)
     show({**standing.summary(), "model": "m", "unreadable": []}, policy_screen, as_json=False)

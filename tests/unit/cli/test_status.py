@@ -178,5 +178,34 @@ def test_the_first_labels_of_a_batch_are_shown_until_all_have_come() -> None:
     state = state_of(whole_story())
     early = {"batch_id": "b", "key": f"batches/{MODEL}/june.csv", "value": 0.5, "low": 0.45, "high": 0.55, "labelled": 300, "rows": 1_000}
     shown = line_of(state | {"early": early}, "Log loss of june.csv")
-    assert shown == "Log loss of june.csv by its first labels, 300 of 1,000: 0.500 (0.450 to 0.550)"
+    assert shown == "Log loss of june.csv on 300 labels of 1,000 rows: 0.500 (95 %: 0.450 to 0.550)"
     assert not any("by its first" in line for line in lines_of(state | {"early": early | {"labelled": 1_000}}))
+
+
+def test_a_version_that_the_gate_refused_is_shown_as_kept_out() -> None:
+    state = state_of(whole_story())
+    for decision, said in (("keep", "kept out"), ("promote", "let in")):
+        state["versions"] = [state["versions"][0] | {"version": "17", "decision": decision}]
+        assert line_of(state, "17 ").startswith(f"17 {said} ")
+
+
+def test_a_failed_batch_says_why_and_what_to_do() -> None:
+    state = state_of(whole_story())
+    failed = {"status": "failed", "key": f"batches/{MODEL}/june.csv", "error": "the file has no bytes", "remedy": "upload one with rows"}
+    state["batches"][0] |= failed
+    lines = [" ".join(line.split()) for line in lines_of(state)]
+    assert lines[lines.index("june.csv failed: the file has no bytes") + 1] == "remedy: upload one with rows"
+
+
+def test_open_alerts_come_with_what_to_type() -> None:
+    state = state_of(whole_story())
+    alert = {"kind": "drift", "window": "2024-06-01", "message": "drift in price", "file": None, "state": "open"}
+    state["alerts"] = [alert]
+    assert f"what to do: `everscore messages {MODEL}`; to take an alert up: `everscore alerts {MODEL}` has its name" in lines_of(state)
+    state["alerts"] = [alert | {"state": "closed"}]
+    assert not [line for line in lines_of(state) if line.startswith("what to do")]
+
+
+def test_of_an_arn_the_name_at_its_end_is_shown() -> None:
+    state = state_of(whole_story()) | {"decided_by": "arn:aws:sts::123456789012:assumed-role/Operators/ann@example.org"}
+    assert any("UTC by ann@example.org: " in line for line in lines_of(state))

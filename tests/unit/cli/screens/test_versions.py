@@ -94,5 +94,5 @@ def test_the_columns_of_a_file_fit_a_narrow_terminal_and_warnings_end_the_screen
     assert "monthly_fee  number      1,234        99  12.5" in lines
     assert "note         left out" in lines
     assert "The first 40 of 62 columns (--json has all)" in lines
-    assert lines[-1] == "warning: nr: numbers the rows"
+    assert lines[-2:] == ["warning: nr: numbers the rows", "Next: everscore score sales FILE -o SCORES.parquet"]
     assert "  has no champion" in lines
