@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Why = Annotated[str, typer.Option("--reason", help="Reason to record (required).")]
+Why = Annotated[str, typer.Option("--reason", help="Reason to record.")]
 
 
 @app.command()

@@ -26,8 +26,17 @@ from infra.cli import (
     versions,
 )
 
+ENDING = (
+    "Exit codes: 0 is done. 1: Everscore failed, a check found a difference, or an erasure left files. "
+    "2: what was asked cannot be done as it is. 3: a batch is scored but suspect, or none of its rows could be scored. "
+    "With --json, 1 and 2 print an object too: error, code, remedy.\n\n"
+    "EVERSCORE_HOME is the folder of the embedded stacks; other files in it are left alone. "
+    "With EVERSCORE_KERNELS=off NumPy scores trees and Arrow reads CSV, even where compiled kernels are installed."
+)
+
 app = typer.Typer(
     help="Batch scoring for scikit-learn, XGBoost and LightGBM models on AWS Lambda: versioned, monitored, retrained, rolled back.",
+    epilog=ENDING,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -48,7 +48,9 @@ def cost(
     label_files: Annotated[
         int | None, typer.Option(min=0, help="Number of files of labels, each for rows of one file and day (default: as many as --files).")
     ] = None,
-    engine: Annotated[str, typer.Option(help="Engine whose measured speed is used: linear or bitvector.")] = "bitvector",
+    engine: Annotated[
+        str, typer.Option(help="How the model is scored: bitvector (boosted trees, as XGBoost's and LightGBM's) or linear (linear models).")
+    ] = "bitvector",
     at_once: Annotated[int | None, typer.Option(min=1, help="Scoring functions that may run at once (default: the template's).")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -163,7 +165,10 @@ def _sentences(answer: dict[str, Any]) -> Iterator[str]:
     yield _("Scoring costs {dollars_a_million_rows:.4f} dollars per million rows.", **answer)
     yield _("AWS gives every account some alarms, metrics, requests and seconds for free, which the table leaves out.")
     yield _("With those, an idle month costs {dollars_an_idle_month_beyond_free:.2f} dollars if the account runs nothing else.", **answer)
-    yield _("From upload to manifest: {seconds} s ({units:,} {unit}, {each} s each).", **duration)
+    if time["units"] == 1:
+        yield _("From upload to manifest: {seconds} s.", **duration)
+    else:
+        yield _("From upload to manifest: {seconds} s ({units:,} {unit}, {each} s each).", **duration)
     yield _("The first limit: {what}, {rate} per second; to move it: {moved_by}.", **limit)
     yield _(
         "{models}: about {metric_series:,} metrics in CloudWatch, {prometheus_series:,} series in Prometheus, {alarms:,} alarms.",

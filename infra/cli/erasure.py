@@ -49,7 +49,7 @@ def erase(
 ) -> None:
     """Remove people's rows for good from everything stored of a model.
 
-    Repeat it until it reports that none is left.
+    Repeat it while it names files that are kept (exit code 1); --wait does so.
     """
     from infra.cli.operator import connect
 

@@ -23,7 +23,7 @@ SentEncoding = Annotated[
     str | None,
     typer.Option("--encoding", help="Encoding of text that is not UTF-8, such as gb18030 (default: the model's, or found in FILE)."),
 ]
-Sheet = Annotated[str | None, typer.Option("--sheet", help="Of an Excel workbook (default: the only one that holds anything).")]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of an Excel workbook (default: the only one that holds anything).")]
 Missing = Annotated[
     list[str] | None, typer.Option("--missing", help="Text that means a missing value, also in categories and the target; repeatable.")
 ]

@@ -25,6 +25,7 @@ def in_readers_language(app: typer.Typer) -> TyperGroup:
     rich_utils.REQUIRED_LONG_STRING = _("[required]")
     command = typer.main.get_command(app)
     assert isinstance(command, TyperGroup)
+    command.epilog = _(command.epilog) if command.epilog else None
     for part in explained(command):
         part.help = _(part.help) if part.help else part.help
     return command

@@ -77,9 +77,12 @@ def _useless(counts: pa.StructArray, spec: ModelSpec) -> str:
         return f"the file holds no label of {spec.name!r}: it needs the columns {spec.id_column!r} and {spec.target!r}, with values"
     held = ", ".join(f"{name!r}" for name in _commonest(counts))
     if spec.task is not Task.REGRESSION:
-        return f"no label measures anything: {spec.target!r} is one of {', '.join(spec.classes[:_SHOWN])}, the file holds {held}"
+        more = f" and {len(spec.classes) - _SHOWN:,} more" if len(spec.classes) > _SHOWN else ""
+        known = ", ".join(f"{name!r}" for name in spec.classes[:_SHOWN])
+        return f"no label can be used: {spec.target!r} must be one of {known}{more}, and the file holds {held}"
     if disguise := disguise_of(counts):
         return (
-            f"no label measures anything: {spec.target!r} is a number, the file holds {held}: {disguise.what}, not as in the training file"
+            f"no label can be used: {spec.target!r} must be a number, and the file holds {held}: "
+            f"{disguise.what}, not as in the training file"
         )
-    return f"no label measures anything: {spec.target!r} is a number, the file holds {held}"
+    return f"no label can be used: {spec.target!r} must be a number, and the file holds {held}"

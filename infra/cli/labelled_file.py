@@ -14,7 +14,13 @@ from infra.cli.formats import Decimal, Encoding, Missing, Sheet, Thousands, Time
 from infra.cli.options import pairs
 
 Target = Annotated[str, typer.Option(help="Column to predict.")]
-IdColumn = Annotated[str, typer.Option("--id", help="Column of row ids, each of which must be unique.")]
+IdColumn = Annotated[
+    str,
+    typer.Option(
+        "--id",
+        help="Column of row ids; with --time an id may come again at another time. Of rows that repeat both, only the last is learnt.",
+    ),
+]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of event times.")]
 Timezone = Annotated[str, typer.Option(help="Time zone of times without an offset, and of event days.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="COLUMN=number, =category or =boolean; repeatable.")]
@@ -28,7 +34,7 @@ Costs = Annotated[
     str | None,
     typer.Option(help="What wrong answers cost: false_positive=N and false_negative=N, a comma between (policy: decision.costs)."),
 ]
-Metric = Annotated[str | None, typer.Option(help="Metric to show first; the gate itself compares losses.")]
+Metric = Annotated[str | None, typer.Option(help="Metric to show first, such as auc, log_loss or rmse; the gate itself compares losses.")]
 
 
 @dataclass(frozen=True, slots=True)

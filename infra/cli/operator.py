@@ -273,7 +273,7 @@ class Operator:
         except NoAnswerError as late:
             waiting, at_work = self._messages("ScoringQueueUrl")
             dead, _ = self._messages("ScoringDeadLettersUrl")
-            message = f"{late.message} (of all files, {waiting} wait, {at_work} are being scored and {dead} were given up)"
+            message = f"{late.message} (all files: {waiting} waiting, {at_work} being scored, {dead} given up)"
             remedy = (
                 f"the file is uploaded and will be scored without this command; `everscore status {model}` shows it then. "
                 f"If it does not, read the scoring function's log and ScoringDeadLettersAlarm in docs/runbook.md"

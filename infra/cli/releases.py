@@ -13,7 +13,7 @@ from infra.words import _, stored
 
 app = typer.Typer()
 
-Decided = Annotated[str, typer.Option("--reason", help="Reason to record (required).")]
+Decided = Annotated[str, typer.Option("--reason", help="Reason to record.")]
 
 
 @app.command()

@@ -83,6 +83,6 @@ def test_who_waits_in_vain_for_a_manifest_reads_what_is_known_and_what_to_do(sqs
     uploaded = stack.upload("batches/churn/june.csv", b"id\n1\n")
     with pytest.raises(NoAnswerError) as late:
         stack.await_manifest(uploaded, timeout_s=0)
-    known = "there was no manifest of batches/churn/june.csv after 0 s (of all files, 2 wait, 1 are being scored and 1 were given up)"
+    known = "there was no manifest of batches/churn/june.csv after 0 s (all files: 2 waiting, 1 being scored, 1 given up)"
     assert late.value.message == known
     assert "`everscore status churn` shows it then" in late.value.remedy

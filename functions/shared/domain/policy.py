@@ -70,7 +70,7 @@ Margin = Annotated[float, Field(ge=0), Unit("", most=1_000_000)]
 class RowContract(Written):
     """The rules that a scored row must meet, and what is stored with its score."""
 
-    error_budget: Share = Field(default=0.10, description="Quarantined rows above which a batch is suspect.")
+    error_budget: Share = Field(default=0.10, description="Share of quarantined rows above which a batch is suspect.")
     ranges: Annotated[Mapping[str, Range], Unit("", takes="[lowest, highest] by number feature, null where there is no limit")] = Field(
         default_factory=dict,
         description="By number feature, the lowest and highest possible value; rows outside are quarantined.",
@@ -139,10 +139,12 @@ class DriftPolicy(Written):
     false_discovery_rate: Annotated[float, Unit("probability", least=1e-9)] = Field(
         default=0.0005, gt=0, lt=1, description="Share of false alarms that is expected among the columns said to drift."
     )
-    floor: Margin = Field(default=0.05, description="PSI above what chance gives that counts as drift.")
+    floor: Margin = Field(default=0.05, description="How far the PSI must exceed what chance gives to count as drift.")
     least_effect: Share = Field(
         default=0.02,
-        description="Average move of the scores, as a share of their central 80 % at training, below which a feature's drift calls nobody.",
+        description=(
+            "Average move of the scores, as a share of their central 80 % at training, below which a feature's drift notifies nobody."
+        ),
     )
 
 

@@ -37,8 +37,8 @@ def test_numbers_are_counted_by_what_they_say(tmp_path: Path) -> None:
     ("labels", "spec", "reported"),
     [
         (["", "NA"], CHURN, "holds no label of 'sales': it needs the columns 'id' and 'bought'"),
-        (["YES", "NO", "YES"], CHURN, "'bought' is one of no, yes, the file holds 'YES', 'NO'"),
-        (["many", "few"], SPEND, "'bought' is a number, the file holds 'few', 'many'"),
+        (["YES", "NO", "YES"], CHURN, "no label can be used: 'bought' must be one of 'no', 'yes', and the file holds 'YES', 'NO'"),
+        (["many", "few"], SPEND, "no label can be used: 'bought' must be a number, and the file holds 'few', 'many'"),
         (["248,04", "195,84"], SPEND, r": numbers with a decimal comma, not as in the training file"),
     ],
 )
