@@ -36,7 +36,7 @@ def text_of(page: str) -> str:
 def blocks(text: str) -> list[str]:
     """Code blocks that are no diagrams, without comments."""
     found = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r" +#.*", "", block) for language, block in found if language != "mermaid"]
+    return [re.sub(r"(^| +)#.*", "", block, flags=re.MULTILINE) for language, block in found if language != "mermaid"]
 
 
 def spans(text: str) -> list[str]:
