@@ -68,25 +68,36 @@ def import_version(request: ImportRequest, ports: Ports) -> RetrainingResult:
 
 
 def _known(model: str, sealed: SealedVersion, store: ObjectStore) -> Decision | None:
-    """Return the decision on the version, if it was imported or made here before."""
-    digest = sealed.origin.digest
-    same = (decision for decision in Decisions(store).all(model) if digest in {decision.digest, decision.origin and decision.origin.digest})
-    return next(same, None)
+    """Return the decision on the version, if it was imported or made here before.
+
+    A version has another digest in each stack. It may come back, or come by way of a third stack.
+    """
+    digests = {sealed.origin.digest} | _digests(sealed.decision)
+    return next((decision for decision in Decisions(store).all(model) if digests & _digests(decision)), None)
+
+
+def _digests(decision: Decision) -> set[str]:
+    """Return a version's digest where it was decided on, and where it came from."""
+    return {decision.digest} | ({decision.origin.digest} if decision.origin else set())
 
 
 def _completed(known: Decision, opened: OpenedVersion, store: ObjectStore) -> Decision:
     """Add the training set to a version that was imported without it.
 
+    An erasure may have made it another one since.
+
     Raises:
         ImportRefusedError: if there is nothing to add.
     """
-    if known.has_rows or not opened.sealed.origin.has_rows:
+    if known.origin is None or known.has_rows or not opened.sealed.origin.has_rows:
         version = known.challenger_version
         message = f"this version is here already: version {version} of {known.model!r}"
         raise ImportRefusedError(message, remedy=f"`everscore promote {known.model} {version}` serves it")
     _restore_rows(opened, store)
     reasons = tuple(reason for reason in known.reasons if reason.code != _WITHOUT_ROWS.code)
-    completed = known.model_copy(update={"origin": opened.sealed.origin, "reasons": reasons})
+    origin, decision = known.origin.model_copy(update={"has_rows": True}), opened.sealed.decision
+    rows = {"snapshot": decision.snapshot, "erased_rows": decision.erased_rows}
+    completed = known.model_copy(update={"origin": origin, "reasons": reasons, **rows})
     Decisions(store).write(completed)
     return completed
 

@@ -10,7 +10,7 @@ from functions.retraining.training_file import within
 from functions.retraining.training_set import TrainingSet, assemble, labelled_days, labelled_on
 from functions.shared.domain.calendar import days_before, last_mature_day
 from functions.shared.domain.decision import Decision, Reason
-from functions.shared.domain.errors import NothingToLearnError, TrainingError
+from functions.shared.domain.errors import NothingToLearnError
 from functions.shared.domain.policy import Policy, Window
 from functions.shared.domain.spec import FeatureKind, ModelSpec
 from functions.shared.foundation.counted import counted
@@ -53,8 +53,11 @@ def gather(spec: ModelSpec, taught: Decision, request: RetrainRequest, policy: P
         store: holds snapshots and labelled rows.
 
     Raises:
-        NothingToLearnError: if too few rows were labelled since.
+        NothingToLearnError: if too few rows were labelled since, or the champion came without its training rows.
     """
+    if not taught.has_rows:
+        message = f"version {taught.challenger_version} of {taught.model!r} was imported without the rows that it learnt from"
+        raise NothingToLearnError(message, remedy="export it with --data and import it again")
     found, unread = _rows_since(spec, taught, request, policy, store)
     rows, left_out = _cleaned(found, taught.challenger_version, policy)
     held_days = _holdout_days(rows, taught, policy)
@@ -107,14 +110,7 @@ def _rows_since(
             f'`everscore policy {spec.name} --set retraining.min_new_labels=N --reason "why"` asks for fewer'
         )
         raise NothingToLearnError(message)
-    return assemble(spec, [_rows_of(taught, store), *reversed(tables)]), unread
-
-
-def _rows_of(taught: Decision, store: ObjectStore) -> "pa.Table":
-    if not taught.has_rows:
-        message = f"version {taught.challenger_version} of {taught.model!r} was imported without the rows that it learnt from"
-        raise TrainingError(message, remedy="export it with --data and import it again")
-    return Snapshots(store).read(taught.snapshot.md5)
+    return assemble(spec, [Snapshots(store).read(taught.snapshot.md5), *reversed(tables)]), unread
 
 
 def _check_rest(taught: Decision, until: date, policy: Policy, store: ObjectStore) -> None:

@@ -23,7 +23,7 @@ from functions.retraining.ports import Ports
 from functions.retraining.reproduction import reproduce
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
-from functions.shared.domain.errors import ImportRefusedError, InputError, TrainingError
+from functions.shared.domain.errors import ImportRefusedError, InputError
 from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.release import ServedModel
 from functions.shared.engines.bundle import ARRAYS, PIPELINE, bundle_digest, described, load_bundle, renamed_bundle
@@ -85,6 +85,15 @@ def parquet(table: pa.Table) -> bytes:
     body = io.BytesIO()
     pq.write_table(table, body)
     return body.getvalue()
+
+
+def erase(world: World, *people: str) -> None:
+    """What an erasure does to training sets."""
+    subject = Subject(served(world, world.decisions()[0]).spec, People(people))
+    ports = ErasurePorts(world.inbox, world.store, lambda: "e1", lambda: world.moment)
+    for units in (snapshots, unnamed):
+        for unit in units(subject, ports):
+            unit.erase()
 
 
 def served(world: World, decision: Decision) -> Any:
@@ -201,9 +210,12 @@ def test_without_its_data_retraining_and_rebuilding_say_what_is_missing() -> Non
     here.serve()
     here.label(sold(30, 15))
     here.batch(60)
-    with pytest.raises(TrainingError, match="without the rows") as refused:
-        here.retrain()
-    assert "--data" in refused.value.remedy
+    read: list[str] = []
+    store = WatchedStore(here.store, lambda moment: read.append(moment.call))
+    skipped = here.retrain(ports=here.ports(store=store)).skipped or ""
+    assert "without the rows that it learnt from" in skipped
+    assert "--data" in skipped
+    assert not [call for call in read if call.startswith("read labelled/")], "nothing is read that cannot be used"
     rebuilt = reproduce(ReproduceRequest(model=MODEL, version="1"), here.ports())
     assert not rebuilt.identical
     assert "without its training set" in (rebuilt.difference or "")
@@ -217,6 +229,41 @@ def test_the_data_may_follow_later() -> None:
     completed = arrive(here, sealed(data=True))
     assert (completed.challenger_version, completed.digest) == (without.challenger_version, without.digest)
     assert reproduce(ReproduceRequest(model=MODEL, version="1"), here.ports()).identical
+
+
+def test_the_data_may_follow_after_an_erasure_took_rows_of_it() -> None:
+    there, here = trained(), World()
+    here.set_policy()
+    arrive(here, exported(there))
+    erase(there, "d1-1", "d2-2")
+    completed = arrive(here, exported(there, data=True))
+    assert completed.erased_rows == 2
+    left = Snapshots(here.store).read(completed.snapshot.md5)
+    assert {row["id"] for row in sold(0, 30)} - set(left["id"].to_pylist()) == {"d1-1", "d2-2"}
+    here.serve()
+    here.label(sold(30, 15))
+    here.batch(60)
+    assert here.challenger().champion_version == "1"
+    erase(here, "d3-3")
+    assert here.decisions()[0].erased_rows == 3
+
+
+def test_a_version_that_comes_back_or_by_way_of_a_third_stack_is_here_already() -> None:
+    dev, test, prod = trained(), World(), World()
+    arrive(test, exported(dev, data=True), "copy")
+    key = layout.decision_key("copy", "1")
+    renamed = Decision.from_json(test.store.read(key))
+    out = io.BytesIO()
+    write_version(renamed, out, test.store, stack="test", account=None, data=True)
+    arrive(prod, sealed())
+    for world in (dev, prod):
+        assert renamed.digest not in {decision.digest for decision in world.decisions()}
+    with pytest.raises(ImportRefusedError, match="here already: version 1"):
+        arrive(dev, out.getvalue())
+    assert arrive(prod, out.getvalue()).has_rows, "it brings the data along"
+    with pytest.raises(ImportRefusedError, match="here already: version 1"):
+        arrive(prod, sealed(data=True))
+    assert [len(world.decisions()) for world in (dev, prod)] == [1, 1]
 
 
 def test_people_are_erased_where_a_version_came_without_its_data() -> None:
