@@ -1,12 +1,19 @@
 """Record versions in the registry: when they are made, or later if it was absent."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Origin, Reason
 from functions.shared.domain.dvc import dvc_pointer
-from functions.shared.domain.errors import RegistryUnavailableError
+from functions.shared.domain.errors import (
+    DigestMismatchError,
+    InvalidBundleError,
+    NewerSchemaError,
+    NotFoundError,
+    RegistryUnavailableError,
+)
 from functions.shared.domain.release import ServedModel
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import INDEX
@@ -18,6 +25,8 @@ _MOST = 20
 """Versions recorded per retraining, which must still have time to train."""
 
 _BASELINE, _SPEC = "baseline.json", "spec.json"
+_UNREGISTERED = "unregistered"
+_UNLOADABLE = (DigestMismatchError, ImportError, InvalidBundleError, NewerSchemaError, NotFoundError)
 
 
 def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[str, bytes], registry: Registry) -> Decision:
@@ -29,7 +38,8 @@ def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[st
         RegistryUnavailableError: if the registry does not answer or refuses.
     """
     run_id = registry.register(decision.model, decision.challenger_version, _run(decision, spec, pipeline))
-    recorded, snapshot = decision.model_copy(update={"run_id": run_id}), decision.snapshot
+    reasons = tuple(reason for reason in decision.reasons if reason.code != _UNREGISTERED)
+    recorded, snapshot = decision.model_copy(update={"run_id": run_id, "reasons": reasons}), decision.snapshot
     artifacts = {
         "decision.json": recorded.to_json(),
         "snapshot.dvc": dvc_pointer(snapshot.md5, size_bytes=snapshot.bytes, files=snapshot.files, path="snapshot"),
@@ -41,25 +51,34 @@ def record(decision: Decision, spec: ModelSpec, pipeline: Any, files: Mapping[st
 
 def unregistered(away: RegistryUnavailableError) -> Reason:
     """Return the remark that a version waits to be recorded."""
-    return Reason(code="unregistered", message=f"{away}; the next retraining registers this version", warning=True)
+    return Reason(code=_UNREGISTERED, message=f"{away}; the next retraining registers this version", warning=True)
 
 
 def catch_up(model: str, store: ObjectStore, bundles: Bundles, registry: Registry) -> None:
     """Record the oldest versions that the registry lacks.
 
-    The registry may have been unavailable or absent, or it may have been replaced.
+    The registry may have been unavailable or absent, or it may have been replaced. A version that cannot be loaded is left out: it may
+    be of a package that the image had once.
 
     Raises:
         RegistryUnavailableError: if the registry does not answer or refuses.
-        DigestMismatchError: if a bundle is not that of its decision.
     """
     decisions, there = Decisions(store), registry.recorded_runs(model)
-    missing = [decision for decision in decisions.all(model) if decision.run_id not in there]
-    for decision in missing[:_MOST]:
-        prefix = layout.version_prefix(model, decision.challenger_version)
-        served = ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix)
+    missing = (decision for decision in decisions.all(model) if decision.run_id not in there)
+    loadable = (found for decision in missing if (found := _loaded(decision, store, bundles)) is not None)
+    for decision, spec, pipeline, files in islice(loadable, _MOST):
+        decisions.write(record(decision, spec, pipeline, files, registry))
+
+
+def _loaded(decision: Decision, store: ObjectStore, bundles: Bundles) -> tuple[Decision, ModelSpec, Any, Mapping[str, bytes]] | None:
+    """Return what is recorded of a version, or None if it cannot be loaded."""
+    prefix = layout.version_prefix(decision.model, decision.challenger_version)
+    served = ServedModel(version=decision.challenger_version, digest=decision.digest, prefix=prefix)
+    try:
         files = {name: store.read(prefix + name) for name in (INDEX, _SPEC, _BASELINE)}
-        decisions.write(record(decision, bundles.load(served).spec, bundles.pipeline(served), files, registry))
+        return decision, bundles.load(served).spec, bundles.pipeline(served), files
+    except _UNLOADABLE:
+        return None
 
 
 def _run(decision: Decision, spec: ModelSpec, pipeline: Any) -> TrainingRun:

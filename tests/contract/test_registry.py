@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import sklearn
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError, NoCredentialsError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 
@@ -202,6 +205,39 @@ def test_a_server_that_refuses_is_as_one_that_is_away(call: Callable[[Registry],
     registry.__dict__["_connected"] = Refusing()
     with pytest.raises(RegistryUnavailableError, match="MLflow"):
         call(registry)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        S3UploadFailedError("Failed to upload: AccessDenied"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject"),
+        NoCredentialsError(),
+        requests.HTTPError("413 Client Error: Request Entity Too Large"),
+        OSError("no space left"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_server_whose_files_cannot_be_stored_is_as_one_that_is_away(
+    error: Exception, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    def fails(*_: object, **__: object) -> object:
+        raise error
+
+    registry = MlflowRegistry(tracking_uri, "full")
+    run_id = registry.register("sales", "1", RUN)
+    monkeypatch.setattr(mlflow.sklearn, "log_model", fails)
+    monkeypatch.setattr(mlflow.MlflowClient, "log_artifacts", fails)
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", fails)
+    with pytest.raises(RegistryUnavailableError, match="MLflow cannot store files"):
+        registry.register("sales", "2", RUN)
+    with pytest.raises(RegistryUnavailableError, match="MLflow cannot store files"):
+        registry.attach(run_id, {"a.json": b"{}"}, {})
+    with pytest.raises(AdoptionRefusedError, match="no model can be read at"):
+        registry.logged_model("models:/sales/1")
+    assert mlflow.active_run() is None
 
 
 @pytest.mark.parametrize("written", ["", "three", "-1", "3.0", "²"])

@@ -138,11 +138,12 @@ class MlflowRegistry:
             raise AdoptionRefusedError(message)
         mlflow.set_tracking_uri(self._tracking_uri)
         self._show_credentials()
+        refusals: tuple[type[Exception], ...] = (MlflowException, *_of_storage())
         with TemporaryDirectory() as folder:
             try:
                 with _reachable():
                     place = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
-            except (MlflowException, OSError) as error:
+            except refusals as error:
                 message = f"no model can be read at {uri!r}: {error}; write it as models:/NAME/VERSION"
                 raise AdoptionRefusedError(message) from error
             if not (place / "MLmodel").is_file():
@@ -269,12 +270,23 @@ def _reachable() -> Iterator[None]:
         raise RegistryUnavailableError(message) from error
 
 
+def _of_storage() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises as it comes while it moves files.
+
+    The errors of `requests` are OSErrors too.
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return OSError, Boto3Error, BotoCoreError, ClientError
+
+
 @contextmanager
 def _obeyed() -> Iterator[None]:
     """Raise one error for all failures: rollouts continue without the registry.
 
     Raises:
-        RegistryUnavailableError: if the server cannot be reached or refuses the request.
+        RegistryUnavailableError: if the server cannot be reached or refuses the request, or its files cannot be stored.
     """
     from mlflow.exceptions import MlflowException
 
@@ -283,4 +295,7 @@ def _obeyed() -> Iterator[None]:
             yield
     except MlflowException as error:
         message = f"MLflow refuses: {error.message}"
+        raise RegistryUnavailableError(message) from error
+    except _of_storage() as error:
+        message = f"MLflow cannot store files: {error}"
         raise RegistryUnavailableError(message) from error

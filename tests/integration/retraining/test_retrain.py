@@ -14,7 +14,7 @@ import pytest
 from functions.retraining import handler
 from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision, Verdict
-from functions.shared.domain.errors import RetrainingBusyError, TrainingError
+from functions.shared.domain.errors import RegistryUnavailableError, RetrainingBusyError, TrainingError
 from functions.shared.domain.policy import Window
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.repositories.decisions import Decisions
@@ -23,8 +23,10 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.snapshots import Snapshots
 from functions.shared.runtime import queue
 from tests.fakes.extremes import all_at
+from tests.fakes.memory_registry import MemoryRegistry
 from tests.fakes.versions import MODEL
-from tests.fakes.watched_store import WatchedStore
+from tests.fakes.watched_registry import WatchedRegistry
+from tests.fakes.watched_store import Moment, WatchedStore
 from tests.integration.retraining.world import NOW, POLICY, Row, World, day, labelled, sold, trained
 
 
@@ -541,6 +543,38 @@ def test_a_queue_says_how_often_it_delivered_a_request(deliveries: int, handled:
     record = {"receiptHandle": "r", "body": body, "eventSourceARN": "arn:aws:sqs:eu-central-1:1:q", "attributes": attributes}
     with handled:
         handler.handler({"Records": [record]}, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", ["spoiled", "gone"])
+def test_an_old_version_that_cannot_be_loaded_stops_no_retraining_and_the_others_are_recorded(damage: str) -> None:
+    world = labelled()
+    world.registry = MemoryRegistry()
+    world.challenger(estimator="sklearn.tree.DecisionTreeClassifier")
+    spoiled = world.decisions()[-1].challenger_version
+    key = layout.version_prefix(MODEL, spoiled) + "spec.json"
+    if damage == "spoiled":
+        world.store.write(key, world.store.read(key) + b" ")
+    else:
+        world.store.delete([key])
+    world.registry = MemoryRegistry()
+    third = world.challenger(estimator="sklearn.tree.DecisionTreeClassifier", parameters={"max_depth": 2})
+    recorded = world.registry.recorded_runs(MODEL)
+    assert {decision.challenger_version for decision in world.decisions() if decision.run_id in recorded} == {"1", third.challenger_version}
+
+
+def test_a_version_that_is_recorded_later_says_no_more_that_it_waits_for_that() -> None:
+    world = labelled()
+
+    def away(_: Moment) -> None:
+        message = "MLflow does not answer"
+        raise RegistryUnavailableError(message)
+
+    world.challenger(ports=world.ports(registry=WatchedRegistry(world.registry, away)))
+    assert "unregistered" in codes(world.decisions()[-1])
+    world.challenger(estimator="sklearn.tree.DecisionTreeClassifier")
+    second = world.decisions()[1]
+    assert second.run_id in world.registry.recorded_runs(MODEL)
+    assert "unregistered" not in codes(second)
 
 
 # Alerts
