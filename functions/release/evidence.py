@@ -12,7 +12,12 @@ from functions.shared.domain.rollout.tally import Sums, Tally
 
 
 def rollout_evidence(
-    rollout: Sequence[Release], decision: Decision | None, tally: Tally, days: Sequence[DayPerformance], policy: Policy
+    rollout: Sequence[Release],
+    decision: Decision | None,
+    least_loss: float,
+    tally: Tally,
+    days: Sequence[DayPerformance],
+    policy: Policy,
 ) -> RolloutEvidence:
     """Return the evidence on a challenger.
 
@@ -21,6 +26,7 @@ def rollout_evidence(
     Args:
         rollout: its releases, oldest first; the last is served.
         decision: the gate's, None for a challenger that never met this champion there.
+        least_loss: the smallest difference of the mean loss that counts.
         tally: what its batches add up to.
         days: the model's performance.
         policy: in force.
@@ -39,5 +45,5 @@ def rollout_evidence(
         rollout=met.traffic,
         now=tally.since(grown.seq).traffic,
         paired=paired,
-        minimum_effect=decision.least_loss if decision else 0.0,
+        minimum_effect=least_loss,
     )

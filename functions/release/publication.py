@@ -180,13 +180,13 @@ def challenging(served: ServedModel, ports: Ports, *, model: str) -> ServedChall
 
 
 def refuse_losers(model: str, version: str, ports: Ports) -> None:
-    """Pass if the gate did not keep a version out.
+    """Pass if a version was the champion before, or the gate did not keep it out.
 
     Raises:
         ReleaseRefusedError: with the gate's reasons, and how a person serves the version all the same.
     """
     decision = Decisions(ports.store).of(model, version)
-    if decision is not None and decision.verdict is Verdict.KEEP:
+    if decision is not None and decision.verdict is Verdict.KEEP and version not in champions(model, ports):
         why = "; ".join(reason.message for reason in decision.reasons)
         forced = f"everscore promote {model} {version} --force --reason WHY"
         message = f"the gate kept version {version} out ({why}); `{forced}` serves it all the same, with --canary to a share first"

@@ -50,18 +50,19 @@ def tick(model: str, ports: Ports) -> Step:
     return _next_step(standing, ports)
 
 
-def _next_step(standing: StandingRelease, ports: Ports) -> Step:
+def _next_step(standing: StandingRelease, ports: Ports, *, begins: bool = True) -> Step:
+    """Look at a running rollout, or pin a new policy, or begin a rollout."""
     if standing.release.retired:
         return _nothing(f"retired: {standing.release.reason}")
     if standing.release.challenger is not None:
         step = _rollout_step(standing, ports)
         return step if step.action is not Action.HOLD else pin_policy(standing, ports) or step
-    return pin_policy(standing, ports) or _begin_canary(standing, ports)
+    return pin_policy(standing, ports) or (_begin_canary(standing, ports) if begins else _nothing("nothing new begins"))
 
 
 def _without_registry(standing: StandingRelease, away: RegistryUnavailableError, ports: Ports) -> Step:
-    """Look at a running rollout, since it may have to end; begin nothing new."""
-    step = _rollout_step(standing, ports) if standing.release.challenger is not None else _nothing("nothing new begins")
+    """Begin nothing new, but end what has to end, and obey a new policy."""
+    step = _next_step(standing, ports, begins=False)
     return Step(step.action, step.share, (*step.reasons, Reason(code="registry_unavailable", message=str(away))))
 
 
@@ -87,7 +88,8 @@ def _serve(
         message = f"version {version} of {model!r} serves already"
         raise ReleaseRefusedError(message)
     served = servable(model, version, ports)
-    _refuse_unproven(model, version, ports, force=force)
+    if not force:
+        refuse_losers(model, version, ports)
     previous = standing.release.previous if version == champion.version else champion
     return publish_next(
         standing, ports, champion=served, challenger=None, previous=previous, reason=reason, who=who, rolled_back=rolled_back
@@ -110,14 +112,9 @@ def try_out(model: str, version: str, *, reason: str, who: str, force: bool, por
         message = f"{model!r} is retired" if release.retired else f"{model!r} has version {version} in service already"
         raise ReleaseRefusedError(message)
     challenger = challenging(servable(model, version, ports), ports, model=model)
-    _refuse_unproven(model, version, ports, force=force)
-    return publish_next(standing, ports, challenger=challenger, reason=reason, who=who)
-
-
-def _refuse_unproven(model: str, version: str, ports: Ports, *, force: bool) -> None:
-    """Pass if a version is forced, served before, or was not kept out by the gate."""
-    if not force and version not in champions(model, ports):
+    if not force:
         refuse_losers(model, version, ports)
+    return publish_next(standing, ports, challenger=challenger, reason=reason, who=who)
 
 
 def restore(model: str, version: str, *, reason: str, who: str, ports: Ports) -> Release:
@@ -204,11 +201,11 @@ def _winners(decisions: Iterable[Decision]) -> list[Decision]:
 def _begin_canary(standing: StandingRelease, ports: Ports) -> Step:
     """Roll out the newest version that won against this champion, or ask first.
 
-    The version was never served or tried before.
+    The version was never served or tried before. An imported one met no champion here, so it may begin against any.
     """
     release = standing.release
     untried = _winners(Decisions(ports.store).after(release.model, release.newest))
-    winners = [decision for decision in untried if decision.champion_version == release.champion.version]
+    winners = [decision for decision in untried if decision.origin is not None or decision.champion_version == release.champion.version]
     if not winners:
         return _nothing("no challenger is on its way")
     winner = winners[-1]

@@ -21,13 +21,16 @@ _WHO = "a person in the registry"
 def grant_wish(standing: StandingRelease, ports: Ports) -> Step | None:
     """Do what moved aliases ask for.
 
-    The registry's tag distinguishes a person's wish from our own unfinished work: below `seq`, the aliases are ours to finish.
+    The registry's tag distinguishes a person's wish from our own unfinished work, which sets aliases first.
 
     Returns:
         The step taken, or None if the aliases ask for nothing: they say what is served, are set to say it again, or there are none.
     """
     registry, release = ports.registry, standing.release
-    if registry is None or registry.sequence(release.model) < release.seq:
+    if registry is None:
+        return None
+    agreed = registry.sequence(release.model)
+    if _is_unfinished(release, agreed, ports):
         agree(release.model, ports)
         return None
     aliases = registry.aliases(release.model)
@@ -38,9 +41,20 @@ def grant_wish(standing: StandingRelease, ports: Ports) -> Step | None:
         refusal = _refuse(release.model, release.seq, str(refused), ports)
         agree(release.model, ports)
         return Step(Action.NONE, _share(release), (refusal,))
-    if any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
+    if agreed < release.seq or any(aliases.get(alias) != version for alias, version in aliases_of(release).items()):
         agree(release.model, ports)
     return None
+
+
+def _is_unfinished(release: Release, agreed: int, ports: Ports) -> bool:
+    """Return whether aliases may have been set halfway since an agreed release.
+
+    A release that only brought a new policy asks for the same aliases, so others are a wish.
+    """
+    if not agreed:
+        return True
+    since = (Releases(ports.store).at(release.model, seq) for seq in reversed(range(agreed, release.seq)))
+    return any(aliases_of(before) != aliases_of(release) for before in since)
 
 
 def _refuse(model: str, seq: int, reason: str, ports: Ports) -> Reason:

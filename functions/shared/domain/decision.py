@@ -144,14 +144,17 @@ class Decision(Document):
         return COST if self.compares_costs else self.metric
 
     @property
-    def least_loss(self) -> float:
-        """The smallest difference of the mean loss that counts; 0 if it is unknown.
+    def least_loss(self) -> float | None:
+        """The smallest difference of the mean loss that counted at the gate.
 
-        A canary is judged by it.
+        It is None if the gate compared nothing, or did so elsewhere: an imported version met another champion there.
         """
-        if self.compares_costs:
-            return self.thresholds.minimum_effect * (self.champion.get("log_loss") or 0.0)
-        return self.minimum_effect or 0.0
+        if self.origin is not None:
+            return None
+        if not self.compares_costs:
+            return self.minimum_effect
+        loss = self.champion.get("log_loss")
+        return None if loss is None else self.thresholds.minimum_effect * loss
 
     @property
     def was_first(self) -> bool:

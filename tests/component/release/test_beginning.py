@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.shared.domain.decision import Verdict
+from functions.shared.domain.decision import Origin, Verdict
 from functions.shared.domain.errors import ReleaseRefusedError
 from functions.shared.domain.rollout.canary import Action
 from tests.component.release.world import (
@@ -16,6 +16,8 @@ from tests.component.release.world import (
     read,
     serving,
 )
+from tests.fakes.documents import NOW
+from tests.fakes.versions import MODEL
 
 
 def test_the_first_version_that_was_decided_on_serves_at_once() -> None:
@@ -77,6 +79,16 @@ def test_a_winner_against_another_champion_never_begins() -> None:
     world.train(beats="2")
     assert world.tick().action is Action.EXPAND
     assert world.served() == ("2", "4", "1")
+
+
+def test_an_imported_version_begins_though_another_champion_serves_by_now() -> None:
+    origin = Origin(stack="dev", model=MODEL, version="7", digest="d7", was_first=True, has_rows=False, exported_at=NOW)
+    world = in_canary()
+    world.train(beats="1", trigger="import", origin=origin)
+    world.promote("2")
+    assert world.tick().action is Action.EXPAND
+    assert world.served() == ("2", "3", "1")
+    check(world)
 
 
 def test_of_several_winners_only_the_newest_begins() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from functions.release import service
-from functions.shared.domain.decision import Verdict
+from functions.shared.domain import layout
+from functions.shared.domain.decision import Origin, Verdict
+from functions.shared.domain.drift.baseline import Baseline
 from functions.shared.domain.manifest import Timings
 from functions.shared.domain.policy import CanaryPolicy, RowContract
 from functions.shared.domain.release import Role
@@ -26,6 +28,7 @@ from tests.component.release.world import (
     manifests_read,
     serving,
 )
+from tests.fakes.documents import NOW
 from tests.fakes.versions import MODEL
 
 
@@ -136,6 +139,29 @@ def test_a_gate_that_compared_the_challenger_with_another_champion_says_nothing_
     assert codes(world.tick()) == ["too_few_labels"], "agreement with version 1 is no measure"
     world.labels(harm=0.0)
     assert codes(world.tick()) == ["cannot_tell"], "nor is half a point of version 1's loss"
+
+
+IMPORTED = Origin(stack="dev", model=MODEL, version="7", digest="d7", was_first=False, has_rows=False, exported_at=NOW)
+
+
+@pytest.mark.parametrize("decided", [{"minimum_effect": None}, {"minimum_effect": 1e-9, "origin": IMPORTED}], ids=["forced", "imported"])
+def test_a_version_without_a_gate_record_passes_if_it_is_as_good_as_the_champion(decided: dict[str, Any]) -> None:
+    """The champion's loss at training was 0.7, of which 2 % is 0.014."""
+    world = in_canary(**decided)
+    world.labels(harm=0.0, days=30)
+    assert codes(world.tick()) == ["cannot_tell"], "version 1 does not say how good it was"
+    baseline = Baseline(model=MODEL, version="1", rows=1, days=28, features=(), scores=(), loss=0.7)
+    world.store.write(layout.version_prefix(MODEL, "1") + "baseline.json", baseline.to_json())
+    world.set_policy(gate={"minimum_effect": 0.001})
+    world.tick()
+    assert world.tick().reasons[0].message.endswith("must be by less than 0.0007")
+    world.set_policy()
+    for number, share in enumerate((0.25, 0.5)):
+        step = world.tick()
+        assert (step.action, step.share) == (Action.EXPAND, share)
+        world.batch(f"{number}.csv")
+    assert world.tick().action is Action.PROMOTE
+    assert world.served() == ("2", None, "1")
 
 
 def test_scores_of_an_earlier_rollout_of_the_same_version_hide_nothing() -> None:

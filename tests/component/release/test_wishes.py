@@ -8,7 +8,7 @@ from functions.shared.domain.decision import Verdict
 from functions.shared.domain.errors import RegistryUnavailableError
 from functions.shared.domain.rollout.canary import Action
 from functions.shared.repositories.releases import Releases
-from tests.component.release.world import World, check, in_canary, serving
+from tests.component.release.world import World, check, codes, in_canary, serving
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment
 
@@ -45,6 +45,21 @@ def test_the_alias_champion_moved_back_to_the_first_version_is_granted() -> None
     world.move("champion", "1")
     assert world.tick().action is Action.PROMOTE
     assert world.served() == ("1", None, "2")
+    check(world)
+
+
+@pytest.mark.parametrize(("alias", "served"), [("champion", ("2", None, "1")), ("challenger", ("1", "2", "2"))])
+def test_a_version_that_the_gate_kept_out_and_that_served_before_is_brought_back_by_an_alias(
+    alias: str, served: tuple[str, str | None, str | None]
+) -> None:
+    world = serving()
+    world.train(verdict=Verdict.KEEP)
+    world.promote("2", force=True)
+    world.rollback()
+    world.tick()
+    world.move(alias, "2")
+    assert codes(world.tick()) == ["wish"]
+    assert world.served() == served
     check(world)
 
 
@@ -234,13 +249,48 @@ def test_while_the_registry_is_away_nothing_new_begins() -> None:
     world = serving()
     world.train()
     world.move("champion", "2")
-    world.set_policy()
     before = world.release
     step = world.tick(away)
     assert [reason.code for reason in step.reasons] == ["nothing", "registry_unavailable"]
     assert world.release == before
     assert world.tick().action is Action.PROMOTE, "the wish was only waiting"
     check(world)
+
+
+@pytest.mark.parametrize("begin", [serving, in_canary])
+def test_while_the_registry_is_away_a_new_policy_comes_into_force(begin: Callable[[], World]) -> None:
+    world = begin()
+    served = world.served()
+    world.set_policy(decision={"threshold": 0.3})
+    step = world.tick(away)
+    assert codes(step) == ["policy", "registry_unavailable"]
+    assert world.release.policy.decision.threshold == 0.3
+    seq = world.release.seq
+    assert "policy" not in codes(world.tick(away)), "it is in force"
+    assert (world.release.seq, world.served()) == (seq, served)
+    world.tick()
+    check(world)
+
+
+def test_a_wish_outlasts_a_policy_that_came_into_force_while_the_registry_was_away() -> None:
+    world = serving()
+    world.train()
+    world.move("champion", "2")
+    world.set_policy(decision={"threshold": 0.3})
+    world.tick(away)
+    assert world.served() == ("1", None, None)
+    assert world.tick().action is Action.PROMOTE
+    assert world.served() == ("2", None, "1")
+    check(world)
+
+
+def test_while_the_registry_is_away_a_retired_model_stays_as_it_is() -> None:
+    world = serving()
+    world.retire()
+    world.set_policy(decision={"threshold": 0.3})
+    before = world.release
+    assert codes(world.tick(away)) == ["nothing", "registry_unavailable"]
+    assert world.release == before
 
 
 def test_while_the_registry_is_away_a_model_begins_to_serve_and_a_person_may_promote_and_roll_back() -> None:
