@@ -36,7 +36,11 @@ def take_lease(store: ObjectStore, key: str, lease: Lease, now: datetime) -> dat
         return None
     if standing.holder != lease.holder and standing.until > now:
         return standing.until
-    store.replace(key, lease.to_json(), etag=etag)
+    try:
+        store.replace(key, lease.to_json(), etag=etag)
+    except ConflictError:
+        if standing_lease(store, key)[0] != lease:  # else it was a retried request
+            raise
     return None
 
 

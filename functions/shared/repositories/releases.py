@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from functions.shared.domain import layout
-from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.errors import ConflictError, NotFoundError
 from functions.shared.domain.release import Refusal, Release
 from functions.shared.ports import ObjectStore
 from functions.shared.repositories.documents import read_document
@@ -93,17 +93,25 @@ class Releases:
             The release that now stands under this `seq`, which another decider may have written.
 
         Raises:
-            ConflictError: if the served document changed meanwhile; look again.
+            ConflictError: if another document is served meanwhile; look again.
         """
         key = layout.release_history_key(release.model, release.seq)
         if not self._store.create(key, release.to_json()):
             release = Release.from_json(self._store.read(key))
         served = layout.release_key(release.model)
         if over is not None:
-            self._store.replace(served, release.to_json(), etag=over.etag)
+            self._replace(served, release, over.etag)
         else:
             self._store.create(served, release.to_json())
         return release
+
+    def _replace(self, key: str, release: Release, etag: str) -> None:
+        """Serve a release, unless a repeated request or another decider has done so."""
+        try:
+            self._store.replace(key, release.to_json(), etag=etag)
+        except ConflictError:
+            if self.current(release.model) != release:
+                raise
 
 
 def _same_rollout(one: Release, other: Release) -> bool:

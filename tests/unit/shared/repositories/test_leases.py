@@ -15,6 +15,7 @@ from functions.shared.ports import ObjectStore
 from functions.shared.repositories.leases import LONGEST, Lease, Leases
 from tests.fakes.documents import NOW
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.repeating_store import RepeatingStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, Moment, WatchedStore
 
@@ -106,6 +107,13 @@ def test_of_two_that_come_at_the_same_moment_one_holds_the_lease(make: Callable[
 
             begin("first", WatchedStore(store, come))
         assert len(inside) == 1, moment
+
+
+def test_a_lease_is_held_by_whose_request_the_client_repeated() -> None:
+    store = RepeatingStore()
+    store.write(layout.lease_key(MODEL), Lease(holder="dead", until=NOW - timedelta(minutes=1)).to_json())
+    with Leases(store).held(MODEL, holder="ada", now=lambda: NOW):
+        assert Lease.from_json(store.read(layout.lease_key(MODEL))).holder == "ada"
 
 
 def test_a_lease_is_given_back_even_by_who_fails() -> None:

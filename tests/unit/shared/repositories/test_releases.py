@@ -6,6 +6,7 @@ from functions.shared.domain.release import Release
 from functions.shared.repositories.releases import Releases
 from tests.fakes.documents import make_release
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.repeating_store import RepeatingStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 
@@ -72,10 +73,15 @@ def test_of_two_deciders_one_decides_and_the_other_learns_it() -> None:
     releases.publish(make_release(), over=None)
     standing = releases.standing(MODEL)
     mine = releases.publish(make_release(seq=2, reason="mine"), over=standing)
-    with pytest.raises(ConflictError):
-        releases.publish(make_release(seq=2, reason="theirs"), over=standing)
+    assert releases.publish(make_release(seq=2, reason="theirs"), over=standing) == mine
     assert releases.current(MODEL) == mine
     assert [release.reason for release in releases.history(MODEL)] == ["first", "mine"]
+
+
+def test_a_publication_whose_first_answer_was_lost_is_done_and_no_conflict() -> None:
+    releases = Releases(RepeatingStore())
+    releases.publish(make_release(), over=None)
+    assert next_release(releases, "second") == releases.current(MODEL) == make_release(seq=2, reason="second")
 
 
 def test_a_late_decider_never_brings_an_older_release_back() -> None:
