@@ -195,6 +195,9 @@ class Visibility(Protocol):
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
         """Hide messages of a queue for seconds from now, by receipt handle."""
 
+    def end(self, queue_arn: str, handle: str) -> None:
+        """Delete a message from its queue: nobody receives it again."""
+
 
 class MessageTarget(Protocol):
     """Somebody who gets messages."""

@@ -51,6 +51,14 @@ def test_messages_are_shown_when_it_is_said(sqs: "SQSClient") -> None:
     assert received(sqs, url).keys() == {"7"}
 
 
+def test_a_message_that_is_ended_never_comes_again(sqs: "SQSClient") -> None:
+    url, arn = queue(sqs, "q", "a", "b")
+    handles = received(sqs, url)
+    SqsVisibility().hide(arn, dict.fromkeys(handles.values(), 0))
+    SqsVisibility().end(arn, handles["a"])
+    assert received(sqs, url).keys() == {"b"}
+
+
 def test_a_message_that_is_gone_keeps_no_other_hidden(sqs: "SQSClient") -> None:
     url, arn = queue(sqs, "q", "a", "b")
     handles = received(sqs, url)

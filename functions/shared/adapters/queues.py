@@ -1,4 +1,4 @@
-"""SQS queues: count waiting messages, and set when they may be received again."""
+"""SQS queues: count waiting messages, and set whether they may be received again."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -36,12 +36,19 @@ class SqsVisibility:
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
         """Hide messages for seconds from now, by receipt handle; ignore deleted ones."""
-        account, name = queue_arn.split(":")[4:]
         for some in batched(seconds.items(), _MOST_ENTRIES, strict=False):
             self._client.change_message_visibility_batch(
-                QueueUrl=f"{self._client.meta.endpoint_url}/{account}/{name}",
+                QueueUrl=self._url(queue_arn),
                 Entries=[
                     {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": hidden}
                     for number, (handle, hidden) in enumerate(some)
                 ],
             )
+
+    def end(self, queue_arn: str, handle: str) -> None:
+        """Delete a message by its receipt handle."""
+        self._client.delete_message(QueueUrl=self._url(queue_arn), ReceiptHandle=handle)
+
+    def _url(self, queue_arn: str) -> str:
+        account, name = queue_arn.split(":")[4:]
+        return f"{self._client.meta.endpoint_url}/{account}/{name}"

@@ -35,6 +35,14 @@ def come_again(failed: Sequence[Record], postponed: Sequence[Record], visibility
     _hide([*failed, *postponed], pauses | {_handle(record): 0 for record in postponed}, visibility)
 
 
+def end(record: Record, visibility: Visibility) -> None:
+    """Delete a message; a failure is logged, and the message comes again."""
+    try:
+        visibility.end(record["eventSourceARN"], _handle(record))
+    except Exception:  # noqa: BLE001 - whatever it is, the error that ended the work is raised
+        logger().warning("a message could not be deleted", exc_info=True)
+
+
 def pause_s(deliveries: int) -> int:
     """Return the seconds until the next try, randomised to spread out retries."""
     pause = min(FIRST_PAUSE_S * float(FACTOR) ** (deliveries - 1), LONGEST_PAUSE_S)

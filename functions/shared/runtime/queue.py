@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from functions.shared.domain.envelopes import LAST_DELIVERY, StoredObject
+from functions.shared.domain.errors import InputError
 from functions.shared.ports import Visibility
-from functions.shared.runtime.hiding import Record, come_again, hidden_while_at_work
+from functions.shared.runtime.hiding import Record, come_again, end, hidden_while_at_work
 from functions.shared.runtime.observability import logger
 
 if TYPE_CHECKING:
@@ -96,13 +97,17 @@ def process_request(
 
     The count includes this delivery.
 
-    After an error it is delivered again after a growing pause.
+    After an error it is delivered again after a growing pause, but not after a refusal, which would only be repeated. Both are raised,
+    so that Lambda counts an error, which alarms watch.
     """
     visibility = visibility or _sqs_visibility()
     [record] = event["Records"]
     try:
         with hidden_while_at_work([record], visibility):
             handle(json.loads(record["body"]), int(record["attributes"]["ApproximateReceiveCount"]))
+    except InputError:
+        end(record, visibility)
+        raise
     except Exception:
         come_again([record], [], visibility)
         raise

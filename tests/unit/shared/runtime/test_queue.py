@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.errors import RetrainingBusyError
+from functions.shared.domain.errors import RetrainingBusyError, TrainingError
 from functions.shared.runtime.hiding import AT_WORK_S, pause_s
 from functions.shared.runtime.queue import RESERVE_MS, DeliveryFailedError, process_records, process_request
 
@@ -43,10 +43,17 @@ class Recorded:
 
     hidden: list[dict[str, int]] = field(default_factory=list)
     refuses: bool = False
+    ended: list[str] = field(default_factory=list)
 
     def hide(self, queue_arn: str, seconds: Mapping[str, int]) -> None:
         assert queue_arn == ARN
         self.hidden.append({handle.removeprefix("handle of "): hidden for handle, hidden in seconds.items()})
+        if self.refuses:
+            raise RuntimeError
+
+    def end(self, queue_arn: str, handle: str) -> None:
+        assert queue_arn == ARN
+        self.ended.append(handle.removeprefix("handle of "))
         if self.refuses:
             raise RuntimeError
 
@@ -261,8 +268,22 @@ def test_a_request_that_fails_is_hidden_while_at_work_and_comes_again_after_a_gr
     with pytest.raises(RetrainingBusyError, match="sales"):
         process_request({"Records": [record]}, busy, visibility)
     assert visibility.hidden[0] == {"m": AT_WORK_S}
+    assert not visibility.ended
     middle = 10 * 6 ** (receives - 1)
     assert middle / 2 <= visibility.hidden[-1]["m"] <= middle * 1.5
+
+
+@pytest.mark.parametrize("visibility", [Recorded(), Recorded(refuses=True)], ids=["listens", "refuses"])
+def test_a_request_that_is_refused_is_raised_and_never_comes_again(visibility: Recorded) -> None:
+    attributes = {"ApproximateReceiveCount": "1"}
+    record = {"receiptHandle": "handle of m", "body": '{"model": "sales"}', "eventSourceARN": ARN, "attributes": attributes}
+
+    def refused(request: dict[str, Any], _: int) -> None:
+        raise TrainingError(request["model"])
+
+    with pytest.raises(TrainingError, match="sales"):
+        process_request({"Records": [record]}, refused, visibility)
+    assert visibility.ended == ["m"]
 
 
 def test_a_request_that_was_done_leaves_the_queue_and_carried_how_often_it_came() -> None:
