@@ -118,7 +118,7 @@ def _import(operator: "Operator", file: Path, name: str | None, *, key: str | No
         if key is not None:
             check_signature(opened, key, operator.client("kms"))
     model = checked_model_name(name or opened.sealed.origin.model)
-    with _uploaded(operator, layout.in_inbox(layout.TRAINING, model, f"import/{file.name}"), file) as uploaded:
+    with _uploaded(operator, layout.import_key(model, file.name), file) as uploaded:
         request = {"action": "import", "model": model, "key": uploaded.key, "version_id": uploaded.version_id}
         with console.status(_("proving the version in the stack's image")):
             made = operator.have_done("Retraining", request)
@@ -132,7 +132,7 @@ def _import(operator: "Operator", file: Path, name: str | None, *, key: str | No
 def _uploaded(operator: "Operator", key: str, file: Path) -> Iterator["ObjectInfo"]:
     """Upload a file for an import, and remove it after the function's answer.
 
-    It may hold people's rows, which nobody would look for in the inbox. Without an answer the import may still begin, so it stays.
+    It may hold people's rows. Without an answer the import may still begin, so it stays.
     """
     from infra.cli.operator import FunctionFailedError
 

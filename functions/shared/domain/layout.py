@@ -80,6 +80,21 @@ def replay_key(model: str, batch: str, name: str) -> str:
     return in_inbox(BATCHES, model, f"replays/{batch}/{name}")
 
 
+def import_key(model: str, name: str) -> str:
+    """Where a sealed version is uploaded that is to be imported."""
+    return in_inbox(TRAINING, model, f"import/{name}")
+
+
+def is_import(key: str) -> bool:
+    """Whether an upload is a sealed version.
+
+    >>> is_import(import_key("flights", "flights-1.everscore")), is_import(in_inbox(TRAINING, "flights", "import.csv"))
+    (True, False)
+    """
+    kind, _, name = key.split("/", 2)
+    return kind == TRAINING and name.startswith("import/")
+
+
 def replayed_batch(key: str) -> str | None:
     """The batch whose mended rows an upload holds, if it lies where those do.
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+import zipfile
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
@@ -244,6 +245,18 @@ def test_an_upload_that_is_not_scored_yet_is_left_and_named_until_it_is() -> Non
     life.score(created)
     assert life.erase().left == ()
     assert shown(life) == set()
+
+
+def test_what_is_left_of_an_import_goes_since_nobody_can_look_into_it() -> None:
+    life = lived()
+    sealed = io.BytesIO()
+    with zipfile.ZipFile(sealed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data/2013-04.csv", f"{HEADER}\nada-7,2013-04-05T10:00:00Z,3.5,north,true,x\n")
+    leftover = life.upload(layout.import_key(MODEL, "flights-1.everscore"), sealed.getvalue())
+    other = life.upload(layout.import_key("another", "another-1.everscore"), sealed.getvalue())
+    erasure = life.erase()
+    assert leftover.key in erasure.uploads
+    assert [version.info.key for version in life.inbox.versions("") if "/import/" in version.info.key] == [other.key]
 
 
 def stopped_half_way(life: Life) -> Manifest:
