@@ -9,7 +9,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.decision import Decision
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.formats import PLAIN, Formats
-from functions.shared.domain.policy import Window
+from functions.shared.domain.policy import DecisionPolicy, Window
 from functions.shared.domain.spec import FeatureKind, Task, checked_model_name
 
 PERSON, SCHEDULE = "person", "schedule"
@@ -23,7 +23,8 @@ class FirstRequest(BaseModel):
     """A model's first version, from an uploaded file of labelled rows.
 
     None stands for "infer it from the file". `kinds` overrides inferred kinds, `formats` states how values are written, and `positive`
-    is the class to which the score of a binary task refers.
+    is the class to which the score of a binary task refers. `decision` is the rule that the policy will have once the version is made:
+    it is refused for a task that has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class FirstRequest(BaseModel):
     kinds: Mapping[str, FeatureKind] = Field(default_factory=dict)
     positive: str | None = None
     metric: str | None = None
+    decision: DecisionPolicy = DecisionPolicy()
     seed: int = 0
 
 

@@ -54,6 +54,8 @@ from functions.shared.repositories.policies import Policies
 from functions.shared.repositories.releases import Releases
 
 _SLICES_A_CATEGORY = 3
+_RELEASED_BY = timedelta(hours=1)
+"""By then the schedule has tried several times to serve a first version; one that still does not serve never will."""
 _ALERTS_THAT_RETRAIN = {ALERT + AlertKind.DRIFT.value, ALERT + AlertKind.PERFORMANCE.value}
 
 
@@ -127,11 +129,25 @@ def _registry(ports: Ports) -> Registry:
 @contextmanager
 def _making_the_first(model: str, ports: Ports) -> Iterator[Policy]:
     """Return the policy for a first version, and hold the lease for making it."""
+    with Leases(ports.store).held(model, holder=ports.new_holder(), now=ports.now):
+        _refuse_second(model, ports)
+        yield Policies(ports.store).current(model)
+
+
+def _refuse_second(model: str, ports: Ports) -> None:
+    """Pass if no version serves, and none is about to.
+
+    Raises:
+        TrainingError: otherwise.
+    """
     if Releases(ports.store).current(model) is not None:
         message = f"model {model!r} serves already: `everscore retrain {model}` makes a challenger"
         raise TrainingError(message)
-    with Leases(ports.store).held(model, holder=ports.new_holder(), now=ports.now):
-        yield Policies(ports.store).current(model)
+    for decision in Decisions(ports.store).all(model):
+        if decision.verdict is Verdict.PROMOTE and ports.now() - decision.decided_at < _RELEASED_BY:
+            message = f"version {decision.challenger_version} of {model!r} was made just now and is about to serve"
+            remedy = f"wait until `everscore status {model}` shows it; `everscore retrain {model}` then makes a challenger"
+            raise TrainingError(message, remedy=remedy)
 
 
 def _learnt(candidate: Candidate, file_columns: Mapping[str, ColumnSeen | None]) -> Learnt:

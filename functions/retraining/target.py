@@ -11,6 +11,7 @@ from functions.retraining.disguise import disguise_of
 from functions.shared.domain.errors import TrainingError
 from functions.shared.domain.formats import PLAIN, Formats
 from functions.shared.domain.labels import numeric_targets
+from functions.shared.domain.policy import DecisionPolicy
 from functions.shared.domain.spec import Task
 from functions.shared.foundation.counted import counted
 from functions.shared.reading.labels import count_refused, labels_given, plain_targets, refused_numbers
@@ -142,6 +143,18 @@ def positive_class(wanted: str | None, name: str, target: Target) -> str | None:
         message = f"--positive {wanted}: {name!r} holds no such class"
         raise TrainingError(message, remedy=f"choose from: {', '.join(classes)}")
     return str(positive)
+
+
+def refuse_rule(rule: DecisionPolicy, name: str, target: Target) -> None:
+    """Pass if a rule chooses no threshold, or the task is binary.
+
+    Raises:
+        TrainingError: otherwise.
+    """
+    if rule != DecisionPolicy() and target.task is not Task.BINARY:
+        option = "--costs" if rule.threshold is None else "--threshold"
+        message = f"{option}: {name!r} makes a {target.task} task, and only a binary one has a threshold"
+        raise TrainingError(message, remedy=f"leave {option} out")
 
 
 def refuse_lone_class(name: str, target: Target) -> None:

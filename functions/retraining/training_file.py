@@ -16,7 +16,7 @@ from functions.retraining.columns import column_left_out
 from functions.retraining.disguise import disguise_of
 from functions.retraining.event import ColumnSeen, FirstRequest, TrainRequest
 from functions.retraining.pipeline import default_estimator
-from functions.retraining.target import Refused, Target, described, positive_class, read_target, refuse_lone_class
+from functions.retraining.target import Refused, Target, described, positive_class, read_target, refuse_lone_class, refuse_rule
 from functions.retraining.training_set import DAY, TrainingSet, assemble
 from functions.shared.domain.calendar import day_of, days_of
 from functions.shared.domain.decision import Reason
@@ -107,6 +107,7 @@ def read_training_file(request: TrainRequest, policy: Policy, inbox: ObjectStore
     targets = read.table[request.target]
     target = read_target(request.target, targets, request.task, lambda: _odd_targets(request, source), request.formats)
     _refuse_too_many(request, read, target, policy, lambda: _odd_targets(request, source))
+    refuse_rule(request.decision, request.target, target)
     if only is None:
         refuse_lone_class(request.target, target)
     unlearnt = dict([*_unlearnable(features, read.table, request.kinds), *_own_columns(kinds)]) if only is None else {}

@@ -83,6 +83,17 @@ def write_policy(model: str, changes: Iterable[tuple[str, object]], reason: str,
     undisputed(change)
 
 
+def refuse_impossible(model: str, changes: Iterable[tuple[str, object]], operator: "Operator") -> None:
+    """Pass if the standing policy could have some values replaced.
+
+    Raises:
+        InputError: if a value is not possible.
+    """
+    from functions.shared.repositories.policies import Policies
+
+    changed_policy(model, Policies(operator.store).current(model), changes, number=1, who="", why="")
+
+
 def setting_of(text: str) -> tuple[str, object]:
     """Split `NAME=VALUE`; an infinite number may be written as inf.
 

@@ -8,11 +8,11 @@ import typer
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
-from functions.shared.domain.spec import Task
+from functions.shared.domain.spec import ModelSpec, Task
 from infra.cli.converted import converted
 from infra.cli.labelled_file import LabelledFile
 from infra.cli.options import AsJson, File, Model, StackName, console, pairs, say, show, waiting, with_options
-from infra.cli.policy import write_policy
+from infra.cli.policy import refuse_impossible, write_policy
 from infra.cli.screens.versions import decision_screen, first_version_screen, reproduction_screen, requested_screen
 from infra.words import _
 
@@ -106,8 +106,9 @@ def _first_version(
     operator = connect(stack)
     if source is not None:
         request |= _source(source, model, operator)
-    if decision and not operator.serves(model):
-        write_policy(model, decision.items(), "asked for with the first version", operator)
+    if decision:
+        refuse_impossible(model, decision.items(), operator)
+        request["decision"] = {name.removeprefix("decision."): value for name, value in decision.items()}
     uploaded = operator.upload_file(layout.in_inbox(layout.TRAINING, model, file.name), file, console)
     request |= {"model": model, "key": uploaded.key, "version_id": uploaded.version_id}
     try:
@@ -118,9 +119,16 @@ def _first_version(
             made = operator.have_done("Retraining", request)
     except KeyboardInterrupt:
         say(_("the function goes on; `everscore status {model}` will show the version", model=model))
+        if decision:
+            changes = " ".join(f"--set {name}={value}" for name, value in decision.items())
+            say(_("then `everscore policy {model} {changes}` sets its threshold", model=model, changes=changes))
         raise
+    if decision:
+        write_policy(model, decision.items(), "asked for with the first version", operator)
     with console.status(_("waiting for the release")):
         wait_for(lambda: Releases(operator.store).current(model), 60, f"release of {model}")
+        if decision:
+            operator.ask("Release", {"action": "tick", "model": model, "who": operator.who})
     show(made["decision"] | made["learnt"] | {"adopted": source is not None}, first_version_screen, as_json=as_json)
 
 
@@ -158,7 +166,9 @@ def retrain(
     if window is not None:
         request["window"] = _window(window)
     operator = connect(stack)
-    operator.release_of(model)
+    champion = operator.release_of(model).champion
+    if drop:
+        _refuse_undroppable(operator.spec_of(model, champion.version), request)
     if not wait:
         operator.notify("Retraining", request)
         show({"model": model, "requested": True}, requested_screen, as_json=as_json)
@@ -169,6 +179,18 @@ def retrain(
     show(result["decision"] or skipped, decision_screen, as_json=as_json)
 
 
+def _refuse_undroppable(spec: ModelSpec, request: dict[str, Any]) -> None:
+    """Check the columns to drop as the function does, whose refusal nobody waits for.
+
+    Raises:
+        TrainingError: if one is no feature, or none is left.
+    """
+    from functions.retraining.event import RetrainRequest
+    from functions.retraining.recipe import Recipe, changed
+
+    changed(Recipe(spec), RetrainRequest.model_validate(request))
+
+
 def _window(text: str) -> dict[str, str]:
     """Return `2013-03-01:2013-03-10` as a request holds it."""
     try:
@@ -176,6 +198,8 @@ def _window(text: str) -> dict[str, str]:
     except ValueError as error:
         remedy = "write FIRST:LAST, as in 2013-03-01:2013-03-10"
         raise InputError(f"--window {text} is no pair of days", remedy=remedy, code="usage") from error
+    if last < first:
+        raise InputError(f"--window {text} holds no day", remedy="write the earlier day first", code="usage")
     return {"start": first, "end": last}
 
 

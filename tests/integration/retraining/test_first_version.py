@@ -27,8 +27,11 @@ from functions.shared.engines.frame import to_frame
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
+from functions.shared.repositories.releases import Releases
 from functions.shared.repositories.snapshots import Snapshots
+from tests.fakes.documents import make_release
 from tests.fakes.versions import MODEL
+from tests.fakes.watched_store import Moment, WatchedStore
 from tests.integration.retraining.world import NOW, Row, World, as_csv, day, sold, trained
 
 
@@ -150,10 +153,39 @@ def test_a_model_that_serves_is_not_trained_again() -> None:
         trained().train(sold(0, 30))
 
 
-def test_a_first_version_that_does_not_serve_yet_may_be_made_again() -> None:
+def test_a_first_version_that_is_about_to_serve_is_made_once_and_one_that_never_serves_may_be_made_again() -> None:
     world = World()
-    for number in ("1", "2"):
-        assert world.train(sold(0, 30)).challenger_version == number
+    assert world.train(sold(0, 30)).challenger_version == "1"
+    with pytest.raises(TrainingError, match="version 1 of 'sales' was made just now and is about to serve"):
+        world.train(sold(0, 30))
+    world.moment += timedelta(hours=1)
+    assert world.train(sold(0, 30)).challenger_version == "2"
+
+
+def test_a_model_that_began_to_serve_before_the_lease_was_taken_is_not_trained_again() -> None:
+    world = World()
+    key = world.inbox.write(f"training/{MODEL}/first.csv", as_csv(sold(0, 30))).key
+
+    def release(moment: Moment) -> None:
+        if moment.side == "before" and moment.call.startswith("create leases/"):
+            Releases(world.store).publish(make_release(), over=None)
+
+    ports = world.ports(store=WatchedStore(world.store, release))
+    with pytest.raises(TrainingError, match="serves already"):
+        train_first(TrainRequest(model=MODEL, key=key, target="bought", id_column="id"), ports)
+    assert not world.decisions()
+
+
+@pytest.mark.parametrize("rule", [{"threshold": 0.2}, {"costs": {"false_positive": 1, "false_negative": 20}}])
+@pytest.mark.parametrize("task", [Task.REGRESSION, Task.MULTICLASS])
+def test_a_threshold_or_costs_are_refused_for_a_task_that_has_none(rule: dict[str, Any], task: Task) -> None:
+    values = [number % 3 for number in range(300)] if task is Task.REGRESSION else [WORDS[number % 3] for number in range(300)]
+    [option] = rule
+    world = World()
+    with pytest.raises(TrainingError, match=f"--{option}: 'bought' makes a {task} task, and only a binary one has a threshold") as refused:
+        world.train(with_target(sold(0, 30), values), task=task, decision=rule)
+    assert refused.value.remedy == f"leave --{option} out"
+    assert world.train(sold(0, 30), decision=rule).challenger_version == "1"
 
 
 def test_while_another_training_runs_a_second_one_learns_it() -> None:
