@@ -1,6 +1,5 @@
 """Judge by complete labels whether the champion has decayed, and alert if so."""
 
-from datetime import date
 from itertools import islice
 
 from functions.metric_emission.alerts import alerted_lately, decay_alert
@@ -15,15 +14,13 @@ _LOOKED_BACK = 20
 """How many batches are searched for the last drift report."""
 
 
-def alert_on_decay(model: Model, mature: date | None) -> None:
-    """Alert if the champion loses more than at its training.
+def alert_on_decay(model: Model) -> None:
+    """Alert if the champion of a model that serves loses more than at its training.
 
     No second alert is raised within the days that are judged.
-
-    Args:
-        model: which serves.
-        mature: the last event day whose labels count as complete, None if there is none yet.
     """
+    is_served = model.release is not None and not model.release.retired
+    mature = model.mature if is_served and model.labelled_days else None
     if mature is None or not model.judges_decay(mature):
         return
     policy, champion = model.policy.performance, model.champion

@@ -69,7 +69,7 @@ def measure_labels(created: StoredObject, delivery: Delivery) -> None:
     leave_waiting(waiting, joined.unmatched, ports.store)
     if fold(model.name, Occasion.LABELS, measured, store=ports.store, now=ports.now, once=file).new:
         ports.emit(measured)
-    alert_on_decay(model, model.mature([arrival for arrival in model.newest if arrival.day >= model.first_recent]))
+    alert_on_decay(model)
 
 
 def _served(key: str, delivery: Delivery) -> Model:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,12 +209,14 @@ class Model:
         until = (one for one in islice(since, LOOKED_THROUGH) if one.created_at <= arrival.created_at)
         return (one for one in islice(standing(until), 1, None) if one.champion == self.version and one.has_rows)
 
-    def mature(self, arrivals: Sequence[Arrival]) -> date | None:
+    @property
+    def mature(self) -> date | None:
         """Return the last event day whose labels count as complete.
 
-        The days of batches decide it.
+        The days of all recent batches decide it: one that came late may have early days.
         """
-        return mature_day((arrival.reached for arrival in arrivals), self.policy.labels.delay_days)
+        recent = takewhile(lambda arrival: arrival.day >= self.first_recent, self.newest)
+        return mature_day((arrival.reached for arrival in recent), self.policy.labels.delay_days)
 
     def judges_decay(self, mature: date) -> bool:
         """Return whether the champion is yet to be judged by labels up to a day.

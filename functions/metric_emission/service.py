@@ -10,7 +10,6 @@ from functions.metric_emission.ports import Delivery, Model
 from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import hold_against_labels
 from functions.shared.domain import layout
-from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.drift.detection import calling
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.judgement import BatchJudgement
@@ -44,7 +43,7 @@ def _label(manifest: Manifest, model: Model) -> None:
     """Join a batch's rows with waiting labels, and judge days that became mature."""
     if model.release and manifest.outputs:
         label_batch(manifest, model)
-        alert_on_decay(model, model.mature([Arrival.of(manifest)]))
+        alert_on_decay(model)
 
 
 def _alert(manifest: Manifest, judgement: BatchJudgement, model: Model) -> None:

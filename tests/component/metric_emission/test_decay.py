@@ -46,6 +46,32 @@ def test_people_are_alerted_to_a_champion_that_decays_and_reminded_after_the_loo
     assert said[0].evidence["loss"] == pytest.approx(-math.log(0.01))
 
 
+def late_batch(world: World, day: date) -> None:
+    """A mended file with one row of an early day comes last."""
+    arrived = DAY + timedelta(days=30)
+    world.record(world.scored("mended.csv", rows(0.5, day=day), day=arrived, profiles={Role.CHAMPION: like_training(world.baseline)}))
+
+
+def test_a_late_batch_of_days_before_a_decay_does_not_end_its_alert() -> None:
+    world = decaying()
+    world.set_policy(labels={"delay_days": 0}, performance={"look_back_days": 7})
+    week(world, DAY, "no")
+    week(world, DAY + timedelta(days=7), "yes")
+    assert [*world.causes().open()] == ["performance-v1"]
+    late_batch(world, DAY + timedelta(days=6))
+    assert ([*world.causes().open()], world.closings()) == (["performance-v1"], [])
+
+
+def test_a_late_batch_of_days_of_a_decay_that_is_over_raises_no_alert() -> None:
+    world = decaying()
+    world.set_policy(labels={"delay_days": 0}, performance={"look_back_days": 7, "min_days": 2})
+    week(world, DAY, "yes")
+    week(world, DAY + timedelta(days=7), "no")
+    assert (len(world.closings()), world.causes().open()) == (1, {})
+    late_batch(world, DAY + timedelta(days=5))
+    assert (len(world.alerts()), world.causes().open()) == (1, {})
+
+
 def test_a_regressions_decay_is_reported_in_squared_error() -> None:
     world = decaying(version=make_version(task=Task.REGRESSION))
     week(world, DAY, "2.01")
