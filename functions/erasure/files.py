@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from functions.erasure.people import People
 from functions.shared.batches.quarantined import raw_bytes
 from functions.shared.domain import layout
+from functions.shared.domain.partition import PartitionResult
 from functions.shared.domain.scored_columns import stored_name
 from functions.shared.domain.spec import ModelSpec
 
@@ -36,10 +37,8 @@ def lighter(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter |
     """Return a stored file without people's rows; None if it has none of them.
 
     Args:
-        key: the file's key, which shows its kind: quarantined rows are JSON lines, documents hold no rows, all others are Parquet.
+        key: the file's key, which shows its kind: quarantined rows are JSON lines, all others are Parquet.
     """
-    if key.endswith(".json"):
-        return None
     return _lighter_lines(body, people) if key.endswith(".jsonl") else _lighter_table(key, body, spec, people)
 
 
@@ -49,9 +48,20 @@ def shows(key: str, body: bytes, spec: ModelSpec, people: People) -> bool:
     It may if it is damaged, or if a table's rows lack ids; then it counts as one that does.
     """
     try:
+        if key.endswith(".json"):
+            return people.named_in(_reported(key, body))
         return lighter(key, body, spec, people) is not None
     except (pa.ArrowException, OSError, ValueError, KeyError):
         return True
+
+
+def _reported(key: str, body: bytes) -> str:
+    """Return why partitions failed by a document on them, which may quote a file."""
+    if layout.is_partition_result(key):
+        error = PartitionResult.from_json(body).error
+        return error.message if error else ""
+    items = json.loads(body) if layout.is_of_failed_partitions(key) else []
+    return "\n".join(item.get("Cause", "") for item in items)
 
 
 def _lighter_table(key: str, body: bytes, spec: ModelSpec, people: People) -> Lighter | None:

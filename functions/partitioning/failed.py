@@ -4,18 +4,16 @@ The state that ran them reports only that some failed, and puts details into the
 """
 
 import json
-import re
 from collections.abc import Iterator
 
 from pydantic import Field, TypeAdapter
 
 from functions.partitioning.event import Failure
+from functions.shared.domain import layout
 from functions.shared.ports import ObjectStore
 
 NAMED = 3
 """Partitions that a message names; the others usually failed for the same reason or were stopped."""
-
-_FAILED_FILE = re.compile(r".*/FAILED_\d+\.json")
 
 
 class _FailedItem(Failure):
@@ -47,7 +45,7 @@ def explained(failure: Failure, folder: str, store: ObjectStore) -> str:
 
 
 def _last_run(folder: str, store: ObjectStore) -> Iterator[_FailedItem]:
-    files = [found for found in store.list(folder) if _FAILED_FILE.fullmatch(found.key)]
+    files = [found for found in store.list(folder) if layout.is_of_failed_partitions(found.key)]
     newest = max(files, key=lambda found: found.last_modified, default=None)
     run = newest.key.rsplit("/", 1)[0] if newest else None
     for found in files:

@@ -37,6 +37,8 @@ _REPLAY = re.compile(rf"{BATCHES}/[^/]+/replays/([0-9a-f]{{32}})/.+", re.DOTALL)
 _OF_ATTEMPT = re.compile(r"(?:scored|quarantine)/[^/]+/[^/]+/[^/]+/part-[0-9]{5,}\.(?:parquet|jsonl)")
 _MANIFEST = re.compile(r"manifests/([^/]+)/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/[0-9a-f]{32}\.json")
 _OF_LABELS = re.compile(r"(?:labelled/([^/]+)/dt=[^/]+|performance/([^/]+))/[^/]+")
+_PARTITION_RESULT = re.compile(r"partitions/[^/]+/[^/]+/results/[^/]+\.json")
+_PARTITIONS_FAILED = re.compile(r"partitions/.+/FAILED_\d+\.json")
 _POLICY = re.compile(r"policies/[^/]+/([0-9]{6,12})\.json")
 _PARTITIONED = re.compile(rf"{BATCHES}/[^/]+/partitioned/([1-9][0-9]{{0,14}})/.+", re.DOTALL)
 
@@ -263,6 +265,24 @@ def partition_result_key(model: str, batch: str, start: int, stop: int) -> str:
     Its name is where the partition lies in the file, so that a later plan finds what is done already.
     """
     return f"partitions/{model}/{batch}/results/{start:015d}-{stop:015d}.json"
+
+
+def is_partition_result(key: str) -> bool:
+    """Return whether a key is of what became of a partition.
+
+    >>> is_partition_result(partition_result_key("flights", "b", 0, 7)), is_partition_result(plan_key("flights", "b", 1))
+    (True, False)
+    """
+    return _PARTITION_RESULT.fullmatch(key) is not None
+
+
+def is_of_failed_partitions(key: str) -> bool:
+    """Return whether Step Functions wrote at a key which partitions failed and why.
+
+    >>> is_of_failed_partitions("partitions/flights/b/run-1/FAILED_0.json"), is_of_failed_partitions("partitions/flights/b/plan-1.json")
+    (True, False)
+    """
+    return _PARTITIONS_FAILED.fullmatch(key) is not None
 
 
 def partition_quarantine_key(model: str, batch: str, attempt: str, part: int) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import uuid
 import zipfile
 from collections import Counter
@@ -21,6 +22,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.erasure import Erasure
 from functions.shared.domain.errors import InputError, RetrainingBusyError
 from functions.shared.domain.manifest import BatchError, Manifest
+from functions.shared.domain.partition import PartitionResult, Portion
 from functions.shared.domain.rejections import FileCode
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.leases import Leases
@@ -304,6 +306,44 @@ def test_a_batch_that_stopped_half_way_and_cannot_be_taken_up_again_is_erased() 
     life.store.write(done, life.store.read(life.manifests()["april.csv score"].outputs[0].key))
     life.now += timedelta(days=16)
     assert life.erase().left == ()
+    assert shown(life) == set()
+
+
+def reported(life: Life, batch: Manifest) -> tuple[str, str]:
+    """What is stored of two partitions of a batch: one was refused with a message that quotes the file, and one broke with another."""
+    error = life.manifests()["headless.csv score"].error
+    refused = layout.partition_result_key(MODEL, batch.batch_id, 0, 100)
+    portion = Portion(kind="csv", start=0, stop=100)
+    life.store.write(refused, PartitionResult(portion=portion, attempt="a1", error=error).to_json())
+    broken = f"{layout.partitions_prefix(MODEL, batch.batch_id)}run-1/FAILED_0.json"
+    cause = json.dumps({"errorType": "ValueError", "errorMessage": "cannot convert 'bob-7'"})
+    life.store.write(broken, json.dumps([{"Input": "{}", "Error": "ValueError", "Cause": cause}]).encode())
+    return refused, broken
+
+
+def test_what_partitions_of_an_ended_batch_said_of_people_is_forgotten_and_the_rest_stays() -> None:
+    life = lived()
+    april = life.manifests()["april.csv score"]
+    named = reported(life, april)
+    assert {*named} <= shown(life)
+    other = layout.partition_result_key(MODEL, april.batch_id, 100, 200)
+    life.store.write(other, PartitionResult(portion=Portion(kind="csv", start=100, stop=200), attempt="a7", lines=7).to_json())
+    life.erase()
+    assert shown(life) == set()
+    assert life.store.read(other)
+
+
+def test_what_partitions_said_of_people_is_kept_while_their_batch_may_be_taken_up_again() -> None:
+    life = lived()
+    error = life.manifests()["headless.csv score"].error
+    stopped = stopped_half_way(life)
+    refused = layout.partition_result_key(MODEL, stopped.batch_id, 0, 100)
+    body = PartitionResult(portion=Portion(kind="csv", start=0, stop=100), attempt="a1", error=error).to_json()
+    life.store.write(refused, body)
+    assert life.erase().left == (stopped.source.key,)
+    assert life.store.read(refused) == body
+    life.now += timedelta(days=16)
+    life.erase()
     assert shown(life) == set()
 
 
