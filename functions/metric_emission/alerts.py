@@ -34,6 +34,7 @@ QUIET = timedelta(days=7)
 """Time without another such file after which an alert about files is closed."""
 
 _OF_FILES = {AlertKind.FAILED, AlertKind.QUARANTINE, AlertKind.LABELS}
+_OF_SERVING = {*AlertKind} - _OF_FILES - {AlertKind.UNSCORED}
 _ENDED = {
     AlertKind.SILENT.value: "no batch is overdue any more",
     AlertKind.STALE.value: "the champion is not too old any more",
@@ -149,6 +150,11 @@ def over_by_clock(release: Release) -> Over:
     """
     by_release = over_by_release(release)
     return lambda name, cause: by_release(name, cause) or _ENDED.get(name.partition("-")[0], "")
+
+
+def over_by_retirement(_name: str, cause: Cause) -> str:
+    """Return that an alert about what a model served is over, once it serves nothing."""
+    return "the model was retired" if cause.kind in _OF_SERVING else ""
 
 
 def _by_effect(column: ColumnDrift) -> float:

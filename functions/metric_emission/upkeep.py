@@ -7,7 +7,7 @@ from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from functions.metric_emission.alerts import over_by_clock, over_by_sweep, policy_alert, rhythm_alerts, unscored_alert
+from functions.metric_emission.alerts import over_by_clock, over_by_retirement, over_by_sweep, policy_alert, rhythm_alerts, unscored_alert
 from functions.metric_emission.indexing import index_batches, index_missing
 from functions.metric_emission.measurements import Measurement
 from functions.metric_emission.ports import Model, Ports
@@ -98,10 +98,16 @@ def _queue_measurements(queued: Mapping[str, int]) -> Iterator[Measurement]:
 
 
 def _state(served: Model) -> list[Measurement]:
-    """Measure the state of a model that serves, and alert on its silence or age."""
+    """Measure the state of a model that serves, and alert on its silence or age.
+
+    One that was retired has no state, and what was said of its service is over.
+    """
     model, store, release, now = served.name, served.store, served.release, served.ports.now()
+    if release and release.retired:
+        follow(model, store, now, over=over_by_retirement)
+        return []
     decision = Decisions(store).of(model, release.champion.version) if release else None
-    if release is None or release.retired or decision is None:
+    if release is None or decision is None:
         return []
     index_batches(served)
     last = next(served.manifests.arrivals(model), None)

@@ -21,6 +21,7 @@ class Change(StrEnum):
     WITHDRAWAL = "withdrawal"
     APPROVAL = "approval"
     POLICY = "policy"
+    RETIREMENT = "retirement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,9 @@ def served_since(releases: Sequence[Release]) -> Release | None:
 
 
 def _event(before: Release, after: Release, policies: Mapping[int, Policy]) -> Event:
+    if event := _of_champion(before, after):
+        return event
     new, old = after.challenger, before.challenger
-    if after.champion.version != before.champion.version:
-        returns = before.previous is not None and before.previous.version == after.champion.version
-        title = _("Version {version} is served again" if returns else "Version {version} becomes champion", version=after.champion.version)
-        return Event(Change.CHAMPION, title, after)
     if new is not None and (old is None or (old.version, old.share, old.mode) != (new.version, new.share, new.mode)):
         title = _(
             "Version {version} scores along, unseen" if new.mode == "shadow" else "Version {version} answers {share}",
@@ -70,6 +69,18 @@ def _event(before: Release, after: Release, policies: Mapping[int, Policy]) -> E
     if before.approval is not None and after.approval is None:
         return Event(Change.APPROVAL, _("Version {version} waits no more", version=before.approval.version), after)
     return Event(Change.POLICY, _policy_change(before.policy.number, after.policy.number, policies), after)
+
+
+def _of_champion(before: Release, after: Release) -> Event | None:
+    """Return that a champion came, came back, or went with the model."""
+    if after.retired and not before.retired:
+        return Event(Change.RETIREMENT, _("The model is retired"), after)
+    is_other = after.champion.version != before.champion.version
+    if not is_other and before.retired == after.retired:
+        return None
+    returns = not is_other or (before.previous is not None and before.previous.version == after.champion.version)
+    title = _("Version {version} is served again" if returns else "Version {version} becomes champion", version=after.champion.version)
+    return Event(Change.CHAMPION, title, after)
 
 
 def _policy_change(before: int, after: int, policies: Mapping[int, Policy]) -> str:

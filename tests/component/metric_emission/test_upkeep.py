@@ -6,6 +6,7 @@ import pytest
 
 from functions.metric_emission.upkeep import sweep, tick
 from functions.shared.domain import layout
+from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.manifest import BatchError, Status, StoredFile
 from functions.shared.domain.metrics import (
     ALERTS,
@@ -19,6 +20,7 @@ from functions.shared.domain.metrics import (
 )
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Approval
+from functions.shared.repositories.causes import Sight, follow
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.releases import Releases
@@ -43,6 +45,11 @@ def decided() -> World:
     world = World()
     Decisions(world.store).write(make_decision("1", champion_version=None))
     return world
+
+
+def retire(world: World, *, retired: bool = True) -> None:
+    releases = Releases(world.store)
+    releases.publish(world.release.model_copy(update={"seq": world.release.seq + 1, "retired": retired}), over=releases.standing(MODEL))
 
 
 # Tick
@@ -158,12 +165,32 @@ def test_alerts_about_uploads_that_name_no_model_are_reported_with_the_fleet() -
 def test_nothing_is_reported_about_a_model_that_was_retired() -> None:
     world = decided()
     world.set_policy(watch={"max_hours_between_batches": 1, "max_champion_age_days": 1})
-    releases = Releases(world.store)
-    releases.publish(world.release.model_copy(update={"seq": world.release.seq + 1, "retired": True}), over=releases.standing(MODEL))
+    retire(world)
     world.moment = NOW + 10 * DAY
     assert run_tick(world) == {"models": 0}
     assert world.kinds() == []
     assert world.values(LAST_BATCH_AGE) == []
+
+
+def test_alerts_about_what_a_model_served_are_closed_once_it_is_retired_and_come_again_if_it_returns() -> None:
+    world = decided()
+    world.set_policy(watch={"max_hours_between_batches": 1, "max_champion_age_days": 1})
+    world.moment = NOW + 10 * DAY
+    run_tick(world)
+    for kind in {*AlertKind} - {AlertKind.SILENT, AlertKind.STALE, AlertKind.UNSCORED, AlertKind.QUARANTINE}:
+        seen = Alert(model=MODEL, kind=kind, window=f"2013-04-11-{kind}", message="seen", evidence={}, runbook="", raised_at=world.moment)
+        follow(MODEL, world.store, world.moment, seen=[Sight(seen)])
+    before = {cause.kind.value for cause in world.causes().open().values()}
+    assert before == {"silent", "stale", "policy", "drift", "performance", "approval", "failed", "labels"}
+    retire(world)
+    world.moment += DAY
+    assert run_tick(world) == {"models": 0}
+    assert {cause.kind.value for cause in world.causes().open().values()} == {"failed", "labels"}, "files come to retired models too"
+    assert {cause.closed_by for cause in world.causes().causes.values() if not cause.is_open} == {"the model was retired"}
+    retire(world, retired=False)
+    world.moment += DAY
+    run_tick(world)
+    assert {cause.kind.value for cause in world.causes().open().values()} >= {"silent", "stale"}
 
 
 def test_a_tick_sends_the_totals_of_each_model_and_of_the_fleet() -> None:

@@ -10,6 +10,8 @@ FIRST = make_release()
 TRIAL = make_release(seq=2, challenger=on_trial("2", 0.05))
 WAITING = make_release(seq=2, approval=Approval(version="2", share=0.05, since=NOW))
 MORE = make_release(seq=3, challenger=on_trial("2", 0.25))
+RETIRED = make_release(seq=3, retired=True)
+BACK = make_release(seq=4)
 PROMOTED = make_release(seq=4, champion=served("2"), previous=served("1"))
 RETURNED = make_release(seq=5, champion=served("1"), previous=served("2"))
 
@@ -31,6 +33,9 @@ RETURNED = make_release(seq=5, champion=served("1"), previous=served("2"))
         ),
         (FIRST, WAITING, Change.APPROVAL, "Version 2 waits for approval"),
         (WAITING, FIRST, Change.APPROVAL, "Version 2 waits no more"),
+        (TRIAL, RETIRED, Change.RETIREMENT, "The model is retired"),
+        (RETIRED, BACK, Change.CHAMPION, "Version 1 is served again"),
+        (RETIRED, PROMOTED, Change.CHAMPION, "Version 2 becomes champion"),
         (WAITING, TRIAL, Change.CANARY, "Version 2 answers 5 %"),
         (TRIAL, TRIAL, Change.POLICY, "Policy 0 is in force"),
     ],
@@ -59,4 +64,5 @@ def test_a_champion_is_served_since_its_latest_return_and_not_since_a_later_cana
     trial_after = make_release(seq=6, challenger=on_trial("3", 0.05), previous=served("2"))
     assert served_since([FIRST, TRIAL, MORE, PROMOTED, RETURNED, trial_after]) == RETURNED
     assert served_since([FIRST, TRIAL]) == FIRST
+    assert served_since([FIRST, RETIRED, BACK]) == BACK
     assert served_since([]) is None
