@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from functions.shared.domain.calendar import days_before
 from functions.shared.domain.drift.detection import DriftReport
-from functions.shared.domain.performance.days import DayPerformance
+from functions.shared.domain.performance.days import DayPerformance, GroupPerformance
 from functions.shared.domain.release import Release, Role
 from infra.report.gather import Batch, History
 from infra.report.timeline import served_since
@@ -35,14 +35,14 @@ class PageTotals:
 class RecentLoss:
     """The champion's loss over the last mature days, and at training if known.
 
-    It is the mean log loss per row, or the root mean squared error for a regression; `name` says which.
+    It is the mean log loss per row, or the root mean squared error for a regression, None if that is infinite; `name` says which.
     """
 
     name: str
     version: str
     days: int
     rows: int
-    loss: float
+    loss: float | None
     at_training: float | None
 
 
@@ -96,16 +96,28 @@ def _recent_loss(history: History) -> RecentLoss | None:
     rows = sum(group.rows for group in groups)
     if not rows:
         return None
-    name, mean = ("rmse", math.sqrt) if "rmse" in groups[-1].metrics else ("log_loss", float)
+    name = "rmse" if "rmse" in groups[-1].metrics else "log_loss"
     trained = {decision.challenger_version: decision for decision in history.decisions}.get(version)
     return RecentLoss(
         name=name,
         version=version,
         days=len(groups),
         rows=rows,
-        loss=mean(sum(group.loss_sum for group in groups) / rows),
+        loss=_rmse(groups) if name == "rmse" else sum(group.loss_sum for group in groups) / rows,
         at_training=trained.challenger.get(name) if trained else None,
     )
+
+
+def _rmse(groups: Sequence[GroupPerformance]) -> float | None:
+    """Return the error over all days from those of each, or None if one is infinite.
+
+    The sums of losses are cut at the ceiling; neither the days' errors nor the one at training are.
+    """
+    errors = [group.metrics.get("rmse") for group in groups]
+    if None in errors:
+        return None
+    weighted = (math.sqrt(group.rows) * (error or 0.0) for group, error in zip(groups, errors, strict=True))
+    return math.hypot(*weighted) / math.sqrt(sum(group.rows for group in groups))
 
 
 def _last_days(history: History) -> list[DayPerformance]:

@@ -1,5 +1,6 @@
 """The page as text; what a browser makes of it is asked in tests/e2e/test_report.py."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -344,6 +345,32 @@ def test_a_regression_is_reported_by_its_root_mean_squared_error_and_judged_by_i
     assert "RMSE lately 4 3 at training" in words
     assert "Mean squared error of the champion less the challenger's" in words
     assert "log loss" not in words.lower()
+
+
+def test_the_recent_error_of_a_regression_is_not_cut_at_the_ceiling_as_that_at_training_is_not() -> None:
+    store = MemoryStore()
+    write_releases(store, make_release())
+    write_batch(store, batch(20))
+    Decisions(store).write(make_decision("1", challenger={"rmse": 3.0}))
+    for number, (rows, error) in enumerate([(30, 1.0), (10, 9.0)]):
+        cut = {"loss_sum": rows * min(error**2, 4.0), "loss_sum_squares": rows * min(error**2, 4.0) ** 2}
+        group = GroupPerformance(role=Role.CHAMPION, version="1", rows=rows, metrics={"rmse": error}, **cut)
+        day = FIRST_DAY + timedelta(days=number)
+        performance = DayPerformance(model=MODEL, day=day, rows_predicted=rows, rows_labelled=rows, groups=(group,))
+        store.write(layout.performance_key(MODEL, day), performance.to_json())
+    recent = summarize(gather(MODEL, store, NOW)).recent
+    assert recent is not None
+    assert recent.loss == pytest.approx(math.sqrt((30 * 1 + 10 * 81) / 40))
+
+
+def test_the_head_and_the_timeline_say_that_a_model_was_retired() -> None:
+    store = MemoryStore()
+    retired = make_release(seq=2, retired=True, reason="replaced by rules")
+    write_releases(store, make_release(), retired)
+    words = flat(report_on(store))
+    assert "The model was retired on 1 Apr 2013, 12:00 UTC: replaced by rules. Its last champion was version 1." in words
+    assert "Version 1 is served since" not in words
+    assert "The model is retired" in words
 
 
 def test_a_versions_card_shows_how_both_models_did_on_earlier_days() -> None:
