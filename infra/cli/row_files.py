@@ -7,6 +7,7 @@ spreadsheet that opens CSV may run it.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -130,6 +131,8 @@ class _SheetFile:
                 pass
             case bool():
                 self._sheet.write_boolean(row, place, value)
+            case Decimal():
+                self._write_cell(row, place, int(value) if value == int(value) else float(value))
             case int() | float() if _SHOWN_BELOW <= abs(value) < _EXACT_DIGITS and value == int(value):
                 self._sheet.write_number(row, place, value, self._digits)
             case int() if abs(value) < _EXACT_DIGITS:
@@ -160,6 +163,7 @@ def begun(path: Path, schema: pa.Schema, *, named: Path) -> RowFile:
         InputError: if its format cannot hold these columns.
     """
     ending = ending_of(named)
+    _refuse_unwritten(schema, named)
     if ending != ".parquet":
         schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
         nested = [field for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
@@ -167,6 +171,17 @@ def begun(path: Path, schema: pa.Schema, *, named: Path) -> RowFile:
             message = f"column {nested[0].name!r} holds lists, records or bytes ({nested[0].type}), which {ending} cannot hold"
             raise unfit(message, named, csv_fits=False)
     return _Fitting(_FILES[ending](path, schema, named), schema)
+
+
+def _refuse_unwritten(schema: pa.Schema, named: Path) -> None:
+    """Refuse columns that no file holds: two of one name, or spans of time."""
+    for field in schema:
+        if pa.types.is_interval(field.type):
+            message = f"column {field.name!r} holds spans of time ({field.type}), which {named.suffix} cannot hold"
+            raise InputError(message, remedy=f'ask for it as text: CAST("{field.name}" AS VARCHAR)', code="unfit_file")
+        if len(schema.get_all_field_indices(field.name)) > 1:
+            message = f"several columns are called {field.name!r}"
+            raise InputError(message, remedy=f'name them apart: SELECT one."{field.name}" AS one, …', code="unfit_file")
 
 
 def united(files: Iterable[Path]) -> pa.Schema:

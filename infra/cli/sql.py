@@ -1,6 +1,7 @@
 """A stack's tables, and DuckDB, which reads them where they lie."""
 
 import math
+from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
 _LOCATION = "metadata_location"
 _LISTED = 20
+_EXAMPLE = "write a query, such as 'SELECT count(*) FROM MODEL_scored'"
+_UNREADABLE = "check the files that the query names; `everscore table update MODEL` brings a model's tables to what is stored of it"
 READS_AT_ONCE = 16
 """DuckDB reads as many files at a time as it has threads, and mostly waits for S3."""
 
@@ -43,24 +46,34 @@ def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
     locations = _locations(operator)
     with duckdb.connect(config={"autoinstall_known_extensions": False, "threads": READS_AT_ONCE}) as connection:
         _open_store(connection, operator)
-        for name in locations.keys() & _words(sql):
-            connection.sql(f"FROM iceberg_scan('{locations[name]}')").create_view(name)
         try:
-            return connection.execute(sql, [*arguments]).to_arrow_table()
+            for name in locations.keys() & _words(sql):
+                connection.sql(f"FROM iceberg_scan('{locations[name]}')").create_view(name)
+            answer = connection.execute(sql, [*arguments])
+            # Of nothing but blanks and comments there is no answer, which the types of DuckDB do not say.
+            if answer is None:
+                raise InputError("the query is empty", remedy=_EXAMPLE, code="sql")
+            return answer.to_arrow_table()
         except duckdb.CatalogException as error:
             known = ", ".join(sorted(locations)[:_LISTED]) or "none yet; `everscore table update MODEL` makes those of a model"
             raise InputError(_first_line(error), remedy=f"tables here: {known}", code="sql") from error
-        except duckdb.ProgrammingError as error:
+        except duckdb.IOException as error:
+            raise InputError(_first_line(error), remedy=_UNREADABLE, code="sql") from error
+        except duckdb.Error as error:
             raise InputError(_first_line(error), remedy="mend the query; DuckDB's documentation describes its SQL", code="sql") from error
 
 
 def plain(value: Any) -> Any:
     """Return a value of an answer as JSON has it; numbers that are none are missing.
 
-    >>> plain(float("nan")), plain(7), plain([0.5])
-    (None, 7, [0.5])
+    DuckDB adds up whole numbers as decimals.
+
+    >>> plain(float("nan")), plain(7), plain([0.5]), plain(Decimal(123)), plain(Decimal("12.50"))
+    (None, 7, [0.5], 123, 12.5)
     """
     match value:
+        case Decimal():
+            return int(value) if value == int(value) else float(value)
         case float():
             return value if math.isfinite(value) else None
         case None | bool() | int() | str():

@@ -159,7 +159,7 @@ def _rows_wanted(
         moment, zone = f'"{column.name}"', ZoneInfo(spec.day_zone)
     conditions = [
         (f"{moment} >= ?", _midnight(first, zone) if first else None),
-        (f"{moment} < ?", _midnight(last + timedelta(days=1), zone) if last else None),
+        (f"{moment} < ?", _midnight(last, zone, days_later=1) if last else None),
         ('"model_version" = ?', version),
     ]
     asked = [(condition, value) for condition, value in conditions if value is not None]
@@ -167,5 +167,9 @@ def _rows_wanted(
     return f"SELECT * FROM {table_name(model, SCORED)}{where}", [value for _, value in asked]  # noqa: S608 - values are arguments
 
 
-def _midnight(day: datetime, zone: ZoneInfo) -> datetime:
-    return day.replace(tzinfo=zone).astimezone(UTC)
+def _midnight(day: datetime, zone: ZoneInfo, *, days_later: int = 0) -> datetime:
+    """Return when a day of a zone begins, or the calendar's end if that is beyond."""
+    try:
+        return (day + timedelta(days=days_later)).replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if day.year == 1 else datetime.max.replace(tzinfo=UTC)
