@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-LEAST_PAUSE_S = 15.0
-"""Between two erasures that `--wait` asks for."""
+LEAST_PAUSE_S, LONGEST_WAIT_S = 15.0, 70 * 60.0
+"""`--wait` pauses at least so long before it erases again, and in all at most so long: labels may go an hour after they came."""
 IDS_A_CALL = 10_000
 """A call takes 6 MB, so this many ids of up to 600 bytes."""
 TRIES = 3
@@ -43,7 +43,7 @@ def erase(
     sheet: Sheet = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking; required without a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for files that are in use, up to an hour or so, and erase again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for files that are in use, for 70 minutes at most, and erase again.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,10 +63,14 @@ def erase(
         confirmed(question, InputError(refusal, remedy="add --yes to remove them, or --dry-run to see what would go", code="no_terminal"))
     request = {"action": "erase", "model": model, "reason": reason, "dry_run": dry_run, "who": operator.who, "token": token_hex()}
     erased = _asked(operator, request, people)
-    left, newest = _left(erased), erased
+    left, newest, waited_s, patience_s = _left(erased), erased, 0.0, LEAST_PAUSE_S
     while wait and left and not dry_run:
+        pause_s = _pause_s(newest, datetime.now(UTC), patience_s)
+        waited_s, patience_s = waited_s + pause_s, 2 * patience_s
+        if waited_s > LONGEST_WAIT_S:
+            break
         with console.status(_("waiting for files that are in use: {number:,}", number=len(left))):
-            time.sleep(_pause_s(newest, datetime.now(UTC)))
+            time.sleep(pause_s)
         newest = _asked(operator, request, people)
         erased, left = [*erased, *newest], _left(newest)
     answer = {"model": model, "people": len(people), "dry_run": dry_run, "left": left, "erasures": erased}
@@ -127,13 +131,14 @@ def _left(records: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({key for record in records for key in record["left"]})
 
 
-def _pause_s(records: Sequence[dict[str, Any]], now: datetime) -> float:
-    """Return the seconds until files with a known time may go.
+def _pause_s(records: Sequence[dict[str, Any]], now: datetime, patience_s: float) -> float:
+    """Return the seconds until the first file may go.
 
-    Nobody knows when the others are worked off.
+    Nobody knows when those without a time are worked off, so they are looked at after `patience_s` seconds.
     """
-    moments = [datetime.fromisoformat(until) for record in records for until in record["left_until"].values()]
-    return max(LEAST_PAUSE_S, *((moment - now).total_seconds() for moment in moments), 0.0)
+    known = {key: datetime.fromisoformat(until) for record in records for key, until in record["left_until"].items()}
+    pauses = [(known[key] - now).total_seconds() if key in known else patience_s for key in _left(records)]
+    return max(LEAST_PAUSE_S, min(pauses))
 
 
 def ids_in(file: Path, spec: "ModelSpec") -> list[str]:

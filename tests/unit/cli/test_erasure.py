@@ -137,7 +137,41 @@ def test_with_wait_what_is_in_use_is_erased_when_it_may_go(
     monkeypatch.setattr(erasure.time, "sleep", pauses.append)
     assert ended(f"erase {MODEL} --ids {ids} --yes {flags}", monkeypatch) == code
     assert len(stack.asked) == asked
-    assert pauses == ([pytest.approx(40 * 60, abs=30), erasure.LEAST_PAUSE_S] if asked > 1 else [])
+    assert pauses == ([pytest.approx(40 * 60, abs=30), 2 * erasure.LEAST_PAUSE_S] if asked > 1 else [])
+
+
+def leaving(stack: Erasing, monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, timedelta | None]) -> list[float]:
+    """Files that each erasure leaves, by when they may go; the last answer stays. Return the pauses to come."""
+    begun, left, pauses = datetime.now(UTC), list(answers), list[float]()
+
+    def ask(_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        until = {key: (begun + later).isoformat() for key, later in found.items() if later is not None}
+        return Erasing.ask(stack, "Erasure", request) | {"left": list(found), "left_until": until}
+
+    monkeypatch.setattr(stack, "ask", ask)
+    monkeypatch.setattr(erasure.time, "sleep", pauses.append)
+    return pauses
+
+
+def test_labels_that_may_go_soon_do_not_wait_for_a_batch_that_may_go_in_weeks(
+    stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weeks = {"batches/half.csv": timedelta(days=15)}
+    pauses = leaving(stack, monkeypatch, {"labels/a.csv": timedelta(minutes=5), **weeks}, weeks)
+    assert ended(f"erase {MODEL} --ids {ids} --yes --wait", monkeypatch) == 1
+    assert pauses == [pytest.approx(5 * 60, abs=30)]
+    assert "batches/half.csv" in capsys.readouterr().out
+
+
+def test_a_file_that_is_never_worked_off_is_given_up_after_70_minutes_and_named(
+    stack: Erasing, ids: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pauses = leaving(stack, monkeypatch, {"batches/stuck.csv": None})
+    assert ended(f"erase {MODEL} --ids {ids} --yes --wait", monkeypatch) == 1
+    assert 30 * 60 <= sum(pauses) <= 70 * 60
+    assert len(pauses) <= 10, "each look reads everything"
+    assert "batches/stuck.csv" in capsys.readouterr().out
 
 
 def test_an_erasure_that_takes_several_calls_is_asked_for_until_it_ends(
