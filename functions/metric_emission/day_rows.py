@@ -111,6 +111,10 @@ class Gathered:
     arrivals: Mapping[str, Arrival]
     manifests: Mapping[str, Manifest]
 
+    def manifest(self, arrival: Arrival, model: Model) -> Manifest:
+        """Return the manifest of a batch, which may have been read already."""
+        return self.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
+
     def predicted(self, day: date) -> int:
         """Return how many rows of a day were scored."""
         return self.days[day].distinct if day in self.days else 0

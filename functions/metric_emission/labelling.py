@@ -12,7 +12,7 @@ from functions.metric_emission.day_rows import Gathered, gather, keep_up
 from functions.metric_emission.decay import alert_on_decay
 from functions.metric_emission.indexing import index_batches
 from functions.metric_emission.join import Joined, Labels, join_labels, label_days, relabelled, scored_ids, write_labelled
-from functions.metric_emission.latest_batches import latest_batches
+from functions.metric_emission.latest_batches import by_upload, latest_batches
 from functions.metric_emission.measurements import Measurement, label_measurements, performance_measurements
 from functions.metric_emission.ports import Delivery, Model
 from functions.metric_emission.slips import alert_on_slips
@@ -100,13 +100,11 @@ def _gathered(labels: Labels, model: Model) -> Gathered | None:
 
 
 def _candidates(labels: Labels, gathered: Gathered | None, arrived: datetime, model: Model) -> Iterator[Manifest]:
-    """Yield the batches with rows of labels' ids, the newest first."""
+    """Yield the batches with rows of labels' ids, those of the last uploads first."""
     if gathered is None:
-        yield from latest_batches(labels, arrived, model)
-        return
-    for arrival in gathered.holding(labels.table[ID]):
-        if arrival.day >= model.first_recent:
-            yield gathered.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
+        return latest_batches(labels, arrived, model)
+    recent = (arrival for arrival in gathered.holding(labels.table[ID]) if arrival.day >= model.first_recent)
+    return by_upload(recent, lambda arrival: gathered.manifest(arrival, model))
 
 
 def label_batch(manifest: Manifest, model: Model) -> None:

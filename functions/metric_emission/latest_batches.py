@@ -3,16 +3,19 @@
 For each id that is the latest batch that was asked for before the labels.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby, islice, takewhile
 from operator import attrgetter
 
 import pyarrow as pa
 
-from functions.metric_emission.day_rows import gather_arrived
+from functions.metric_emission.day_rows import Gathered, gather_arrived
 from functions.metric_emission.join import Labels
 from functions.metric_emission.ports import Model
+from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.labelled_columns import ID
 from functions.shared.domain.manifest import Manifest
 
@@ -32,17 +35,47 @@ def latest_batches(labels: Labels, arrived: datetime, model: Model) -> Iterator[
     by_day = ([*arrivals] for _, arrivals in groupby(recent, key=attrgetter("day")))
     for days in _more_each_time(by_day):
         gathered = gather_arrived([arrival for arrivals in days for arrival in arrivals], model)
-        ids_of = gathered.ids_by_batch(pa.array([*missing], pa.string()))
-        for arrival in sorted(map(gathered.arrivals.__getitem__, ids_of), key=attrgetter("name")):
-            met = missing.intersection(ids_of[arrival.batch].to_pylist())
-            if not met:
-                continue
-            manifest = gathered.manifests.get(arrival.batch) or model.manifests.at(model.name, arrival)
-            if manifest.source.last_modified <= arrived:
+        met = gathered.ids_by_batch(pa.array([*missing], pa.string()))
+        ids_of = {batch: frozenset(ids.to_pylist()) for batch, ids in met.items()}
+        wanted = partial(_wanted, missing=missing, ids_of=ids_of, gathered=gathered, model=model)
+        for manifest in by_upload(sorted(map(gathered.arrivals.__getitem__, ids_of), key=attrgetter("name")), wanted):
+            ids = ids_of[manifest.batch_id]
+            if not missing.isdisjoint(ids) and manifest.source.last_modified <= arrived:
                 yield manifest
-                missing -= met
+                missing -= ids
         if not missing:
             return
+
+
+def _wanted(
+    arrival: Arrival, *, missing: set[str], ids_of: Mapping[str, frozenset[str]], gathered: Gathered, model: Model
+) -> Manifest | None:
+    """Return the manifest of a batch with ids that no batch had so far."""
+    return None if missing.isdisjoint(ids_of[arrival.batch]) else gathered.manifest(arrival, model)
+
+
+def by_upload(newest_first: Iterable[Arrival], read: Callable[[Arrival], Manifest | None]) -> Iterator[Manifest]:
+    """Yield batches by upload, the last first, whichever was committed last.
+
+    No more manifests are read than may be of later uploads: a batch is committed after its upload came.
+
+    Args:
+        newest_first: in the order of their names.
+        read: returns a batch's manifest; None if nobody wants it any more.
+    """
+    ahead: list[Manifest] = []
+    for arrival in newest_first:
+        while ahead and _came_after(ahead[-1], arrival):
+            yield ahead.pop()
+        if manifest := read(arrival):
+            insort(ahead, manifest, key=lambda one: (one.source.last_modified, one.created_at))
+    yield from reversed(ahead)
+
+
+def _came_after(manifest: Manifest, arrival: Arrival) -> bool:
+    """Return whether a batch's upload surely came after that of another."""
+    uploaded = manifest.source.last_modified
+    return uploaded.astimezone(UTC).date() > arrival.day or uploaded >= arrival.created_at
 
 
 def _more_each_time[T](days: Iterator[T]) -> Iterator[list[T]]:

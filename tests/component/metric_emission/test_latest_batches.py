@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,8 @@ from functions.shared.domain.labelled_columns import BATCH
 from functions.shared.domain.manifest import PinnedRelease
 from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.counting_store import CountingStore
-from tests.fakes.documents import make_manifest
+from tests.fakes.documents import NOW, make_manifest, make_source
+from tests.fakes.memory_store import EPOCH
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 
@@ -110,6 +111,36 @@ def test_a_crash_at_any_write_or_a_delivery_within_another_leaves_each_label_wit
             with suppress(ConflictError):
                 world.deliver(created, store=WatchedStore(world.store, deliver))
         assert (labelled(world, file), world.performance(day)) == (right, performance), moment
+
+
+@pytest.mark.parametrize("time", ["", "2013-02-20T10:00:00Z"], ids=["without times", "with times"])
+@pytest.mark.parametrize("last_committed", ["first", "second"])
+def test_of_two_uploads_of_one_day_the_later_gets_the_label_whichever_was_committed_last(time: str, last_committed: str) -> None:
+    """A large file takes longer than a mended one that comes after it; and a file may be scored again at any time."""
+    world = World()
+    committed = {name: NOW + timedelta(hours=name == last_committed) for name in ("first", "second")}
+    scored = rows(0.9, day=date(2013, 2, 20), prefix="a")
+    batches = {name: world.scored(f"{name}.csv", scored, created_at=moment).batch_id for name, moment in committed.items()}
+    created = world.label(f"id,at,bought\na0,{time},yes\n" if time else "id,bought\na0,yes\n")
+    file = layout.batch_id(created.bucket, created.key, created.version_id, "labels")
+    assert labelled(world, file) == {"a0": batches["second"]}
+
+
+def test_where_each_upload_was_committed_before_the_next_came_one_manifest_is_read_of_all_with_an_id() -> None:
+    world, asked = World(), list[str]()
+    for number in range(20):
+        scored = [row for prefix in "ab" for row in rows(0.9, day=DAY - timedelta(days=40), prefix=prefix)]
+        uploaded = EPOCH - timedelta(minutes=10 * (20 - number))
+        source = make_source(f"{number}.csv").model_copy(update={"last_modified": uploaded})
+        world.scored(f"{number}.csv", scored, source=source, created_at=uploaded + timedelta(minutes=1))
+    world.label("id,bought\nb0,yes\n", "first.csv")
+
+    def note(moment: Moment) -> None:
+        if moment.side == "before" and moment.call.startswith("read manifests/"):
+            asked.append(moment.call)
+
+    world.label("id,bought\na0,yes\n", store=WatchedStore(world.store, note))
+    assert len(asked) == 1
 
 
 def crowded(batches: int, days: int) -> tuple[World, CountingStore]:
