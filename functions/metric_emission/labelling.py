@@ -20,6 +20,7 @@ from functions.metric_emission.totals import fold
 from functions.metric_emission.truth import forget_truth, hold_against_labels
 from functions.metric_emission.waiting import leave_waiting, put_to_wait, waiting_in
 from functions.shared.domain import layout
+from functions.shared.domain.arrival import Arrival
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import BatchRejectedError, InputError
 from functions.shared.domain.labelled_columns import ID
@@ -34,6 +35,7 @@ from functions.shared.reading.files import read_table
 from functions.shared.reading.labels import count_refused, label_columns, labels_given, plain_targets
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.unforeseen import unforeseen_refused
+from functions.shared.repositories.batch_index import BatchIndex
 from functions.shared.repositories.causes import Sight, follow
 from functions.shared.repositories.performances import gather_days
 from functions.shared.repositories.swap import swap
@@ -115,7 +117,9 @@ def label_batch(manifest: Manifest, model: Model) -> None:
     keep_up(manifest, model)
     _join_waiting(manifest, model)
     if manifest.supersedes:
-        _relabel(manifest, model)
+        measured = _relabel(manifest, model)
+        model.ports.emit(measured)
+        fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=model.ports.now)
 
 
 def _join_waiting(manifest: Manifest, model: Model) -> None:
@@ -130,8 +134,11 @@ def _join_waiting(manifest: Manifest, model: Model) -> None:
             leave_waiting(waiting, joined.unmatched, model.store)
 
 
-def _relabel(manifest: Manifest, model: Model) -> None:
-    """Measure a batch that was scored again by the labels that its rows have."""
+def _relabel(manifest: Manifest, model: Model) -> list[Measurement]:
+    """Restate a batch that was scored again by the labels that its rows have.
+
+    Measure the newest day.
+    """
     ids, labelled = scored_ids(manifest, model.spec, store=model.store), []
     for day in manifest.event_days:
         keys = files_with(ids, day, model.spec, model.store)
@@ -143,15 +150,14 @@ def _relabel(manifest: Manifest, model: Model) -> None:
     before = model.manifests.find(model.name, manifest.supersedes or "", manifest.source)
     if before:
         forget_truth(before, model)
-    measured = _newest_day(restated, model)
-    model.ports.emit(measured)
-    fold(manifest.model, Occasion.LABELS, measured, store=model.store, now=model.ports.now)
+    return _newest_day(restated, model)
 
 
 def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered | None = None) -> list[Measurement]:
     """Store labelled rows, restate their days, and measure the newest day.
 
-    Each delivery of the same labels stores them under the same name.
+    Each delivery of the same labels stores them under the same name. Rows of batches that were scored again meanwhile are replaced at once:
+    whoever measured the last scoring may have looked for labels before these were stored.
     """
     if gathered is None:
         gathered = gather(joined.by_day, model)
@@ -159,7 +165,21 @@ def _store_labelled(joined: Joined, name: str, model: Model, gathered: Gathered 
         write_labelled(model.store, layout.labelled_key(model.name, day, name), rows)
     restated = _restate_days(joined.by_day, model, gathered)
     hold_against_labels(joined.batches, model)
-    return _newest_day(restated, model)
+    measured = _newest_day(restated, model)
+    for before, again in _scored_again(joined.batches, model):
+        forget_truth(before, model)
+        measured = _relabel(again, model) or measured
+        hold_against_labels([again], model)
+    return measured
+
+
+def _scored_again(batches: Sequence[Manifest], model: Model) -> Iterator[tuple[Manifest, Manifest]]:
+    """Yield batches that are superseded by now, each with its upload's last scoring."""
+    again = BatchIndex(model.store).scored_again(model.name) if batches else {}
+    for manifest in batches:
+        arrival = again.get(Arrival.of(manifest).upload)
+        if arrival is not None and arrival.batch != manifest.batch_id:
+            yield manifest, model.manifests.at(model.name, arrival)
 
 
 def _newest_day(restated: Sequence[DayPerformance], model: Model) -> list[Measurement]:

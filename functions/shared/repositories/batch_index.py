@@ -72,7 +72,7 @@ class BatchIndex:
         for day in days:
             for level in levels:
                 within[DayBlock.of(day, level)].append(day)
-        again = {arrival.upload: arrival.batch for arrival in standing(self._named(layout.again_prefix(model)))} if levels else {}
+        again = {upload: arrival.batch for upload, arrival in self.scored_again(model).items()} if levels else {}
         found: dict[date, dict[str, Arrival]] = defaultdict(dict)
         for block, inside in within.items():
             for first, last, arrival in self._of_block(model, block):
@@ -80,6 +80,10 @@ class BatchIndex:
                     if first <= day <= last:
                         found[day][arrival.batch] = arrival
         return {day: _listed(arrivals.values(), again) for day, arrivals in found.items()}
+
+    def scored_again(self, model: str) -> dict[str, Arrival]:
+        """Return the last scoring of each upload that was scored again."""
+        return {arrival.upload: arrival for arrival in standing(self._named(layout.again_prefix(model)))}
 
     def _of_block(self, model: str, block: DayBlock) -> Iterator[tuple[date, date, Arrival]]:
         prefix = layout.block_prefix(model, block.level, block.number)

@@ -1,16 +1,20 @@
 """Labels and batches that are recorded at the same time, or broken off at any call: nothing is lost or counted twice."""
 
+import io
+
+import pyarrow.parquet as pq
 import pytest
 
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import ConflictError
+from functions.shared.domain.labelled_columns import BATCH
 from functions.shared.domain.manifest import Manifest
 from tests.component.metric_emission.test_labels import SCORES, TRUTH, champion, csv
-from tests.component.metric_emission.test_waiting import arrive, waiting
+from tests.component.metric_emission.test_waiting import arrive, profile, waiting
 from tests.component.metric_emission.world import DAY, World, rows
 from tests.fakes.versions import MODEL
-from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
+from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore, Watcher
 
 
 def two_files() -> World:
@@ -115,6 +119,44 @@ def test_labels_and_rows_that_come_at_the_same_time_always_meet() -> None:
         created = world.upload_labels(csv())
         finish(world, created, WatchedStore(world.store, deliver))
         assert (world.performance(DAY).rows_labelled, waiting(world)) == (4, []), moment
+
+
+def act(world: World, first: Manifest, *, labels_wait: bool, watcher: Watcher) -> None:
+    """Labels meet the batch: they come after it, or it is measured after them."""
+    store = WatchedStore(world.store, watcher)
+    if labels_wait:
+        world.record(first, store=store)
+    else:
+        finish(world, world.upload_labels(csv()), store)
+
+
+@pytest.mark.parametrize("labels_wait", [False, True])
+def test_labels_that_meet_a_batch_while_it_is_scored_again_count_for_its_last_scoring(labels_wait: bool) -> None:  # noqa: FBT001
+    """The batch is scored again, and that is measured, wholly within each call that the delivery makes."""
+
+    def before() -> tuple[World, Manifest]:
+        world = World()
+        if labels_wait:
+            world.label(csv())
+        return world, arrive(world, "a.csv", *SCORES)
+
+    seen: list[Moment] = []
+    act(*before(), labels_wait=labels_wait, watcher=seen.append)
+    assert {moment.call.split(" ")[0] for moment in seen} >= {"write", "list"}
+    for moment in seen:
+        world, first = before()
+
+        def rescore(now: Moment, world: World = world, first: Manifest = first, at: Moment = moment) -> None:
+            if now == at:
+                again = rows(*(1 - score for score in SCORES))
+                named = {"source": first.source, "batch_id": "f" * 32, "supersedes": first.batch_id, "profiles": profile(world)}
+                world.record(world.scored("again.csv", again, **named))
+
+        act(world, first, labels_wait=labels_wait, watcher=rescore)
+        assert champion(world.performance()).metrics["accuracy"] == 0.25, moment
+        bodies = [world.store.read(found.key) for found in world.store.list(layout.labelled_prefix(MODEL))]
+        batches = {batch for body in bodies for batch in pq.read_table(io.BytesIO(body))[BATCH].to_pylist()}
+        assert batches == {"f" * 32}, moment
 
 
 def finish(world: World, created: StoredObject, store: WatchedStore) -> None:
