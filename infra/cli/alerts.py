@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from functions.shared.domain import layout
 from infra.cli.options import AsJson, Model, StackName, show
 from infra.cli.screens.alerts import alerts_screen
 
 if TYPE_CHECKING:
     from functions.shared.domain.cause import Causes, Said
+    from infra.cli.operator import Operator
 
 app = typer.Typer()
 
@@ -23,12 +25,15 @@ def alerts(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a model's open alerts: since when, how often, and people's notes."""
+    """Show a model's open alerts: since when, how often, and people's notes.
+
+    Alerts about files that name no model are under `_unnamed`.
+    """
     from functions.shared.repositories.causes import causes_of
     from infra.cli.operator import connect
 
     operator = connect(stack)
-    operator.release_of(model)
+    _refuse_unknown(model, operator)
     show(_shown(causes_of(model, operator.store), every=every), alerts_screen, as_json=as_json)
 
 
@@ -46,7 +51,7 @@ def ack(
     from infra.cli.operator import connect
 
     operator = connect(stack)
-    operator.release_of(model)
+    _refuse_unknown(model, operator)
     said = Said(who=operator.who, reason=reason, at=datetime.now(UTC))
     causes = change_causes(model, operator.store, lambda causes: causes.acknowledged(checked_cause(alert, causes), said))
     show(_shown(causes, every=False), alerts_screen, as_json=as_json)
@@ -67,11 +72,17 @@ def silence(
     from infra.cli.operator import connect
 
     operator = connect(stack)
-    operator.release_of(model)
+    _refuse_unknown(model, operator)
     now = datetime.now(UTC)
     wanted = Silence(who=operator.who, reason=reason, at=now, until=now + timedelta(days=days))
     causes = change_causes(model, operator.store, lambda causes: causes.silenced(checked_cause(alert, causes, or_kind=True), wanted))
     show(_shown(causes, every=False), alerts_screen, as_json=as_json)
+
+
+def _refuse_unknown(model: str, operator: "Operator") -> None:
+    """Refuse the name of no model, except the one that stands for files without."""
+    if model != layout.UNNAMED_MODEL:
+        operator.release_of(model)
 
 
 def _shown(causes: "Causes", *, every: bool) -> dict[str, Any]:

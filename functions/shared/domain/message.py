@@ -9,6 +9,7 @@ from datetime import datetime
 
 from functions.shared.domain.advice import advice_on
 from functions.shared.domain.alert import Alert, AlertKind
+from functions.shared.domain.layout import UNNAMED_MODEL
 
 DECISION, RELEASE = "decision", "release"
 KINDS = (*(kind.value for kind in AlertKind), DECISION, RELEASE)
@@ -54,6 +55,7 @@ class News:
 def compose(news: News, *, stack: str) -> Message:
     """Return the message that brings some news of a stack."""
     model = news.model
+    plots = f"With plots: everscore report {model} -o {model}.html --stack {stack}"
     lines = (
         f"{model}: {news.happened}",
         "",
@@ -63,7 +65,7 @@ def compose(news: News, *, stack: str) -> Message:
         "What to type:",
         *(f"  {command} --stack {stack}" for command in news.commands),
         "",
-        f"With plots: everscore report {model} -o {model}.html --stack {stack}",
+        *([plots] if model != UNNAMED_MODEL else []),
         f"More: {news.runbook}",
     )
     subject = _subject(f"{stack}, {model}: {news.kind}: {news.happened}")
@@ -91,6 +93,7 @@ def message_about(alert: Alert, *, stack: str) -> Message:
     """
     advice = advice_on(alert)
     known = {"VERSION": alert.version, "BATCH_ID": alert.batch}
+    named = "MODEL" if alert.model == UNNAMED_MODEL and not alert.closed else alert.model
     news = News(
         id=f"{alert.window}-{alert.kind.value}{'-closed' if alert.closed else ''}",
         model=alert.model,
@@ -99,7 +102,7 @@ def message_about(alert: Alert, *, stack: str) -> Message:
         happened=alert.message,
         meaning=advice.meaning,
         look_at=advice.look_at,
-        commands=tuple(_filled(line, known).format(model=alert.model) for line in advice.commands),
+        commands=tuple(_filled(line, known).format(model=named) for line in advice.commands),
         runbook=alert.runbook,
     )
     return compose(news, stack=stack)

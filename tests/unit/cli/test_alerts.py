@@ -12,6 +12,7 @@ from functions.shared.domain.alert import Alert, AlertKind
 from functions.shared.domain.cause import State, state_of_alert
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import InputError
+from functions.shared.domain.message import message_about
 from functions.shared.repositories.causes import Sight, causes_of, follow, quiet
 from infra.cli import operator
 from infra.cli.alerts import ack, alerts, silence
@@ -249,3 +250,26 @@ def test_a_failure_is_listed_without_what_it_quotes(stack: Stack, capsys: pytest
     assert b"price" not in stack.store.read(layout.causes_key(MODEL))
     alerts(MODEL)
     assert "see everscore status" in capsys.readouterr().out
+
+
+def test_alerts_about_files_that_name_no_model_are_listed_and_taken_up(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    named = {"model": layout.UNNAMED_MODEL, "kind": AlertKind.FAILED, "window": "2013-04-01-0a1b2c3d", "evidence": {"code": "no_model"}}
+    alert = Alert(**named, message="batches/april.csv failed", runbook="docs/runbook.md#failed", raised_at=now)
+    follow(layout.UNNAMED_MODEL, stack.store, now, seen=[Sight(alert)])
+    ack(layout.UNNAMED_MODEL, "failed-no_model", reason="they upload it again")
+    silence(layout.UNNAMED_MODEL, "failed-no_model", reason="known", days=1)
+    capsys.readouterr()
+    alerts(layout.UNNAMED_MODEL, as_json=True)
+    [shown] = json.loads(capsys.readouterr().out)["alerts"]
+    assert (shown["name"], shown["state"], shown["acknowledged"]["reason"]) == ("failed-no_model", "silenced", "they upload it again")
+
+
+def test_a_message_about_a_file_that_names_no_model_has_no_command_that_is_refused() -> None:
+    named = {"model": layout.UNNAMED_MODEL, "kind": AlertKind.FAILED, "window": "2013-04-01-0a1b2c3d", "evidence": {"code": "no_model"}}
+    alert = Alert(**named, message="batches/april.csv failed", runbook="docs/runbook.md#failed", raised_at=datetime.now(UTC))
+    said = message_about(alert, stack="prod").text
+    assert "everscore score MODEL MENDED.csv --wait --stack prod" in said
+    assert "report" not in said
+    over = message_about(alert.model_copy(update={"closed": True}), stack="prod").text
+    assert [line.strip() for line in over.splitlines() if "everscore" in line] == ["everscore alerts _unnamed --all --stack prod"]
