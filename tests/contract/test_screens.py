@@ -18,6 +18,7 @@ from infra.cli import screens
 from infra.cli.releases import _entry
 from infra.cli.state import fleet_status
 from infra.words import CHINESE, ENGLISH, speaking
+from tests.contract.test_runbook import refuse_unknown
 from tests.contract.test_translations import failed, labels, whole_status
 from tests.fakes.versions import MODEL
 from tests.unit.report.story import batch, whole_story
@@ -130,3 +131,34 @@ def test_no_line_is_wider_than_the_terminal_unless_it_is_one_word_or_command(nam
         assert lines
         assert [line for line in lines if cell_len(line) > WIDTH and " " in re.sub(r"`[^`]+`", "", line).strip()] == []
         assert "\N{HORIZONTAL ELLIPSIS}" not in printed.getvalue().replace("FILE \N{HORIZONTAL ELLIPSIS}", ""), "nothing is cut"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_each_command_that_a_screen_gives_exists_with_these_options(name: str) -> None:
+    for answer in ANSWERS[name]:
+        said = shown_by(all_screens()[name](answer()))
+        for command in re.findall(r"`(everscore [^`]+)`|: (everscore [^`\n]+)$", said, re.MULTILINE):
+            refuse_unknown("".join(command))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("uploaded_screen", f"`everscore status {MODEL}`"),
+        ("labels_screen", "`everscore status m`"),
+        ("requested_screen", f"`everscore retrain {MODEL} --wait`"),
+        ("first_version_screen", f"everscore score {MODEL} FILE"),
+        ("fleet_screen", "everscore adopt MODEL SOURCE FILE"),
+        ("alerts_screen", f"`everscore ack {MODEL} ALERT"),
+    ],
+)
+def test_a_screen_after_which_something_is_to_be_done_says_what(name: str, given: str) -> None:
+    assert any(given in shown_by(all_screens()[name](answer())) for answer in ANSWERS[name])
+
+
+def shown_by(screen: RenderableType) -> str:
+    """Return what is printed where lines have room."""
+    console = Console(width=1000, file=io.StringIO(), markup=False)
+    console.print(Group(screen), crop=False)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
