@@ -140,4 +140,5 @@ def test_without_the_option_the_error_names_it(monkeypatch: pytest.MonkeyPatch) 
         fit(make_spec(BINARY, CB + "Classifier"))
     with pytest.raises(AdoptionRefusedError, match="CatBoost's, which is not in the functions' image") as adopted:
         catboost_files.estimator_in(b"CBM1")
-    assert all("make build WITH=catboost" in error.value.remedy for error in (trained, adopted))
+    for error in (trained, adopted):
+        assert "everscore deploy --parameter With=catboost (in a checkout: make build WITH=catboost)" in error.value.remedy
