@@ -1,5 +1,6 @@
 """Lambda entry point: CodeDeploy's check of scoring before its traffic shifts."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from functions.shared.runtime.observability import logger
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 RESERVE_MS = 330_000
 """Milliseconds that must be left to start a comparison, for itself and the reply."""
+
+PAUSE_S = 5.0
+"""Before a comparison that found no place in the account is tried again."""
 
 
 def ports() -> "Ports":
@@ -46,6 +50,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
             lambda: found.store.folders(layout.MANIFESTS),
             found,
             has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
+            pause=lambda: time.sleep(PAUSE_S),
         )
         for comparison in compared:
             logger().info("compared", extra={"batch_id": comparison.batch_id, "model": comparison.model, "different": comparison.different})

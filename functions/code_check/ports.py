@@ -8,7 +8,7 @@ from functions.shared.ports import ObjectStore
 type Verify = Callable[[str, str], tuple[str, ...]]
 """Scores a batch of a model again without storing anything, and returns the files that differ.
 
-It raises NotFoundError if the upload, the release or a bundle is gone.
+It raises NotFoundError if the upload, the release or a bundle is gone, and ThrottledError if it could not begin.
 """
 
 

@@ -1,12 +1,12 @@
 """Score each model's newest batch again with new code, and compare the bytes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
 
 from functions.code_check.ports import Ports, Verify
-from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
+from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError, ThrottledError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.repositories.manifests import Manifests
@@ -28,19 +28,39 @@ class ScoredAgain:
     different: tuple[str, ...]
 
 
-def compare_batches(models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool]) -> tuple[ScoredAgain, ...]:
+def compare_batches(
+    models: Callable[[], Iterator[str]], ports: Ports, *, has_time: Callable[[], bool], pause: Callable[[], None]
+) -> tuple[ScoredAgain, ...]:
     """Compare one suitable batch of each model, while there is time to start another.
 
     Args:
         models: returns the names of all models.
         ports: the store, new code and serving code. If new code does not find a batch, serving code shows whether it is gone.
         has_time: returns whether another comparison may start.
+        pause: returns after a moment, in which the account may have room again.
 
     Raises:
         DeploymentRefusedError: if the new code does not find a batch that serving code finds.
+        ThrottledError: if the account had no room for a comparison until the time was over.
     """
-    compared = map_ahead(partial(_compared, ports), takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
+    patient = replace(ports, by_new=_patient(ports.by_new, has_time, pause), by_old=_patient(ports.by_old, has_time, pause))
+    compared = map_ahead(partial(_compared, patient), takewhile(lambda _: has_time(), models()), threads=MODELS_AT_ONCE)
     return tuple(comparison for comparison in compared if comparison is not None)
+
+
+def _patient(verify: Verify, has_time: Callable[[], bool], pause: Callable[[], None]) -> Verify:
+    """Return the same way to score again; a call that could not begin is made again while there is time."""
+
+    def verified(model: str, batch_id: str) -> tuple[str, ...]:
+        while True:
+            try:
+                return verify(model, batch_id)
+            except ThrottledError:
+                if not has_time():
+                    raise
+                pause()
+
+    return verified
 
 
 def _compared(ports: Ports, model: str) -> ScoredAgain | None:

@@ -221,7 +221,7 @@ class Story:
     def check_code(self) -> None:
         store = self.store("code_check", "Store")
         ports = CodeCheckPorts(store, by_new=lambda *_: (), by_old=lambda *_: ())
-        compared = compare_batches(lambda: store.folders("manifests/"), ports, has_time=lambda: True)
+        compared = compare_batches(lambda: store.folders("manifests/"), ports, has_time=lambda: True, pause=lambda: None)
         assert [comparison.model for comparison in compared] == [MODEL]
 
     def releasing(self) -> ReleasePorts:

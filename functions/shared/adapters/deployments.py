@@ -4,9 +4,10 @@ import json
 from types import TracebackType
 from typing import Self
 
-from functions.shared.domain.errors import REFUSED, DeploymentRefusedError, NotFoundError
+from functions.shared.domain.errors import REFUSED, DeploymentRefusedError, NotFoundError, ThrottledError
 
 LONGEST_CALL_S = 310
+_THROTTLED = "TooManyRequestsException"
 
 
 class ScoringVersion:
@@ -20,14 +21,21 @@ class ScoringVersion:
 
         Raises:
             NotFoundError: if the upload, the release or a bundle is gone.
+            ThrottledError: if the account has no place to run it now.
             DeploymentRefusedError: if the version fails otherwise.
         """
         import boto3
         from botocore.config import Config
+        from botocore.exceptions import ClientError
 
         client = boto3.client("lambda", config=Config(read_timeout=LONGEST_CALL_S, retries={"total_max_attempts": 1}))
         request = {"action": "verify", "model": model, "batch_id": batch_id}
-        answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
+        try:
+            answer = client.invoke(FunctionName=self._arn, Payload=json.dumps(request).encode())
+        except ClientError as error:
+            if error.response["Error"].get("Code") == _THROTTLED:
+                raise ThrottledError(f"the account has no place to run {self._arn}") from error
+            raise
         payload = json.loads(answer["Payload"].read()) or {}
         refused = payload.get(REFUSED) or {}
         # Older code raised refusals instead of returning them.

@@ -187,6 +187,13 @@ class TablesDifferError(EverscoreError):
     """
 
 
+class TableLostError(InputError):
+    """A table's metadata is not in the stack's store. A retry cannot help.
+
+    An earlier stack of the same name left the table, or the metadata was removed. `everscore table rebuild` makes the table again.
+    """
+
+
 class NotForgottenError(EverscoreError):
     """A version of an object cannot be removed for good.
 
@@ -233,6 +240,13 @@ class NoStackError(InputError):
     """It is not clear which stack is meant.
 
     No embedded stack runs, or several do. Start or name one, then retry.
+    """
+
+
+class ThrottledError(EverscoreError):
+    """The account has no place for a call now, so that it did not begin.
+
+    A retry helps when others have ended.
     """
 
 

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.code_check.handler import handler
 from functions.code_check.ports import Ports
 from functions.code_check.service import LARGEST_BYTES, compare_batches
 from functions.shared.adapters.deployments import ScoringVersion
-from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError
+from functions.shared.domain.errors import DeploymentRefusedError, NotFoundError, ThrottledError
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.runtime.settings import code_check_settings
@@ -58,6 +59,7 @@ def compared(
         lambda: iter([make_manifest().model, "without-batches"]),
         Ports(store, by_new=verify(different, gone=gone), by_old=verify(gone=gone if gone_for_all else ())),
         has_time=has_time,
+        pause=lambda: None,
     )
     return [(comparison.batch_id, comparison.different) for comparison in found]
 
@@ -91,6 +93,57 @@ def test_new_code_that_does_not_find_what_the_old_does_is_refused() -> None:
 
 def test_no_comparison_is_begun_without_the_time_for_it() -> None:
     assert compared(batch(1), has_time=lambda: False) == []
+
+
+class Full:
+    """An account that has no place for the first calls, and the moments that its caller waits."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.pauses = times, 0
+
+    def verify(self, _model: str, _batch_id: str) -> tuple[str, ...]:
+        self.times -= 1
+        if self.times >= 0:
+            raise ThrottledError("Rate Exceeded.")
+        return ()
+
+    def pause(self) -> None:
+        self.pauses += 1
+
+
+def in_a_full_account(full: Full, *, moments: int) -> list[str]:
+    store = MemoryStore("store")
+    Manifests(store).commit(batch(1))
+    found = compare_batches(
+        lambda: iter([make_manifest().model]),
+        Ports(store, by_new=full.verify, by_old=full.verify),
+        has_time=lambda: full.pauses < moments,
+        pause=full.pause,
+    )
+    return [comparison.batch_id for comparison in found]
+
+
+def test_a_comparison_for_which_the_account_has_no_place_is_tried_again_while_there_is_time() -> None:
+    assert in_a_full_account(Full(3), moments=4) == ["b1"]
+    with pytest.raises(ThrottledError):
+        in_a_full_account(Full(9), moments=4)
+
+
+def test_a_throttled_call_is_told_from_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answers are in the shape in which Lambda's API gives them."""
+
+    def answering(code: str) -> None:
+        def invoke(**_: Any) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": "Rate Exceeded."}}, "Invoke")
+
+        monkeypatch.setattr("boto3.client", lambda *_, **__: SimpleNamespace(invoke=invoke))
+
+    answering("TooManyRequestsException")
+    with pytest.raises(ThrottledError):
+        ScoringVersion("arn").verify("sales", "b1")
+    answering("AccessDeniedException")
+    with pytest.raises(ClientError):
+        ScoringVersion("arn").verify("sales", "b1")
 
 
 @pytest.mark.parametrize(("kind", "raised"), [("NotFoundError", NotFoundError), ("KeyError", DeploymentRefusedError)])
