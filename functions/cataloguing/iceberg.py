@@ -24,7 +24,7 @@ from pyiceberg.types import DateType, NestedField, PrimitiveType, StringType
 from functions.cataloguing.columns import BATCH, NOTED, OWN, Columns, free_name
 from functions.cataloguing.names import table_name
 from functions.cataloguing.ports import NewFile, TableFile
-from functions.shared.domain.errors import ConflictError, InputError
+from functions.shared.domain.errors import ConflictError, InputError, TableLostError
 from functions.shared.foundation.ahead import map_ahead
 
 if TYPE_CHECKING:
@@ -65,12 +65,19 @@ class IcebergTables:
         self._root = root
 
     def open(self, model: str, kind: str) -> "Table":
-        """Return a model's table as it stands now; a new one has no columns."""
+        """Return a model's table as it stands now; a new one has no columns.
+
+        Raises:
+            TableLostError: if its metadata is not in this store.
+        """
         identifier = self._database, table_name(model, kind)
         try:
             loaded = self._catalogue.load_table(identifier)
         except NoSuchTableError:
             loaded = self._created(identifier, model, kind)
+        except FileNotFoundError as error:
+            message = f"the metadata of the table {identifier[1]} is not in this stack's store: {error}"
+            raise TableLostError(message, remedy=f"`everscore table rebuild {model}` makes its tables again") from error
         if (owner := loaded.properties[_MODEL]) != model:
             message = f"the table {identifier[1]} is that of the model {owner!r}, so {model!r} can have none"
             raise InputError(message, remedy="give one of the two models another name", code="table_name_taken")
@@ -78,13 +85,17 @@ class IcebergTables:
 
     def exists(self, model: str, kind: str) -> bool:
         """Return whether a model has a table."""
-        return self._catalogue.table_exists((self._database, table_name(model, kind)))
+        try:
+            return self._catalogue.table_exists((self._database, table_name(model, kind)))
+        except FileNotFoundError:  # it has a name in the catalogue, and its metadata is lost
+            return True
 
     def forget(self, model: str, kind: str) -> None:
         """Take any such table out of the catalogue; its files stay."""
         if not self.exists(model, kind):
             return
-        self.open(model, kind)
+        with suppress(TableLostError):
+            self.open(model, kind)  # refuses a table of another model
         with suppress(NoSuchTableError):  # if the answer was lost, the request was sent again
             self._catalogue.drop_table((self._database, table_name(model, kind)))
 

@@ -32,16 +32,25 @@ class StoreIO(FileIO):
 
     def new_input(self, location: str) -> InputFile:
         """Return a file to read."""
-        return _In(location, self._store, location.removeprefix(self._root))
+        return _In(location, self._store, self._key(location))
 
     def new_output(self, location: str) -> OutputFile:
         """Return a file to write."""
-        return _Out(location, self._store, location.removeprefix(self._root))
+        return _Out(location, self._store, self._key(location))
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         """Delete a file; one that is absent is no error."""
-        named = location if isinstance(location, str) else location.location
-        self._store.delete([named.removeprefix(self._root)])
+        self._store.delete([self._key(location if isinstance(location, str) else location.location)])
+
+    def _key(self, location: str) -> str:
+        """Return a file's key in the store.
+
+        Raises:
+            FileNotFoundError: if the location is in another store, where nothing may be asked for.
+        """
+        if not location.startswith(self._root):
+            raise FileNotFoundError(location)
+        return location.removeprefix(self._root)
 
 
 class _Stored:

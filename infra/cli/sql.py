@@ -1,12 +1,13 @@
 """A stack's tables, and DuckDB, which reads them where they lie."""
 
 import math
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from functions.cataloguing.names import database_name
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, TableLostError
 from infra.cli.operator import Operator
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def ask(sql: str, operator: Operator, *arguments: object) -> "pa.Table":
         raise _not_installed() from None
 
     locations = _locations(operator)
+    _refuse_lost(locations.keys() & _words(sql), locations, operator)
     with duckdb.connect(config={"autoinstall_known_extensions": False, "threads": READS_AT_ONCE}) as connection:
         _open_store(connection, operator)
         try:
@@ -95,6 +97,13 @@ def _locations(operator: Operator) -> dict[str, str]:
         return {}
     tables = [table for page in pages for table in page["TableList"]]
     return {table["Name"]: table["Parameters"][_LOCATION] for table in tables if _LOCATION in table.get("Parameters", {})}
+
+
+def _refuse_lost(names: Collection[str], locations: Mapping[str, str], operator: Operator) -> None:
+    """Refuse tables of an earlier stack of this name, whose rows are none of this stack's."""
+    if lost := sorted(name for name in names if not locations[name].startswith(f"s3://{operator.store.bucket}/")):
+        message = f"the metadata of the table {lost[0]} is not in this stack's store: {locations[lost[0]]}"
+        raise TableLostError(message, remedy="`everscore table rebuild MODEL` makes the tables of a model again")
 
 
 def _words(sql: str) -> set[str]:
