@@ -22,7 +22,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -50,6 +50,7 @@ def keep_state(state: Path, objects: Path) -> None:
     Call it before ministack's S3 is imported, which reads objects.
     """
     logging.getLogger("persistence").setLevel(logging.WARNING)
+    write_one_at_a_time()
     beat = state / BEAT
     until = beat.stat().st_mtime - MARGIN_S if beat.exists() else 0.0
     if objects.is_dir():
@@ -69,13 +70,71 @@ def keep_state(state: Path, objects: Path) -> None:
 # Saving
 
 
+_LOCKS: dict[str, threading.RLock] = {}
+"""One for each service, since each has one file, which whoever saves it first writes next to the old one."""
+
+
+def _alone(name: str) -> threading.RLock:
+    """Return what is held while a service is saved.
+
+    Whoever reads the state and then writes it holds it for both, so that what was read last is what stands.
+    """
+    return _LOCKS.setdefault(name, threading.RLock())
+
+
+def write_one_at_a_time() -> None:
+    """Make ministack write a service's file in one thread at a time, whoever asks."""
+    persistence: Any = import_module("ministack.core.persistence")
+    write = persistence.save_state
+
+    def written_alone(name: str, state: Any) -> None:
+        with _alone(name):
+            write(name, state)
+
+    persistence.save_state = written_alone
+
+
 def save_all() -> None:
     """Save everything."""
     application: Any = import_module("ministack.app")
-    persistence: Any = import_module("ministack.core.persistence")
     for name, get_state in application._build_persistence_save_dict().items():
-        if (state := _read(get_state)) is not None:
-            persistence.save_state(name, state)
+        with _alone(name):
+            if (state := _read(get_state)) is not None:
+                _is_written(name, state)
+
+
+def save_changed(names: Iterable[str], saved: dict[str, str]) -> bool:
+    """Save the services whose state has changed since, and return whether all are on disk.
+
+    Args:
+        names: of the services.
+        saved: what each had when it was saved; brought up to date.
+    """
+    persistence: Any = import_module("ministack.core.persistence")
+    whole = True
+    for name in names:
+        with _alone(name):
+            found = _read(import_module(f"ministack.services.{name}").get_state)
+            if (text := json.dumps(found, default=persistence._json_default)) == saved.get(name):
+                continue
+            saved.pop(name, None)
+            if _is_written(name, found):
+                saved[name] = text
+            else:
+                whole = False
+    return whole
+
+
+def _is_written(name: str, state: Any) -> bool:
+    """Write a service's state, and return whether that succeeded.
+
+    ministack only logs a failure, and what succeeds is another file.
+    """
+    persistence: Any = import_module("ministack.core.persistence")
+    file = Path(persistence.STATE_DIR, f"{name}.json")
+    before = file.stat() if file.exists() else None
+    persistence.save_state(name, state)
+    return file.exists() and (before is None or not os.path.samestat(before, file.stat()))
 
 
 def save_catalogue_at_once() -> None:
@@ -84,14 +143,13 @@ def save_catalogue_at_once() -> None:
     A table that went back a minute would name metadata which later commits have removed.
     """
     glue: Any = import_module("ministack.services.glue")
-    persistence: Any = import_module("ministack.core.persistence")
-    answer, one_saves = glue._handle_request_sync, threading.Lock()
+    answer = glue._handle_request_sync
 
     def answer_saved(method: str, path: str, headers: Mapping[str, str], *rest: Any) -> Any:
         answered = answer(method, path, headers, *rest)
         if not headers.get("x-amz-target", "").startswith("AWSGlue.Get"):
-            with one_saves:
-                persistence.save_state("glue", _read(glue.get_state))
+            with _alone("glue"):
+                _is_written("glue", _read(glue.get_state))
         return answered
 
     glue._handle_request_sync = answer_saved
@@ -99,20 +157,16 @@ def save_catalogue_at_once() -> None:
 
 def _save_for_ever(state: Path) -> None:
     """Save what may not be lost whenever it has changed, and everything now and then."""
-    persistence: Any = import_module("ministack.core.persistence")
     saved: dict[str, str] = {}
     last = time.monotonic()
     while True:
         begun = time.monotonic()
-        for name in OFTEN:
-            found = _read(import_module(f"ministack.services.{name}").get_state)
-            if (text := json.dumps(found, default=persistence._json_default)) != saved.get(name):
-                persistence.save_state(name, found)
-                saved[name] = text
+        whole = save_changed(OFTEN, saved)
         if begun - last > ALL_S:
             save_all()
             last = begun
-        (state / BEAT).touch()
+        if whole:
+            (state / BEAT).touch()
         time.sleep(max(OFTEN_S, (time.monotonic() - begun) / SHARE))
 
 
