@@ -146,8 +146,11 @@ def _mends(folder: Path) -> Path:
     """
     mends = folder / "mends"
     mends.mkdir(exist_ok=True)
-    if not (mends / "infra").is_symlink():
-        (mends / "infra").symlink_to(CODE / "infra")
+    link = mends / "infra"
+    if link.is_symlink() and link.readlink() != CODE / "infra":  # another checkout, or another installation, kept the stack
+        link.unlink()
+    if not link.is_symlink():
+        link.symlink_to(CODE / "infra")
     return mends
 
 
