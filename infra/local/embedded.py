@@ -161,6 +161,11 @@ def _start(
     python = ministack_python(progress)
     with state_folder(name, kept=kept) as folder:
         before = _stack_before(folder, name)
+        if before is not None and containers and not starts_containers(folder):
+            remedy = (
+                f"`everscore local up --stack {name}` starts it as it is; `everscore local up --containers --stack OTHER` starts another"
+            )
+            raise InputError(f"stack {name} was made without containers", remedy=remedy, code="no_containers")
         progress("starting the embedded AWS and MLflow" if before is None else f"starting {name} again with its data")
         containers = containers if before is None else starts_containers(folder)
         addresses, tie = _start_servers(folder, python, before, port, undo, containers=containers, iam=iam)

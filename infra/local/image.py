@@ -47,9 +47,14 @@ def require_image() -> None:
     Raises:
         NoImageError: if Docker does not answer or does not have it.
     """
-    inspect = ["docker", "image", "inspect", IMAGE]
-    if shutil.which("docker") is None or subprocess.run(inspect, check=False, capture_output=True).returncode != 0:
+    if shutil.which("docker") is None or not _succeeds("docker", "info"):
+        raise NoImageError("Docker does not answer", remedy="install and start Docker, so that `docker info` answers", code="no_docker")
+    if not _succeeds("docker", "image", "inspect", IMAGE):
         raise NoImageError("the functions' image is not built on this machine", remedy="`make build` builds it, in a checkout of Everscore")
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def main() -> None:
