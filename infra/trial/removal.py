@@ -1,7 +1,7 @@
 """Taking a model that was only tried out of a stack again, for good."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +21,21 @@ AFTER_A_BREAK = 10
 _ROUNDS = 20
 
 
-def forget_tables(model: str, stack: str, glue: Any) -> None:
-    """Take a model's tables out of a stack's catalogue, if there are any."""
+def forget_tables(model: str, stack: str, client: Callable[[str], Any]) -> None:
+    """Take a model's tables out of a stack's catalogue, if there are any.
+
+    A stack without tables may be in an account that forbids to ask AWS Glue.
+
+    Args:
+        model: whose tables they are.
+        stack: the stack's name.
+        client: returns boto3's client of a service, where the stack is.
+    """
+    [described] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    parameters = {given["ParameterKey"]: given["ParameterValue"] for given in described.get("Parameters", [])}
+    if parameters.get("Tables") == "off":
+        return
+    glue = client("glue")
     for kind in OWN:
         with suppress(glue.exceptions.EntityNotFoundException):
             glue.delete_table(DatabaseName=database_name(stack), Name=table_name(model, kind))

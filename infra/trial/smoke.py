@@ -50,5 +50,5 @@ def try_out(operator: Operator) -> dict[str, int]:
         quiet_rounds = 1
     finally:
         removed = remove_model(model, operator.inbox, operator.store, quiet_rounds=quiet_rounds)
-        forget_tables(model, operator.name, operator.client("glue"))
+        forget_tables(model, operator.name, operator.client)
     return {"rows_scored": manifest.rows_scored, "days_measured": len(days), "objects_removed": removed}

@@ -120,7 +120,7 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     quiet_rounds = 1 if reporting.all_is_done else AFTER_A_BREAK
     for model in (account.model, account.copy):
         reporting.report.removed += remove_model(model, operator.inbox, operator.store, quiet_rounds=quiet_rounds)
-        forget_tables(model, operator.name, operator.client("glue"))
+        forget_tables(model, operator.name, operator.client)
 
 
 class Reporting:

@@ -2,17 +2,50 @@
 
 from collections.abc import Iterator
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.shared.domain import layout
 from functions.shared.repositories.decisions import Decisions
 from functions.shared.repositories.snapshots import Snapshots
-from infra.trial.removal import remove_model
+from infra.trial.removal import forget_tables, remove_model
 from tests.fakes.documents import make_decision
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
+
+
+class Catalogue:
+    """AWS Glue and CloudFormation of an account, which forbids Glue unless its stack has tables."""
+
+    def __init__(self, parameters: dict[str, str], tables: set[str]) -> None:
+        self._parameters, self.tables = parameters, tables
+        self.exceptions = SimpleNamespace(EntityNotFoundException=KeyError)
+
+    def client(self, _service: str) -> "Catalogue":
+        return self
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()]
+        return {"Stacks": [{"StackName": StackName, "Parameters": given}]}
+
+    def delete_table(self, DatabaseName: str, Name: str) -> None:  # noqa: N803 - AWS's names
+        if self._parameters.get("Tables") == "off":
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "DeleteTable")
+        self.tables.remove(f"{DatabaseName}.{Name}")
+
+
+def test_the_trials_tables_are_taken_out_of_the_catalogue_and_no_other() -> None:
+    account = Catalogue({"Tables": "glue"}, {"everscore_dev.trial_1_scored", "everscore_dev.sales_scored"})
+    forget_tables("trial-1", "everscore-dev", account.client)
+    assert account.tables == {"everscore_dev.sales_scored"}
+
+
+def test_a_trial_asks_nothing_of_glue_where_the_stack_has_no_tables() -> None:
+    forget_tables("trial-1", "everscore-dev", Catalogue({"Tables": "off"}, set()).client)
 
 
 def test_every_version_of_every_object_of_the_model_is_removed_and_nothing_of_any_other() -> None:
