@@ -1,5 +1,6 @@
 """One definition of what calls people, and CloudWatch's alarms, Prometheus' rules and the queues that are watched held to it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -139,3 +140,22 @@ def test_each_queue_of_the_stack_is_counted_by_the_tick() -> None:
     counted = dict(pair.split("=") for pair in text.split())
     assert sorted(counted.values()) == sorted(f"${{{queue}}}" for queue in QUEUES)
     assert all(f'queue="{name}"' in str([alarm.prometheus for alarm in ALARMS]) for name in counted if "dead" in name or "failed" in name)
+
+
+def lasts_minutes(deployment: str) -> int:
+    """How long a way of AWS CodeDeploy takes, by what its documentation says of its name.
+
+    A canary shifts the rest after its minutes; a linear way shifts a tenth at once, and then one every so many minutes.
+    """
+    [minutes] = map(int, re.findall(r"(\d+)Minutes?$", deployment))
+    return minutes if deployment.startswith("Canary10Percent") else 9 * minutes
+
+
+def test_a_slow_deployment_lasts_until_the_alarm_that_ends_it_can_ring() -> None:
+    [_, [guard]] = FUNCTION_PROPERTIES["Scoring"]["DeploymentPreference"]["Alarms"]["Fn::If"][1:]
+    alarm = TEMPLATE_ALARMS[guard["Ref"]]
+    rings_minutes = (alarm["DatapointsToAlarm"] + 1) * alarm["Period"] / 60  # the first period may have begun before the deployment
+    slow = [way for way in TEMPLATE["Parameters"]["ScoringDeployment"]["AllowedValues"] if way != "AllAtOnce"]
+    assert lasts_minutes("Linear10PercentEvery1Minute") == 9
+    assert len(slow) == 2
+    assert [way for way in slow if lasts_minutes(way) <= rings_minutes] == []
