@@ -3,6 +3,7 @@
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
+    LoginError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -14,7 +15,7 @@ from botocore.exceptions import (
 
 from functions.shared.domain.errors import EverscoreError, InputError, UnreachableError
 
-_SIGN_IN = "sign in again, with `aws sso login` or as you did before"
+_SIGN_IN = "sign in again, with `aws login`, `aws sso login` or as you did before"
 _OTHERWISE = "`everscore local up` starts an embedded stack that has stopped; on AWS check the stack, the role and the network"
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _UNKNOWN = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
@@ -37,7 +38,7 @@ def as_shown(error: Exception) -> EverscoreError:
         case ProfileNotFound():
             remedy = "set AWS_PROFILE to one that `aws configure list-profiles` names"
             shown = InputError(f"AWS profile not found: {error}", remedy=remedy, code="no_credentials")
-        case SSOError() | TokenRetrievalError():
+        case SSOError() | TokenRetrievalError() | LoginError():
             shown = InputError(f"your AWS sign-in has expired: {error}", remedy=_SIGN_IN, code="expired_credentials")
         case ReadTimeoutError() | ConnectTimeoutError():
             remedy = "a function that was asked goes on without this command: look at `everscore status` before you ask again"

@@ -25,6 +25,7 @@ REFUSALS = [
     (exceptions.ProfileNotFound(profile="prod"), "no_credentials", "list-profiles"),
     (exceptions.UnauthorizedSSOTokenError(), "expired_credentials", "aws sso login"),
     (exceptions.SSOTokenLoadError(error_msg="none"), "expired_credentials", "aws sso login"),
+    (exceptions.LoginRefreshRequired(), "expired_credentials", "aws login"),
     (answered("ExpiredTokenException", "The security token included in the request is expired"), "expired_credentials", "sign in again"),
     (answered("InvalidClientTokenId", "The security token included in the request is invalid."), "unknown_credentials", "AWS_PROFILE"),
     (
