@@ -23,6 +23,8 @@ from infra.places import ROOT
 
 NONE: Mapping[str, str] = {}
 """No parameter of one's own."""
+_SCORING = "ScoringFunction"
+"""The output that names scoring."""
 LONGEST_NAME = 25
 """Of a stack. CloudFormation cuts a longer one in the names that it makes, and policies know these names by their beginning.
 
@@ -86,12 +88,17 @@ def image_id() -> str:
 
 
 def running_image(stack: str) -> str:
-    """Return the URI of the image that a stack's functions run."""
+    """Return the URI of the image that a stack's functions run.
+
+    It is empty if the stack has no functions yet, such as one that began with imported buckets.
+    """
     import boto3
 
     [found] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    function = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}["ScoringFunction"]
-    return str(boto3.client("lambda").get_function(FunctionName=function)["Code"]["ImageUri"])
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    if _SCORING not in outputs:
+        return ""
+    return str(boto3.client("lambda").get_function(FunctionName=outputs[_SCORING])["Code"]["ImageUri"])
 
 
 def _options(environment: str, root: Path) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ _SAM = "aws-sam-cli-managed-default"
 _SERVICES = ("lambda", "states", "scheduler", "codedeploy", "grafana")
 """Those that the stack's roles are handed to."""
 
-_CHANGE = "CreateChangeSet DescribeChangeSet ExecuteChangeSet DeleteChangeSet DeleteStack"
+_CHANGE = "CreateChangeSet DescribeChangeSet ExecuteChangeSet DeleteChangeSet DeleteStack RollbackStack ContinueUpdateRollback"
 _LOOK = "DescribeStacks DescribeStackEvents DescribeStackResources ListStackResources GetTemplate GetTemplateSummary"
 _PUSH = "BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage BatchGetImage GetDownloadUrlForLayer"
 _KEEP = "CreateRepository DescribeRepositories GetRepositoryPolicy SetRepositoryPolicy PutLifecyclePolicy"

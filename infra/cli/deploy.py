@@ -5,11 +5,13 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from functions.cataloguing.names import database_name
 from functions.shared.domain.errors import InputError
 from infra.cli.options import AsJson, confirmed, console, pairs, show
 from infra.places import code_of, own_project
@@ -17,6 +19,7 @@ from infra.words import _, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
 
 app = typer.Typer()
 
@@ -91,8 +94,8 @@ def deploy(
     file = settings.write_parameters(settings.overrides(environment, architecture, settings.image_id(), root, more), root)
     images = [] if settings.names_repositories(environment, root) else ["--image-repository", image_repository(stack)]
     asked = "--config-env", environment, "--no-confirm-changeset", *images, "--parameter-overrides", f"file://{file}"
-    if images and needed.stands(stack):
-        keep_running_image(stack, settings.running_image(stack))  # else each attempt that fails brings it nearer to its end
+    if images and needed.stands(stack) and (running := settings.running_image(stack)):
+        keep_running_image(stack, running)  # else each attempt that fails brings it nearer to its end
     _run(sam, "deploy", *asked, root=root)
     if images and not keep_running_image(stack, running := settings.running_image(stack)):
         message = f"{stack} is deployed, but its image {running} is not in its repository"
@@ -113,11 +116,11 @@ def _registry(name: str, sam: Path, root: Path) -> dict[str, str]:
 
 
 def _tried(stack: str) -> dict[str, int]:
-    from infra.cli.operator import connect
+    from infra.cli.operator import connect_on_aws
     from infra.trial.smoke import try_out
 
     with console.status(_("trying it with made-up rows")):
-        return try_out(connect(stack))
+        return try_out(connect_on_aws(stack))
 
 
 def _run(command: Path, *arguments: str, root: Path) -> None:
@@ -165,11 +168,11 @@ def undeploy(environment: Environment = "dev", yes: Yes = False, as_json: AsJson
     """
     from infra import deploy as settings
     from infra.cli import deploy_checks as needed
-    from infra.cli.operator import connect
+    from infra.cli.operator import connect_on_aws
 
     stack = settings.stack_name(environment, own_project())
     place = needed.account_and_region()
-    operator = None if needed.never_made(stack) else connect(stack)
+    operator = None if needed.never_made(stack) else connect_on_aws(stack)
     kept = [_kept(bucket.bucket, operator.client("s3")) for bucket in (operator.inbox, operator.store)] if operator else []
     if not yes:
         if operator:
@@ -184,11 +187,35 @@ def undeploy(environment: Environment = "dev", yes: Yes = False, as_json: AsJson
 
 def _delete(stack: str) -> None:
     import boto3
+    from botocore.exceptions import WaiterError
 
     client: CloudFormationClient = boto3.client("cloudformation")
     with console.status(_("deleting {stack}", stack=stack)):
         client.delete_stack(StackName=stack)
-        client.get_waiter("stack_delete_complete").wait(StackName=stack)
+        try:
+            client.get_waiter("stack_delete_complete").wait(StackName=stack)
+        except WaiterError as error:
+            raise _not_deleted(stack, client) from error
+
+
+def _not_deleted(stack: str, client: "CloudFormationClient") -> DeploymentFailedError:
+    """Return the error that a stack was not deleted, with what CloudFormation says of each resource that stayed."""
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
+    events = (event for page in pages for event in page["StackEvents"])  # the newest first
+    since = takewhile(lambda event: not _begins_deletion(event), events)
+    failed = [event for event in since if event.get("ResourceStatus") == "DELETE_FAILED" and not _is_of_stack(event)]
+    stayed = [f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}" for event in failed]
+    message = f"{stack} could not be deleted: {'; '.join(stayed) or 'CloudFormation has not ended'}"
+    remedy = "mend what it says, then type the same command again; detach the policies for operators and analysts from every role"
+    return DeploymentFailedError(message, remedy=remedy, code="delete_failed")
+
+
+def _begins_deletion(event: "StackEventTypeDef") -> bool:
+    return _is_of_stack(event) and event.get("ResourceStatus") == "DELETE_IN_PROGRESS"
+
+
+def _is_of_stack(event: "StackEventTypeDef") -> bool:
+    return event.get("PhysicalResourceId") == event["StackId"]
 
 
 def _kept(bucket: str, s3: Any) -> dict[str, Any]:
@@ -206,11 +233,16 @@ def _kept_screen(answer: Mapping[str, Any]) -> str:
     if not buckets:
         done = _("{stack} is deleted; its deployment had failed and left no bucket.", stack=answer["stack"])
         return f"{done}\n{_('Kept: the repository of its image, and the stack of MLflow, if you deployed it.')}"
+    database = database_name(answer["stack"])
     line = _("  s3://{bucket}: {some_objects} with old versions, about ${dollars_a_month:.2f} a month")
     return "\n".join(
         [
             _("{stack} is deleted. Kept:", stack=answer["stack"]),
             *(line.format(**bucket, some_objects=counted(bucket["objects"], "objects")) for bucket in buckets),
-            _("Kept too: the repository of its image, and the stack of MLflow, if you deployed it."),
+            _(
+                "Kept too: the repository of its image; and if you had them, the database {database} of its tables in AWS Glue,",
+                database=database,
+            ),
+            _("its workspace of Amazon Managed Prometheus, and the stack of MLflow."),
         ]
     )

@@ -4,10 +4,10 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
@@ -43,8 +43,9 @@ from functions.shared.repositories.releases import Releases
 from infra.cli.aws_errors import as_shown
 from infra.cli.converted import settled_encoding
 from infra.cli.names import looked_up, nearest
+from infra.cli.options import say
 from infra.local.stacks import CHOICE, Stack, running_stack, running_stacks, stack_names, stopped_stacks
-from infra.words import plural
+from infra.words import _, plural
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -380,20 +381,33 @@ def connect(stack: str | None) -> Operator:
     """
     running, stopped = [running.name for running in running_stacks()], [folder.name for folder in stopped_stacks()]
     if stack is None or stack in {*running, *stopped}:
+        if stack is not None and _may_ask_aws():
+            said = _("{stack} is the one on this machine; `everscore local down` removes it, if you mean one on AWS", stack=stack)
+            say(said, "dim")
         return embedded(running_stack(stack))
+    return connect_on_aws(stack, lambda answer: _no_stack(stack, running, stopped, answer))
+
+
+def connect_on_aws(stack: str, absent: Callable[[str], NoStackError] | None = None) -> Operator:
+    """Return the stack of this name on AWS, whatever this machine has by that name.
+
+    Raises:
+        NoStackError: if there is none, as `absent` makes it of why.
+    """
+    absent = absent or partial(_not_on_aws, stack)
     try:
         session = boto3.Session()
         client = session.client("cloudformation")
         described = client.describe_stacks(StackName=stack)["Stacks"][0]
     except NoRegionError:
-        raise _no_stack(stack, running, stopped, "AWS was not asked, since no region is set") from None
+        raise absent("AWS was not asked, since no region is set") from None
     except NoCredentialsError:
-        raise _no_stack(stack, running, stopped, "AWS was not asked, since no credentials are set") from None
+        raise absent("AWS was not asked, since no credentials are set") from None
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["Error"].get("Code") != UNKNOWN_STACK:
             raise as_shown(error) from error
         asked = os.environ.get("AWS_ENDPOINT_URL", "AWS")
-        raise _no_stack(stack, running, stopped, f"{asked} answers: {error}") from error
+        raise absent(f"{asked} answers: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     if "StoreBucket" not in outputs:
         message = f"{stack} is no whole stack of Everscore: CloudFormation says {described['StackStatus']}"
@@ -401,7 +415,18 @@ def connect(stack: str | None) -> Operator:
     return Operator(session, None, outputs, name=stack)
 
 
-def _no_stack(name: str, running: list[str], stopped: list[str], on_aws: str) -> NoStackError:
+def _may_ask_aws() -> bool:
+    """Return whether another stack could be meant: one on AWS, in a region that is set."""
+    with suppress(ProfileNotFound):
+        return "AWS_ENDPOINT_URL" not in os.environ and boto3.Session().region_name is not None
+    return False
+
+
+def _not_on_aws(name: str, why: str) -> NoStackError:
+    return NoStackError(f"no stack {name!r} is on AWS: {why}", remedy="check its name, AWS_PROFILE and AWS_DEFAULT_REGION")
+
+
+def _no_stack(name: str, running: Sequence[str], stopped: Sequence[str], on_aws: str) -> NoStackError:
     """Return the error that neither this machine nor AWS has a stack of this name."""
     local = stack_names(running, stopped)
     there = f"stacks here: {local}" if local else "no stack is here"

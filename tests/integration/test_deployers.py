@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -98,6 +100,23 @@ def test_what_a_deployer_may_do_reaches_no_other_stack() -> None:
         "arn:aws:cloudformation:us-east-1:123456789012:stack/other/1",
     ]
     assert [(action, arn) for action, resource in allowed() for arn in strange if resource != "*" and fnmatchcase(arn, resource)] == []
+
+
+@pytest.mark.parametrize(("stack", "other"), [*permutations(("everscore-dev", "everscore-prod"))])
+def test_the_stacks_of_samconfig_do_not_reach_each_other(stack: str, other: str) -> None:
+    """Those of the other are what its own deployer may reach by its name."""
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    assert {stack, other} == {configured[name]["deploy"]["parameters"]["stack_name"] for name in ("dev", "prod")}
+
+    def reached(name: str) -> set[str]:
+        statements = [found for document in policies(name).values() for found in document["Statement"]]
+        return {resource for found in statements for resource in as_list(found["Resource"]) if resource != "*"}
+
+    databases = (stack.replace("-", "_"), other.replace("-", "_"))
+    named = {resource for resource in reached(other) if other in resource or databases[1] in resource}
+    own = {resource for resource in reached(stack) if stack in resource or databases[0] in resource}
+    assert len(named) > 20
+    assert [(one, pattern) for pattern in own for one in named if fnmatchcase(one.replace("*", "1"), pattern)] == []
 
 
 def named_by_cloudformation(stack: str, logical: str, longest: int) -> str:

@@ -498,8 +498,8 @@ def test_sams_own_command_line_understands_what_a_deployment_asks_of_it(typed: C
     build, deploy = typed("prod --architecture arm64 --parameter With=catboost")
     assert (build["parameter_overrides"]["Architecture"], build["parameter_overrides"]["With"]) == ("arm64", "catboost")
     assert build["parameter_overrides"]["Base"] == base_image()
-    assert (deploy["stack_name"], deploy["capabilities"], deploy["confirm_changeset"]) == ("everscore", ["CAPABILITY_IAM"], False)
-    assert (deploy["image_repository"], deploy["resolve_image_repos"]) == (f"{ECR}/everscore", False)
+    assert (deploy["stack_name"], deploy["capabilities"], deploy["confirm_changeset"]) == ("everscore-prod", ["CAPABILITY_IAM"], False)
+    assert (deploy["image_repository"], deploy["resolve_image_repos"]) == (f"{ECR}/everscore-prod", False)
     assert deploy["tags"] == {"application": "everscore", "environment": "prod"}
     assert (deploy["parameter_overrides"]["With"], deploy["parameter_overrides"]["LogRetentionDays"]) == ("catboost", "90")
     assert deploy["parameter_overrides"].keys() == read_template((ROOT / "template.yaml").read_text())["Parameters"].keys()

@@ -1,18 +1,28 @@
 """`everscore deploy`: what is missing is refused before anything is made, and what SAM is asked for."""
 
 import json
+import re
+import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import boto3
+import psutil
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, WaiterError
 
 from infra import deploy as settings
 from infra import repository
 from infra.cli import deploy_checks
+from infra.cli.operator import Operator
+from infra.deployers import deployer_policies
+from infra.local.stacks import Keeper
+from tests.contract.template import as_list
 from tests.unit.cli.terminal import ended
+from tests.unit.local.test_stacks import put_stack
 
 BASE = f"registry/lambda/python:3.13@sha256:{'a' * 64}"
 ACCOUNT = {"account": "123456789012", "identity": "arn:aws:iam::123456789012:user/ann", "region": "eu-central-1"}
@@ -31,15 +41,25 @@ class CloudFormation:
     """Images that are kept since they run."""
     gone: list[str] = field(default_factory=list)
     """Images that are in no repository."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    """What whole stacks say of themselves."""
+    events: list[dict[str, str]] | None = None
+    """What CloudFormation says of a deletion that fails, the newest first."""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
         if StackName not in self.stacks:
             unknown = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             raise ClientError({"Error": unknown}, "DescribeStacks")
-        return {"Stacks": [{"StackName": StackName, "StackStatus": self.stacks[StackName]}]}
+        found: dict[str, Any] = {"StackName": StackName, "StackStatus": self.stacks[StackName]}
+        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self.outputs.items()]
+        return {"Stacks": [found | ({"Outputs": outputs} if outputs else {})]}
+
+    def get_function(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        return {"Code": {"ImageUri": f"registry/mine:of-{FunctionName}"}}
 
     def delete_stack(self, StackName: str) -> None:  # noqa: N803 - AWS's names
-        del self.stacks[StackName]
+        if self.events is None:
+            del self.stacks[StackName]
         self.deleted.append(StackName)
 
     def keep(self, stack: str, uri: str) -> bool:
@@ -50,7 +70,15 @@ class CloudFormation:
         return self
 
     def wait(self, StackName: str) -> None:  # noqa: N803 - AWS's names
-        assert StackName not in self.stacks
+        if StackName in self.stacks:
+            raise WaiterError("StackDeleteComplete", 'Waiter encountered a terminal failure state: "DELETE_FAILED"', {})
+
+    def get_paginator(self, _: str) -> Self:
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        """Versions of objects, of which there are none; and what happened to the stack."""
+        return [{"StackEvents": self.events or []}]
 
 
 @pytest.fixture
@@ -291,6 +319,102 @@ def test_a_stack_that_was_never_whole_leads_to_one_way_out(
     assert "aws cloudformation delete-stack --stack-name mine" in answer["remedy"]
     assert ("could not be deleted" in answer["remedy"]) == (status == "ROLLBACK_FAILED"), "nothing was to be deleted"
     assert cloud.deleted == []
+
+
+RUNNING_IMAGE = settings.running_image
+
+
+def test_a_stack_that_began_with_imported_buckets_has_no_image_to_keep(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CloudFormation names no outputs of it until its first update has succeeded."""
+    monkeypatch.setattr(settings, "running_image", RUNNING_IMAGE)
+    cloud.stacks = {"mine": "IMPORT_COMPLETE"}
+    command(tools, "sam", '[ "$1" = build ]')
+    assert refused("deploy --yes", monkeypatch, capsys)["code"] == "sam_failed"
+    assert cloud.kept == []
+    cloud.stacks, cloud.outputs = {"mine": "UPDATE_COMPLETE"}, {"ScoringFunction": "mine-Scoring-1"}
+    assert refused("deploy --yes", monkeypatch, capsys)["code"] == "sam_failed"
+    assert cloud.kept == [("mine", "registry/mine:of-mine-Scoring-1")]
+
+
+@pytest.fixture
+def here(cloud: CloudFormation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stack on AWS, and another of the same name that runs on this machine."""
+    for name in ("EVERSCORE_STACK", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "stacks").mkdir()
+    monkeypatch.setenv("EVERSCORE_HOME", str(tmp_path / "stacks"))
+    monkeypatch.setattr(boto3, "Session", lambda: SimpleNamespace(region_name="eu-central-1", client=lambda *_, **__: cloud))
+    cloud.stacks, cloud.outputs = {"mine": "UPDATE_COMPLETE"}, {"InboxBucket": "inbox-on-aws", "StoreBucket": "store-on-aws"}
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        put_stack(tmp_path / "stacks", "mine", Keeper(pid=process.pid, started=psutil.Process(process.pid).create_time()))
+        yield
+        process.kill()
+
+
+@pytest.mark.usefixtures("here")
+def test_what_was_deployed_is_tried_on_aws_though_a_stack_here_has_its_name(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def try_out(operator: Operator) -> dict[str, int]:
+        tried.append(operator.store.bucket)
+        return {"rows_scored": 10, "days_measured": 1, "objects_removed": 20}
+
+    monkeypatch.setattr("infra.trial.smoke.try_out", try_out)
+    assert ended("deploy --yes --json", monkeypatch) == 0
+    assert tried == ["store-on-aws"]
+
+
+@pytest.mark.usefixtures("here")
+def test_undeploy_names_what_aws_keeps_though_a_stack_here_has_its_name(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("undeploy --yes --json", monkeypatch) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [kept["bucket"] for kept in answer["kept"]] == ["inbox-on-aws", "store-on-aws"]
+    assert cloud.deleted == ["mine"]
+
+
+STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/mine/1"
+
+
+def happened(status: str, logical: str, why: str = "") -> dict[str, str]:
+    physical = STACK_ID if logical == "mine" else f"arn:of:{logical}"
+    return {
+        "StackId": STACK_ID,
+        "PhysicalResourceId": physical,
+        "LogicalResourceId": logical,
+        "ResourceStatus": status,
+        "ResourceStatusReason": why,
+    }
+
+
+@pytest.mark.usefixtures("here")
+def test_a_deletion_that_fails_says_what_stayed_and_why(
+    cloud: CloudFormation, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attached = "Cannot delete a policy attached to entities."
+    cloud.events = [
+        happened("DELETE_FAILED", "mine", "The following resource(s) failed to delete: [Operators]."),
+        happened("DELETE_FAILED", "Operators", attached),
+        happened("DELETE_COMPLETE", "Analysts"),
+        happened("DELETE_IN_PROGRESS", "mine", "User Initiated"),
+        happened("DELETE_FAILED", "Store", "of an earlier attempt"),
+    ]
+    answer = refused("undeploy --yes", monkeypatch, capsys)
+    assert answer["code"] == "delete_failed"
+    assert answer["error"] == f"mine could not be deleted: Operators: {attached}"
+    assert "detach" in answer["remedy"]
+
+
+def test_a_deployer_may_do_what_leads_out_of_each_state() -> None:
+    documents = deployer_policies("mine", partition="aws", region="eu-central-1", account="123456789012").values()
+    allowed = {action for document in documents for statement in document["Statement"] for action in as_list(statement["Action"])}
+    states = ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"]
+    typed = {name for state in states for name in re.findall(r"aws cloudformation (\S+)", deploy_checks._way_out(state, "mine"))}
+    assert len(typed) == 3
+    assert {"cloudformation:" + "".join(word.capitalize() for word in name.split("-")) for name in typed} <= allowed
 
 
 @pytest.mark.parametrize("gone", [[], ["registry/mine:new"]], ids=["there", "gone"])

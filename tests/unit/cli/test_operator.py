@@ -18,7 +18,7 @@ from functions.shared.domain import layout
 from functions.shared.domain.answer import Answer
 from functions.shared.domain.errors import EverscoreError, InputError, NoStackError
 from infra.cli import operator
-from infra.cli.operator import FunctionFailedError, NoAnswerError, connect
+from infra.cli.operator import FunctionFailedError, NoAnswerError, connect, connect_on_aws
 from infra.local.stacks import CHOICE, Keeper
 from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
@@ -63,6 +63,52 @@ def test_a_typo_in_a_stacks_name_lists_those_that_are_here(answer: Exception, sa
     assert said in refused.value.message
     assert "specify a region" not in refused.value.message
     assert refused.value.remedy.startswith("did you mean 'churn'? name one of these with --stack or EVERSCORE_STACK")
+
+
+def on_aws(name: str) -> SimpleNamespace:
+    """An account whose stack of this name is whole."""
+    outputs = [{"OutputKey": "InboxBucket", "OutputValue": "inbox-on-aws"}, {"OutputKey": "StoreBucket", "OutputValue": "store-on-aws"}]
+    described = {"Stacks": [{"StackName": name, "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+    return SimpleNamespace(
+        region_name="eu-central-1",
+        client=lambda *_, **__: SimpleNamespace(describe_stacks=lambda StackName: described),  # noqa: N803 - AWS's names
+    )
+
+
+def test_a_stack_on_aws_is_found_whatever_this_machine_has_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator.boto3, "Session", lambda: on_aws("churn"))
+    assert connect_on_aws("churn").store.bucket == "store-on-aws"
+
+
+def test_a_stack_that_is_not_on_aws_is_not_looked_for_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def session() -> None:
+        raise NoRegionError
+
+    monkeypatch.setattr(operator.boto3, "Session", session)
+    with pytest.raises(NoStackError, match="no stack 'churn' is on AWS: AWS was not asked, since no region is set"):
+        connect_on_aws("churn")
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "times"),
+    [
+        ("churn", {"AWS_DEFAULT_REGION": "eu-central-1"}, 1),
+        ("churn", {}, 0),
+        ("churn", {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 0),
+        (None, {"AWS_DEFAULT_REGION": "eu-central-1"}, 0),
+    ],
+    ids=["aws-could-be-meant", "no-region", "as-local-env-prints", "no-name"],
+)
+def test_a_name_by_which_aws_may_have_a_stack_too_says_that_the_one_here_is_taken(
+    name: str | None, variables: dict[str, str], times: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(operator, "embedded", lambda stack: stack)
+    assert connect(name).name == "churn"
+    out, err = capsys.readouterr()
+    assert (out, err.count("churn is the one on this machine")) == ("", times)
 
 
 @pytest.mark.parametrize(("arguments", "chosen"), [("status", "sales"), ("status --stack churn", "churn")])

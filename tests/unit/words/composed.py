@@ -35,7 +35,7 @@ ENGLISH = re.compile(
 OTHERS = re.compile(
     "version \\d+ was judged|(registry|MLflow) (is away|does not answer)|replaced by rules|rows are too few|is missing in 40|codec can't|"
     "[A-Z]\\w* ?Error: |the row is not valid JSON: |magic bytes|Zip archive|ordinal not in range|AWS|one of no, yes|failed: no\\b|"
-    "where airport is|EOF while|expected value|answered \\d+: |endpoint URL|Untrusted types"
+    "where airport is|EOF while|expected value|answered \\d+: |endpoint URL|Untrusted types|Cannot delete a policy"
 )
 """Texts with parts that tests made up, or that libraries and AWS say."""
 
