@@ -49,7 +49,7 @@ def compare_batches(
 
 
 def _patient(verify: Verify, has_time: Callable[[], bool], pause: Callable[[], None]) -> Verify:
-    """Return the same way to score again; a call that could not begin is made again while there is time."""
+    """Return a way to score again that waits for room in the account."""
 
     def verified(model: str, batch_id: str) -> tuple[str, ...]:
         while True:

@@ -199,7 +199,7 @@ def _delete(stack: str) -> None:
 
 
 def _not_deleted(stack: str, client: "CloudFormationClient") -> DeploymentFailedError:
-    """Return the error that a stack was not deleted, with what CloudFormation says of each resource that stayed."""
+    """Return the error that a stack was not deleted, and what stayed, and why."""
     pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
     events = (event for page in pages for event in page["StackEvents"])  # the newest first
     since = takewhile(lambda event: not _begins_deletion(event), events)

@@ -416,7 +416,7 @@ def connect_on_aws(stack: str, absent: Callable[[str], NoStackError] | None = No
 
 
 def _may_ask_aws() -> bool:
-    """Return whether another stack could be meant: one on AWS, in a region that is set."""
+    """Return whether a stack on AWS could be meant, since a region is set."""
     with suppress(ProfileNotFound):
         return "AWS_ENDPOINT_URL" not in os.environ and boto3.Session().region_name is not None
     return False

@@ -100,7 +100,7 @@ def _locations(operator: Operator) -> dict[str, str]:
 
 
 def _refuse_lost(names: Collection[str], locations: Mapping[str, str], operator: Operator) -> None:
-    """Refuse tables of an earlier stack of this name, whose rows are none of this stack's."""
+    """Refuse tables whose metadata an earlier stack of this name left."""
     if lost := sorted(name for name in names if not locations[name].startswith(f"s3://{operator.store.bucket}/")):
         message = f"the metadata of the table {lost[0]} is not in this stack's store: {locations[lost[0]]}"
         raise TableLostError(message, remedy="`everscore table rebuild MODEL` makes the tables of a model again")

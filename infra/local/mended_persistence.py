@@ -104,7 +104,7 @@ def save_all() -> None:
 
 
 def save_changed(names: Iterable[str], saved: dict[str, str]) -> bool:
-    """Save the services whose state has changed since, and return whether all are on disk.
+    """Save the services whose state has changed; return whether all are on disk.
 
     Args:
         names: of the services.
