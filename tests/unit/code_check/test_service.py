@@ -129,7 +129,7 @@ def test_a_comparison_for_which_the_account_has_no_place_is_tried_again_while_th
         in_a_full_account(Full(9), moments=4)
 
 
-def test_a_throttled_call_is_told_from_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_did_not_begin_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answers are in the shape in which Lambda's API gives them."""
 
     def answering(code: str) -> None:
