@@ -89,7 +89,7 @@ def _scored_here(model: str, file: Path, out: Path | None, operator: "Operator")
     if out is None:
         raise InputError("--offline needs a file to write the scored rows to", remedy="add -o OUT.parquet", code="usage")
     with console.status(_("scoring")):
-        return score_offline(model, file, out, releases=operator.store)
+        return score_offline(model, file, out, releases=operator.store, console=console)
 
 
 def _awaited(uploaded: "ObjectInfo", model: str, operator: "Operator") -> Manifest:

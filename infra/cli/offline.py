@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
@@ -18,11 +19,13 @@ from functions.shared.repositories.documents import read_document
 from functions.shared.repositories.releases import Releases
 from functions.shared.runtime.chance import new_name, utc_now
 from infra.cli.local_folder import LocalFolder
-from infra.cli.options import console
 from infra.cli.scored_rows import write_scored
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -> Manifest:
+
+def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore, console: "Console | None" = None) -> Manifest:
     """Score `file` into `out` with a model's served version; store nothing else.
 
     Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any. A batch that fails writes neither
@@ -30,6 +33,7 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore) -
 
     Args:
         releases: the store that holds the model's release document and bundles.
+        console: shows how far the writing is, if it is a terminal.
 
     Returns:
         The manifest, whose outputs and quarantine are the files on this machine.

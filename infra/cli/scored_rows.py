@@ -1,16 +1,14 @@
 """Scored rows of one batch or of many, brought here and written to one file."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError
@@ -24,14 +22,17 @@ from infra.cli.outputs import ending_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
 
 _READS_AT_ONCE = 16
 _DOWNLOADS_AT_ONCE = 8
 
-_SHOWN = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-
 type Download = Callable[[str, Path], object]
 """Writes an object of the store to a file."""
+type _Advance = Callable[[int], object]
+"""Says that some more of the work is done."""
+type _Bars = Callable[[str, int], _Advance]
+"""Starts a bar: what is done, and how much work it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,13 @@ def _light(batch: Manifest) -> Manifest:
 
 
 def write_scored(
-    batches: Sequence[Manifest], out: Path, *, download: Download, console: Console, spec: ModelSpec | None = None, days: Days = ALL_DAYS
+    batches: Sequence[Manifest],
+    out: Path,
+    *,
+    download: Download,
+    console: "Console | None" = None,
+    spec: ModelSpec | None = None,
+    days: Days = ALL_DAYS,
 ) -> int:
     """Write the scored rows of batches to one file, in their order.
 
@@ -96,6 +103,7 @@ def write_scored(
     bounded; meanwhile the batches' files lie on the disk, next to `out`.
 
     Args:
+        console: shows how far the work is, if it is a terminal.
         spec: names the time column and its zone; without it times stay in UTC, and `days` cannot be chosen.
         days: the rows to write.
 
@@ -110,10 +118,10 @@ def write_scored(
     parts = [(batch, output) for batch in batches for output in batch.outputs]
     with (
         TemporaryDirectory(dir=out.absolute().parent, prefix=".everscore-") as name,
-        Progress(*_SHOWN, console=console, transient=True, disable=not console.is_terminal) as progress,
+        _bars(console) as bars,
     ):
         folder = Path(name)
-        files = _fetched([output for _, output in parts], folder, download, progress)
+        files = _fetched([output for _, output in parts], folder, download, bars)
         wanted = [None if days == ALL_DAYS or all(day in days for day in batch.event_days) else days for batch, _ in parts]
         stored = united(files)
         schema = _zoned(stored, spec)
@@ -121,14 +129,14 @@ def write_scored(
             files[0].replace(out)
             return parts[0][1].rows
         whole, written = folder / f"whole{ending_of(out)}", 0
-        writing = progress.add_task("writing", total=sum(output.rows for _, output in parts))
+        advance = bars("writing", sum(output.rows for _, output in parts))
         with closing(begun(whole, schema, named=out)) as file:
             for (batch, _), part, some in zip(parts, files, wanted, strict=True):
                 for rows in _rows_of(part):
                     kept = rows if some is None else _on_days(rows, some, batch, spec)
                     file.write(kept)
                     written += kept.num_rows
-                    progress.advance(writing, rows.num_rows)
+                    advance(rows.num_rows)
                 part.unlink()
         if not written:
             message = "no scored row is left of these batches: all were erased"
@@ -137,14 +145,29 @@ def write_scored(
     return written
 
 
-def _fetched(outputs: Sequence[StoredFile], folder: Path, download: Download, progress: Progress) -> list[Path]:
+@contextmanager
+def _bars(console: "Console | None") -> Iterator[_Bars]:
+    """Show bars until the block ends, if there is a terminal.
+
+    What draws them is imported only then, since a script that scores a file has no use for it.
+    """
+    if console is None or not console.is_terminal:
+        yield lambda _what, _total: lambda _done: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True) as progress:
+        yield lambda what, total: partial(progress.advance, progress.add_task(what, total=total))
+
+
+def _fetched(outputs: Sequence[StoredFile], folder: Path, download: Download, bars: _Bars) -> list[Path]:
     """Download files into a folder, several at once, and return where each is."""
     files = [folder / f"{number:06d}" for number in range(len(outputs))]
-    fetching = progress.add_task("downloading", total=sum(output.bytes for output in outputs))
+    advance = bars("downloading", sum(output.bytes for output in outputs))
 
     def fetch(output: StoredFile, file: Path) -> None:
         download(output.key, file)
-        progress.advance(fetching, output.bytes)
+        advance(output.bytes)
 
     with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
         list(pool.map(fetch, outputs, files))

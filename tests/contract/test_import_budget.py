@@ -110,6 +110,11 @@ def test_a_batch_that_one_model_scores_loads_neither_boto3_nor_what_only_rollout
     assert report == {"use case": [], **{f"linear {file}": [39, 1] for file in ("a.csv", "a.jsonl", "a.parquet")}}
 
 
+def test_a_script_that_scores_a_file_loads_nothing_that_draws_on_terminals() -> None:
+    loaded = "import sys, infra.cli.offline; print(sorted({'rich', 'typer', 'psutil', 'boto3'} & set(sys.modules)))"
+    assert run(loaded) == "[]\n"
+
+
 def test_importing_documents_builds_no_validator_before_it_is_used() -> None:
     script = """
 from functions.shared.domain.manifest import Manifest, Source
