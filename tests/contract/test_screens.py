@@ -56,7 +56,7 @@ def erased() -> dict[str, Any]:
 def alerts() -> dict[str, Any]:
     said = {"who": "ann", "reason": LONG}
     times = {"since": "2024-06-01T05:15:00Z", "seen_at": "2024-06-02T05:15:00Z"}
-    alert = {"name": "drift-v1", "state": "open", **times, "seen": 3, "message": LONG, "closed_by": None, "acknowledged": said}
+    alert = {"name": "drift-v1", "state": "open", **times, "seen": 3, "message": LONG, "closed_by": "", "acknowledged": said}
     return {"model": MODEL, "alerts": [alert], "silences": [{"name": "drift", "until": "2024-06-09T05:15:00Z", **said}]}
 
 

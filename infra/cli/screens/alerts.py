@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from functions.shared.domain.cause import State
 from infra.cli.screens.drawing import person, table_of
 from infra.cli.screens.prose import Prose
 from infra.words import _, coded, stored
@@ -23,8 +24,8 @@ def alerts_screen(found: dict[str, Any]) -> RenderableType:
         if alert["acknowledged"]
     ]
     todo = _("what to do: `everscore messages {model}`; to take one up: `everscore ack {model} ALERT --reason WHY`", model=found["model"])
-    open_ones = any(alert["closed_by"] is None for alert in found["alerts"])
-    return Group(table, *taken, *_silences(found["silences"]), *([Prose(todo, "dim")] if open_ones else []))
+    stand = any(alert["state"] != State.CLOSED for alert in found["alerts"])
+    return Group(table, *taken, *_silences(found["silences"]), *([Prose(todo, "dim")] if stand else []))
 
 
 def _what(alert: dict[str, Any]) -> str:

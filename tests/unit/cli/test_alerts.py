@@ -70,6 +70,19 @@ def test_an_alert_is_listed_with_how_often_it_was_seen(stack: Stack, capsys: pyt
     assert (shown["since"], shown["seen_at"]) == (now.isoformat(), (now + HOUR).isoformat())
 
 
+def test_what_to_do_is_shown_while_an_alert_is_open(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    drift(stack, now)
+    alerts(MODEL)
+    todo = f"what to do: `everscore messages {MODEL}`; to take one up: `everscore ack {MODEL} ALERT --reason WHY`"
+    assert capsys.readouterr().out.splitlines()[-1] == todo
+    follow(MODEL, stack.store, now, over=lambda *_: "version 2 serves instead")
+    alerts(MODEL, every=True)
+    shown = capsys.readouterr().out
+    assert "version 2 serves instead" in shown
+    assert "what to do" not in shown
+
+
 def test_an_alert_that_somebody_looks_after_says_who_and_why(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     drift(stack, datetime.now(UTC))
     ack(MODEL, "drift-v1", reason="new prices since Monday")
