@@ -141,6 +141,8 @@ class Catalogue:
         """
         reasons = _BETWEEN.split(text)
         shown = [self._list(reason) or self._message(reason) for reason in reasons[::2]]
+        if any(shown):
+            shown = [known or self._appended(reason) for known, reason in zip(shown, reasons[::2], strict=True)]
         if len(reasons) == 1 or not (all if all_known else any)(shown):
             return None
         signs = [*(self.find(sign) or sign for sign in reasons[1::2]), ""]

@@ -188,7 +188,7 @@ def test_a_message_is_read_in_chinese_but_for_what_to_type(message: Message) -> 
     assert [line for line in said.splitlines() if line.startswith("  ")] == commands
     prose = re.sub("everscore report [^\n]*", "", "\n".join(line for line in said.splitlines() if not line.startswith("  ")))
     assert ENGLISH_SENTENCE.findall(WRITTEN.sub("", prose)) == []
-    assert not re.search("What to type|Look at|Since", prose)
+    assert not re.search("What to type|Look at|Since|held-out", prose)
 
 
 def test_however_many_batches_rows_come_from_chinese_says_how_many() -> None:
