@@ -33,6 +33,8 @@ def is_workbook(file: Path) -> bool:
 def write_lines(file: Path, sheet: str | None, target: Path) -> None:
     """Write the rows of a workbook's sheet to `target`, one JSON object per line.
 
+    The text begins with the mark of UTF-8, so that no model's own encoding is taken for it.
+
     Args:
         sheet: its name; by default the only visible one that holds anything.
 
@@ -47,7 +49,7 @@ def write_lines(file: Path, sheet: str | None, target: Path) -> None:
     except CalamineError as error:
         message = f"{file} cannot be read as a workbook: {error}"
         raise InputError(message, remedy="open it in Excel and save it as .xlsx without a password, or as CSV") from error
-    with target.open("w", encoding="utf-8") as lines:
+    with target.open("w", encoding="utf-8-sig") as lines:
         lines.writelines(line + "\n" for line in _lines(file, rows))
 
 

@@ -55,9 +55,13 @@ _SAMPLE_PIECES: Final = 400
 _LEAST_READ: Final = 0.9
 """The share of non-ASCII fields that an encoding must decode; the rest count as damaged."""
 _FEW_CHARACTERS: Final = 4
-"""Up to this many characters may look like UTF-8 by chance, if the named encoding decodes them too."""
+"""Fewer characters than this may look like UTF-8 by chance, if the named encoding decodes them too."""
+_LAST_OF_TWO_BYTES: Final = "\u07ff"
+"""The last character that UTF-8 writes with two bytes."""
 _DIGITS: Final = b"0123456789"
 _ASCII, _BEYOND_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
+_ESCAPE: Final = b"\x1b$B"
+"""What begins double bytes in ISO 2022, all of them ASCII."""
 _SHOWN_CHARACTERS: Final = 40
 _PIECE: Final = re.compile(rb'[^,"\t\r\n]*[\x80-\xff][^,"\t\r\n]*')
 """A field with non-ASCII bytes. A separator above ASCII may be half a character."""
@@ -72,9 +76,10 @@ def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool)
 
     Args:
         head: its first bytes, up to `HEAD_BYTES`.
-        named: the encoding that a person named for the model's files. A mark, or text that is clearly UTF-8, overrides it.
+        named: the encoding of the model's files, found in training or named by a person. A mark, or text that is clearly UTF-8,
+            overrides it; ASCII leaves it standing.
         complete: whether `head` is the whole text.
-        detect: whether to look for encodings that nobody named; not for JSON, which is UTF-8.
+        detect: whether to look for encodings that nobody named; not for JSON, which is UTF-8 and only otherwise what was named.
 
     Raises:
         BatchRejectedError: `invalid_encoding`, if the encoding is in doubt.
@@ -86,18 +91,50 @@ def encoding_of(head: bytes, named: str | None, *, complete: bool, detect: bool)
     if wide := wide_encoding(head):
         return wide
     whole = head if complete else _whole_characters(head)
-    if is_utf8(whole):
-        characters = len(whole.decode()) - sum(byte < 0x80 for byte in whole) if not whole.isascii() else 0
-        return named if named and characters < _FEW_CHARACTERS and _reads(named, whole) else UTF8
-    if named and (named == UTF8 or _reads(named, whole)):
+    if whole.isascii():
+        return named or UTF8
+    pieces = _PIECE.findall(whole)
+    is_mostly_utf8 = _is_mostly_utf8(pieces)
+    if is_mostly_utf8 and not (named and detect and _is_by_chance(pieces, named)):
+        return UTF8
+    if named and (named == UTF8 or _reads_nearly_all(named, pieces)):
         return named
-    return _detected(whole) if detect and not _is_damaged_utf8(whole) else UTF8
+    return _detected(whole) if detect and not is_mostly_utf8 else UTF8
+
+
+def _is_by_chance(pieces: list[bytes], named: str) -> bool:
+    """Return whether text of the named encoding may look like UTF-8.
+
+    In one of double bytes it may: nearly a fifth of GB18030's common characters are also characters of two bytes in UTF-8. None is
+    the beginning of three bytes, so a text with such characters is UTF-8. In one of single bytes UTF-8 would take a capital letter
+    or ß directly in front of a sign, as in `ß»`, wherever a text has a letter beyond ASCII.
+    """
+    if not _has_double_bytes(named):
+        return False
+    read = [text for piece in pieces if (text := _decoded(piece, UTF8)) is not None]
+    beyond = [character for text in read for character in text if not character.isascii()]
+    return max(beyond) <= _LAST_OF_TWO_BYTES and (len(read) < len(pieces) or len(beyond) < _FEW_CHARACTERS)
+
+
+def _has_double_bytes(encoding: str) -> bool:
+    return len("一".encode(encoding, "ignore")) > 1
+
+
+def shows_nothing(head: bytes) -> bool:
+    """Return whether the whole characters at a text's start are all ASCII."""
+    return _whole_characters(head).isascii()
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Return whether ASCII is itself in an encoding, wherever it stands."""
+    text = _ASCII + _ESCAPE
+    return _decoded(text, encoding) == text.decode()
 
 
 def is_utf8_text(head: bytes) -> bool:
     """Return whether a text starts as UTF-8, perhaps with damaged rows."""
     whole = _whole_characters(head)
-    return wide_encoding(head) is None and (is_utf8(whole) or _is_damaged_utf8(whole))
+    return wide_encoding(head) is None and (is_utf8(whole) or _is_mostly_utf8(_PIECE.findall(whole)))
 
 
 def is_utf8(data: bytes) -> bool:
@@ -140,12 +177,8 @@ def _whole_characters(head: bytes) -> bytes:
     return head[: head.rfind(b"\n") + 1] or head.rstrip(_BEYOND_ASCII)
 
 
-def _reads(encoding: str, text: bytes) -> bool:
-    """Return whether an encoding decodes nearly all non-ASCII fields of a text."""
-    return _reads_nearly_all(encoding, _PIECE.findall(text))
-
-
 def _reads_nearly_all(encoding: str, pieces: list[bytes]) -> bool:
+    """Return whether an encoding decodes nearly all non-ASCII fields of a text."""
     return sum(_decoded(piece, encoding) is not None for piece in pieces) >= _LEAST_READ * len(pieces)
 
 
@@ -156,9 +189,8 @@ def _decoded(piece: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_damaged_utf8(text: bytes) -> bool:
-    """Return whether most non-ASCII fields of a text are UTF-8."""
-    pieces = _PIECE.findall(text)
+def _is_mostly_utf8(pieces: list[bytes]) -> bool:
+    """Return whether most non-ASCII fields of a text are UTF-8; the others are damaged."""
     return 2 * sum(map(is_utf8, pieces)) > len(pieces)
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import itertools
+import re
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
-from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of
+from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of, keeps_ascii, shows_nothing
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO
 from functions.shared.reading.readable import Readable
 
@@ -18,6 +19,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _FETCHES = 4
 """Fetches at a time: a single S3 connection delivers fewer bytes per second than can be parsed."""
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 @dataclass(slots=True)
@@ -90,8 +92,8 @@ def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Not
 
     Args:
         chunks: the bytes of the text.
-        named: the encoding of the model's files, if a person named it.
-        notes: filled with the encoding.
+        named: as in `encoding_of`. After a long start in ASCII, the first other text shows whether it has this encoding.
+        notes: filled with the encoding, at the latest when all is read.
         detect: as in `encoding_of`.
 
     Raises:
@@ -105,13 +107,34 @@ def utf8_chunks(chunks: Iterator[bytes], named: str | None = None, *, notes: Not
         if size >= HEAD_BYTES:
             complete = False
             break
-    encoding = encoding_of(b"".join(looked_at)[:HEAD_BYTES], named, complete=complete, detect=detect)
+    head = b"".join(looked_at)
+    encoding = encoding_of(head[:HEAD_BYTES], named, complete=complete, detect=detect)
     if notes is not None:
         notes.encoding = None if encoding == UTF8 else encoding
     if encoding == UTF8:
         return itertools.chain(looked_at, chunks)
     # At once: for a small file a broken encoding is reported before header errors, whatever the block size.
-    return _transcribed(itertools.chain([b"".join(looked_at)], chunks), encoding)
+    text = itertools.chain([head], chunks)
+    if not complete and keeps_ascii(encoding) and shows_nothing(head[:HEAD_BYTES]) and _ascii_bytes(head) > 1:
+        return _ascii_first(text, encoding, notes=notes, detect=detect)
+    return _transcribed(text, encoding)
+
+
+def _ascii_first(chunks: Iterator[bytes], named: str, *, notes: Notes | None, detect: bool) -> Iterator[bytes]:
+    """Yield ASCII as it is; where it ends, judge the rest of the text."""
+    for chunk in chunks:
+        if not chunk.isascii():
+            start = max(_ascii_bytes(chunk) - 1, 0)  # so that what follows is not taken for a mark
+            yield chunk[:start]
+            yield from utf8_chunks(itertools.chain([chunk[start:]], chunks), named, notes=notes, detect=detect)
+            return
+        yield chunk
+
+
+def _ascii_bytes(text: bytes) -> int:
+    """Return how many bytes of ASCII a text begins with."""
+    found = _BEYOND_ASCII.search(text)
+    return found.start() if found else len(text)
 
 
 def _transcribed(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Sheets of Excel as the functions read them. Workbooks are written by xlsxwriter, which shares no code with what reads them."""
 
+import codecs
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -50,7 +51,16 @@ def lines_of(file: Path, sheet: str | None = None) -> list[Any]:
     """Each line of what is sent: an object, or None where it is blank."""
     with converted(file, sheet=sheet) as sent:
         assert sent.name == "june.xlsx.jsonl"
-        return [json.loads(line) if line else None for line in sent.read_text("utf-8").split("\n")[:-1]]
+        return [json.loads(line) if line else None for line in sent.read_text("utf-8-sig").split("\n")[:-1]]
+
+
+@pytest.mark.parametrize("named", ["cp1252", "gb18030"])
+def test_a_sheet_is_never_read_in_the_encoding_of_the_models_own_files(named: str, write: Write) -> None:
+    with converted(write({"rows": [["id", "city"], ["Müller-1", "Zürich"]]})) as sent:
+        columns = {"id": ColumnKind.ID, "city": ColumnKind.CATEGORY}
+        assert sent.read_bytes().startswith(codecs.BOM_UTF8)
+        found = read_table(LocalFile(sent), key=sent.name, columns=columns, formats=Formats(encoding=named))
+    assert found.table.to_pylist() == [{"id": "Müller-1", "city": "Zürich"}]
 
 
 def test_a_sheet_is_sent_with_its_values_and_its_row_numbers(write: Write) -> None:

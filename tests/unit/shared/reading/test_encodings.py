@@ -1,14 +1,18 @@
 """Texts in other encodings than UTF-8, against Python's own codecs."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.domain.errors import BatchRejectedError
 from functions.shared.domain.formats import Formats
-from functions.shared.reading.encodings import HEAD_BYTES, encoding_of
+from functions.shared.reading.encodings import HEAD_BYTES, encoding_of, is_utf8
+from functions.shared.reading.file_formats import reader_of
 from functions.shared.reading.files import read_table
-from functions.shared.reading.rules import ColumnKind
+from functions.shared.reading.formats import detect_format
+from functions.shared.reading.rules import ColumnKind, table_rules
 from functions.shared.reading.text import Notes
 from tests.unit.shared.reading.files import MemoryFile, read, refusal
 
@@ -147,6 +151,81 @@ def test_two_bytes_that_are_utf8_by_chance_are_of_the_encoding_that_was_named() 
     assert data.decode() != data.decode("gb18030")  # they are both
     found = read_table(MemoryFile(data), key="a.csv", columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding="gb18030"))
     assert found.table["colour"].to_pylist() == ["通"]
+
+
+def colours(data: bytes, named: str, key: str = "a.csv") -> list[str]:
+    """The colours that a model reads whose own files are in an encoding."""
+    found = read_table(MemoryFile(data), key=key, columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding=named))
+    assert not found.rejected
+    return [str(colour) for colour in found.table["colour"].to_pylist()]
+
+
+@pytest.mark.parametrize("named", ["cp1252", "cp1250", "koi8_r", "gb18030", "big5", "cp932"])
+@pytest.mark.parametrize("words", ["Müller", "ü", "Zürich é", "北京", "上 海"])
+def test_json_lines_in_utf8_are_that_whatever_encoding_was_named(named: str, words: str) -> None:
+    lines = "".join(json.dumps({"id": "1", "colour": word}, ensure_ascii=False) + "\n" for word in words.split())
+    assert colours(lines.encode(), named, "a.jsonl") == words.split()
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [("cp1252", "Müller"), ("cp1250", "ü"), ("koi8_r", "Zürich é"), ("gb18030", "北京"), ("big5", "上海"), ("cp932", "東京")],
+)
+def test_a_few_characters_of_utf8_are_that_unless_the_named_encoding_has_them_by_chance(named: str, words: str) -> None:
+    assert colours(f"id,colour\n{''.join(f'1,{word}\n' for word in words.split())}".encode(), named) == words.split()
+
+
+def test_the_common_characters_of_gb18030_are_never_the_beginning_of_three_bytes_in_utf8_and_seldom_two() -> None:
+    common = [bytes([first, second]) for first in range(0xB0, 0xD8) for second in range(0xA1, 0xFF) if (first, second) < (0xD7, 0xFA)]
+    assert len(common) == 3755, "as the standard says"
+    alike = [character for character in common if is_utf8(character)]
+    assert 0.15 < len(alike) / len(common) < 0.2
+    assert not any(0xE0 <= character[0] <= 0xEF for character in common)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "cp1254", "cp1251"])
+def test_no_word_in_an_encoding_of_single_bytes_looks_like_utf8(encoding: str) -> None:
+    words = f"{WORDS.get(encoding, '')} {FEW[encoding]}".split()
+    beyond = [word for word in {*words, *map(str.upper, words)} if not word.isascii()]
+    assert [word for word in beyond if is_utf8(word.encode(encoding))] == []
+
+
+@pytest.mark.parametrize("named", ["cp1252", "gb18030"])
+def test_damaged_rows_do_not_make_utf8_a_text_of_the_named_encoding(named: str) -> None:
+    data = table(CHINESE, "utf-8", 50) + b"x,1,caf\xe9,true,2013-01-01,5,n\n"
+    found = read_table(MemoryFile(data), key="a.csv", columns={"colour": ColumnKind.CATEGORY}, formats=Formats(encoding=named))
+    assert found.table["colour"].to_pylist() == (CHINESE.split() * 2)[:50]
+    assert [row.code for row in found.rejected] == ["invalid_utf8"]
+
+
+def test_characters_that_are_utf8_by_chance_in_most_fields_leave_the_named_encoding() -> None:
+    women, men = "女", "男"
+    assert is_utf8(women.encode("gb18030"))
+    assert not is_utf8(men.encode("gb18030"))
+    people = [women] * 6 + [men] * 4
+    assert colours("".join(["id,colour\n", *(f"1,{one}\n" for one in people)]).encode("gb18030"), "gb18030") == people
+
+
+@pytest.mark.parametrize("block_bytes", [999, 70_001, 1 << 20])
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("cp1252", "cp1252"), ("utf-8", "cp1252"), ("gb18030", "gb18030"), ("utf-8", "gb18030"), ("iso2022_jp", "iso2022_jp")],
+)
+@pytest.mark.parametrize("key", ["a.csv", "a.jsonl"])
+def test_after_a_long_start_in_ascii_the_first_other_text_shows_the_encoding(encoding: str, named: str, key: str, block_bytes: int) -> None:
+    word = {"cp1252": "Würzburg", "gb18030": "北京市"}.get(named, "東京")
+    rows = [{"id": f"i{row}", "colour": "plain" if row < 8000 else word} for row in range(8005)]
+    if key == "a.csv":
+        text = "id,colour\n" + "".join(f"{row['id']},{row['colour']}\n" for row in rows)
+    else:
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    assert len(text) > HEAD_BYTES
+    notes, data = Notes(), MemoryFile(text.encode(encoding))
+    rules = table_rules({"colour": ColumnKind.CATEGORY}, "UTC", Formats(encoding=named))
+    blocks = list(reader_of(detect_format(data, key))(data, rules, block_bytes, notes))
+    read_ = [str(colour) for block in blocks for colour in block.rows["colour"].to_pylist()]
+    assert read_ == [row["colour"] for row in rows]
+    assert notes.encoding == (None if encoding == "utf-8" else encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
