@@ -15,6 +15,9 @@ from functions.shared.domain.errors import BatchRejectedError, NotFoundError, Pa
 from functions.shared.domain.manifest import Manifest
 from functions.shared.domain.partition import Partition, Portion
 from functions.shared.domain.rejections import FileCode
+from functions.shared.domain.release import Release
+from functions.shared.domain.spec import ModelSpec
+from functions.shared.engines.bundle import SPEC
 from functions.shared.repositories.manifests import Manifests, source_of
 from functions.shared.repositories.partitions import Partitions
 
@@ -38,7 +41,8 @@ def plan_batch(key: str, version_id: str, ports: Ports) -> int | None:
         release = pinned_release(ports.store, draft)
         data = ports.inbox.open(key, version_id)
         wanted = layout.wanted_partition_bytes(key) or ports.partition_bytes
-        portions = cut_file(data, key=key, portion_bytes=wanted, whole_bytes=ports.whole_bytes)
+        encoding = _encoding(release, ports)
+        portions = cut_file(data, key=key, portion_bytes=wanted, whole_bytes=ports.whole_bytes, encoding=encoding)
     except BatchRejectedError as rejected:
         _fail(draft, rejected, ports)
         return None
@@ -136,6 +140,11 @@ def _ended(draft: Manifest, ports: Ports) -> bool:
 def _fail(draft: Manifest, rejected: BatchRejectedError, ports: Ports) -> None:
     """Commit that the batch failed."""
     Manifests(ports.store).commit(draft.model_copy(update={"error": batch_error(rejected), "created_at": ports.now()}))
+
+
+def _encoding(release: Release, ports: Ports) -> str | None:
+    """Return the encoding of the champion's files, by which scoring reads."""
+    return ModelSpec.from_json(ports.store.read(release.champion.prefix + SPEC)).formats.encoding
 
 
 def _plan(draft: Manifest, portions: list[Portion], release_seq: int) -> list[Partition]:

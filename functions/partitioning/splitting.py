@@ -16,7 +16,7 @@ from functions.shared.domain.partition import Portion
 from functions.shared.domain.rejections import FileCode
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.delimited import first_record
-from functions.shared.reading.encodings import HEAD_BYTES, is_utf8_text
+from functions.shared.reading.encodings import HEAD_BYTES, UTF8, encoding_of, is_utf8_text
 from functions.shared.reading.file_formats import Format
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.json_documents import is_document
@@ -35,7 +35,7 @@ _WINDOW_BYTES = 2**16
 _LOOKS_AT_ONCE = 16
 
 
-def cut_file(source: Readable, *, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
+def cut_file(source: Readable, *, key: str, portion_bytes: int, whole_bytes: int, encoding: str | None = None) -> list[Portion]:
     """Cut a file into at most `MAX_PORTIONS` of about `portion_bytes`, in order.
 
     Args:
@@ -43,20 +43,21 @@ def cut_file(source: Readable, *, key: str, portion_bytes: int, whole_bytes: int
         key: the file's name.
         portion_bytes: the wanted size of a portion before compression.
         whole_bytes: the largest weight of a file that cannot be cut and becomes one portion.
+        encoding: that of the model's files, if it has one. Portions are read as UTF-8, so a text that may be in it is not cut.
 
     Raises:
         BatchRejectedError: `indivisible`, if a file that cannot be cut is larger than that; or the code for an unreadable file.
     """
     with unforeseen_refused(source, key) as watched:
-        return _cut(watched, key, portion_bytes, whole_bytes)
+        return _cut(watched, key, portion_bytes, whole_bytes, encoding)
 
 
-def _cut(source: Readable, key: str, portion_bytes: int, whole_bytes: int) -> list[Portion]:
+def _cut(source: Readable, key: str, portion_bytes: int, whole_bytes: int, encoding: str | None) -> list[Portion]:
     form = detect_format(source, key)
     if form is Format.PARQUET:
         weights = row_group_weights(source)
         return _row_groups(weights, _least(portion_bytes, sum(weights)))
-    if what := _indivisible(source.read_at(0, HEAD_BYTES), form):
+    if what := _indivisible(source, form, encoding):
         if (weight := weight_of(source, key)) > whole_bytes:
             reckoned = "" if weight == source.size else f", reckoned as {weight} of text,"
             message = (
@@ -71,15 +72,19 @@ def _cut(source: Readable, key: str, portion_bytes: int, whole_bytes: int) -> li
     return _portions(form, source.size, _behind_line_ends(source, places, inside=None))
 
 
-def _indivisible(head: bytes, form: Format) -> str | None:
+def _indivisible(source: Readable, form: Format, encoding: str | None) -> str | None:
     """Describe a file that cannot be cut; None if it can be.
 
     Such a file must be decompressed, converted to UTF-8, or read from the start to find its rows.
     """
+    head = source.read_at(0, HEAD_BYTES)
     if head.startswith(GZIP_MAGIC):
         return "gzip data"
     if not is_utf8_text(head):
         return "text that is not UTF-8"
+    complete, detect = source.size <= HEAD_BYTES, form is Format.CSV
+    if encoding and encoding_of(head, encoding, complete=complete, detect=detect) != UTF8:
+        return f"text without a byte order mark that may be in {encoding}, as the model's files are,"
     return "JSON that is not one object per line" if form is Format.JSONL and is_document(head) else None
 
 

@@ -74,12 +74,12 @@ def make_version(
     seed: int = 1,
     positive: str | None = None,
     threshold: float | None = None,
-    **described: str | None,
+    **described: Any,
 ) -> Version:
     """A version fitted on 120 made-up rows; each seed gives other rows, so other scores. With a threshold its pipeline has that.
 
     Args:
-        described: what the spec says otherwise: `time_column`, `timezone`, `day_zone`.
+        described: what the spec says otherwise: `time_column`, `timezone`, `day_zone`, `formats`.
     """
     estimator, parameters = ESTIMATORS[engine] if task is not Task.REGRESSION else ("sklearn.linear_model.Ridge", {})
     spec = ModelSpec(

@@ -44,7 +44,10 @@ class FileCode(Described):
         "unreadable",
         "write the rows in another way, as CSV or plain Parquet, and report this: the function's log has the traceback",
     )
-    INDIVISIBLE = "indivisible", "upload it as plain UTF-8 text or as Parquet, or in smaller files"
+    INDIVISIBLE = (
+        "indivisible",
+        "upload it as plain UTF-8 text with a byte order mark (--encoding of score writes it so), as Parquet, or in smaller files",
+    )
     BARE_QUOTE = "bare_quote", 'write fields with quotes as "5"" pipe", or upload the rows as Parquet or in smaller files'
     PARTITIONS_FAILED = "partitions_failed", "mend what failed, then redrive the execution"
     TOO_MANY_COLUMNS = "too_many_columns", "leave out columns that the model does not use"

@@ -11,6 +11,7 @@ import pytest
 
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import ConservationError
+from functions.shared.domain.formats import Formats
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.partition import Partition
 from functions.shared.engines.engine import EngineKind
@@ -104,6 +105,16 @@ def test_rows_order_numbers_profiles_and_counts_are_the_same(world: PartitionedW
     assert whole.rows_quarantined > 0
     assert_same(world, whole, parted)
     assert parted.partitions == turns[-1]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+def test_a_text_that_is_ascii_at_first_is_read_alike_by_a_model_whose_files_have_an_encoding(encoding: str) -> None:
+    world = PartitionedWorld()
+    serve(world.store, make_version(formats=Formats(encoding="cp1252")))
+    rows = [*ROWS * 20, *({**row, "note": "Köln"} for row in good_rows(5))]
+    whole, parted, _ = scored_both_ways(world, as_csv(rows).decode().encode(encoding), "late.csv", 10)
+    assert_same(world, whole, parted)
+    assert world.table(parted)["note"].to_pylist()[-5:] == ["Köln"] * 5
 
 
 def test_a_file_of_many_partitions_really_has_them(world: PartitionedWorld) -> None:

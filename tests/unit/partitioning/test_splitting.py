@@ -1,5 +1,6 @@
 """Files are cut between their rows, wherever quotes and line ends stand; Python's csv module on the whole file says where rows are."""
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -135,6 +136,34 @@ def test_the_header_is_never_cut() -> None:
     names = ",".join(f"column{number}" for number in range(100)).encode()
     data = names + b"\n" + b"\n".join(b",".join([b"1"] * 100) for _ in range(20)) + b"\n"
     assert portions(data, 50)[0].stop > len(names)
+
+
+LONG_IN_ASCII = b"id,text,n\n" + b"1,plain,2\n" * 8000
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "may_be_cut"),
+    [
+        (LONG_IN_ASCII + "2,Köln,3\n".encode("cp1252"), "cp1252", False),
+        (LONG_IN_ASCII, "cp1252", False),
+        (LONG_IN_ASCII, None, True),
+        (LONG_IN_ASCII, "utf-8", True),
+        (codecs.BOM_UTF8 + LONG_IN_ASCII, "cp1252", True),
+        ("id,text,n\n2,Köln,3\n".encode() + LONG_IN_ASCII, "cp1252", True),
+        ("id,text,n\n2,Köln,3\n".encode("cp1252") + LONG_IN_ASCII, "cp1252", False),
+    ],
+)
+def test_a_text_that_may_be_in_the_encoding_of_the_models_files_is_not_cut(
+    data: bytes,
+    encoding: str | None,
+    may_be_cut: bool,  # noqa: FBT001
+) -> None:
+    found = cut_file(MemoryFile(data), key="a.csv", portion_bytes=10_000, whole_bytes=10**6, encoding=encoding)
+    assert (len(found) > 1, found[0].kind) == ((True, "csv") if may_be_cut else (False, "whole"))
+    if not may_be_cut:
+        with pytest.raises(BatchRejectedError, match="cannot be cut into partitions") as refused:
+            cut_file(MemoryFile(data), key="a.csv", portion_bytes=10_000, whole_bytes=10_000, encoding=encoding)
+        assert (refused.value.code, "--encoding of score" in refused.value.remedy) == ("indivisible", True)
 
 
 def test_there_are_never_too_many_portions(monkeypatch: pytest.MonkeyPatch) -> None:
