@@ -4,8 +4,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from getpass import getuser
@@ -183,13 +183,20 @@ class Operator:
         return self.inbox.write(key, body)
 
     def upload_file(self, key: str, file: Path, console: Console) -> ObjectInfo:
-        """Write a file of any size to the inbox, with a progress bar on a terminal."""
-        with Progress(
-            *Progress.get_default_columns(), DownloadColumn(), console=console, transient=True, disable=not console.is_terminal
-        ) as progress:
+        """Write a file of any size to the inbox, with a progress bar on a terminal.
+
+        Returns:
+            The version that was written, although others may write the same key meanwhile.
+        """
+        with (
+            Progress(
+                *Progress.get_default_columns(), DownloadColumn(), console=console, transient=True, disable=not console.is_terminal
+            ) as progress,
+            _versions_written(self._s3) as versions,
+        ):
             task = progress.add_task(f"uploading {file.name}", total=file.stat().st_size)
             self._s3.upload_file(str(file), self.inbox.bucket, key, Callback=lambda sent: progress.advance(task, sent))
-        return self.inbox.info(key)
+        return self.inbox.info(key, versions[-1])
 
     def spec_of(self, model: str, version: str) -> ModelSpec:
         """Return a version's spec.
@@ -286,6 +293,27 @@ class Operator:
         client: SQSClient = self.client("sqs")
         found = client.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+@contextmanager
+def _versions_written(client: "S3Client") -> Iterator[list[str | None]]:
+    """A list of the versions that a client writes until the block ends.
+
+    boto3's `upload_file` does not return its own.
+    """
+    versions: list[str | None] = []
+
+    def note(parsed: Mapping[str, Any], **_: Any) -> None:
+        versions.append(parsed.get("VersionId"))
+
+    written = [f"after-call.s3.{operation}" for operation in ("PutObject", "CompleteMultipartUpload")]
+    for event in written:
+        client.meta.events.register(event, note)
+    try:
+        yield versions
+    finally:
+        for event in written:
+            client.meta.events.unregister(event, note)
 
 
 def _probe_idle_connections(client: Any) -> None:

@@ -1,5 +1,6 @@
 """Which stack a command works with."""
 
+import io
 import re
 import socket
 import subprocess
@@ -8,15 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import psutil
 import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from rich.console import Console
 
 from functions.shared.domain import layout
 from functions.shared.domain.answer import Answer
 from functions.shared.domain.errors import EverscoreError, InputError, NoStackError
+from functions.shared.ports import ObjectInfo
 from infra.cli import operator
 from infra.cli.operator import FunctionFailedError, NoAnswerError, connect, connect_on_aws
 from infra.local.stacks import CHOICE, Keeper
@@ -243,3 +248,57 @@ def test_who_comes_second_asks_again_with_a_token_of_its_own(working: Callable[.
     stack = working(BEGUN.model_copy(update={"answer": conflict}), None, BEGUN.model_copy(update={"answer": {"done": True}}))
     assert stack.have_done("Retraining", {"model": "sales"}) == {"done": True}
     assert len({asked["answer"] for asked in stack.asked}) == 2
+
+
+class VersionedInbox:
+    """What S3 answers to a client's requests for one bucket: each write of a key makes a version."""
+
+    def __init__(self) -> None:
+        self.versions: list[bytes] = []
+        self.parts: dict[str, bytes] = {}
+        self.between: Callable[[], object] | None = None
+
+    def answer(self, request: Any, **_: object) -> AWSResponse:
+        """Answer one request; after a write, others may come in between."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query, keep_blank_values=True).items()}
+        if request.method == "HEAD":
+            number = int(asked.get("versionId", f"v{len(self.versions)}").removeprefix("v"))
+            return self._answered({"Content-Length": str(len(self.versions[number - 1])), "x-amz-version-id": f"v{number}"})
+        if request.method == "POST" and "uploads" in asked:
+            return self._answered({}, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+        body = request.body.read() if hasattr(request.body, "read") else request.body
+        if "partNumber" in asked:
+            self.parts[asked["partNumber"]] = body
+            return self._answered({})
+        self.versions.append(b"".join(self.parts[number] for number in sorted(self.parts)) if request.method == "POST" else body)
+        written = f"v{len(self.versions)}"
+        if between := self.between:
+            self.between = None
+            between()
+        return self._answered({"x-amz-version-id": written}, b"<CompleteMultipartUploadResult/>" if request.method == "POST" else b"")
+
+    @staticmethod
+    def _answered(headers: dict[str, str], body: bytes = b"") -> AWSResponse:
+        plain = {"ETag": '"e"', "Last-Modified": "Mon, 01 Apr 2013 10:00:00 GMT"}
+        return AWSResponse("http://127.0.0.1:9", 200, HeadersDict({**plain, **headers}), SimpleNamespace(stream=lambda: [body]))
+
+
+@pytest.mark.parametrize("size", [10, 9 * 2**20])
+def test_of_two_uploads_of_one_name_at_once_each_waits_for_its_own(size: int, tmp_path: Path) -> None:
+    outputs = {"InboxBucket": "inbox", "StoreBucket": "store"}
+    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+    inbox = VersionedInbox()
+
+    def upload(month: str) -> ObjectInfo:
+        stack = operator.Operator(session, "http://127.0.0.1:9", outputs, name="churn")
+        stack._s3.meta.events.register("before-send.s3", inbox.answer)
+        (tmp_path / month).mkdir()
+        file = tmp_path / month / "new.csv"
+        file.write_bytes(month.encode() * size)
+        return stack.upload_file("batches/churn/new.csv", file, Console(file=io.StringIO()))
+
+    others: list[ObjectInfo] = []
+    inbox.between = lambda: others.append(upload("february"))
+    mine = upload("january")
+    assert [mine.version_id, *(other.version_id for other in others)] == ["v1", "v2"]
+    assert [mine.bytes, *(other.bytes for other in others)] == [7 * size, 8 * size]
