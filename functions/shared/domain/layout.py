@@ -82,6 +82,11 @@ def replay_key(model: str, batch: str, name: str) -> str:
     return in_inbox(BATCHES, model, f"replays/{batch}/{name}")
 
 
+def replays_prefix(model: str) -> str:
+    """Where the mended rows of all batches of a model are uploaded, in a folder per batch."""
+    return in_inbox(BATCHES, model, "replays/")
+
+
 def import_key(model: str, name: str) -> str:
     """Where a sealed version is uploaded that is to be imported."""
     return in_inbox(TRAINING, model, f"import/{name}")

@@ -114,8 +114,9 @@ class Manifest(Document):
 
     `rows_in` = `rows_scored` + `rows_quarantined` + `rows_erased`. An erasure moves rows from the first two to the third, so that
     they count what the files hold; what was measured of the batch (`served`, `event_days`, profiles, agreement) stays.
-    `header` is the upload's line of column names, kept where an erasure removed the upload and others' rows are in quarantine; it is
-    empty where the format has none.
+    `header` is the upload's line of column names, kept where rows are in quarantine, so that they can be mended without the upload;
+    it is empty where the format has none, and None for batches of earlier.
+    `ranges_seq` is the release whose possible ranges set rows aside, if that is not `release`: what is scored again keeps them.
     """
 
     batch_id: str
@@ -143,6 +144,7 @@ class Manifest(Document):
     event_days: Mapping[date, int] = Field(default_factory=dict)
     unseen: Mapping[str, int] = Field(default_factory=dict)
     header: str | None = None
+    ranges_seq: int | None = None
     timings: Timings = Timings()
     created_at: datetime
 

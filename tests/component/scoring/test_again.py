@@ -7,15 +7,18 @@ import pytest
 
 from functions.scoring.again import rescore_batch, verify_batch
 from functions.scoring.ports import Ports
+from functions.shared.domain import layout
 from functions.shared.domain.errors import BatchRejectedError, InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest
-from functions.shared.domain.policy import DecisionPolicy
+from functions.shared.domain.policy import DecisionPolicy, RowContract
 from functions.shared.repositories.bundles import Bundles
 from functions.shared.repositories.manifests import Manifests
 from functions.shared.repositories.releases import Releases
+from infra.cli.replay import quarantined_file
 from tests.component.scoring.world import World, as_csv, by_scikit_learn, good_rows, scores
 from tests.fakes.documents import NOW, make_release, serve
-from tests.fakes.versions import DISTANCE, FEATURES, MODEL, make_version
+from tests.fakes.versions import DISTANCE, FEATURES, MODEL, Version, make_version
+from tests.fakes.watched_store import Moment, WatchedStore
 
 
 def serving(version: str = "1", seed: int = 1, seq: int = 1) -> World:
@@ -130,3 +133,77 @@ def test_a_batch_that_one_function_could_not_score_is_not_scored_again_by_one(ag
     world.store.write(key, batch.model_copy(update={"partitions": 300}).to_json())
     with pytest.raises(InputError, match=r"scored in 300 partitions; .* upload the file again"):
         again(world, batch)
+
+
+def reading_the_distance() -> Version:
+    return make_version("1", features=(*FEATURES, DISTANCE))
+
+
+def setting_far_rows_aside() -> tuple[World, Manifest]:
+    """A world with a batch whose rows beyond a distance are in quarantine."""
+    world = World()
+    serve(world.store, reading_the_distance(), contract=RowContract(ranges={"distance": (0.0, 15.0)}))
+    batch = world.score(world.upload(as_csv(good_rows())))
+    assert batch.rows_quarantined == sum(row["distance"] > 15 for row in good_rows()) > 0
+    return world, batch
+
+
+def replay(world: World, batch: Manifest) -> Manifest:
+    """The rows that a batch set aside come back as they are."""
+    ending, body = quarantined_file(batch, inbox=world.inbox, store=world.store)
+    return world.score(world.upload(body, layout.replay_key(MODEL, batch.batch_id, f"mended{ending}")), "replay")
+
+
+def standing_ids(world: World) -> list[str]:
+    """The ids in all tables of scored rows."""
+    return sorted(id_ for manifest in Manifests(world.store).newest(MODEL) for id_ in world.table(manifest)["id"].to_pylist())
+
+
+def test_rows_that_a_replay_brought_under_a_wider_range_do_not_come_twice_when_the_batch_is_scored_again() -> None:
+    world, batch = setting_far_rows_aside()
+    serve(world.store, reading_the_distance(), contract=RowContract(ranges={"distance": (0.0, 500.0)}))
+    assert replay(world, batch).rows_scored == batch.rows_quarantined
+    again = rescore(world, batch)
+    assert (again.release and again.release.seq, again.ranges_seq) == (2, 1)
+    assert world.quarantined(again) == world.quarantined(batch)
+    assert standing_ids(world) == sorted(str(row["id"]) for row in good_rows())
+    assert verify(world, again) == (), "the same ranges set the same rows aside"
+    serve(world.store, reading_the_distance(), contract=RowContract(ranges={"distance": (0.0, 600.0)}))
+    assert world.quarantined(rescore(world, again, "third")) == world.quarantined(batch)
+
+
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_a_version_that_reads_other_columns_does_not_score_rows_again_that_a_replay_brought(is_replayed: bool) -> None:  # noqa: FBT001
+    world, rows = World(), [{**row, "distance": "far" if number == 7 else row["distance"]} for number, row in enumerate(good_rows())]
+    serve(world.store, reading_the_distance())
+    batch = world.score(world.upload(as_csv(rows)))
+    assert batch.quarantined_by_reason == {"unparseable_number": 1}
+    serve(world.store, make_version("2", features=FEATURES))
+    if is_replayed:
+        assert replay(world, batch).rows_scored == 1
+        before = world.store.keys()
+        with pytest.raises(InputError, match="were replayed, and version 2 would set other rows aside"):
+            rescore(world, batch)
+        assert world.store.keys() == before, "nothing is left of the try"
+    else:
+        assert rescore(world, batch).rows_quarantined == 0
+    assert standing_ids(world) == sorted(str(row["id"]) for row in good_rows())
+
+
+def test_rows_that_are_erased_while_their_batch_is_scored_again_do_not_come_back() -> None:
+    world = serving()
+    batch = world.score(world.upload(as_csv(good_rows())))
+    release(world, "2", seed=2, seq=2)
+    key = Manifests(world.store).keys(MODEL)[batch.batch_id]
+    erased = batch.model_copy(update={"rows_erased": 1, "rows_scored": batch.rows_scored - 1}).to_json()
+
+    def erase(moment: Moment) -> None:
+        if moment.side == "after" and "scored/" in moment.call and not moment.call.startswith(("read", "list")):
+            world.store.write(key, erased)
+
+    watched = Ports(world.inbox, WatchedStore(world.store, erase), Bundles(world.store), lambda: "again", lambda: NOW)
+    with pytest.raises(InputError, match=r"an erasure took 1 row of batch"):
+        rescore_batch(MODEL, batch.batch_id, watched)
+    assert world.store.read(key) == erased
+    assert [manifest.batch_id for manifest in Manifests(world.store).newest(MODEL)] == [batch.batch_id]
+    assert not [found for found in world.store.keys() if "/again/" in found]  # noqa: SIM118 - a method of the store
